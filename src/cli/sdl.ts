@@ -1,0 +1,9 @@
+import { readConfig, readEnvironment } from '../config.ts'
+import { buildSchema, printSdl } from '../graph/build-schema.ts'
+import { loadRegistry } from '../registry/load.ts'
+
+/** `featuregraph sdl`: the schema on standard output; needs no store. */
+export async function sdl(): Promise<void> {
+  const registry = await loadRegistry(readConfig(readEnvironment()).schemaFolder)
+  process.stdout.write(printSdl(buildSchema(registry)))
+}

@@ -1,0 +1,53 @@
+import { type Config, readConfig, readEnvironment } from '../config.ts'
+import { type Gateway, startGateway } from '../server.ts'
+import { progressBar } from './progress-bar.ts'
+
+/** `featuregraph serve`: runs until SIGTERM or SIGINT, then finishes what is running. */
+export async function serve(): Promise<void> {
+  const config = readConfig(readEnvironment())
+  const bar = progressBar('writing the demo world', 'customers')
+  const gateway = await startGateway(config, { onDemoProgress: bar.update })
+  bar.stop()
+  process.stdout.write(welcome(config, gateway))
+  let stopping = false
+  const stop = (signal: string): void => {
+    if (stopping) process.exit(1)
+    stopping = true
+    process.stdout.write(`${signal}: finishing what is running\n`)
+    gateway.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(`${String(error)}\n`)
+        process.exit(1)
+      },
+    )
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+}
+
+function welcome(config: Config, { url }: Gateway): string {
+  const stores = [
+    config.offlineUrl === null ? '  FEATUREGRAPH_OFFLINE_URL=postgres://…   history and system tables' : null,
+    config.onlineUrl === null ? '  FEATUREGRAPH_ONLINE_URL=redis://…       newest values' : null,
+  ].filter((line) => line !== null)
+  const query = '{ customer(customerId: 1001) { customerTransactionFeatures { totalTransactions30d } } }'
+  const lines = [
+    '',
+    `featuregraph answers at ${url}/graphql`,
+    '',
+    ...(config.demo
+      ? [
+          'Three things to try:',
+          `  1. open ${url} in a browser: GraphiQL, with example queries in its tabs`,
+          `  2. curl -s ${url}/graphql -H 'content-type: application/json' -d '{"query":"${query}"}'`,
+          '  3. the same with asOf: customer(customerId: 1001, asOf: "…") answers as things were then',
+          '',
+        ]
+      : [`GraphiQL: ${url}`, '']),
+    ...(stores.length > 0
+      ? ['It runs on an embedded Postgres. To use your own servers set (also in a .env file)', ...stores, '']
+      : []),
+  ]
+  return `${lines.join('\n')}\n`
+}

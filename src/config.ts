@@ -1,0 +1,183 @@
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import { parseEnv } from 'node:util'
+import { z } from 'zod'
+import { InvalidConfig, type Problem } from './errors.ts'
+
+const prefix = 'FEATUREGRAPH_'
+
+function url(protocols: readonly string[]) {
+  const expected = `expected a URL that starts with ${protocols.map((name) => `${name}://`).join(' or ')}`
+  return z
+    .string()
+    .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol.slice(0, -1)), expected)
+}
+
+function whole(minimum: number, maximum: number) {
+  const expected = `expected a whole number from ${minimum} to ${maximum}`
+  return z
+    .string()
+    .regex(/^\d{1,15}$/, expected)
+    .transform(Number)
+    .refine((value) => value >= minimum && value <= maximum, expected)
+}
+
+const flag = z
+  .enum(['true', 'false'], { error: 'expected true or false' })
+  .transform((text) => text === 'true')
+
+const settings = z.object({
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: whole(0, 65_535).default(4_000),
+  OFFLINE_URL: url(['postgres', 'postgresql']).optional(),
+  ONLINE_URL: z
+    .union([z.literal('memory:'), url(['redis', 'rediss', 'postgres', 'postgresql'])], {
+      error: 'expected redis://…, rediss://…, postgres://… or memory:',
+    })
+    .optional(),
+  PROJECT: z
+    .string()
+    .regex(/^[a-z][a-z0-9_]{0,30}$/, 'expected lower case letters, digits and _, a letter first, at most 31')
+    .default('default'),
+  SCHEMA: z.string().min(1).default('schema'),
+  DATA: z.string().min(1).default('.featuregraph'),
+  API_KEYS_FILE: z.string().min(1).optional(),
+  ALLOW_ANONYMOUS: flag.default(false),
+  DEMO: flag.optional(),
+  MAX_ENTITIES: whole(1, 1_000_000).default(1_000),
+  MAX_BODY_BYTES: whole(1_024, 1_073_741_824).default(1_048_576),
+  ONLINE_TIMEOUT_MS: whole(1, 600_000).default(250),
+  OFFLINE_TIMEOUT_MS: whole(1, 86_400_000).default(30_000),
+  LOG_LEVEL: z
+    .enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'], {
+      error: 'expected silent, fatal, error, warn, info, debug or trace',
+    })
+    .default('info'),
+})
+
+const rights = z.enum(['read', 'write', 'admin'])
+
+const apiKey = z.strictObject({
+  name: z.string().min(1),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'expected the SHA-256 of the key, 64 hexadecimal digits in lower case'),
+  rights: z.array(rights).min(1),
+})
+
+export type ApiKey = z.output<typeof apiKey>
+
+export interface Config {
+  readonly host: string
+  readonly port: number
+  /** Null: the embedded Postgres. */
+  readonly offlineUrl: string | null
+  /** Null: the offline database holds the online rows too. */
+  readonly onlineUrl: string | null
+  readonly project: string
+  readonly schemaFolder: string
+  readonly dataFolder: string
+  /** Null: no keys file. */
+  readonly apiKeys: readonly ApiKey[] | null
+  readonly allowAnonymous: boolean
+  readonly demo: boolean
+  readonly maxEntities: number
+  readonly maxBodyBytes: number
+  readonly onlineTimeoutMs: number
+  readonly offlineTimeoutMs: number
+  readonly logLevel: string
+}
+
+/** Addresses on which only this machine can reach the gateway. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
+}
+
+/**
+ * The environment's FEATUREGRAPH_ variables → settings. An empty variable counts as absent.
+ * @throws InvalidConfig with all problems at once; a value is shown only where it can hold no secret.
+ */
+export function readConfig(environment: Readonly<Record<string, string | undefined>>): Config {
+  const problems: Problem[] = []
+  const given = ourVariables(environment)
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(settings.shape, name)) {
+      problems.push({
+        path: prefix + name,
+        message: `there is no such setting; there are ${Object.keys(settings.shape).join(', ')}`,
+      })
+    }
+  }
+  const parsed = settings.safeParse(given)
+  if (!parsed.success) {
+    for (const issue of parsed.error.issues)
+      problems.push({ path: prefix + issue.path.join('.'), message: issue.message })
+    throw new InvalidConfig(problems)
+  }
+  const values = parsed.data
+  const apiKeys = values.API_KEYS_FILE === undefined ? null : readApiKeys(values.API_KEYS_FILE, problems)
+  if (!isLoopback(values.HOST) && values.API_KEYS_FILE === undefined && !values.ALLOW_ANONYMOUS) {
+    const message = `${values.HOST} can be reached from other machines: set ${prefix}API_KEYS_FILE, or ${prefix}ALLOW_ANONYMOUS=true to let anyone read`
+    problems.push({ path: `${prefix}HOST`, message })
+  }
+  if (problems.length > 0) throw new InvalidConfig(problems)
+  return {
+    host: values.HOST,
+    port: values.PORT,
+    offlineUrl: values.OFFLINE_URL ?? null,
+    onlineUrl: values.ONLINE_URL ?? null,
+    project: values.PROJECT,
+    schemaFolder: values.SCHEMA,
+    dataFolder: path.resolve(values.DATA),
+    apiKeys,
+    allowAnonymous: values.ALLOW_ANONYMOUS,
+    demo: values.DEMO ?? values.OFFLINE_URL === undefined,
+    maxEntities: values.MAX_ENTITIES,
+    maxBodyBytes: values.MAX_BODY_BYTES,
+    onlineTimeoutMs: values.ONLINE_TIMEOUT_MS,
+    offlineTimeoutMs: values.OFFLINE_TIMEOUT_MS,
+    logLevel: values.LOG_LEVEL,
+  }
+}
+
+/** The process environment over what a `.env` file in the working directory says. */
+export function readEnvironment(): Readonly<Record<string, string | undefined>> {
+  return { ...readDotEnv(), ...process.env }
+}
+
+function readDotEnv(): Readonly<Record<string, string | undefined>> {
+  try {
+    return parseEnv(readFileSync('.env', 'utf8'))
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
+    throw new InvalidConfig([{ path: '.env', message: 'the file is there and cannot be read' }])
+  }
+}
+
+function ourVariables(
+  environment: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> {
+  const ours = Object.entries(environment).flatMap(([name, value]) =>
+    name.startsWith(prefix) && value !== undefined && value !== ''
+      ? [[name.slice(prefix.length), value] as const]
+      : [],
+  )
+  return Object.fromEntries(ours)
+}
+
+function readApiKeys(file: string, problems: Problem[]): readonly ApiKey[] {
+  const place = `${prefix}API_KEYS_FILE`
+  let content: unknown
+  try {
+    content = JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    const reason = error instanceof SyntaxError ? 'is not JSON' : 'cannot be read'
+    problems.push({ path: place, message: `the file ${file} ${reason}` })
+    return []
+  }
+  const parsed = z.array(apiKey).min(1, 'expected at least one key').safeParse(content)
+  if (parsed.success) return parsed.data
+  for (const issue of parsed.error.issues)
+    problems.push({ path: `${place} [${issue.path.join('.')}]`, message: issue.message })
+  return []
+}

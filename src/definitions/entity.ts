@@ -1,0 +1,40 @@
+import { z } from 'zod'
+import { explicitGraphqlName, registryName } from './name.ts'
+import { joinKeyType } from './value-type.ts'
+
+/** What every definition may carry for its readers. */
+export const documented = {
+  description: z.string().min(1).optional(),
+  owner: z.string().min(1).optional(),
+  tags: z.record(z.string().min(1), z.string()).default({}),
+}
+
+export const entityDefinition = z.strictObject({
+  kind: z.literal('entity'),
+  name: registryName,
+  joinKeys: z
+    .record(
+      registryName,
+      z.union([
+        joinKeyType,
+        z.strictObject({ type: joinKeyType, graphqlName: explicitGraphqlName.optional() }),
+      ]),
+    )
+    .refine((keys) => Object.keys(keys).length > 0, { error: 'an entity has at least one join key' }),
+  graphqlName: explicitGraphqlName.optional(),
+  plural: explicitGraphqlName.optional(),
+  ...documented,
+})
+
+export type EntityDefinition = z.input<typeof entityDefinition>
+
+/**
+ * What features describe: a customer, or a (merchant, device) pair. The order of the join keys is part of its identity.
+ * `plural` names the list field where English is irregular. Checked with everything else when the registry is built.
+ */
+export function entity<const Name extends string>(
+  name: Name,
+  options: Omit<EntityDefinition, 'kind' | 'name'>,
+): EntityDefinition & { readonly name: Name } {
+  return { kind: 'entity', name, ...options }
+}

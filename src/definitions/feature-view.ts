@@ -1,0 +1,85 @@
+import { z } from 'zod'
+import { postgresSourceDefinition } from './data-source.ts'
+import { duration } from './duration.ts'
+import { documented, type EntityDefinition } from './entity.ts'
+import { explicitGraphqlName, registryName } from './name.ts'
+import { valueType } from './value-type.ts'
+
+const featureOptions = z.strictObject({
+  type: valueType,
+  description: z.string().min(1).optional(),
+  unit: z.string().min(1).optional(),
+  /** Stands in a service's vector where the value is null. */
+  default: z.number().optional(),
+  deprecated: z.string().min(1).optional(),
+  graphqlName: explicitGraphqlName.optional(),
+})
+
+const featureDefinition = z.union([valueType, featureOptions], {
+  error: (issue) =>
+    typeof issue.input === 'string'
+      ? `a feature is a type (${valueType.options.join(', ')}) or { type, description, unit, default, deprecated, graphqlName }`
+      : undefined,
+})
+
+export const featureViewDefinition = z.strictObject({
+  kind: z.literal('feature-view'),
+  name: registryName,
+  entity: registryName,
+  source: postgresSourceDefinition.optional(),
+  ttl: duration.optional(),
+  online: z.boolean().default(true),
+  features: z.record(registryName, featureDefinition).refine((features) => Object.keys(features).length > 0, {
+    error: 'a feature view has at least one feature',
+  }),
+  graphqlName: explicitGraphqlName.optional(),
+  ...documented,
+})
+
+export type FeatureViewDefinition = z.input<typeof featureViewDefinition>
+
+/** A feature that a service takes from a view, under another name or with another default where it says so. */
+export interface PickedFeature<Name extends string = string> {
+  readonly name: Name
+  readonly as?: string
+  readonly default?: number
+}
+
+/** Features of one view, in the order of a service's vector. */
+export interface Pick {
+  readonly kind: 'pick'
+  readonly view: string
+  readonly features: readonly PickedFeature[]
+}
+
+type Options<Features> = Omit<FeatureViewDefinition, 'kind' | 'name' | 'entity' | 'features'> & {
+  readonly entity: EntityDefinition
+  readonly features: Features
+}
+
+export type PickableView<FeatureName extends string> = FeatureViewDefinition & {
+  /** These features, in this order, for a feature service. */
+  readonly pick: (...features: readonly (FeatureName | PickedFeature<FeatureName>)[]) => Pick
+}
+
+/**
+ * Features of one entity that come together as one row. Without `source` the rows stand in a table that the gateway
+ * makes from this definition; without `ttl` a value never grows too old; `online: false` keeps it out of the online store.
+ */
+export function featureView<const Features extends FeatureViewDefinition['features']>(
+  name: string,
+  options: Options<Features>,
+): PickableView<Extract<keyof Features, string>> {
+  const { entity, ...rest } = options
+  return {
+    kind: 'feature-view',
+    name,
+    entity: entity.name,
+    ...rest,
+    pick: (...features) => ({
+      kind: 'pick',
+      view: name,
+      features: features.map((feature) => (typeof feature === 'string' ? { name: feature } : feature)),
+    }),
+  }
+}

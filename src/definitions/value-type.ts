@@ -1,0 +1,35 @@
+import { z } from 'zod'
+
+export const scalarTypes = [
+  'int32',
+  'int64',
+  'float32',
+  'float64',
+  'string',
+  'bool',
+  'timestamp',
+  'bytes',
+] as const
+export type ScalarType = (typeof scalarTypes)[number]
+/** A scalar, or a list of one, as `float64[]`. */
+export type ValueType = ScalarType | `${ScalarType}[]`
+
+const names = [...scalarTypes, ...scalarTypes.map((type) => `${type}[]` as const)] as const
+
+export const valueType = z.enum(names, { error: `a type is one of ${names.join(', ')}` })
+
+export const joinKeyTypes = ['int32', 'int64', 'string'] as const
+export type JoinKeyType = (typeof joinKeyTypes)[number]
+export const joinKeyType = z.enum(joinKeyTypes, {
+  error: `a join key's type is one of ${joinKeyTypes.join(', ')}`,
+})
+
+/** The element type of a list, else null. */
+export function elementType(type: ValueType): ScalarType | null {
+  return scalarTypes.find((scalar) => type === `${scalar}[]`) ?? null
+}
+
+/** Types that have a place in a model's vector: a bool counts as 0 or 1. */
+export function isNumeric(type: ValueType): boolean {
+  return type === 'bool' || type === 'int32' || type === 'int64' || type === 'float32' || type === 'float64'
+}

@@ -1,0 +1,110 @@
+import type { Micros } from '../definitions/timestamp.ts'
+import type { OfferedRow } from '../ingest/accept-row.ts'
+import { fold } from '../windows/fold.ts'
+import { chooseHop, floorToHop, windowStart } from '../windows/hop.ts'
+import { dayMicros, type Transaction, transactionsOfDay } from './transactions.ts'
+
+const hourMicros: Micros = 3_600_000_000
+const fiveMinutes: Micros = 300_000_000
+/** A nightly job's run time: a snapshot becomes known this long after the time it is of. */
+export const snapshotDelay: Micros = 1_800_000_000
+
+/** One customer's transactions from a day on, at hand for windows. */
+export interface CustomerHistory {
+  readonly customerId: number
+  readonly transactions: readonly Transaction[]
+}
+
+/** Transactions of the days that rows in (from, to] may need: 30 days back, never before the history begins. */
+export function customerHistory(
+  seed: number,
+  customerId: number,
+  span: { readonly beginning: Micros; readonly from: Micros; readonly to: Micros },
+): CustomerHistory {
+  const firstDay = Math.floor(Math.max(span.beginning, span.from - 31 * dayMicros) / dayMicros)
+  const transactions: Transaction[] = []
+  for (let day = firstDay; day * dayMicros < span.to; day += 1)
+    transactions.push(...transactionsOfDay(seed, customerId, day))
+  return { customerId, transactions }
+}
+
+/** Events of a sawtooth window at t; transactions are in order of time. */
+function windowAt(
+  transactions: readonly Transaction[],
+  t: Micros,
+  windowMicros: Micros,
+): readonly Transaction[] {
+  const start = windowStart(t, windowMicros, chooseHop(windowMicros) ?? 1)
+  return transactions.slice(firstAtOrAfter(transactions, start), firstAtOrAfter(transactions, t))
+}
+
+function firstAtOrAfter(transactions: readonly Transaction[], t: Micros): number {
+  let low = 0
+  let high = transactions.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((transactions[middle]?.timestamp ?? 0) < t) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/**
+ * Rows of `customer_transaction_features` at every midnight in (from, to]: for a customer with a transaction in 30
+ * days, and once, with empties, when the last one has left the window.
+ */
+export function snapshotRows(
+  { customerId, transactions }: CustomerHistory,
+  from: Micros,
+  to: Micros,
+): OfferedRow[] {
+  const rows: OfferedRow[] = []
+  for (let t = floorToHop(from, dayMicros) + dayMicros; t <= to; t += dayMicros) {
+    const month = windowAt(transactions, t, 30 * dayMicros)
+    if (month.length === 0 && windowAt(transactions, t - dayMicros, 30 * dayMicros).length === 0) continue
+    const amounts = month.map((transaction) => transaction.amount)
+    rows.push({
+      key: { customer_id: customerId },
+      eventTimestamp: t,
+      createdTimestamp: t + snapshotDelay,
+      values: {
+        total_transactions_30d: fold.sum(amounts),
+        avg_transaction_amount_30d: fold.mean(amounts),
+        max_transaction_amount_30d: fold.max(amounts),
+        transaction_count_7d: windowAt(transactions, t, 7 * dayMicros).length,
+        unique_merchants_30d: fold.countDistinct(month.map((transaction) => transaction.merchantId)),
+      },
+    })
+  }
+  return rows
+}
+
+/** The row of `customer_realtime_features` at t. */
+export function realtimeRow({ customerId, transactions }: CustomerHistory, t: Micros): OfferedRow {
+  const hour = windowAt(transactions, t, hourMicros)
+  return {
+    key: { customer_id: customerId },
+    eventTimestamp: t,
+    createdTimestamp: t,
+    values: {
+      transactions_last_hour: fold.count(hour.map(() => 1)),
+      amount_last_hour: fold.sum(hour.map((transaction) => transaction.amount)),
+      failed_transactions_last_hour: hour.filter((transaction) => !transaction.success).length,
+    },
+  }
+}
+
+/** Rows of `customer_realtime_features` at every fifth minute in (from, to] before which something happened. */
+export function realtimeRows(history: CustomerHistory, from: Micros, to: Micros): OfferedRow[] {
+  const times = new Set<Micros>()
+  for (const { timestamp } of history.transactions) {
+    const t = floorToHop(timestamp, fiveMinutes) + fiveMinutes
+    if (t > from && t <= to) times.add(t)
+  }
+  return [...times].sort((left, right) => left - right).map((t) => realtimeRow(history, t))
+}
+
+/** The newest time at which realtime rows may stand. */
+export function latestRealtime(now: Micros): Micros {
+  return floorToHop(now, fiveMinutes)
+}

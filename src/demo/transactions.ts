@@ -1,0 +1,50 @@
+import type { Micros } from '../definitions/timestamp.ts'
+
+export interface Transaction {
+  readonly timestamp: Micros
+  readonly amount: number
+  readonly merchantId: string
+  readonly success: boolean
+}
+
+export const firstCustomer = 1001
+export const customerCount = 1_000
+export const dayMicros: Micros = 86_400_000_000
+
+/** A small, good enough generator of numbers in [0, 1) (mulberry32): the same seed gives the same row for ever. */
+function randomNumbers(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+function mix(...parts: readonly number[]): number {
+  return parts.reduce((hash, part) => Math.imul(hash ^ part, 0x9e3779b1) ^ (hash >>> 13), 0x811c9dc5) >>> 0
+}
+
+/** Transactions a day on average; the first ten customers are busy, so that the last hour has something to show. */
+function dailyRate(customerId: number): number {
+  return customerId < firstCustomer + 10 ? 60 : 0.3 + randomNumbers(mix(customerId, 7))() * 1.2
+}
+
+/**
+ * A customer's transactions of one UTC day (days since the epoch), in order of time: a pure function of its arguments,
+ * so that a later start continues exactly where an earlier one stopped.
+ */
+export function transactionsOfDay(seed: number, customerId: number, day: number): readonly Transaction[] {
+  const random = randomNumbers(mix(seed, customerId, day))
+  const rate = dailyRate(customerId)
+  const count = Math.floor(rate) + (random() < rate % 1 ? 1 : 0)
+  const usual = 10 + randomNumbers(mix(customerId, 11))() * 190
+  const transactions = Array.from({ length: count }, (): Transaction => {
+    const timestamp = day * dayMicros + Math.floor(random() * dayMicros)
+    const amount = Math.round(usual * Math.exp((random() + random() + random() - 1.5) * 1.6) * 100) / 100
+    const merchantId = `m_${Math.floor(random() ** 2 * 200)}`
+    return { timestamp, amount, merchantId, success: random() >= 0.04 }
+  })
+  return transactions.sort((left, right) => left.timestamp - right.timestamp)
+}

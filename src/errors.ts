@@ -1,0 +1,111 @@
+/** Every code that a caller or an operator can meet. The README lists them with their meaning. */
+export type ErrorCode =
+  | 'BAD_USER_INPUT'
+  | 'LIMIT_EXCEEDED'
+  | 'UNAUTHENTICATED'
+  | 'FORBIDDEN'
+  | 'UNAVAILABLE'
+  | 'INVALID_DEFINITIONS'
+  | 'INVALID_CONFIG'
+  | 'TABLES_DIFFER'
+  | 'MIGRATION_FAILED'
+  | 'EMBEDDED_POSTGRES_FAILED'
+  | 'STORE_FAILED'
+  | 'INVALID_ROW'
+  | 'DEMO_REFUSED'
+
+/**
+ * The one base of the project's errors: a caller's mistake or a broken service.
+ * Expected outcomes (a missing feature, an expired row) are values, never errors.
+ */
+export abstract class FeaturegraphError extends Error {
+  abstract readonly code: ErrorCode
+  override get name(): string {
+    return this.constructor.name
+  }
+}
+
+/** What the caller sent cannot be used; the message says what was expected and what came. */
+export class BadUserInput extends FeaturegraphError {
+  readonly code = 'BAD_USER_INPUT'
+}
+
+/** A request is larger than the gateway allows; nothing of it was executed. */
+export class LimitExceeded extends FeaturegraphError {
+  readonly code = 'LIMIT_EXCEEDED'
+}
+
+/** No key, or one that is not known. The same for both, so that nothing can be learned by trying. */
+export class Unauthenticated extends FeaturegraphError {
+  readonly code = 'UNAUTHENTICATED'
+}
+
+/** The key is known and lacks the right. */
+export class Forbidden extends FeaturegraphError {
+  readonly code = 'FORBIDDEN'
+}
+
+/** One problem of an input, with the place where it stands. */
+export interface Problem {
+  readonly path: string
+  readonly message: string
+}
+
+function listed(problems: readonly Problem[]): string {
+  return problems.map((problem) => `  ${problem.path}: ${problem.message}`).join('\n')
+}
+
+/** The definitions contradict themselves; all problems at once, each with its path. */
+export class InvalidDefinitions extends FeaturegraphError {
+  readonly code = 'INVALID_DEFINITIONS'
+  readonly problems: readonly Problem[]
+  constructor(problems: readonly Problem[]) {
+    super(`the definitions have ${problems.length} problem(s):\n${listed(problems)}`)
+    this.problems = problems
+  }
+}
+
+/** Settings cannot be used; all problems at once, each named by its variable. Never holds a secret. */
+export class InvalidConfig extends FeaturegraphError {
+  readonly code = 'INVALID_CONFIG'
+  readonly problems: readonly Problem[]
+  constructor(problems: readonly Problem[]) {
+    super(`the settings have ${problems.length} problem(s):\n${listed(problems)}`)
+    this.problems = problems
+  }
+}
+
+/** A table in Postgres and the definition that it should carry disagree. */
+export class TablesDiffer extends FeaturegraphError {
+  readonly code = 'TABLES_DIFFER'
+  readonly problems: readonly Problem[]
+  constructor(problems: readonly Problem[]) {
+    super(`the offline store's tables differ from the definitions:\n${listed(problems)}`)
+    this.problems = problems
+  }
+}
+
+/** A migration file failed or the applied ones are not those of this program. */
+export class MigrationFailed extends FeaturegraphError {
+  readonly code = 'MIGRATION_FAILED'
+}
+
+/** The embedded Postgres could not be started or joined. */
+export class EmbeddedPostgresFailed extends FeaturegraphError {
+  readonly code = 'EMBEDDED_POSTGRES_FAILED'
+}
+
+/** A store did not do what was asked; the message is for the log, never for a caller. */
+export class StoreFailed extends FeaturegraphError {
+  readonly code = 'STORE_FAILED'
+}
+
+/** A feature row breaks its view's types. */
+export class InvalidRow extends FeaturegraphError {
+  readonly code = 'INVALID_ROW'
+}
+
+/** The demo world would meet real data. */
+export class DemoRefused extends FeaturegraphError {
+  readonly code = 'DEMO_REFUSED'
+}

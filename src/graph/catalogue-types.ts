@@ -1,0 +1,150 @@
+import { GraphQLBoolean, GraphQLFloat, GraphQLString } from 'graphql'
+import { registerEnumType } from 'type-graphql'
+import type { Entity, Feature, FeatureService, FeatureView, Registry, Tag } from '../registry/registry.ts'
+import { inputType, objectType, type RootDeclaration } from './declare.ts'
+
+const kinds = { PLAIN: 'PLAIN', BATCH: 'BATCH', STREAM: 'STREAM', ON_DEMAND: 'ON_DEMAND' } as const
+
+const text = { type: GraphQLString } as const
+const optionalText = { type: GraphQLString, nullable: true } as const
+
+/** `entities`, `featureViews` and `featureServices`: the definitions as data, with what descriptions can only tell. */
+export function declareCatalogue(registry: Registry): Readonly<Record<string, RootDeclaration>> {
+  registerEnumType(kinds, { name: 'FeatureViewKind' })
+  const tag = objectType('Tag', null, { key: text, value: text })
+  const tagInput = inputType('TagInput', null, { key: text, value: text })
+  const joinKey = objectType('JoinKey', null, { name: text, graphqlName: text, type: text })
+  const feature = objectType('Feature', null, {
+    name: text,
+    graphqlName: text,
+    type: text,
+    description: optionalText,
+    unit: optionalText,
+    default: optionalText,
+    deprecated: optionalText,
+  })
+  const serviceFeature = objectType('ServiceFeature', null, {
+    name: text,
+    view: { ...optionalText, description: 'Null for a request value.' },
+    type: text,
+    default: { type: GraphQLFloat },
+  })
+  const service = objectType('FeatureService', null, {
+    name: text,
+    graphqlName: text,
+    description: optionalText,
+    owner: optionalText,
+    tags: { type: [tag] },
+    vector: { type: [serviceFeature] },
+  })
+  // Views name their entity and entities their views: the type functions are called once both exist.
+  const viewOfEntity: object[] = []
+  const entity = objectType('Entity', null, {
+    name: text,
+    graphqlName: text,
+    description: optionalText,
+    joinKeys: { type: [joinKey] },
+    featureViews: { type: viewOfEntity },
+  })
+  const view = objectType('FeatureView', null, {
+    name: text,
+    graphqlName: text,
+    kind: { type: kinds },
+    description: optionalText,
+    owner: optionalText,
+    tags: { type: [tag] },
+    entity: { type: entity },
+    source: optionalText,
+    ttlSeconds: { type: GraphQLFloat, nullable: true },
+    online: { type: GraphQLBoolean },
+    features: { type: [feature] },
+    services: { type: [service] },
+  })
+  viewOfEntity.push(view)
+  const shown = catalogue(registry)
+  return {
+    entities: { type: [entity], resolve: () => shown.entities },
+    featureViews: {
+      type: [view],
+      description: 'All given tags must match.',
+      arguments: {
+        entity: optionalText,
+        owner: optionalText,
+        tags: { type: [tagInput], nullable: true },
+      },
+      resolve: (_root, input) => {
+        const { entity: entityName, owner, tags } = input as CatalogueFilter
+        return shown.views.filter(
+          (candidate) =>
+            (entityName == null || candidate.entity.name === entityName) &&
+            (owner == null || candidate.owner === owner) &&
+            (tags ?? []).every(({ key, value }) =>
+              candidate.tags.some((own) => own.key === key && own.value === value),
+            ),
+        )
+      },
+    },
+    featureServices: { type: [service], resolve: () => shown.services },
+  }
+}
+
+interface CatalogueFilter {
+  readonly entity?: string | null
+  readonly owner?: string | null
+  readonly tags?: readonly Tag[] | null
+}
+
+type ShownView = Omit<FeatureView, 'entity' | 'source' | 'features'> & {
+  readonly entity: ShownEntity
+  readonly source: string | null
+  readonly ttlSeconds: number | null
+  readonly features: readonly object[]
+  readonly services: readonly object[]
+}
+type ShownEntity = Omit<Entity, 'views'> & { readonly featureViews: ShownView[] }
+
+/** The registry in the catalogue's shape, made once: names of sources, texts of defaults, links both ways. */
+function catalogue(registry: Registry): {
+  readonly entities: readonly ShownEntity[]
+  readonly views: readonly ShownView[]
+  readonly services: readonly object[]
+} {
+  const services = new Map(registry.services.map((service) => [service, showService(service)]))
+  const entities = new Map(
+    registry.entities.map((entity) => [entity, { ...entity, featureViews: [] as ShownView[] }]),
+  )
+  const views: ShownView[] = []
+  for (const view of registry.views) {
+    const entity = entities.get(view.entity)
+    if (!entity) continue
+    const shown: ShownView = {
+      ...view,
+      entity,
+      source: view.source?.name ?? null,
+      ttlSeconds: view.ttlMicros === null ? null : view.ttlMicros / 1_000_000,
+      features: view.features.map(showFeature),
+      services: [...services]
+        .filter(([service]) => takesFrom(service, view))
+        .map(([, shownService]) => shownService),
+    }
+    entity.featureViews.push(shown)
+    views.push(shown)
+  }
+  return { entities: [...entities.values()], views, services: [...services.values()] }
+}
+
+function takesFrom(service: FeatureService, view: FeatureView): boolean {
+  return service.vector.some((entry) => entry.kind === 'feature' && entry.view === view)
+}
+
+function showFeature(feature: Feature): object {
+  return { ...feature, default: feature.default === null ? null : String(feature.default) }
+}
+
+function showService(service: FeatureService): object {
+  const vector = service.vector.map((entry) => ({
+    ...entry,
+    view: entry.kind === 'feature' ? entry.view.name : null,
+  }))
+  return { ...service, vector }
+}

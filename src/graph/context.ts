@@ -1,0 +1,23 @@
+import type { Micros } from '../definitions/timestamp.ts'
+import type { RowLoader } from './row-loader.ts'
+import type { UnavailableViews } from './unavailable-views.ts'
+
+/** Who asks. Rights finer than read, per view, will be decided from this where a view is resolved. */
+export interface Caller {
+  readonly name: string
+  readonly rights: ReadonlySet<Right>
+}
+
+export type Right = 'read' | 'write' | 'admin'
+
+/** What one request shares among its resolvers. */
+export interface GraphContext {
+  readonly requestId: string
+  readonly caller: Caller
+  /** Read once per request, so that sibling fields agree. */
+  readonly now: Micros
+  /** By `performance.now()`, for the operation's latency. */
+  readonly startedMs: number
+  readonly rows: RowLoader
+  readonly unavailable: UnavailableViews
+}

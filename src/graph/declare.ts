@@ -1,0 +1,107 @@
+import 'reflect-metadata'
+import type { GraphQLFieldResolver } from 'graphql'
+import { Arg, Field, InputType, ObjectType, Query, Resolver } from 'type-graphql'
+import type { GraphContext } from './context.ts'
+
+/** A class made at run time; type-graphql knows types by their class. */
+export type TypeClass = abstract new () => object
+
+/** A scalar, an enum object or a class; in an array for a list, in two for a list of lists. */
+type Type = object
+
+export interface ArgumentDeclaration {
+  readonly type: Type
+  readonly nullable?: boolean
+  readonly description?: string
+}
+
+export interface FieldDeclaration {
+  readonly type: Type
+  /** 'items': a list of nullable values. */
+  readonly nullable?: boolean | 'items'
+  readonly description?: string
+  readonly deprecationReason?: string
+  readonly arguments?: Readonly<Record<string, ArgumentDeclaration>>
+}
+
+export type RootResolve = GraphQLFieldResolver<unknown, GraphContext, Readonly<Record<string, unknown>>>
+
+/** A root field. Its resolver is set on the built schema: type-graphql's own wrapper sorts and maps arguments per call. */
+export interface RootDeclaration extends FieldDeclaration {
+  readonly resolve: RootResolve
+}
+
+function namedClass(name: string): TypeClass {
+  const holder = { [name]: class {} }
+  const made = holder[name]
+  if (made === undefined) throw new TypeError(`no class could be made for ${name}`)
+  return made
+}
+
+function decorateMember(
+  made: TypeClass,
+  name: string,
+  declaration: FieldDeclaration,
+  decorate: MethodDecorator & PropertyDecorator,
+): void {
+  const declared = Object.entries(declaration.arguments ?? {})
+  if (declared.length > 0)
+    Object.defineProperty(made.prototype, name, { value() {}, configurable: true, writable: true })
+  declared.forEach(([argument, { type, ...options }], index) => {
+    Arg(argument, () => type, options)(made.prototype, name, index)
+  })
+  const descriptor = Object.getOwnPropertyDescriptor(made.prototype, name)
+  if (descriptor) decorate(made.prototype, name, descriptor)
+  else decorate(made.prototype, name)
+}
+
+function memberOptions(declaration: FieldDeclaration) {
+  const { description, deprecationReason, nullable = false } = declaration
+  return {
+    nullable,
+    ...(description === undefined ? {} : { description }),
+    ...(deprecationReason === undefined ? {} : { deprecationReason }),
+  }
+}
+
+type Fields = Readonly<Record<string, FieldDeclaration>>
+
+/** An object type. Fields are plain properties; one with arguments gets its resolver on the built schema. */
+export function objectType(name: string, description: string | null, fields: Fields): TypeClass {
+  const made = namedClass(name)
+  for (const [field, declaration] of Object.entries(fields)) {
+    decorateMember(
+      made,
+      field,
+      declaration,
+      Field(() => declaration.type, memberOptions(declaration)),
+    )
+  }
+  ObjectType(name, { simpleResolvers: true, ...(description === null ? {} : { description }) })(made)
+  return made
+}
+
+export function inputType(name: string, description: string | null, fields: Fields): TypeClass {
+  const made = namedClass(name)
+  for (const [field, declaration] of Object.entries(fields)) {
+    Field(() => declaration.type, memberOptions(declaration))(made.prototype, field)
+  }
+  InputType(name, description === null ? {} : { description })(made)
+  return made
+}
+
+/** The class whose methods are the fields of Query. */
+export function queryRoots(roots: Readonly<Record<string, RootDeclaration>>): TypeClass {
+  const made = namedClass('Roots')
+  for (const [field, declaration] of Object.entries(roots)) {
+    Object.defineProperty(made.prototype, field, { value() {}, configurable: true, writable: true })
+    decorateMember(
+      made,
+      field,
+      declaration,
+      Query(() => declaration.type, memberOptions(declaration)) as MethodDecorator & PropertyDecorator,
+    )
+  }
+  Resolver()(made)
+  return made
+}

@@ -1,0 +1,97 @@
+import {
+  type DocumentNode,
+  type FieldNode,
+  type FragmentDefinitionNode,
+  type GraphQLSchema,
+  getNullableType,
+  isListType,
+  isNonNullType,
+  type OperationDefinitionNode,
+  type SelectionSetNode,
+  type ValueNode,
+} from 'graphql'
+import { type Condition, conditionsHold, withConditions } from './selection-conditions.ts'
+
+type Variables = Readonly<Record<string, unknown>>
+
+/** How many entity rows a run of the operation asks for, over all its root fields and aliases, from raw variables. */
+export type CountEntities = (variables: Variables) => number
+
+interface AskedFor {
+  /** The list; null for a root field that takes one key. */
+  readonly value: ValueNode | null
+  readonly conditions: readonly Condition[]
+}
+
+/**
+ * Compiled once per operation, since most root lists are variables: a request is then counted by reading the lengths of
+ * arrays. A root field that needs a key asks for one entity, one that takes keys or spine rows for as many as it is
+ * given, and the catalogue's for none.
+ */
+export function entityCounter(
+  schema: GraphQLSchema,
+  document: DocumentNode,
+  operation: OperationDefinitionNode,
+): CountEntities {
+  const roots = schema.getRootType(operation.operation)?.getFields() ?? {}
+  const fragments = new Map<string, FragmentDefinitionNode>()
+  for (const node of document.definitions)
+    if (node.kind === 'FragmentDefinition') fragments.set(node.name.value, node)
+  const defaults = new Map(
+    operation.variableDefinitions?.map((node) => [node.variable.name.value, node.defaultValue]),
+  )
+  const asked: AskedFor[] = []
+
+  function walk(selectionSet: SelectionSetNode, outer: readonly Condition[]): void {
+    for (const selection of selectionSet.selections) {
+      const conditions = withConditions(outer, selection.directives)
+      if (conditions === null) continue
+      if (selection.kind === 'Field') {
+        const value = keysOf(selection)
+        if (value !== undefined) asked.push({ value, conditions })
+      } else if (selection.kind === 'InlineFragment') {
+        walk(selection.selectionSet, conditions)
+      } else {
+        const fragment = fragments.get(selection.name.value)
+        if (fragment) walk(fragment.selectionSet, conditions)
+      }
+    }
+  }
+  function keysOf(field: FieldNode): ValueNode | null | undefined {
+    const required = roots[field.name.value]?.args.filter((argument) => isNonNullType(argument.type)) ?? []
+    const list = required.find((argument) => isListType(getNullableType(argument.type)))
+    if (!list) return required.length > 0 ? null : undefined
+    return field.arguments?.find((node) => node.name.value === list.name)?.value ?? null
+  }
+  walk(operation.selectionSet, [])
+
+  return (given) => {
+    const variables = withDefaults(given, defaults)
+    let count = 0
+    for (const { value, conditions } of asked) {
+      if (conditions.length > 0 && !conditionsHold(conditions, variables)) continue
+      count += value === null ? 1 : lengthOf(value, variables)
+    }
+    return count
+  }
+}
+
+/** Conditions may stand on a default; only booleans and list lengths are looked at. */
+function withDefaults(given: Variables, defaults: ReadonlyMap<string, ValueNode | undefined>): Variables {
+  let variables = given
+  for (const [name, value] of defaults) {
+    if (value === undefined || given[name] !== undefined) continue
+    const known =
+      value.kind === 'BooleanValue' ? value.value : value.kind === 'ListValue' ? value.values : undefined
+    variables = { ...variables, [name]: known }
+  }
+  return variables
+}
+
+/** A single value is coerced to a list of one. */
+function lengthOf(value: ValueNode, variables: Variables): number {
+  if (value.kind === 'ListValue') return value.values.length
+  if (value.kind !== 'Variable') return 1
+  const list = variables[value.name.value]
+  return Array.isArray(list) ? list.length : 1
+}

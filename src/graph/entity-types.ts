@@ -1,0 +1,232 @@
+import type { GraphQLFieldResolver, GraphQLResolveInfo, GraphQLSchema } from 'graphql'
+import { plural } from '../definitions/graphql-name.ts'
+import type { Micros } from '../definitions/timestamp.ts'
+import { acceptKeyValue, type EntityKey } from '../definitions/value.ts'
+import { BadUserInput } from '../errors.ts'
+import type { ViewRow } from '../online/view-row.ts'
+import type { Entity, FeatureView, JoinKey } from '../registry/registry.ts'
+import type { GraphContext } from './context.ts'
+import {
+  type ArgumentDeclaration,
+  type FieldDeclaration,
+  inputType,
+  objectType,
+  type RootDeclaration,
+  type TypeClass,
+} from './declare.ts'
+import { describeEntity, describeFeature, describeView } from './descriptions.ts'
+import type { NeedTimes } from './row-loader.ts'
+import { durationScalar, timestampScalar } from './scalars.ts'
+import { selectionPlans } from './selection-plan.ts'
+import type { SharedTypes } from './shared-types.ts'
+import { sharedTimes, type TimeValues, timeArguments } from './time-arguments.ts'
+import { graphqlTypeOf } from './value-types.ts'
+import type { ViewColumn } from './view-column.ts'
+
+/** What a view's field and a join key's field read from. */
+interface EntityObject {
+  readonly $index: number
+  readonly $columns: readonly ViewColumn[]
+}
+
+type MakeEntity = (key: EntityKey, index: number, columns: readonly ViewColumn[]) => EntityObject
+
+/** One class per entity, its join keys as getters: all rows of an answer share their columns. */
+function entityClass(entity: Entity): MakeEntity {
+  class Row implements EntityObject {
+    readonly $key: EntityKey
+    readonly $index: number
+    readonly $columns: readonly ViewColumn[]
+    constructor(key: EntityKey, index: number, columns: readonly ViewColumn[]) {
+      this.$key = key
+      this.$index = index
+      this.$columns = columns
+    }
+  }
+  entity.joinKeys.forEach((joinKey, place) => {
+    Object.defineProperty(Row.prototype, joinKey.graphqlName, {
+      get(this: Row) {
+        return this.$key[place]
+      },
+    })
+  })
+  return (key, index, columns) => new Row(key, index, columns)
+}
+
+/** A key's values by argument or input field → the entity key in canonical form. */
+export function acceptKey(joinKeys: readonly JoinKey[], input: Readonly<Record<string, unknown>>): EntityKey {
+  return joinKeys.map((joinKey) => {
+    const outcome = acceptKeyValue(joinKey.type, input[joinKey.graphqlName])
+    if (outcome.ok) return outcome.value
+    throw new BadUserInput(`${joinKey.graphqlName}: expected ${outcome.expected}`)
+  })
+}
+
+export function keyFields(joinKeys: readonly JoinKey[]): Record<string, FieldDeclaration> {
+  return Object.fromEntries(joinKeys.map((key) => [key.graphqlName, { type: graphqlTypeOf(key.type) }]))
+}
+
+function viewType(view: FeatureView, shared: SharedTypes): TypeClass {
+  const features = view.features.map((feature): [string, FieldDeclaration] => {
+    const description = describeFeature(feature)
+    return [
+      feature.graphqlName,
+      {
+        type: graphqlTypeOf(feature.type),
+        nullable: true,
+        ...(description === null ? {} : { description }),
+        ...(feature.deprecated === null ? {} : { deprecationReason: feature.deprecated }),
+      },
+    ]
+  })
+  return objectType(view.typeName, describeView(view), {
+    ...Object.fromEntries(features),
+    freshness: { type: shared.freshness },
+  })
+}
+
+/** The entity's types and its three root fields: one, a list, and a spine in which every row has its own time. */
+export function declareEntity(
+  entity: Entity,
+  shared: SharedTypes,
+): Readonly<Record<string, RootDeclaration>> {
+  const maxAge: ArgumentDeclaration = {
+    type: durationScalar,
+    nullable: true,
+    description: 'An older row answers OUTSIDE_TTL.',
+  }
+  const type = objectType(entity.typeName, describeEntity(entity), {
+    ...keyFields(entity.joinKeys),
+    ...Object.fromEntries(
+      entity.views.map((view) => {
+        const description = describeView(view)
+        const declared = { type: viewType(view, shared), nullable: true, arguments: { maxAge } }
+        return [view.graphqlName, description === null ? declared : { ...declared, description }]
+      }),
+    ),
+  })
+  const spineRow = inputType(`${entity.typeName}AsOf`, null, {
+    ...keyFields(entity.joinKeys),
+    asOf: { type: timestampScalar },
+    knownAt: { type: timestampScalar, nullable: true },
+  })
+  const { one, list, readOne, readList } = keyArguments(entity)
+  const load = entityLoader(entity)
+  return {
+    [entity.graphqlName]: {
+      type,
+      arguments: { ...one, ...timeArguments },
+      description: `One ${entity.name}.`,
+      resolve: async (_root, input, context, info) => {
+        const rows = await load(
+          [readOne(input)],
+          sharedTimes(input as TimeValues, context.now),
+          context,
+          info,
+        )
+        return rows[0]
+      },
+    },
+    [entity.pluralName]: {
+      type: [type],
+      arguments: { ...list, ...timeArguments },
+      description: 'One per key, in order, duplicates kept.',
+      resolve: (_root, input, context, info) =>
+        load(readList(input), sharedTimes(input as TimeValues, context.now), context, info),
+    },
+    [`${entity.pluralName}AsOf`]: {
+      type: [type],
+      arguments: { rows: { type: [spineRow] } },
+      description: 'A spine: every row at its own time. One per row, in order.',
+      resolve: (_root, input, context, info) => {
+        const rows = input['rows'] as readonly (Readonly<Record<string, unknown>> & SpineTimes)[]
+        const keys = rows.map((row) => acceptKey(entity.joinKeys, row))
+        const times = rows.map(({ asOf, knownAt = null }) => ({ asOf, knownAt }))
+        return load(keys, (index) => times[index] ?? { asOf: context.now, knownAt: null }, context, info)
+      },
+    },
+  }
+}
+
+interface SpineTimes {
+  readonly asOf: Micros
+  readonly knownAt?: Micros | null
+}
+
+interface KeyArguments {
+  readonly one: Readonly<Record<string, ArgumentDeclaration>>
+  readonly list: Readonly<Record<string, ArgumentDeclaration>>
+  readonly readOne: (input: Readonly<Record<string, unknown>>) => EntityKey
+  readonly readList: (input: Readonly<Record<string, unknown>>) => readonly EntityKey[]
+}
+
+/** A single join key is an argument of its own, several are one input object. */
+function keyArguments(entity: Entity): KeyArguments {
+  const { joinKeys } = entity
+  const [only, ...others] = joinKeys
+  if (only && others.length === 0) {
+    const type = graphqlTypeOf(only.type)
+    const listName = plural(only.graphqlName)
+    return {
+      one: { [only.graphqlName]: { type } },
+      list: { [listName]: { type: [type] } },
+      readOne: (input) => acceptKey(joinKeys, input),
+      readList: (input) =>
+        (input[listName] as readonly unknown[]).map((value) =>
+          acceptKey(joinKeys, { [only.graphqlName]: value }),
+        ),
+    }
+  }
+  const type = inputType(
+    `${entity.typeName}Key`,
+    'The join keys, in their declared order.',
+    keyFields(joinKeys),
+  )
+  return {
+    one: { key: { type } },
+    list: { keys: { type: [type] } },
+    readOne: (input) => acceptKey(joinKeys, input['key'] as Readonly<Record<string, unknown>>),
+    readList: (input) =>
+      (input['keys'] as readonly Readonly<Record<string, unknown>>[]).map((key) => acceptKey(joinKeys, key)),
+  }
+}
+
+type LoadEntities = (
+  keys: readonly EntityKey[],
+  times: NeedTimes,
+  context: GraphContext,
+  info: GraphQLResolveInfo,
+) => Promise<readonly EntityObject[]>
+
+function entityLoader(entity: Entity): LoadEntities {
+  const makeEntity = entityClass(entity)
+  const planOf = selectionPlans(entity)
+  return async (keys, times, context, info) => {
+    const views = planOf(info)(info.variableValues)
+    const columns = views.length === 0 ? [] : await context.rows.load({ entity, keys, views, times })
+    return keys.map((key, index) => makeEntity(key, index, columns))
+  }
+}
+
+/** Resolvers of the fields with arguments: they turn what was read into the view's object, synchronously. */
+export function resolveViews(entity: Entity, schema: GraphQLSchema): void {
+  const type = schema.getType(entity.typeName)
+  if (!type || !('getFields' in type)) return
+  const fields = type.getFields()
+  for (const view of entity.views) {
+    const field = fields[view.graphqlName]
+    if (field && 'resolve' in field) field.resolve = viewResolver(view)
+  }
+}
+
+function viewResolver(
+  view: FeatureView,
+): GraphQLFieldResolver<EntityObject, GraphContext, { readonly maxAge?: Micros | null }, ViewRow> {
+  return (row, { maxAge = null }, context, info) => {
+    const column = row.$columns.find((candidate) => candidate.view === view)
+    if (!column) throw new TypeError(`view ${view.name} was selected but not read`)
+    const answer = column.row(row.$index, maxAge)
+    if (answer.$status === 'UNAVAILABLE') context.unavailable.note(view, info.path, column.reason)
+    return answer
+  }
+}

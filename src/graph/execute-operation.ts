@@ -1,0 +1,145 @@
+import type { GatewayExecutor, GatewayGraphQLRequestContext } from '@apollo/server-gateway-interface'
+import {
+  type DocumentNode,
+  type ExecutionResult,
+  execute,
+  type GraphQLError,
+  type GraphQLSchema,
+  getVariableValues,
+  type OperationDefinitionNode,
+} from 'graphql'
+import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit'
+import { LRUCache } from 'lru-cache'
+import { LimitExceeded } from '../errors.ts'
+import type { GraphContext } from './context.ts'
+import { type CountEntities, entityCounter } from './entity-count.ts'
+import { executionError, refusal } from './graphql-error.ts'
+
+export interface ExecuteOptions {
+  /** Entity rows that one request may ask for. */
+  readonly maxEntities: number
+  /** Told when an operation was compiled, could not be, or was answered by graphql-js after all. */
+  readonly count: (event: 'compiled' | 'not-compilable' | 'repeated') => void
+}
+
+/** An operation that was seen; compiled at its second use, so that unique texts compile nothing. */
+interface KnownOperation {
+  readonly countEntities: CountEntities
+  uses: number
+  compiled: CompiledQuery | null
+}
+
+const maxKnownOperations = 1_000
+const compileAtUse = 2
+
+type Variables = Readonly<Record<string, unknown>>
+
+interface Run {
+  readonly schema: GraphQLSchema
+  readonly document: DocumentNode
+  readonly operation: OperationDefinitionNode
+  readonly operationName: string | null
+  readonly variables: Variables
+  readonly context: GraphContext
+}
+
+/**
+ * Apollo's gateway executor: limits, then graphql-jit. graphql-js answers where an operation cannot be compiled, before
+ * it is, and again whenever a compiled run ends without `data` (no resolver has run then): its wording and AST nodes
+ * are what Apollo knows as the caller's mistakes. Known operations are kept per schema, so that a swap forgets them.
+ */
+export function executeOperation(options: ExecuteOptions): GatewayExecutor {
+  const known = new WeakMap<GraphQLSchema, LRUCache<string, KnownOperation>>()
+
+  function recall(run: Run, queryHash: string): KnownOperation {
+    let operations = known.get(run.schema)
+    if (!operations) {
+      operations = new LRUCache({ max: maxKnownOperations })
+      known.set(run.schema, operations)
+    }
+    const key = `${queryHash}${run.operationName ?? ''}`
+    const found = operations.get(key)
+    if (found) return found
+    const made = {
+      countEntities: entityCounter(run.schema, run.document, run.operation),
+      uses: 0,
+      compiled: null,
+    }
+    operations.set(key, made)
+    return made
+  }
+
+  return async (request: GatewayGraphQLRequestContext) => {
+    const run: Run = {
+      schema: request.schema,
+      document: request.document,
+      operation: request.operation,
+      operationName: request.operationName,
+      variables: (request.request.variables as Variables | undefined) ?? {},
+      context: request.context as unknown as GraphContext,
+    }
+    if (!run.operation) return runInterpreted(run) as ReturnType<GatewayExecutor>
+    const operation = recall(run, request.queryHash)
+    const refused = refuseTooMany(run, operation.countEntities, options.maxEntities)
+    if (refused) return { errors: refused } as Awaited<ReturnType<GatewayExecutor>>
+    operation.uses += 1
+    if (operation.uses === compileAtUse) operation.compiled = compile(run, options.count)
+    let result = operation.compiled
+      ? await operation.compiled.query(undefined, run.context, run.variables)
+      : null
+    if (result === null || result.data === undefined) {
+      if (result !== null) options.count('repeated')
+      result = await runInterpreted(run)
+    }
+    return answer(result, run.context) as Awaited<ReturnType<GatewayExecutor>>
+  }
+}
+
+function runInterpreted(run: Run): Promise<ExecutionResult> | ExecutionResult {
+  return execute({
+    schema: run.schema,
+    document: run.document,
+    operationName: run.operationName,
+    variableValues: run.variables,
+    contextValue: run.context,
+  })
+}
+
+function compile(run: Run, count: ExecuteOptions['count']): CompiledQuery | null {
+  if (!isCompilable(run.operation)) {
+    count('not-compilable')
+    return null
+  }
+  const compiled = compileQuery(run.schema, run.document, run.operationName ?? undefined)
+  count(isCompiledQuery(compiled) ? 'compiled' : 'not-compilable')
+  return isCompiledQuery(compiled) ? compiled : null
+}
+
+/** graphql-jit demands a value for a non-null variable even where it has a default. */
+function isCompilable(operation: OperationDefinitionNode): boolean {
+  return !operation.variableDefinitions?.some(
+    (node) => node.type.kind === 'NonNullType' && node.defaultValue !== undefined,
+  )
+}
+
+/** Errors in variables come first: a list of wrong keys is told as such, whatever its length. */
+function refuseTooMany(
+  run: Run,
+  countEntities: CountEntities,
+  limit: number,
+): readonly GraphQLError[] | null {
+  const came = countEntities(run.variables)
+  if (came <= limit) return null
+  const coerced = getVariableValues(run.schema, run.operation.variableDefinitions ?? [], run.variables)
+  if (coerced.errors) return coerced.errors
+  return [
+    refusal(new LimitExceeded(`a request may ask for at most ${limit} entities, ${came} came; split it`)),
+  ]
+}
+
+function answer(result: ExecutionResult, context: GraphContext): ExecutionResult {
+  const unavailable = context.unavailable.errors()
+  if (!result.errors && unavailable.length === 0) return result
+  const errors = [...(result.errors ?? []).map(executionError), ...unavailable]
+  return result.data === undefined ? { errors } : { data: result.data, errors }
+}

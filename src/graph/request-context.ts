@@ -1,0 +1,56 @@
+import type { Clock } from '../definitions/timestamp.ts'
+import type { RowLayouts } from '../online/row-layouts.ts'
+import { viewReader } from '../online/view-reader.ts'
+import type { FeatureView, Registry } from '../registry/registry.ts'
+import type { OfflineStore } from '../stores/offline-store.ts'
+import type { OnlineStore } from '../stores/online-store.ts'
+import type { Caller, GraphContext } from './context.ts'
+import { type RowObserver, rowLoader } from './row-loader.ts'
+import { unavailableViews } from './unavailable-views.ts'
+import { type ColumnReader, type StatusTally, statusTally } from './view-column.ts'
+
+export interface RequestContextOptions {
+  readonly registry: Registry
+  readonly layouts: RowLayouts
+  readonly stores: { readonly online: OnlineStore; readonly offline: OfflineStore }
+  readonly clock: Clock
+  readonly observe: RowObserver
+}
+
+export interface RequestContexts {
+  /** `signal` is asked for only when the offline store is read. */
+  readonly make: (requestId: string, caller: Caller, signal: () => AbortSignal) => GraphContext
+  readonly tally: StatusTally
+}
+
+/** What all requests share, prepared once; then one context a request. */
+export function requestContexts(options: RequestContextOptions): RequestContexts {
+  const { registry, layouts, stores, clock, observe } = options
+  const tally = statusTally(registry.views)
+  const readers = new Map(
+    registry.views.map((view) => {
+      const counts = tally.get(view) ?? { PRESENT: 0, NOT_FOUND: 0, OUTSIDE_TTL: 0, UNAVAILABLE: 0 }
+      return [view, { ...viewReader(view, layouts.layout(view), layouts.history), counts }]
+    }),
+  )
+  function reader(view: FeatureView): ColumnReader {
+    const found = readers.get(view)
+    if (!found) throw new TypeError(`feature view ${view.name} is not of this registry`)
+    return found
+  }
+  const sources = { ...stores, reader, keyPrefix: layouts.keyPrefix, observe }
+  return {
+    tally,
+    make(requestId, caller, signal) {
+      const now = clock()
+      return {
+        requestId,
+        caller,
+        now,
+        startedMs: performance.now(),
+        rows: rowLoader(sources, now, signal),
+        unavailable: unavailableViews(),
+      }
+    },
+  }
+}

@@ -1,0 +1,207 @@
+import { GraphQLFloat, type GraphQLResolveInfo, GraphQLString } from 'graphql'
+import type { FeatureStatus } from '../definitions/row-status.ts'
+import { acceptValue, type EntityKey, type Value } from '../definitions/value.ts'
+import { BadUserInput } from '../errors.ts'
+import { compileServiceRow, type ServiceInputs, servedValue, vectorNumber } from '../online/service-row.ts'
+import type { ViewRow } from '../online/view-row.ts'
+import type { FeatureService, FeatureView, VectorEntry } from '../registry/registry.ts'
+import type { GraphContext } from './context.ts'
+import { type FieldDeclaration, inputType, objectType, type RootDeclaration } from './declare.ts'
+import { describeFeature, describeService } from './descriptions.ts'
+import { acceptKey, keyFields } from './entity-types.ts'
+import type { SharedTypes } from './shared-types.ts'
+import { sharedTimes, type TimeValues, timeArguments } from './time-arguments.ts'
+import { graphqlTypeOf } from './value-types.ts'
+import type { ViewColumn } from './view-column.ts'
+
+type Input = Readonly<Record<string, unknown>>
+
+function describeEntry(entry: VectorEntry): { readonly description?: string } {
+  const description = describeFeature(entry.kind === 'feature' ? entry.feature : entry)
+  return description === null ? {} : { description }
+}
+
+/** The service's types and its two root fields: a row per key, and columns for hundreds of keys. */
+export function declareService(
+  service: FeatureService,
+  shared: SharedTypes,
+): Readonly<Record<string, RootDeclaration>> {
+  const key = inputType(
+    `${service.typeName}Key`,
+    "Every distinct join key of the service's entities, then its request values.",
+    {
+      ...keyFields(service.joinKeys),
+      ...Object.fromEntries(
+        service.requests.map((request) => [
+          request.graphqlName,
+          { type: graphqlTypeOf(request.type), nullable: request.optional, ...describeEntry(request) },
+        ]),
+      ),
+    },
+  )
+  const rowType = objectType(service.typeName, describeService(service), {
+    ...keyFields(service.joinKeys),
+    ...entryFields(service, (entry) => ({ type: graphqlTypeOf(entry.type), nullable: true })),
+    vector: {
+      type: [GraphQLFloat],
+      description:
+        "In names' order; bool as 0 or 1; a null takes its default, a value that is not null never does.",
+    },
+    names: { type: [GraphQLString], description: "Registry names in the vector's order." },
+    statuses: { type: [shared.featureStatus] },
+    defaulted: { type: [GraphQLString], description: 'The names whose value is the default.' },
+  })
+  const statusesType = objectType(
+    `${service.typeName}Statuses`,
+    null,
+    entryFields(service, () => ({ type: [shared.featureStatus] })),
+  )
+  const columnsType = objectType(
+    `${service.typeName}Columns`,
+    'Arrays are as long as keys and in their order.',
+    {
+      names: { type: [GraphQLString] },
+      vectors: { type: [[GraphQLFloat]], description: 'One vector per key.' },
+      ...Object.fromEntries(
+        service.joinKeys.map((joinKey) => [joinKey.graphqlName, { type: [graphqlTypeOf(joinKey.type)] }]),
+      ),
+      ...entryFields(service, (entry) => ({ type: [graphqlTypeOf(entry.type)], nullable: 'items' })),
+      statuses: { type: statusesType },
+    },
+  )
+  const makeRow = compileServiceRow(service)
+  const makeColumns = compileServiceColumns(service)
+  const read = serviceReader(service)
+  const shape = { arguments: { keys: { type: [key] }, ...timeArguments } }
+  const description = describeService(service)
+  return {
+    [service.graphqlName]: {
+      ...shape,
+      type: [rowType],
+      ...(description === null ? {} : { description }),
+      resolve: async (_root, input, context, info) => {
+        const inputs = await read(input, context, info, (index) => ({
+          key: index,
+          prev: info.path,
+          typename: undefined,
+        }))
+        return inputs.map(makeRow)
+      },
+    },
+    [`${service.graphqlName}Columns`]: {
+      ...shape,
+      type: columnsType,
+      description: 'The same by column: for hundreds of keys, without an object per key.',
+      resolve: async (_root, input, context, info) =>
+        makeColumns(await read(input, context, info, () => info.path)),
+    },
+  }
+}
+
+function entryFields(
+  service: FeatureService,
+  declare: (entry: VectorEntry) => FieldDeclaration,
+): Record<string, FieldDeclaration> {
+  return Object.fromEntries(
+    service.vector.map((entry) => [entry.graphqlName, { ...declare(entry), ...describeEntry(entry) }]),
+  )
+}
+
+type ReadService = (
+  input: Input,
+  context: GraphContext,
+  info: GraphQLResolveInfo,
+  /** Where an unavailable view of this row is reported. */
+  pathOf: (index: number) => GraphQLResolveInfo['path'],
+) => Promise<readonly ServiceInputs[]>
+
+/** Reads all views of the service in the tick's one read and answers the inputs of each key's row, in order. */
+function serviceReader(service: FeatureService): ReadService {
+  const views = [
+    ...new Set(service.vector.flatMap((entry) => (entry.kind === 'feature' ? [entry.view] : []))),
+  ]
+  const parts = service.entities.map((entity) => ({
+    entity,
+    views: views.filter((view) => view.entity === entity),
+    places: entity.joinKeys.map((key) => service.joinKeys.findIndex((other) => other.name === key.name)),
+  }))
+  return async (input, context, _info, pathOf) => {
+    const items = input['keys'] as readonly Input[]
+    const keys = items.map((item) => acceptKey(service.joinKeys, item))
+    const requests = items.map((item) => acceptRequests(service, item))
+    const times = sharedTimes(input as TimeValues, context.now)
+    const columns = await Promise.all(
+      parts.map((part) => {
+        const entityKeys =
+          part.places.length === service.joinKeys.length ? keys : keys.map((key) => pickKey(key, part.places))
+        return context.rows.load({ entity: part.entity, keys: entityKeys, views: part.views, times })
+      }),
+    )
+    const flat = columns.flat()
+    return keys.map((key, index): ServiceInputs => {
+      const rows = new Map(flat.map((column) => [column.view, rowOf(column, index, context, pathOf)]))
+      return {
+        key,
+        rowOf: ({ view }) => requireRow(rows, view),
+        requestValue: (name) => requests[index]?.[name] ?? null,
+      }
+    })
+  }
+}
+
+function pickKey(key: EntityKey, places: readonly number[]): EntityKey {
+  return places.flatMap((place) => key[place] ?? [])
+}
+
+function rowOf(
+  column: ViewColumn,
+  index: number,
+  context: GraphContext,
+  pathOf: (index: number) => GraphQLResolveInfo['path'],
+): ViewRow {
+  const row = column.row(index, null)
+  if (row.$status === 'UNAVAILABLE') context.unavailable.note(column.view, pathOf(index), column.reason)
+  return row
+}
+
+function requireRow(rows: ReadonlyMap<FeatureView, ViewRow>, view: FeatureView): ViewRow {
+  const row = rows.get(view)
+  if (!row) throw new TypeError(`view ${view.name} was not read for the service`)
+  return row
+}
+
+function acceptRequests(service: FeatureService, item: Input): Readonly<Record<string, Value | null>> {
+  return Object.fromEntries(
+    service.requests.map((request) => {
+      const outcome = acceptValue(request.type, item[request.graphqlName])
+      if (!outcome.ok) throw new BadUserInput(`${request.graphqlName}: expected ${outcome.expected}`)
+      return [request.graphqlName, outcome.value]
+    }),
+  )
+}
+
+/** Columns instead of rows: one array a feature and one a status, no object per value. */
+function compileServiceColumns(service: FeatureService): (inputs: readonly ServiceInputs[]) => object {
+  const { vector: entries, joinKeys } = service
+  return (inputs) => {
+    const vectors = inputs.map((): number[] => [])
+    const columns: Record<string, unknown> = { names: entries.map((entry) => entry.name), vectors }
+    const statuses: Record<string, readonly FeatureStatus[]> = {}
+    joinKeys.forEach((joinKey, place) => {
+      columns[joinKey.graphqlName] = inputs.map((input) => input.key[place])
+    })
+    for (const entry of entries) {
+      const values: (Value | null)[] = []
+      const entryStatuses: FeatureStatus[] = []
+      inputs.forEach((input, index) => {
+        const { value, status } = servedValue(entry, input)
+        values.push(value)
+        entryStatuses.push(status)
+        vectors[index]?.push(vectorNumber(entry, value))
+      })
+      columns[entry.graphqlName] = values
+      statuses[entry.graphqlName] = entryStatuses
+    }
+    return { ...columns, statuses }
+  }
+}

@@ -1,0 +1,48 @@
+import type { Micros } from '../definitions/timestamp.ts'
+import {
+  acceptKeyValue,
+  acceptValue,
+  type FeatureRow,
+  type KeyValue,
+  type Value,
+} from '../definitions/value.ts'
+import { InvalidRow } from '../errors.ts'
+import type { FeatureView } from '../registry/registry.ts'
+
+/** A row as it comes from outside: by registry name, nothing checked. */
+export interface OfferedRow {
+  readonly key: Readonly<Record<string, unknown>>
+  readonly values: Readonly<Record<string, unknown>>
+  readonly eventTimestamp: Micros
+  readonly createdTimestamp: Micros | null
+}
+
+/**
+ * The one way into both stores: values in their canonical form, in the view's order. A feature that is not offered is
+ * null.
+ * @throws InvalidRow naming every field that does not fit, with what was expected.
+ */
+export function acceptRow(view: FeatureView, offered: OfferedRow): FeatureRow {
+  const problems: string[] = []
+  const key = view.entity.joinKeys.map((joinKey): KeyValue => {
+    const outcome = acceptKeyValue(joinKey.type, offered.key[joinKey.name])
+    if (outcome.ok) return outcome.value
+    problems.push(`${joinKey.name}: expected ${outcome.expected}`)
+    return ''
+  })
+  const values = view.features.map((feature): Value | null => {
+    const outcome = acceptValue(feature.type, offered.values[feature.name])
+    if (outcome.ok) return outcome.value
+    problems.push(`${feature.name}: expected ${outcome.expected}`)
+    return null
+  })
+  const names = new Set(view.features.map((feature) => feature.name))
+  for (const name of Object.keys(offered.values)) {
+    if (!names.has(name)) problems.push(`${name}: feature view "${view.name}" has no such feature`)
+  }
+  if (!Number.isSafeInteger(offered.eventTimestamp))
+    problems.push('event timestamp: expected whole microseconds')
+  if (problems.length > 0)
+    throw new InvalidRow(`a row of feature view "${view.name}" does not fit: ${problems.join('; ')}`)
+  return { key, values, eventTimestamp: offered.eventTimestamp, createdTimestamp: offered.createdTimestamp }
+}

@@ -1,0 +1,76 @@
+import type { RowStatus } from '../definitions/row-status.ts'
+import type { Micros } from '../definitions/timestamp.ts'
+import type { Value } from '../definitions/value.ts'
+import type { FeatureView } from '../registry/registry.ts'
+import { type RowLayout, readInt64, readSlot, type Slot, slotsOf } from '../stores/packed-row.ts'
+import { type FreshnessSource, ViewRow } from './view-row.ts'
+
+type RowClass = new (
+  view: FeatureView,
+  source: FreshnessSource,
+  at: Micros,
+  status: RowStatus,
+  event: Micros | null,
+  created: Micros | null,
+  ...values: readonly (Value | null)[]
+) => ViewRow
+
+/** Bytes of one layout → a row that is PRESENT. The bytes are at least `fixedEnd` long. */
+type DecodePresent = (row: Buffer, at: Micros, event: Micros, created: Micros | null) => ViewRow
+
+export interface PackedDecoder {
+  readonly fixedEnd: number
+  readonly decode: DecodePresent
+}
+
+/**
+ * A class whose constructor sets one property a feature, and decoders that call it with what stands in the slots.
+ * Both are generated once per view and layout, from names and offsets that the registry has checked: one hidden class
+ * and straight reads, where a loop over slots took three to five times as long.
+ */
+export function compileRowClass(view: FeatureView): RowClass {
+  const parameters = view.features.map((_, index) => `f${index}`)
+  const text = `
+    return class extends ViewRow {
+      constructor(view, source, at, status, event, created, ${parameters.join(', ')}) {
+        super(view, source, at, status, event, created)
+        ${view.features.map((feature, index) => `this[${JSON.stringify(feature.graphqlName)}] = ${parameters[index]}`).join('\n')}
+      }
+    }`
+  return new Function('ViewRow', text)(ViewRow)
+}
+
+/** Features that the layout lacks, or holds with another type, are null. */
+export function compileDecoder(view: FeatureView, layout: RowLayout, Row: RowClass): PackedDecoder {
+  const { slots, fixedEnd } = slotsOf(layout)
+  const values = view.features.map((feature) => {
+    const index = slots.findIndex((slot) => slot.name === feature.name && slot.type === feature.type)
+    const slot = slots[index]
+    return slot
+      ? `(b[${slot.nullByte}] & ${slot.nullMask}) === 0 ? ${slotExpression(slot, index)} : null`
+      : 'null'
+  })
+  const text = `
+    return (b, at, event, created) =>
+      new Row(view, 'ONLINE', at, 'PRESENT', event, created, ${values.join(',\n')})`
+  const make = new Function('Row', 'view', 'slots', 'readInt64', 'readSlot', text)
+  return { fixedEnd, decode: make(Row, view, slots, readInt64, readSlot) }
+}
+
+function slotExpression(slot: Slot, index: number): string {
+  switch (slot.type) {
+    case 'float64':
+    case 'timestamp':
+      return `b.readDoubleLE(${slot.offset})`
+    case 'float32':
+      return `b.readFloatLE(${slot.offset})`
+    case 'int32':
+      return `b.readInt32LE(${slot.offset})`
+    case 'int64':
+      return `readInt64(b, ${slot.offset})`
+    case 'bool':
+      return `b[${slot.offset}] === 1`
+    default:
+      return `readSlot(b, slots[${index}])`
+  }
+}

@@ -1,0 +1,93 @@
+import { InvalidDefinitions, type Problem } from '../errors.ts'
+import type { FeatureView, Registry } from '../registry/registry.ts'
+import { onlineKeyPrefix } from '../stores/online-key.ts'
+import { type RowLayout, rowLayout } from '../stores/packed-row.ts'
+import type { RegistryStore, StoredLayout } from '../stores/registry-store.ts'
+import type { LayoutHistory } from './view-reader.ts'
+
+/** How the rows of each view are keyed and laid out today, and all layouts that were ever written. */
+export interface RowLayouts {
+  readonly keyPrefix: (view: FeatureView) => string
+  readonly layout: (view: FeatureView) => RowLayout
+  readonly history: LayoutHistory
+}
+
+const refreshEveryMs = 1_000
+
+/**
+ * Records the registry's views and layouts in the registry store, before any row of them is written, and reads the
+ * history. Bytes of an unknown layout (another process runs a newer version) make the history be read again, at most
+ * once a second.
+ * @throws InvalidDefinitions when two views share a key prefix; StoreFailed.
+ */
+export async function openRowLayouts(
+  project: string,
+  registry: Registry,
+  store: RegistryStore,
+): Promise<RowLayouts> {
+  const identities = await store.ensureViews(registry.views.map((view) => view.name))
+  const places = new Map<FeatureView, { readonly prefix: string; readonly layout: StoredLayout }>()
+  registry.views.forEach((view, index) => {
+    const viewId = identities[index]?.id ?? view.name
+    places.set(view, {
+      prefix: onlineKeyPrefix(project, viewId),
+      layout: { ...rowLayout(project, viewId, view.features), viewId },
+    })
+  })
+  refuseEqualPrefixes([...places].map(([view, { prefix }]) => [view.name, prefix]))
+  await store.recordLayouts([...places.values()].map(({ layout }) => layout))
+
+  let known = byFingerprint(await store.layouts())
+  let refreshing = false
+  let refreshedAt = performance.now()
+
+  function place(view: FeatureView) {
+    const found = places.get(view)
+    if (!found) throw new TypeError(`feature view ${view.name} is not of this registry`)
+    return found
+  }
+
+  return {
+    keyPrefix: (view) => place(view).prefix,
+    layout: (view) => place(view).layout,
+    history: {
+      find: (fingerprint) => known.get(fingerprint) ?? null,
+      reportUnknown() {
+        if (refreshing || performance.now() - refreshedAt < refreshEveryMs) return
+        refreshing = true
+        store
+          .layouts()
+          .then((layouts) => {
+            known = byFingerprint(layouts)
+          })
+          // The store is down: the next unknown row asks again.
+          .catch(() => {})
+          .finally(() => {
+            refreshing = false
+            refreshedAt = performance.now()
+          })
+      },
+    },
+  }
+}
+
+function byFingerprint(layouts: readonly StoredLayout[]): ReadonlyMap<number, RowLayout> {
+  return new Map(layouts.map((layout) => [layout.fingerprint, layout]))
+}
+
+/** A prefix has 24 bits; two views of one project that meet would read each other's rows. */
+function refuseEqualPrefixes(prefixes: readonly (readonly [name: string, prefix: string])[]): void {
+  const taken = new Map<string, string>()
+  const problems: Problem[] = []
+  for (const [name, prefix] of prefixes) {
+    const other = taken.get(prefix)
+    if (other !== undefined) {
+      problems.push({
+        path: `feature view ${name}`,
+        message: `its online keys would meet those of "${other}"; rename one of them`,
+      })
+    }
+    taken.set(prefix, name)
+  }
+  if (problems.length > 0) throw new InvalidDefinitions(problems)
+}

@@ -1,0 +1,97 @@
+import { type FeatureStatus, featureStatus } from '../definitions/row-status.ts'
+import type { EntityKey, KeyValue, Value } from '../definitions/value.ts'
+import type { FeatureService, VectorEntry } from '../registry/registry.ts'
+import { rowValue, type ViewRow } from './view-row.ts'
+
+/** One entry of the vector for one key. */
+export interface ServedValue {
+  readonly value: Value | null
+  readonly status: FeatureStatus
+}
+
+/** The values that go into one service row: the row of each view the service takes from, and the request values. */
+export interface ServiceInputs {
+  /** In the order of the service's join keys. */
+  readonly key: EntityKey
+  readonly rowOf: (entry: Extract<VectorEntry, { kind: 'feature' }>) => ViewRow
+  readonly requestValue: (graphqlName: string) => Value | null
+}
+
+export function servedValue(entry: VectorEntry, inputs: ServiceInputs): ServedValue {
+  if (entry.kind === 'request') {
+    const value = inputs.requestValue(entry.graphqlName)
+    return { value, status: featureStatus('PRESENT', value === null) }
+  }
+  const row = inputs.rowOf(entry)
+  const value = rowValue(row, entry.feature.graphqlName)
+  return { value, status: featureStatus(row.$status, value === null) }
+}
+
+/** A value's place in a vector: bool is 0 or 1, int64 beyond 2^53 the nearest float; null takes the default. */
+export function vectorNumber(entry: VectorEntry, value: Value | null): number {
+  return value === null ? entry.default : Number(value)
+}
+
+/**
+ * A service's row: the values are properties under their GraphQL names, the vector and what belongs to it are made when
+ * read. One class per service, with getters on its prototype; no object per value.
+ */
+export interface ServiceRow {
+  readonly vector: readonly number[]
+  readonly names: readonly string[]
+  readonly statuses: readonly FeatureStatus[]
+  /** Names whose value is the default. */
+  readonly defaulted: readonly string[]
+}
+
+export function compileServiceRow(service: FeatureService): (inputs: ServiceInputs) => ServiceRow {
+  const { vector: entries } = service
+  const names = entries.map((entry) => entry.name)
+
+  class Row implements ServiceRow {
+    readonly $key: EntityKey
+    readonly $values: readonly (Value | null)[]
+    readonly $statuses: readonly FeatureStatus[]
+
+    constructor(inputs: ServiceInputs) {
+      const values: (Value | null)[] = []
+      const statuses: FeatureStatus[] = []
+      for (const entry of entries) {
+        const { value, status } = servedValue(entry, inputs)
+        values.push(value)
+        statuses.push(status)
+      }
+      this.$key = inputs.key
+      this.$values = values
+      this.$statuses = statuses
+    }
+    get vector(): readonly number[] {
+      return entries.map((entry, index) => vectorNumber(entry, this.$values[index] ?? null))
+    }
+    get names(): readonly string[] {
+      return names
+    }
+    get statuses(): readonly FeatureStatus[] {
+      return this.$statuses
+    }
+    get defaulted(): readonly string[] {
+      return names.filter((_, index) => (this.$values[index] ?? null) === null)
+    }
+  }
+
+  service.joinKeys.forEach((key, index) => {
+    define(Row.prototype, key.graphqlName, function (this: Row): KeyValue | undefined {
+      return this.$key[index]
+    })
+  })
+  entries.forEach((entry, index) => {
+    define(Row.prototype, entry.graphqlName, function (this: Row): Value | null {
+      return this.$values[index] ?? null
+    })
+  })
+  return (inputs) => new Row(inputs)
+}
+
+function define<T>(prototype: T, name: string, get: (this: T) => unknown): void {
+  Object.defineProperty(prototype, name, { get, configurable: false })
+}

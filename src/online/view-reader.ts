@@ -1,0 +1,78 @@
+import { foundRowStatus } from '../definitions/row-status.ts'
+import type { Micros } from '../definitions/timestamp.ts'
+import type { FeatureView } from '../registry/registry.ts'
+import type { AsOfRow } from '../stores/offline-store.ts'
+import { packedFormat, packedHeaderBytes, type RowLayout } from '../stores/packed-row.ts'
+import { compileDecoder, compileRowClass, type PackedDecoder } from './compile-view-row.ts'
+import type { FreshnessSource, ViewRow } from './view-row.ts'
+
+/** What both stores answered → rows with a status; `at` is the time asked for, `maxAge` the caller's own bound or null. */
+export interface ViewReader {
+  readonly view: FeatureView
+  /** Null is NOT_FOUND; bytes that are not understood are UNAVAILABLE, never a guess. */
+  readonly readPacked: (row: Buffer | null, at: Micros, maxAge: Micros | null) => ViewRow
+  readonly readOffline: (row: AsOfRow | null, at: Micros, maxAge: Micros | null) => ViewRow
+  readonly unavailable: (source: FreshnessSource, at: Micros) => ViewRow
+}
+
+/** Layouts by fingerprint that were ever written for a view, and what to do when bytes carry none of them. */
+export interface LayoutHistory {
+  readonly find: (fingerprint: number) => RowLayout | null
+  readonly reportUnknown: (view: FeatureView) => void
+}
+
+/** The reader of one view. `layout` is the one that is written today; older ones come from the history. */
+export function viewReader(view: FeatureView, layout: RowLayout, history: LayoutHistory): ViewReader {
+  const Row = compileRowClass(view)
+  const today = compileDecoder(view, layout, Row)
+  const older = new Map<number, PackedDecoder>()
+  const noValues = view.features.map(() => null)
+  const { ttlMicros } = view
+
+  function decoderOf(fingerprint: number): PackedDecoder | null {
+    if (fingerprint === layout.fingerprint) return today
+    const known = older.get(fingerprint)
+    if (known) return known
+    const found = history.find(fingerprint)
+    if (!found) return null
+    const decoder = compileDecoder(view, found, Row)
+    older.set(fingerprint, decoder)
+    return decoder
+  }
+
+  function unavailable(source: FreshnessSource, at: Micros): ViewRow {
+    return new Row(view, source, at, 'UNAVAILABLE', null, null, ...noValues)
+  }
+
+  return {
+    view,
+    unavailable,
+    readPacked(row, at, maxAge) {
+      if (row === null) return new Row(view, 'ONLINE', at, 'NOT_FOUND', null, null, ...noValues)
+      const decoder =
+        row.length >= packedHeaderBytes && row[0] === packedFormat ? decoderOf(row.readUInt32LE(4)) : null
+      if (decoder === null || row.length < decoder.fixedEnd) {
+        history.reportUnknown(view)
+        return unavailable('ONLINE', at)
+      }
+      const event = row.readDoubleLE(8)
+      const createdOrLowest = row.readDoubleLE(16)
+      const created = createdOrLowest === Number.NEGATIVE_INFINITY ? null : createdOrLowest
+      const status = foundRowStatus(event, at, ttlMicros, maxAge)
+      if (status !== 'PRESENT') return new Row(view, 'ONLINE', at, status, event, created, ...noValues)
+      try {
+        return decoder.decode(row, at, event, created)
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error
+        history.reportUnknown(view)
+        return unavailable('ONLINE', at)
+      }
+    },
+    readOffline(row, at, maxAge) {
+      if (row === null) return new Row(view, 'OFFLINE', at, 'NOT_FOUND', null, null, ...noValues)
+      const status = foundRowStatus(row.eventTimestamp, at, ttlMicros, maxAge)
+      const values = status === 'PRESENT' ? row.values : noValues
+      return new Row(view, 'OFFLINE', at, status, row.eventTimestamp, row.createdTimestamp, ...values)
+    },
+  }
+}

@@ -1,0 +1,64 @@
+import type { RowStatus } from '../definitions/row-status.ts'
+import type { Micros } from '../definitions/timestamp.ts'
+import type { Value } from '../definitions/value.ts'
+import type { FeatureView } from '../registry/registry.ts'
+
+export type FreshnessSource = 'ONLINE' | 'OFFLINE'
+
+/** What a request may ask about a row besides its values; property names are those of the GraphQL type. */
+export interface Freshness {
+  readonly status: RowStatus
+  readonly eventTimestamp: Micros | null
+  readonly createdTimestamp: Micros | null
+  readonly ageSeconds: number | null
+  readonly expiresAt: Micros | null
+  readonly source: FreshnessSource
+}
+
+/**
+ * A view's row as an answer sees it: the features are plain properties under their GraphQL names, so that they need no
+ * resolvers, and `freshness` is made when it is read, so that it costs nothing unless selected. What the gateway itself
+ * keeps starts with $, which no GraphQL name can.
+ */
+export class ViewRow {
+  readonly $view: FeatureView
+  readonly $source: FreshnessSource
+  readonly $at: Micros
+  readonly $status: RowStatus
+  readonly $event: Micros | null
+  readonly $created: Micros | null
+
+  constructor(
+    view: FeatureView,
+    source: FreshnessSource,
+    at: Micros,
+    status: RowStatus,
+    event: Micros | null,
+    created: Micros | null,
+  ) {
+    this.$view = view
+    this.$source = source
+    this.$at = at
+    this.$status = status
+    this.$event = event
+    this.$created = created
+  }
+
+  get freshness(): Freshness {
+    const event = this.$event
+    const { ttlMicros } = this.$view
+    return {
+      status: this.$status,
+      eventTimestamp: event,
+      createdTimestamp: this.$created,
+      ageSeconds: event === null ? null : Math.max(0, this.$at - event) / 1_000_000,
+      expiresAt: event === null || ttlMicros === null ? null : event + ttlMicros,
+      source: this.$source,
+    }
+  }
+}
+
+/** The value of a feature by its GraphQL name. */
+export function rowValue(row: ViewRow, graphqlName: string): Value | null {
+  return (row as unknown as Readonly<Record<string, Value | null>>)[graphqlName] ?? null
+}

@@ -1,0 +1,213 @@
+import type { z } from 'zod'
+import { parseDuration } from '../definitions/duration.ts'
+import { entityDefinition } from '../definitions/entity.ts'
+import { featureServiceDefinition } from '../definitions/feature-service.ts'
+import { featureViewDefinition } from '../definitions/feature-view.ts'
+import { fieldName, plural, raiseFirst } from '../definitions/graphql-name.ts'
+import { InvalidDefinitions, type Problem } from '../errors.ts'
+import { checkNames } from './check-names.ts'
+import type { Entity, Feature, FeatureService, FeatureView, JoinKey, Registry, Tag } from './registry.ts'
+import { resolveService } from './resolve-service.ts'
+import { suggest } from './suggest.ts'
+
+const schemas = {
+  entity: entityDefinition,
+  'feature-view': featureViewDefinition,
+  'feature-service': featureServiceDefinition,
+} as const
+
+type EntityParsed = z.output<typeof entityDefinition>
+type ViewParsed = z.output<typeof featureViewDefinition>
+export type ServiceParsed = z.output<typeof featureServiceDefinition>
+
+/** A value that a definition file exports, and where, as `schema/fraud.ts: customer`. */
+export interface Definition {
+  readonly path: string
+  readonly value: unknown
+}
+
+type Report = (problem: Problem) => void
+
+/**
+ * Definitions → the frozen registry. Every problem of every definition and of their references is reported at once,
+ * each with its path, what was expected and a suggestion.
+ * @throws InvalidDefinitions
+ */
+export function buildRegistry(definitions: readonly Definition[]): Registry {
+  const problems: Problem[] = []
+  const report: Report = (problem) => problems.push(problem)
+  const parsed = parseAll(definitions, report)
+
+  const entities = new Map(parsed.entities.map((definition) => [definition.name, resolveEntity(definition)]))
+  const views = new Map<string, FeatureView>()
+  for (const definition of parsed.views) {
+    const entity = entities.get(definition.entity)
+    if (entity) {
+      const view = resolveView(definition, entity)
+      views.set(view.name, view)
+      entity.views.push(view)
+      checkSource(definition, entity, report)
+    } else {
+      const known = parsed.brokenNames.has(definition.entity)
+      const hint = suggest(definition.entity, [...entities.keys()])
+      if (!known) {
+        report({
+          path: `feature view ${definition.name}.entity`,
+          message: `there is no entity "${definition.entity}" among the exported definitions; ${hint}`,
+        })
+      }
+    }
+  }
+  const services: FeatureService[] = []
+  for (const definition of parsed.services) {
+    const service = resolveService(definition, views, parsed.brokenNames, report)
+    if (service) services.push(service)
+  }
+  const registry = { entities: [...entities.values()], views: [...views.values()], services }
+  checkNames(registry, report)
+  if (definitions.length === 0) {
+    report({
+      path: 'schema',
+      message: 'no definitions were found; export at least one entity and feature view',
+    })
+  }
+  if (problems.length > 0) throw new InvalidDefinitions(problems)
+  return deepFreeze(registry)
+}
+
+interface Parsed {
+  readonly entities: readonly EntityParsed[]
+  readonly views: readonly ViewParsed[]
+  readonly services: readonly ServiceParsed[]
+  /** Names of definitions that did not parse: a reference to one is not a second problem. */
+  readonly brokenNames: ReadonlySet<string>
+}
+
+function parseAll(definitions: readonly Definition[], report: Report): Parsed {
+  const entities: EntityParsed[] = []
+  const views: ViewParsed[] = []
+  const services: ServiceParsed[] = []
+  const brokenNames = new Set<string>()
+  const firstPaths = new Map<string, string>()
+  for (const { path, value } of definitions) {
+    const kind = kindOf(value)
+    if (kind === null) continue
+    const { pick: _, ...data } = value as Record<string, unknown>
+    const outcome = schemas[kind].safeParse(data)
+    const name = typeof data['name'] === 'string' ? data['name'] : '?'
+    const place = `${kind.replace('-', ' ')} ${name}`
+    if (!outcome.success) {
+      brokenNames.add(name)
+      for (const problem of issuesOf(outcome.error))
+        report({ path: `${place}${problem.path} (${path})`, message: problem.message })
+      continue
+    }
+    const first = firstPaths.get(`${kind} ${name}`)
+    if (first !== undefined) {
+      report({
+        path: `${place} (${path})`,
+        message: `the name "${name}" is taken by ${first}; rename one of them`,
+      })
+      continue
+    }
+    firstPaths.set(`${kind} ${name}`, path)
+    const definition = outcome.data
+    if (definition.kind === 'entity') entities.push(definition)
+    else if (definition.kind === 'feature-view') views.push(definition)
+    else services.push(definition)
+  }
+  return { entities, views, services, brokenNames }
+}
+
+function kindOf(value: unknown): keyof typeof schemas | null {
+  if (typeof value !== 'object' || value === null || !('kind' in value)) return null
+  const kind = value.kind
+  return typeof kind === 'string' && Object.hasOwn(schemas, kind) ? (kind as keyof typeof schemas) : null
+}
+
+function issuesOf(error: z.ZodError): Problem[] {
+  return error.issues.flatMap((issue) => {
+    const path = issue.path
+      .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+      .join('')
+    // A record's bad key carries the rule's own words inside.
+    if (issue.code === 'invalid_key') return issue.issues.map((inner) => ({ path, message: inner.message }))
+    return [{ path, message: issue.message }]
+  })
+}
+
+function tagsOf(tags: Readonly<Record<string, string>>): Tag[] {
+  return Object.entries(tags).map(([key, value]) => ({ key, value }))
+}
+
+type GrowingEntity = Entity & { readonly views: FeatureView[] }
+
+function resolveEntity(definition: EntityParsed): GrowingEntity {
+  const graphqlName = definition.graphqlName ?? fieldName(definition.name)
+  const joinKeys = Object.entries(definition.joinKeys).map(([name, key]): JoinKey => {
+    const { type, graphqlName: explicit = undefined } = typeof key === 'string' ? { type: key } : key
+    return { name, type, graphqlName: explicit ?? fieldName(name) }
+  })
+  return {
+    kind: 'entity',
+    name: definition.name,
+    graphqlName,
+    typeName: raiseFirst(graphqlName),
+    pluralName: definition.plural ?? plural(graphqlName),
+    description: definition.description ?? null,
+    owner: definition.owner ?? null,
+    tags: tagsOf(definition.tags),
+    joinKeys,
+    views: [],
+  }
+}
+
+function resolveView(definition: ViewParsed, entity: Entity): FeatureView {
+  const graphqlName = definition.graphqlName ?? fieldName(definition.name)
+  const features = Object.entries(definition.features).map(([name, feature]): Feature => {
+    const options = typeof feature === 'string' ? { type: feature } : feature
+    return {
+      name,
+      graphqlName: options.graphqlName ?? fieldName(name),
+      type: options.type,
+      description: options.description ?? null,
+      unit: options.unit ?? null,
+      default: options.default ?? null,
+      deprecated: options.deprecated ?? null,
+    }
+  })
+  return {
+    kind: 'PLAIN',
+    name: definition.name,
+    graphqlName,
+    typeName: raiseFirst(graphqlName),
+    description: definition.description ?? null,
+    owner: definition.owner ?? null,
+    tags: tagsOf(definition.tags),
+    entity,
+    source: definition.source ?? null,
+    ttlMicros: definition.ttl === undefined ? null : parseDuration(definition.ttl),
+    online: definition.online,
+    features,
+  }
+}
+
+function checkSource(definition: ViewParsed, entity: Entity, report: Report): void {
+  const known = [...entity.joinKeys.map((key) => key.name), ...Object.keys(definition.features)]
+  for (const name of Object.keys(definition.source?.columns ?? {})) {
+    if (known.includes(name)) continue
+    report({
+      path: `feature view ${definition.name}.source.columns.${name}`,
+      message: `"${name}" is neither a join key nor a feature of this view; ${suggest(name, known)}`,
+    })
+  }
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  if (Object.isFrozen(value)) return value
+  Object.freeze(value)
+  for (const inner of Object.values(value)) {
+    if (typeof inner === 'object' && inner !== null) deepFreeze(inner)
+  }
+  return value
+}

@@ -1,0 +1,74 @@
+import type { Problem } from '../errors.ts'
+import { type NameTable, nameTable } from './name-table.ts'
+import type { Entity, FeatureService, FeatureView, Registry } from './registry.ts'
+import {
+  javascriptNames,
+  reservedColumns,
+  reservedFeatureFields,
+  reservedKeyFields,
+  reservedRootFields,
+  reservedServiceFields,
+  reservedTypeNames,
+} from './reserved-names.ts'
+
+type Report = (problem: Problem) => void
+
+/** Every name that the GraphQL schema and the tables will have, now or later, is free and taken once. */
+export function checkNames(registry: Registry, report: Report): void {
+  const types = nameTable('the types of the schema', reservedTypeNames, report)
+  const roots = nameTable('the fields of Query', reservedRootFields, report)
+  for (const entity of registry.entities) checkEntity(entity, types, roots, report)
+  for (const view of registry.views) checkView(view, types, report)
+  for (const service of registry.services) checkService(service, types, roots, report)
+}
+
+function checkEntity(entity: Entity, types: NameTable, roots: NameTable, report: Report): void {
+  const place = `entity ${entity.name}`
+  for (const name of [entity.graphqlName, entity.pluralName, `${entity.pluralName}AsOf`])
+    roots.take(name, place)
+  for (const suffix of ['', 'AsOf', 'Key']) types.take(`${entity.typeName}${suffix}`, place)
+  const fields = nameTable(`the fields of ${entity.typeName}`, reservedKeyFields, report)
+  for (const key of entity.joinKeys) {
+    fields.take(key.graphqlName, `${place}.joinKeys.${key.name}`)
+    checkColumn(`${place}.joinKeys.${key.name}`, key.name, report)
+  }
+  for (const view of entity.views) {
+    fields.take(view.graphqlName, `feature view ${view.name}`)
+    fields.take(`${view.graphqlName}History`, `feature view ${view.name}`)
+  }
+}
+
+function checkView(view: FeatureView, types: NameTable, report: Report): void {
+  const place = `feature view ${view.name}`
+  for (const suffix of ['', 'History', 'Stored', 'Push']) types.take(`${view.typeName}${suffix}`, place)
+  const fields = nameTable(`the fields of ${view.typeName}`, reservedFeatureFields, report)
+  // Pushed rows hold keys and features side by side, as the table does.
+  for (const key of view.entity.joinKeys) fields.take(key.graphqlName, `${place} (join key ${key.name})`)
+  for (const feature of view.features) {
+    fields.take(feature.graphqlName, `${place}.features.${feature.name}`)
+    checkColumn(`${place}.features.${feature.name}`, feature.name, report)
+    if (view.entity.joinKeys.some((key) => key.name === feature.name)) {
+      const message = `"${feature.name}" is a join key of entity "${view.entity.name}"; rename the feature`
+      report({ path: `${place}.features.${feature.name}`, message })
+    }
+  }
+}
+
+function checkService(service: FeatureService, types: NameTable, roots: NameTable, report: Report): void {
+  const place = `feature service ${service.name}`
+  for (const suffix of ['', 'Columns', 'AsOf']) roots.take(`${service.graphqlName}${suffix}`, place)
+  for (const suffix of ['', 'Key', 'Columns', 'Statuses', 'AsOf', 'AsOfRow', 'AsOfConnection']) {
+    types.take(`${service.typeName}${suffix}`, place)
+  }
+  const fields = nameTable(`the fields of ${service.typeName}`, reservedServiceFields, report)
+  for (const key of service.joinKeys) fields.take(key.graphqlName, `${place} (join key ${key.name})`)
+  for (const entry of service.vector) fields.take(entry.graphqlName, `${place} (${entry.name})`)
+}
+
+function checkColumn(path: string, name: string, report: Report): void {
+  if (reservedColumns.has(name)) {
+    report({ path, message: `"${name}" is a column that every feature table has; rename it` })
+  } else if (javascriptNames.has(name)) {
+    report({ path, message: `"${name}" means something to JavaScript objects; rename it` })
+  }
+}

@@ -1,0 +1,155 @@
+import { fieldName, raiseFirst } from '../definitions/graphql-name.ts'
+import { isNumeric } from '../definitions/value-type.ts'
+import type { Problem } from '../errors.ts'
+import type { ServiceParsed } from './build-registry.ts'
+import type {
+  Entity,
+  FeatureService,
+  FeatureView,
+  JoinKey,
+  RequestValue,
+  ServedFeature,
+  VectorEntry,
+} from './registry.ts'
+import { suggest } from './suggest.ts'
+
+type Report = (problem: Problem) => void
+
+/**
+ * A service with its references resolved; null after reporting what is wrong. References to definitions that did not
+ * parse (`brokenNames`) are not reported again.
+ */
+export function resolveService(
+  definition: ServiceParsed,
+  views: ReadonlyMap<string, FeatureView>,
+  brokenNames: ReadonlySet<string>,
+  report: Report,
+): FeatureService | null {
+  const place = `feature service ${definition.name}`
+  let whole = true
+  const refuse: Report = (problem) => {
+    whole = false
+    report(problem)
+  }
+  const vector: VectorEntry[] = []
+  definition.features.forEach((item, index) => {
+    const path = `${place}.features[${index}]`
+    if (item.kind === 'request') {
+      if (!isNumeric(item.type)) refuse(notNumeric(`${path} (request ${item.name})`, item.type))
+      vector.push(requestValue(item))
+      return
+    }
+    const view = views.get(item.view)
+    if (!view) {
+      const message = `there is no feature view "${item.view}" among the exported definitions; ${suggest(item.view, [...views.keys()])}`
+      if (brokenNames.has(item.view)) whole = false
+      else refuse({ path, message })
+      return
+    }
+    for (const picked of item.features) {
+      const entry = servedFeature(view, picked, `${path} (${view.name}.${picked.name})`, refuse)
+      if (entry) vector.push(entry)
+    }
+  })
+  checkEqualNames(place, vector, refuse)
+  const joinKeys = mergedJoinKeys(place, vector, refuse)
+  if (!whole) return null
+  const graphqlName = definition.graphqlName ?? fieldName(definition.name)
+  return {
+    kind: 'feature-service',
+    name: definition.name,
+    graphqlName,
+    typeName: raiseFirst(graphqlName),
+    description: definition.description ?? null,
+    owner: definition.owner ?? null,
+    tags: Object.entries(definition.tags).map(([key, value]) => ({ key, value })),
+    vector,
+    joinKeys,
+    entities: entitiesOf(vector),
+    requests: vector.filter((entry) => entry.kind === 'request'),
+  }
+}
+
+function notNumeric(path: string, type: string): Problem {
+  return {
+    path,
+    message: `a vector holds int, float and bool values, ${type} came; leave it out of the service`,
+  }
+}
+
+type ParsedItem = ServiceParsed['features'][number]
+
+function requestValue(item: Extract<ParsedItem, { kind: 'request' }>): RequestValue {
+  return {
+    kind: 'request',
+    name: item.name,
+    graphqlName: item.graphqlName ?? fieldName(item.name),
+    type: item.type,
+    description: item.description ?? null,
+    default: item.default ?? 0,
+    optional: item.default !== undefined,
+  }
+}
+
+type ParsedPick = Extract<ParsedItem, { kind: 'pick' }>['features'][number]
+
+function servedFeature(
+  view: FeatureView,
+  picked: ParsedPick,
+  path: string,
+  refuse: Report,
+): ServedFeature | null {
+  const feature = view.features.find((candidate) => candidate.name === picked.name)
+  if (!feature) {
+    const names = view.features.map((candidate) => candidate.name)
+    refuse({
+      path,
+      message: `feature view "${view.name}" has no feature "${picked.name}"; ${suggest(picked.name, names)}`,
+    })
+    return null
+  }
+  if (!isNumeric(feature.type)) refuse(notNumeric(path, feature.type))
+  return {
+    kind: 'feature',
+    name: picked.as ?? feature.name,
+    graphqlName: picked.as === undefined ? feature.graphqlName : fieldName(picked.as),
+    type: feature.type,
+    default: picked.default ?? feature.default ?? 0,
+    view,
+    feature,
+  }
+}
+
+function checkEqualNames(place: string, vector: readonly VectorEntry[], refuse: Report): void {
+  const seen = new Set<string>()
+  for (const { name, kind } of vector) {
+    if (seen.has(name)) {
+      const remedy =
+        kind === 'request' ? 'rename the request value' : `pick it as { name: '${name}', as: 'another_name' }`
+      refuse({ path: `${place}.features`, message: `two values are named "${name}"; ${remedy}` })
+    }
+    seen.add(name)
+  }
+}
+
+function entitiesOf(vector: readonly VectorEntry[]): Entity[] {
+  return [...new Set(vector.flatMap((entry) => (entry.kind === 'feature' ? [entry.view.entity] : [])))]
+}
+
+function mergedJoinKeys(place: string, vector: readonly VectorEntry[], refuse: Report): JoinKey[] {
+  const merged = new Map<string, JoinKey & { readonly entity: string }>()
+  for (const entity of entitiesOf(vector)) {
+    for (const key of entity.joinKeys) {
+      const other = merged.get(key.name)
+      if (!other) {
+        merged.set(key.name, { ...key, entity: entity.name })
+      } else if (other.type !== key.type || other.graphqlName !== key.graphqlName) {
+        refuse({
+          path: `${place}.features`,
+          message: `join key "${key.name}" is ${other.type} in entity "${other.entity}" and ${key.type} in "${entity.name}"; a service needs them alike`,
+        })
+      }
+    }
+  }
+  return [...merged.values()].map(({ name, graphqlName, type }) => ({ name, graphqlName, type }))
+}

@@ -1,0 +1,167 @@
+import { fileURLToPath } from 'node:url'
+import type { FastifyInstance } from 'fastify'
+import { type Logger, pino } from 'pino'
+import type { Config } from './config.ts'
+import type { Clock } from './definitions/timestamp.ts'
+import { type DemoProgress, type DemoWorld, demoWorld, markDemo } from './demo/demo-world.ts'
+import { claimGateway } from './embedded/gateway-claim.ts'
+import { EmbeddedPostgresFailed } from './errors.ts'
+import { apolloServer } from './graph/apollo-server.ts'
+import { buildSchema } from './graph/build-schema.ts'
+import { requestContexts } from './graph/request-context.ts'
+import type { RowLayouts } from './online/row-layouts.ts'
+import { openRowLayouts } from './online/row-layouts.ts'
+import { openStores, type Stores } from './open-stores.ts'
+import { loadRegistry } from './registry/load.ts'
+import type { Registry } from './registry/registry.ts'
+import { authenticator } from './server/authenticate.ts'
+import { createHttpServer } from './server/http-server.ts'
+import { createMetrics } from './server/metrics.ts'
+
+export interface Gateway {
+  /** `http://127.0.0.1:4000` */
+  readonly url: string
+  readonly app: FastifyInstance
+  readonly registry: Registry
+  readonly stores: Stores
+  /** Finishes what is running, then closes the stores. */
+  readonly close: () => Promise<void>
+}
+
+export interface StartOptions {
+  readonly log?: Logger
+  readonly clock?: Clock
+  /** Told while the demo's history is written. */
+  readonly onDemoProgress?: DemoProgress
+}
+
+const demoEveryMs = 5 * 60_000
+
+/** Microseconds by the machine's clock. */
+export function systemClock(): number {
+  return Date.now() * 1_000
+}
+
+/**
+ * Definitions → registry → stores → schema → a listening server.
+ * @throws whatever of the project's errors keeps it from starting; everything opened is closed again then.
+ */
+export async function startGateway(config: Config, options: StartOptions = {}): Promise<Gateway> {
+  const log = options.log ?? pino({ name: 'featuregraph', level: config.logLevel })
+  const clock = options.clock ?? systemClock
+  const metrics = createMetrics()
+  const registry = await loadRegistry(config.schemaFolder)
+  const stores = await openStores(config, { log, clock, countNonFinite: metrics.countNonFinite })
+  const closers: (() => Promise<unknown>)[] = [stores.close]
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) await closer()
+  }
+  try {
+    if (config.offlineUrl === null) closers.push(await claimEmbedded(stores, config.dataFolder))
+    if (config.demo) await markDemo(stores.system, config.project, clock())
+    const layouts = await openRowLayouts(config.project, registry, stores.registry)
+    await stores.offline.ensureTables(registry.views)
+    const demo = config.demo ? openDemo(config, registry, stores, layouts, clock, log) : null
+    if (demo) {
+      await demo.bringUpToNow(options.onDemoProgress)
+      closers.push(await keepDemoFresh(demo, log))
+    }
+
+    const contexts = requestContexts({
+      registry,
+      layouts,
+      stores,
+      clock,
+      observe: logFailures(metrics.observeRead, log),
+    })
+    metrics.watchStatuses(contexts.tally)
+    const apollo = apolloServer(buildSchema(registry), {
+      maxEntities: config.maxEntities,
+      count: metrics.countEngine,
+      report: (error) => log.error({ err: error }, 'an error was masked from a caller'),
+      finished: (context, name, codes) =>
+        metrics.observeOperation(name, codes[0] ?? 'ok', (performance.now() - context.startedMs) / 1_000),
+    })
+    await apollo.start()
+    closers.push(() => apollo.stop())
+    const app = await createHttpServer({
+      apollo,
+      authenticate: authenticator(config),
+      makeContext: contexts.make,
+      metrics,
+      checkDependencies: () => checkDependencies(stores),
+      graphiqlFolder: fileURLToPath(new URL('../dist/graphiql', import.meta.url)),
+      maxBodyBytes: config.maxBodyBytes,
+      log,
+    })
+    closers.push(() => app.close())
+    const url = await app.listen({ host: config.host, port: config.port })
+    return { url, app, registry, stores, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function claimEmbedded(stores: Stores, folder: string): Promise<() => Promise<void>> {
+  const claim = await claimGateway(stores.offlineUrl)
+  if (claim) return claim.release
+  throw new EmbeddedPostgresFailed(
+    `another gateway runs on ${folder}; stop it, set FEATUREGRAPH_DATA to another folder, or FEATUREGRAPH_OFFLINE_URL to a Postgres that many can share`,
+  )
+}
+
+function openDemo(
+  config: Config,
+  registry: Registry,
+  stores: Stores,
+  layouts: RowLayouts,
+  clock: Clock,
+  log: Logger,
+): DemoWorld | null {
+  const targets = { ...stores, ...layouts, clock }
+  return demoWorld({ project: config.project, registry, targets, system: stores.system, log })
+}
+
+/** Answers how to stop: a run that is under way is waited for. */
+async function keepDemoFresh(demo: DemoWorld, log: Logger): Promise<() => Promise<void>> {
+  let running: Promise<void> = Promise.resolve()
+  const timer = setInterval(() => {
+    running = demo
+      .bringUpToNow()
+      .catch((error: unknown) => log.warn({ err: error }, 'the demo could not be continued'))
+  }, demoEveryMs)
+  timer.unref()
+  return async () => {
+    clearInterval(timer)
+    await running
+  }
+}
+
+type ObserveRead = Parameters<typeof requestContexts>[0]['observe']
+
+/** A store that is down fails every request: the log gets one line a second for each. */
+function logFailures(observe: ObserveRead, log: Logger): ObserveRead {
+  const toldAt = { online: Number.NEGATIVE_INFINITY, offline: Number.NEGATIVE_INFINITY }
+  return (read) => {
+    observe(read)
+    if (read.error === undefined || performance.now() - toldAt[read.store] < 1_000) return
+    toldAt[read.store] = performance.now()
+    log.warn({ err: read.error }, `the ${read.store} store did not answer a read`)
+  }
+}
+
+async function checkDependencies(stores: Stores): Promise<Readonly<Record<string, boolean>>> {
+  const answers = await Promise.all(
+    [stores.online.ping(), stores.offline.ping()].map((ping) =>
+      ping.then(
+        () => true,
+        () => false,
+      ),
+    ),
+  )
+  return {
+    [`online (${stores.online.name})`]: answers[0] ?? false,
+    'offline (postgres)': answers[1] ?? false,
+  }
+}

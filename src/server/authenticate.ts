@@ -1,0 +1,72 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { type ApiKey, type Config, isLoopback } from '../config.ts'
+import { Forbidden, Unauthenticated } from '../errors.ts'
+import type { Caller, Right } from '../graph/context.ts'
+
+export interface RequestHead {
+  readonly authorization: string | undefined
+  readonly host: string | undefined
+}
+
+/**
+ * Who sends a request.
+ * @throws Unauthenticated without a key, or with one that is not known: the same words for both.
+ * @throws Forbidden when a gateway that trusts this machine is addressed by another name (a page elsewhere whose name
+ * was made to resolve to this machine would be).
+ */
+export type Authenticate = (head: RequestHead) => Caller
+
+const everything: Caller = { name: 'loopback', rights: new Set<Right>(['read', 'write', 'admin']) }
+const anonymous: Caller = { name: 'anonymous', rights: new Set<Right>(['read']) }
+
+type AuthSettings = Pick<Config, 'host' | 'apiKeys' | 'allowAnonymous'>
+
+/** Keys where there is a file of them; else loopback callers have all rights, unless anyone may read. */
+export function authenticator({ host, apiKeys, allowAnonymous }: AuthSettings): Authenticate {
+  const withoutKey = allowAnonymous ? anonymous : null
+  if (apiKeys === null) {
+    if (withoutKey) return () => withoutKey
+    if (!isLoopback(host)) return () => refuse()
+    return (head) => {
+      if (isLoopbackHost(head.host)) return everything
+      throw new Forbidden(
+        'without API keys the gateway answers to localhost only; address it as localhost or 127.0.0.1',
+      )
+    }
+  }
+  const known = apiKeys.map((key) => ({ digest: Buffer.from(key.sha256, 'hex'), caller: callerOf(key) }))
+  return (head) => {
+    if (head.authorization === undefined) return withoutKey ?? refuse()
+    const [, token] = /^Bearer +(\S+) *$/i.exec(head.authorization) ?? []
+    if (token === undefined) return refuse()
+    const digest = createHash('sha256').update(token).digest()
+    let caller: Caller | null = null
+    // Every key is compared, so that the time tells nothing of which one matched.
+    for (const key of known) if (timingSafeEqual(key.digest, digest)) caller = key.caller
+    return caller ?? refuse()
+  }
+}
+
+function refuse(): never {
+  throw new Unauthenticated('expected a known API key: Authorization: Bearer <key>')
+}
+
+function callerOf(key: ApiKey): Caller {
+  return { name: key.name, rights: new Set(key.rights) }
+}
+
+/** The Host header without its port. */
+function isLoopbackHost(host: string | undefined): boolean {
+  if (host === undefined) return false
+  return isLoopback(
+    host
+      .replace(/:\d+$/, '')
+      .replace(/^\[(.*)\]$/, '$1')
+      .toLowerCase(),
+  )
+}
+
+/** @throws Forbidden */
+export function requireRight(caller: Caller, right: Right): void {
+  if (!caller.rights.has(right)) throw new Forbidden(`this needs the right "${right}"`)
+}

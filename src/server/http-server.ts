@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto'
+import type { ApolloServer } from '@apollo/server'
+import { fastifyApolloHandler } from '@as-integrations/fastify'
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
+import type { Caller, GraphContext } from '../graph/context.ts'
+import { type Authenticate, requireRight } from './authenticate.ts'
+import { graphiqlRoutes } from './graphiql/static-files.ts'
+import { sendHttpError } from './http-error.ts'
+import type { Metrics } from './metrics.ts'
+
+export interface HttpServerOptions {
+  readonly apollo: ApolloServer<GraphContext>
+  readonly authenticate: Authenticate
+  readonly makeContext: (requestId: string, caller: Caller, signal: () => AbortSignal) => GraphContext
+  readonly metrics: Metrics
+  /** Each dependency by name, and whether it answers. */
+  readonly checkDependencies: () => Promise<Readonly<Record<string, boolean>>>
+  readonly graphiqlFolder: string
+  readonly maxBodyBytes: number
+  readonly log: FastifyBaseLogger
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    caller: Caller | null
+  }
+}
+
+/** GraphiQL at `/`, GraphQL at `/graphql`, and what an operator needs. Open to all: the pages, `/healthz`, `/readyz`. */
+export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
+  const app: FastifyInstance = Fastify({
+    loggerInstance: options.log,
+    disableRequestLogging: true,
+    bodyLimit: options.maxBodyBytes,
+    requestTimeout: 30_000,
+    // A connection that finishes its answer is closed at shutdown; one that works is waited for.
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+    genReqId: () => randomUUID(),
+  })
+  app.removeContentTypeParser('text/plain')
+  app.setErrorHandler(sendHttpError)
+  app.setNotFoundHandler((request, reply) => {
+    const message = 'there is nothing at this address; GraphQL is at /graphql'
+    reply.code(404).send({ errors: [{ message, extensions: { code: 'NOT_FOUND', requestId: request.id } }] })
+  })
+  app.decorateRequest('caller', null)
+
+  await app.register(graphiqlRoutes(options.graphiqlFolder))
+  app.get('/healthz', async () => ({ status: 'ok' }))
+  app.get('/readyz', async (_request, reply) => {
+    const answers = await options.checkDependencies()
+    const ready = Object.values(answers).every(Boolean)
+    const dependencies = Object.fromEntries(
+      Object.entries(answers).map(([name, up]) => [name, up ? 'up' : 'down']),
+    )
+    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'unready', dependencies })
+  })
+  await app.register(async (guarded) => {
+    guarded.addHook('onRequest', async (request) => {
+      const caller = options.authenticate({
+        authorization: request.headers.authorization,
+        host: request.headers.host,
+      })
+      requireRight(caller, 'read')
+      request.caller = caller
+    })
+    guarded.get('/metrics', async (_request, reply) => {
+      return reply.header('content-type', options.metrics.contentType).send(await options.metrics.text())
+    })
+    guarded.addHook('onRequest', refuseOtherCharsets)
+    guarded.route({ method: ['GET', 'POST'], url: '/graphql', handler: graphqlHandler(options) })
+  })
+  app.route({
+    method: ['PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    url: '/graphql',
+    handler: async (request, reply) => {
+      const message = 'expected POST, or GET for a query'
+      return reply
+        .code(405)
+        .header('allow', 'GET, POST')
+        .send({ errors: [{ message, extensions: { code: 'BAD_REQUEST', requestId: request.id } }] })
+    },
+  })
+  return app
+}
+
+function graphqlHandler(options: HttpServerOptions) {
+  return fastifyApolloHandler(options.apollo, {
+    context: async (request: FastifyRequest, reply: FastifyReply) => {
+      const { caller } = request
+      if (caller === null) throw new TypeError('a request reached GraphQL without a caller')
+      return options.makeContext(request.id, caller, () => closedEarly(reply))
+    },
+  })
+}
+
+/** Aborts when the caller goes away before its answer is written. Made only for requests that read the offline store. */
+function closedEarly(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController()
+  const { raw } = reply
+  if (raw.destroyed) controller.abort()
+  else raw.once('close', () => raw.writableFinished || controller.abort())
+  return controller.signal
+}
+
+async function refuseOtherCharsets(request: FastifyRequest): Promise<void> {
+  const [, charset] = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(request.headers['content-type'] ?? '') ?? []
+  if (charset === undefined || /^utf-?8$/i.test(charset)) return
+  throw Object.assign(new Error('charset'), { code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE', statusCode: 415 })
+}

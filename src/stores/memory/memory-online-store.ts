@@ -1,0 +1,30 @@
+import type { Clock, Micros } from '../../definitions/timestamp.ts'
+import type { OnlineStore, OnlineWriteOutcome } from '../online-store.ts'
+import { compareRowOrder, readRowOrder } from '../packed-row.ts'
+
+/** The online store in plain code, inside one process: the oracle of the contract tests. */
+export function memoryOnlineStore(clock: Clock): OnlineStore {
+  const rows = new Map<string, { readonly row: Buffer; readonly expiresAt: Micros }>()
+
+  function current(key: string): Buffer | null {
+    const stored = rows.get(key)
+    return stored && stored.expiresAt > clock() ? stored.row : null
+  }
+
+  return {
+    name: 'memory',
+    readMany: async (keys) => keys.map(current),
+    writeMany: async (writes, expireAfterMicros) =>
+      writes.map(({ key, row }): OnlineWriteOutcome => {
+        const order = readRowOrder(row) ?? [0, 0, 0]
+        const stored = current(key)
+        const storedOrder = stored && readRowOrder(stored)
+        if (storedOrder && compareRowOrder(order, storedOrder) < 0) return 'OLDER'
+        const expiresAt = expireAfterMicros === null ? Number.POSITIVE_INFINITY : order[0] + expireAfterMicros
+        rows.set(key, { row, expiresAt })
+        return 'WRITTEN'
+      }),
+    ping: async () => {},
+    close: async () => rows.clear(),
+  }
+}

@@ -1,0 +1,44 @@
+import type { Micros } from '../definitions/timestamp.ts'
+
+/** One packed row (`packed-row.ts`) under its whole key (`online-key.ts`). */
+export interface OnlineWrite {
+  readonly key: string
+  readonly row: Buffer
+}
+
+/** OLDER: the store holds a row of this key that is newer by (event timestamp, created timestamp, row id). */
+export type OnlineWriteOutcome = 'WRITTEN' | 'OLDER'
+
+/**
+ * Newest packed row per key. A backend keeps bytes and knows of a row only what its header says: the three numbers of
+ * the total order. What rows mean is decided above it.
+ *
+ * Left out on purpose: single reads (a batch of one), unconditional writes (they cost more), scans.
+ * Every method rejects with `StoreFailed` when the server cannot be reached, is too slow or answers with an error.
+ */
+export interface OnlineStore {
+  /** Named in readiness and metrics. */
+  readonly name: 'redis' | 'postgres' | 'memory'
+
+  /**
+   * One entry per key, in key order, null where there is no row; duplicate keys give duplicate entries.
+   * One command for all keys; reads of concurrent callers may be joined. Bounded in time by the backend's read timeout.
+   */
+  readonly readMany: (keys: readonly string[]) => Promise<readonly (Buffer | null)[]>
+
+  /**
+   * One outcome per write, in order. Each row replaces the stored one unless that is newer by the total order (an
+   * equal one is replaced, so that rows can be written anew in another layout); each key's decision is atomic, the
+   * batch is not. Two writes of one key behave as one after the other.
+   * A row expires physically `expireAfterMicros` after its own event timestamp (null: never); a row that has already
+   * expired counts as WRITTEN and is not kept. A stored value that is no packed row is replaced.
+   */
+  readonly writeMany: (
+    writes: readonly OnlineWrite[],
+    expireAfterMicros: Micros | null,
+  ) => Promise<readonly OnlineWriteOutcome[]>
+
+  /** Resolves when the server answers. */
+  readonly ping: () => Promise<void>
+  readonly close: () => Promise<void>
+}

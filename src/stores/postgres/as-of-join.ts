@@ -1,0 +1,74 @@
+import { formatTimestamp } from '../../definitions/timestamp.ts'
+import type { AsOfJoin, OfflineView } from '../offline-store.ts'
+import { microsOf, selectExpression, sqlType } from './column-type.ts'
+import { featureTable } from './feature-table.ts'
+import { quoteIdentifier } from './identifier.ts'
+import type { Sql } from './sql.ts'
+
+/**
+ * One statement for all views and entity rows: arrays of keys and times, and per view a lateral probe of its newest row.
+ * One output row per entity row, in order: per view its event and created timestamp in microseconds (null: no row),
+ * then its features. Up to about 1,000 entity rows nothing measured was faster than arrays with lateral probes.
+ */
+export function asOfJoinSql(project: string, { views, rows }: AsOfJoin): Sql {
+  const joinKeys = views[0]?.entity.joinKeys ?? []
+  const keyColumns = joinKeys.map((_, index) => `key_${index}`)
+  const arrays = [...joinKeys.map((key) => `${sqlType(key.type)}[]`), 'timestamptz[]', 'timestamptz[]']
+  const parameters = arrays.map((type, index) => `$${index + 1}::${type}`).join(', ')
+  const lines = [
+    `select ${views.flatMap((view, index) => outputColumns(view, index)).join(', ')}`,
+    `from unnest(${parameters}) with ordinality as e(${[...keyColumns, 'as_of', 'known_at', 'place'].join(', ')})`,
+    ...views.map((view, index) => probe(project, view, index)),
+    'order by e.place',
+  ]
+  return {
+    text: lines.join('\n'),
+    values: [
+      ...joinKeys.map((_, index) => rows.map((row) => row.key[index])),
+      rows.map((row) => formatTimestamp(row.asOf)),
+      rows.map((row) => (row.knownAt === null ? null : formatTimestamp(row.knownAt))),
+    ],
+  }
+}
+
+/** Columns that a view takes of each output row. */
+export function asOfColumnCount(view: OfflineView): number {
+  return 2 + view.features.length
+}
+
+function outputColumns(view: OfflineView, index: number): string[] {
+  return [
+    microsOf(`v${index}.event_timestamp`),
+    microsOf(`v${index}.created_timestamp`),
+    ...view.features.map((feature) => `v${index}.${quoteIdentifier(feature.name)}`),
+  ]
+}
+
+function probe(project: string, view: OfflineView, index: number): string {
+  const table = featureTable(project, view)
+  const created = table.createdTimestamp === null ? null : `x.${table.createdTimestamp}`
+  const event = `x.${table.eventTimestamp}`
+  const features = view.features.map(
+    (feature) =>
+      `${selectExpression(feature.type, `x.${table.column(feature.name)}`)} as ${quoteIdentifier(feature.name)}`,
+  )
+  const conditions = [
+    ...view.entity.joinKeys.map((key, place) => `x.${table.column(key.name)} = e.key_${place}`),
+    `${event} <= e.as_of`,
+    ...(created === null ? [] : [`(e.known_at is null or ${created} is null or ${created} <= e.known_at)`]),
+  ]
+  const order = [
+    `${event} desc`,
+    ...(created === null ? [] : [`${created} desc nulls last`]),
+    ...(table.rowId === null ? [] : [`x.${table.rowId} desc`]),
+  ]
+  return [
+    'left join lateral (',
+    `  select ${event}::timestamptz as event_timestamp, ${created ?? 'null'}::timestamptz as created_timestamp, ${features.join(', ')}`,
+    `  from ${table.from} as x`,
+    `  where ${conditions.join(' and ')}`,
+    `  order by ${order.join(', ')}`,
+    '  limit 1',
+    `) as v${index} on true`,
+  ].join('\n')
+}

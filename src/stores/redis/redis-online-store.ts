@@ -1,0 +1,99 @@
+import { Redis, type RedisOptions } from 'ioredis'
+import { StoreFailed } from '../../errors.ts'
+import type { OnlineStore, OnlineWriteOutcome } from '../online-store.ts'
+import { writeChunks } from '../write-chunks.ts'
+import { compareAndSetBatch, compareAndSetLua } from './compare-and-set.ts'
+import { joinReads } from './joined-reads.ts'
+
+export interface RedisOnlineStoreOptions {
+  readonly url: string
+  /** A read that takes longer fails. */
+  readonly readTimeoutMs: number
+  /** Told when the connection fails, never with a secret. */
+  readonly onConnectionError: (error: Error) => void
+}
+
+const writeTimeoutMs = 10_000
+const maxJoinedKeys = 256
+
+type CompareAndSet = (keyCount: number, ...keysAndArguments: (string | number | Buffer)[]) => Promise<unknown>
+
+/**
+ * The online store on one Redis (6.2 or later); `rediss://user:password@host:port/db` for TLS and a user.
+ * Two connections: reads never wait behind a batch of writes. Nothing queues while Redis is away: a call fails at once,
+ * and the clients reconnect by themselves, within two seconds of its return.
+ */
+export function redisOnlineStore(options: RedisOnlineStoreOptions): OnlineStore {
+  const shared = {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    connectTimeout: 2_000,
+    retryStrategy: (attempt: number) => Math.min(attempt * 100, 2_000),
+    // No resubmission: what was in flight when the connection broke has failed for its caller already.
+    autoResendUnfulfilledCommands: false,
+  } satisfies RedisOptions
+  const reader = new Redis(options.url, {
+    ...shared,
+    connectionName: 'featuregraph-read',
+    commandTimeout: options.readTimeoutMs,
+    // A server that has stopped answering without closing: drop the connection rather than pile up commands.
+    socketTimeout: Math.max(1_000, 4 * options.readTimeoutMs),
+  })
+  const writer = new Redis(options.url, {
+    ...shared,
+    connectionName: 'featuregraph-write',
+    commandTimeout: writeTimeoutMs,
+    socketTimeout: writeTimeoutMs,
+  })
+  // The client's own error carries the refused command, HELLO with its password.
+  const onError = (error: Error): void =>
+    options.onConnectionError(
+      new StoreFailed(`the connection to Redis failed: ${error.message || error.name}`),
+    )
+  for (const client of [reader, writer]) client.on('error', onError)
+  writer.defineCommand('compareAndSet', { lua: compareAndSetLua })
+  const compareAndSet = (writer as unknown as { compareAndSet: CompareAndSet }).compareAndSet.bind(writer)
+
+  const readJoined = joinReads((keys) => reader.mgetBuffer(keys as string[]), maxJoinedKeys)
+
+  return {
+    name: 'redis',
+    async readMany(keys) {
+      if (keys.length === 0) return []
+      try {
+        return await readJoined(keys)
+      } catch (cause) {
+        throw new StoreFailed('Redis did not answer a read', { cause })
+      }
+    },
+    async writeMany(writes, expireAfterMicros) {
+      const expireMs = expireAfterMicros === null ? 0 : Math.ceil(expireAfterMicros / 1_000)
+      try {
+        // One connection keeps the order of its commands, so chunks may be in flight together.
+        const replies = await Promise.all(
+          writeChunks(writes, compareAndSetBatch).map((chunk) =>
+            compareAndSet(
+              chunk.length,
+              ...chunk.map((write) => write.key),
+              expireMs,
+              ...chunk.map((write) => write.row),
+            ),
+          ),
+        )
+        return replies.flat().map((won): OnlineWriteOutcome => (won === 1 ? 'WRITTEN' : 'OLDER'))
+      } catch (cause) {
+        throw new StoreFailed('Redis did not take a write', { cause })
+      }
+    },
+    async ping() {
+      try {
+        await reader.ping()
+      } catch (cause) {
+        throw new StoreFailed('Redis did not answer', { cause })
+      }
+    },
+    async close() {
+      for (const client of [reader, writer]) client.disconnect()
+    },
+  }
+}

@@ -1,0 +1,267 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Micros, parseTimestamp } from '../../src/definitions/timestamp.ts'
+import type { EntityKey, FeatureRow, Value } from '../../src/definitions/value.ts'
+import { type JoinKeyType, scalarTypes, type ValueType } from '../../src/definitions/value-type.ts'
+import type { AsOfRow, EntityRow, OfflineStore, OfflineView } from '../../src/stores/offline-store.ts'
+
+export interface OfflineStoreHarness {
+  readonly store: OfflineStore
+  readonly close: () => Promise<void>
+}
+
+/** A managed view, unless it gets a source. */
+export function offlineView(
+  name: string,
+  joinKeys: Readonly<Record<string, JoinKeyType>>,
+  features: Readonly<Record<string, ValueType>>,
+  source: OfflineView['source'] = null,
+): OfflineView {
+  return {
+    name,
+    entity: { joinKeys: Object.entries(joinKeys).map(([key, type]) => ({ name: key, type })) },
+    features: Object.entries(features).map(([feature, type]) => ({ name: feature, type })),
+    source,
+  }
+}
+
+/** `2026-11-20T12:00:00Z` → microseconds. */
+export function at(text: string): Micros {
+  const micros = parseTimestamp(text)
+  if (micros === null) throw new Error(`${text} is no timestamp`)
+  return micros
+}
+
+export const neverAborted = new AbortController().signal
+
+export const allTypes: Readonly<Record<string, ValueType>> = Object.fromEntries(
+  scalarTypes.flatMap((type) => [
+    [`${type}_one`, type],
+    [`${type}_list`, `${type}[]` as const],
+  ]),
+)
+
+const t = at('2026-11-20T12:00:00Z')
+
+/** The promises of `OfflineStore`, the same for every backend. */
+export function offlineStoreContract(name: string, makeHarness: () => Promise<OfflineStoreHarness>): void {
+  describe(`offline store contract: ${name}`, () => {
+    let harness: OfflineStoreHarness
+    let store: OfflineStore
+    let views = 0
+
+    beforeAll(async () => {
+      harness = await makeHarness()
+      store = harness.store
+    })
+    afterAll(async () => {
+      await harness.close()
+    })
+
+    const newView = async (
+      joinKeys: Readonly<Record<string, JoinKeyType>> = { id: 'int64' },
+      features: Readonly<Record<string, ValueType>> = { n: 'int64' },
+    ): Promise<OfflineView> => {
+      views += 1
+      const view = offlineView(`contract_${views}`, joinKeys, features)
+      await store.ensureTables([view])
+      return view
+    }
+    const row = (
+      key: EntityKey,
+      eventTimestamp: Micros,
+      createdTimestamp: Micros | null,
+      ...values: readonly (Value | null)[]
+    ): FeatureRow => ({ key, eventTimestamp, createdTimestamp, values })
+    const ask = (key: EntityKey, asOf: Micros, knownAt: Micros | null = null): EntityRow => ({
+      key,
+      asOf,
+      knownAt,
+    })
+    const join = async (view: OfflineView, ...rows: readonly EntityRow[]) =>
+      (await store.asOfJoin({ views: [view], rows }, neverAborted))[0]
+    const valuesOf = (answer: readonly (AsOfRow | null)[] | undefined) =>
+      answer?.map((found) => found?.values[0] ?? null)
+
+    it('answers a ping', async () => {
+      await store.ping()
+    })
+
+    it('takes the newest row at or before the moment: at it, a microsecond before it, and before any', async () => {
+      const view = await newView()
+      await store.insertRows(view, [row([1], t, null, 1), row([1], t + 10, null, 2), row([1], t + 5, null, 3)])
+      const moments = [t - 1, t, t + 1, t + 4, t + 5, t + 9, t + 10, t + 11]
+      const answer = await join(view, ...moments.map((moment) => ask([1], moment)))
+      expect(valuesOf(answer)).toEqual([null, 1, 1, 1, 3, 3, 2, 2])
+      expect(answer?.[5]).toEqual({ eventTimestamp: t + 5, createdTimestamp: null, values: [3] })
+    })
+
+    it('breaks ties on the event timestamp by the created timestamp, null oldest, then by the row id', async () => {
+      const view = await newView()
+      await store.insertRows(view, [
+        row([1], t, t + 2, 'later'.length),
+        row([1], t, t + 1, 1),
+        row([1], t, null, 2),
+        row([2], t, null, 1),
+        row([2], t, t - 1_000_000, 2),
+        row([3], t, t, 1),
+        row([3], t, t, 2),
+        row([4], t, null, 1),
+      ])
+      await store.insertRows(view, [row([3], t, t, 3), row([4], t, null, 2)])
+      expect(valuesOf(await join(view, ask([1], t), ask([2], t), ask([3], t), ask([4], t)))).toEqual([
+        5, 2, 3, 2,
+      ])
+    })
+
+    it('sees with knownAt only what was known then, a null created timestamp always', async () => {
+      const view = await newView()
+      await store.insertRows(view, [
+        row([1], t, t + 100, 1),
+        row([1], t + 10, t + 50, 2),
+        row([1], t + 20, t + 200, 3),
+        row([1], t + 5, null, 4),
+      ])
+      const known = [t, t + 49, t + 50, t + 199, t + 200, null]
+      expect(valuesOf(await join(view, ...known.map((k) => ask([1], t + 1_000, k))))).toEqual([4, 4, 2, 2, 3, 3])
+      expect(valuesOf(await join(view, ask([1], t + 4, t + 99), ask([1], t + 4, t + 100)))).toEqual([null, 1])
+    })
+
+    it('answers exactly one entry per entity row, in order, duplicates kept, null for unknown keys', async () => {
+      const view = await newView()
+      await store.insertRows(view, [row([1], t, null, 1), row([2], t, null, 2), row([1], t, null, 10)])
+      const rows = [2, 1, 9, 2, 1, 2].map((id) => ask([id], t))
+      expect(valuesOf(await join(view, ...rows))).toEqual([2, 10, null, 2, 10, 2])
+    })
+
+    it('answers empty questions with empty answers', async () => {
+      const view = await newView()
+      expect(await store.asOfJoin({ views: [view, view], rows: [] }, neverAborted)).toEqual([[], []])
+      expect(await store.asOfJoin({ views: [], rows: [ask([1], t)] }, neverAborted)).toEqual([])
+      expect(await store.insertRows(view, [])).toEqual([])
+    })
+
+    it('joins each view of a question on its own, in their order', async () => {
+      const [one, two] = [await newView(), await newView({ id: 'int64' }, { a: 'string', b: 'float64' })]
+      await store.insertRows(one, [row([1], t, null, 7)])
+      await store.insertRows(two, [row([1], t - 5, t, 'old', 0.5), row([2], t, null, null, 1.5)])
+      const answer = await store.asOfJoin(
+        { views: [two, one, two], rows: [ask([1], t), ask([2], t)] },
+        neverAborted,
+      )
+      const fromTwo = [
+        { eventTimestamp: t - 5, createdTimestamp: t, values: ['old', 0.5] },
+        { eventTimestamp: t, createdTimestamp: null, values: [null, 1.5] },
+      ]
+      expect(answer).toEqual([
+        fromTwo,
+        [{ eventTimestamp: t, createdTimestamp: null, values: [7] }, null],
+        fromTwo,
+      ])
+    })
+
+    it('never lets the parts of composite keys meet', async () => {
+      const numbers = await newView({ a: 'int64', b: 'int32' })
+      await store.insertRows(numbers, [row([1, 12], t, null, 1), row([11, 2], t, null, 2)])
+      const asked = [ask([11, 2], t), ask([1, 12], t), ask([112, 0], t), ask([12, 1], t)]
+      expect(valuesOf(await join(numbers, ...asked))).toEqual([2, 1, null, null])
+      const texts = await newView({ a: 'string', b: 'string' })
+      const keys = [
+        ['a', 'b'],
+        ['a,b', ''],
+        ['', 'a,b'],
+        ['', ''],
+        ['"', '\\'],
+        ['\\', '"'],
+        ['NULL', 'null'],
+        ['{a}', '{}'],
+        ['ä', 'a\u0308'],
+        ['😀', "'; drop table x; --"],
+        [' ', '\n'],
+      ]
+      await store.insertRows(
+        texts,
+        keys.map((key, index) => row(key, t, null, index)),
+      )
+      const askedTexts = [...keys].reverse().map((key) => ask(key, t))
+      expect(valuesOf(await join(texts, ...askedTexts, ask(['a', ''], t), ask(['A', 'b'], t)))).toEqual([
+        ...keys.map((_, index) => index).reverse(),
+        null,
+        null,
+      ])
+    })
+
+    it('tells keys beyond 2^53 apart to the last digit', async () => {
+      const view = await newView()
+      const keys = ['9007199254740992', '9007199254740993', '9223372036854775807', '-9223372036854775808']
+      await store.insertRows(
+        view,
+        keys.map((key, index) => row([key], t, null, index)),
+      )
+      expect(valuesOf(await join(view, ...keys.map((key) => ask([key], t)), ask([9007199254740991], t)))).toEqual(
+        [0, 1, 2, 3, null],
+      )
+    })
+
+    it('gives back values of every type as they were accepted', async () => {
+      const view = await newView({ id: 'string' }, allTypes)
+      const values: Readonly<Record<string, Value>> = {
+        int32_one: -2_147_483_648,
+        int32_list: [1, -2, 2_147_483_647],
+        int64_one: '-9223372036854775808',
+        int64_list: [0, -1, 9_007_199_254_740_991, '9007199254740993', '9223372036854775807'],
+        float32_one: Math.fround(0.1),
+        float32_list: [Math.fround(0.1), Math.fround(3e38), Math.fround(1e-45)],
+        float64_one: 0.1 + 0.2,
+        float64_list: [5e-324, 1.7976931348623157e308, -1 / 3],
+        string_one: 'ä€😀 "quoted" \\ {},NULL',
+        string_list: ['', 'NULL', 'a,b', '"', '\\', '{}', ' '],
+        bool_one: false,
+        bool_list: [true, false],
+        timestamp_one: -1,
+        timestamp_list: [0, t + 1, -9_007_199_254_740_991],
+        bytes_one: Buffer.from([0, 255, 92, 34]),
+        bytes_list: [Buffer.alloc(0), Buffer.from([0, 1]), Buffer.from('\\x')],
+      }
+      const inOrder = view.features.map((feature) => values[feature.name] ?? null)
+      const empty = view.features.map((feature): Value | null => (feature.type.endsWith('[]') ? [] : null))
+      await store.insertRows(view, [
+        row(['all'], t, null, ...inOrder),
+        row(['empty'], t, null, ...empty),
+        row(['nulls'], t, null, ...view.features.map(() => null)),
+      ])
+      const answer = await join(view, ask(['all'], t), ask(['empty'], t), ask(['nulls'], t))
+      expect(answer?.map((found) => found?.values)).toEqual([inOrder, empty, view.features.map(() => null)])
+    })
+
+    it('keeps timestamps to the microsecond, from 1684 to 2255', async () => {
+      const view = await newView()
+      const events = [-9_007_199_254_740_991, -1, 0, 1, t + 123_457, 9_007_199_254_740_991]
+      await store.insertRows(
+        view,
+        events.map((event, index) => row([index], event, event, index)),
+      )
+      const answer = await join(view, ...events.map((event, index) => ask([index], event, event)))
+      expect(answer).toEqual(
+        events.map((event, index) => ({ eventTimestamp: event, createdTimestamp: event, values: [index] })),
+      )
+    })
+
+    it('gives ascending row ids, one per row, also over thousands of rows', async () => {
+      const view = await newView()
+      const rows = Array.from({ length: 5_001 }, (_, index) => row([index % 3], t, null, index))
+      const ids = await store.insertRows(view, rows)
+      expect(ids).toHaveLength(5_001)
+      expect(ids.every((id, index) => index === 0 || id > (ids[index - 1] ?? 0))).toBe(true)
+      expect(valuesOf(await join(view, ask([0], t), ask([1], t), ask([2], t)))).toEqual([4_998, 4_999, 5_000])
+    })
+
+    it('keeps a row that is written twice twice, and the tables when they are ensured again', async () => {
+      const view = await newView()
+      const [first] = await store.insertRows(view, [row([1], t, null, 1)])
+      const [second] = await store.insertRows(view, [row([1], t, null, 1)])
+      expect(second).not.toBe(first)
+      await store.ensureTables([view])
+      expect(valuesOf(await join(view, ask([1], t)))).toEqual([1])
+    })
+  })
+}
