@@ -32,7 +32,7 @@ export interface OpenStoresOptions {
 }
 
 /** Where the SQL files stand, from the sources and from the built package alike. */
-export const migrationsFolder = fileURLToPath(new URL('../migrations', import.meta.url))
+const migrationsFolder = fileURLToPath(new URL('../migrations', import.meta.url))
 
 /**
  * Opens the stores that the settings name; without an offline URL the embedded Postgres, started or joined. Migrations

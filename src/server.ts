@@ -78,7 +78,8 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     const apollo = apolloServer(buildSchema(registry), {
       maxEntities: config.maxEntities,
       count: metrics.countEngine,
-      report: (error) => log.error({ err: error }, 'an error was masked from a caller'),
+      report: (error, requestId) =>
+        log.error({ err: error, reqId: requestId }, 'an error was masked from a caller'),
       finished: (context, name, codes) =>
         metrics.observeOperation(name, codes[0] ?? 'ok', (performance.now() - context.startedMs) / 1_000),
     })

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 /** What every name in the registry looks like; it is also safe as an SQL identifier once quoted. */
-export const registryNamePattern = /^[a-z][a-z0-9_]{0,62}$/
+const registryNamePattern = /^[a-z][a-z0-9_]{0,62}$/
 
 export const registryName = z
   .string()

@@ -18,7 +18,7 @@ const names = [...scalarTypes, ...scalarTypes.map((type) => `${type}[]` as const
 
 export const valueType = z.enum(names, { error: `a type is one of ${names.join(', ')}` })
 
-export const joinKeyTypes = ['int32', 'int64', 'string'] as const
+const joinKeyTypes = ['int32', 'int64', 'string'] as const
 export type JoinKeyType = (typeof joinKeyTypes)[number]
 export const joinKeyType = z.enum(joinKeyTypes, {
   error: `a join key's type is one of ${joinKeyTypes.join(', ')}`,

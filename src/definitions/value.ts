@@ -13,7 +13,7 @@ export type KeyValue = number | string
 export type EntityKey = readonly KeyValue[]
 
 /** Times of a row; created null means known always. */
-export interface RowTimes {
+interface RowTimes {
   readonly eventTimestamp: Micros
   readonly createdTimestamp: Micros | null
 }

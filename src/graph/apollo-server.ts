@@ -10,8 +10,8 @@ import { type ExecuteOptions, executeOperation } from './execute-operation.ts'
 import { formatError } from './graphql-error.ts'
 
 export interface ApolloOptions extends ExecuteOptions {
-  /** Told what was masked from a caller. */
-  readonly report: (error: unknown) => void
+  /** Told what was masked from a caller, who got the request id instead. */
+  readonly report: (error: unknown, requestId: string) => void
   /** Told how an operation ended: its name as the document gives it, and the codes of its errors. */
   readonly finished: (
     context: GraphContext,
@@ -26,6 +26,8 @@ export interface ApolloOptions extends ExecuteOptions {
  * The cache-control plugin is off: it hooks every field and costs 2.7 times all the rest at 100 entities.
  */
 export function apolloServer(schema: GraphQLSchema, options: ApolloOptions): ApolloServer<GraphContext> {
+  // Errors are formatted before the request is known; what was masked waits here until it is.
+  const masked = new WeakMap<object, unknown>()
   return new ApolloServer<GraphContext>({
     gateway: compiledGateway(schema, options),
     introspection: true,
@@ -35,7 +37,14 @@ export function apolloServer(schema: GraphQLSchema, options: ApolloOptions): Apo
     parseOptions: { maxTokens: 10_000 },
     validationOptions: { maxErrors: 5 },
     maxRecursiveSelections: true,
-    formatError: (formatted, error) => formatError(formatted, error, options.report),
+    formatError(formatted, error) {
+      let original: unknown
+      const told = formatError(formatted, error, (unknownError) => {
+        original = unknownError
+      })
+      if (original !== undefined) masked.set(told, original)
+      return told
+    },
     plugins: [
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginLandingPageDisabled(),
@@ -46,6 +55,8 @@ export function apolloServer(schema: GraphQLSchema, options: ApolloOptions): Apo
               const codes: string[] = []
               if (response.body.kind === 'single') {
                 for (const error of response.body.singleResult.errors ?? []) {
+                  const original = masked.get(error)
+                  if (original !== undefined) options.report(original, contextValue.requestId)
                   const extensions = error.extensions ?? {}
                   codes.push(String(extensions['code']))
                   Object.assign(extensions, { requestId: contextValue.requestId })

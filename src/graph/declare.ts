@@ -24,7 +24,7 @@ export interface FieldDeclaration {
   readonly arguments?: Readonly<Record<string, ArgumentDeclaration>>
 }
 
-export type RootResolve = GraphQLFieldResolver<unknown, GraphContext, Readonly<Record<string, unknown>>>
+type RootResolve = GraphQLFieldResolver<unknown, GraphContext, Readonly<Record<string, unknown>>>
 
 /** A root field. Its resolver is set on the built schema: type-graphql's own wrapper sorts and maps arguments per call. */
 export interface RootDeclaration extends FieldDeclaration {

@@ -17,7 +17,7 @@ import {
 export type NeedTimes = null | ((index: number) => { readonly asOf: Micros; readonly knownAt: Micros | null })
 
 /** The whole need of one root field for one entity type: all its keys, all the views selected. */
-export interface Need {
+interface Need {
   readonly entity: Entity
   readonly keys: readonly EntityKey[]
   readonly views: readonly FeatureView[]

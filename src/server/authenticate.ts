@@ -3,7 +3,7 @@ import { type ApiKey, type Config, isLoopback } from '../config.ts'
 import { Forbidden, Unauthenticated } from '../errors.ts'
 import type { Caller, Right } from '../graph/context.ts'
 
-export interface RequestHead {
+interface RequestHead {
   readonly authorization: string | undefined
   readonly host: string | undefined
 }

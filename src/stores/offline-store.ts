@@ -34,7 +34,7 @@ export interface AsOfJoin {
 }
 
 /** Per view, one entry per entity row in the order asked for. */
-export type AsOfAnswer = readonly (readonly (AsOfRow | null)[])[]
+type AsOfAnswer = readonly (readonly (AsOfRow | null)[])[]
 
 /**
  * All feature rows with their times. The rule of `asOfJoin` is design section 3.1, held by one contract suite.

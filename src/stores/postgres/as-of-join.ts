@@ -53,7 +53,11 @@ function probe(project: string, view: OfflineView, index: number): string {
       `${selectExpression(feature.type, `x.${table.column(feature.name)}`)} as ${quoteIdentifier(feature.name)}`,
   )
   const conditions = [
-    ...view.entity.joinKeys.map((key, place) => `x.${table.column(key.name)} = e.key_${place}`),
+    ...view.entity.joinKeys.map((key, place) => {
+      // A mapped key may be a uuid, which Postgres compares with no text; text and varchar keep their index.
+      const cast = view.source !== null && key.type === 'string' ? '::text' : ''
+      return `x.${table.column(key.name)}${cast} = e.key_${place}`
+    }),
     `${event} <= e.as_of`,
     ...(created === null ? [] : [`(e.known_at is null or ${created} is null or ${created} <= e.known_at)`]),
   ]

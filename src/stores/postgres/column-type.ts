@@ -43,9 +43,12 @@ export function isFixedSize(type: ValueType): boolean {
   return elementType(type) === null && type !== 'string' && type !== 'bytes'
 }
 
-/** Whole microseconds since the epoch of a timestamptz expression; exact, since extract answers numeric. */
+/**
+ * Whole microseconds since the epoch of a timestamptz expression; exact, since extract answers numeric. Null for the
+ * infinite ones that a mapped table may hold.
+ */
 export function microsOf(expression: string): string {
-  return `(extract(epoch from ${expression}) * 1000000)::bigint`
+  return `case when isfinite(${expression}) then (extract(epoch from ${expression}) * 1000000)::bigint end`
 }
 
 /** A column's value as an expression whose result `fromSql` reads. */

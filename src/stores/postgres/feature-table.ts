@@ -18,6 +18,9 @@ export interface FeatureTable {
   readonly rowId: string | null
 }
 
+/** With the comments behind it. */
+const semicolonAtEnd = /;(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*$/
+
 export function featureTable(project: string, view: OfflineView): FeatureTable {
   const { source } = view
   if (source === null) {
@@ -34,7 +37,7 @@ export function featureTable(project: string, view: OfflineView): FeatureTable {
     from:
       source.query === undefined
         ? quoteTable(source.table ?? '')
-        : `(${source.query.replace(/;\s*$/, '')}\n)`,
+        : `(${source.query.replace(semicolonAtEnd, '')}\n)`,
     column: (name) => quoteIdentifier(source.columns[name] ?? name),
     eventTimestamp: quoteIdentifier(source.eventTimestamp),
     createdTimestamp: source.createdTimestamp === undefined ? null : quoteIdentifier(source.createdTimestamp),

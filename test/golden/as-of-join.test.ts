@@ -1,0 +1,202 @@
+import type pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { postgresSourceDefinition } from '../../src/definitions/data-source.ts'
+import type { EntityKey, FeatureRow, Value } from '../../src/definitions/value.ts'
+import type { EntityRow, OfflineStore, OfflineView } from '../../src/stores/offline-store.ts'
+import { asOfJoinSql } from '../../src/stores/postgres/as-of-join.ts'
+import { allTypes, at, neverAborted, offlineView } from '../contract/offline-store.ts'
+import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
+import { testOfflineStore, testPool } from '../services/test-pool.ts'
+import { expectGolden, goldenFiles, rowsAsJson } from './golden-file.ts'
+
+const t = at('2026-11-20T12:00:00Z')
+const second = 1_000_000
+
+interface Case {
+  readonly name: string
+  /** Views with the rows of those that are managed. */
+  readonly views: readonly { readonly view: OfflineView; readonly rows: readonly FeatureRow[] }[]
+  /** What mapped sources read. */
+  readonly setUp?: string
+  readonly rows: readonly EntityRow[]
+}
+
+function row(key: EntityKey, event: number, created: number | null, ...values: (Value | null)[]): FeatureRow {
+  return { key, eventTimestamp: event, createdTimestamp: created, values }
+}
+
+function ask(key: EntityKey, asOf: number, knownAt: number | null = null): EntityRow {
+  return { key, asOf, knownAt }
+}
+
+const drivers = {
+  view: offlineView('driver_hourly', { driver_id: 'int64' }, { trips_today: 'int32', conv_rate: 'float64' }),
+  rows: [
+    row([1001], t, null, 10, 0.5),
+    row([1001], t, t + second, 11, 0.25),
+    row([1001], t + 10 * second, t + 3_600 * second, 12, null),
+    row([1002], t, t, 20, 1 / 3),
+  ],
+}
+
+const ratings = {
+  view: offlineView('driver_ratings', { driver_id: 'int64' }, { rating: 'float32', city: 'string' }),
+  rows: [row([1001], t - second, t, Math.fround(4.7), 'Łódź'), row([1002], t + 1, null, 5, null)],
+}
+
+const typeValues: Readonly<Record<string, Value>> = {
+  int32_one: -2_147_483_648,
+  int32_list: [1, -2],
+  int64_one: '9223372036854775807',
+  int64_list: [9_007_199_254_740_991, '9007199254740993'],
+  float32_one: Math.fround(0.1),
+  float32_list: [Math.fround(0.1), 2],
+  float64_one: 0.1 + 0.2,
+  float64_list: [5e-324, -1.5],
+  string_one: 'ä "quoted" \\ {},NULL',
+  string_list: ['', 'NULL', 'a,b'],
+  bool_one: true,
+  bool_list: [true, false],
+  timestamp_one: t + 1,
+  timestamp_list: [0, -1],
+  bytes_one: Buffer.from([0, 255]),
+  bytes_list: [Buffer.alloc(0), Buffer.from([92])],
+}
+const typesView = offlineView('every_type', { key: 'string' }, allTypes)
+
+const cases: readonly Case[] = [
+  {
+    name: 'one-managed-view',
+    views: [drivers],
+    rows: [
+      ask([1001], t - 1),
+      ask([1001], t),
+      ask([1001], t, t),
+      ask([1001], t + 10 * second),
+      ask([1001], t + 10 * second, t + second),
+      ask([1002], t),
+      ask([1003], t),
+      ask([1002], t),
+    ],
+  },
+  { name: 'two-views', views: [drivers, ratings], rows: [ask([1002], t + 1), ask([1001], t), ask([9], t)] },
+  {
+    name: 'composite-key',
+    views: [
+      {
+        view: offlineView('pair_counts', { merchant_id: 'string', device_id: 'int32' }, { n: 'int64' }),
+        rows: [row(['a,1', 2], t, null, 1), row(['a', 12], t, null, 2), row(['', 0], t, t, 3)],
+      },
+    ],
+    rows: [ask(['a', 12], t), ask(['a,1', 2], t), ask(['', 0], t), ask(['a', 1], t)],
+  },
+  {
+    name: 'mapped-table-without-created',
+    setUp: `create schema sales; create table sales."Orders" (buyer text, "at" timestamp, total numeric(10, 2), n bigint);
+      insert into sales."Orders" values ('ann', '2026-11-20 11:00', 12.50, 1), ('ann', '2026-11-20 12:00:01', 13, 2);`,
+    views: [
+      {
+        view: offlineView(
+          'orders',
+          { buyer: 'string' },
+          { total: 'float64', count: 'int64' },
+          postgresSourceDefinition.parse({
+            kind: 'postgres',
+            name: 'orders',
+            table: 'sales.Orders',
+            eventTimestamp: 'at',
+            columns: { count: 'n' },
+          }),
+        ),
+        rows: [],
+      },
+    ],
+    rows: [ask(['ann'], t), ask(['ann'], t, t - 86_400 * second), ask(['bob'], t)],
+  },
+  {
+    name: 'query-source',
+    setUp: `create table events (id int, ts timestamptz, loaded timestamptz, seq bigint, v real);
+      insert into events values (1, '2026-11-20 12:00Z', null, 1, 0.1), (1, '2026-11-20 12:00Z', null, 2, 0.2);`,
+    views: [
+      {
+        view: offlineView(
+          'recent_events',
+          { id: 'int64' },
+          { v: 'float32' },
+          postgresSourceDefinition.parse({
+            kind: 'postgres',
+            name: 'events',
+            query: 'select * from events -- all of them\n;',
+            eventTimestamp: 'ts',
+            createdTimestamp: 'loaded',
+            rowId: 'seq',
+          }),
+        ),
+        rows: [],
+      },
+    ],
+    rows: [ask([1], t), ask([1], t - 1), ask([1], t, t)],
+  },
+  {
+    name: 'all-value-types',
+    views: [
+      {
+        view: typesView,
+        rows: [
+          row(['full'], t, null, ...typesView.features.map((feature) => typeValues[feature.name] ?? null)),
+          row(['nulls'], t, null, ...typesView.features.map(() => null)),
+        ],
+      },
+    ],
+    rows: [ask(['full'], t), ask(['nulls'], t), ask(['none'], t)],
+  },
+]
+
+describe('the SQL of an as-of join', () => {
+  let database: TestDatabase
+  let pool: pg.Pool
+  let store: OfflineStore
+
+  beforeAll(async () => {
+    database = await createTestDatabase()
+    pool = testPool(database.url, 1)
+    store = testOfflineStore(database.url)
+  })
+  afterAll(async () => {
+    await Promise.all([pool.end(), store.close()])
+    await database.drop()
+  })
+
+  it.each(cases)('is what is committed, and gives the committed rows: $name', async ({ name, views, setUp, rows }) => {
+    const sql = asOfJoinSql('default', { views: views.map(({ view }) => view), rows })
+    await expectGolden(`as-of-join/${name}.sql`, `${sql.text}\n`)
+
+    if (setUp) await pool.query(setUp)
+    await store.ensureTables(views.map(({ view }) => view))
+    const managed = views.filter(({ view }) => view.source === null)
+    for (const { view, rows: history } of managed) {
+      await pool.query(`truncate features.${view.name}`)
+      await store.insertRows(view, history)
+    }
+    const result = await pool.query<unknown[]>({ text: sql.text, values: [...sql.values], rowMode: 'array' })
+    await expectGolden(`as-of-join/${name}.json`, rowsAsJson(result.rows))
+    const answer = await store.asOfJoin({ views: views.map(({ view }) => view), rows }, neverAborted)
+    for (const perView of answer) expect(perView).toHaveLength(rows.length)
+  })
+
+  it('has a case for every committed file', async () => {
+    const expected = cases.flatMap(({ name }) => [`${name}.json`, `${name}.sql`])
+    expect(await goldenFiles('as-of-join')).toEqual(expected.sort())
+  })
+
+  it('depends on neither the rows asked for nor their number', () => {
+    const one = asOfJoinSql('default', { views: [drivers.view], rows: [ask([1], t)] })
+    const many = asOfJoinSql('default', { views: [drivers.view], rows: [ask([2], t, t), ask([3], t - 1)] })
+    expect(many.text).toBe(one.text)
+    expect(many.values).toEqual([
+      [2, 3],
+      ['2026-11-20T12:00:00.000000Z', '2026-11-20T11:59:59.999999Z'],
+      ['2026-11-20T12:00:00.000000Z', null],
+    ])
+  })
+})

@@ -1,0 +1,10 @@
+select case when isfinite(v0.event_timestamp) then (extract(epoch from v0.event_timestamp) * 1000000)::bigint end, case when isfinite(v0.created_timestamp) then (extract(epoch from v0.created_timestamp) * 1000000)::bigint end, v0."int32_one", v0."int32_list", v0."int64_one", v0."int64_list", v0."float32_one", v0."float32_list", v0."float64_one", v0."float64_list", v0."string_one", v0."string_list", v0."bool_one", v0."bool_list", v0."timestamp_one", v0."timestamp_list", v0."bytes_one", v0."bytes_list"
+from unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) with ordinality as e(key_0, as_of, known_at, place)
+left join lateral (
+  select x."event_timestamp"::timestamptz as event_timestamp, x."created_timestamp"::timestamptz as created_timestamp, x."int32_one"::integer as "int32_one", x."int32_list"::integer[] as "int32_list", x."int64_one"::bigint as "int64_one", x."int64_list"::bigint[] as "int64_list", x."float32_one"::real as "float32_one", x."float32_list"::real[] as "float32_list", x."float64_one"::double precision as "float64_one", x."float64_list"::double precision[] as "float64_list", x."string_one"::text as "string_one", x."string_list"::text[] as "string_list", x."bool_one"::boolean as "bool_one", x."bool_list"::boolean[] as "bool_list", case when isfinite(x."timestamp_one"::timestamptz) then (extract(epoch from x."timestamp_one"::timestamptz) * 1000000)::bigint end as "timestamp_one", case when x."timestamp_list" is not null then array(select case when isfinite(item.value::timestamptz) then (extract(epoch from item.value::timestamptz) * 1000000)::bigint end from unnest(x."timestamp_list") with ordinality as item(value, place) order by place) end as "timestamp_list", x."bytes_one"::bytea as "bytes_one", x."bytes_list"::bytea[] as "bytes_list"
+  from "features"."every_type" as x
+  where x."key" = e.key_0 and x."event_timestamp" <= e.as_of and (e.known_at is null or x."created_timestamp" is null or x."created_timestamp" <= e.known_at)
+  order by x."event_timestamp" desc, x."created_timestamp" desc nulls last, x."row_id" desc
+  limit 1
+) as v0 on true
+order by e.place

@@ -1,0 +1,5 @@
+insert into "features"."every_type" ("key", "event_timestamp", "created_timestamp", "int32_one", "int32_list", "int64_one", "int64_list", "float32_one", "float32_list", "float64_one", "float64_list", "string_one", "string_list", "bool_one", "bool_list", "timestamp_one", "timestamp_list", "bytes_one", "bytes_list")
+select i.c0, i.c1, i.c2, i.c3, i.c4::integer[], i.c5, i.c6::bigint[], i.c7, i.c8::real[], i.c9, i.c10::double precision[], i.c11, i.c12::text[], i.c13, i.c14::boolean[], i.c15, i.c16::timestamp with time zone[], i.c17::bytea, i.c18::bytea[]
+from unnest($1::text[], $2::timestamp with time zone[], $3::timestamp with time zone[], $4::integer[], $5::text[], $6::bigint[], $7::text[], $8::real[], $9::text[], $10::double precision[], $11::text[], $12::text[], $13::text[], $14::boolean[], $15::text[], $16::timestamp with time zone[], $17::text[], $18::text[], $19::text[]) with ordinality as i(c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14, c15, c16, c17, c18, place)
+order by i.place
+returning row_id
