@@ -109,18 +109,23 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     }
   }
   const parsed = settings.safeParse(given)
-  if (!parsed.success) {
-    for (const issue of parsed.error.issues)
-      problems.push({ path: prefix + issue.path.join('.'), message: issue.message })
-    throw new InvalidConfig(problems)
-  }
-  const values = parsed.data
-  const apiKeys = values.API_KEYS_FILE === undefined ? null : readApiKeys(values.API_KEYS_FILE, problems)
-  if (!isLoopback(values.HOST) && values.API_KEYS_FILE === undefined && !values.ALLOW_ANONYMOUS) {
-    const message = `${values.HOST} can be reached from other machines: set ${prefix}API_KEYS_FILE, or ${prefix}ALLOW_ANONYMOUS=true to let anyone read`
+  for (const issue of parsed.error?.issues ?? [])
+    problems.push({ path: prefix + issue.path.join('.'), message: issue.message })
+  // Looked at whatever else is wrong: all problems are told at once.
+  const keysFile = given['API_KEYS_FILE']
+  const apiKeys = keysFile === undefined ? null : readApiKeys(keysFile, problems)
+  const host = given['HOST']
+  if (
+    host !== undefined &&
+    !isLoopback(host) &&
+    keysFile === undefined &&
+    given['ALLOW_ANONYMOUS'] !== 'true'
+  ) {
+    const message = `${host} can be reached from other machines: set ${prefix}API_KEYS_FILE, or ${prefix}ALLOW_ANONYMOUS=true to let anyone read`
     problems.push({ path: `${prefix}HOST`, message })
   }
-  if (problems.length > 0) throw new InvalidConfig(problems)
+  if (!parsed.success || problems.length > 0) throw new InvalidConfig(problems)
+  const values = parsed.data
   return {
     host: values.HOST,
     port: values.PORT,

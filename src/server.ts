@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
@@ -5,7 +6,7 @@ import type { Config } from './config.ts'
 import type { Clock } from './definitions/timestamp.ts'
 import { type DemoProgress, type DemoWorld, demoWorld, markDemo } from './demo/demo-world.ts'
 import { claimGateway } from './embedded/gateway-claim.ts'
-import { EmbeddedPostgresFailed } from './errors.ts'
+import { EmbeddedPostgresFailed, InvalidConfig } from './errors.ts'
 import { apolloServer } from './graph/apollo-server.ts'
 import { buildSchema } from './graph/build-schema.ts'
 import { requestContexts } from './graph/request-context.ts'
@@ -96,7 +97,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
       log,
     })
     closers.push(() => app.close())
-    const url = await app.listen({ host: config.host, port: config.port })
+    const url = await app.listen({ host: config.host, port: config.port }).catch(refuseAddress)
     return { url, app, registry, stores, close }
   } catch (error) {
     await close()
@@ -152,14 +153,31 @@ function logFailures(observe: ObserveRead, log: Logger): ObserveRead {
   }
 }
 
+const addressProblems: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the port is taken; stop what listens there, or choose another',
+  EACCES: 'this user may not listen on the port; choose one above 1023',
+  EADDRNOTAVAIL: 'this machine does not have the address in FEATUREGRAPH_HOST',
+}
+
+/** @throws InvalidConfig where the settings name an address that cannot be had; else what came. */
+function refuseAddress(error: unknown): never {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const message = addressProblems[code]
+  throw message === undefined ? error : new InvalidConfig([{ path: 'FEATUREGRAPH_PORT', message }])
+}
+
+/** A probe asks every few seconds: what takes longer than this is as good as down. */
+const readinessTimeoutMs = 2_000
+
 async function checkDependencies(stores: Stores): Promise<Readonly<Record<string, boolean>>> {
   const answers = await Promise.all(
-    [stores.online.ping(), stores.offline.ping()].map((ping) =>
-      ping.then(
+    [stores.online.ping(), stores.offline.ping()].map((ping) => {
+      const answered = ping.then(
         () => true,
         () => false,
-      ),
-    ),
+      )
+      return Promise.race([answered, sleep(readinessTimeoutMs, false, { ref: false })])
+    }),
   )
   return {
     [`online (${stores.online.name})`]: answers[0] ?? false,

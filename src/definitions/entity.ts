@@ -15,10 +15,10 @@ export const entityDefinition = z.strictObject({
   joinKeys: z
     .record(
       registryName,
-      z.union([
-        joinKeyType,
-        z.strictObject({ type: joinKeyType, graphqlName: explicitGraphqlName.optional() }),
-      ]),
+      z.union(
+        [joinKeyType, z.strictObject({ type: joinKeyType, graphqlName: explicitGraphqlName.optional() })],
+        { error: `a join key is a type (${joinKeyType.options.join(', ')}) or { type, graphqlName }` },
+      ),
     )
     .refine((keys) => Object.keys(keys).length > 0, { error: 'an entity has at least one join key' }),
   graphqlName: explicitGraphqlName.optional(),

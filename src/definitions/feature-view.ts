@@ -16,10 +16,7 @@ const featureOptions = z.strictObject({
 })
 
 const featureDefinition = z.union([valueType, featureOptions], {
-  error: (issue) =>
-    typeof issue.input === 'string'
-      ? `a feature is a type (${valueType.options.join(', ')}) or { type, description, unit, default, deprecated, graphqlName }`
-      : undefined,
+  error: `a feature is a type (${valueType.options.join(', ')}) or { type, description, unit, default, deprecated, graphqlName }`,
 })
 
 export const featureViewDefinition = z.strictObject({

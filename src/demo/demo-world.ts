@@ -29,7 +29,7 @@ export interface DemoWorld {
   readonly bringUpToNow: (progress?: DemoProgress) => Promise<void>
 }
 
-/** Told how many of the customers are done. */
+/** Told, while the history is written, how many of the customers are done. */
 export type DemoProgress = (done: number, total: number) => void
 
 interface DemoOptions {
@@ -119,7 +119,7 @@ async function advance(
         views.realtime,
         realtime.map((row) => acceptRow(views.realtime, row)),
       )
-      progress(Math.min(first + customersPerBatch, customerCount), customerCount)
+      if (seededUntil === null) progress(Math.min(first + customersPerBatch, customerCount), customerCount)
     }
     await client.query('update featuregraph.demo_projects set seeded_until = $2 where project = $1', [
       project,

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { FeaturegraphError } from '../errors.ts'
 
@@ -68,4 +69,22 @@ export function sendHttpError(
   }
   if (status === 401) reply.header('www-authenticate', 'Bearer')
   reply.code(status).send({ errors: [{ message, extensions: { code, requestId: request.id } }] })
+}
+
+const statusOfUnreadable: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+}
+
+/** A request that Node itself cannot read (headers too long, no HTTP) reaches no route: the same shape, without an id. */
+export function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (socket.writable && error.code !== 'ECONNRESET') {
+    const status = statusOfUnreadable[error.code ?? ''] ?? 400
+    const reason = STATUS_CODES[status] ?? ''
+    const code = status === 431 ? 'LIMIT_EXCEEDED' : 'BAD_REQUEST'
+    const body = JSON.stringify({ errors: [{ message: reason.toLowerCase(), extensions: { code } }] })
+    const head = ['content-type: application/json; charset=utf-8', `content-length: ${body.length}`]
+    socket.write(`HTTP/1.1 ${status} ${reason}\r\n${head.join('\r\n')}\r\nconnection: close\r\n\r\n${body}`)
+  }
+  socket.destroy(error)
 }

@@ -11,7 +11,7 @@ import Fastify, {
 import type { Caller, GraphContext } from '../graph/context.ts'
 import { type Authenticate, requireRight } from './authenticate.ts'
 import { graphiqlRoutes } from './graphiql/static-files.ts'
-import { sendHttpError } from './http-error.ts'
+import { refuseUnreadable, sendHttpError } from './http-error.ts'
 import type { Metrics } from './metrics.ts'
 
 export interface HttpServerOptions {
@@ -44,6 +44,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     forceCloseConnections: 'idle',
     return503OnClosing: true,
     genReqId: () => randomUUID(),
+    frameworkErrors: sendHttpError,
+    clientErrorHandler: refuseUnreadable,
   })
   app.removeContentTypeParser('text/plain')
   app.setErrorHandler(sendHttpError)
@@ -93,13 +95,28 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
 }
 
 function graphqlHandler(options: HttpServerOptions) {
-  return fastifyApolloHandler(options.apollo, {
+  const handle = fastifyApolloHandler(options.apollo, {
     context: async (request: FastifyRequest, reply: FastifyReply) => {
       const { caller } = request
       if (caller === null) throw new TypeError('a request reached GraphQL without a caller')
       return options.makeContext(request.id, caller, () => closedEarly(reply))
     },
   })
+  return async function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
+    const body: unknown = await handle.call(this, request, reply)
+    const refusedEarly = reply.statusCode >= 400 && typeof body === 'string' && !body.includes('"requestId":')
+    return refusedEarly ? withRequestId(body, request.id) : body
+  }
+}
+
+/** Apollo refuses some requests (no JSON object, CSRF) before its plugins, which add the id elsewhere, are asked. */
+function withRequestId(body: string, requestId: string): string {
+  const answer: { readonly errors?: readonly { readonly extensions?: object }[] } = JSON.parse(body)
+  const errors = answer.errors?.map((error) => ({
+    ...error,
+    extensions: { ...error.extensions, requestId },
+  }))
+  return JSON.stringify({ ...answer, errors })
 }
 
 /** Aborts when the caller goes away before its answer is written. Made only for requests that read the offline store. */

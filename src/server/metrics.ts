@@ -16,6 +16,7 @@ export interface Metrics {
 
 const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const maxOperationNames = 200
+const longestOperationName = 100
 
 export function createMetrics(): Metrics {
   const register = new Registry()
@@ -75,11 +76,11 @@ export function createMetrics(): Metrics {
   const tallies: StatusTally[] = []
   const names = new Set<string>()
 
-  /** Callers choose names, so their number is bounded. */
+  /** Callers choose names, so their number and length are bounded. */
   function boundedName(name: string | null): string {
     if (name === null) return 'anonymous'
     if (!names.has(name)) {
-      if (names.size >= maxOperationNames) return 'other'
+      if (names.size >= maxOperationNames || name.length > longestOperationName) return 'other'
       names.add(name)
     }
     return name

@@ -214,6 +214,10 @@ export function readInt64(row: Buffer, offset: number): number | string {
 
 function readList(part: Buffer, element: ScalarType): ScalarValue[] {
   const count = part.readUInt32LE(0)
+  // The least that an item takes; a bool read behind the end would be false, four thousand million times.
+  const itemBytes = element === 'string' || element === 'bytes' ? 4 : slotBytes[element]
+  if (4 + count * itemBytes > part.length)
+    throw new RangeError('a packed list counts more items than it holds')
   const items: ScalarValue[] = []
   let offset = 4
   for (let index = 0; index < count; index += 1) {

@@ -4,7 +4,10 @@ import { StoreFailed } from '../../errors.ts'
 export interface PoolOptions {
   readonly url: string
   readonly applicationName: string
-  /** A statement that takes longer is cancelled by the server, and given up here a second later; null: no bound. */
+  /**
+   * A statement that takes longer is cancelled by the server, and given up here a fifth of the time later (at most a
+   * second), should the server not even do that; null: no bound.
+   */
   readonly statementTimeoutMs: number | null
   readonly maxConnections: number
   /** Told when an idle connection breaks. */
@@ -25,7 +28,10 @@ export function createPool(options: PoolOptions): pg.Pool {
     idleTimeoutMillis: 60_000,
     ...(statementTimeoutMs === null
       ? {}
-      : { statement_timeout: statementTimeoutMs, query_timeout: statementTimeoutMs + 1_000 }),
+      : {
+          statement_timeout: statementTimeoutMs,
+          query_timeout: statementTimeoutMs + Math.min(1_000, Math.ceil(statementTimeoutMs / 5)),
+        }),
     options: '-c TimeZone=UTC -c jit=off',
     keepAlive: true,
     allowExitOnIdle: true,
