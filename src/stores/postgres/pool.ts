@@ -36,7 +36,10 @@ export function createPool(options: PoolOptions): pg.Pool {
     keepAlive: true,
     allowExitOnIdle: true,
   })
-  pool.on('error', options.onConnectionError)
+  pool.on('error', (error) => {
+    // `end` does not wait for sockets: a server that stops right after it may still be heard.
+    if (!pool.ending) options.onConnectionError(error)
+  })
   // A connection that breaks in use rejects its statement and also emits this, which without a listener ends the process.
   pool.on('connect', (client) => client.on('error', () => {}))
   return pool
