@@ -8,7 +8,23 @@ const bigInt64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map((valu
 })
 
 /** Strings that meet every quoting rule between here and a store. */
-const oddStrings = ['', ' ', 'NULL', 'null', '{}', '{1,2}', '"', '\\', '\\x00', "'", '$1', ',', '\n\t', 'ä€😀', '%']
+const oddStrings = [
+  '',
+  ' ',
+  'NULL',
+  'null',
+  '{}',
+  '{1,2}',
+  '"',
+  '\\',
+  '\\x00',
+  "'",
+  '$1',
+  ',',
+  '\n\t',
+  'ä€😀',
+  '%',
+]
 
 export const arbitraryString: fc.Arbitrary<string> = fc.oneof(
   fc.constantFrom(...oddStrings),

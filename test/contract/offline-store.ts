@@ -88,7 +88,11 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
 
     it('takes the newest row at or before the moment: at it, a microsecond before it, and before any', async () => {
       const view = await newView()
-      await store.insertRows(view, [row([1], t, null, 1), row([1], t + 10, null, 2), row([1], t + 5, null, 3)])
+      await store.insertRows(view, [
+        row([1], t, null, 1),
+        row([1], t + 10, null, 2),
+        row([1], t + 5, null, 3),
+      ])
       const moments = [t - 1, t, t + 1, t + 4, t + 5, t + 9, t + 10, t + 11]
       const answer = await join(view, ...moments.map((moment) => ask([1], moment)))
       expect(valuesOf(answer)).toEqual([null, 1, 1, 1, 3, 3, 2, 2])
@@ -122,7 +126,9 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
         row([1], t + 5, null, 4),
       ])
       const known = [t, t + 49, t + 50, t + 199, t + 200, null]
-      expect(valuesOf(await join(view, ...known.map((k) => ask([1], t + 1_000, k))))).toEqual([4, 4, 2, 2, 3, 3])
+      expect(valuesOf(await join(view, ...known.map((k) => ask([1], t + 1_000, k))))).toEqual([
+        4, 4, 2, 2, 3, 3,
+      ])
       expect(valuesOf(await join(view, ask([1], t + 4, t + 99), ask([1], t + 4, t + 100)))).toEqual([null, 1])
     })
 
@@ -197,9 +203,9 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
         view,
         keys.map((key, index) => row([key], t, null, index)),
       )
-      expect(valuesOf(await join(view, ...keys.map((key) => ask([key], t)), ask([9007199254740991], t)))).toEqual(
-        [0, 1, 2, 3, null],
-      )
+      expect(
+        valuesOf(await join(view, ...keys.map((key) => ask([key], t)), ask([9007199254740991], t))),
+      ).toEqual([0, 1, 2, 3, null])
     })
 
     it('gives back values of every type as they were accepted', async () => {

@@ -170,8 +170,38 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
 
     it('keeps apart keys with every odd character', async () => {
       const prefix = `${onlineKeyPrefix(randomUUID(), 'view')}${randomUUID()}`
-      const single = ['', ' ', '%', '%25', '%2c', ',', 'a,b', '{', '}', '{}', '{1}', '1}', 'ä', 'a\u0308', '😀']
-      const more = ['*', '?', '[a]', '\\', '\\x41', 'A', 'a', 'a\n', '\r\n', '"', "'", 'null', 'x'.repeat(1_024)]
+      const single = [
+        '',
+        ' ',
+        '%',
+        '%25',
+        '%2c',
+        ',',
+        'a,b',
+        '{',
+        '}',
+        '{}',
+        '{1}',
+        '1}',
+        'ä',
+        'a\u0308',
+        '😀',
+      ]
+      const more = [
+        '*',
+        '?',
+        '[a]',
+        '\\',
+        '\\x41',
+        'A',
+        'a',
+        'a\n',
+        '\r\n',
+        '"',
+        "'",
+        'null',
+        'x'.repeat(1_024),
+      ]
       const suffixes = [
         ...[...single, ...more].map((part) => onlineKeySuffix([part])),
         ...[

@@ -167,22 +167,29 @@ describe('the SQL of an as-of join', () => {
     await database.drop()
   })
 
-  it.each(cases)('is what is committed, and gives the committed rows: $name', async ({ name, views, setUp, rows }) => {
-    const sql = asOfJoinSql('default', { views: views.map(({ view }) => view), rows })
-    await expectGolden(`as-of-join/${name}.sql`, `${sql.text}\n`)
+  it.each(cases)(
+    'is what is committed, and gives the committed rows: $name',
+    async ({ name, views, setUp, rows }) => {
+      const sql = asOfJoinSql('default', { views: views.map(({ view }) => view), rows })
+      await expectGolden(`as-of-join/${name}.sql`, `${sql.text}\n`)
 
-    if (setUp) await pool.query(setUp)
-    await store.ensureTables(views.map(({ view }) => view))
-    const managed = views.filter(({ view }) => view.source === null)
-    for (const { view, rows: history } of managed) {
-      await pool.query(`truncate features.${view.name}`)
-      await store.insertRows(view, history)
-    }
-    const result = await pool.query<unknown[]>({ text: sql.text, values: [...sql.values], rowMode: 'array' })
-    await expectGolden(`as-of-join/${name}.json`, rowsAsJson(result.rows))
-    const answer = await store.asOfJoin({ views: views.map(({ view }) => view), rows }, neverAborted)
-    for (const perView of answer) expect(perView).toHaveLength(rows.length)
-  })
+      if (setUp) await pool.query(setUp)
+      await store.ensureTables(views.map(({ view }) => view))
+      const managed = views.filter(({ view }) => view.source === null)
+      for (const { view, rows: history } of managed) {
+        await pool.query(`truncate features.${view.name}`)
+        await store.insertRows(view, history)
+      }
+      const result = await pool.query<unknown[]>({
+        text: sql.text,
+        values: [...sql.values],
+        rowMode: 'array',
+      })
+      await expectGolden(`as-of-join/${name}.json`, rowsAsJson(result.rows))
+      const answer = await store.asOfJoin({ views: views.map(({ view }) => view), rows }, neverAborted)
+      for (const perView of answer) expect(perView).toHaveLength(rows.length)
+    },
+  )
 
   it('has a case for every committed file', async () => {
     const expected = cases.flatMap(({ name }) => [`${name}.json`, `${name}.sql`])

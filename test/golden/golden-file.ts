@@ -13,7 +13,9 @@ export async function expectGolden(file: string, text: string): Promise<void> {
     await writeFile(path, text)
     return
   }
-  const committed = await readFile(path, 'utf8').catch(() => `(missing; run with UPDATE_GOLDEN=1 to write ${file})`)
+  const committed = await readFile(path, 'utf8').catch(
+    () => `(missing; run with UPDATE_GOLDEN=1 to write ${file})`,
+  )
   expect(text, `test/golden/${file}`).toBe(committed)
 }
 

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { OfflineView } from '../../src/stores/offline-store.ts'
 import { createTable } from '../../src/stores/postgres/feature-table.ts'
 import { insertRowsSql } from '../../src/stores/postgres/insert-rows.ts'
@@ -12,14 +12,22 @@ const cases: readonly { readonly name: string; readonly project: string; readonl
   {
     name: 'fixed-size-features',
     project: 'default',
-    view: offlineView('driver_hourly', { driver_id: 'int64' }, { trips_today: 'int32', conv_rate: 'float64' }),
+    view: offlineView(
+      'driver_hourly',
+      { driver_id: 'int64' },
+      { trips_today: 'int32', conv_rate: 'float64' },
+    ),
   },
   {
     name: 'composite-key-in-a-project',
     project: 'fraud',
     view: offlineView('pair_counts', { merchant_id: 'string', device_id: 'int32' }, { n: 'int64' }),
   },
-  { name: 'all-value-types', project: 'default', view: offlineView('every_type', { key: 'string' }, allTypes) },
+  {
+    name: 'all-value-types',
+    project: 'default',
+    view: offlineView('every_type', { key: 'string' }, allTypes),
+  },
 ]
 
 describe('the SQL of a managed table', () => {

@@ -1,7 +1,10 @@
 import type pg from 'pg'
-import { createPool } from '../../src/stores/postgres/pool.ts'
-import { type PostgresOfflineStoreOptions, postgresOfflineStore } from '../../src/stores/postgres/postgres-offline-store.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
+import { createPool } from '../../src/stores/postgres/pool.ts'
+import {
+  type PostgresOfflineStoreOptions,
+  postgresOfflineStore,
+} from '../../src/stores/postgres/postgres-offline-store.ts'
 
 /** A pool as the gateway makes it; null: no statement timeout, as for migrations and making tables. */
 export function testPool(

@@ -55,7 +55,7 @@ describe('the commands of the Redis online store', () => {
   let store: OnlineStore
   let watcher: Redis
   let marker: Redis
-  let seen: string[][] = []
+  const seen: string[][] = []
   let monitor: Redis
 
   beforeAll(async () => {
@@ -72,17 +72,22 @@ describe('the commands of the Redis online store', () => {
     await server.stop()
   })
 
-  /** Commands that the work sent, without those that a script ran. */
+  /** Waits until the monitor, which lags behind, has told everything so far; its place in `seen`. */
+  async function mark(): Promise<number> {
+    const text = randomUUID()
+    await marker.echo(text)
+    for (;;) {
+      const place = seen.findIndex((command) => command[1] === text)
+      if (place >= 0) return place
+      await sleep(2)
+    }
+  }
+
+  /** Commands that the work sent. */
   async function commandsOf(work: () => Promise<unknown>): Promise<string[][]> {
-    seen = []
+    const start = await mark()
     await work()
-    const end = randomUUID()
-    await marker.echo(end)
-    while (!seen.some((command) => command[1] === end)) await sleep(2)
-    return seen.slice(
-      0,
-      seen.findIndex((command) => command[1] === end),
-    )
+    return seen.slice(start + 1, await mark())
   }
 
   const keys = (count: number, name = 'k'): string[] =>
@@ -101,9 +106,7 @@ describe('the commands of the Redis online store', () => {
     const commands = await commandsOf(async () => {
       const answers = await Promise.all(groups.map((group) => store.readMany(group)))
       expect(answers).toEqual(
-        groups.map((group) =>
-          group.map((key) => (key.startsWith('k:') ? packedRow([1, 1, 1], key) : null)),
-        ),
+        groups.map((group) => group.map((key) => (key.startsWith('k:') ? packedRow([1, 1, 1], key) : null))),
       )
     })
     expect(commands).toEqual([['mget', ...groups.flat()]])
@@ -315,7 +318,8 @@ describe('a Redis with users', () => {
     await server.stop()
   })
 
-  const url = (user: string, password: string): string => `redis://${user}:${password}@127.0.0.1:${server.port}/0`
+  const url = (user: string, password: string): string =>
+    `redis://${user}:${password}@127.0.0.1:${server.port}/0`
 
   it('lets in a user with a password, and the default user with its own', async () => {
     for (const [user, password] of [
