@@ -1,30 +1,11 @@
-import type { z } from 'zod'
 import { parseDuration } from '../definitions/duration.ts'
-import { entityDefinition } from '../definitions/entity.ts'
-import { featureServiceDefinition } from '../definitions/feature-service.ts'
-import { featureViewDefinition } from '../definitions/feature-view.ts'
 import { fieldName, plural, raiseFirst } from '../definitions/graphql-name.ts'
 import { InvalidDefinitions, type Problem } from '../errors.ts'
 import { checkNames } from './check-names.ts'
+import { type Definition, type EntityParsed, parseDefinitions, type ViewParsed } from './parse-definitions.ts'
 import type { Entity, Feature, FeatureService, FeatureView, JoinKey, Registry, Tag } from './registry.ts'
 import { resolveService } from './resolve-service.ts'
 import { suggest } from './suggest.ts'
-
-const schemas = {
-  entity: entityDefinition,
-  'feature-view': featureViewDefinition,
-  'feature-service': featureServiceDefinition,
-} as const
-
-type EntityParsed = z.output<typeof entityDefinition>
-type ViewParsed = z.output<typeof featureViewDefinition>
-export type ServiceParsed = z.output<typeof featureServiceDefinition>
-
-/** A value that a definition file exports, and where, as `schema/fraud.ts: customer`. */
-export interface Definition {
-  readonly path: string
-  readonly value: unknown
-}
 
 type Report = (problem: Problem) => void
 
@@ -36,7 +17,7 @@ type Report = (problem: Problem) => void
 export function buildRegistry(definitions: readonly Definition[]): Registry {
   const problems: Problem[] = []
   const report: Report = (problem) => problems.push(problem)
-  const parsed = parseAll(definitions, report)
+  const parsed = parseDefinitions(definitions, report)
 
   const entities = new Map(parsed.entities.map((definition) => [definition.name, resolveEntity(definition)]))
   const views = new Map<string, FeatureView>()
@@ -73,67 +54,6 @@ export function buildRegistry(definitions: readonly Definition[]): Registry {
   }
   if (problems.length > 0) throw new InvalidDefinitions(problems)
   return deepFreeze(registry)
-}
-
-interface Parsed {
-  readonly entities: readonly EntityParsed[]
-  readonly views: readonly ViewParsed[]
-  readonly services: readonly ServiceParsed[]
-  /** Names of definitions that did not parse: a reference to one is not a second problem. */
-  readonly brokenNames: ReadonlySet<string>
-}
-
-function parseAll(definitions: readonly Definition[], report: Report): Parsed {
-  const entities: EntityParsed[] = []
-  const views: ViewParsed[] = []
-  const services: ServiceParsed[] = []
-  const brokenNames = new Set<string>()
-  const firstPaths = new Map<string, string>()
-  for (const { path, value } of definitions) {
-    const kind = kindOf(value)
-    if (kind === null) continue
-    const { pick: _, ...data } = value as Record<string, unknown>
-    const outcome = schemas[kind].safeParse(data)
-    const name = typeof data['name'] === 'string' ? data['name'] : '?'
-    const place = `${kind.replace('-', ' ')} ${name}`
-    if (!outcome.success) {
-      brokenNames.add(name)
-      for (const problem of issuesOf(outcome.error))
-        report({ path: `${place}${problem.path} (${path})`, message: problem.message })
-      continue
-    }
-    const first = firstPaths.get(`${kind} ${name}`)
-    if (first !== undefined) {
-      report({
-        path: `${place} (${path})`,
-        message: `the name "${name}" is taken by ${first}; rename one of them`,
-      })
-      continue
-    }
-    firstPaths.set(`${kind} ${name}`, path)
-    const definition = outcome.data
-    if (definition.kind === 'entity') entities.push(definition)
-    else if (definition.kind === 'feature-view') views.push(definition)
-    else services.push(definition)
-  }
-  return { entities, views, services, brokenNames }
-}
-
-function kindOf(value: unknown): keyof typeof schemas | null {
-  if (typeof value !== 'object' || value === null || !('kind' in value)) return null
-  const kind = value.kind
-  return typeof kind === 'string' && Object.hasOwn(schemas, kind) ? (kind as keyof typeof schemas) : null
-}
-
-function issuesOf(error: z.ZodError): Problem[] {
-  return error.issues.flatMap((issue) => {
-    const path = issue.path
-      .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
-      .join('')
-    // A record's bad key carries the rule's own words inside.
-    if (issue.code === 'invalid_key') return issue.issues.map((inner) => ({ path, message: inner.message }))
-    return [{ path, message: issue.message }]
-  })
 }
 
 function tagsOf(tags: Readonly<Record<string, string>>): Tag[] {

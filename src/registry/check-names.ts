@@ -24,8 +24,8 @@ export function checkNames(registry: Registry, report: Report): void {
 
 function checkEntity(entity: Entity, types: NameTable, roots: NameTable, report: Report): void {
   const place = `entity ${entity.name}`
-  for (const name of [entity.graphqlName, entity.pluralName, `${entity.pluralName}AsOf`])
-    roots.take(name, place)
+  roots.take(entity.graphqlName, place)
+  for (const name of [entity.pluralName, `${entity.pluralName}AsOf`]) roots.take(name, place, 'plural')
   for (const suffix of ['', 'AsOf', 'Key']) types.take(`${entity.typeName}${suffix}`, place)
   const fields = nameTable(`the fields of ${entity.typeName}`, reservedKeyFields, report)
   for (const key of entity.joinKeys) {
@@ -62,7 +62,10 @@ function checkService(service: FeatureService, types: NameTable, roots: NameTabl
   }
   const fields = nameTable(`the fields of ${service.typeName}`, reservedServiceFields, report)
   for (const key of service.joinKeys) fields.take(key.graphqlName, `${place} (join key ${key.name})`)
-  for (const entry of service.vector) fields.take(entry.graphqlName, `${place} (${entry.name})`)
+  for (const entry of service.vector) {
+    const renamed = entry.kind === 'feature' && entry.name !== entry.feature.name
+    fields.take(entry.graphqlName, `${place} (${entry.name})`, renamed ? 'as' : 'graphqlName')
+  }
 }
 
 function checkColumn(path: string, name: string, report: Report): void {

@@ -3,7 +3,8 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { tsImport } from 'tsx/esm/api'
 import { InvalidDefinitions } from '../errors.ts'
-import { buildRegistry, type Definition } from './build-registry.ts'
+import { buildRegistry } from './build-registry.ts'
+import type { Definition } from './parse-definitions.ts'
 import type { Registry } from './registry.ts'
 
 const extensions = new Set(['.ts', '.mts', '.js', '.mjs'])

@@ -6,7 +6,8 @@ import { javascriptNames } from './reserved-names.ts'
  * A second taker, a reserved name, a JavaScript name or a double underscore is a problem.
  */
 export interface NameTable {
-  readonly take: (name: string, path: string) => void
+  /** `option` is what sets another name. */
+  readonly take: (name: string, path: string, option?: string) => void
 }
 
 export function nameTable(
@@ -16,8 +17,8 @@ export function nameTable(
 ): NameTable {
   const takers = new Map<string, string>()
   return {
-    take(name, path) {
-      const remedy = 'set graphqlName to another name'
+    take(name, path, option = 'graphqlName') {
+      const remedy = `set ${option} to another name`
       const taker = takers.get(name)
       if (name.startsWith('__')) {
         report({

@@ -1,7 +1,7 @@
 import { fieldName, raiseFirst } from '../definitions/graphql-name.ts'
 import { isNumeric } from '../definitions/value-type.ts'
 import type { Problem } from '../errors.ts'
-import type { ServiceParsed } from './build-registry.ts'
+import type { ServiceParsed } from './parse-definitions.ts'
 import type {
   Entity,
   FeatureService,
@@ -51,6 +51,9 @@ export function resolveService(
       if (entry) vector.push(entry)
     }
   })
+  if (whole && vector.every((entry) => entry.kind === 'request')) {
+    refuse({ path: `${place}.features`, message: 'a service takes features of at least one view; pick some' })
+  }
   checkEqualNames(place, vector, refuse)
   const joinKeys = mergedJoinKeys(place, vector, refuse)
   if (!whole) return null

@@ -291,10 +291,11 @@ describe('the problems of definitions', () => {
     const source = { kind: 'postgres', name: 'p', table: 't', eventTimestamp: 'ts', colums: {} }
     const mapped = viewOf('m', { a: 'int32' }, { source })
     expect(problemsOf({ ...customer, keys: 1 }, view, feature, mapped)).toEqual([
-      'entity customer (fraud.ts: 0): Unrecognized key: "keys"',
-      'feature view v (fraud.ts: 1): Unrecognized keys: "tttl", "lag"',
-      'feature view w.features.a (fraud.ts: 2): Unrecognized key: "note"',
-      'feature view m.source (fraud.ts: 3): Unrecognized key: "colums"',
+      'entity customer (fraud.ts: 0): there is no option "keys"; known: "name", "joinKeys", "graphqlName", "plural", "description", "owner", "tags"',
+      'feature view v (fraud.ts: 1): there is no option "tttl"; did you mean "ttl"?',
+      'feature view v (fraud.ts: 1): there is no option "lag"; did you mean "tags"?',
+      'feature view w.features.a (fraud.ts: 2): there is no option "note"',
+      'feature view m.source (fraud.ts: 3): there is no option "colums"',
     ])
   })
 
@@ -445,9 +446,20 @@ describe('names that a definition cannot have', () => {
   })
 })
 
+it('refuse a service of request values only', () => {
+  const service = {
+    kind: 'feature-service',
+    name: 's',
+    features: [{ kind: 'request', name: 'r', type: 'int32' }],
+  }
+  expect(problemsOf(customer, service)).toEqual([
+    'feature service s.features: a service takes features of at least one view; pick some',
+  ])
+})
+
 describe('names that meet', () => {
-  const taken = (name: string, scope: string, by: string): string =>
-    `"${name}" is taken among ${scope} by ${by}; rename one of them or set graphqlName to another name`
+  const taken = (name: string, scope: string, by: string, option = 'graphqlName'): string =>
+    `"${name}" is taken among ${scope} by ${by}; rename one of them or set ${option} to another name`
 
   it('are refused within a view, made or explicit, and told apart by graphqlName', () => {
     const features = { a_b: 'int32', ab: { type: 'int32', graphqlName: 'aB' }, a_1: 'int32', a1: 'int32' }
@@ -481,7 +493,7 @@ describe('names that meet', () => {
       `entity customers: ${taken('customers', 'the fields of Query', 'entity customer')}`,
     ])
     expect(problemsOf(entity('series', { joinKeys: { id: 'int64' }, plural: 'series' }))).toEqual([
-      `entity series: ${taken('series', 'the fields of Query', 'entity series')}`,
+      `entity series: ${taken('series', 'the fields of Query', 'entity series', 'plural')}`,
     ])
     expect(problemsOf(entity('series', { joinKeys: { id: 'int64' }, plural: 'allSeries' }))).toEqual([])
   })

@@ -58,7 +58,13 @@ export function selectExpression(type: ValueType, column: string): string {
     const micros = microsOf('item.value::timestamptz')
     return `case when ${column} is not null then array(select ${micros} from unnest(${column}) with ordinality as item(value, place) order by place) end`
   }
-  return `${column}::${sqlType(type)}`
+  return `${column}::${readType(type)}`
+}
+
+/** float32 is read as float64 and rounded here: Postgres refuses the whole statement for one value out of range. */
+function readType(type: ValueType): string {
+  if (type === 'float32') return sqlType('float64')
+  return sqlType(type === 'float32[]' ? 'float64[]' : type)
 }
 
 /** What the driver answered for `selectExpression` → the value; NaN and ±Infinity become null and are counted. */
@@ -86,8 +92,8 @@ function scalarFromSql(type: ScalarType, raw: unknown, countNonFinite: () => voi
     case 'int32':
     case 'float32':
     case 'float64': {
-      const number = Number(raw)
-      if (Number.isFinite(number)) return type === 'float32' ? Math.fround(number) : number
+      const number = type === 'float32' ? Math.fround(Number(raw)) : Number(raw)
+      if (Number.isFinite(number)) return number
       countNonFinite()
       return null
     }

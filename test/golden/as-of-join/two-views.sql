@@ -8,7 +8,7 @@ left join lateral (
   limit 1
 ) as v0 on true
 left join lateral (
-  select x."event_timestamp"::timestamptz as event_timestamp, x."created_timestamp"::timestamptz as created_timestamp, x."rating"::real as "rating", x."city"::text as "city"
+  select x."event_timestamp"::timestamptz as event_timestamp, x."created_timestamp"::timestamptz as created_timestamp, x."rating"::double precision as "rating", x."city"::text as "city"
   from "features"."driver_ratings" as x
   where x."driver_id" = e.key_0 and x."event_timestamp" <= e.as_of and (e.known_at is null or x."created_timestamp" is null or x."created_timestamp" <= e.known_at)
   order by x."event_timestamp" desc, x."created_timestamp" desc nulls last, x."row_id" desc

@@ -1,0 +1,108 @@
+import type { z } from 'zod'
+import { entityDefinition } from '../definitions/entity.ts'
+import { featureServiceDefinition } from '../definitions/feature-service.ts'
+import { featureViewDefinition } from '../definitions/feature-view.ts'
+import type { Problem } from '../errors.ts'
+import { suggest } from './suggest.ts'
+
+const schemas = {
+  entity: entityDefinition,
+  'feature-view': featureViewDefinition,
+  'feature-service': featureServiceDefinition,
+} as const
+
+type Kind = keyof typeof schemas
+
+export type EntityParsed = z.output<typeof entityDefinition>
+export type ViewParsed = z.output<typeof featureViewDefinition>
+export type ServiceParsed = z.output<typeof featureServiceDefinition>
+
+/** A value that a definition file exports, and where, as `schema/fraud.ts: customer`. */
+export interface Definition {
+  readonly path: string
+  readonly value: unknown
+}
+
+interface Parsed {
+  readonly entities: readonly EntityParsed[]
+  readonly views: readonly ViewParsed[]
+  readonly services: readonly ServiceParsed[]
+  /** Names of definitions that did not parse: a reference to one is not a second problem. */
+  readonly brokenNames: ReadonlySet<string>
+}
+
+/** Each definition by itself, by its zod schema; exports that are no definitions are passed over. */
+export function parseDefinitions(
+  definitions: readonly Definition[],
+  report: (problem: Problem) => void,
+): Parsed {
+  const entities: EntityParsed[] = []
+  const views: ViewParsed[] = []
+  const services: ServiceParsed[] = []
+  const brokenNames = new Set<string>()
+  const firstPaths = new Map<string, string>()
+  for (const { path, value } of definitions) {
+    const kind = kindOf(value)
+    if (kind === null) continue
+    const { pick: _, ...data } = value as Record<string, unknown>
+    const name = typeof data['name'] === 'string' ? data['name'] : '?'
+    const place = `${kind.replace('-', ' ')} ${name}`
+    const outcome = schemas[kind].safeParse(data)
+    const problems = [...droppedNames(data), ...(outcome.success ? [] : issuesOf(kind, outcome.error))]
+    for (const problem of problems)
+      report({ path: `${place}${problem.path} (${path})`, message: problem.message })
+    if (!outcome.success || problems.length > 0) {
+      brokenNames.add(name)
+      continue
+    }
+    const first = firstPaths.get(place)
+    if (first !== undefined) {
+      report({
+        path: `${place} (${path})`,
+        message: `the name "${name}" is taken by ${first}; rename one of them`,
+      })
+      continue
+    }
+    firstPaths.set(place, path)
+    const definition = outcome.data
+    if (definition.kind === 'entity') entities.push(definition)
+    else if (definition.kind === 'feature-view') views.push(definition)
+    else services.push(definition)
+  }
+  return { entities, views, services, brokenNames }
+}
+
+function kindOf(value: unknown): Kind | null {
+  if (typeof value !== 'object' || value === null || !('kind' in value)) return null
+  const kind = value.kind
+  return typeof kind === 'string' && Object.hasOwn(schemas, kind) ? (kind as Kind) : null
+}
+
+/** zod leaves an own key `__proto__` out of a record without a word. */
+function droppedNames(data: Readonly<Record<string, unknown>>): Problem[] {
+  return Object.entries(data)
+    .filter(([, names]) => typeof names === 'object' && names !== null && Object.hasOwn(names, '__proto__'))
+    .map(([field]) => ({
+      path: `.${field}.__proto__`,
+      message: '"__proto__" means something to JavaScript objects; rename it',
+    }))
+}
+
+function issuesOf(kind: Kind, error: z.ZodError): Problem[] {
+  return error.issues.flatMap((issue) => {
+    const path = issue.path
+      .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+      .join('')
+    // A record's bad key carries the rule's own words inside.
+    if (issue.code === 'invalid_key') return issue.issues.map((inner) => ({ path, message: inner.message }))
+    if (issue.code === 'unrecognized_keys') {
+      const options =
+        issue.path.length === 0 ? Object.keys(schemas[kind].shape).filter((name) => name !== 'kind') : []
+      return issue.keys.map((key) => ({
+        path,
+        message: `there is no option "${key}"${options.length === 0 ? '' : `; ${suggest(key, options)}`}`,
+      }))
+    }
+    return [{ path, message: issue.message }]
+  })
+}
