@@ -10,7 +10,7 @@ function url(protocols: readonly string[]) {
   const expected = `expected a URL that starts with ${protocols.map((name) => `${name}://`).join(' or ')}`
   return z
     .string()
-    .refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol.slice(0, -1)), expected)
+    .refine((text) => URL.canParse(text) && protocols.some((name) => text.startsWith(`${name}://`)), expected)
 }
 
 function whole(minimum: number, maximum: number) {

@@ -5,6 +5,7 @@ import {
 } from '@apollo/server/plugin/disabled'
 import type { GatewayInterface } from '@apollo/server-gateway-interface'
 import type { GraphQLSchema } from 'graphql'
+import { catalogueNesting } from './catalogue-nesting.ts'
 import type { GraphContext } from './context.ts'
 import { type ExecuteOptions, executeOperation } from './execute-operation.ts'
 import { formatError } from './graphql-error.ts'
@@ -21,8 +22,9 @@ export interface ApolloOptions extends ExecuteOptions {
 }
 
 /**
- * Apollo Server over a schema, executing through `executeOperation`. Limits on the text of a query (tokens, nested
- * fragments, number of validation errors) are Apollo's and graphql-js' own; batches of operations are off.
+ * Apollo Server over a schema, executing through `executeOperation`. Limits on the text of a query (tokens, selections
+ * with every fragment counted at every place, number of validation errors) are Apollo's and graphql-js' own: what walks
+ * an operation here may follow its fragments without a limit of its own. Batches of operations are off.
  * The cache-control plugin is off: it hooks every field and costs 2.7 times all the rest at 100 entities.
  */
 export function apolloServer(schema: GraphQLSchema, options: ApolloOptions): ApolloServer<GraphContext> {
@@ -31,12 +33,15 @@ export function apolloServer(schema: GraphQLSchema, options: ApolloOptions): Apo
   return new ApolloServer<GraphContext>({
     gateway: compiledGateway(schema, options),
     introspection: true,
+    // Documents are cached by their text; registering them by hash would only add a store that callers can fill.
+    persistedQueries: false,
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     stringifyResult: JSON.stringify,
     parseOptions: { maxTokens: 10_000 },
     validationOptions: { maxErrors: 5 },
-    maxRecursiveSelections: true,
+    maxRecursiveSelections: 10_000,
+    validationRules: [catalogueNesting],
     formatError(formatted, error) {
       let original: unknown
       const told = formatError(formatted, error, (unknownError) => {

@@ -20,7 +20,8 @@ export type CountEntities = (variables: Variables) => number
 interface AskedFor {
   /** The list; null for a root field that takes one key. */
   readonly value: ValueNode | null
-  readonly conditions: readonly Condition[]
+  /** It is asked for if all conditions of one of its places hold. */
+  readonly places: (readonly Condition[])[]
 }
 
 /**
@@ -40,7 +41,8 @@ export function entityCounter(
   const defaults = new Map(
     operation.variableDefinitions?.map((node) => [node.variable.name.value, node.defaultValue]),
   )
-  const asked: AskedFor[] = []
+  /** By response name: places of one name are one field, asked once. */
+  const asked = new Map<string, AskedFor>()
 
   function walk(selectionSet: SelectionSetNode, outer: readonly Condition[]): void {
     for (const selection of selectionSet.selections) {
@@ -48,7 +50,10 @@ export function entityCounter(
       if (conditions === null) continue
       if (selection.kind === 'Field') {
         const value = keysOf(selection)
-        if (value !== undefined) asked.push({ value, conditions })
+        const name = (selection.alias ?? selection.name).value
+        const known = asked.get(name)
+        if (known) known.places.push(conditions)
+        else if (value !== undefined) asked.set(name, { value, places: [conditions] })
       } else if (selection.kind === 'InlineFragment') {
         walk(selection.selectionSet, conditions)
       } else {
@@ -68,8 +73,8 @@ export function entityCounter(
   return (given) => {
     const variables = withDefaults(given, defaults)
     let count = 0
-    for (const { value, conditions } of asked) {
-      if (conditions.length > 0 && !conditionsHold(conditions, variables)) continue
+    for (const { value, places } of asked.values()) {
+      if (!places.some((conditions) => conditionsHold(conditions, variables))) continue
       count += value === null ? 1 : lengthOf(value, variables)
     }
     return count

@@ -7,6 +7,7 @@ import {
   type GraphQLSchema,
   getVariableValues,
   type OperationDefinitionNode,
+  visit,
 } from 'graphql'
 import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit'
 import { LRUCache } from 'lru-cache'
@@ -25,12 +26,16 @@ export interface ExecuteOptions {
 /** An operation that was seen; compiled at its second use, so that unique texts compile nothing. */
 interface KnownOperation {
   readonly countEntities: CountEntities
+  /** Nullable variables with a default: null for one is refused where it stands for a non-null value, not by graphql-jit. */
+  readonly defaulted: readonly string[]
   uses: number
   compiled: CompiledQuery | null
 }
 
 const maxKnownOperations = 1_000
 const compileAtUse = 2
+/** As many as graphql-js tells by itself when it executes. */
+const maxVariableErrors = 50
 
 type Variables = Readonly<Record<string, unknown>>
 
@@ -62,6 +67,7 @@ export function executeOperation(options: ExecuteOptions): GatewayExecutor {
     if (found) return found
     const made = {
       countEntities: entityCounter(run.schema, run.document, run.operation),
+      defaulted: defaultedVariables(run.operation),
       uses: 0,
       compiled: null,
     }
@@ -78,15 +84,21 @@ export function executeOperation(options: ExecuteOptions): GatewayExecutor {
       variables: (request.request.variables as Variables | undefined) ?? {},
       context: request.context as unknown as GraphContext,
     }
-    if (!run.operation) return runInterpreted(run) as ReturnType<GatewayExecutor>
+    if (!run.operation) {
+      // Apollo's own name is that of the operation it found: graphql-js is to say that the caller's is unknown.
+      const asked = { ...run, operationName: request.request.operationName ?? null }
+      return runInterpreted(asked) as ReturnType<GatewayExecutor>
+    }
     const operation = recall(run, request.queryHash)
     const refused = refuseTooMany(run, operation.countEntities, options.maxEntities)
     if (refused) return { errors: refused } as Awaited<ReturnType<GatewayExecutor>>
     operation.uses += 1
     if (operation.uses === compileAtUse) operation.compiled = compile(run, options.count)
-    let result = operation.compiled
-      ? await operation.compiled.query(undefined, run.context, run.variables)
-      : null
+    const nullForDefault = operation.defaulted.some((name) => run.variables[name] === null)
+    let result =
+      operation.compiled && !nullForDefault
+        ? await operation.compiled.query(undefined, run.context, run.variables)
+        : null
     if (result === null || result.data === undefined) {
       if (result !== null) options.count('repeated')
       result = await runInterpreted(run)
@@ -106,7 +118,7 @@ function runInterpreted(run: Run): Promise<ExecutionResult> | ExecutionResult {
 }
 
 function compile(run: Run, count: ExecuteOptions['count']): CompiledQuery | null {
-  if (!isCompilable(run.operation)) {
+  if (!isCompilable(run.document, run.operation)) {
     count('not-compilable')
     return null
   }
@@ -115,11 +127,42 @@ function compile(run: Run, count: ExecuteOptions['count']): CompiledQuery | null
   return isCompiledQuery(compiled) ? compiled : null
 }
 
-/** graphql-jit demands a value for a non-null variable even where it has a default. */
-function isCompilable(operation: OperationDefinitionNode): boolean {
-  return !operation.variableDefinitions?.some(
+/**
+ * What graphql-jit 0.8.9 answers otherwise than graphql-js, found by comparing them on random operations:
+ * - it demands a value for a non-null variable even where it has a default;
+ * - it keeps a field's conditions on the field's node, so those of one place of a fragment count at all of them, and
+ *   those of a field are lost on the fragments inside it: a view is left out, or answered though it was skipped;
+ * - it loses a field under the alias `__proto__`.
+ * And introspection is asked rarely, but deep nesting of it took seconds to compile.
+ */
+function isCompilable(document: DocumentNode, operation: OperationDefinitionNode): boolean {
+  let hasFragment = false
+  let hasCondition = false
+  let isOdd = false
+  visit(document, {
+    FragmentSpread: () => {
+      hasFragment = true
+    },
+    InlineFragment: () => {
+      hasFragment = true
+    },
+    Directive: ({ name }) => {
+      if (name.value === 'include' || name.value === 'skip') hasCondition = true
+    },
+    Field: ({ name, alias }) => {
+      if (alias?.value === '__proto__' || name.value === '__schema' || name.value === '__type') isOdd = true
+    },
+  })
+  const demandsDefaulted = operation.variableDefinitions?.some(
     (node) => node.type.kind === 'NonNullType' && node.defaultValue !== undefined,
   )
+  return !(hasFragment && hasCondition) && !isOdd && !demandsDefaulted
+}
+
+function defaultedVariables(operation: OperationDefinitionNode): readonly string[] {
+  return (operation.variableDefinitions ?? [])
+    .filter((node) => node.type.kind !== 'NonNullType' && node.defaultValue !== undefined)
+    .map((node) => node.variable.name.value)
 }
 
 /** Errors in variables come first: a list of wrong keys is told as such, whatever its length. */
@@ -130,8 +173,9 @@ function refuseTooMany(
 ): readonly GraphQLError[] | null {
   const came = countEntities(run.variables)
   if (came <= limit) return null
-  const coerced = getVariableValues(run.schema, run.operation.variableDefinitions ?? [], run.variables)
-  if (coerced.errors) return coerced.errors
+  const definitions = run.operation.variableDefinitions ?? []
+  const coerced = getVariableValues(run.schema, definitions, run.variables, { maxErrors: maxVariableErrors })
+  if (coerced.errors) return coerced.errors.map(executionError)
   return [
     refusal(new LimitExceeded(`a request may ask for at most ${limit} entities, ${came} came; split it`)),
   ]

@@ -1,5 +1,5 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql'
-import { type ErrorCode, FeaturegraphError } from '../errors.ts'
+import { BadUserInput, type ErrorCode, FeaturegraphError } from '../errors.ts'
 
 /** HTTP status of the errors that refuse a whole request. */
 const refusals: Partial<Readonly<Record<ErrorCode, number>>> = {
@@ -34,25 +34,31 @@ function withCode(error: GraphQLError, original: FeaturegraphError): GraphQLErro
 }
 
 /**
- * What an execution engine reported, as a real GraphQLError: graphql-jit makes plain objects without `extensions`, on
- * which Apollo's formatter fails.
+ * What an execution engine reported, as an error that Apollo can format: graphql-jit's have no `extensions`, on which
+ * Apollo fails, although they pass for instances of GraphQLError.
  */
 export function executionError(raw: GraphQLError): GraphQLError {
   const original = raw.originalError ?? null
-  if (original instanceof FeaturegraphError) return withCode(raw, original)
-  if (raw instanceof GraphQLError) return raw
-  const plain: Partial<GraphQLError> & { readonly message: string } = raw
-  const error = new GraphQLError(plain.message, {
-    path: plain.path ?? null,
-    originalError: original,
-    extensions: plain.extensions ?? (original instanceof GraphQLError ? original.extensions : null),
-  })
-  if (plain.locations) Object.defineProperty(error, 'locations', { value: plain.locations, enumerable: true })
+  if (original instanceof FeaturegraphError && refusals[original.code] !== undefined)
+    return withCode(raw, original)
+  // graphql-js gives no code to a null variable where an argument or a condition takes none, nor to a mutation where
+  // the schema has none.
+  const kind = raw.nodes?.[0]?.kind
+  if (kind === 'Variable' || kind === 'OperationDefinition')
+    return withCode(raw, new BadUserInput(raw.message))
+  // The 51st wrong value ends the list of errors with one that has no node.
+  if (raw.message.startsWith('Too many errors processing variables')) {
+    return withCode(raw, new BadUserInput('more values are wrong than are told'))
+  }
+  const { message, path, locations, extensions }: Partial<GraphQLError> & { readonly message: string } = raw
+  if (extensions !== undefined) return raw
+  const error = new GraphQLError(message, { path: path ?? null, originalError: original })
+  if (locations) Object.defineProperty(error, 'locations', { value: locations, enumerable: true })
   return error
 }
 
 /** Digits that JSON has already rounded are not the caller's: a message must not quote them as such. */
-const roundedInteger = /(got invalid value )-?\d{16,}(?:[eE]\+?\d+)?/
+const roundedInteger = /(got invalid value )-?(?:\d{16,}|\d(?:\.\d+)?e\+\d+)/
 
 /**
  * The last word on what leaves: an error without a code that is meant for callers is masked (`report` gets the
@@ -73,6 +79,10 @@ export function formatError(
       ...(path === undefined ? {} : { path }),
       extensions: { code: 'INTERNAL_SERVER_ERROR' },
     }
+  }
+  // The parser and the validator of graphql-js recurse; what ends them is the caller's nesting, not a fault here.
+  if (formatted.message.startsWith('Maximum call stack')) {
+    return { ...formatted, message: 'the query is nested too deeply' }
   }
   return { ...formatted, message: formatted.message.replace(roundedInteger, '$1that JSON has rounded') }
 }

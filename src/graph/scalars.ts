@@ -1,11 +1,12 @@
 import { GraphQLError, GraphQLScalarType, Kind, type ValueNode } from 'graphql'
 import { formatDuration, parseDuration } from '../definitions/duration.ts'
-import { formatTimestamp, parseTimestamp } from '../definitions/timestamp.ts'
+import { formatTimestamp, type Micros, parseTimestamp } from '../definitions/timestamp.ts'
 import { type Accepted, acceptInt64 } from '../definitions/value.ts'
 
-function accept<T>(outcome: Accepted<T>): T {
+/** `node` is the literal, if it is one: its place is told with the error. */
+function accept<T>(outcome: Accepted<T>, node: ValueNode | null = null): T {
   if (outcome.ok) return outcome.value
-  throw new GraphQLError(`expected ${outcome.expected}`)
+  throw new GraphQLError(`expected ${outcome.expected}`, { nodes: node })
 }
 
 /** The text of a string literal, or the digits of an integer literal: exact, unlike a JSON number. */
@@ -27,16 +28,15 @@ export const int64Scalar = new GraphQLScalarType<number | string, number | strin
     }
     return accept(acceptInt64(input))
   },
-  parseLiteral: (node) => accept(acceptInt64(literalText(node))),
+  parseLiteral: (node) => accept(acceptInt64(literalText(node)), node),
 })
 
 const timestampExpected =
   'an RFC 3339 timestamp with an explicit offset and at most 6 fraction digits, as 2026-01-31T09:30:00Z, between the years 1685 and 2254'
 
-function acceptTimestamp(input: unknown): number {
+function acceptTimestamp(input: unknown): Accepted<Micros> {
   const micros = typeof input === 'string' ? parseTimestamp(input) : null
-  if (micros === null) throw new GraphQLError(`expected ${timestampExpected}`)
-  return micros
+  return micros === null ? { ok: false, expected: timestampExpected } : { ok: true, value: micros }
 }
 
 /** Microseconds inside. */
@@ -48,15 +48,15 @@ export const timestampScalar = new GraphQLScalarType<number, string>({
     if (!Number.isSafeInteger(value)) throw new GraphQLError('a timestamp is whole microseconds')
     return formatTimestamp(Number(value))
   },
-  parseValue: acceptTimestamp,
-  parseLiteral: (node) => acceptTimestamp(node.kind === Kind.STRING ? node.value : null),
+  parseValue: (input) => accept(acceptTimestamp(input)),
+  parseLiteral: (node) => accept(acceptTimestamp(node.kind === Kind.STRING ? node.value : null), node),
 })
 
-function acceptDuration(input: unknown): number {
+function acceptDuration(input: unknown): Accepted<Micros> {
   const micros = typeof input === 'string' ? parseDuration(input) : null
-  if (micros === null)
-    throw new GraphQLError('expected a whole number and a unit, as 250ms, 30s, 5m, 1h or 90d')
-  return micros
+  return micros === null
+    ? { ok: false, expected: 'a whole number and a unit, as 250ms, 30s, 5m, 1h or 90d' }
+    : { ok: true, value: micros }
 }
 
 /** Microseconds inside. */
@@ -64,8 +64,8 @@ export const durationScalar = new GraphQLScalarType<number, string>({
   name: 'Duration',
   description: 'A whole number and a unit, as in the definitions: 250ms, 30s, 5m, 1h, 90d.',
   serialize: (value) => formatDuration(Number(value)),
-  parseValue: acceptDuration,
-  parseLiteral: (node) => acceptDuration(node.kind === Kind.STRING ? node.value : null),
+  parseValue: (input) => accept(acceptDuration(input)),
+  parseLiteral: (node) => accept(acceptDuration(node.kind === Kind.STRING ? node.value : null), node),
 })
 
 /** A Buffer inside. Only in a schema that has a feature of bytes. */

@@ -120,11 +120,19 @@ function serviceReader(service: FeatureService): ReadService {
   const views = [
     ...new Set(service.vector.flatMap((entry) => (entry.kind === 'feature' ? [entry.view] : []))),
   ]
-  const parts = service.entities.map((entity) => ({
-    entity,
-    views: views.filter((view) => view.entity === entity),
-    places: entity.joinKeys.map((key) => service.joinKeys.findIndex((other) => other.name === key.name)),
-  }))
+  const parts = service.entities.map((entity) => {
+    const places = entity.joinKeys.map((key) =>
+      service.joinKeys.findIndex((other) => other.name === key.name),
+    )
+    return {
+      entity,
+      views: views.filter((view) => view.entity === entity),
+      places,
+      // Another entity may have the same join keys in another order.
+      isWholeKey:
+        places.length === service.joinKeys.length && places.every((place, index) => place === index),
+    }
+  })
   return async (input, context, _info, pathOf) => {
     const items = input['keys'] as readonly Input[]
     const keys = items.map((item) => acceptKey(service.joinKeys, item))
@@ -132,8 +140,7 @@ function serviceReader(service: FeatureService): ReadService {
     const times = sharedTimes(input as TimeValues, context.now)
     const columns = await Promise.all(
       parts.map((part) => {
-        const entityKeys =
-          part.places.length === service.joinKeys.length ? keys : keys.map((key) => pickKey(key, part.places))
+        const entityKeys = part.isWholeKey ? keys : keys.map((key) => pickKey(key, part.places))
         return context.rows.load({ entity: part.entity, keys: entityKeys, views: part.views, times })
       }),
     )

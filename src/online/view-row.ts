@@ -47,12 +47,14 @@ export class ViewRow {
   get freshness(): Freshness {
     const event = this.$event
     const { ttlMicros } = this.$view
+    const expiresAt = event === null || ttlMicros === null ? null : event + ttlMicros
     return {
       status: this.$status,
       eventTimestamp: event,
       createdTimestamp: this.$created,
       ageSeconds: event === null ? null : Math.max(0, this.$at - event) / 1_000_000,
-      expiresAt: event === null || ttlMicros === null ? null : event + ttlMicros,
+      // Behind the year 2255 it could not be told exactly: such a ttl is as good as none.
+      expiresAt: Number.isSafeInteger(expiresAt) ? expiresAt : null,
       source: this.$source,
     }
   }

@@ -54,6 +54,16 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     reply.code(404).send({ errors: [{ message, extensions: { code: 'NOT_FOUND', requestId: request.id } }] })
   })
   app.decorateRequest('caller', null)
+  // An answer that was under way when the server closes ends its connection; kept alive it would hold up the end.
+  let closing = false
+  app.addHook('preClose', (done) => {
+    closing = true
+    done()
+  })
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (closing) reply.header('connection', 'close')
+    done()
+  })
 
   await app.register(graphiqlRoutes(options.graphiqlFolder))
   app.get('/healthz', async () => ({ status: 'ok' }))

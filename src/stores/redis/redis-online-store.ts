@@ -87,7 +87,7 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): OnlineStore 
     },
     async ping() {
       try {
-        await reader.ping()
+        await Promise.all([reader.ping(), writer.ping()])
       } catch (cause) {
         throw new StoreFailed('Redis did not answer', { cause })
       }

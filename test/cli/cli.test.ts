@@ -1,0 +1,268 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { buildSchema, parse, print, printSchema } from 'graphql'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { freePort } from '../../src/embedded/free-port.ts'
+import { newProject, worldFolder } from '../server/start-test-gateway.ts'
+import { execute } from '../services/postgres.ts'
+import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
+import { testPool } from '../services/test-pool.ts'
+
+const repository = fileURLToPath(new URL('../..', import.meta.url))
+const bin = join(repository, 'src/featuregraph.js')
+const secret = 'hunter2-hunter2'
+
+interface Outcome {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+interface Running {
+  readonly child: ChildProcess
+  readonly output: { stdout: string; stderr: string }
+  readonly ended: Promise<Outcome>
+}
+
+let folder: string
+let database: TestDatabase
+beforeAll(async () => {
+  ;[folder, database] = await Promise.all([
+    mkdtemp(join(tmpdir(), 'featuregraph-cli-')),
+    createTestDatabase(),
+  ])
+})
+afterAll(async () => {
+  await Promise.all([rm(folder, { recursive: true, force: true }), database?.drop()])
+})
+
+/** The command line in a process of its own, with no settings but these. */
+function start(args: readonly string[], settings: Readonly<Record<string, string>> = {}): Running {
+  const environment = Object.entries(settings).map(([name, value]) => [`FEATUREGRAPH_${name}`, value])
+  const child = spawn(process.execPath, [bin, ...args], {
+    cwd: repository,
+    env: { PATH: process.env['PATH'], HOME: folder, ...Object.fromEntries(environment) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const output = { stdout: '', stderr: '' }
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output.stdout += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output.stderr += text
+  })
+  const ended = new Promise<Outcome>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (code) => resolve({ code, ...output }))
+  })
+  return { child, output, ended }
+}
+
+const run = (args: readonly string[], settings?: Readonly<Record<string, string>>): Promise<Outcome> =>
+  start(args, settings).ended
+
+const stack = /\n\s+at |node_modules/
+
+describe.concurrent('sdl', () => {
+  it('prints the schema that is committed', async () => {
+    const { code, stdout, stderr } = await run(['sdl'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toBe(await readFile(join(repository, 'schema/schema.graphql'), 'utf8'))
+  })
+
+  it.each(['schema', worldFolder])('prints what parses and prints as itself: %s', async (definitions) => {
+    const { code, stdout } = await run(['sdl'], { SCHEMA: definitions })
+    expect(code).toBe(0)
+    expect(`${printSchema(buildSchema(stdout))}\n`).toBe(stdout)
+    expect(print(parse(stdout)).length).toBeGreaterThan(1_000)
+  })
+
+  it('needs no store, and takes no notice of one that is away', async () => {
+    const { code, stdout } = await run(['sdl'], {
+      OFFLINE_URL: 'postgres://nobody@127.0.0.1:1/none',
+      ONLINE_URL: 'redis://127.0.0.1:1',
+    })
+    expect([code, stdout.startsWith('type Query {')]).toEqual([0, true])
+  })
+
+  it('tells everything that is wrong with the definitions on standard error, and nothing else', async () => {
+    const definitions = await mkdtemp(join(folder, 'broken-'))
+    await writeFile(
+      join(definitions, 'a.mjs'),
+      `export const customer = { kind: 'entity', name: 'customer', joinKeys: { customer_id: 'int64' } }
+       export const bad = { kind: 'entity', name: 'Bad Name', joinKeys: {} }
+       export const lost = { kind: 'feature-view', name: 'lost', entity: 'custumer', features: { a: 'int64' } }`,
+    )
+    await writeFile(
+      join(definitions, 'b.mjs'),
+      `export const typed = { kind: 'feature-view', name: 'typed', entity: 'customer', features: { a: 'integer' } }`,
+    )
+    const { code, stdout, stderr } = await run(['sdl'], { SCHEMA: definitions })
+    expect([code, stdout]).toEqual([1, ''])
+    expect(stderr).toMatch(/^featuregraph: the definitions have \d+ problem\(s\):\n/)
+    for (const told of [
+      'Bad Name.name',
+      'Bad Name.joinKeys',
+      'typed.features.a',
+      '"custumer"',
+      '"customer"',
+      'b.mjs',
+    ])
+      expect(stderr).toContain(told)
+    expect(stderr).toMatch(/a\.mjs: bad/)
+    expect(stderr).not.toMatch(stack)
+  })
+
+  it('tells a file that cannot be loaded and a folder that is not there', async () => {
+    const definitions = await mkdtemp(join(folder, 'broken-'))
+    await writeFile(join(definitions, 'a.mjs'), 'export const = 5')
+    const broken = await run(['sdl'], { SCHEMA: definitions })
+    expect([broken.code, broken.stdout]).toEqual([1, ''])
+    expect(broken.stderr).toContain('a.mjs')
+    expect(broken.stderr).not.toMatch(stack)
+    const absent = await run(['sdl'], { SCHEMA: join(folder, 'absent') })
+    expect([absent.code, absent.stdout]).toEqual([1, ''])
+    expect(absent.stderr).toContain('FEATUREGRAPH_SCHEMA')
+    expect(absent.stderr).not.toMatch(stack)
+  })
+})
+
+describe.concurrent('migrate', () => {
+  it('brings an empty database up to date, and again does nothing', async () => {
+    const name = `test_${newProject()}`
+    const server = inject('postgresUrl')
+    await execute(server, `create database ${name}`)
+    const url = new URL(server)
+    url.pathname = `/${name}`
+    const pool = testPool(url.href, 1)
+    try {
+      for (const round of ['first', 'second']) {
+        const { code, stdout, stderr } = await run(['migrate'], { OFFLINE_URL: url.href, LOG_LEVEL: 'warn' })
+        expect([round, code, stdout, stderr]).toEqual([round, 0, 'the database is up to date\n', ''])
+      }
+      const { rows } = await pool.query<{ name: string }>(
+        'select name from featuregraph.migrations order by name',
+      )
+      const files = (await readdir(join(repository, 'migrations')))
+        .filter((file) => file.endsWith('.sql'))
+        .sort()
+      expect(rows.map((row) => row.name)).toEqual(files)
+      expect(files.length).toBeGreaterThan(0)
+    } finally {
+      await pool.end()
+      await execute(server, `drop database ${name} with (force)`)
+    }
+  })
+
+  it('refuses memory:, which would be gone with it', async () => {
+    const { code, stdout, stderr } = await run(['migrate'], {
+      OFFLINE_URL: database.url,
+      ONLINE_URL: 'memory:',
+    })
+    expect([code, stdout]).toEqual([1, ''])
+    expect(stderr).toMatch(/FEATUREGRAPH_ONLINE_URL: memory: lives inside one gateway only/)
+  })
+
+  it('tells a database that does not answer in one line, without its password', async () => {
+    const port = await freePort()
+    const { code, stdout, stderr } = await run(['migrate'], {
+      OFFLINE_URL: `postgres://me:${secret}@127.0.0.1:${port}/none`,
+    })
+    expect([code, stdout]).toEqual([1, ''])
+    expect(stderr).toMatch(/^featuregraph: Postgres failed at .*ECONNREFUSED.*\n$/)
+    expect(stderr).not.toContain(secret)
+  })
+})
+
+describe.concurrent('a wrong call', () => {
+  it.each([[['nonsense']], [['sdl', '--nonsense']], [[]]])('is told, with exit code 1: %j', async (args) => {
+    const { code, stdout, stderr } = await run(args)
+    expect([code, stdout]).toEqual([1, ''])
+    expect(stderr).toMatch(/unknown|Usage/)
+    expect(stderr).not.toMatch(stack)
+  })
+
+  it('--help is no error', async () => {
+    const { code, stdout } = await run(['--help'])
+    expect(code).toBe(0)
+    for (const command of ['serve', 'sdl', 'migrate']) expect(stdout).toContain(command)
+  })
+})
+
+describe.concurrent('serve', () => {
+  const settings = () => ({
+    OFFLINE_URL: database.url,
+    ONLINE_URL: inject('redisUrl'),
+    PROJECT: newProject(),
+    PORT: '0',
+    LOG_LEVEL: 'warn',
+  })
+
+  async function listening({ output, ended }: Running): Promise<string> {
+    const stopped = ended.then(({ code, stdout, stderr }) => {
+      throw new Error(`serve ended with ${code}:\n${stdout}\n${stderr}`)
+    })
+    stopped.catch(() => {})
+    for (;;) {
+      const [, url] = /answers at (http\S+)\/graphql/.exec(output.stdout) ?? []
+      if (url !== undefined) return url
+      await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, 20))])
+    }
+  }
+
+  it('runs until SIGTERM, and ends with exit code 0', async () => {
+    const running = start(['serve'], settings())
+    try {
+      const url = await listening(running)
+      const response = await fetch(`${url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"query":"{ featureServices { name } }"}',
+      })
+      expect(await response.json()).toEqual({ data: { featureServices: [{ name: 'fraud_detection_v1' }] } })
+      running.child.kill('SIGTERM')
+      const { code, stdout, stderr } = await running.ended
+      expect([code, stderr]).toEqual([0, ''])
+      expect(stdout).toContain('SIGTERM: finishing what is running')
+    } finally {
+      running.child.kill('SIGKILL')
+    }
+  })
+
+  it('tells all that is wrong with its settings, and shows no secret', async () => {
+    const { code, stdout, stderr } = await run(['serve'], {
+      OFFLINE_URL: `mysql://me:${secret}@db/x`,
+      ONLINE_URL: `http://:${secret}@cache`,
+      PORT: 'four thousand',
+      HOST: '0.0.0.0',
+      PASSWORD: secret,
+    })
+    expect([code, stdout]).toEqual([1, ''])
+    for (const name of ['OFFLINE_URL', 'ONLINE_URL', 'PORT', 'HOST', 'PASSWORD'])
+      expect(stderr).toContain(`FEATUREGRAPH_${name}: `)
+    expect(stderr).not.toContain(secret)
+    expect(stderr).not.toMatch(stack)
+  })
+
+  it('tells a port that is taken in one line', async () => {
+    const other = createServer()
+    const port = await new Promise<number>((resolve) =>
+      other.listen(0, '127.0.0.1', () => {
+        const address = other.address()
+        resolve(typeof address === 'object' && address !== null ? address.port : 0)
+      }),
+    )
+    try {
+      const { code, stderr } = await run(['serve'], { ...settings(), PORT: String(port) })
+      expect(code).toBe(1)
+      expect(stderr).toMatch(/FEATUREGRAPH_PORT: the port is taken/)
+      expect(stderr).not.toMatch(stack)
+    } finally {
+      other.close()
+    }
+  })
+})

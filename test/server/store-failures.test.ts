@@ -1,0 +1,480 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
+import { freePort } from '../../src/embedded/free-port.ts'
+import { StoreFailed } from '../../src/errors.ts'
+import { systemClock } from '../../src/server.ts'
+import { execute, type PostgresServer, startPostgres } from '../services/postgres.ts'
+import { type RedisServer, startRedis } from '../services/redis.ts'
+import { testPool } from '../services/test-pool.ts'
+import { type Answer, startTestGateway, type TestGateway } from './start-test-gateway.ts'
+
+const onlineTimeoutMs = 300
+const offlineTimeoutMs = 1_500
+const start: Micros = systemClock()
+const settings = {
+  ONLINE_TIMEOUT_MS: String(onlineTimeoutMs),
+  OFFLINE_TIMEOUT_MS: String(offlineTimeoutMs),
+}
+
+let redis: RedisServer
+let postgres: PostgresServer
+let database: string
+let gateway: TestGateway
+
+beforeAll(async () => {
+  ;[redis, postgres] = await Promise.all([startRedis(), startPostgres()])
+  database = await postgres.createDatabase()
+  gateway = await startTestGateway({ offlineUrl: database, onlineUrl: redis.url, settings })
+  await writeRows()
+  await execute(
+    database,
+    `insert into shop.naps values (1, '2026-01-01T00:00:00Z', 30), (2, '2026-01-01T00:00:00Z', 0.5)`,
+  )
+})
+afterAll(async () => {
+  await gateway?.close()
+  await Promise.all([redis?.stop(), postgres?.stop()])
+})
+
+async function writeRows(): Promise<void> {
+  const ids = [1, 2, 3]
+  const row = (id: number, values: Record<string, unknown>) => ({
+    key: { customer_id: id },
+    values,
+    at: start - 1_000_000,
+  })
+  await gateway.write(
+    'customer_profile',
+    ids.map((id) => row(id, { lifetime_events: id })),
+  )
+  await gateway.write(
+    'customer_realtime_features',
+    ids.map((id) => row(id, { amount_last_hour: id })),
+  )
+  await gateway.write(
+    'customer_segment',
+    ids.map((id) => row(id, { segment: `s${id}` })),
+  )
+}
+
+const mixed = `query Mixed($ids: [Int64!]!) {
+  customers(customerIds: $ids) {
+    customerId
+    customerProfile { lifetimeEvents freshness { status source eventTimestamp ageSeconds } }
+    customerRealtimeFeatures { amountLastHour freshness { status source } }
+    customerSegment { segment freshness { status source } }
+  }
+  checkoutV1(keys: [{ customerId: 1, merchantId: "m", deviceId: 1, basketValue: 2 }]) { vector statuses }
+  featureServices { name }
+}`
+const past = `query Past($asOf: Timestamp) {
+  customer(customerId: 1, asOf: $asOf) { customerProfile { lifetimeEvents freshness { status source } } }
+}`
+
+interface CustomerRow {
+  readonly customerId: number
+  readonly customerProfile: {
+    readonly lifetimeEvents: number | null
+    readonly freshness: { readonly status: string }
+  }
+  readonly customerSegment: {
+    readonly segment: string | null
+    readonly freshness: { readonly status: string }
+  }
+}
+
+function expectNoLeak(text: string): void {
+  expect(text).not.toMatch(
+    /ECONN|127\.0\.0\.1|localhost|postgres:|redis:|terminat|connection|select|\.ts|stack|f:[\w-]{4}:/i,
+  )
+  for (const port of [redis.port, postgres.port]) expect(text).not.toContain(String(port))
+}
+
+/** What the answer is with Redis away: 200, nulls, one error per view and place, the rest answered. */
+function expectOnlineUnavailable({ status, text, data, errors = [] }: Answer): void {
+  expect(status).toBe(200)
+  expectNoLeak(text)
+  expect(data.featureServices.length).toBeGreaterThan(0)
+  data.customers.forEach((row: CustomerRow, index: number) => {
+    expect(row).toEqual({
+      customerId: index + 1,
+      customerProfile: {
+        lifetimeEvents: null,
+        freshness: { status: 'UNAVAILABLE', source: 'ONLINE', eventTimestamp: null, ageSeconds: null },
+      },
+      customerRealtimeFeatures: {
+        amountLastHour: null,
+        freshness: { status: 'UNAVAILABLE', source: 'ONLINE' },
+      },
+      customerSegment: { segment: `s${index + 1}`, freshness: { status: 'PRESENT', source: 'OFFLINE' } },
+    })
+  })
+  expect(data.checkoutV1[0].vector).toEqual([-1, 0, 0, 0.5, 0, 0, 0.25, 0, 2, 1, 0])
+  expect(data.checkoutV1[0].statuses.slice(0, 8)).toEqual(Array(8).fill('UNAVAILABLE'))
+  const told = errors.map(({ path, extensions: { code, view, count } }) => [
+    path?.join('.'),
+    view,
+    count,
+    code,
+  ])
+  expect(told.sort()).toEqual([
+    ['checkoutV1.0', 'customer_profile', 1, 'UNAVAILABLE'],
+    ['checkoutV1.0', 'customer_transaction_features', 1, 'UNAVAILABLE'],
+    ['checkoutV1.0', 'device_risk', 1, 'UNAVAILABLE'],
+    ['checkoutV1.0', 'merchant_profile', 1, 'UNAVAILABLE'],
+    ['customers.0.customerProfile', 'customer_profile', 3, 'UNAVAILABLE'],
+    ['customers.0.customerRealtimeFeatures', 'customer_realtime_features', 3, 'UNAVAILABLE'],
+  ])
+}
+
+const askMixed = () => gateway.ask(mixed, { ids: [1, 2, 3] })
+
+/** Polls until the answer has no errors, without touching the gateway. */
+async function recovered(ask: () => Promise<Answer>, withinMs = 8_000): Promise<Answer> {
+  const until = performance.now() + withinMs
+  for (;;) {
+    const answer = await ask()
+    if (answer.errors === undefined) return answer
+    if (performance.now() > until) throw new Error(`still unavailable after ${withinMs} ms: ${answer.text}`)
+    await sleep(50)
+  }
+}
+
+/** The writer has a connection of its own, which comes back on its own. */
+async function eventually(work: () => Promise<void>, withinMs = 5_000): Promise<void> {
+  const until = performance.now() + withinMs
+  for (;;) {
+    const error = await work().then(
+      () => null,
+      (reason: unknown) => reason,
+    )
+    if (error === null) return
+    if (performance.now() > until) throw error
+    await sleep(50)
+  }
+}
+
+/** Callers that ask one after the other until the work is done, whatever becomes of it; all their answers. */
+async function underLoad(
+  callers: number,
+  ask: () => Promise<Answer>,
+  work: () => Promise<void>,
+): Promise<readonly Answer[]> {
+  const answers: Answer[] = []
+  let loading = true
+  const load = Array.from({ length: callers }, async () => {
+    while (loading) answers.push(await ask())
+  })
+  try {
+    await work()
+  } finally {
+    loading = false
+    await Promise.all(load)
+  }
+  return answers
+}
+
+async function readiness(of = gateway): Promise<{ status: number; dependencies: unknown; ms: number }> {
+  const started = performance.now()
+  const response = await fetch(`${of.url}/readyz`)
+  const { dependencies } = (await response.json()) as { dependencies: unknown }
+  return { status: response.status, dependencies, ms: performance.now() - started }
+}
+
+describe('Redis', () => {
+  it('killed in the middle of load: 200 with nulls and one error per view; back by itself after its restart', async () => {
+    const answers = await underLoad(8, askMixed, async () => {
+      await sleep(300)
+      await redis.kill()
+      await sleep(500)
+      expectOnlineUnavailable(await askMixed())
+      expect(await readiness()).toMatchObject({
+        status: 503,
+        dependencies: { 'online (redis)': 'down', 'offline (postgres)': 'up' },
+      })
+      expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200)
+      await redis.restart()
+      await recovered(askMixed)
+    })
+    // It has lost its rows, and takes new ones.
+    expect((await askMixed()).data.customers[0].customerProfile.freshness.status).toBe('NOT_FOUND')
+    await eventually(writeRows)
+    expect((await askMixed()).data.customers[0].customerProfile.freshness.status).toBe('PRESENT')
+    await gateway.ready()
+
+    const failed = answers.filter((answer) => answer.errors !== undefined)
+    expect(failed.length).toBeGreaterThan(10)
+    expect(answers.length - failed.length).toBeGreaterThan(10)
+    for (const answer of failed) expectOnlineUnavailable(answer)
+    const metrics = await gateway.metrics()
+    expect(metrics.get('featuregraph_store_errors_total{store="online"}')).toBeGreaterThanOrEqual(
+      failed.length,
+    )
+    const logged = gateway.logLines.filter((line) => line.includes('online store did not answer'))
+    expect(logged.length).toBeGreaterThan(0)
+    expect(logged.length).toBeLessThan(10)
+  })
+
+  it('stopped without closing: answers within the deadline, other views at once; back when it goes on', async () => {
+    process.kill(redis.pid, 'SIGSTOP')
+    try {
+      for (let round = 0; round < 6; round += 1) {
+        const started = performance.now()
+        expectOnlineUnavailable(await askMixed())
+        expect(performance.now() - started).toBeLessThan(onlineTimeoutMs + 700)
+      }
+      const { status, ms } = await readiness()
+      expect([status, ms < 3_000]).toEqual([503, true])
+      await Promise.all(Array.from({ length: 30 }, async () => expectOnlineUnavailable(await askMixed())))
+    } finally {
+      process.kill(redis.pid, 'SIGCONT')
+    }
+    const answer = await recovered(askMixed)
+    expect(answer.data.customers[1].customerProfile.lifetimeEvents).toBe(2)
+  })
+
+  it('away at the start: the gateway starts, unready, answers what it can, and becomes ready', async () => {
+    const port = await freePort()
+    const late = await startTestGateway({
+      offlineUrl: database,
+      onlineUrl: `redis://127.0.0.1:${port}`,
+      settings: { ...settings, PROJECT: 'late' },
+      waitUntilReady: false,
+    })
+    let server: RedisServer | undefined
+    try {
+      expect(await readiness(late)).toMatchObject({
+        status: 503,
+        dependencies: { 'online (redis)': 'down', 'offline (postgres)': 'up' },
+      })
+      expect((await fetch(`${late.url}/healthz`)).status).toBe(200)
+      const away = await late.ask(mixed, { ids: [1] })
+      expect(away.data.customers[0].customerProfile.freshness.status).toBe('UNAVAILABLE')
+      expect(away.data.customers[0].customerSegment.freshness.status).toBe('NOT_FOUND')
+      server = await startRedis({ port })
+      await late.ready()
+      const back = await late.ask(mixed, { ids: [1] })
+      expect(back.errors).toBeUndefined()
+      expect(back.data.customers[0].customerProfile.freshness.status).toBe('NOT_FOUND')
+    } finally {
+      await late.close()
+      await server?.stop()
+    }
+  })
+})
+
+describe('Postgres', () => {
+  const asOf = formatTimestamp(start)
+  const askPast = () => gateway.ask(past, { asOf })
+
+  function expectOfflineUnavailable({ status, text, data, errors = [] }: Answer): void {
+    expect(status).toBe(200)
+    expectNoLeak(text)
+    expect(data.customer.customerProfile).toEqual({
+      lifetimeEvents: null,
+      freshness: { status: 'UNAVAILABLE', source: 'OFFLINE' },
+    })
+    expect(errors).toMatchObject([
+      {
+        path: ['customer', 'customerProfile'],
+        extensions: { code: 'UNAVAILABLE', view: 'customer_profile', count: 1 },
+      },
+    ])
+  }
+
+  it('killed in the middle of load: asOf is UNAVAILABLE, online still answers; back by itself', async () => {
+    const answers = await underLoad(4, askPast, async () => {
+      await sleep(200)
+      await postgres.kill()
+      await sleep(300)
+      expectOfflineUnavailable(await askPast())
+      const { data, errors } = await askMixed()
+      expect(data.customers[2].customerProfile.lifetimeEvents).toBe(3)
+      expect(data.customers[2].customerSegment).toEqual({
+        segment: null,
+        freshness: { status: 'UNAVAILABLE', source: 'OFFLINE' },
+      })
+      expect(errors).toMatchObject([
+        { path: ['customers', 0, 'customerSegment'], extensions: { view: 'customer_segment', count: 3 } },
+      ])
+      expect(await readiness()).toMatchObject({
+        status: 503,
+        dependencies: { 'online (redis)': 'up', 'offline (postgres)': 'down' },
+      })
+      await postgres.restart()
+      const back = await recovered(askPast)
+      expect(back.data.customer.customerProfile).toEqual({
+        lifetimeEvents: 1,
+        freshness: { status: 'PRESENT', source: 'OFFLINE' },
+      })
+    })
+    const failed = answers.filter((answer) => answer.errors !== undefined)
+    expect(failed.length).toBeGreaterThan(0)
+    expect(answers.length).toBeGreaterThan(failed.length)
+    for (const answer of failed) expectOfflineUnavailable(answer)
+  })
+
+  it('stopped without closing: UNAVAILABLE near the deadline, readiness and online answers at once', async () => {
+    const pids = await postgresProcesses()
+    for (const pid of pids) process.kill(pid, 'SIGSTOP')
+    try {
+      const started = performance.now()
+      const waiting = askPast()
+      const online = await gateway.ask('{ customer(customerId: 2) { customerProfile { lifetimeEvents } } }')
+      expect(online.data.customer.customerProfile.lifetimeEvents).toBe(2)
+      expect(performance.now() - started).toBeLessThan(offlineTimeoutMs)
+      expectOfflineUnavailable(await waiting)
+      expect(performance.now() - started).toBeLessThan(offlineTimeoutMs + 2_500)
+      const { status, ms } = await readiness()
+      expect([status, ms < 3_000]).toEqual([503, true])
+    } finally {
+      for (const pid of pids) process.kill(pid, 'SIGCONT')
+    }
+    await recovered(askPast)
+  })
+
+  /** The server and its backends: a stopped server alone would leave the pool's sessions at work. */
+  async function postgresProcesses(): Promise<number[]> {
+    const pool = testPool(database, 1)
+    try {
+      const { rows } = await pool.query<{ pid: number }>(
+        'select pid from pg_stat_activity where backend_type = $1 and pid <> pg_backend_pid()',
+        ['client backend'],
+      )
+      return [postgres.pid, ...rows.map((row) => row.pid)]
+    } finally {
+      await pool.end()
+    }
+  }
+
+  it('as the online store too, stopped without closing: answers within the online deadline', async () => {
+    const own = await startTestGateway({ offlineUrl: database, onlineUrl: database, settings })
+    const ask = () =>
+      own.ask('{ customer(customerId: 2) { customerProfile { freshness { status source } } } }')
+    expect((await ask()).errors).toBeUndefined()
+    const pids = await postgresProcesses()
+    for (const pid of pids) process.kill(pid, 'SIGSTOP')
+    try {
+      const started = performance.now()
+      const { data, text } = await ask()
+      const ms = performance.now() - started
+      expectNoLeak(text)
+      expect(data.customer.customerProfile.freshness).toEqual({ status: 'UNAVAILABLE', source: 'ONLINE' })
+      expect([ms, ms < onlineTimeoutMs + 500]).toEqual([ms, true])
+    } finally {
+      for (const pid of pids) process.kill(pid, 'SIGCONT')
+      await recovered(ask)
+      await own.close()
+    }
+  })
+
+  const nap = (id: number) =>
+    `{ customer(customerId: ${id}) { customerNaps { slept seconds freshness { status } } customerProfile { lifetimeEvents } } }`
+
+  async function sleepers(): Promise<number> {
+    const pool = testPool(database, 1)
+    try {
+      const { rows } = await pool.query<{ count: number }>(
+        `select count(*)::int as count from pg_stat_activity where state = 'active' and wait_event = 'PgSleep'`,
+      )
+      return rows[0]?.count ?? -1
+    } finally {
+      await pool.end()
+    }
+  }
+  async function sleepersBecome(wanted: number, withinMs: number): Promise<void> {
+    const until = performance.now() + withinMs
+    let now = await sleepers()
+    while (now !== wanted && performance.now() < until) {
+      await sleep(20)
+      now = await sleepers()
+    }
+    expect(now).toBe(wanted)
+  }
+
+  it('is told to stop when the caller goes away', async () => {
+    const controllers = [1, 2, 3].map(() => new AbortController())
+    const calls = controllers.map(({ signal }) =>
+      gateway.ask(nap(1), {}, { signal }).catch((error: unknown) => error),
+    )
+    await sleepersBecome(3, 1_000)
+    for (const controller of controllers) controller.abort()
+    for (const outcome of await Promise.all(calls)) expect(outcome).toMatchObject({ name: 'AbortError' })
+    await sleepersBecome(0, 600)
+    const after = await gateway.ask(nap(2))
+    expect(after.errors).toBeUndefined()
+    expect(after.data.customer.customerNaps).toEqual({
+      slept: true,
+      seconds: 0.5,
+      freshness: { status: 'PRESENT' },
+    })
+  })
+
+  it('too slow: UNAVAILABLE at the deadline, and the statement ends; the other views answer', async () => {
+    const started = performance.now()
+    const { status, data, errors, text } = await gateway.ask(nap(1))
+    const ms = performance.now() - started
+    expect([status, ms > offlineTimeoutMs - 100, ms < offlineTimeoutMs + 1_000]).toEqual([200, true, true])
+    expectNoLeak(text)
+    expect(data.customer).toEqual({
+      customerNaps: { slept: null, seconds: null, freshness: { status: 'UNAVAILABLE' } },
+      customerProfile: { lifetimeEvents: 1 },
+    })
+    expect(errors).toMatchObject([
+      { path: ['customer', 'customerNaps'], extensions: { code: 'UNAVAILABLE', count: 1 } },
+    ])
+    await sleepersBecome(0, 500)
+  })
+
+  it('busy with slow statements does not keep online answers waiting', async () => {
+    const slow = Array.from({ length: 12 }, () => gateway.ask(nap(1)))
+    await sleep(100)
+    for (let round = 0; round < 10; round += 1) {
+      const started = performance.now()
+      const { data } = await gateway.ask('{ customer(customerId: 2) { customerProfile { lifetimeEvents } } }')
+      expect(data.customer.customerProfile.lifetimeEvents).toBe(2)
+      expect(performance.now() - started).toBeLessThan(onlineTimeoutMs)
+    }
+    for (const { data } of await Promise.all(slow))
+      expect(data.customer.customerNaps.freshness.status).toBe('UNAVAILABLE')
+    await recovered(askPast)
+  })
+
+  it('away at the start: the gateway does not start, and says what does not answer', async () => {
+    const port = await freePort()
+    for (const host of ['127.0.0.1', 'localhost']) {
+      const options = {
+        offlineUrl: `postgres://me:hushhush@${host}:${port}/none`,
+        onlineUrl: redis.url,
+        makeTables: false,
+      }
+      const refused = await startTestGateway(options).then(
+        () => null,
+        (error: unknown) => error,
+      )
+      expect(refused).toBeInstanceOf(StoreFailed)
+      expect(String(refused)).toMatch(/Postgres failed at .*: .*ECONNREFUSED/)
+      expect(String(refused)).not.toContain('hushhush')
+    }
+  })
+})
+
+describe('a stop', () => {
+  it('lets a running request finish, takes no new connection, and ends with its callers’ connections kept alive', async () => {
+    const own = await startTestGateway({ offlineUrl: database, onlineUrl: redis.url, settings })
+    const query = '{ customer(customerId: 2) { customerNaps { slept } } }'
+    // The pool of fetch keeps this connection alive after the answer.
+    const running = own.ask(query)
+    await sleep(150)
+    const started = performance.now()
+    const closed = own.close()
+    await sleep(50)
+    await expect(fetch(`${own.url}/healthz`)).rejects.toThrow()
+    expect((await running).data).toEqual({ customer: { customerNaps: { slept: true } } })
+    await closed
+    expect(performance.now() - started).toBeLessThan(2_000)
+    // Twice does no harm.
+    await own.close()
+  })
+})
