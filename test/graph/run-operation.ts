@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict'
+import { execute, type GraphQLFormattedError, type GraphQLSchema, parse, validate } from 'graphql'
+import { type Micros, parseTimestamp } from '../../src/definitions/timestamp.ts'
+import { StoreFailed } from '../../src/errors.ts'
+import { apolloServer } from '../../src/graph/apollo-server.ts'
+import { buildSchema } from '../../src/graph/build-schema.ts'
+import type { GraphContext } from '../../src/graph/context.ts'
+import { requestContexts } from '../../src/graph/request-context.ts'
+import { acceptRow, type OfferedRow } from '../../src/ingest/accept-row.ts'
+import { writeRows } from '../../src/ingest/write-rows.ts'
+import { openRowLayouts, type RowLayouts } from '../../src/online/row-layouts.ts'
+import { buildRegistry } from '../../src/registry/build-registry.ts'
+import type { FeatureView, Registry } from '../../src/registry/registry.ts'
+import { memoryOfflineStore } from '../../src/stores/memory/memory-offline-store.ts'
+import { memoryOnlineStore } from '../../src/stores/memory/memory-online-store.ts'
+import type { AsOfJoin, OfflineStore } from '../../src/stores/offline-store.ts'
+import type { OnlineStore } from '../../src/stores/online-store.ts'
+import type { RegistryStore, StoredLayout } from '../../src/stores/registry-store.ts'
+
+/** `2026-11-20T12:00:00Z` → microseconds. */
+export function at(text: string): Micros {
+  const micros = parseTimestamp(text)
+  if (micros === null) throw new Error(`${text} is no timestamp`)
+  return micros
+}
+
+/** What the clock of every test here says. */
+export const now = at('2026-11-23T12:00:00Z')
+export const second = 1_000_000
+export const hour = 3_600 * second
+export const day = 24 * hour
+
+type Store = 'online' | 'offline'
+
+export interface Operation {
+  readonly query: string
+  readonly variables?: Readonly<Record<string, unknown>>
+  readonly operationName?: string
+}
+
+export interface Answer {
+  readonly data?: Readonly<Record<string, unknown>> | null
+  readonly errors?: readonly GraphQLFormattedError[]
+}
+
+export interface World {
+  readonly registry: Registry
+  readonly schema: GraphQLSchema
+  readonly layouts: RowLayouts
+  /** What the stores were asked since `forget`, in order. */
+  readonly reads: { readonly online: (readonly string[])[]; readonly offline: AsOfJoin[] }
+  /** What the executor told of its engines. */
+  readonly engineEvents: string[]
+  /** What was masked from callers. */
+  readonly masked: unknown[]
+  readonly forget: () => void
+  /** Every later read of the store fails, until it is mended. */
+  readonly breakStore: (store: Store, error?: unknown) => void
+  readonly mendStore: (store: Store) => void
+  /** Bytes that the online store holds, whatever they are. */
+  readonly putOnline: (key: string, bytes: Buffer) => void
+  readonly write: (view: string, ...rows: readonly OfferedRow[]) => Promise<void>
+  readonly makeContext: () => GraphContext
+  /** As Apollo answers it, as JSON. A new request each time; `context` replaces parts of the request's own. */
+  readonly run: (operation: Operation, context?: Partial<GraphContext>) => Promise<Answer>
+  /** The same by graphql-js alone, without Apollo and without the executor. */
+  readonly runPlain: (operation: Operation) => Promise<Answer>
+}
+
+interface WorldOptions {
+  readonly maxEntities?: number
+}
+
+/** A gateway without HTTP: definitions → schema → Apollo, over memory stores that note what they were asked. */
+export async function makeWorld(definitions: readonly unknown[], options: WorldOptions = {}): Promise<World> {
+  const registry = buildRegistry(definitions.map((value, index) => ({ path: `definition ${index}`, value })))
+  const layouts = await openRowLayouts('test', registry, memoryRegistryStore())
+  const schema = buildSchema(registry)
+  const reads = { online: [] as (readonly string[])[], offline: [] as AsOfJoin[] }
+  const failures: Partial<Record<Store, unknown>> = {}
+  const foreignBytes = new Map<string, Buffer>()
+  const online = memoryOnlineStore(() => now)
+  const offline = memoryOfflineStore()
+  const notedOnline: OnlineStore = {
+    ...online,
+    readMany: async (keys) => {
+      reads.online.push(keys)
+      if (failures.online) throw failures.online
+      const rows = await online.readMany(keys)
+      return rows.map((found, index) => foreignBytes.get(keys[index] ?? '') ?? found)
+    },
+  }
+  const notedOffline: OfflineStore = {
+    ...offline,
+    asOfJoin: async (join, signal) => {
+      reads.offline.push(join)
+      if (failures.offline) throw failures.offline
+      return offline.asOfJoin(join, signal)
+    },
+  }
+  const contexts = requestContexts({
+    registry,
+    layouts,
+    stores: { online: notedOnline, offline: notedOffline },
+    clock: () => now,
+    observe: () => {},
+  })
+  const engineEvents: string[] = []
+  const masked: unknown[] = []
+  const apollo = apolloServer(schema, {
+    maxEntities: options.maxEntities ?? 1_000,
+    count: (event) => engineEvents.push(event),
+    report: (error) => masked.push(error),
+    finished: () => {},
+  })
+  await apollo.start()
+  const makeContext = (): GraphContext =>
+    contexts.make(
+      'request-1',
+      { name: 'test', rights: new Set(['read']) },
+      () => new AbortController().signal,
+    )
+
+  return {
+    registry,
+    schema,
+    layouts,
+    reads,
+    engineEvents,
+    masked,
+    makeContext,
+    forget() {
+      for (const list of [reads.online, reads.offline, engineEvents, masked]) list.length = 0
+    },
+    breakStore(store, error = new StoreFailed('connect ECONNREFUSED db.internal:5432')) {
+      failures[store] = error
+    },
+    mendStore(store) {
+      delete failures[store]
+    },
+    putOnline(key, bytes) {
+      foreignBytes.set(key, bytes)
+    },
+    async write(view, ...rows) {
+      const found = viewNamed(registry, view)
+      const accepted = rows.map((row) => acceptRow(found, row))
+      await writeRows({ offline, online, ...layouts, clock: () => now }, found, accepted)
+    },
+    async run({ query, variables = {}, operationName }, context = {}) {
+      const request = { query, variables, ...(operationName === undefined ? {} : { operationName }) }
+      const { body } = await apollo.executeOperation(request, {
+        contextValue: { ...makeContext(), ...context },
+      })
+      assert(body.kind === 'single')
+      return asJson(body.singleResult)
+    },
+    async runPlain({ query, variables = {}, operationName }) {
+      const document = parse(query)
+      assert.deepEqual(validate(schema, document), [])
+      const context = makeContext()
+      const result = await execute({
+        schema,
+        document,
+        contextValue: context,
+        variableValues: variables,
+        operationName,
+      })
+      const errors = [...(result.errors ?? []), ...context.unavailable.errors()]
+      return asJson({ ...result, ...(errors.length === 0 ? {} : { errors }) })
+    },
+  }
+}
+
+export function viewNamed(registry: Registry, name: string): FeatureView {
+  const found = registry.views.find((view) => view.name === name)
+  assert(found, `there is no view ${name}`)
+  return found
+}
+
+/** A row known as soon as it happened. */
+export function row(
+  key: OfferedRow['key'],
+  eventTimestamp: Micros,
+  values: OfferedRow['values'],
+  createdTimestamp: Micros | null = eventTimestamp,
+): OfferedRow {
+  return { key, eventTimestamp, createdTimestamp, values }
+}
+
+/** What a caller gets to see: no null prototypes, no getters. */
+function asJson(result: unknown): Answer {
+  return JSON.parse(JSON.stringify(result))
+}
+
+function memoryRegistryStore(): RegistryStore {
+  const layouts: StoredLayout[] = []
+  return {
+    ensureViews: async (names) => names.map((name) => ({ id: name, name })),
+    recordLayouts: async (recorded) => {
+      layouts.push(...recorded)
+    },
+    layouts: async () => layouts,
+  }
+}

@@ -1,0 +1,389 @@
+import { readFile } from 'node:fs/promises'
+import { entity, featureService, featureView, request } from 'featuregraph'
+import {
+  buildSchema as buildFromText,
+  execute,
+  type GraphQLArgument,
+  type GraphQLField,
+  type GraphQLInputField,
+  type GraphQLSchema,
+  isEnumType,
+  isInputObjectType,
+  isObjectType,
+  isScalarType,
+  parse,
+  printSchema,
+} from 'graphql'
+import { getMetadataStorage } from 'type-graphql'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { buildSchema, printSdl } from '../../src/graph/build-schema.ts'
+import { buildRegistry } from '../../src/registry/build-registry.ts'
+import { loadRegistry } from '../../src/registry/load.ts'
+
+const schemaOf = (...definitions: readonly unknown[]): GraphQLSchema =>
+  buildSchema(buildRegistry(definitions.map((value, index) => ({ path: `definition ${index}`, value }))))
+
+/** Names, arguments, nullability and order of everything that a caller sees; descriptions apart. */
+function shapeOf(schema: GraphQLSchema): Record<string, unknown> {
+  const shapes = Object.values(schema.getTypeMap())
+    .filter(({ name }) => !name.startsWith('__'))
+    .map((type): [string, unknown] => {
+      if (isObjectType(type))
+        return [type.name, { kind: 'type', fields: Object.values(type.getFields()).map(shapeOfField) }]
+      if (isInputObjectType(type))
+        return [type.name, { kind: 'input', fields: Object.values(type.getFields()).map(shapeOfInput) }]
+      if (isEnumType(type))
+        return [type.name, { kind: 'enum', values: type.getValues().map(({ name }) => name) }]
+      return [type.name, { kind: isScalarType(type) ? 'scalar' : 'something else' }]
+    })
+  return Object.fromEntries(shapes)
+}
+
+const shapeOfInput = ({ name, type, defaultValue }: GraphQLArgument | GraphQLInputField): string =>
+  `${name}: ${type}${defaultValue === undefined ? '' : ` = ${JSON.stringify(defaultValue)}`}`
+
+const shapeOfField = ({ name, args, type }: GraphQLField<unknown, unknown>): string =>
+  `${name}(${args.map(shapeOfInput).join(', ')}): ${type}`
+
+/** What this issue delivers of `surface.graphql` for the demo's definitions. */
+const surface = `
+  scalar Int64
+  scalar Timestamp
+  scalar Duration
+  enum RowStatus { PRESENT NOT_FOUND OUTSIDE_TTL UNAVAILABLE }
+  enum FeatureStatus { PRESENT NULL_VALUE NOT_FOUND OUTSIDE_TTL UNAVAILABLE FAILED }
+  enum FreshnessSource { ONLINE OFFLINE }
+  enum FeatureViewKind { PLAIN BATCH STREAM ON_DEMAND }
+  type Query {
+    customer(customerId: Int64!, asOf: Timestamp, knownAt: Timestamp): Customer!
+    customers(customerIds: [Int64!]!, asOf: Timestamp, knownAt: Timestamp): [Customer!]!
+    customersAsOf(rows: [CustomerAsOf!]!): [Customer!]!
+    fraudDetectionV1(keys: [FraudDetectionV1Key!]!, asOf: Timestamp, knownAt: Timestamp): [FraudDetectionV1!]!
+    fraudDetectionV1Columns(keys: [FraudDetectionV1Key!]!, asOf: Timestamp, knownAt: Timestamp): FraudDetectionV1Columns!
+    entities: [Entity!]!
+    featureViews(entity: String, owner: String, tags: [TagInput!]): [FeatureView!]!
+    featureServices: [FeatureService!]!
+  }
+  type Customer {
+    customerId: Int64!
+    customerTransactionFeatures(maxAge: Duration): CustomerTransactionFeatures
+    customerRealtimeFeatures(maxAge: Duration): CustomerRealtimeFeatures
+  }
+  input CustomerAsOf { customerId: Int64! asOf: Timestamp! knownAt: Timestamp }
+  type Freshness {
+    status: RowStatus!
+    eventTimestamp: Timestamp
+    createdTimestamp: Timestamp
+    ageSeconds: Float
+    expiresAt: Timestamp
+    source: FreshnessSource!
+  }
+  type CustomerTransactionFeatures {
+    totalTransactions30d: Float
+    avgTransactionAmount30d: Float
+    maxTransactionAmount30d: Float
+    transactionCount7d: Int64
+    uniqueMerchants30d: Int64
+    freshness: Freshness!
+  }
+  type CustomerRealtimeFeatures {
+    transactionsLastHour: Int64
+    amountLastHour: Float
+    failedTransactionsLastHour: Int64
+    freshness: Freshness!
+  }
+  input FraudDetectionV1Key { customerId: Int64! transactionAmount: Float! }
+  type FraudDetectionV1 {
+    customerId: Int64!
+    totalTransactions30d: Float
+    avgTransactionAmount30d: Float
+    maxTransactionAmount30d: Float
+    transactionCount7d: Int64
+    transactionsLastHour: Int64
+    amountLastHour: Float
+    transactionAmount: Float
+    vector: [Float!]!
+    names: [String!]!
+    statuses: [FeatureStatus!]!
+    defaulted: [String!]!
+  }
+  type FraudDetectionV1Columns {
+    names: [String!]!
+    vectors: [[Float!]!]!
+    customerId: [Int64!]!
+    totalTransactions30d: [Float]!
+    avgTransactionAmount30d: [Float]!
+    maxTransactionAmount30d: [Float]!
+    transactionCount7d: [Int64]!
+    transactionsLastHour: [Int64]!
+    amountLastHour: [Float]!
+    transactionAmount: [Float]!
+    statuses: FraudDetectionV1Statuses!
+  }
+  type FraudDetectionV1Statuses {
+    totalTransactions30d: [FeatureStatus!]!
+    avgTransactionAmount30d: [FeatureStatus!]!
+    maxTransactionAmount30d: [FeatureStatus!]!
+    transactionCount7d: [FeatureStatus!]!
+    transactionsLastHour: [FeatureStatus!]!
+    amountLastHour: [FeatureStatus!]!
+    transactionAmount: [FeatureStatus!]!
+  }
+  type Tag { key: String! value: String! }
+  input TagInput { key: String! value: String! }
+  type JoinKey { name: String! graphqlName: String! type: String! }
+  type Entity { name: String! graphqlName: String! description: String joinKeys: [JoinKey!]! featureViews: [FeatureView!]! }
+  type FeatureView {
+    name: String!
+    graphqlName: String!
+    kind: FeatureViewKind!
+    description: String
+    owner: String
+    tags: [Tag!]!
+    entity: Entity!
+    source: String
+    ttlSeconds: Float
+    online: Boolean!
+    features: [Feature!]!
+    services: [FeatureService!]!
+  }
+  type Feature { name: String! graphqlName: String! type: String! description: String unit: String default: String deprecated: String }
+  type FeatureService { name: String! graphqlName: String! description: String owner: String tags: [Tag!]! vector: [ServiceFeature!]! }
+  type ServiceFeature { name: String! view: String type: String! default: Float! }
+`
+
+describe("the demo's schema", () => {
+  let demo: GraphQLSchema
+  let committed: string
+  beforeAll(async () => {
+    demo = buildSchema(await loadRegistry('schema'))
+    committed = await readFile('schema/schema.graphql', 'utf8')
+  })
+
+  it('is the one that is committed; npx featuregraph sdl > schema/schema.graphql brings it up to date', () => {
+    expect(printSdl(demo)).toBe(committed)
+  })
+
+  it('prints as it was parsed', () => {
+    expect(`${printSchema(buildFromText(committed))}\n`).toBe(committed)
+  })
+
+  it('has the names and shapes of the surface, and nothing besides', () => {
+    const expected = shapeOf(buildFromText(surface))
+    const actual = shapeOf(demo)
+    expect(Object.keys(actual).sort()).toEqual(Object.keys(expected).sort())
+    for (const [name, shape] of Object.entries(expected)) {
+      // The order of views in an entity is that of the definitions.
+      expect({ [name]: inAnyOrder(name, actual[name]) }).toEqual({ [name]: inAnyOrder(name, shape) })
+    }
+  })
+})
+
+function inAnyOrder(name: string, shape: unknown): unknown {
+  return name === 'Customer' ? [...(shape as { fields: readonly string[] }).fields].sort() : shape
+}
+
+const device = entity('merchant_device', {
+  joinKeys: { merchant_id: 'string', device_no: 'int32' },
+  description: 'A till',
+})
+const deviceRisk = featureView('device_risk', {
+  entity: device,
+  description: 'How risky a till is',
+  owner: 'fraud',
+  ttl: '36h',
+  online: false,
+  tags: { team: 'fraud', tier: 'gold' },
+  features: {
+    risk: { type: 'float64', description: 'Share of disputes', unit: 'ratio' },
+    old_risk: { type: 'float32', deprecated: 'use risk' },
+    seen_30d: 'timestamp[]',
+    fingerprint: { type: 'bytes', graphqlName: 'finger_print' },
+    plain: 'bool[]',
+  },
+})
+
+describe('an entity with several join keys', () => {
+  const types = shapeOf(schemaOf(device, deviceRisk)) as Record<
+    string,
+    { readonly fields: readonly string[] }
+  >
+
+  it('is reached by input objects that hold the keys flat, in their declared order', () => {
+    expect(types['Query']?.fields.slice(0, 3)).toEqual([
+      'merchantDevice(key: MerchantDeviceKey!, asOf: Timestamp, knownAt: Timestamp): MerchantDevice!',
+      'merchantDevices(keys: [MerchantDeviceKey!]!, asOf: Timestamp, knownAt: Timestamp): [MerchantDevice!]!',
+      'merchantDevicesAsOf(rows: [MerchantDeviceAsOf!]!): [MerchantDevice!]!',
+    ])
+    expect(types['MerchantDeviceKey']?.fields).toEqual(['merchantId: String!', 'deviceNo: Int!'])
+    expect(types['MerchantDeviceAsOf']?.fields).toEqual([
+      ...['merchantId: String!', 'deviceNo: Int!', 'asOf: Timestamp!', 'knownAt: Timestamp'],
+    ])
+    expect(types['MerchantDevice']?.fields).toEqual([
+      ...['merchantId(): String!', 'deviceNo(): Int!', 'deviceRisk(maxAge: Duration): DeviceRisk'],
+    ])
+  })
+
+  it('has views whose fields are nullable, of the type declared, lists of values that are never null', () => {
+    expect(types['DeviceRisk']?.fields).toEqual([
+      ...[
+        'risk(): Float',
+        'oldRisk(): Float',
+        'seen30d(): [Timestamp!]',
+        'finger_print(): Bytes',
+        'plain(): [Boolean!]',
+      ],
+      'freshness(): Freshness!',
+    ])
+    expect(types).toHaveProperty('Bytes')
+  })
+})
+
+describe('plurals', () => {
+  it.each([
+    [entity('city', { joinKeys: { city_id: 'int32' } }), 'cities', 'cityIds'],
+    [entity('day', { joinKeys: { day: 'string' } }), 'days', 'days'],
+    [entity('tax', { joinKeys: { box: 'string' } }), 'taxes', 'boxes'],
+    [entity('branch', { joinKeys: { address: 'string' } }), 'branches', 'addresses'],
+    [entity('person', { joinKeys: { id: 'int64' }, plural: 'people' }), 'people', 'ids'],
+    [entity('house', { joinKeys: { id: 'int64' }, graphqlName: 'Home' }), 'Homes', 'ids'],
+  ])('%j', (definition, plural, listArgument) => {
+    const fields = schemaOf(definition).getQueryType()?.getFields() ?? {}
+    expect(Object.keys(fields).slice(1, 3)).toEqual([plural, `${plural}AsOf`])
+    expect(fields[plural]?.args[0]?.name).toBe(listArgument)
+  })
+})
+
+describe('descriptions', () => {
+  const schema = schemaOf(
+    device,
+    deviceRisk,
+    featureService(
+      'tills_v1',
+      [deviceRisk.pick('risk'), request('amount', 'float64', { description: 'In francs.' })],
+      { description: 'What the model takes', owner: 'ml', tags: { stage: 'live' } },
+    ),
+  )
+  const viewText =
+    'How risky a till is. Owner: fraud. Ttl: 36h. Not in the online store: read offline. Tags: team=fraud, tier=gold.'
+
+  function fieldsOf(name: string) {
+    const type = schema.getType(name)
+    if (!isObjectType(type) && !isInputObjectType(type)) throw new Error(`${name} has no fields`)
+    return type.getFields()
+  }
+
+  it('tell the text, the owner, the ttl and the tags of a view, at its type and at its field', () => {
+    expect(schema.getType('DeviceRisk')?.description).toBe(viewText)
+    expect(fieldsOf('MerchantDevice')['deviceRisk']?.description).toBe(viewText)
+    expect(schema.getType('MerchantDevice')?.description).toBe('A till.')
+  })
+
+  it('tell the text and the unit of a feature, wherever it is served', () => {
+    expect(fieldsOf('DeviceRisk')['risk']?.description).toBe('Share of disputes. Unit: ratio.')
+    expect(fieldsOf('DeviceRisk')['plain']?.description ?? null).toBeNull()
+    for (const type of ['TillsV1', 'TillsV1Columns', 'TillsV1Statuses'])
+      expect(fieldsOf(type)['risk']?.description).toBe('Share of disputes. Unit: ratio.')
+    expect(fieldsOf('TillsV1Key')['amount']?.description).toBe('In francs.')
+  })
+
+  it('tell the text, the owner and the tags of a service', () => {
+    expect(fieldsOf('Query')['tillsV1']?.description).toBe(
+      'What the model takes. Owner: ml. Tags: stage=live.',
+    )
+  })
+
+  it('mark a feature as deprecated with its reason', () => {
+    const { oldRisk, risk } = fieldsOf('DeviceRisk')
+    expect(oldRisk?.deprecationReason).toBe('use risk')
+    expect(risk?.deprecationReason).toBeUndefined()
+  })
+})
+
+describe('schemas of one process', () => {
+  const definitionsOf = (name: string): readonly unknown[] => {
+    const made = entity(name, { joinKeys: { [`${name}_id`]: 'int64' } })
+    return [made, featureView(`${name}_view`, { entity: made, features: { [`${name}_value`]: 'int32' } })]
+  }
+
+  it('do not mix', () => {
+    const first = schemaOf(...definitionsOf('apple'))
+    const text = printSdl(first)
+    const second = schemaOf(...definitionsOf('pear'))
+    expect(printSdl(second)).not.toContain('apple')
+    expect(printSdl(second).replaceAll('pear', 'apple').replaceAll('Pear', 'Apple')).toBe(text)
+    expect(printSdl(first)).toBe(text)
+  })
+
+  it('leave nothing behind in type-graphql, which keeps its declarations for the whole process', () => {
+    schemaOf(...definitionsOf('apple'))
+    const declared = getMetadataStorage().objectTypes.length
+    for (let build = 0; build < 3; build += 1) schemaOf(...definitionsOf(`apple_${build}`))
+    expect(getMetadataStorage().objectTypes).toHaveLength(declared)
+  })
+
+  it('go on answering after thirteen more were built', async () => {
+    const ask = (schema: GraphQLSchema, name: string) =>
+      execute({
+        schema,
+        document: parse(
+          `{ entities { name featureViews { name features { name } entity { name } } } __type(name: "${name}") { name } }`,
+        ),
+      })
+    const schemas = Array.from({ length: 14 }, (_, index) => ({
+      name: `fruit_${index}`,
+      schema: schemaOf(...definitionsOf(`fruit_${index}`)),
+    }))
+    for (const { name, schema } of schemas) {
+      expect(await ask(schema, `Fruit${name.slice(6)}`)).toEqual({
+        data: {
+          entities: [
+            {
+              name,
+              featureViews: [
+                { name: `${name}_view`, features: [{ name: `${name}_value` }], entity: { name } },
+              ],
+            },
+          ],
+          __type: { name: `Fruit${name.slice(6)}` },
+        },
+      })
+    }
+  })
+})
+
+describe('the catalogue', () => {
+  it('filters views by entity, owner and all of the tags', async () => {
+    const other = entity('other', { joinKeys: { id: 'int64' } })
+    const schema = schemaOf(
+      device,
+      other,
+      deviceRisk,
+      featureView('second', {
+        entity: device,
+        owner: 'ml',
+        tags: { team: 'fraud' },
+        features: { a: 'int32' },
+      }),
+      featureView('third', {
+        entity: other,
+        owner: 'fraud',
+        tags: { tier: 'gold' },
+        features: { a: 'int32' },
+      }),
+    )
+    const names = async (filter: string) => {
+      const { data } = await execute({ schema, document: parse(`{ featureViews${filter} { name } }`) })
+      return (Object(data)['featureViews'] as readonly { name: string }[]).map(({ name }) => name)
+    }
+    expect(await names('')).toEqual(['device_risk', 'second', 'third'])
+    expect(await names('(entity: "merchant_device")')).toEqual(['device_risk', 'second'])
+    expect(await names('(entity: "merchantDevice")')).toEqual([])
+    expect(await names('(owner: "fraud")')).toEqual(['device_risk', 'third'])
+    expect(await names('(tags: [{ key: "team", value: "fraud" }])')).toEqual(['device_risk', 'second'])
+    expect(await names('(tags: [{ key: "team", value: "fraud" }, { key: "tier", value: "gold" }])')).toEqual([
+      'device_risk',
+    ])
+    expect(await names('(entity: null, owner: null, tags: null)')).toEqual(['device_risk', 'second', 'third'])
+  })
+})
