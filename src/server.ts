@@ -78,6 +78,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     metrics.watchStatuses(contexts.tally)
     const apollo = apolloServer(buildSchema(registry), {
       maxEntities: config.maxEntities,
+      logger: log,
       count: metrics.countEngine,
       report: (error, requestId) =>
         log.error({ err: error, reqId: requestId }, 'an error was masked from a caller'),
@@ -149,7 +150,7 @@ function logFailures(observe: ObserveRead, log: Logger): ObserveRead {
     observe(read)
     if (read.error === undefined || performance.now() - toldAt[read.store] < 1_000) return
     toldAt[read.store] = performance.now()
-    log.warn({ err: read.error }, `the ${read.store} store did not answer a read`)
+    log.warn({ err: read.error, reqId: read.requestId }, `the ${read.store} store did not answer a read`)
   }
 }
 

@@ -96,7 +96,8 @@ async function advance(
     // An interrupted first run left rows of unknown number: the history is written once, as a whole.
     if (seededUntil === null) await emptyTables(client, project, views)
     const to = latestRealtime(targets.clock())
-    if (to < from) return
+    // Within five minutes of the last run there is nothing new.
+    if (seededUntil !== null && to <= from) return
     for (let first = 0; first < customerCount; first += customersPerBatch) {
       const daily: OfferedRow[] = []
       const realtime: OfferedRow[] = []

@@ -7,10 +7,19 @@ import type { GatewayInterface } from '@apollo/server-gateway-interface'
 import type { GraphQLSchema } from 'graphql'
 import { catalogueNesting } from './catalogue-nesting.ts'
 import type { GraphContext } from './context.ts'
-import { type ExecuteOptions, executeOperation } from './execute-operation.ts'
 import { formatError } from './graphql-error.ts'
+import { type ExecuteOptions, operationExecutor } from './operation-executor.ts'
+
+/** Where Apollo Server tells its own warnings. */
+interface Logger {
+  readonly debug: (message?: unknown) => void
+  readonly info: (message?: unknown) => void
+  readonly warn: (message?: unknown) => void
+  readonly error: (message?: unknown) => void
+}
 
 export interface ApolloOptions extends ExecuteOptions {
+  readonly logger: Logger
   /** Told what was masked from a caller, who got the request id instead. */
   readonly report: (error: unknown, requestId: string) => void
   /** Told how an operation ended: its name as the document gives it, and the codes of its errors. */
@@ -22,7 +31,7 @@ export interface ApolloOptions extends ExecuteOptions {
 }
 
 /**
- * Apollo Server over a schema, executing through `executeOperation`. Limits on the text of a query (tokens, selections
+ * Apollo Server over a schema, executing through `operationExecutor`. Limits on the text of a query (tokens, selections
  * with every fragment counted at every place, number of validation errors) are Apollo's and graphql-js' own: what walks
  * an operation here may follow its fragments without a limit of its own. Batches of operations are off.
  * The cache-control plugin is off: it hooks every field and costs 2.7 times all the rest at 100 entities.
@@ -32,6 +41,7 @@ export function apolloServer(schema: GraphQLSchema, options: ApolloOptions): Apo
   const masked = new WeakMap<object, unknown>()
   return new ApolloServer<GraphContext>({
     gateway: compiledGateway(schema, options),
+    logger: options.logger,
     introspection: true,
     // Documents are cached by their text; registering them by hash would only add a store that callers can fill.
     persistedQueries: false,
@@ -83,7 +93,7 @@ function compiledGateway(schema: GraphQLSchema, options: ExecuteOptions): Gatewa
       callback({ apiSchema: schema, coreSupergraphSdl: '' })
       return () => {}
     },
-    load: async () => ({ executor: executeOperation(options) }),
+    load: async () => ({ executor: operationExecutor(options) }),
     stop: async () => {},
   }
 }

@@ -5,6 +5,7 @@ import { declareCatalogue } from './catalogue-types.ts'
 import { queryRoots, type RootDeclaration } from './declare.ts'
 import { declareEntity, resolveViews } from './entity-types.ts'
 import { declareService } from './service-types.ts'
+import { setResolver } from './set-resolver.ts'
 import { declareSharedTypes } from './shared-types.ts'
 
 /**
@@ -19,11 +20,7 @@ export function buildSchema(registry: Registry): GraphQLSchema {
   for (const service of registry.services) Object.assign(roots, declareService(service, shared))
   Object.assign(roots, declareCatalogue(registry))
   const schema = buildSchemaSync({ resolvers: [queryRoots(roots)], validate: false })
-  const fields = schema.getQueryType()?.getFields() ?? {}
-  for (const [name, { resolve }] of Object.entries(roots)) {
-    const field = fields[name]
-    if (field) field.resolve = resolve
-  }
+  for (const [name, { resolve }] of Object.entries(roots)) setResolver(schema, 'Query', name, resolve)
   for (const entity of registry.entities) resolveViews(entity, schema)
   return schema
 }

@@ -18,6 +18,7 @@ import { describeEntity, describeFeature, describeView } from './descriptions.ts
 import type { NeedTimes } from './row-loader.ts'
 import { durationScalar, timestampScalar } from './scalars.ts'
 import { selectionPlans } from './selection-plan.ts'
+import { setResolver } from './set-resolver.ts'
 import type { SharedTypes } from './shared-types.ts'
 import { sharedTimes, type TimeValues, timeArguments } from './time-arguments.ts'
 import { graphqlTypeOf } from './value-types.ts'
@@ -210,13 +211,7 @@ function entityLoader(entity: Entity): LoadEntities {
 
 /** Resolvers of the fields with arguments: they turn what was read into the view's object, synchronously. */
 export function resolveViews(entity: Entity, schema: GraphQLSchema): void {
-  const type = schema.getType(entity.typeName)
-  if (!type || !('getFields' in type)) return
-  const fields = type.getFields()
-  for (const view of entity.views) {
-    const field = fields[view.graphqlName]
-    if (field && 'resolve' in field) field.resolve = viewResolver(view)
-  }
+  for (const view of entity.views) setResolver(schema, entity.typeName, view.graphqlName, viewResolver(view))
 }
 
 function viewResolver(

@@ -57,8 +57,16 @@ export function executionError(raw: GraphQLError): GraphQLError {
   return error
 }
 
+/** Not in quotes: a string's digits are as the caller wrote them. */
+const longInteger = /(?<!["\d.-])-?(?:\d{16,}|\d(?:\.\d+)?e\+\d+)(?!["\d])/g
+
 /** Digits that JSON has already rounded are not the caller's: a message must not quote them as such. */
-const roundedInteger = /(got invalid value )-?(?:\d{16,}|\d(?:\.\d+)?e\+\d+)/
+function withoutRounded(message: string): string {
+  if (!message.includes('got invalid value ')) return message
+  return message.replace(longInteger, (digits) =>
+    Number.isSafeInteger(Number(digits)) ? digits : 'that JSON has rounded',
+  )
+}
 
 /**
  * The last word on what leaves: an error without a code that is meant for callers is masked (`report` gets the
@@ -84,5 +92,5 @@ export function formatError(
   if (formatted.message.startsWith('Maximum call stack')) {
     return { ...formatted, message: 'the query is nested too deeply' }
   }
-  return { ...formatted, message: formatted.message.replace(roundedInteger, '$1that JSON has rounded') }
+  return { ...formatted, message: withoutRounded(formatted.message) }
 }

@@ -28,10 +28,10 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
   const { registry, layouts, stores, clock, observe } = options
   const tally = statusTally(registry.views)
   const readers = new Map(
-    registry.views.map((view) => {
-      const counts = tally.get(view) ?? { PRESENT: 0, NOT_FOUND: 0, OUTSIDE_TTL: 0, UNAVAILABLE: 0 }
-      return [view, { ...viewReader(view, layouts.layout(view), layouts.history), counts }]
-    }),
+    [...tally].map(([view, counts]) => [
+      view,
+      { ...viewReader(view, layouts.layout(view), layouts.history), counts },
+    ]),
   )
   function reader(view: FeatureView): ColumnReader {
     const found = readers.get(view)
@@ -48,7 +48,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
         caller,
         now,
         startedMs: performance.now(),
-        rows: rowLoader(sources, now, signal),
+        rows: rowLoader(sources, { requestId, now, signal }),
         unavailable: unavailableViews(),
       }
     },

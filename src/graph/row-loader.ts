@@ -1,8 +1,11 @@
 import DataLoader from 'dataloader'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { EntityKey } from '../definitions/value.ts'
+import { StoreFailed } from '../errors.ts'
+import { planAsOf } from '../historical/as-of-plan.ts'
+import { planRead } from '../online/read-plan.ts'
 import type { Entity, FeatureView } from '../registry/registry.ts'
-import type { EntityRow, OfflineStore } from '../stores/offline-store.ts'
+import type { OfflineStore } from '../stores/offline-store.ts'
 import { onlineKeySuffix } from '../stores/online-key.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
 import {
@@ -42,18 +45,25 @@ export type RowObserver = (read: {
   readonly store: 'online' | 'offline'
   readonly rows: number
   readonly seconds: number
+  readonly requestId: string
   readonly error?: unknown
 }) => void
+
+/** What the loader takes from the request that it is made for. */
+export interface LoadingRequest {
+  readonly requestId: string
+  readonly now: Micros
+  /** Aborts when the caller goes away. Asked for once, and only when the offline store is read. */
+  readonly signal: () => AbortSignal
+}
 
 /**
  * One loader per request. Every root, alias and service of a tick goes into one batch, which makes one read of the online
  * store and one statement per entity type of the offline store, whatever the shape of the query; duplicates are read
  * once. A promise per root, not per entity: that costs half the throughput at 100 entities.
  */
-export function rowLoader(sources: RowSources, now: Micros, signal: () => AbortSignal): RowLoader {
-  return new DataLoader((needs: readonly Need[]) => answerNeeds(sources, now, signal, needs), {
-    cache: false,
-  })
+export function rowLoader(sources: RowSources, request: LoadingRequest): RowLoader {
+  return new DataLoader((needs: readonly Need[]) => answerNeeds(sources, request, needs), { cache: false })
 }
 
 /** A column to be filled: which need and which of its views. */
@@ -65,12 +75,11 @@ interface Wanted {
 
 async function answerNeeds(
   sources: RowSources,
-  now: Micros,
-  signal: () => AbortSignal,
+  request: LoadingRequest,
   needs: readonly Need[],
 ): Promise<readonly (readonly ViewColumn[])[]> {
   const online: Wanted[] = []
-  const offline: Wanted[] = []
+  const offline = new Map<Entity, Wanted[]>()
   const answers = needs.map((need) => {
     const columns: ViewColumn[] = []
     need.views.forEach((view, index) => {
@@ -78,137 +87,95 @@ async function answerNeeds(
         columns[index] = column
       }
       const wanted = { need, view, fill }
+      const group = offline.get(need.entity)
       if (need.times === null && view.online) online.push(wanted)
-      else offline.push(wanted)
+      else if (group) group.push(wanted)
+      else offline.set(need.entity, [wanted])
     })
     return columns
   })
-  await Promise.all([
-    online.length === 0 ? null : readOnline(sources, now, online),
-    ...groupByEntity(offline).map((group) => readOffline(sources, now, signal(), group)),
-  ])
+  const reads: Promise<void>[] = []
+  if (online.length > 0) reads.push(readOnline(sources, request, online))
+  if (offline.size > 0) {
+    const signal = request.signal()
+    for (const group of offline.values()) reads.push(readOffline(sources, request, signal, group))
+  }
+  await Promise.all(reads)
   return answers
 }
 
-async function readOnline(sources: RowSources, now: Micros, wanted: readonly Wanted[]): Promise<void> {
+async function readOnline(
+  sources: RowSources,
+  request: LoadingRequest,
+  wanted: readonly Wanted[],
+): Promise<void> {
+  const { now } = request
   const suffixes = new Map<Need, readonly string[]>()
-  for (const { need } of wanted) if (!suffixes.has(need)) suffixes.set(need, need.keys.map(onlineKeySuffix))
-  const plan = planKeys(sources, wanted, suffixes)
-  const started = performance.now()
+  const plan = planRead(
+    wanted.map(({ need, view }) => {
+      const known = suffixes.get(need) ?? need.keys.map(onlineKeySuffix)
+      suffixes.set(need, known)
+      return { prefix: sources.keyPrefix(view), suffixes: known }
+    }),
+  )
+  const tell = observeRead(sources, request, 'online', plan.keys.length)
   try {
     const cells = await sources.online.readMany(plan.keys)
-    observe(sources, 'online', plan.keys.length, started)
+    if (cells.length !== plan.keys.length) {
+      throw new StoreFailed(
+        `the online store was asked for ${plan.keys.length} rows and answered ${cells.length}`,
+      )
+    }
+    tell()
     wanted.forEach(({ view, fill }, index) => {
       fill(onlineColumn(sources.reader(view), cells, plan.placeOf[index] ?? nowhere, now))
     })
   } catch (error) {
-    observe(sources, 'online', plan.keys.length, started, error)
+    tell(error)
     for (const { view, fill } of wanted) fill(unavailableColumn(sources.reader(view), 'ONLINE', () => now))
   }
 }
 
-interface KeyPlan {
-  readonly keys: readonly string[]
-  /** Per wanted column: where a row of its need stands. */
-  readonly placeOf: readonly ((index: number) => number)[]
-}
-
 const nowhere = (): number => -1
-
-/** One need without duplicate keys, the usual request, needs no map from key to place. */
-function planKeys(
-  sources: RowSources,
-  wanted: readonly Wanted[],
-  suffixes: ReadonlyMap<Need, readonly string[]>,
-): KeyPlan {
-  const keys: string[] = []
-  const [only, another] = suffixes.values()
-  if (only && !another && new Set(only).size === only.length) {
-    const placeOf = wanted.map(({ view }) => {
-      const prefix = sources.keyPrefix(view)
-      const start = keys.length
-      for (const suffix of only) keys.push(prefix + suffix)
-      return (index: number) => start + index
-    })
-    return { keys, placeOf }
-  }
-  const known = new Map<string, number>()
-  const placeOf = wanted.map(({ need, view }) => {
-    const prefix = sources.keyPrefix(view)
-    const places = (suffixes.get(need) ?? []).map((suffix) => {
-      const key = prefix + suffix
-      const place = known.get(key)
-      if (place !== undefined) return place
-      known.set(key, keys.length)
-      return keys.push(key) - 1
-    })
-    return (index: number) => places[index] ?? -1
-  })
-  return { keys, placeOf }
-}
-
-function groupByEntity(wanted: readonly Wanted[]): readonly (readonly Wanted[])[] {
-  const groups = new Map<Entity, Wanted[]>()
-  for (const item of wanted) {
-    const group = groups.get(item.need.entity)
-    if (group) group.push(item)
-    else groups.set(item.need.entity, [item])
-  }
-  return [...groups.values()]
-}
 
 async function readOffline(
   sources: RowSources,
-  now: Micros,
+  request: LoadingRequest,
   signal: AbortSignal,
   wanted: readonly Wanted[],
 ): Promise<void> {
   const views = [...new Set(wanted.map((item) => item.view))]
-  const rows: EntityRow[] = []
-  const known = new Map<string, number>()
-  const placesOf = new Map<Need, readonly number[]>()
-  for (const { need } of wanted) {
-    if (placesOf.has(need)) continue
-    const places = need.keys.map((key, index) => {
-      const { asOf, knownAt } = need.times?.(index) ?? { asOf: now, knownAt: null }
-      const identity = `${onlineKeySuffix(key)}${asOf},${knownAt}`
-      const place = known.get(identity)
-      if (place !== undefined) return place
-      known.set(identity, rows.length)
-      return rows.push({ key, asOf, knownAt }) - 1
-    })
-    placesOf.set(need, places)
-  }
-  const timesOf = (need: Need) => (index: number) => need.times?.(index).asOf ?? now
-  const started = performance.now()
+  const needs = [...new Set(wanted.map((item) => item.need))]
+  const present = { asOf: request.now, knownAt: null }
+  const timesOf = (need: Need) => need.times ?? (() => present)
+  const plan = planAsOf(needs.map((need) => ({ keys: need.keys, times: timesOf(need) })))
+  const tell = observeRead(sources, request, 'offline', plan.rows.length)
   try {
-    const answer = await sources.offline.asOfJoin({ views, rows }, signal)
-    observe(sources, 'offline', rows.length, started)
+    const answer = await sources.offline.asOfJoin({ views, rows: plan.rows }, signal)
+    tell()
     for (const { need, view, fill } of wanted) {
-      const column = answer[views.indexOf(view)] ?? []
-      fill(
-        offlineColumn(
-          sources.reader(view),
-          column,
-          (index) => placesOf.get(need)?.[index] ?? -1,
-          timesOf(need),
-        ),
-      )
+      const rows = answer[views.indexOf(view)] ?? []
+      const placeOf = plan.placeOf[needs.indexOf(need)] ?? nowhere
+      fill(offlineColumn(sources.reader(view), rows, placeOf, (index) => timesOf(need)(index).asOf))
     }
   } catch (error) {
-    observe(sources, 'offline', rows.length, started, error)
-    for (const { need, view, fill } of wanted)
-      fill(unavailableColumn(sources.reader(view), 'OFFLINE', timesOf(need)))
+    tell(error)
+    for (const { need, view, fill } of wanted) {
+      fill(unavailableColumn(sources.reader(view), 'OFFLINE', (index) => timesOf(need)(index).asOf))
+    }
   }
 }
 
-function observe(
+/** Starts the clock; the answer is to be called once the store has answered, with what it failed by. */
+function observeRead(
   sources: RowSources,
+  { requestId }: LoadingRequest,
   store: 'online' | 'offline',
   rows: number,
-  started: number,
-  error?: unknown,
-): void {
-  const seconds = (performance.now() - started) / 1_000
-  sources.observe(error === undefined ? { store, rows, seconds } : { store, rows, seconds, error })
+): (error?: unknown) => void {
+  const started = performance.now()
+  return (error) => {
+    const seconds = (performance.now() - started) / 1_000
+    sources.observe({ store, rows, seconds, requestId, ...(error === undefined ? {} : { error }) })
+  }
 }

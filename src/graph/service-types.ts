@@ -2,9 +2,16 @@ import { GraphQLFloat, type GraphQLResolveInfo, GraphQLString } from 'graphql'
 import type { FeatureStatus } from '../definitions/row-status.ts'
 import { acceptValue, type EntityKey, type Value } from '../definitions/value.ts'
 import { BadUserInput } from '../errors.ts'
-import { compileServiceRow, type ServiceInputs, servedValue, vectorNumber } from '../online/service-row.ts'
+import {
+  compileServiceRow,
+  planService,
+  type ServiceInputs,
+  type ServicePlan,
+  servedValue,
+  vectorNumber,
+} from '../online/service-row.ts'
 import type { ViewRow } from '../online/view-row.ts'
-import type { FeatureService, FeatureView, VectorEntry } from '../registry/registry.ts'
+import type { FeatureService, VectorEntry } from '../registry/registry.ts'
 import type { GraphContext } from './context.ts'
 import { type FieldDeclaration, inputType, objectType, type RootDeclaration } from './declare.ts'
 import { describeFeature, describeService } from './descriptions.ts'
@@ -69,9 +76,10 @@ export function declareService(
       statuses: { type: statusesType },
     },
   )
-  const makeRow = compileServiceRow(service)
-  const makeColumns = compileServiceColumns(service)
-  const read = serviceReader(service)
+  const plan = planService(service)
+  const makeRow = compileServiceRow(service, plan)
+  const makeColumns = compileServiceColumns(service, plan)
+  const read = serviceReader(service, plan)
   const shape = { arguments: { keys: { type: [key] }, ...timeArguments } }
   const description = describeService(service)
   return {
@@ -80,7 +88,7 @@ export function declareService(
       type: [rowType],
       ...(description === null ? {} : { description }),
       resolve: async (_root, input, context, info) => {
-        const inputs = await read(input, context, info, (index) => ({
+        const inputs = await read(input, context, (index) => ({
           key: index,
           prev: info.path,
           typename: undefined,
@@ -93,7 +101,7 @@ export function declareService(
       type: columnsType,
       description: 'The same by column: for hundreds of keys, without an object per key.',
       resolve: async (_root, input, context, info) =>
-        makeColumns(await read(input, context, info, () => info.path)),
+        makeColumns(await read(input, context, () => info.path)),
     },
   }
 }
@@ -110,48 +118,36 @@ function entryFields(
 type ReadService = (
   input: Input,
   context: GraphContext,
-  info: GraphQLResolveInfo,
   /** Where an unavailable view of this row is reported. */
   pathOf: (index: number) => GraphQLResolveInfo['path'],
 ) => Promise<readonly ServiceInputs[]>
 
 /** Reads all views of the service in the tick's one read and answers the inputs of each key's row, in order. */
-function serviceReader(service: FeatureService): ReadService {
-  const views = [
-    ...new Set(service.vector.flatMap((entry) => (entry.kind === 'feature' ? [entry.view] : []))),
-  ]
+function serviceReader(service: FeatureService, { views }: ServicePlan): ReadService {
   const parts = service.entities.map((entity) => {
     const places = entity.joinKeys.map((key) =>
       service.joinKeys.findIndex((other) => other.name === key.name),
     )
-    return {
-      entity,
-      views: views.filter((view) => view.entity === entity),
-      places,
-      // Another entity may have the same join keys in another order.
-      isWholeKey:
-        places.length === service.joinKeys.length && places.every((place, index) => place === index),
-    }
+    // Another entity may have the same join keys in another order.
+    const isWholeKey =
+      places.length === service.joinKeys.length && places.every((place, index) => place === index)
+    return { entity, views: views.filter((view) => view.entity === entity), places, isWholeKey }
   })
-  return async (input, context, _info, pathOf) => {
+  return async (input, context, pathOf) => {
     const items = input['keys'] as readonly Input[]
     const keys = items.map((item) => acceptKey(service.joinKeys, item))
     const requests = items.map((item) => acceptRequests(service, item))
     const times = sharedTimes(input as TimeValues, context.now)
-    const columns = await Promise.all(
+    const loaded = await Promise.all(
       parts.map((part) => {
         const entityKeys = part.isWholeKey ? keys : keys.map((key) => pickKey(key, part.places))
         return context.rows.load({ entity: part.entity, keys: entityKeys, views: part.views, times })
       }),
     )
-    const flat = columns.flat()
+    const columns = loaded.flat().sort((left, right) => views.indexOf(left.view) - views.indexOf(right.view))
     return keys.map((key, index): ServiceInputs => {
-      const rows = new Map(flat.map((column) => [column.view, rowOf(column, index, context, pathOf)]))
-      return {
-        key,
-        rowOf: ({ view }) => requireRow(rows, view),
-        requestValue: (name) => requests[index]?.[name] ?? null,
-      }
+      const rows = columns.map((column) => rowOf(column, index, context, pathOf))
+      return { key, rows, requests: requests[index] ?? [] }
     })
   }
 }
@@ -171,37 +167,32 @@ function rowOf(
   return row
 }
 
-function requireRow(rows: ReadonlyMap<FeatureView, ViewRow>, view: FeatureView): ViewRow {
-  const row = rows.get(view)
-  if (!row) throw new TypeError(`view ${view.name} was not read for the service`)
-  return row
-}
-
-function acceptRequests(service: FeatureService, item: Input): Readonly<Record<string, Value | null>> {
-  return Object.fromEntries(
-    service.requests.map((request) => {
-      const outcome = acceptValue(request.type, item[request.graphqlName])
-      if (!outcome.ok) throw new BadUserInput(`${request.graphqlName}: expected ${outcome.expected}`)
-      return [request.graphqlName, outcome.value]
-    }),
-  )
+function acceptRequests(service: FeatureService, item: Input): readonly (Value | null)[] {
+  return service.requests.map((request) => {
+    const outcome = acceptValue(request.type, item[request.graphqlName])
+    if (!outcome.ok) throw new BadUserInput(`${request.graphqlName}: expected ${outcome.expected}`)
+    return outcome.value
+  })
 }
 
 /** Columns instead of rows: one array a feature and one a status, no object per value. */
-function compileServiceColumns(service: FeatureService): (inputs: readonly ServiceInputs[]) => object {
-  const { vector: entries, joinKeys } = service
+function compileServiceColumns(
+  { vector, joinKeys }: FeatureService,
+  { entries }: ServicePlan,
+): (inputs: readonly ServiceInputs[]) => object {
   return (inputs) => {
     const vectors = inputs.map((): number[] => [])
-    const columns: Record<string, unknown> = { names: entries.map((entry) => entry.name), vectors }
+    const columns: Record<string, unknown> = { names: vector.map((entry) => entry.name), vectors }
     const statuses: Record<string, readonly FeatureStatus[]> = {}
     joinKeys.forEach((joinKey, place) => {
       columns[joinKey.graphqlName] = inputs.map((input) => input.key[place])
     })
-    for (const entry of entries) {
+    for (const planned of entries) {
+      const { entry } = planned
       const values: (Value | null)[] = []
       const entryStatuses: FeatureStatus[] = []
       inputs.forEach((input, index) => {
-        const { value, status } = servedValue(entry, input)
+        const { value, status } = servedValue(planned, input)
         values.push(value)
         entryStatuses.push(status)
         vectors[index]?.push(vectorNumber(entry, value))

@@ -56,7 +56,7 @@ export function offlineColumn(
 ): ViewColumn {
   return {
     view: reader.view,
-    reason: 'the offline store did not answer',
+    reason: unknownLayout,
     row(index, maxAge) {
       const row = reader.readOffline(rows[placeOf(index)] ?? null, times(index), maxAge)
       reader.counts[row.$status] += 1

@@ -36,12 +36,17 @@ export function acceptRow(view: FeatureView, offered: OfferedRow): FeatureRow {
     problems.push(`${feature.name}: expected ${outcome.expected}`)
     return null
   })
-  const names = new Set(view.features.map((feature) => feature.name))
-  for (const name of Object.keys(offered.values)) {
-    if (!names.has(name)) problems.push(`${name}: feature view "${view.name}" has no such feature`)
+  const known = new Set([...view.entity.joinKeys, ...view.features].map(({ name }) => name))
+  for (const name of [...Object.keys(offered.key), ...Object.keys(offered.values)]) {
+    if (!known.has(name))
+      problems.push(`${name}: feature view "${view.name}" has no such join key or feature`)
   }
-  if (!Number.isSafeInteger(offered.eventTimestamp))
+  if (!Number.isSafeInteger(offered.eventTimestamp)) {
     problems.push('event timestamp: expected whole microseconds')
+  }
+  if (offered.createdTimestamp !== null && !Number.isSafeInteger(offered.createdTimestamp)) {
+    problems.push('created timestamp: expected whole microseconds or null')
+  }
   if (problems.length > 0)
     throw new InvalidRow(`a row of feature view "${view.name}" does not fit: ${problems.join('; ')}`)
   return { key, values, eventTimestamp: offered.eventTimestamp, createdTimestamp: offered.createdTimestamp }

@@ -1,6 +1,6 @@
 import { type FeatureStatus, featureStatus } from '../definitions/row-status.ts'
 import type { EntityKey, KeyValue, Value } from '../definitions/value.ts'
-import type { FeatureService, VectorEntry } from '../registry/registry.ts'
+import type { FeatureService, FeatureView, VectorEntry } from '../registry/registry.ts'
 import { rowValue, type ViewRow } from './view-row.ts'
 
 /** One entry of the vector for one key. */
@@ -9,20 +9,47 @@ export interface ServedValue {
   readonly status: FeatureStatus
 }
 
-/** The values that go into one service row: the row of each view the service takes from, and the request values. */
+/** An entry of the vector and where its value comes from: which of the views' rows, or which request value. */
+export interface PlannedEntry {
+  readonly entry: VectorEntry
+  readonly place: number
+}
+
+export interface ServicePlan {
+  /** Every view that the service takes from, once. */
+  readonly views: readonly FeatureView[]
+  /** In the vector's order. */
+  readonly entries: readonly PlannedEntry[]
+}
+
+export function planService(service: FeatureService): ServicePlan {
+  const views = [
+    ...new Set(service.vector.flatMap((entry) => (entry.kind === 'feature' ? [entry.view] : []))),
+  ]
+  const entries = service.vector.map((entry) => {
+    const place = entry.kind === 'feature' ? views.indexOf(entry.view) : service.requests.indexOf(entry)
+    return { entry, place }
+  })
+  return { views, entries }
+}
+
+/** The values that go into one service row. */
 export interface ServiceInputs {
   /** In the order of the service's join keys. */
   readonly key: EntityKey
-  readonly rowOf: (entry: Extract<VectorEntry, { kind: 'feature' }>) => ViewRow
-  readonly requestValue: (graphqlName: string) => Value | null
+  /** In the order of the plan's views. */
+  readonly rows: readonly ViewRow[]
+  /** In the order of the service's request values. */
+  readonly requests: readonly (Value | null)[]
 }
 
-export function servedValue(entry: VectorEntry, inputs: ServiceInputs): ServedValue {
+export function servedValue({ entry, place }: PlannedEntry, { rows, requests }: ServiceInputs): ServedValue {
   if (entry.kind === 'request') {
-    const value = inputs.requestValue(entry.graphqlName)
+    const value = requests[place] ?? null
     return { value, status: featureStatus('PRESENT', value === null) }
   }
-  const row = inputs.rowOf(entry)
+  const row = rows[place]
+  if (!row) throw new TypeError(`view ${entry.view.name} was not read for the service`)
   const value = rowValue(row, entry.feature.graphqlName)
   return { value, status: featureStatus(row.$status, value === null) }
 }
@@ -44,9 +71,11 @@ export interface ServiceRow {
   readonly defaulted: readonly string[]
 }
 
-export function compileServiceRow(service: FeatureService): (inputs: ServiceInputs) => ServiceRow {
-  const { vector: entries } = service
-  const names = entries.map((entry) => entry.name)
+export function compileServiceRow(
+  service: FeatureService,
+  { entries }: ServicePlan,
+): (inputs: ServiceInputs) => ServiceRow {
+  const names = service.vector.map((entry) => entry.name)
 
   class Row implements ServiceRow {
     readonly $key: EntityKey
@@ -56,8 +85,8 @@ export function compileServiceRow(service: FeatureService): (inputs: ServiceInpu
     constructor(inputs: ServiceInputs) {
       const values: (Value | null)[] = []
       const statuses: FeatureStatus[] = []
-      for (const entry of entries) {
-        const { value, status } = servedValue(entry, inputs)
+      for (const planned of entries) {
+        const { value, status } = servedValue(planned, inputs)
         values.push(value)
         statuses.push(status)
       }
@@ -66,7 +95,7 @@ export function compileServiceRow(service: FeatureService): (inputs: ServiceInpu
       this.$statuses = statuses
     }
     get vector(): readonly number[] {
-      return entries.map((entry, index) => vectorNumber(entry, this.$values[index] ?? null))
+      return entries.map(({ entry }, index) => vectorNumber(entry, this.$values[index] ?? null))
     }
     get names(): readonly string[] {
       return names
@@ -84,7 +113,7 @@ export function compileServiceRow(service: FeatureService): (inputs: ServiceInpu
       return this.$key[index]
     })
   })
-  entries.forEach((entry, index) => {
+  service.vector.forEach((entry, index) => {
     define(Row.prototype, entry.graphqlName, function (this: Row): Value | null {
       return this.$values[index] ?? null
     })

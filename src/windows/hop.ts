@@ -6,7 +6,7 @@ const hops: readonly Micros[] = [86_400_000_000, 3_600_000_000, 300_000_000, 60_
 const hopsPerWindow = 12
 
 /**
- * The step in which a window's tail moves: the largest that divides the window at least twelve times, so that rounding
+ * The step in which a window's tail moves: the largest that fits into the window at least twelve times, so that rounding
  * adds at most a twelfth; null for a window under a minute, which must declare its own.
  */
 export function chooseHop(windowMicros: Micros): Micros | null {

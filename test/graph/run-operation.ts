@@ -109,6 +109,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
   const masked: unknown[] = []
   const apollo = apolloServer(schema, {
     maxEntities: options.maxEntities ?? 1_000,
+    logger: console,
     count: (event) => engineEvents.push(event),
     report: (error) => masked.push(error),
     finished: () => {},

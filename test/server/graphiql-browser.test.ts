@@ -80,7 +80,7 @@ it('GraphiQL in a browser runs the first tab against the gateway and shows its v
     await page.waitForFunction(
       () => document.querySelector('.result-window')?.textContent?.includes('1234.5') === true,
       undefined,
-      { timeout: 15_000 },
+      { timeout: 60_000 },
     )
     const shown = (await page.locator('.result-window .view-lines').innerText()).replaceAll('\u00a0', ' ')
     expect(shown).toMatch(/"customerId": 1001/)

@@ -7,11 +7,11 @@ import {
   type GraphQLSchema,
   getVariableValues,
   type OperationDefinitionNode,
-  visit,
 } from 'graphql'
-import { type CompiledQuery, compileQuery, isCompiledQuery } from 'graphql-jit'
+import type { CompiledQuery } from 'graphql-jit'
 import { LRUCache } from 'lru-cache'
 import { LimitExceeded } from '../errors.ts'
+import { compileOperation, defaultedVariables } from './compile-operation.ts'
 import type { GraphContext } from './context.ts'
 import { type CountEntities, entityCounter } from './entity-count.ts'
 import { executionError, refusal } from './graphql-error.ts'
@@ -53,7 +53,7 @@ interface Run {
  * it is, and again whenever a compiled run ends without `data` (no resolver has run then): its wording and AST nodes
  * are what Apollo knows as the caller's mistakes. Known operations are kept per schema, so that a swap forgets them.
  */
-export function executeOperation(options: ExecuteOptions): GatewayExecutor {
+export function operationExecutor(options: ExecuteOptions): GatewayExecutor {
   const known = new WeakMap<GraphQLSchema, LRUCache<string, KnownOperation>>()
 
   function recall(run: Run, queryHash: string): KnownOperation {
@@ -93,7 +93,10 @@ export function executeOperation(options: ExecuteOptions): GatewayExecutor {
     const refused = refuseTooMany(run, operation.countEntities, options.maxEntities)
     if (refused) return { errors: refused } as Awaited<ReturnType<GatewayExecutor>>
     operation.uses += 1
-    if (operation.uses === compileAtUse) operation.compiled = compile(run, options.count)
+    if (operation.uses === compileAtUse) {
+      operation.compiled = compileOperation(run.schema, run.document, run.operation)
+      options.count(operation.compiled ? 'compiled' : 'not-compilable')
+    }
     const nullForDefault = operation.defaulted.some((name) => run.variables[name] === null)
     let result =
       operation.compiled && !nullForDefault
@@ -115,54 +118,6 @@ function runInterpreted(run: Run): Promise<ExecutionResult> | ExecutionResult {
     variableValues: run.variables,
     contextValue: run.context,
   })
-}
-
-function compile(run: Run, count: ExecuteOptions['count']): CompiledQuery | null {
-  if (!isCompilable(run.document, run.operation)) {
-    count('not-compilable')
-    return null
-  }
-  const compiled = compileQuery(run.schema, run.document, run.operationName ?? undefined)
-  count(isCompiledQuery(compiled) ? 'compiled' : 'not-compilable')
-  return isCompiledQuery(compiled) ? compiled : null
-}
-
-/**
- * What graphql-jit 0.8.9 answers otherwise than graphql-js, found by comparing them on random operations:
- * - it demands a value for a non-null variable even where it has a default;
- * - it keeps a field's conditions on the field's node, so those of one place of a fragment count at all of them, and
- *   those of a field are lost on the fragments inside it: a view is left out, or answered though it was skipped;
- * - it loses a field under the alias `__proto__`.
- * And introspection is asked rarely, but deep nesting of it took seconds to compile.
- */
-function isCompilable(document: DocumentNode, operation: OperationDefinitionNode): boolean {
-  let hasFragment = false
-  let hasCondition = false
-  let isOdd = false
-  visit(document, {
-    FragmentSpread: () => {
-      hasFragment = true
-    },
-    InlineFragment: () => {
-      hasFragment = true
-    },
-    Directive: ({ name }) => {
-      if (name.value === 'include' || name.value === 'skip') hasCondition = true
-    },
-    Field: ({ name, alias }) => {
-      if (alias?.value === '__proto__' || name.value === '__schema' || name.value === '__type') isOdd = true
-    },
-  })
-  const demandsDefaulted = operation.variableDefinitions?.some(
-    (node) => node.type.kind === 'NonNullType' && node.defaultValue !== undefined,
-  )
-  return !(hasFragment && hasCondition) && !isOdd && !demandsDefaulted
-}
-
-function defaultedVariables(operation: OperationDefinitionNode): readonly string[] {
-  return (operation.variableDefinitions ?? [])
-    .filter((node) => node.type.kind !== 'NonNullType' && node.defaultValue !== undefined)
-    .map((node) => node.variable.name.value)
 }
 
 /** Errors in variables come first: a list of wrong keys is told as such, whatever its length. */
