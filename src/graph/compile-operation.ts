@@ -8,7 +8,10 @@ export function compileOperation(
   operation: OperationDefinitionNode,
 ): CompiledQuery | null {
   if (isLeftToGraphqlJs(document, operation)) return null
-  const compiled = compileQuery(schema, document, operation.name?.value)
+  const compiled = compileQuery(schema, document, operation.name?.value, {
+    // What the stores answer was accepted by type when it was written; our own scalars still serialise.
+    disableLeafSerialization: true,
+  })
   return isCompiledQuery(compiled) ? compiled : null
 }
 

@@ -1,4 +1,3 @@
-import type { GatewayExecutor, GatewayGraphQLRequestContext } from '@apollo/server-gateway-interface'
 import {
   type DocumentNode,
   type ExecutionResult,
@@ -39,6 +38,18 @@ const maxVariableErrors = 50
 
 type Variables = Readonly<Record<string, unknown>>
 
+/** What Apollo knows of an operation when it is to be executed, in the terms of its own request contexts. */
+interface OperationRequest {
+  readonly schema: GraphQLSchema
+  readonly document: DocumentNode
+  readonly operation?: OperationDefinitionNode | undefined
+  readonly operationName?: string | null | undefined
+  readonly queryHash?: string | undefined
+  readonly request: { readonly variables?: unknown; readonly operationName?: string | undefined }
+}
+
+export type Execute = (request: OperationRequest, context: GraphContext) => Promise<ExecutionResult>
+
 interface Run {
   readonly schema: GraphQLSchema
   readonly document: DocumentNode
@@ -49,11 +60,11 @@ interface Run {
 }
 
 /**
- * Apollo's gateway executor: limits, then graphql-jit. graphql-js answers where an operation cannot be compiled, before
+ * Executes for Apollo: limits, then graphql-jit. graphql-js answers where an operation cannot be compiled, before
  * it is, and again whenever a compiled run ends without `data` (no resolver has run then): its wording and AST nodes
  * are what Apollo knows as the caller's mistakes. Known operations are kept per schema, so that a swap forgets them.
  */
-export function operationExecutor(options: ExecuteOptions): GatewayExecutor {
+export function operationExecutor(options: ExecuteOptions): Execute {
   const known = new WeakMap<GraphQLSchema, LRUCache<string, KnownOperation>>()
 
   function recall(run: Run, queryHash: string): KnownOperation {
@@ -75,23 +86,17 @@ export function operationExecutor(options: ExecuteOptions): GatewayExecutor {
     return made
   }
 
-  return async (request: GatewayGraphQLRequestContext) => {
-    const run: Run = {
-      schema: request.schema,
-      document: request.document,
-      operation: request.operation,
-      operationName: request.operationName,
-      variables: (request.request.variables as Variables | undefined) ?? {},
-      context: request.context as unknown as GraphContext,
-    }
-    if (!run.operation) {
+  return async ({ schema, document, operation: node, operationName = null, queryHash, request }, context) => {
+    const variables = (request.variables ?? {}) as Variables
+    if (!node) {
       // Apollo's own name is that of the operation it found: graphql-js is to say that the caller's is unknown.
-      const asked = { ...run, operationName: request.request.operationName ?? null }
-      return runInterpreted(asked) as ReturnType<GatewayExecutor>
+      const asked = { schema, document, operationName: request.operationName ?? null, variables, context }
+      return runInterpreted(asked)
     }
-    const operation = recall(run, request.queryHash)
+    const run: Run = { schema, document, operation: node, operationName, variables, context }
+    const operation = recall(run, queryHash ?? '')
     const refused = refuseTooMany(run, operation.countEntities, options.maxEntities)
-    if (refused) return { errors: refused } as Awaited<ReturnType<GatewayExecutor>>
+    if (refused) return { errors: refused }
     operation.uses += 1
     if (operation.uses === compileAtUse) {
       operation.compiled = compileOperation(run.schema, run.document, run.operation)
@@ -106,11 +111,11 @@ export function operationExecutor(options: ExecuteOptions): GatewayExecutor {
       if (result !== null) options.count('repeated')
       result = await runInterpreted(run)
     }
-    return answer(result, run.context) as Awaited<ReturnType<GatewayExecutor>>
+    return answer(result, run.context)
   }
 }
 
-function runInterpreted(run: Run): Promise<ExecutionResult> | ExecutionResult {
+function runInterpreted(run: Omit<Run, 'operation'>): Promise<ExecutionResult> | ExecutionResult {
   return execute({
     schema: run.schema,
     document: run.document,

@@ -81,6 +81,8 @@ export function compileServiceRow(
     readonly $key: EntityKey
     readonly $values: readonly (Value | null)[]
     readonly $statuses: readonly FeatureStatus[]
+    private $vector: readonly number[] | null = null
+    private $defaulted: readonly string[] | null = null
 
     constructor(inputs: ServiceInputs) {
       const values: (Value | null)[] = []
@@ -94,8 +96,10 @@ export function compileServiceRow(
       this.$values = values
       this.$statuses = statuses
     }
+    /** Made once: graphql-jit reads a list's property again for every check. */
     get vector(): readonly number[] {
-      return entries.map(({ entry }, index) => vectorNumber(entry, this.$values[index] ?? null))
+      this.$vector ??= entries.map(({ entry }, index) => vectorNumber(entry, this.$values[index] ?? null))
+      return this.$vector
     }
     get names(): readonly string[] {
       return names
@@ -104,7 +108,8 @@ export function compileServiceRow(
       return this.$statuses
     }
     get defaulted(): readonly string[] {
-      return names.filter((_, index) => (this.$values[index] ?? null) === null)
+      this.$defaulted ??= names.filter((_, index) => (this.$values[index] ?? null) === null)
+      return this.$defaulted
     }
   }
 

@@ -27,6 +27,7 @@ export class ViewRow {
   readonly $status: RowStatus
   readonly $event: Micros | null
   readonly $created: Micros | null
+  private $freshness: Freshness | null
 
   constructor(
     view: FeatureView,
@@ -42,9 +43,16 @@ export class ViewRow {
     this.$status = status
     this.$event = event
     this.$created = created
+    this.$freshness = null
   }
 
+  /** Made once: graphql-jit reads an object's property again for every check and every field below it. */
   get freshness(): Freshness {
+    this.$freshness ??= this.$makeFreshness()
+    return this.$freshness
+  }
+
+  private $makeFreshness(): Freshness {
     const event = this.$event
     const { ttlMicros } = this.$view
     const expiresAt = event === null || ttlMicros === null ? null : event + ttlMicros

@@ -22,7 +22,7 @@ export interface Aggregate<State> {
 }
 
 /** `overflow`: an exact integer result that 64 bits cannot hold; the value is null then. */
-export interface Finalised {
+interface Finalised {
   readonly value: ScalarValue | null
   readonly overflow: boolean
 }
