@@ -78,6 +78,23 @@ export async function openPage(url: string): Promise<OpenPage> {
   return { page, consoleMessages, pageErrors, requestedUrls, close: () => browser.close() }
 }
 
+/**
+ * Presses GraphiQL's run button until the answer holds a text. GraphiQL takes no click before it has read the query,
+ * and tells nobody when it has.
+ */
+export async function runUntilShown(page: Page, text: string): Promise<void> {
+  for (let press = 0; press < 20; press += 1) {
+    await page.locator('.graphiql-execute-button').click()
+    const shown = page.waitForFunction(
+      (expected) => document.querySelector('.result-window')?.textContent?.includes(expected) === true,
+      text,
+      { timeout: 3_000 },
+    )
+    if (await shown.then(() => true).catch(() => false)) return
+  }
+  throw new Error(`GraphiQL did not show ${text} after 20 presses of its run button`)
+}
+
 async function findInstalled(): Promise<string | null> {
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '')
   const onPath = ['chromium', 'chromium-browser', 'google-chrome'].flatMap((name) =>

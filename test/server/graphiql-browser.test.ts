@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { exampleQueries } from '../../src/server/graphiql/examples.ts'
 import { systemClock } from '../../src/server.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
-import { findChromium, installChromium, openPage } from './browser.ts'
+import { findChromium, installChromium, openPage, runUntilShown } from './browser.ts'
 import { startTestGateway, type TestGateway } from './start-test-gateway.ts'
 
 const day = 86_400_000_000
@@ -76,12 +76,7 @@ it('GraphiQL in a browser runs the first tab against the gateway and shows its v
   }
   const { page, consoleMessages, pageErrors, requestedUrls, close } = await openPage(gateway.url)
   try {
-    await page.locator('.graphiql-execute-button').click()
-    await page.waitForFunction(
-      () => document.querySelector('.result-window')?.textContent?.includes('1234.5') === true,
-      undefined,
-      { timeout: 60_000 },
-    )
+    await runUntilShown(page, '1234.5')
     const shown = (await page.locator('.result-window .view-lines').innerText()).replaceAll('\u00a0', ' ')
     expect(shown).toMatch(/"customerId": 1001/)
     expect(shown).toMatch(/"totalTransactions30d": 1234\.5/)
