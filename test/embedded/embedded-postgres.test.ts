@@ -188,14 +188,16 @@ describe('the embedded Postgres', () => {
     await (await start(folder)).stop()
 
     const stranger = spawn('sleep', ['60'], postgresAccount)
-    // The shell becomes a `sleep`, which never asks for the end of the shell's child.
-    const zombies = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], postgresAccount)
+    // The shell becomes a `sleep`, which never asks for the end of the shell's child. The child must outlive the shell,
+    // which would ask.
+    const zombies = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 60'], postgresAccount)
     cleanups.push(
       async () => void stranger.kill(),
       async () => void zombies.kill(),
     )
     const [line] = await once(zombies.stdout, 'data')
     const zombie = Number(String(line).trim())
+    await sleep(1_000)
     const gone = spawn('true')
     await once(gone, 'exit')
 
