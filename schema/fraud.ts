@@ -17,6 +17,11 @@ export const customerTransactionFeatures = featureView('customer_transaction_fea
     transaction_count_7d: { type: 'int64', description: 'Number of transactions in 7 days' },
     unique_merchants_30d: { type: 'int64', description: 'Number of different merchants in 30 days' },
   },
+  expect: {
+    total_transactions_30d: { min: 0, max: 10_000, notNull: true },
+    avg_transaction_amount_30d: { min: 0, max: 100_000, notNull: true },
+    transaction_count_7d: { min: 0, notNull: true },
+  },
   tags: { team: 'fraud', version: 'v1' },
 })
 

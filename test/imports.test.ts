@@ -12,9 +12,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'stores/redis': ['stores (ports)', 'definitions', 'windows', 'errors.ts', 'ioredis'],
   'stores/postgres': ['stores (ports)', 'definitions', 'windows', 'errors.ts', 'pg', 'zod'],
   'stores/memory': ['stores (ports)', 'definitions', 'windows', 'errors.ts'],
-  online: ['definitions', 'registry', 'windows', 'stores (ports)', 'errors.ts'],
+  quality: ['definitions', 'registry', 'stores (ports)', 'errors.ts'],
+  online: ['definitions', 'registry', 'windows', 'stores (ports)', 'errors.ts', 'quality'],
   historical: ['definitions', 'registry', 'windows', 'stores (ports)', 'errors.ts'],
-  ingest: ['definitions', 'registry', 'windows', 'stores (ports)', 'errors.ts'],
+  ingest: ['definitions', 'registry', 'windows', 'stores (ports)', 'errors.ts', 'quality'],
   graph: [
     ...[
       'definitions',

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { postgresSourceDefinition } from './data-source.ts'
 import { duration } from './duration.ts'
 import { documented, type EntityDefinition } from './entity.ts'
+import { expectationDefinition } from './expectation.ts'
 import { explicitGraphqlName, registryName } from './name.ts'
 import { valueType } from './value-type.ts'
 
@@ -12,11 +13,12 @@ const featureOptions = z.strictObject({
   /** Stands in a service's vector where the value is null. */
   default: z.number().optional(),
   deprecated: z.string().min(1).optional(),
+  expect: expectationDefinition.optional(),
   graphqlName: explicitGraphqlName.optional(),
 })
 
 const featureDefinition = z.union([valueType, featureOptions], {
-  error: `a feature is a type (${valueType.options.join(', ')}) or { type, description, unit, default, deprecated, graphqlName }`,
+  error: `a feature is a type (${valueType.options.join(', ')}) or { type, description, unit, default, deprecated, expect, graphqlName }`,
 })
 
 export const featureViewDefinition = z.strictObject({
@@ -29,6 +31,8 @@ export const featureViewDefinition = z.strictObject({
   features: z.record(registryName, featureDefinition).refine((features) => Object.keys(features).length > 0, {
     error: 'a feature view has at least one feature',
   }),
+  /** By feature, for those that do not carry their own. */
+  expect: z.record(registryName, expectationDefinition).default({}),
   graphqlName: explicitGraphqlName.optional(),
   ...documented,
 })

@@ -57,6 +57,7 @@ export function declareService(
     names: { type: [GraphQLString], description: "Registry names in the vector's order." },
     statuses: { type: [shared.featureStatus] },
     defaulted: { type: [GraphQLString], description: 'The names whose value is the default.' },
+    violations: { type: [shared.featureViolation] },
   })
   const statusesType = objectType(
     `${service.typeName}Statuses`,

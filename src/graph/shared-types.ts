@@ -1,4 +1,4 @@
-import { GraphQLFloat } from 'graphql'
+import { GraphQLFloat, GraphQLString } from 'graphql'
 import { registerEnumType } from 'type-graphql'
 import { objectType, type TypeClass } from './declare.ts'
 import { timestampScalar } from './scalars.ts'
@@ -7,6 +7,7 @@ import { timestampScalar } from './scalars.ts'
 export interface SharedTypes {
   readonly freshness: TypeClass
   readonly featureStatus: object
+  readonly featureViolation: TypeClass
 }
 
 const rowStatuses = {
@@ -23,11 +24,20 @@ const featureStatuses = {
   UNAVAILABLE: 'UNAVAILABLE',
   FAILED: 'FAILED',
 } as const
+const expectationRules = {
+  MIN: 'MIN',
+  MAX: 'MAX',
+  NOT_NULL: 'NOT_NULL',
+  ONE_OF: 'ONE_OF',
+  MAX_AGE: 'MAX_AGE',
+  ROW_COUNT: 'ROW_COUNT',
+} as const
 const sources = { ONLINE: 'ONLINE', OFFLINE: 'OFFLINE' } as const
 
 export function declareSharedTypes(): SharedTypes {
   registerEnumType(rowStatuses, { name: 'RowStatus', description: "Status of a view's row." })
   registerEnumType(featureStatuses, { name: 'FeatureStatus', description: 'Status of a single value.' })
+  registerEnumType(expectationRules, { name: 'ExpectationRule' })
   registerEnumType(sources, { name: 'FreshnessSource' })
   const freshness = objectType('Freshness', null, {
     status: { type: rowStatuses },
@@ -49,5 +59,12 @@ export function declareSharedTypes(): SharedTypes {
     },
     source: { type: sources },
   })
-  return { freshness, featureStatus: featureStatuses }
+  const featureViolation = objectType('FeatureViolation', null, {
+    feature: { type: GraphQLString },
+    rule: { type: expectationRules },
+    value: { type: GraphQLString, nullable: true },
+    bound: { type: GraphQLString, nullable: true },
+    message: { type: GraphQLString, description: 'Value 12000 above maximum 10000.' },
+  })
+  return { freshness, featureStatus: featureStatuses, featureViolation }
 }

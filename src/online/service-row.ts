@@ -1,5 +1,6 @@
 import { type FeatureStatus, featureStatus } from '../definitions/row-status.ts'
 import type { EntityKey, KeyValue, Value } from '../definitions/value.ts'
+import { type BrokenRule, brokenRules } from '../quality/expectations.ts'
 import type { FeatureService, FeatureView, VectorEntry } from '../registry/registry.ts'
 import { rowValue, type ViewRow } from './view-row.ts'
 
@@ -69,6 +70,13 @@ export interface ServiceRow {
   readonly statuses: readonly FeatureStatus[]
   /** Names whose value is the default. */
   readonly defaulted: readonly string[]
+  /** What the features' expectations say to the row's values, also to those that are missing. */
+  readonly violations: readonly ServedViolation[]
+}
+
+export interface ServedViolation extends BrokenRule {
+  /** The value's name in the service. */
+  readonly feature: string
 }
 
 export function compileServiceRow(
@@ -83,6 +91,7 @@ export function compileServiceRow(
     readonly $statuses: readonly FeatureStatus[]
     private $vector: readonly number[] | null = null
     private $defaulted: readonly string[] | null = null
+    private $violations: readonly ServedViolation[] | null = null
 
     constructor(inputs: ServiceInputs) {
       const values: (Value | null)[] = []
@@ -111,6 +120,10 @@ export function compileServiceRow(
       this.$defaulted ??= names.filter((_, index) => (this.$values[index] ?? null) === null)
       return this.$defaulted
     }
+    get violations(): readonly ServedViolation[] {
+      this.$violations ??= violationsOf(entries, this.$values)
+      return this.$violations
+    }
   }
 
   service.joinKeys.forEach((key, index) => {
@@ -124,6 +137,17 @@ export function compileServiceRow(
     })
   })
   return (inputs) => new Row(inputs)
+}
+
+function violationsOf(
+  entries: readonly PlannedEntry[],
+  values: readonly (Value | null)[],
+): ServedViolation[] {
+  return entries.flatMap(({ entry }, index) => {
+    if (entry.kind === 'request' || entry.feature.expectation === null) return []
+    const broken = brokenRules(entry.feature.expectation, entry.type, values[index] ?? null)
+    return broken.map((rule) => ({ feature: entry.name, ...rule }))
+  })
 }
 
 function define<T>(prototype: T, name: string, get: (this: T) => unknown): void {

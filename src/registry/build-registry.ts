@@ -4,6 +4,7 @@ import { InvalidDefinitions, type Problem } from '../errors.ts'
 import { checkNames } from './check-names.ts'
 import { type Definition, type EntityParsed, parseDefinitions, type ViewParsed } from './parse-definitions.ts'
 import type { Entity, Feature, FeatureService, FeatureView, JoinKey, Registry, Tag } from './registry.ts'
+import { resolveExpectation } from './resolve-expectation.ts'
 import { resolveService } from './resolve-service.ts'
 import { suggest } from './suggest.ts'
 
@@ -24,7 +25,7 @@ export function buildRegistry(definitions: readonly Definition[]): Registry {
   for (const definition of parsed.views) {
     const entity = entities.get(definition.entity)
     if (entity) {
-      const view = resolveView(definition, entity)
+      const view = resolveView(definition, entity, report)
       views.set(view.name, view)
       entity.views.push(view)
       checkSource(definition, entity, report)
@@ -82,10 +83,13 @@ function resolveEntity(definition: EntityParsed): GrowingEntity {
   }
 }
 
-function resolveView(definition: ViewParsed, entity: Entity): FeatureView {
+function resolveView(definition: ViewParsed, entity: Entity, report: Report): FeatureView {
+  checkExpectedFeatures(definition, report)
   const graphqlName = definition.graphqlName ?? fieldName(definition.name)
   const features = Object.entries(definition.features).map(([name, feature]): Feature => {
     const options = typeof feature === 'string' ? { type: feature } : feature
+    const expect = options.expect ?? definition.expect[name]
+    const path = `feature view ${definition.name}.expect.${name}`
     return {
       name,
       graphqlName: options.graphqlName ?? fieldName(name),
@@ -94,6 +98,7 @@ function resolveView(definition: ViewParsed, entity: Entity): FeatureView {
       unit: options.unit ?? null,
       default: options.default ?? null,
       deprecated: options.deprecated ?? null,
+      expectation: expect === undefined ? null : resolveExpectation(expect, options.type, path, report),
     }
   })
   return {
@@ -109,6 +114,23 @@ function resolveView(definition: ViewParsed, entity: Entity): FeatureView {
     ttlMicros: definition.ttl === undefined ? null : parseDuration(definition.ttl),
     online: definition.online,
     features,
+  }
+}
+
+/** A view's expectations name its features, and none that carries its own. */
+function checkExpectedFeatures(definition: ViewParsed, report: Report): void {
+  const names = Object.keys(definition.features)
+  for (const name of Object.keys(definition.expect)) {
+    const path = `feature view ${definition.name}.expect.${name}`
+    const feature = definition.features[name]
+    if (feature === undefined) {
+      report({
+        path,
+        message: `feature view "${definition.name}" has no feature "${name}"; ${suggest(name, names)}`,
+      })
+    } else if (typeof feature !== 'string' && feature.expect !== undefined) {
+      report({ path, message: `feature "${name}" carries an expectation of its own; keep one of the two` })
+    }
   }
 }
 

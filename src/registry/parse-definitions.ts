@@ -89,7 +89,7 @@ function droppedNames(data: Readonly<Record<string, unknown>>): Problem[] {
 }
 
 function issuesOf(kind: Kind, error: z.ZodError): Problem[] {
-  return error.issues.flatMap((issue) => {
+  return error.issues.flatMap(withinUnion).flatMap((issue) => {
     const path = issue.path
       .map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
       .join('')
@@ -105,4 +105,16 @@ function issuesOf(kind: Kind, error: z.ZodError): Problem[] {
     }
     return [{ path, message: issue.message }]
   })
+}
+
+/** Of a union, the problems of the branch that the input meant: the one that found them inside it. */
+function withinUnion(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const meant = issue.errors.find((branch) =>
+    branch.every(
+      (inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys' || inner.code === 'custom',
+    ),
+  )
+  if (!meant || meant.length === 0) return [issue]
+  return meant.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })).flatMap(withinUnion)
 }

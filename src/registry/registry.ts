@@ -1,4 +1,5 @@
 import type { PostgresSource } from '../definitions/data-source.ts'
+import type { ExpectationAction } from '../definitions/expectation.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { JoinKeyType, ValueType } from '../definitions/value-type.ts'
 
@@ -31,6 +32,16 @@ export interface Entity extends Documented {
   readonly views: readonly FeatureView[]
 }
 
+/** What a feature's values should be; absent rules are null. */
+export interface Expectation {
+  readonly min: number | null
+  readonly max: number | null
+  readonly notNull: boolean
+  readonly oneOf: readonly (string | number | boolean)[] | null
+  readonly maxAgeMicros: Micros | null
+  readonly action: ExpectationAction
+}
+
 export interface Feature {
   readonly name: string
   readonly graphqlName: string
@@ -40,6 +51,7 @@ export interface Feature {
   /** For a service's vector; null is 0 unless the service says otherwise. */
   readonly default: number | null
   readonly deprecated: string | null
+  readonly expectation: Expectation | null
 }
 
 export interface FeatureView extends Documented {

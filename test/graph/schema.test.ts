@@ -106,7 +106,10 @@ const surface = `
     names: [String!]!
     statuses: [FeatureStatus!]!
     defaulted: [String!]!
+    violations: [FeatureViolation!]!
   }
+  enum ExpectationRule { MIN MAX NOT_NULL ONE_OF MAX_AGE ROW_COUNT }
+  type FeatureViolation { feature: String! rule: ExpectationRule! value: String bound: String message: String! }
   type FraudDetectionV1Columns {
     names: [String!]!
     vectors: [[Float!]!]!

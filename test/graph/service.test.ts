@@ -241,3 +241,43 @@ describe('a service of several entities', () => {
     expect(errors?.[0]?.message).toMatch(/Field "x" of required type "Float!" was not provided/)
   })
 })
+
+describe("a service's rows", () => {
+  it('tell which expectations their values break, also missing values and under another name', async () => {
+    const person = entity('person', { joinKeys: { person_id: 'int64' } })
+    const spending = featureView('spending', {
+      entity: person,
+      ttl: '1d',
+      features: { total: 'float64', mean: { type: 'float64', expect: { min: 0 } }, free: 'int32' },
+      expect: { total: { min: 0, max: 10_000, notNull: true } },
+    })
+    const score = featureService('score', [spending.pick({ name: 'total', as: 'sum' }, 'mean', 'free')])
+    const made = await makeWorld([person, spending, score])
+    await made.write('spending', row({ person_id: 1 }, now - hour, { total: 12_000, mean: -1, free: -5 }))
+    await made.write('spending', row({ person_id: 2 }, now - hour, { total: 5, mean: null }))
+    const query =
+      '{ score(keys: [{ personId: 1 }, { personId: 2 }, { personId: 3 }]) { violations { feature rule value bound message } } }'
+    const { data, errors } = await made.run({ query })
+    expect(errors).toBeUndefined()
+    expect(data?.['score']).toEqual([
+      {
+        violations: [
+          {
+            feature: 'sum',
+            rule: 'MAX',
+            value: '12000',
+            bound: '10000',
+            message: 'Value 12000 above maximum 10000',
+          },
+          { feature: 'mean', rule: 'MIN', value: '-1', bound: '0', message: 'Value -1 below minimum 0' },
+        ],
+      },
+      { violations: [] },
+      {
+        violations: [
+          { feature: 'sum', rule: 'NOT_NULL', value: null, bound: null, message: 'Value is null' },
+        ],
+      },
+    ])
+  })
+})

@@ -4,6 +4,7 @@ import { postgresSource } from '../../src/definitions/data-source.ts'
 import { entity } from '../../src/definitions/entity.ts'
 import { featureService, request } from '../../src/definitions/feature-service.ts'
 import { type FeatureViewDefinition, featureView } from '../../src/definitions/feature-view.ts'
+import { valueType } from '../../src/definitions/value-type.ts'
 import { InvalidDefinitions } from '../../src/errors.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
 import { loadRegistry } from '../../src/registry/load.ts'
@@ -50,7 +51,7 @@ function problemsOf(...values: readonly unknown[]): readonly string[] {
 const nameRule = 'a name matches ^[a-z][a-z0-9_]{0,62}$: lower case letters, digits and _, a letter first'
 const durationRule = 'a duration is a whole number above 0 and a unit, as 250ms, 30s, 5m, 1h or 90d'
 const featureRule =
-  'a feature is a type (int32, int64, float32, float64, string, bool, timestamp, bytes, int32[], int64[], float32[], float64[], string[], bool[], timestamp[], bytes[]) or { type, description, unit, default, deprecated, graphqlName }'
+  'a feature is a type (int32, int64, float32, float64, string, bool, timestamp, bytes, int32[], int64[], float32[], float64[], string[], bool[], timestamp[], bytes[]) or { type, description, unit, default, deprecated, expect, graphqlName }'
 
 describe('a registry', () => {
   it('resolves definitions in their order, whatever order they refer to each other in', () => {
@@ -82,6 +83,7 @@ describe('a registry', () => {
         unit: 'EUR',
         default: 5,
         deprecated: null,
+        expectation: null,
       },
       {
         name: 'a_b',
@@ -91,6 +93,7 @@ describe('a registry', () => {
         unit: null,
         default: null,
         deprecated: null,
+        expectation: null,
       },
     ])
     const [score] = registry.services
@@ -255,18 +258,22 @@ describe('the problems of definitions', () => {
       e: 'float64[][]',
       f: { type: 'int32', default: '0' },
     }
-    expect(problemsOf(customer, viewOf('v', features))).toEqual(
-      ['a', 'b', 'c', 'd', 'e', 'f'].map(
-        (name) => `feature view v.features.${name} (fraud.ts: 1): ${featureRule}`,
-      ),
-    )
+    const typeRule = `a type is one of ${valueType.options.join(', ')}`
+    expect(problemsOf(customer, viewOf('v', features))).toEqual([
+      `feature view v.features.a (fraud.ts: 1): ${featureRule}`,
+      `feature view v.features.b.type (fraud.ts: 1): ${typeRule}`,
+      `feature view v.features.c.type (fraud.ts: 1): ${typeRule}`,
+      `feature view v.features.d (fraud.ts: 1): ${featureRule}`,
+      `feature view v.features.e (fraud.ts: 1): ${featureRule}`,
+      'feature view v.features.f.default (fraud.ts: 1): Invalid input: expected number, received string',
+    ])
     const joinKeys: Readonly<Record<string, unknown>> = { a: 'int', b: { type: 'float64' }, c: null }
-    expect(problemsOf({ kind: 'entity', name: 'e', joinKeys })).toEqual(
-      ['a', 'b', 'c'].map(
-        (name) =>
-          `entity e.joinKeys.${name} (fraud.ts: 0): a join key is a type (int32, int64, string) or { type, graphqlName }`,
-      ),
-    )
+    const keyRule = 'a join key is a type (int32, int64, string) or { type, graphqlName }'
+    expect(problemsOf({ kind: 'entity', name: 'e', joinKeys })).toEqual([
+      `entity e.joinKeys.a (fraud.ts: 0): ${keyRule}`,
+      "entity e.joinKeys.b.type (fraud.ts: 0): a join key's type is one of int32, int64, string",
+      `entity e.joinKeys.c (fraud.ts: 0): ${keyRule}`,
+    ])
     const wrong = {
       kind: 'feature-service',
       name: 's',
@@ -455,6 +462,43 @@ it('refuse a service of request values only', () => {
   expect(problemsOf(customer, service)).toEqual([
     'feature service s.features: a service takes features of at least one view; pick some',
   ])
+})
+
+describe('expectations', () => {
+  it('are taken from the feature or from the view, absent rules as null, warn by default', () => {
+    const view = viewOf(
+      'v',
+      { a: { type: 'float64', expect: { min: 0, maxAge: '2d', action: 'reject' } }, b: 'string', c: 'int32' },
+      { expect: { b: { oneOf: ['x', 'y'], notNull: true } } },
+    )
+    expect(build(customer, view).views[0]?.features.map(({ expectation }) => expectation)).toEqual([
+      { min: 0, max: null, notNull: false, oneOf: null, maxAgeMicros: 172_800_000_000, action: 'reject' },
+      { min: null, max: null, notNull: true, oneOf: ['x', 'y'], maxAgeMicros: null, action: 'warn' },
+      null,
+    ])
+  })
+
+  it('are refused where they do not fit, all at once', () => {
+    const features = {
+      a: { type: 'string', expect: { min: 1 } },
+      b: { type: 'int32', expect: { oneOf: [1, 'x'] } },
+      c: { type: 'bytes', expect: { oneOf: ['x'] } },
+      d: { type: 'int32', expect: { notNull: true } },
+    }
+    const view = viewOf('v', features, { expect: { d: { max: 1 }, e: { max: 1 } } })
+    expect(problemsOf(customer, view)).toEqual([
+      'feature view v.expect.d: feature "d" carries an expectation of its own; keep one of the two',
+      'feature view v.expect.e: feature view "v" has no feature "e"; did you mean "a"?',
+      'feature view v.expect.a.min: min needs a number, the feature is string; use oneOf or notNull',
+      'feature view v.expect.b.oneOf: expected values of type number, "x" came',
+      'feature view v.expect.c.oneOf: expected a feature of one string, number or bool, "x" came',
+    ])
+    const empty = viewOf('v', { a: 'int32', b: 'int32' }, { expect: { a: {}, b: { min: 2, max: 1 } } })
+    expect(problemsOf(customer, empty)).toEqual([
+      'feature view v.expect.a (fraud.ts: 1): an expectation has at least one of min, max, notNull, oneOf and maxAge',
+      'feature view v.expect.b (fraud.ts: 1): expected min to be at most max',
+    ])
+  })
 })
 
 describe('names that meet', () => {

@@ -1,0 +1,68 @@
+import { formatDuration } from '../definitions/duration.ts'
+import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
+import type { Value } from '../definitions/value.ts'
+import type { ValueType } from '../definitions/value-type.ts'
+import type { Expectation } from '../registry/registry.ts'
+
+export type ExpectationRule = 'MIN' | 'MAX' | 'NOT_NULL' | 'ONE_OF' | 'MAX_AGE'
+
+/** A rule that is broken, and by what; value and bound as text, for people. */
+export interface BrokenRule {
+  readonly rule: ExpectationRule
+  readonly value: string | null
+  readonly bound: string | null
+  /** `Value 12000 above maximum 10000` */
+  readonly message: string
+}
+
+/** The rules that a value breaks, in the order min, max, notNull, oneOf. Null breaks only notNull. */
+export function brokenRules(
+  expectation: Expectation,
+  type: ValueType,
+  value: Value | null,
+): readonly BrokenRule[] {
+  const { min, max, notNull, oneOf } = expectation
+  if (value === null) {
+    return notNull ? [{ rule: 'NOT_NULL', value: null, bound: null, message: 'Value is null' }] : []
+  }
+  const told = valueText(type, value)
+  const broken: BrokenRule[] = []
+  // An int64 beyond 2^53 is a string of digits; next to a bound, which is a float, its rounding decides nothing.
+  const number = Number(value)
+  if (min !== null && number < min) {
+    broken.push({
+      rule: 'MIN',
+      value: told,
+      bound: String(min),
+      message: `Value ${told} below minimum ${min}`,
+    })
+  }
+  if (max !== null && number > max) {
+    broken.push({
+      rule: 'MAX',
+      value: told,
+      bound: String(max),
+      message: `Value ${told} above maximum ${max}`,
+    })
+  }
+  if (oneOf !== null && !oneOf.some((allowed) => allowed === value)) {
+    const bound = oneOf.join(', ')
+    broken.push({ rule: 'ONE_OF', value: told, bound, message: `Value ${told} is none of ${bound}` })
+  }
+  return broken
+}
+
+/** The age of a row's event timestamp when it enters, against `maxAge`; the bound itself is allowed. */
+export function brokenAge(expectation: Expectation, eventTimestamp: Micros, now: Micros): BrokenRule | null {
+  const { maxAgeMicros } = expectation
+  if (maxAgeMicros === null || now - eventTimestamp <= maxAgeMicros) return null
+  const value = formatTimestamp(eventTimestamp)
+  const bound = formatDuration(maxAgeMicros)
+  return { rule: 'MAX_AGE', value, bound, message: `Event timestamp ${value} is older than ${bound}` }
+}
+
+function valueText(type: ValueType, value: Value): string {
+  if (type === 'timestamp') return formatTimestamp(Number(value))
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+  return Array.isArray(value) ? `[${value.join(', ')}]` : String(value)
+}
