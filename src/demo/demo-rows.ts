@@ -1,6 +1,7 @@
 import type { Micros } from '../definitions/timestamp.ts'
+import type { ScalarValue } from '../definitions/value.ts'
 import type { OfferedRow } from '../ingest/accept-row.ts'
-import { fold } from '../windows/fold.ts'
+import { type Aggregate, count, countDistinct, floatSum, max, mean } from '../windows/aggregate.ts'
 import { chooseHop, floorToHop, windowStart } from '../windows/hop.ts'
 import { dayMicros, type Transaction, transactionsOfDay } from './transactions.ts'
 
@@ -38,6 +39,24 @@ function windowAt(
   return transactions.slice(firstAtOrAfter(transactions, start), firstAtOrAfter(transactions, t))
 }
 
+function amountOf({ amount }: Transaction): number {
+  return amount
+}
+
+/** An aggregate of one field over a window's transactions. */
+function over<State>(
+  aggregate: Aggregate<State>,
+  transactions: readonly Transaction[],
+  fieldOf: (transaction: Transaction) => ScalarValue,
+): ScalarValue | null {
+  let state = aggregate.empty()
+  transactions.forEach((transaction, offset) => {
+    const place = { timestamp: transaction.timestamp, topic: 'demo', partition: 0, offset }
+    state = aggregate.add(state, fieldOf(transaction), place)
+  })
+  return aggregate.finalise(state).value
+}
+
 function firstAtOrAfter(transactions: readonly Transaction[], t: Micros): number {
   let low = 0
   let high = transactions.length
@@ -62,17 +81,16 @@ export function snapshotRows(
   for (let t = floorToHop(from, dayMicros) + dayMicros; t <= to; t += dayMicros) {
     const month = windowAt(transactions, t, 30 * dayMicros)
     if (month.length === 0 && windowAt(transactions, t - dayMicros, 30 * dayMicros).length === 0) continue
-    const amounts = month.map((transaction) => transaction.amount)
     rows.push({
       key: { customer_id: customerId },
       eventTimestamp: t,
       createdTimestamp: t + snapshotDelay,
       values: {
-        total_transactions_30d: fold.sum(amounts),
-        avg_transaction_amount_30d: fold.mean(amounts),
-        max_transaction_amount_30d: fold.max(amounts),
+        total_transactions_30d: over(floatSum, month, amountOf),
+        avg_transaction_amount_30d: over(mean, month, amountOf),
+        max_transaction_amount_30d: over(max, month, amountOf),
         transaction_count_7d: windowAt(transactions, t, 7 * dayMicros).length,
-        unique_merchants_30d: fold.countDistinct(month.map((transaction) => transaction.merchantId)),
+        unique_merchants_30d: over(countDistinct, month, (transaction) => transaction.merchantId),
       },
     })
   }
@@ -87,8 +105,8 @@ export function realtimeRow({ customerId, transactions }: CustomerHistory, t: Mi
     eventTimestamp: t,
     createdTimestamp: t,
     values: {
-      transactions_last_hour: fold.count(hour.map(() => 1)),
-      amount_last_hour: fold.sum(hour.map((transaction) => transaction.amount)),
+      transactions_last_hour: over(count, hour, amountOf),
+      amount_last_hour: over(floatSum, hour, amountOf),
       failed_transactions_last_hour: hour.filter((transaction) => !transaction.success).length,
     },
   }

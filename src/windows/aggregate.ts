@@ -10,11 +10,12 @@ export interface EventPlace {
 }
 
 /**
- * An aggregate in parts: `merge` is associative and commutative but for the order of places, so events may be added in
- * any grouping, tile by tile; `finalise` is asked once, at read. States are values: none of the functions changes one.
+ * An aggregate in parts: `merge` is associative and commutative, so events may be added in any order and grouping, tile
+ * by tile; `finalise` is asked once, at read. `add` may change the state that it is given, and answers the new one;
+ * `merge` and `finalise` change nothing.
  */
 export interface Aggregate<State> {
-  readonly empty: State
+  readonly empty: () => State
   /** A null is skipped, but for count. */
   readonly add: (state: State, value: ScalarValue | null, place: EventPlace) => State
   readonly merge: (left: State, right: State) => State
@@ -33,7 +34,7 @@ function result(value: ScalarValue | null): Finalised {
 
 /** Counts events, whatever their values. */
 export const count: Aggregate<number> = {
-  empty: 0,
+  empty: () => 0,
   add: (state) => state + 1,
   merge: (left, right) => left + right,
   finalise: result,
@@ -41,7 +42,7 @@ export const count: Aggregate<number> = {
 
 /** In float64; two groupings differ by rounding only, within 1e-9 of Σ|x|. */
 export const floatSum: Aggregate<number> = {
-  empty: 0,
+  empty: () => 0,
   add: (state, value) => (value === null ? state : state + Number(value)),
   merge: (left, right) => left + right,
   finalise: result,
@@ -57,7 +58,7 @@ function int64Of(exact: bigint): Int64 {
 
 /** Exact: kept without a bound, so that a sum that leaves 64 bits and comes back is right. */
 export const integerSum: Aggregate<bigint> = {
-  empty: 0n,
+  empty: () => 0n,
   add: (state, value) => (value === null ? state : state + BigInt(value as Int64)),
   merge: (left, right) => left + right,
   finalise: (state) =>
@@ -70,7 +71,7 @@ interface MeanState {
 }
 
 export const mean: Aggregate<MeanState> = {
-  empty: { sum: 0, count: 0 },
+  empty: () => ({ sum: 0, count: 0 }),
   add: (state, value) =>
     value === null ? state : { sum: state.sum + Number(value), count: state.count + 1 },
   merge: (left, right) => ({ sum: left.sum + right.sum, count: left.count + right.count }),
@@ -111,7 +112,7 @@ function mergeVariance(left: VarianceState, right: VarianceState): VarianceState
 
 /** Of the sample; null below two values. */
 export const variance: Aggregate<VarianceState> = {
-  empty: emptyVariance,
+  empty: () => emptyVariance,
   add: addVariance,
   merge: mergeVariance,
   finalise: ({ count: n, m2 }) => result(n < 2 ? null : m2 / (n - 1)),
@@ -135,7 +136,7 @@ function extreme(sign: 1 | -1): Aggregate<ScalarValue | null> {
     if (right === null) return left
     return sign * compareNumeric(right, left) > 0 ? right : left
   }
-  return { empty: null, add: pick, merge: pick, finalise: result }
+  return { empty: () => null, add: pick, merge: pick, finalise: result }
 }
 
 export const min = extreme(-1)
@@ -161,7 +162,7 @@ function atEnd(sign: 1 | -1): Aggregate<PlacedValue | null> {
     return sign * compareEventPlaces(right.place, left.place) > 0 ? right : left
   }
   return {
-    empty: null,
+    empty: () => null,
     add: (state, value, place) => (value === null ? state : pick(state, { value, place })),
     merge: pick,
     finalise: (state) => result(state?.value ?? null),
@@ -173,10 +174,10 @@ export const first = atEnd(-1)
 export const last = atEnd(1)
 
 /** Exact: the values themselves. */
-export const countDistinct: Aggregate<ReadonlySet<string>> = {
-  empty: new Set(),
-  add: (state, value) => (value === null ? state : new Set([...state, distinctKey(value)])),
-  merge: (left, right) => (left.size === 0 ? right : right.size === 0 ? left : new Set([...left, ...right])),
+export const countDistinct: Aggregate<Set<string>> = {
+  empty: () => new Set(),
+  add: (state, value) => (value === null ? state : state.add(distinctKey(value))),
+  merge: (left, right) => new Set([...left, ...right]),
   finalise: (state) => result(state.size),
 }
 

@@ -30,17 +30,17 @@ function foldInParts<State>(
   parts: number,
   picks: readonly number[],
 ) {
-  const states = Array.from({ length: parts }, () => aggregate.empty)
+  const states = Array.from({ length: parts }, () => aggregate.empty())
   events.forEach(({ value, place }, index) => {
     const part = (picks[index] ?? index) % parts
-    states[part] = aggregate.add(states[part] ?? aggregate.empty, value, place)
+    states[part] = aggregate.add(states[part] ?? aggregate.empty(), value, place)
   })
   for (let step = 0; states.length > 1; step += 1) {
     const at = (picks[step] ?? 0) % (states.length - 1)
     const [left, right] = states.splice(at, 2)
-    states.splice(at, 0, aggregate.merge(left ?? aggregate.empty, right ?? aggregate.empty))
+    states.splice(at, 0, aggregate.merge(left ?? aggregate.empty(), right ?? aggregate.empty()))
   }
-  return aggregate.finalise(states[0] ?? aggregate.empty)
+  return aggregate.finalise(states[0] ?? aggregate.empty())
 }
 
 function events(values: fc.Arbitrary<ScalarValue | null>): fc.Arbitrary<readonly Event[]> {
@@ -174,14 +174,14 @@ describe('an empty window', () => {
     ['first', first, null],
     ['last', last, null],
   ] as const)('is 0 for counts and sums, else null: %s', (_name, aggregate, expected) => {
-    expect((aggregate as Aggregate<unknown>).finalise(aggregate.empty)).toEqual({
+    expect((aggregate as Aggregate<unknown>).finalise((aggregate as Aggregate<unknown>).empty())).toEqual({
       value: expected,
       overflow: false,
     })
   })
 
   it('has no variance with one value either', () => {
-    const one = variance.add(variance.empty, 5, { timestamp: 0, topic: 't', partition: 0, offset: 0 })
+    const one = variance.add(variance.empty(), 5, { timestamp: 0, topic: 't', partition: 0, offset: 0 })
     expect(variance.finalise(one).value).toBeNull()
     expect(stddev.finalise(one).value).toBeNull()
   })
