@@ -23,6 +23,27 @@ program
   .command('migrate')
   .description("apply the system tables' migrations that the database lacks")
   .action(async () => (await import('./cli/migrate.ts')).migrateDatabase())
+program
+  .command('materialize')
+  .description('carry the newest row of every key to the online store')
+  .argument('[views...]', 'feature views; without any all that are online')
+  .option(
+    '--from <time>',
+    'event timestamps from here on, as 2026-01-31T09:30:00Z; the watermark does not move',
+  )
+  .option('--to <time>', 'event timestamps before this')
+  .action(async (views, options) => (await import('./cli/materialize.ts')).materializeViews(views, options))
+program
+  .command('status')
+  .description('how far each feature view has been carried to the online store')
+  .action(async () => (await import('./cli/status.ts')).status())
+program
+  .command('runs')
+  .description('what was run when and with which outcome, newest first')
+  .option('--kind <kind>', 'import, batch, materialize, validate or rebuild')
+  .option('--view <view>', 'of one feature view')
+  .option('--since <time>', 'started at or after it, as 2026-01-31T09:30:00Z')
+  .action(async (options) => (await import('./cli/runs.ts')).listRuns(options))
 
 try {
   await program.parseAsync()

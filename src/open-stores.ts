@@ -12,13 +12,19 @@ import { createPool } from './stores/postgres/pool.ts'
 import { postgresOfflineStore } from './stores/postgres/postgres-offline-store.ts'
 import { postgresOnlineStore } from './stores/postgres/postgres-online-store.ts'
 import { postgresRegistryStore } from './stores/postgres/postgres-registry-store.ts'
+import { postgresRunStore } from './stores/postgres/postgres-run-store.ts'
+import { postgresViolationStore } from './stores/postgres/postgres-violation-store.ts'
 import { redisOnlineStore } from './stores/redis/redis-online-store.ts'
 import type { RegistryStore } from './stores/registry-store.ts'
+import type { RunStore } from './stores/run-store.ts'
+import type { ViolationStore } from './stores/violation-store.ts'
 
 export interface Stores {
   readonly offline: OfflineStore
   readonly online: OnlineStore
   readonly registry: RegistryStore
+  readonly runs: RunStore
+  readonly violations: ViolationStore
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
   readonly offlineUrl: string
@@ -82,6 +88,8 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       offline,
       online,
       registry: postgresRegistryStore(system, config.project),
+      runs: postgresRunStore(system, config.project),
+      violations: postgresViolationStore(system, config.project),
       system,
       offlineUrl,
       close,

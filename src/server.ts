@@ -10,6 +10,7 @@ import { EmbeddedPostgresFailed, InvalidConfig } from './errors.ts'
 import { apolloServer } from './graph/apollo-server.ts'
 import { buildSchema } from './graph/build-schema.ts'
 import { requestContexts } from './graph/request-context.ts'
+import { type PushRows, type PushTargets, pushRows } from './ingest/push-rows.ts'
 import type { RowLayouts } from './online/row-layouts.ts'
 import { openRowLayouts } from './online/row-layouts.ts'
 import { openStores, type Stores } from './open-stores.ts'
@@ -68,12 +69,15 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
       closers.push(await keepDemoFresh(demo, log))
     }
 
+    const targets = { ...stores, ...layouts, clock, storeFailed: logPushFailures(log) }
+    const push: PushRows = (view, rows, pushOptions) => pushRows(targets, view, rows, pushOptions)
     const contexts = requestContexts({
       registry,
       layouts,
       stores,
       clock,
       observe: logFailures(metrics.observeRead, log),
+      push,
     })
     metrics.watchStatuses(contexts.tally)
     const apollo = apolloServer(buildSchema(registry), {
@@ -91,6 +95,8 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
       apollo,
       authenticate: authenticator(config),
       makeContext: contexts.make,
+      registry,
+      push,
       metrics,
       checkDependencies: () => checkDependencies(stores),
       graphiqlFolder: fileURLToPath(new URL('../dist/graphiql', import.meta.url)),
@@ -151,6 +157,16 @@ function logFailures(observe: ObserveRead, log: Logger): ObserveRead {
     if (read.error === undefined || performance.now() - toldAt[read.store] < 1_000) return
     toldAt[read.store] = performance.now()
     log.warn({ err: read.error, reqId: read.requestId }, `the ${read.store} store did not answer a read`)
+  }
+}
+
+/** As for reads: a stream of pushes to a store that is down gets one line a second. */
+function logPushFailures(log: Logger): PushTargets['storeFailed'] {
+  const toldAt = { online: Number.NEGATIVE_INFINITY, offline: Number.NEGATIVE_INFINITY }
+  return (store, error) => {
+    if (performance.now() - toldAt[store] < 1_000) return
+    toldAt[store] = performance.now()
+    log.warn({ err: error }, `the ${store} store did not take pushed rows`)
   }
 }
 

@@ -1,8 +1,8 @@
 import { readConfig, readEnvironment } from '../config.ts'
-import { InvalidConfig } from '../errors.ts'
 import { openStores } from '../open-stores.ts'
 import { systemClock } from '../server.ts'
 import { commandLog } from './command-log.ts'
+import { refuseMemory } from './refuse-memory.ts'
 
 /** `featuregraph migrate`: opening the stores applies the migrations; beside a running gateway it joins its server. */
 export async function migrateDatabase(): Promise<void> {
@@ -15,11 +15,4 @@ export async function migrateDatabase(): Promise<void> {
   })
   await stores.close()
   process.stdout.write('the database is up to date\n')
-}
-
-/** What a command wrote into memory would be gone with it. */
-function refuseMemory(onlineUrl: string | null): void {
-  if (onlineUrl !== 'memory:') return
-  const message = 'memory: lives inside one gateway only; a command needs redis://… or postgres://…'
-  throw new InvalidConfig([{ path: 'FEATUREGRAPH_ONLINE_URL', message }])
 }

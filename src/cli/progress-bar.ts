@@ -29,6 +29,35 @@ export function progressBar(doing: string, unit: string): ProgressBar {
   }
 }
 
+export interface RowCounter {
+  readonly update: (done: number) => void
+  readonly stop: () => void
+}
+
+const plainCountEvery = 100_000
+
+/** Where the total is not known: a line that is written over, with the rate; elsewhere one every 100,000. */
+export function rowCounter(doing: string, unit: string): RowCounter {
+  const { isTTY } = process.stderr
+  const startedAt = performance.now()
+  let shown = 0
+  let shownAt = startedAt
+  return {
+    update(done) {
+      const now = performance.now()
+      if (isTTY ? now - shownAt < 100 : done - shown < plainCountEvery) return
+      shown = done
+      shownAt = now
+      const rate = Math.round(done / ((now - startedAt) / 1_000))
+      const text = `${doing}: ${done} ${unit}, ${rate} a second`
+      process.stderr.write(isTTY ? `\r\x1b[K${text}` : `${text}\n`)
+    },
+    stop() {
+      if (isTTY && shown > 0) process.stderr.write('\r\x1b[K')
+    },
+  }
+}
+
 function plainLines(doing: string, unit: string): ProgressBar {
   let told = 0
   return {

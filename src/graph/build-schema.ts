@@ -2,11 +2,15 @@ import { type GraphQLSchema, printSchema } from 'graphql'
 import { buildSchemaSync, getMetadataStorage } from 'type-graphql'
 import type { Registry } from '../registry/registry.ts'
 import { declareCatalogue } from './catalogue-types.ts'
-import { queryRoots, type RootDeclaration } from './declare.ts'
+import { mutationRoots, queryRoots, type RootDeclaration, type TypeClass } from './declare.ts'
 import { declareEntity, resolveViews } from './entity-types.ts'
+import { declarePageInfo } from './pages.ts'
+import { declarePushes } from './push-types.ts'
+import { declareRuns } from './run-types.ts'
 import { declareService } from './service-types.ts'
 import { setResolver } from './set-resolver.ts'
 import { declareSharedTypes } from './shared-types.ts'
+import { declareViolations } from './violation-types.ts'
 
 /**
  * The registry's GraphQL schema. Synchronous on purpose: type-graphql keeps one store of declarations per process, which
@@ -19,8 +23,14 @@ export function buildSchema(registry: Registry): GraphQLSchema {
   for (const entity of registry.entities) Object.assign(roots, declareEntity(entity, shared))
   for (const service of registry.services) Object.assign(roots, declareService(service, shared))
   Object.assign(roots, declareCatalogue(registry))
-  const schema = buildSchemaSync({ resolvers: [queryRoots(roots)], validate: false })
+  const pageInfo = declarePageInfo()
+  Object.assign(roots, declareRuns(pageInfo), declareViolations(shared, pageInfo))
+  const mutations = declarePushes(registry)
+  const resolvers: [TypeClass, ...TypeClass[]] = [queryRoots(roots)]
+  if (Object.keys(mutations).length > 0) resolvers.push(mutationRoots(mutations))
+  const schema = buildSchemaSync({ resolvers, validate: false })
   for (const [name, { resolve }] of Object.entries(roots)) setResolver(schema, 'Query', name, resolve)
+  for (const [name, { resolve }] of Object.entries(mutations)) setResolver(schema, 'Mutation', name, resolve)
   for (const entity of registry.entities) resolveViews(entity, schema)
   return schema
 }

@@ -7,7 +7,8 @@ export function compileOperation(
   document: DocumentNode,
   operation: OperationDefinitionNode,
 ): CompiledQuery | null {
-  if (isLeftToGraphqlJs(document, operation)) return null
+  // A mutation must run once and in order whatever becomes of it, and its cost is the write's.
+  if (operation.operation !== 'query' || isLeftToGraphqlJs(document, operation)) return null
   const compiled = compileQuery(schema, document, operation.name?.value, {
     // What the stores answer was accepted by type when it was written; our own scalars still serialise.
     disableLeafSerialization: true,

@@ -1,4 +1,7 @@
 import type { Micros } from '../definitions/timestamp.ts'
+import type { PushRows } from '../ingest/push-rows.ts'
+import type { RunStore } from '../stores/run-store.ts'
+import type { ViolationStore } from '../stores/violation-store.ts'
 import type { RowLoader } from './row-loader.ts'
 import type { UnavailableViews } from './unavailable-views.ts'
 
@@ -19,5 +22,8 @@ export interface GraphContext {
   /** By `performance.now()`, for the operation's latency. */
   readonly startedMs: number
   readonly rows: RowLoader
+  readonly push: PushRows
+  readonly runs: RunStore
+  readonly violations: ViolationStore
   readonly unavailable: UnavailableViews
 }

@@ -1,6 +1,6 @@
 import 'reflect-metadata'
 import type { GraphQLFieldResolver } from 'graphql'
-import { Arg, Field, InputType, ObjectType, Query, Resolver } from 'type-graphql'
+import { Arg, Field, InputType, Mutation, ObjectType, Query, Resolver } from 'type-graphql'
 import type { GraphContext } from './context.ts'
 
 /** A class made at run time; type-graphql knows types by their class. */
@@ -13,6 +13,8 @@ export interface ArgumentDeclaration {
   readonly type: Type
   readonly nullable?: boolean
   readonly description?: string
+  /** Of a nullable argument: what it is when it is left out. */
+  readonly defaultValue?: unknown
 }
 
 export interface FieldDeclaration {
@@ -90,16 +92,27 @@ export function inputType(name: string, description: string | null, fields: Fiel
   return made
 }
 
+type Roots = Readonly<Record<string, RootDeclaration>>
+
 /** The class whose methods are the fields of Query. */
-export function queryRoots(roots: Readonly<Record<string, RootDeclaration>>): TypeClass {
-  const made = namedClass('Roots')
+export function queryRoots(roots: Roots): TypeClass {
+  return rootClass('Roots', roots, Query)
+}
+
+/** The class whose methods are the fields of Mutation. */
+export function mutationRoots(roots: Roots): TypeClass {
+  return rootClass('Mutations', roots, Mutation)
+}
+
+function rootClass(name: string, roots: Roots, decorator: typeof Query | typeof Mutation): TypeClass {
+  const made = namedClass(name)
   for (const [field, declaration] of Object.entries(roots)) {
     Object.defineProperty(made.prototype, field, { value() {}, configurable: true, writable: true })
     decorateMember(
       made,
       field,
       declaration,
-      Query(() => declaration.type, memberOptions(declaration)) as MethodDecorator & PropertyDecorator,
+      decorator(() => declaration.type, memberOptions(declaration)) as MethodDecorator & PropertyDecorator,
     )
   }
   Resolver()(made)

@@ -41,8 +41,8 @@ export function executionError(raw: GraphQLError): GraphQLError {
   const original = raw.originalError ?? null
   if (original instanceof FeaturegraphError && refusals[original.code] !== undefined)
     return withCode(raw, original)
-  // graphql-js gives no code to a null variable where an argument or a condition takes none, nor to a mutation where
-  // the schema has none.
+  // graphql-js gives no code to a null variable where an argument or a condition takes none, nor to a mutation
+  // or subscription where the schema has none.
   const kind = raw.nodes?.[0]?.kind
   if (kind === 'Variable' || kind === 'OperationDefinition')
     return withCode(raw, new BadUserInput(raw.message))

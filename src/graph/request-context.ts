@@ -1,9 +1,12 @@
 import type { Clock } from '../definitions/timestamp.ts'
+import type { PushRows } from '../ingest/push-rows.ts'
 import type { RowLayouts } from '../online/row-layouts.ts'
 import { viewReader } from '../online/view-reader.ts'
 import type { FeatureView, Registry } from '../registry/registry.ts'
 import type { OfflineStore } from '../stores/offline-store.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
+import type { RunStore } from '../stores/run-store.ts'
+import type { ViolationStore } from '../stores/violation-store.ts'
 import type { Caller, GraphContext } from './context.ts'
 import { type RowObserver, rowLoader } from './row-loader.ts'
 import { unavailableViews } from './unavailable-views.ts'
@@ -12,9 +15,15 @@ import { type ColumnReader, type StatusTally, statusTally } from './view-column.
 export interface RequestContextOptions {
   readonly registry: Registry
   readonly layouts: RowLayouts
-  readonly stores: { readonly online: OnlineStore; readonly offline: OfflineStore }
+  readonly stores: {
+    readonly online: OnlineStore
+    readonly offline: OfflineStore
+    readonly runs: RunStore
+    readonly violations: ViolationStore
+  }
   readonly clock: Clock
   readonly observe: RowObserver
+  readonly push: PushRows
 }
 
 export interface RequestContexts {
@@ -25,7 +34,7 @@ export interface RequestContexts {
 
 /** What all requests share, prepared once; then one context a request. */
 export function requestContexts(options: RequestContextOptions): RequestContexts {
-  const { registry, layouts, stores, clock, observe } = options
+  const { registry, layouts, stores, clock, observe, push } = options
   const tally = statusTally(registry.views)
   const readers = new Map(
     [...tally].map(([view, counts]) => [
@@ -48,7 +57,10 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
         caller,
         now,
         startedMs: performance.now(),
+        push,
         rows: rowLoader(sources, { requestId, now, signal }),
+        runs: stores.runs,
+        violations: stores.violations,
         unavailable: unavailableViews(),
       }
     },

@@ -8,6 +8,7 @@ export interface SharedTypes {
   readonly freshness: TypeClass
   readonly featureStatus: object
   readonly featureViolation: TypeClass
+  readonly expectationRule: object
 }
 
 const rowStatuses = {
@@ -66,5 +67,5 @@ export function declareSharedTypes(): SharedTypes {
     bound: { type: GraphQLString, nullable: true },
     message: { type: GraphQLString, description: 'Value 12000 above maximum 10000.' },
   })
-  return { freshness, featureStatus: featureStatuses, featureViolation }
+  return { freshness, featureStatus: featureStatuses, featureViolation, expectationRule: expectationRules }
 }

@@ -1,18 +1,10 @@
-import type { Clock } from '../definitions/timestamp.ts'
 import type { FeatureRow } from '../definitions/value.ts'
 import type { FeatureView } from '../registry/registry.ts'
 import type { OfflineStore } from '../stores/offline-store.ts'
-import { onlineKeySuffix } from '../stores/online-key.ts'
-import type { OnlineStore } from '../stores/online-store.ts'
-import { type RowLayout, rowPacker } from '../stores/packed-row.ts'
-import { physicalExpiry } from '../stores/physical-expiry.ts'
+import { type OnlineTargets, writeOnline } from './write-online.ts'
 
-export interface RowTargets {
+export interface RowTargets extends OnlineTargets {
   readonly offline: OfflineStore
-  readonly online: OnlineStore
-  readonly keyPrefix: (view: FeatureView) => string
-  readonly layout: (view: FeatureView) => RowLayout
-  readonly clock: Clock
 }
 
 /** How many rows each store took; a row that is not yet due, or not the newest of its key, stays offline only. */
@@ -32,28 +24,7 @@ export async function writeRows(
 ): Promise<WrittenRows> {
   const rowIds = await targets.offline.insertRows(view, rows)
   if (!view.online) return { offline: rows.length, online: 0 }
-  const now = targets.clock()
-  const newest = new Map<string, { readonly row: FeatureRow; readonly rowId: number }>()
-  rows.forEach((row, index) => {
-    if (row.eventTimestamp > now) return
-    const suffix = onlineKeySuffix(row.key)
-    const other = newest.get(suffix)
-    if (!other || !isOlder(row, other.row)) newest.set(suffix, { row, rowId: rowIds[index] ?? 0 })
-  })
-  const pack = rowPacker(targets.layout(view))
-  const prefix = targets.keyPrefix(view)
-  const writes = [...newest].map(([suffix, { row, rowId }]) => ({
-    key: prefix + suffix,
-    row: pack({ ...row, rowId }),
-  }))
-  const outcomes = await targets.online.writeMany(writes, physicalExpiry(view.ttlMicros))
+  const kept = rows.map((row, index) => ({ ...row, rowId: rowIds[index] ?? 0 }))
+  const outcomes = await writeOnline(targets, view, kept)
   return { offline: rows.length, online: outcomes.filter((outcome) => outcome === 'WRITTEN').length }
-}
-
-/** By event, then created timestamp; of equal rows the later in the list has the higher row id. */
-function isOlder(row: FeatureRow, other: FeatureRow): boolean {
-  if (row.eventTimestamp !== other.eventTimestamp) return row.eventTimestamp < other.eventTimestamp
-  return (
-    (row.createdTimestamp ?? Number.NEGATIVE_INFINITY) < (other.createdTimestamp ?? Number.NEGATIVE_INFINITY)
-  )
 }

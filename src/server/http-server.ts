@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
 import type { ApolloServer } from '@apollo/server'
 import { fastifyApolloHandler } from '@as-integrations/fastify'
 import Fastify, {
@@ -9,15 +10,21 @@ import Fastify, {
   LogController,
 } from 'fastify'
 import type { Caller, GraphContext } from '../graph/context.ts'
-import { type Authenticate, requireRight } from './authenticate.ts'
+import { requireRight } from '../graph/require-right.ts'
+import type { PushRows } from '../ingest/push-rows.ts'
+import type { Registry } from '../registry/registry.ts'
+import { type Authenticate, requireCaller } from './authenticate.ts'
 import { graphiqlRoutes } from './graphiql/static-files.ts'
 import { refuseUnreadable, sendHttpError } from './http-error.ts'
 import type { Metrics } from './metrics.ts'
+import { pushRoute } from './push-route.ts'
 
 export interface HttpServerOptions {
   readonly apollo: ApolloServer<GraphContext>
   readonly authenticate: Authenticate
   readonly makeContext: (requestId: string, caller: Caller, signal: () => AbortSignal) => GraphContext
+  readonly registry: Registry
+  readonly push: PushRows
   readonly metrics: Metrics
   /** Each dependency by name, and whether it answers. */
   readonly checkDependencies: () => Promise<Readonly<Record<string, boolean>>>
@@ -34,6 +41,7 @@ declare module 'fastify' {
 
 /** GraphiQL at `/`, GraphQL at `/graphql`, and what an operator needs. Open to all: the pages, `/healthz`, `/readyz`. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
+  const streaming = new WeakSet<Socket>()
   const app: FastifyInstance = Fastify({
     loggerInstance: options.log,
     // A line a request would cost more than the request; failures are logged, metrics count the rest.
@@ -45,7 +53,11 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     return503OnClosing: true,
     genReqId: () => randomUUID(),
     frameworkErrors: sendHttpError,
-    clientErrorHandler: refuseUnreadable,
+    clientErrorHandler(error, socket) {
+      // A push may take as long as its rows do; it minds its sender's silence itself.
+      if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && streaming.has(socket)) return
+      refuseUnreadable(error, socket)
+    },
   })
   app.removeContentTypeParser('text/plain')
   app.setErrorHandler(sendHttpError)
@@ -75,15 +87,19 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     )
     return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'unready', dependencies })
   })
-  await app.register(async (guarded) => {
-    guarded.addHook('onRequest', async (request) => {
-      const caller = options.authenticate({
-        authorization: request.headers.authorization,
-        host: request.headers.host,
-      })
-      requireRight(caller, 'read')
-      request.caller = caller
+  const findCaller = async (request: FastifyRequest): Promise<void> => {
+    request.caller = options.authenticate({
+      authorization: request.headers.authorization,
+      host: request.headers.host,
     })
+  }
+  await app.register(async (pushing) => {
+    pushing.addHook('onRequest', findCaller)
+    await pushing.register(pushRoute({ ...options, streaming }))
+  })
+  await app.register(async (guarded) => {
+    guarded.addHook('onRequest', findCaller)
+    guarded.addHook('onRequest', async (request) => requireRight(requireCaller(request), 'read'))
     guarded.get('/metrics', async (_request, reply) => {
       return reply.header('content-type', options.metrics.contentType).send(await options.metrics.text())
     })
@@ -107,9 +123,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
 function graphqlHandler(options: HttpServerOptions) {
   const handle = fastifyApolloHandler(options.apollo, {
     context: async (request: FastifyRequest, reply: FastifyReply) => {
-      const { caller } = request
-      if (caller === null) throw new TypeError('a request reached GraphQL without a caller')
-      return options.makeContext(request.id, caller, () => closedEarly(reply))
+      return options.makeContext(request.id, requireCaller(request), () => closedEarly(reply))
     },
   })
   return async function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {

@@ -33,6 +33,67 @@ export interface AsOfJoin {
   readonly rows: readonly EntityRow[]
 }
 
+/** A feature row as it stands in the store; `rowId` null where a mapped source has none that is a safe integer. */
+export interface StoredFeatureRow extends FeatureRow {
+  readonly rowId: number | null
+}
+
+/** What an earlier reading saw: everything of transactions below `snapshotXmin`, and rows due until `carriedUntil`. */
+export interface CarriedPoint {
+  readonly snapshotXmin: string
+  readonly carriedUntil: Micros
+  /** Transaction ids of another database mean nothing here. */
+  readonly systemIdentifier: string
+}
+
+export type NewestRowsScope =
+  | { readonly kind: 'FULL' }
+  /** Keys with a row that may have arrived, or became due, after the point. */
+  | { readonly kind: 'ARRIVED'; readonly since: CarriedPoint }
+  /** Event timestamps from `from` on and before `to`; null is no bound. */
+  | { readonly kind: 'RANGE'; readonly from: Micros | null; readonly to: Micros | null }
+
+export interface NewestRowsRequest {
+  readonly view: OfflineView
+  /** Rows whose event timestamp is later have not come yet. */
+  readonly now: Micros
+  readonly scope: NewestRowsScope
+}
+
+/** The reading's own point, for the next one, and the scope that was read in fact. */
+export interface NewestRowsReading {
+  readonly snapshotXmin: string
+  readonly systemIdentifier: string
+  readonly scope: NewestRowsScope['kind']
+}
+
+/** How far a view has been carried, by the offline store's rows. */
+interface CarryLag {
+  /** Null: no row at all. */
+  readonly newestEventTimestamp: Micros | null
+  /** The oldest due row that may have arrived, or became due, after the point; null: none. */
+  readonly oldestNotCarried: Micros | null
+}
+
+/** What tells the retry of a push from another push. */
+export interface PushReceipt {
+  /** One per view; at most a few hundred characters. */
+  readonly idempotencyKey: string
+  /** Of the push: another one under the same key is a mistake of the caller's. */
+  readonly digest: string
+  /** The rows' created timestamp. */
+  readonly arrival: Micros
+}
+
+/** REPEATED: nothing was inserted; the row ids and the arrival are those of the first time. */
+export type InsertedOnce =
+  | {
+      readonly status: 'INSERTED' | 'REPEATED'
+      readonly rowIds: readonly number[]
+      readonly arrival: Micros
+    }
+  | { readonly status: 'OTHER_ROWS' }
+
 /** Per view, one entry per entity row in the order asked for. */
 type AsOfAnswer = readonly (readonly (AsOfRow | null)[])[]
 
@@ -50,10 +111,37 @@ export interface OfflineStore {
   readonly asOfJoin: (join: AsOfJoin, signal: AbortSignal) => Promise<AsOfAnswer>
 
   /**
-   * Appends rows to a view without a source, in one statement per few thousand rows; one row id per row, in order.
-   * Values are taken as accepted (`acceptValue`). Not idempotent: a row written twice is there twice.
+   * Appends rows to a view without a source, all or none, in one statement per few thousand rows; one row id per row,
+   * in order. Values are taken as accepted (`acceptValue`). Not idempotent: a row written twice is there twice.
    */
   readonly insertRows: (view: OfflineView, rows: readonly FeatureRow[]) => Promise<readonly number[]>
+
+  /**
+   * As `insertRows`, once per view and idempotency key, also when called many times at once: the receipt is written in
+   * the rows' transaction. With the key and digest of an earlier call it inserts nothing; with another digest neither.
+   */
+  readonly insertRowsOnce: (
+    view: OfflineView,
+    rows: readonly FeatureRow[],
+    receipt: PushReceipt,
+  ) => Promise<InsertedOnce>
+
+  /**
+   * Hands over the newest due row of each key of the scope, by the total order of design section 3.1, a key once, in
+   * batches of a bounded number; the next batch comes once `receive` has resolved. All rows are of one snapshot.
+   * ARRIVED is read as FULL where the view has a source (its rows tell no arrival) or the point is another database's.
+   * What `receive` throws ends the reading and is thrown on as it is. No time limit.
+   */
+  readonly newestRows: (
+    request: NewestRowsRequest,
+    receive: (rows: readonly StoredFeatureRow[]) => Promise<void>,
+  ) => Promise<NewestRowsReading>
+
+  /**
+   * `since` null: nothing has been carried. Rows of a mapped source count by their event timestamps alone. A scan of
+   * the table; no time limit.
+   */
+  readonly carryLag: (view: OfflineView, now: Micros, since: CarriedPoint | null) => Promise<CarryLag>
 
   /**
    * Makes missing tables and missing nullable columns of views without a source, and checks everything else:

@@ -26,3 +26,8 @@ function escapePart(part: KeyValue): string {
   if (part === '') return '%'
   return part.replace(/[%,{}]/g, (character) => `%${character.charCodeAt(0).toString(16)}`)
 }
+
+/** Where a marker stands. Rows' keys have four characters where this has one. */
+export function markerKey(name: string): string {
+  return `f:m:{${name}}`
+}

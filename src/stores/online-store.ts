@@ -38,6 +38,14 @@ export interface OnlineStore {
     expireAfterMicros: Micros | null,
   ) => Promise<readonly OnlineWriteOutcome[]>
 
+  /**
+   * The last text written under the name, null without one. Markers stand beside the rows and share their fate: a store
+   * that was emptied or set back to an earlier state has lost them too. They never expire and never meet a row's key.
+   */
+  readonly readMarker: (name: string) => Promise<string | null>
+  /** Replaces the marker. It stands after every write that was answered before: where it is found, those are. */
+  readonly writeMarker: (name: string, value: string) => Promise<void>
+
   /** Resolves when the server answers. */
   readonly ping: () => Promise<void>
   readonly close: () => Promise<void>

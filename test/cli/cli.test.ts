@@ -266,3 +266,69 @@ describe.concurrent('serve', () => {
     }
   })
 })
+
+describe.concurrent('materialize, status and runs', () => {
+  const settings = () => ({
+    OFFLINE_URL: database.url,
+    ONLINE_URL: inject('redisUrl'),
+    PROJECT: newProject(),
+    LOG_LEVEL: 'error',
+  })
+
+  it('carry rows, tell how far, and list what was run', async () => {
+    const own = settings()
+    const first = await run(['materialize', 'customer_transaction_features'], own)
+    expect(first).toEqual({
+      ...{ code: 0, stderr: '' },
+      stdout:
+        'customer_transaction_features: 0 rows read, 0 written, 0 older than what was there, 0 expired (in full, the first run)\n',
+    })
+    await execute(
+      database.url,
+      `insert into features_${own.PROJECT}.customer_transaction_features (customer_id, event_timestamp, transaction_count_7d)
+       values (1, now() - interval '1 h', 1), (1, now() - interval '2 h', 2), (2, now() - interval '900 d', 3), (3, now() + interval '1 h', 4)`,
+    )
+    const behind = await run(['status'], own)
+    expect(behind.stdout).toMatch(/^VIEW +NEWEST OFFLINE +CARRIED UNTIL +OLDEST NOT CARRIED\n/)
+    expect(behind.stdout).toMatch(/\ncustomer_transaction_features( +20\S+Z){3}\n/)
+    const second = await run(['materialize'], own)
+    expect(second.stdout).toContain(
+      'customer_transaction_features: 2 rows read, 1 written, 0 older than what was there, 1 expired\n',
+    )
+    expect((await run(['status'], own)).stdout).toMatch(/\ncustomer_transaction_features( +20\S+Z){2} +-\n/)
+    const range = ['--from', '2020-01-01T00:00:00Z', '--to', '2021-01-01T00:00:00Z']
+    const ranged = await run(['materialize', 'customer_transaction_features', ...range], own)
+    expect(ranged.stdout).toContain('customer_transaction_features: 0 rows read')
+    const listed = await run(
+      ['runs', '--kind', 'materialize', '--view', 'customer_transaction_features'],
+      own,
+    )
+    const lines = listed.stdout.trimEnd().split('\n')
+    expect(lines[0]).toMatch(/^STARTED +KIND +VIEW +STATE +SECONDS +READ +WRITTEN +ERROR$/)
+    expect(lines.slice(1).map((line) => line.split(/ +/).slice(1, 4).join(' '))).toEqual(
+      Array.from({ length: 3 }, () => 'MATERIALIZE customer_transaction_features SUCCEEDED'),
+    )
+    expect(lines[2]).toMatch(/ 2 +1$/)
+  }, 120_000)
+
+  it('refuse what they do not know, with what may have been meant, and memory', async () => {
+    const own = settings()
+    const outcomes = await Promise.all([
+      run(['materialize', 'customer_transactions_features', 'zzz'], own),
+      run(['materialize', '--from', 'yesterday'], own),
+      run(['runs', '--kind', 'materialise'], own),
+      run(['materialize'], { ...own, ONLINE_URL: 'memory:' }),
+    ])
+    const told = [
+      /no feature view "customer_transactions_features"; did you mean "customer_transaction_features"\?\nthere is no feature view "zzz"/,
+      /--from expects an RFC 3339 timestamp.*got "yesterday"/,
+      /no kind of run "materialise"; did you mean "materialize"\?/,
+      /FEATUREGRAPH_ONLINE_URL: memory:/,
+    ]
+    outcomes.forEach(({ code, stdout, stderr }, index) => {
+      expect([code, stdout]).toEqual([1, ''])
+      expect(stderr).toMatch(told[index] ?? /never/)
+      expect(stderr).not.toMatch(stack)
+    })
+  })
+})

@@ -2,7 +2,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Micros, parseTimestamp } from '../../src/definitions/timestamp.ts'
 import type { EntityKey, FeatureRow, Value } from '../../src/definitions/value.ts'
 import { type JoinKeyType, scalarTypes, type ValueType } from '../../src/definitions/value-type.ts'
-import type { AsOfRow, EntityRow, OfflineStore, OfflineView } from '../../src/stores/offline-store.ts'
+import type {
+  AsOfRow,
+  EntityRow,
+  NewestRowsScope,
+  OfflineStore,
+  OfflineView,
+  StoredFeatureRow,
+} from '../../src/stores/offline-store.ts'
 
 export interface OfflineStoreHarness {
   readonly store: OfflineStore
@@ -268,6 +275,205 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       expect(second).not.toBe(first)
       await store.ensureTables([view])
       expect(valuesOf(await join(view, ask([1], t)))).toEqual([1])
+    })
+
+    it('inserts once per view and idempotency key, and answers a retry by the first time', async () => {
+      const [view, other] = [await newView(), await newView()]
+      const receipt = { idempotencyKey: 'k ä\'"', digest: 'd1', arrival: t + 5 }
+      const first = await store.insertRowsOnce(view, [row([1], t, t + 5, 1), row([2], t, t + 5, 2)], receipt)
+      expect(first).toEqual({ status: 'INSERTED', rowIds: expect.any(Array), arrival: t + 5 })
+      const again = [row([1], t, t + 9, 1), row([2], t, t + 9, 2)]
+      const second = await store.insertRowsOnce(view, again, { ...receipt, arrival: t + 9 })
+      expect(second).toEqual({ ...first, status: 'REPEATED' })
+      expect(await store.insertRowsOnce(view, [row([1], t, t, 7)], { ...receipt, digest: 'd2' })).toEqual({
+        status: 'OTHER_ROWS',
+      })
+      const answer = await join(view, ask([1], t), ask([2], t))
+      expect(answer?.map((found) => [found?.createdTimestamp, found?.values[0]])).toEqual([
+        [t + 5, 1],
+        [t + 5, 2],
+      ])
+      expect(await store.insertRowsOnce(other, [row([1], t, t, 7)], receipt)).toMatchObject({
+        status: 'INSERTED',
+      })
+      expect(await store.insertRowsOnce(view, [], { ...receipt, idempotencyKey: 'none' })).toMatchObject({
+        status: 'INSERTED',
+        rowIds: [],
+      })
+    })
+
+    it('inserts once, too, when the same key comes many times at once', async () => {
+      const view = await newView()
+      const receipt = { idempotencyKey: 'at once', digest: 'd', arrival: t }
+      const tries = await Promise.all(
+        Array.from({ length: 4 }, () => store.insertRowsOnce(view, [row([1], t, t, 1)], receipt)),
+      )
+      expect(tries.map(({ status }) => status).sort()).toEqual([
+        'INSERTED',
+        'REPEATED',
+        'REPEATED',
+        'REPEATED',
+      ])
+      expect(new Set(tries.map((answer) => 'rowIds' in answer && answer.rowIds[0])).size).toBe(1)
+      const [next] = await store.insertRows(view, [row([1], t, t, 2)])
+      const [id] = tries.flatMap((answer) => ('rowIds' in answer ? answer.rowIds : []))
+      expect(next).toBeGreaterThan(id ?? Number.POSITIVE_INFINITY)
+    })
+
+    it('keeps all rows of a call or none', async () => {
+      const view = await newView({ id: 'int64' }, { s: 'string' })
+      // U+0000 is what Postgres refuses and `acceptValue` would have; memory takes it.
+      const rows = Array.from({ length: 5_001 }, (_, index) =>
+        row([index], t, t, index === 5_000 ? '\0' : 'a'),
+      )
+      const failed = await store.insertRows(view, rows).then(
+        () => false,
+        () => true,
+      )
+      expect(valuesOf(await join(view, ask([0], t)))).toEqual([failed ? null : 'a'])
+      const receipt = { idempotencyKey: 'all or none', digest: 'd', arrival: t }
+      const failedOnce = await store.insertRowsOnce(view, rows, receipt).then(
+        () => false,
+        () => true,
+      )
+      expect(failedOnce).toBe(failed)
+      if (failed) {
+        expect(
+          await store.insertRowsOnce(view, [row([0], t, t, 'b')], { ...receipt, digest: 'e' }),
+        ).toMatchObject({
+          status: 'INSERTED',
+        })
+      }
+    })
+
+    const newest = async (view: OfflineView, scope: NewestRowsScope, now: Micros = t) => {
+      const batches: (readonly StoredFeatureRow[])[] = []
+      const reading = await store.newestRows({ view, now, scope }, async (rows) => {
+        batches.push(rows)
+      })
+      const rows = batches.flat().sort((left, right) => Number(left.key[0]) - Number(right.key[0]))
+      return { reading, rows, events: rows.map((found) => [found.key[0], found.eventTimestamp - t]) }
+    }
+
+    it('hands over the newest due row of each key once, by the total order, with its row id', async () => {
+      const view = await newView()
+      const ids = await store.insertRows(view, [
+        row([1], t, null, 1),
+        row([1], t, t - 5, 2),
+        row([1], t, t - 5, 3),
+        row([1], t - 1, t, 4),
+        row([2], t + 1, t, 5),
+        row([2], t - 7, null, 6),
+        row([3], t + 1, t, 7),
+      ])
+      const { rows, reading } = await newest(view, { kind: 'FULL' })
+      expect(rows).toEqual([
+        { ...row([1], t, t - 5, 3), rowId: ids[2] },
+        { ...row([2], t - 7, null, 6), rowId: ids[5] },
+      ])
+      expect(reading).toEqual({
+        ...{
+          scope: 'FULL',
+          snapshotXmin: expect.stringMatching(/^\d+$/),
+          systemIdentifier: expect.any(String),
+        },
+      })
+    })
+
+    it('hands over thousands of rows in batches, each after the one before was taken', async () => {
+      const view = await newView()
+      const count = 4_500
+      await store.insertRows(
+        view,
+        Array.from({ length: count }, (_, index) => row([index], t, null, index)),
+      )
+      const keys = new Set<unknown>()
+      let inside = 0
+      let largest = 0
+      await store.newestRows({ view, now: t, scope: { kind: 'FULL' } }, async (rows) => {
+        inside += 1
+        expect(inside).toBe(1)
+        largest = Math.max(largest, rows.length)
+        await new Promise((resolve) => setImmediate(resolve))
+        for (const found of rows) keys.add(found.key[0])
+        inside -= 1
+      })
+      expect(keys.size).toBe(count)
+      expect(largest).toBeLessThan(count)
+    })
+
+    it('hands over of keys with rows that arrived or became due since a reading, the newest', async () => {
+      const view = await newView()
+      await store.insertRows(view, [
+        row([1], t - 1, null, 1),
+        row([2], t - 1, null, 2),
+        row([2], t + 5, null, 3),
+        row([3], t + 9, null, 4),
+      ])
+      const { reading } = await newest(view, { kind: 'FULL' })
+      const since = { ...reading, carriedUntil: t }
+      expect((await newest(view, { kind: 'ARRIVED', since })).events).toEqual([])
+      await store.insertRows(view, [row([1], t - 50, null, 5), row([4], t - 60, null, 6)])
+      const arrived = await newest(view, { kind: 'ARRIVED', since })
+      expect(arrived.reading.scope).toBe('ARRIVED')
+      expect(arrived.events).toEqual([
+        [1, -1],
+        [4, -60],
+      ])
+      const next = { ...arrived.reading, carriedUntil: t }
+      expect((await newest(view, { kind: 'ARRIVED', since: next }, t + 5)).events).toEqual([[2, 5]])
+      const foreign = { ...next, systemIdentifier: 'another' }
+      const full = await newest(view, { kind: 'ARRIVED', since: foreign })
+      expect([full.reading.scope, full.rows.length]).toEqual(['FULL', 3])
+    })
+
+    it('hands over the newest rows of a range of event timestamps, its start included, its end not', async () => {
+      const view = await newView()
+      await store.insertRows(
+        view,
+        [-4, -3, -2, -1, 0].map((event) => row([event % 2], t + event, null, 1)),
+      )
+      const range = async (from: number | null, to: number | null) =>
+        (
+          await newest(view, {
+            kind: 'RANGE',
+            from: from === null ? null : t + from,
+            to: to === null ? null : t + to,
+          })
+        ).events.map(([, event]) => event)
+      expect((await range(-4, -1)).sort()).toEqual([-2, -3])
+      expect((await range(-1, null)).sort()).toEqual([-1, 0])
+      expect((await range(null, -3)).sort()).toEqual([-4])
+    })
+
+    it('throws on what the receiver throws, and reads again afterwards', async () => {
+      const view = await newView()
+      await store.insertRows(view, [row([1], t, null, 1)])
+      const refusal = new Error('no more')
+      const failing = store.newestRows({ view, now: t, scope: { kind: 'FULL' } }, async () => {
+        throw refusal
+      })
+      await expect(failing).rejects.toBe(refusal)
+      expect((await newest(view, { kind: 'FULL' })).events).toEqual([[1, 0]])
+    })
+
+    it('tells the newest row and the oldest due one that arrived or became due since a reading', async () => {
+      const view = await newView()
+      expect(await store.carryLag(view, t, null)).toEqual({
+        newestEventTimestamp: null,
+        oldestNotCarried: null,
+      })
+      await store.insertRows(view, [row([1], t - 9, null, 1), row([1], t + 9, null, 2)])
+      expect(await store.carryLag(view, t, null)).toEqual({
+        newestEventTimestamp: t + 9,
+        oldestNotCarried: t - 9,
+      })
+      const { reading } = await newest(view, { kind: 'FULL' })
+      const since = { ...reading, carriedUntil: t }
+      expect((await store.carryLag(view, t, since)).oldestNotCarried).toBeNull()
+      expect((await store.carryLag(view, t + 9, since)).oldestNotCarried).toBe(t + 9)
+      await store.insertRows(view, [row([2], t - 90, null, 3)])
+      expect((await store.carryLag(view, t, since)).oldestNotCarried).toBe(t - 90)
     })
   })
 }

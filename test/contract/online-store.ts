@@ -303,6 +303,29 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
       })
     }
 
+    it('keeps the last text of each marker, for every process, null where there is none', async () => {
+      const [a, b] = [randomUUID(), `f:${randomUUID()}:`]
+      expect(await store.readMarker(a)).toBeNull()
+      await store.writeMarker(a, 'first')
+      await store.writeMarker(b, 'ä 😀')
+      await store.writeMarker(a, 'second')
+      for (const one of stores) {
+        expect([await one.readMarker(a), await one.readMarker(b)]).toEqual(['second', 'ä 😀'])
+      }
+    })
+
+    it('keeps markers apart from rows, whatever the keys', async () => {
+      const name = randomUUID()
+      const keys = [name, `m:${name}`, `f:mmmm:{${name}}`, `${onlineKeyPrefix('m', 'm')}{${name}}`]
+      await store.writeMarker(name, 'marker')
+      expect(await store.readMany(keys)).toEqual(keys.map(() => null))
+      await store.writeMany(
+        keys.map((key) => write(key, [1, 1, 1])),
+        null,
+      )
+      expect(await store.readMarker(name)).toBe('marker')
+    })
+
     it('ends with the newest row of each key, whatever writers did at once', async () => {
       const order = fc.tuple(
         fc.integer({ min: 0, max: 3 }),

@@ -388,9 +388,9 @@ const refused: Readonly<Record<string, Operation & { readonly message: RegExp }>
     variables: { id: 'a\0b' },
     message: /^merchantId: expected a string without U\+0000 and lone surrogates$/,
   },
-  'a mutation, since there are none': {
-    query: 'mutation { customer(customerId: 1) { customerId } }',
-    message: /^Schema is not configured to execute mutation operation\.$/,
+  'a subscription, since there are none': {
+    query: 'subscription { customer(customerId: 1) { customerId } }',
+    message: /^Schema is not configured to execute subscription operation\.$/,
   },
   'a request value that overflows': {
     query:

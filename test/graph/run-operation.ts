@@ -1,18 +1,22 @@
 import assert from 'node:assert/strict'
 import { execute, type GraphQLFormattedError, type GraphQLSchema, parse, validate } from 'graphql'
 import { type Micros, parseTimestamp } from '../../src/definitions/timestamp.ts'
+import type { FeatureRow } from '../../src/definitions/value.ts'
 import { StoreFailed } from '../../src/errors.ts'
 import { apolloServer } from '../../src/graph/apollo-server.ts'
 import { buildSchema } from '../../src/graph/build-schema.ts'
 import type { GraphContext } from '../../src/graph/context.ts'
 import { requestContexts } from '../../src/graph/request-context.ts'
 import { acceptRow, type OfferedRow } from '../../src/ingest/accept-row.ts'
+import { pushRows } from '../../src/ingest/push-rows.ts'
 import { writeRows } from '../../src/ingest/write-rows.ts'
 import { openRowLayouts, type RowLayouts } from '../../src/online/row-layouts.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
 import type { FeatureView, Registry } from '../../src/registry/registry.ts'
 import { memoryOfflineStore } from '../../src/stores/memory/memory-offline-store.ts'
 import { memoryOnlineStore } from '../../src/stores/memory/memory-online-store.ts'
+import { memoryRunStore } from '../../src/stores/memory/memory-run-store.ts'
+import { memoryViolationStore } from '../../src/stores/memory/memory-violation-store.ts'
 import type { AsOfJoin, OfflineStore } from '../../src/stores/offline-store.ts'
 import type { OnlineStore } from '../../src/stores/online-store.ts'
 import type { RegistryStore, StoredLayout } from '../../src/stores/registry-store.ts'
@@ -49,6 +53,8 @@ export interface World {
   readonly layouts: RowLayouts
   /** What the stores were asked since `forget`, in order. */
   readonly reads: { readonly online: (readonly string[])[]; readonly offline: AsOfJoin[] }
+  /** The rows of every push without an idempotency key that reached the offline store, in order. */
+  readonly inserted: readonly (readonly FeatureRow[])[]
   /** What the executor told of its engines. */
   readonly engineEvents: string[]
   /** What was masked from callers. */
@@ -64,7 +70,7 @@ export interface World {
   /** As Apollo answers it, as JSON. A new request each time; `context` replaces parts of the request's own. */
   readonly run: (operation: Operation, context?: Partial<GraphContext>) => Promise<Answer>
   /** The same by graphql-js alone, without Apollo and without the executor. */
-  readonly runPlain: (operation: Operation) => Promise<Answer>
+  readonly runPlain: (operation: Operation, context?: Partial<GraphContext>) => Promise<Answer>
 }
 
 interface WorldOptions {
@@ -79,6 +85,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
   const reads = { online: [] as (readonly string[])[], offline: [] as AsOfJoin[] }
   const failures: Partial<Record<Store, unknown>> = {}
   const foreignBytes = new Map<string, Buffer>()
+  const inserted: (readonly FeatureRow[])[] = []
   const online = memoryOnlineStore(() => now)
   const offline = memoryOfflineStore()
   const notedOnline: OnlineStore = {
@@ -92,18 +99,32 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
   }
   const notedOffline: OfflineStore = {
     ...offline,
+    insertRows: async (view, rows) => {
+      inserted.push(rows)
+      return offline.insertRows(view, rows)
+    },
     asOfJoin: async (join, signal) => {
       reads.offline.push(join)
       if (failures.offline) throw failures.offline
       return offline.asOfJoin(join, signal)
     },
   }
+  const pushTargets = {
+    ...{ offline: notedOffline, online, ...layouts, clock: () => now },
+    storeFailed: () => {},
+  }
   const contexts = requestContexts({
     registry,
     layouts,
-    stores: { online: notedOnline, offline: notedOffline },
+    stores: {
+      online: notedOnline,
+      offline: notedOffline,
+      runs: memoryRunStore(),
+      violations: memoryViolationStore(),
+    },
     clock: () => now,
     observe: () => {},
+    push: (view, rows, pushOptions) => pushRows(pushTargets, view, rows, pushOptions),
   })
   const engineEvents: string[] = []
   const masked: unknown[] = []
@@ -127,6 +148,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     schema,
     layouts,
     reads,
+    inserted,
     engineEvents,
     masked,
     makeContext,
@@ -155,10 +177,10 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
       assert(body.kind === 'single')
       return asJson(body.singleResult)
     },
-    async runPlain({ query, variables = {}, operationName }) {
+    async runPlain({ query, variables = {}, operationName }, replaced = {}) {
       const document = parse(query)
       assert.deepEqual(validate(schema, document), [])
-      const context = makeContext()
+      const context = { ...makeContext(), ...replaced }
       const result = await execute({
         schema,
         document,
@@ -193,7 +215,7 @@ function asJson(result: unknown): Answer {
   return JSON.parse(JSON.stringify(result))
 }
 
-function memoryRegistryStore(): RegistryStore {
+export function memoryRegistryStore(): RegistryStore {
   const layouts: StoredLayout[] = []
   return {
     ensureViews: async (names) => names.map((name) => ({ id: name, name })),

@@ -63,12 +63,57 @@ const surface = `
     entities: [Entity!]!
     featureViews(entity: String, owner: String, tags: [TagInput!]): [FeatureView!]!
     featureServices: [FeatureService!]!
+    runs(kind: RunKind, view: String, since: Timestamp, first: Int = 100, after: String): RunConnection!
+    violations(view: String, since: Timestamp, first: Int = 100, after: String): ViolationConnection!
   }
+  enum RunKind { IMPORT BATCH MATERIALIZE VALIDATE REBUILD }
+  enum RunState { RUNNING SUCCEEDED FAILED INTERRUPTED }
+  type Run { id: ID! kind: RunKind! view: String asOf: Timestamp state: RunState! startedAt: Timestamp! finishedAt: Timestamp rowsRead: Int64 rowsWritten: Int64 error: String }
+  enum ExpectationAction { WARN QUARANTINE REJECT }
+  type Violation {
+    view: String!
+    feature: String
+    key: [String!]!
+    rule: ExpectationRule!
+    value: String
+    bound: String
+    message: String!
+    action: ExpectationAction!
+    eventTimestamp: Timestamp
+    recordedAt: Timestamp!
+  }
+  type ViolationConnection { nodes: [Violation!]! pageInfo: PageInfo! }
+  type RunConnection { nodes: [Run!]! pageInfo: PageInfo! }
+  type PageInfo { hasNextPage: Boolean! endCursor: String }
   type Customer {
     customerId: Int64!
     customerTransactionFeatures(maxAge: Duration): CustomerTransactionFeatures
     customerRealtimeFeatures(maxAge: Duration): CustomerRealtimeFeatures
   }
+  type Mutation {
+    pushCustomerRealtimeFeatures(rows: [CustomerRealtimeFeaturesPush!]!, to: PushTarget = BOTH, idempotencyKey: String): PushResult!
+    pushCustomerTransactionFeatures(rows: [CustomerTransactionFeaturesPush!]!, to: PushTarget = BOTH, idempotencyKey: String): PushResult!
+  }
+  enum PushTarget { OFFLINE BOTH }
+  input CustomerTransactionFeaturesPush {
+    customerId: Int64!
+    eventTimestamp: Timestamp!
+    totalTransactions30d: Float
+    avgTransactionAmount30d: Float
+    maxTransactionAmount30d: Float
+    transactionCount7d: Int64
+    uniqueMerchants30d: Int64
+  }
+  input CustomerRealtimeFeaturesPush {
+    customerId: Int64!
+    eventTimestamp: Timestamp!
+    transactionsLastHour: Int64
+    amountLastHour: Float
+    failedTransactionsLastHour: Int64
+  }
+  type PushResult { accepted: Int! rejected: Int! rows: [PushedRow!]! }
+  type PushedRow { row: Int! accepted: Boolean! online: OnlineWrite! code: String message: String }
+  enum OnlineWrite { WRITTEN OLDER NOT_YET NOT_ASKED UNAVAILABLE }
   input CustomerAsOf { customerId: Int64! asOf: Timestamp! knownAt: Timestamp }
   type Freshness {
     status: RowStatus!

@@ -48,13 +48,14 @@ describe('ensureTables', () => {
 
   const view = offlineView('trips', { driver_id: 'int64' }, { count_7d: 'int64', city: 'string' })
 
-  it('makes a table with typed columns and both indexes for every view, and nothing when run again', async () => {
+  it('makes a table with typed columns and its indexes for every view, and nothing when run again', async () => {
     await store.ensureTables([view, offlineView('everything', { a: 'string', b: 'int32' }, allTypes)])
     const before = await stands()
     expect(before.filter((line) => line.includes('features.trips'))).toEqual([
       'CREATE INDEX trips_arrival ON features.trips USING btree (ingested_xid)',
       // A string may be larger than an index takes, so this index does not carry the features.
       'CREATE INDEX trips_as_of ON features.trips USING btree (driver_id, event_timestamp DESC, created_timestamp DESC NULLS LAST, row_id DESC)',
+      'CREATE INDEX trips_due ON features.trips USING brin (event_timestamp)',
       'features.trips.city text YES',
       'features.trips.count_7d bigint YES',
       'features.trips.created_timestamp timestamp with time zone YES',
@@ -75,7 +76,7 @@ describe('ensureTables', () => {
       offlineView(`${long}b`, { id: 'int64' }, features),
     ])
     const indexes = (await stands()).filter((line) => line.startsWith('CREATE INDEX'))
-    expect(indexes).toHaveLength(4)
+    expect(indexes).toHaveLength(6)
     expect(indexes.filter((line) => line.endsWith('row_id DESC) INCLUDE (n, x)'))).toHaveLength(2)
   })
 
@@ -173,7 +174,7 @@ describe('ensureTables', () => {
       ...stores.map((one, index) => one.ensureTables(index % 2 ? [view, others] : [others, view])),
       store.ensureTables([view]),
     ])
-    expect((await stands()).filter((line) => line.startsWith('CREATE INDEX'))).toHaveLength(4)
+    expect((await stands()).filter((line) => line.startsWith('CREATE INDEX'))).toHaveLength(6)
     await Promise.all(stores.map((one) => one.close()))
   })
 })

@@ -1,26 +1,109 @@
+import { randomUUID } from 'node:crypto'
+import type { Micros } from '../../definitions/timestamp.ts'
 import type { EntityKey, FeatureRow } from '../../definitions/value.ts'
-import type { AsOfRow, EntityRow, OfflineStore, OfflineView } from '../offline-store.ts'
+import type {
+  AsOfRow,
+  CarriedPoint,
+  EntityRow,
+  InsertedOnce,
+  NewestRowsScope,
+  OfflineStore,
+  OfflineView,
+} from '../offline-store.ts'
 
 interface StoredRow extends FeatureRow {
   readonly rowId: number
 }
 
+const readBatch = 500
+
+type Inserted = Exclude<InsertedOnce, { readonly status: 'OTHER_ROWS' }>
+
 /** The offline store in plain code: a list of rows per view and a loop over all of them. The oracle of the tests. */
 export function memoryOfflineStore(): OfflineStore {
   const tables = new Map<string, StoredRow[]>()
+  const receipts = new Map<string, { readonly digest: string; readonly inserted: Inserted }>()
+  const systemIdentifier = randomUUID()
+
+  function insert(view: OfflineView, rows: readonly FeatureRow[]): readonly number[] {
+    const table = tables.get(view.name) ?? []
+    tables.set(view.name, table)
+    return rows.map((row) => table.push({ ...row, rowId: table.length + 1 }))
+  }
+
+  function arrivedSince(row: StoredRow, since: CarriedPoint): boolean {
+    if (since.systemIdentifier !== systemIdentifier) return true
+    return row.rowId >= Number(since.snapshotXmin) || row.eventTimestamp > since.carriedUntil
+  }
+
+  function inScope(row: StoredRow, scope: NewestRowsScope): boolean {
+    switch (scope.kind) {
+      case 'FULL':
+        return true
+      case 'ARRIVED':
+        return arrivedSince(row, scope.since)
+      case 'RANGE':
+        return (
+          row.eventTimestamp >= (scope.from ?? Number.NEGATIVE_INFINITY) &&
+          row.eventTimestamp < (scope.to ?? Number.POSITIVE_INFINITY)
+        )
+    }
+  }
 
   return {
     asOfJoin: async ({ views, rows }) =>
       views.map((view) => rows.map((row) => newestRow(tables.get(view.name) ?? [], row))),
-    insertRows: async (view: OfflineView, rows) => {
+    insertRows: async (view, rows) => insert(view, rows),
+    insertRowsOnce: async (view, rows, { idempotencyKey, digest, arrival }) => {
+      const place = JSON.stringify([view.name, idempotencyKey])
+      const known = receipts.get(place)
+      if (known && known.digest !== digest) return { status: 'OTHER_ROWS' }
+      if (known) return { ...known.inserted, status: 'REPEATED' }
+      const inserted = { status: 'INSERTED' as const, rowIds: insert(view, rows), arrival }
+      receipts.set(place, { digest, inserted })
+      return inserted
+    },
+    newestRows: async ({ view, now, scope }, receive) => {
       const table = tables.get(view.name) ?? []
-      tables.set(view.name, table)
-      return rows.map((row) => table.push({ ...row, rowId: table.length + 1 }))
+      const reading = { snapshotXmin: String(table.length + 1), systemIdentifier, scope: scope.kind }
+      const ofOther = scope.kind === 'ARRIVED' && scope.since.systemIdentifier !== systemIdentifier
+      const read: NewestRowsScope = ofOther ? { kind: 'FULL' } : scope
+      const due = table.filter((row) => row.eventTimestamp <= now)
+      const scoped = due.filter((row) => inScope(row, read))
+      const newest = new Map<string, StoredRow>()
+      // ARRIVED chooses keys, whose newest row may be an earlier one; RANGE chooses rows.
+      const keys = new Set(scoped.map((row) => JSON.stringify(row.key)))
+      for (const row of read.kind === 'RANGE' ? scoped : due) {
+        const key = JSON.stringify(row.key)
+        const other = newest.get(key)
+        if (keys.has(key) && (!other || isNewer(row, other))) newest.set(key, row)
+      }
+      const rows = [...newest.values()]
+      for (let start = 0; start < rows.length; start += readBatch)
+        await receive(rows.slice(start, start + readBatch))
+      return { ...reading, scope: read.kind }
+    },
+    carryLag: async (view, now, since) => {
+      const table = tables.get(view.name) ?? []
+      const waiting = table.filter(
+        (row) => row.eventTimestamp <= now && (since === null || arrivedSince(row, since)),
+      )
+      return {
+        newestEventTimestamp: extreme(table, Math.max),
+        oldestNotCarried: extreme(waiting, Math.min),
+      }
     },
     ensureTables: async () => {},
     ping: async () => {},
     close: async () => tables.clear(),
   }
+}
+
+function extreme(
+  rows: readonly StoredRow[],
+  choose: (...events: readonly Micros[]) => Micros,
+): Micros | null {
+  return rows.length === 0 ? null : choose(...rows.map((row) => row.eventTimestamp))
 }
 
 function newestRow(table: readonly StoredRow[], entityRow: EntityRow): AsOfRow | null {

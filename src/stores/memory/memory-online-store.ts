@@ -5,6 +5,7 @@ import { compareRowOrder, readRowOrder } from '../packed-row.ts'
 /** The online store in plain code, inside one process: the oracle of the contract tests. */
 export function memoryOnlineStore(clock: Clock): OnlineStore {
   const rows = new Map<string, { readonly row: Buffer; readonly expiresAt: Micros }>()
+  const markers = new Map<string, string>()
 
   function current(key: string): Buffer | null {
     const stored = rows.get(key)
@@ -24,6 +25,10 @@ export function memoryOnlineStore(clock: Clock): OnlineStore {
         rows.set(key, { row, expiresAt })
         return 'WRITTEN'
       }),
+    readMarker: async (name) => markers.get(name) ?? null,
+    writeMarker: async (name, value) => {
+      markers.set(name, value)
+    },
     ping: async () => {},
     close: async () => rows.clear(),
   }

@@ -1,16 +1,28 @@
 import type pg from 'pg'
+import { z } from 'zod'
+import type { FeatureRow } from '../../definitions/value.ts'
 import { TablesDiffer } from '../../errors.ts'
-import type { AsOfJoin, AsOfRow, OfflineStore, OfflineView } from '../offline-store.ts'
+import type {
+  AsOfJoin,
+  AsOfRow,
+  InsertedOnce,
+  OfflineStore,
+  OfflineView,
+  PushReceipt,
+} from '../offline-store.ts'
 import { asOfColumnCount, asOfJoinSql } from './as-of-join.ts'
 import { fromSql } from './column-type.ts'
 import { ensureTables } from './ensure-tables.ts'
 import { insertRowsSql } from './insert-rows.ts'
+import { carryLagSql } from './newest-rows.ts'
 import { inTransaction, storeFailed } from './pool.ts'
+import { readNewestRows } from './read-newest-rows.ts'
 import { runCancellable } from './run-cancellable.ts'
+import { systemIdentifier } from './system-identifier.ts'
 
 export interface PostgresOfflineStoreOptions {
   readonly project: string
-  /** For making tables: building an index on a table that has rows may take long, so without a statement timeout. */
+  /** Without a statement timeout: building an index on a table that has rows, or reading all of them, may take long. */
   readonly unboundedPool: pg.Pool
   /** Told for every NaN and ±Infinity that a mapped table held; the value is answered as null. */
   readonly countNonFinite: (view: string) => void
@@ -29,16 +41,31 @@ export function postgresOfflineStore(pool: pg.Pool, options: PostgresOfflineStor
       )
       return readAnswer(join, raw, countNonFinite)
     },
-    async insertRows(view, rows) {
-      const rowIds: number[] = []
-      for (let start = 0; start < rows.length; start += insertBatch) {
-        const sql = insertRowsSql(project, view, rows.slice(start, start + insertBatch))
-        const result = await pool
-          .query<{ row_id: string }>(sql.text, [...sql.values])
-          .catch(storeFailed(`writing feature rows of ${view.name}`))
-        for (const row of result.rows) rowIds.push(Number(row.row_id))
+    insertRows: (view, rows) => {
+      const inserted =
+        rows.length <= insertBatch
+          ? insertRows(pool, project, view, rows)
+          : inTransaction(pool, (client) => insertRows(client, project, view, rows))
+      return inserted.catch(storeFailed(`writing feature rows of ${view.name}`))
+    },
+    insertRowsOnce: (view, rows, receipt) =>
+      inTransaction(pool, (client) => insertOnce(client, project, view, rows, receipt)).catch(
+        storeFailed(`writing pushed rows of ${view.name}`),
+      ),
+    newestRows: (request, receive) => readNewestRows(options.unboundedPool, request, options, receive),
+    async carryLag(view, now, since) {
+      const failed = storeFailed(`reading how far ${view.name} is carried`)
+      const own = since === null ? null : await systemIdentifier(options.unboundedPool).catch(failed)
+      const known = since !== null && since.systemIdentifier === own ? since : null
+      const sql = carryLagSql(project, view, now, known)
+      const { rows } = await options.unboundedPool
+        .query<{ newest: string | null; waiting: string | null }>(sql.text, [...sql.values])
+        .catch(failed)
+      const [row] = rows
+      return {
+        newestEventTimestamp: (row?.newest ?? null) === null ? null : Number(row?.newest),
+        oldestNotCarried: (row?.waiting ?? null) === null ? null : Number(row?.waiting),
       }
-      return rowIds
     },
     async ensureTables(views) {
       await inTransaction(options.unboundedPool, async (client) => {
@@ -56,6 +83,57 @@ export function postgresOfflineStore(pool: pg.Pool, options: PostgresOfflineStor
       await pool.end()
     },
   }
+}
+
+async function insertRows(
+  client: pg.Pool | pg.PoolClient,
+  project: string,
+  view: OfflineView,
+  rows: readonly FeatureRow[],
+): Promise<readonly number[]> {
+  const rowIds: number[] = []
+  for (let start = 0; start < rows.length; start += insertBatch) {
+    const sql = insertRowsSql(project, view, rows.slice(start, start + insertBatch))
+    const result = await client.query<{ row_id: string }>(sql.text, [...sql.values])
+    for (const row of result.rows) rowIds.push(Number(row.row_id))
+  }
+  return rowIds
+}
+
+const storedReceipt = z.object({
+  digest: z.string(),
+  answer: z.object({ rowIds: z.array(z.number()), arrival: z.number() }),
+})
+
+/** The receipt goes first: a second try under the same key waits there until the first has committed or is gone. */
+async function insertOnce(
+  client: pg.PoolClient,
+  project: string,
+  view: OfflineView,
+  rows: readonly FeatureRow[],
+  { idempotencyKey, digest, arrival }: PushReceipt,
+): Promise<InsertedOnce> {
+  const place = [project, view.name, idempotencyKey]
+  const taken = await client.query(
+    `insert into featuregraph.push_receipts (project, view_id, idempotency_key, digest, answer)
+     values ($1, $2, $3, $4, '{}') on conflict do nothing`,
+    [...place, digest],
+  )
+  const where = 'project = $1 and view_id = $2 and idempotency_key = $3'
+  if (taken.rowCount === 1) {
+    const rowIds = await insertRows(client, project, view, rows)
+    await client.query(`update featuregraph.push_receipts set answer = $4 where ${where}`, [
+      ...place,
+      JSON.stringify({ rowIds, arrival }),
+    ])
+    return { status: 'INSERTED', rowIds, arrival }
+  }
+  const found = await client.query(
+    `select digest, answer from featuregraph.push_receipts where ${where}`,
+    place,
+  )
+  const stored = storedReceipt.parse(found.rows[0])
+  return stored.digest === digest ? { status: 'REPEATED', ...stored.answer } : { status: 'OTHER_ROWS' }
 }
 
 /** Rows of the statement → per view, one entry per entity row. */

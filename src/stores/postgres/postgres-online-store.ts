@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { formatTimestamp } from '../../definitions/timestamp.ts'
+import { markerKey } from '../online-key.ts'
 import type { OnlineStore, OnlineWrite, OnlineWriteOutcome } from '../online-store.ts'
 import { readRowOrder } from '../packed-row.ts'
 import { writeChunks } from '../write-chunks.ts'
@@ -33,6 +34,11 @@ returning key`
 const sweepSql = `delete from featuregraph.online_rows
 where key = any (array(select key from featuregraph.online_rows where expires_at <= now() limit 500 for update skip locked))`
 
+/** A marker is a row like any other, that never expires: what loses rows loses it too. */
+const writeMarkerSql = `insert into featuregraph.online_rows as o (key, event_micros, created_micros, row_id, packed_row)
+values ($1, 0, 0, 0, $2)
+on conflict (key) do update set packed_row = excluded.packed_row`
+
 /** The online store in a Postgres table: for the embedded default and small set-ups. `close` ends the pool. */
 export function postgresOnlineStore(pool: pg.Pool): OnlineStore {
   return {
@@ -52,6 +58,19 @@ export function postgresOnlineStore(pool: pg.Pool): OnlineStore {
         )
       }
       return outcomes
+    },
+    async readMarker(name) {
+      const result = await pool
+        .query<{ packed_row: Buffer }>('select packed_row from featuregraph.online_rows where key = $1', [
+          markerKey(name),
+        ])
+        .catch(storeFailed('reading a marker'))
+      return result.rows[0]?.packed_row.toString('utf8') ?? null
+    },
+    async writeMarker(name, value) {
+      await pool
+        .query(writeMarkerSql, [markerKey(name), Buffer.from(value, 'utf8')])
+        .catch(storeFailed('writing a marker'))
     },
     async ping() {
       await pool.query('select 1').catch(storeFailed('answering'))

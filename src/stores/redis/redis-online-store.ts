@@ -1,5 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis'
 import { StoreFailed } from '../../errors.ts'
+import { markerKey } from '../online-key.ts'
 import type { OnlineStore, OnlineWriteOutcome } from '../online-store.ts'
 import { writeChunks } from '../write-chunks.ts'
 import { compareAndSetBatch, compareAndSetLua } from './compare-and-set.ts'
@@ -81,6 +82,21 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): OnlineStore 
           ),
         )
         return replies.flat().map((won): OnlineWriteOutcome => (won === 1 ? 'WRITTEN' : 'OLDER'))
+      } catch (cause) {
+        throw new StoreFailed('Redis did not take a write', { cause })
+      }
+    },
+    // Both on the writer: its connection keeps the order, so a marker never overtakes rows on their way to a replica.
+    async readMarker(name) {
+      try {
+        return await writer.get(markerKey(name))
+      } catch (cause) {
+        throw new StoreFailed('Redis did not answer a read', { cause })
+      }
+    },
+    async writeMarker(name, value) {
+      try {
+        await writer.set(markerKey(name), value)
       } catch (cause) {
         throw new StoreFailed('Redis did not take a write', { cause })
       }

@@ -24,3 +24,4 @@ create table if not exists "features"."every_type" (
 create index if not exists "every_type_as_of" on "features"."every_type"
 ("key", event_timestamp desc, created_timestamp desc nulls last, row_id desc);
 create index if not exists "every_type_arrival" on "features"."every_type" (ingested_xid);
+create index if not exists "every_type_due" on "features"."every_type" using brin (event_timestamp);

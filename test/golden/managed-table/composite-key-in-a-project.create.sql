@@ -11,3 +11,4 @@ create index if not exists "pair_counts_as_of" on "features_fraud"."pair_counts"
 ("merchant_id", "device_id", event_timestamp desc, created_timestamp desc nulls last, row_id desc)
 include ("n");
 create index if not exists "pair_counts_arrival" on "features_fraud"."pair_counts" (ingested_xid);
+create index if not exists "pair_counts_due" on "features_fraud"."pair_counts" using brin (event_timestamp);

@@ -11,3 +11,4 @@ create index if not exists "driver_hourly_as_of" on "features"."driver_hourly"
 ("driver_id", event_timestamp desc, created_timestamp desc nulls last, row_id desc)
 include ("trips_today", "conv_rate");
 create index if not exists "driver_hourly_arrival" on "features"."driver_hourly" (ingested_xid);
+create index if not exists "driver_hourly_due" on "features"."driver_hourly" using brin (event_timestamp);

@@ -1,0 +1,58 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { BadUserInput } from '../errors.ts'
+import { type FullReason, type Materialized, materialize } from '../ingest/materialize.ts'
+import type { FeatureView, Registry } from '../registry/registry.ts'
+import { systemClock } from '../server.ts'
+import { argumentTimestamp } from './argument-timestamp.ts'
+import { namedViews } from './named-views.ts'
+import { rowCounter } from './progress-bar.ts'
+import { withStores } from './with-stores.ts'
+
+interface MaterializeArguments {
+  readonly from?: string
+  readonly to?: string
+}
+
+/** `featuregraph materialize [views…]`: one view after the other; a final line for each on standard output. */
+export async function materializeViews(
+  names: readonly string[],
+  { from, to }: MaterializeArguments,
+): Promise<void> {
+  const range = { from: argumentTimestamp('--from', from), to: argumentTimestamp('--to', to) }
+  const bounded = range.from !== null || range.to !== null
+  await withStores(async ({ registry, stores, layouts }) => {
+    for (const view of chooseViews(registry, names)) {
+      const counter = rowCounter(`materializing ${view.name}`, 'rows')
+      const targets = { ...stores, ...layouts, clock: systemClock }
+      const result = await materialize(targets, view, {
+        range: bounded ? range : null,
+        newMarker: randomUUID,
+        sleep,
+        onWait: () => process.stderr.write(`${view.name}: another run is under way; waiting for its end\n`),
+        onProgress: counter.update,
+      }).finally(counter.stop)
+      process.stdout.write(`${summary(view, result)}\n`)
+    }
+  })
+}
+
+function chooseViews(registry: Registry, names: readonly string[]): readonly FeatureView[] {
+  if (names.length === 0) return registry.views.filter((view) => view.online)
+  const views = namedViews(registry, names)
+  const offline = views.filter((view) => !view.online).map((view) => view.name)
+  if (offline.length === 0) return views
+  throw new BadUserInput(`not in the online store by their definition (online: false): ${offline.join(', ')}`)
+}
+
+const reasons: Readonly<Record<FullReason, string>> = {
+  FIRST_RUN: 'in full, the first run',
+  ONLINE_STORE_LOST_ROWS: 'in full, since the online store has lost rows or is another',
+  OTHER_DATABASE: 'in full, since the offline store is another database',
+  MAPPED_SOURCE: 'in full, since its source tells no arrival',
+}
+
+function summary(view: FeatureView, { reason, read, written, older, expired }: Materialized): string {
+  const how = reason === null ? '' : ` (${reasons[reason]})`
+  return `${view.name}: ${read} rows read, ${written} written, ${older} older than what was there, ${expired} expired${how}`
+}

@@ -1,0 +1,52 @@
+import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
+import { BadUserInput } from '../errors.ts'
+import { suggest } from '../registry/suggest.ts'
+import { type RunKind, runKinds } from '../stores/run-store.ts'
+import { argumentTimestamp } from './argument-timestamp.ts'
+import { namedViews } from './named-views.ts'
+import { textTable } from './text-table.ts'
+import { withStores } from './with-stores.ts'
+
+interface RunsArguments {
+  readonly kind?: string
+  readonly view?: string
+  readonly since?: string
+}
+
+const shownRuns = 100
+
+/** `featuregraph runs`: the newest 100 as a table. */
+export async function listRuns({ kind, view, since }: RunsArguments): Promise<void> {
+  const filter = { kind: argumentKind(kind), since: argumentTimestamp('--since', since) }
+  await withStores(async ({ registry, stores }) => {
+    if (view !== undefined) namedViews(registry, [view])
+    const found = await stores.runs.runs({ ...filter, view: view ?? null, first: shownRuns + 1, after: null })
+    const rows = found
+      .slice(0, shownRuns)
+      .map((run) => [
+        formatTimestamp(run.startedAt),
+        run.kind,
+        run.view ?? '-',
+        run.state,
+        seconds(run.startedAt, run.finishedAt),
+        String(run.rowsRead ?? '-'),
+        String(run.rowsWritten ?? '-'),
+        run.error ?? '',
+      ])
+    const head = ['STARTED', 'KIND', 'VIEW', 'STATE', 'SECONDS', 'READ', 'WRITTEN', 'ERROR']
+    process.stdout.write(textTable([head, ...rows]))
+    if (found.length > shownRuns) process.stderr.write(`only the newest ${shownRuns} are shown\n`)
+  })
+}
+
+function argumentKind(text: string | undefined): RunKind | null {
+  if (text === undefined) return null
+  const found = runKinds.find((kind) => kind.toLowerCase() === text.toLowerCase())
+  if (found) return found
+  const known = runKinds.map((kind) => kind.toLowerCase())
+  throw new BadUserInput(`there is no kind of run ${JSON.stringify(text)}; ${suggest(text, known)}`)
+}
+
+function seconds(startedAt: Micros, finishedAt: Micros | null): string {
+  return finishedAt === null ? '-' : ((finishedAt - startedAt) / 1_000_000).toFixed(1)
+}

@@ -1,0 +1,35 @@
+import { readConfig, readEnvironment } from '../config.ts'
+import { openRowLayouts, type RowLayouts } from '../online/row-layouts.ts'
+import { openStores, type Stores } from '../open-stores.ts'
+import { loadRegistry } from '../registry/load.ts'
+import type { Registry } from '../registry/registry.ts'
+import { systemClock } from '../server.ts'
+import { commandLog } from './command-log.ts'
+import { refuseMemory } from './refuse-memory.ts'
+
+export interface CommandWorld {
+  readonly registry: Registry
+  readonly stores: Stores
+  readonly layouts: RowLayouts
+}
+
+/** A command has time: what would be too slow for a request is no failure here. */
+const onlineTimeoutMs = 10_000
+
+/** Definitions and stores by the settings, tables made, closed again whatever happens. */
+export async function withStores(work: (world: CommandWorld) => Promise<void>): Promise<void> {
+  const config = readConfig(readEnvironment())
+  refuseMemory(config.onlineUrl)
+  const registry = await loadRegistry(config.schemaFolder)
+  const stores = await openStores(
+    { ...config, onlineTimeoutMs },
+    { log: commandLog(config.logLevel), clock: systemClock, countNonFinite: () => {} },
+  )
+  try {
+    const layouts = await openRowLayouts(config.project, registry, stores.registry)
+    await stores.offline.ensureTables(registry.views)
+    await work({ registry, stores, layouts })
+  } finally {
+    await stores.close()
+  }
+}

@@ -1,0 +1,82 @@
+import { GraphQLBoolean, GraphQLError, GraphQLInt, GraphQLString } from 'graphql'
+import type { Micros } from '../definitions/timestamp.ts'
+import { BadUserInput, StoreFailed } from '../errors.ts'
+import { objectType, type TypeClass } from './declare.ts'
+
+/** Where a page ended: a moment, and the id that tells apart what shares it. */
+export interface PagePlace {
+  readonly at: Micros
+  readonly id: string
+}
+
+const defaultFirst = 100
+const maxFirst = 1_000
+
+/** Arguments of every list that is told in pages. */
+export const pageArguments = {
+  first: { type: GraphQLInt, nullable: true, defaultValue: defaultFirst },
+  after: { type: GraphQLString, nullable: true },
+} as const
+
+export interface PageInput {
+  readonly first?: number | null
+  readonly after?: string | null
+}
+
+/** @throws BadUserInput for a size that is not allowed or a cursor that no page gave. */
+export function acceptPage({ first, after }: PageInput): {
+  readonly first: number
+  readonly after: PagePlace | null
+} {
+  const count = first ?? defaultFirst
+  if (count < 1 || count > maxFirst) throw new BadUserInput(`first: expected 1 to ${maxFirst}, ${count} came`)
+  return { first: count, after: after == null ? null : readCursor(after) }
+}
+
+const cursorPattern = /^(-?\d{1,16}) ([0-9a-f-]{1,36})$/
+
+function readCursor(cursor: string): PagePlace {
+  const [, at, id] = cursorPattern.exec(Buffer.from(cursor, 'base64url').toString()) ?? []
+  if (id === undefined || !Number.isSafeInteger(Number(at))) {
+    throw new BadUserInput('after: expected the endCursor of a page of the same list')
+  }
+  return { at: Number(at), id }
+}
+
+function writeCursor({ at, id }: PagePlace): string {
+  return Buffer.from(`${at} ${id}`).toString('base64url')
+}
+
+/** What a connection answers. `found` holds one node more than was asked for, if there is one. */
+export function pageOf<Node>(
+  found: readonly Node[],
+  first: number,
+  placeOf: (node: Node) => PagePlace,
+): { readonly nodes: readonly Node[]; readonly pageInfo: object } {
+  const nodes = found.slice(0, first)
+  const last = nodes.at(-1)
+  const endCursor = last === undefined ? null : writeCursor(placeOf(last))
+  return { nodes, pageInfo: { hasNextPage: found.length > first, endCursor } }
+}
+
+export function declarePageInfo(): TypeClass {
+  return objectType('PageInfo', null, {
+    hasNextPage: { type: GraphQLBoolean },
+    endCursor: { type: GraphQLString, nullable: true },
+  })
+}
+
+export function connectionType(name: string, node: TypeClass, pageInfo: TypeClass): TypeClass {
+  return objectType(name, null, { nodes: { type: [node] }, pageInfo: { type: pageInfo } })
+}
+
+/** What a list answers whose store does not: one error with the code that callers know. */
+export function unreadable(list: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof StoreFailed)) throw error
+    throw new GraphQLError(`the ${list} cannot be read at present`, {
+      originalError: error,
+      extensions: { code: 'UNAVAILABLE' },
+    })
+  }
+}

@@ -1,0 +1,115 @@
+import { GraphQLBoolean, GraphQLInt, GraphQLString } from 'graphql'
+import { registerEnumType } from 'type-graphql'
+import type { Micros } from '../definitions/timestamp.ts'
+import { acceptIdempotencyKey, type PushTarget } from '../ingest/push-rows.ts'
+import type { FeatureView, Registry } from '../registry/registry.ts'
+import { type FieldDeclaration, inputType, objectType, type RootDeclaration } from './declare.ts'
+import { describeFeature } from './descriptions.ts'
+import { keyFields } from './entity-types.ts'
+import { requireRight } from './require-right.ts'
+import { timestampScalar } from './scalars.ts'
+import { graphqlTypeOf } from './value-types.ts'
+
+const targets = { OFFLINE: 'OFFLINE', BOTH: 'BOTH' } as const
+const onlineWrites = {
+  WRITTEN: 'WRITTEN',
+  OLDER: 'OLDER',
+  NOT_YET: 'NOT_YET',
+  NOT_ASKED: 'NOT_ASKED',
+  UNAVAILABLE: 'UNAVAILABLE',
+} as const
+
+interface PushArguments {
+  readonly rows: readonly Readonly<Record<string, unknown>>[]
+  readonly to?: PushTarget | null
+  readonly idempotencyKey?: string | null
+}
+
+/** A mutation per view that has no source; nothing at all when there is no such view. */
+export function declarePushes(registry: Registry): Readonly<Record<string, RootDeclaration>> {
+  const views = registry.views.filter((view) => view.source === null)
+  if (views.length === 0) return {}
+  registerEnumType(targets, {
+    name: 'PushTarget',
+    description: 'Online alone would make rows that no as-of query ever sees.',
+  })
+  registerEnumType(onlineWrites, {
+    name: 'OnlineWrite',
+    description:
+      'OLDER: a newer row of the key is there. NOT_YET: the event timestamp has not come. NOT_ASKED: to OFFLINE, a view that is not online, or a row that was not accepted. UNAVAILABLE: the row is safe offline, and goes online later.',
+  })
+  const pushedRow = objectType('PushedRow', 'One per row, in order; code and message say why not.', {
+    row: { type: GraphQLInt },
+    accepted: { type: GraphQLBoolean },
+    online: { type: onlineWrites },
+    code: { type: GraphQLString, nullable: true },
+    message: { type: GraphQLString, nullable: true },
+  })
+  const result = objectType('PushResult', null, {
+    accepted: { type: GraphQLInt },
+    rejected: { type: GraphQLInt },
+    rows: { type: [pushedRow] },
+  })
+  return Object.fromEntries(views.map((view) => [`push${view.typeName}`, declarePush(view, result)]))
+}
+
+function declarePush(view: FeatureView, result: object): RootDeclaration {
+  return {
+    type: result,
+    description: `Rows into ${view.name}: offline first, then the newest of each key online. Needs the right "write".`,
+    arguments: {
+      rows: { type: [pushInput(view)] },
+      to: { type: targets, nullable: true, defaultValue: 'BOTH' },
+      idempotencyKey: {
+        type: GraphQLString,
+        nullable: true,
+        description:
+          'At most 255 characters. The same rows again under it are written once and answered alike.',
+      },
+    },
+    async resolve(_root, input, { caller, push }) {
+      requireRight(caller, 'write')
+      const { rows, to, idempotencyKey } = input as unknown as PushArguments
+      const options = { to: to ?? 'BOTH', idempotencyKey: acceptIdempotencyKey(idempotencyKey) }
+      const outcomes = await push(view, rows.map(rowReader(view)), options)
+      const accepted = outcomes.filter((outcome) => outcome.accepted).length
+      return {
+        accepted,
+        rejected: outcomes.length - accepted,
+        rows: outcomes.map((outcome, row) => ({ row, ...outcome })),
+      }
+    },
+  }
+}
+
+function pushInput(view: FeatureView) {
+  const features = view.features.map((feature): [string, FieldDeclaration] => {
+    const description = describeFeature(feature)
+    const declared = { type: graphqlTypeOf(feature.type), nullable: true }
+    return [feature.graphqlName, description === null ? declared : { ...declared, description }]
+  })
+  return inputType(
+    `${view.typeName}Push`,
+    "createdTimestamp is the arrival, never the caller's. A feature that is left out is null.",
+    {
+      ...keyFields(view.entity.joinKeys),
+      eventTimestamp: { type: timestampScalar },
+      ...Object.fromEntries(features),
+    },
+  )
+}
+
+/** Input fields → registry names. */
+function rowReader(view: FeatureView) {
+  const byName =
+    (fields: readonly { readonly name: string; readonly graphqlName: string }[]) =>
+    (row: Readonly<Record<string, unknown>>) =>
+      Object.fromEntries(fields.map(({ name, graphqlName }) => [name, row[graphqlName]]))
+  const key = byName(view.entity.joinKeys)
+  const values = byName(view.features)
+  return (row: Readonly<Record<string, unknown>>) => ({
+    key: key(row),
+    values: values(row),
+    eventTimestamp: row['eventTimestamp'] as Micros,
+  })
+}

@@ -1,0 +1,7 @@
+import { Forbidden } from '../errors.ts'
+import type { Caller, Right } from './context.ts'
+
+/** @throws Forbidden */
+export function requireRight(caller: Caller, right: Right): void {
+  if (!caller.rights.has(right)) throw new Forbidden(`this needs the right "${right}"`)
+}

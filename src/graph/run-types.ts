@@ -1,0 +1,91 @@
+import { GraphQLID, GraphQLString } from 'graphql'
+import { registerEnumType } from 'type-graphql'
+import type { Micros } from '../definitions/timestamp.ts'
+import { BadUserInput } from '../errors.ts'
+import type { RunFilter, RunKind } from '../stores/run-store.ts'
+import { objectType, type RootDeclaration, type TypeClass } from './declare.ts'
+import {
+  acceptPage,
+  connectionType,
+  type PageInput,
+  type PagePlace,
+  pageArguments,
+  pageOf,
+  unreadable,
+} from './pages.ts'
+import { int64Scalar, timestampScalar } from './scalars.ts'
+
+const kinds = {
+  IMPORT: 'IMPORT',
+  BATCH: 'BATCH',
+  MATERIALIZE: 'MATERIALIZE',
+  VALIDATE: 'VALIDATE',
+  REBUILD: 'REBUILD',
+} as const
+const states = {
+  RUNNING: 'RUNNING',
+  SUCCEEDED: 'SUCCEEDED',
+  FAILED: 'FAILED',
+  INTERRUPTED: 'INTERRUPTED',
+} as const
+
+interface RunsInput extends PageInput {
+  readonly kind?: RunKind | null
+  readonly view?: string | null
+  readonly since?: Micros | null
+}
+
+/** `runs`: what was run when and with which outcome, newest first. */
+export function declareRuns(pageInfo: TypeClass): Readonly<Record<string, RootDeclaration>> {
+  registerEnumType(kinds, { name: 'RunKind' })
+  registerEnumType(states, { name: 'RunState' })
+  const optionalTime = { type: timestampScalar, nullable: true } as const
+  const optionalText = { type: GraphQLString, nullable: true } as const
+  const optionalCount = { type: int64Scalar, nullable: true } as const
+  const run = objectType('Run', null, {
+    id: { type: GraphQLID },
+    kind: { type: kinds },
+    view: optionalText,
+    asOf: optionalTime,
+    state: { type: states },
+    startedAt: { type: timestampScalar },
+    finishedAt: optionalTime,
+    rowsRead: optionalCount,
+    rowsWritten: optionalCount,
+    error: optionalText,
+  })
+  return {
+    runs: {
+      type: connectionType('RunConnection', run, pageInfo),
+      description: 'Newest first; first is at most 1,000.',
+      arguments: {
+        kind: { type: kinds, nullable: true },
+        view: optionalText,
+        since: optionalTime,
+        ...pageArguments,
+      },
+      resolve: async (_root, input, context) => {
+        const { kind = null, view = null, since = null, ...page } = input as RunsInput
+        const { first, after } = acceptPage(page)
+        const filter = { kind, view, since, first: first + 1, after: after && placeOfRun(after) }
+        const found = await context.runs.runs(filter).catch(unreadable('runs'))
+        // A store's own words may name hosts: they are for those who may operate the gateway.
+        const tellsErrors = context.caller.rights.has('admin')
+        const shown = found.map((one) =>
+          one.error === null || tellsErrors ? one : { ...one, error: hiddenError },
+        )
+        return pageOf(shown, first, ({ startedAt, id }) => ({ at: startedAt, id }))
+      },
+    },
+  }
+}
+
+const hiddenError = 'the run failed; callers with the right admin, and featuregraph runs, see why'
+
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** @throws BadUserInput for a cursor of another list. */
+function placeOfRun({ at, id }: PagePlace): NonNullable<RunFilter['after']> {
+  if (!uuid.test(id)) throw new BadUserInput('after: expected the endCursor of a page of runs')
+  return { startedAt: at, id }
+}

@@ -1,0 +1,56 @@
+import { GraphQLString } from 'graphql'
+import { registerEnumType } from 'type-graphql'
+import type { Micros } from '../definitions/timestamp.ts'
+import type { StoredViolation } from '../stores/violation-store.ts'
+import { objectType, type RootDeclaration, type TypeClass } from './declare.ts'
+import { acceptPage, connectionType, type PageInput, pageArguments, pageOf, unreadable } from './pages.ts'
+import { timestampScalar } from './scalars.ts'
+import type { SharedTypes } from './shared-types.ts'
+
+const actions = { WARN: 'WARN', QUARANTINE: 'QUARANTINE', REJECT: 'REJECT' } as const
+
+interface ViolationsInput extends PageInput {
+  readonly view?: string | null
+  readonly since?: Micros | null
+}
+
+/** `violations`: what broke an expectation when it entered or was validated, newest first. */
+export function declareViolations(
+  shared: SharedTypes,
+  pageInfo: TypeClass,
+): Readonly<Record<string, RootDeclaration>> {
+  registerEnumType(actions, { name: 'ExpectationAction' })
+  const text = { type: GraphQLString } as const
+  const optionalText = { type: GraphQLString, nullable: true } as const
+  const violation = objectType('Violation', null, {
+    view: text,
+    feature: optionalText,
+    key: { type: [GraphQLString] },
+    rule: { type: shared.expectationRule },
+    value: optionalText,
+    bound: optionalText,
+    message: { ...text, description: 'Value 12000 above maximum 10000.' },
+    action: { type: actions },
+    eventTimestamp: { type: timestampScalar, nullable: true },
+    recordedAt: { type: timestampScalar },
+  })
+  return {
+    violations: {
+      type: connectionType('ViolationConnection', violation, pageInfo),
+      description: 'Newest first; first is at most 1,000.',
+      arguments: { view: optionalText, since: { type: timestampScalar, nullable: true }, ...pageArguments },
+      resolve: async (_root, input, context) => {
+        const { view = null, since = null, ...page } = input as ViolationsInput
+        const { first, after } = acceptPage(page)
+        const place = after === null ? null : { recordedAt: after.at, id: Number(after.id) }
+        const filter = { view, since, after: place, first: first + 1 }
+        const found = await context.violations.page(filter).catch(unreadable('violations'))
+        return pageOf(found.map(shown), first, ({ recordedAt, id }) => ({ at: recordedAt, id: String(id) }))
+      },
+    },
+  }
+}
+
+function shown({ action, ...violation }: StoredViolation) {
+  return { ...violation, action: action.toUpperCase() }
+}

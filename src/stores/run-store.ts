@@ -1,0 +1,74 @@
+import type { Micros } from '../definitions/timestamp.ts'
+import type { CarriedPoint } from './offline-store.ts'
+
+export const runKinds = ['IMPORT', 'BATCH', 'MATERIALIZE', 'VALIDATE', 'REBUILD'] as const
+export type RunKind = (typeof runKinds)[number]
+export const runStates = ['RUNNING', 'SUCCEEDED', 'FAILED', 'INTERRUPTED'] as const
+type RunState = (typeof runStates)[number]
+
+export interface Run {
+  readonly id: string
+  readonly kind: RunKind
+  readonly view: string | null
+  readonly asOf: Micros | null
+  readonly state: RunState
+  readonly startedAt: Micros
+  readonly finishedAt: Micros | null
+  readonly rowsRead: number | null
+  readonly rowsWritten: number | null
+  readonly error: string | null
+}
+
+/** What is run on what; one at a time of each. */
+interface RunSubject {
+  readonly kind: RunKind
+  readonly view: string | null
+  readonly asOf: Micros | null
+}
+
+interface RunOutcome {
+  readonly state: 'SUCCEEDED' | 'FAILED'
+  readonly rowsRead: number | null
+  readonly rowsWritten: number | null
+  readonly error: string | null
+}
+
+export interface RunFilter {
+  readonly kind: RunKind | null
+  readonly view: string | null
+  /** Started at or after it. */
+  readonly since: Micros | null
+  /** At most so many. */
+  readonly first: number
+  /** The last run of the page before. */
+  readonly after: Pick<Run, 'id' | 'startedAt'> | null
+}
+
+/** How far a view was carried online; `marker` stands in the online store too. */
+export interface Watermark extends CarriedPoint {
+  readonly marker: string
+}
+
+/**
+ * What was run when and with which outcome, and how far each view has been carried. Of one project.
+ * Every method rejects with `StoreFailed` when the database does not answer.
+ */
+export interface RunStore {
+  /**
+   * Records a run and its outcome around the work, while a lock keeps every other run of that kind and view out, in
+   * any process; `onWait` is told when it has to be waited for. A run that is found running meanwhile has lost its
+   * process and becomes INTERRUPTED. What the work throws is recorded as FAILED and thrown on; an outcome that cannot
+   * be recorded after the work has thrown does not hide that.
+   */
+  readonly withRun: <Result>(
+    subject: RunSubject,
+    options: { readonly now: () => Micros; readonly onWait: () => void },
+    work: () => Promise<{ readonly outcome: RunOutcome; readonly result: Result }>,
+  ) => Promise<Result>
+  /** Newest first, by (started at, id). Runs whose process is gone are INTERRUPTED, also if no one else ran since. */
+  readonly runs: (filter: RunFilter) => Promise<readonly Run[]>
+  /** Null: the view was never carried. */
+  readonly readWatermark: (view: string) => Promise<Watermark | null>
+  /** @throws StoreFailed for a view that the registry store has not recorded. */
+  readonly moveWatermark: (view: string, watermark: Watermark) => Promise<void>
+}
