@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { FeatureRow } from '../definitions/value.ts'
 import { BadUserInput, InvalidRow, StoreFailed } from '../errors.ts'
+import { type CheckedRow, checkRow } from '../quality/check-row.ts'
 import type { FeatureView } from '../registry/registry.ts'
 import type { PushReceipt } from '../stores/offline-store.ts'
 import type { OnlineWriteOutcome } from '../stores/online-store.ts'
+import type { Violation, ViolationStore } from '../stores/violation-store.ts'
 import { acceptRow, type OfferedRow } from './accept-row.ts'
 import { type KeptRow, writeOnline } from './write-online.ts'
 import type { RowTargets } from './write-rows.ts'
@@ -12,6 +14,7 @@ import type { RowTargets } from './write-rows.ts'
 export interface PushTargets extends RowTargets {
   /** Told of a store that did not take rows; the caller gets the outcome only. */
   readonly storeFailed: (store: 'online' | 'offline', error: StoreFailed) => void
+  readonly violations: ViolationStore
 }
 
 /** Online alone would make rows that no as-of query ever sees. */
@@ -37,7 +40,10 @@ export type PushOutcome =
   | {
       readonly accepted: false
       readonly online: 'NOT_ASKED'
-      /** INVALID_ROW; UNAVAILABLE when the offline store did not answer for its rows. */
+      /**
+       * INVALID_ROW; EXPECTATION_FAILED or QUARANTINED by what the view expects; UNAVAILABLE when the offline store did
+       * not answer for the row.
+       */
       readonly code: string
       readonly message: string
     }
@@ -51,6 +57,7 @@ export type PushRows = (
 
 /**
  * Rows from outside into both stores; one outcome a row, in order. What cannot be read as a row comes as the reason.
+ * A row that breaks an expectation is told of, and kept out of both stores where the expectation says so.
  * All that fit are kept offline in one transaction with the receipt of the idempotency key, then the newest of each key
  * goes online. The same key again answers by the receipt: nothing is inserted, and the online write is made again,
  * which changes nothing unless it failed the first time or its time has come.
@@ -68,11 +75,21 @@ export async function pushRows(
   const outcomes: PushOutcome[] = []
   const rows: FeatureRow[] = []
   const places: number[] = []
+  const violations: Violation[] = []
+  const quarantined: { readonly place: number; readonly row: unknown; readonly reason: string }[] = []
   offered.forEach((row, place) => {
     const accepted = row instanceof Error ? row : acceptOrRefuse(view, row, arrival)
     if (accepted instanceof Error) {
       const { code, message } = accepted
       outcomes.push({ accepted: false, online: 'NOT_ASKED', code, message })
+      return
+    }
+    const checked = checkRow(view, accepted, arrival)
+    violations.push(...checked.violations)
+    const refused = refusedBy(checked)
+    if (refused) {
+      if (refused.code === 'QUARANTINED') quarantined.push({ place, row, reason: refused.message })
+      outcomes.push(refused)
       return
     }
     outcomes.push({ accepted: true, online: 'NOT_ASKED' })
@@ -89,7 +106,25 @@ export async function pushRows(
     idempotencyKey === null ? null : { idempotencyKey, digest: digestOf(to, rows, outcomes), arrival }
   let kept: readonly KeptRow[]
   try {
-    kept = await keepOffline(targets, view, rows, receipt)
+    const keeping = await keepOffline(targets, view, rows, receipt)
+    kept = keeping.rows
+    // A retry was told and recorded the first time.
+    if (!keeping.isRetry) {
+      const content = quarantined.map(({ row, reason }) => ({
+        view: view.name,
+        content: row,
+        reason,
+        recordedAt: arrival,
+      }))
+      await targets.violations.record(violations, content).catch((error: unknown) => {
+        if (!(error instanceof StoreFailed)) throw error
+        targets.storeFailed('offline', error)
+        const message = 'the row was to be quarantined and could not be kept: push it again'
+        for (const { place } of quarantined) {
+          outcomes[place] = { accepted: false, online: 'NOT_ASKED', code: 'UNAVAILABLE', message }
+        }
+      })
+    }
   } catch (error) {
     if (!(error instanceof StoreFailed)) throw error
     targets.storeFailed('offline', error)
@@ -155,10 +190,10 @@ async function keepOffline(
   view: FeatureView,
   rows: readonly FeatureRow[],
   receipt: PushReceipt | null,
-): Promise<readonly KeptRow[]> {
+): Promise<{ readonly rows: readonly KeptRow[]; readonly isRetry: boolean }> {
   if (receipt === null) {
     const rowIds = await offline.insertRows(view, rows)
-    return rows.map((row, index) => ({ ...row, rowId: rowIds[index] ?? 0 }))
+    return { rows: rows.map((row, index) => ({ ...row, rowId: rowIds[index] ?? 0 })), isRetry: false }
   }
   const inserted = await offline.insertRowsOnce(view, rows, receipt)
   if (inserted.status === 'OTHER_ROWS') {
@@ -167,5 +202,14 @@ async function keepOffline(
     )
   }
   const { rowIds, arrival } = inserted
-  return rows.map((row, index) => ({ ...row, createdTimestamp: arrival, rowId: rowIds[index] ?? 0 }))
+  const kept = rows.map((row, index) => ({ ...row, createdTimestamp: arrival, rowId: rowIds[index] ?? 0 }))
+  return { rows: kept, isRetry: arrival !== receipt.arrival }
+}
+
+/** What the strictest broken expectation makes of a row; null where it is only to be warned of. */
+function refusedBy({ violations, action }: CheckedRow): Extract<PushOutcome, { accepted: false }> | null {
+  if (action === null || action === 'warn') return null
+  const message = violations.map((violation) => `${violation.feature}: ${violation.message}`).join('; ')
+  const code = action === 'reject' ? 'EXPECTATION_FAILED' : 'QUARANTINED'
+  return { accepted: false, online: 'NOT_ASKED', code, message }
 }

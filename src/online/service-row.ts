@@ -74,7 +74,7 @@ export interface ServiceRow {
   readonly violations: readonly ServedViolation[]
 }
 
-export interface ServedViolation extends BrokenRule {
+interface ServedViolation extends BrokenRule {
   /** The value's name in the service. */
   readonly feature: string
 }

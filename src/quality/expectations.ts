@@ -4,7 +4,7 @@ import type { Value } from '../definitions/value.ts'
 import type { ValueType } from '../definitions/value-type.ts'
 import type { Expectation } from '../registry/registry.ts'
 
-export type ExpectationRule = 'MIN' | 'MAX' | 'NOT_NULL' | 'ONE_OF' | 'MAX_AGE'
+type ExpectationRule = 'MIN' | 'MAX' | 'NOT_NULL' | 'ONE_OF' | 'MAX_AGE'
 
 /** A rule that is broken, and by what; value and bound as text, for people. */
 export interface BrokenRule {

@@ -18,7 +18,7 @@ export interface Violation {
 }
 
 /** A row that was kept out of both stores, as it came. */
-export interface QuarantinedRow {
+interface QuarantinedRow {
   readonly view: string
   readonly content: unknown
   readonly reason: string
@@ -26,7 +26,7 @@ export interface QuarantinedRow {
 }
 
 /** Where a page ended: the next one begins behind it. */
-export interface ViolationPlace {
+interface ViolationPlace {
   readonly recordedAt: Micros
   readonly id: number
 }

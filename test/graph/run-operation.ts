@@ -109,9 +109,11 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
       return offline.asOfJoin(join, signal)
     },
   }
+  const violations = memoryViolationStore()
   const pushTargets = {
     ...{ offline: notedOffline, online, ...layouts, clock: () => now },
     storeFailed: () => {},
+    violations,
   }
   const contexts = requestContexts({
     registry,
@@ -120,7 +122,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
       online: notedOnline,
       offline: notedOffline,
       runs: memoryRunStore(),
-      violations: memoryViolationStore(),
+      violations,
     },
     clock: () => now,
     observe: () => {},

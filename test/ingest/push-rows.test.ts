@@ -15,10 +15,12 @@ import { buildRegistry } from '../../src/registry/build-registry.ts'
 import type { FeatureView, Registry } from '../../src/registry/registry.ts'
 import { memoryOfflineStore } from '../../src/stores/memory/memory-offline-store.ts'
 import { memoryOnlineStore } from '../../src/stores/memory/memory-online-store.ts'
+import { memoryViolationStore } from '../../src/stores/memory/memory-violation-store.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
 import { onlineKeySuffix } from '../../src/stores/online-key.ts'
 import type { OnlineStore } from '../../src/stores/online-store.ts'
 import { redisOnlineStore } from '../../src/stores/redis/redis-online-store.ts'
+import type { ViolationStore } from '../../src/stores/violation-store.ts'
 import { at, day, memoryRegistryStore, second, viewNamed } from '../graph/run-operation.ts'
 import { newProject } from '../server/start-test-gateway.ts'
 import { createTestDatabase } from '../services/test-database.ts'
@@ -28,6 +30,14 @@ const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
 const definitions = [
   customer,
   featureView('profile', { entity: customer, features: { n: 'int64', share: 'float32', name: 'string' } }),
+  featureView('spending', {
+    entity: customer,
+    features: {
+      total: { type: 'float64', expect: { max: 10_000 } },
+      mean: { type: 'float64', expect: { min: 0, action: 'quarantine' } },
+      count: { type: 'int64', expect: { notNull: true, maxAge: '2d', action: 'reject' } },
+    },
+  }),
   featureView('segment', { entity: customer, online: false, features: { name: 'string' } }),
   featureView('orders', {
     entity: customer,
@@ -98,6 +108,7 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
     ...layouts,
     clock: now,
     storeFailed: (store) => failures.push(store),
+    violations: memoryViolationStore(),
     ...replaced,
   })
   const push = (rows: readonly (PushedRow | InvalidRow)[], options: PushOptions = both) =>
@@ -315,6 +326,93 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
     ])
     expect(JSON.stringify(outcomes)).not.toContain('secret')
     expect([await online(a), await stored(a)]).toEqual([null, null])
+  })
+
+  describe('of a view with expectations', () => {
+    const everything = { view: null, since: null, after: null, first: 100 }
+    const values = { total: 5, mean: 1, count: 2 }
+
+    async function pushSpending(
+      rows: readonly PushedRow[],
+      options: PushOptions,
+      violations: ViolationStore,
+    ) {
+      const spending = viewNamed(registry, 'spending')
+      const outcomes = await pushRows(targets({ violations }), spending, rows, options)
+      const asked = rows.map(({ key }) => ({ key: [Number(key['customer_id'])], asOf: clock, knownAt: null }))
+      const signal = new AbortController().signal
+      const [kept] = await stores.offline.asOfJoin({ views: [spending], rows: asked }, signal)
+      const keys = asked.map(({ key }) => layouts.keyPrefix(spending) + onlineKeySuffix(key))
+      const carried = await stores.online.readMany(keys)
+      return { outcomes, kept: kept?.map(Boolean), carried: carried.map(Boolean) }
+    }
+
+    it('warns of a row, keeps one out of both stores, refuses one, each by the strictest action', async () => {
+      const violations = memoryViolationStore()
+      const [fine, warned, quarantined, refused, old] = [newId(), newId(), newId(), newId(), newId()]
+      const answer = await pushSpending(
+        [
+          row(fine, clock, values),
+          row(warned, clock, { ...values, total: 12_000 }),
+          row(quarantined, clock, { ...values, total: 12_000, mean: -1 }),
+          row(refused, clock, { ...values, mean: -1, count: null }),
+          row(old, clock - 2 * day - 1, values),
+        ],
+        both,
+        violations,
+      )
+      expect(answer).toEqual({
+        outcomes: [
+          { accepted: true, online: 'WRITTEN' },
+          { accepted: true, online: 'WRITTEN' },
+          {
+            ...{ accepted: false, online: 'NOT_ASKED', code: 'QUARANTINED' },
+            message: 'total: Value 12000 above maximum 10000; mean: Value -1 below minimum 0',
+          },
+          {
+            ...{ accepted: false, online: 'NOT_ASKED', code: 'EXPECTATION_FAILED' },
+            message: 'mean: Value -1 below minimum 0; count: Value is null',
+          },
+          {
+            ...{ accepted: false, online: 'NOT_ASKED', code: 'EXPECTATION_FAILED' },
+            message: expect.stringMatching(/^count: Event timestamp \S+ is older than 2d$/),
+          },
+        ],
+        kept: [true, true, false, false, false],
+        carried: [true, true, false, false, false],
+      })
+      const told = await violations.page(everything)
+      expect(told.map(({ key, feature, rule, action }) => [key, feature, rule, action]).reverse()).toEqual([
+        [[String(warned)], 'total', 'MAX', 'warn'],
+        [[String(quarantined)], 'total', 'MAX', 'warn'],
+        [[String(quarantined)], 'mean', 'MIN', 'quarantine'],
+        [[String(refused)], 'mean', 'MIN', 'quarantine'],
+        [[String(refused)], 'count', 'NOT_NULL', 'reject'],
+        [[String(old)], 'count', 'MAX_AGE', 'reject'],
+      ])
+    })
+
+    it('records a violation once, however often the push is retried under its key', async () => {
+      const violations = memoryViolationStore()
+      const rows = [row(newId(), clock, { ...values, total: 12_000 })]
+      const options = { to: 'BOTH', idempotencyKey: `key ${newId()}` } as const
+      const first = await pushSpending(rows, options, violations)
+      clock += second
+      expect(await pushSpending(rows, options, violations)).toEqual(first)
+      expect(await violations.page(everything)).toHaveLength(1)
+    })
+
+    it('tells a row that could be kept nowhere, not even in quarantine', async () => {
+      const failing: ViolationStore = {
+        ...memoryViolationStore(),
+        record: async () => {
+          throw new StoreFailed('secret host')
+        },
+      }
+      const { outcomes } = await pushSpending([row(newId(), clock, { ...values, mean: -1 })], both, failing)
+      expect(outcomes).toMatchObject([{ accepted: false, code: 'UNAVAILABLE' }])
+      expect(JSON.stringify(outcomes)).not.toContain('secret')
+    })
   })
 
   it('takes no rows at all', async () => {
