@@ -34,6 +34,12 @@ program
   .option('--to <time>', 'event timestamps before this')
   .action(async (views, options) => (await import('./cli/materialize.ts')).materializeViews(views, options))
 program
+  .command('validate')
+  .description('check what is stored of a feature view against its expectations')
+  .argument('<view>', 'a feature view')
+  .option('--since <time>', 'rows with an event timestamp from here on, as 2026-01-31T09:30:00Z')
+  .action(async (view, options) => (await import('./cli/validate.ts')).validateView(view, options))
+program
   .command('status')
   .description('how far each feature view has been carried to the online store')
   .action(async () => (await import('./cli/status.ts')).status())
