@@ -14,6 +14,7 @@ import { compileOperation, defaultedVariables } from './compile-operation.ts'
 import type { GraphContext } from './context.ts'
 import { type CountEntities, entityCounter } from './entity-count.ts'
 import { executionError, refusal } from './graphql-error.ts'
+import { countSelections } from './selection-count.ts'
 
 export interface ExecuteOptions {
   /** Entity rows that one request may ask for. */
@@ -25,6 +26,8 @@ export interface ExecuteOptions {
 /** An operation that was seen; compiled at its second use, so that unique texts compile nothing. */
 interface KnownOperation {
   readonly countEntities: CountEntities
+  /** Fields that it selects: every entity asked for may answer as many values. */
+  readonly selections: number
   /** Nullable variables with a default: null for one is refused where it stands for a non-null value, not by graphql-jit. */
   readonly defaulted: readonly string[]
   uses: number
@@ -33,6 +36,8 @@ interface KnownOperation {
 
 const maxKnownOperations = 1_000
 const compileAtUse = 2
+/** Entities times selected fields: some hundred MB of answer, which aliases could otherwise ask for in a small query. */
+const maxValues = 1_000_000
 /** As many as graphql-js tells by itself when it executes. */
 const maxVariableErrors = 50
 
@@ -78,6 +83,7 @@ export function operationExecutor(options: ExecuteOptions): Execute {
     if (found) return found
     const made = {
       countEntities: entityCounter(run.schema, run.document, run.operation),
+      selections: countSelections(run.document, run.operation),
       defaulted: defaultedVariables(run.operation),
       uses: 0,
       compiled: null,
@@ -95,7 +101,7 @@ export function operationExecutor(options: ExecuteOptions): Execute {
     }
     const run: Run = { schema, document, operation: node, operationName, variables, context }
     const operation = recall(run, queryHash ?? '')
-    const refused = refuseTooMany(run, operation.countEntities, options.maxEntities)
+    const refused = refuseTooMany(run, operation, options.maxEntities)
     if (refused) return { errors: refused }
     operation.uses += 1
     if (operation.uses === compileAtUse) {
@@ -128,17 +134,20 @@ function runInterpreted(run: Omit<Run, 'operation'>): Promise<ExecutionResult> |
 /** Errors in variables come first: a list of wrong keys is told as such, whatever its length. */
 function refuseTooMany(
   run: Run,
-  countEntities: CountEntities,
+  { countEntities, selections }: KnownOperation,
   limit: number,
 ): readonly GraphQLError[] | null {
   const came = countEntities(run.variables)
-  if (came <= limit) return null
+  const values = came * selections
+  if (came <= limit && values <= maxValues) return null
   const definitions = run.operation.variableDefinitions ?? []
   const coerced = getVariableValues(run.schema, definitions, run.variables, { maxErrors: maxVariableErrors })
   if (coerced.errors) return coerced.errors.map(executionError)
-  return [
-    refusal(new LimitExceeded(`a request may ask for at most ${limit} entities, ${came} came; split it`)),
-  ]
+  const message =
+    came > limit
+      ? `a request may ask for at most ${limit} entities, ${came} came; split it`
+      : `a request may ask for at most ${maxValues} values, ${values} came (${came} entities, ${selections} fields); split it`
+  return [refusal(new LimitExceeded(message))]
 }
 
 function answer(result: ExecutionResult, context: GraphContext): ExecutionResult {
