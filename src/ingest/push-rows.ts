@@ -203,7 +203,7 @@ async function keepOffline(
   }
   const { rowIds, arrival } = inserted
   const kept = rows.map((row, index) => ({ ...row, createdTimestamp: arrival, rowId: rowIds[index] ?? 0 }))
-  return { rows: kept, isRetry: arrival !== receipt.arrival }
+  return { rows: kept, isRetry: inserted.status === 'REPEATED' }
 }
 
 /** What the strictest broken expectation makes of a row; null where it is only to be warned of. */

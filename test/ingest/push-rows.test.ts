@@ -397,6 +397,7 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
       const rows = [row(newId(), clock, { ...values, total: 12_000 })]
       const options = { to: 'BOTH', idempotencyKey: `key ${newId()}` } as const
       const first = await pushSpending(rows, options, violations)
+      expect(await pushSpending(rows, options, violations)).toEqual(first)
       clock += second
       expect(await pushSpending(rows, options, violations)).toEqual(first)
       expect(await violations.page(everything)).toHaveLength(1)
