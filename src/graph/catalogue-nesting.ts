@@ -1,10 +1,5 @@
-import {
-  type DocumentNode,
-  type FragmentDefinitionNode,
-  GraphQLError,
-  type SelectionSetNode,
-  type ValidationRule,
-} from 'graphql'
+import { type DocumentNode, GraphQLError, type SelectionSetNode, type ValidationRule } from 'graphql'
+import { documentFragments } from './document-fragments.ts'
 
 /** Times that `featureViews` may stand inside itself, counting the first. */
 const maxNesting = 2
@@ -32,9 +27,7 @@ export const catalogueNesting: ValidationRule = (context) => {
 
 /** The largest number of fields named `featureViews` on one way down; each fragment is walked once. */
 function nestingCounter(document: DocumentNode): (selectionSet: SelectionSetNode | undefined) => number {
-  const fragments = new Map<string, FragmentDefinitionNode>()
-  for (const node of document.definitions)
-    if (node.kind === 'FragmentDefinition') fragments.set(node.name.value, node)
+  const fragments = documentFragments(document)
   const known = new Map<string, number>()
 
   function ofFragment(name: string): number {

@@ -1,7 +1,6 @@
 import {
   type DocumentNode,
   type FieldNode,
-  type FragmentDefinitionNode,
   type GraphQLSchema,
   getNullableType,
   isListType,
@@ -10,6 +9,7 @@ import {
   type SelectionSetNode,
   type ValueNode,
 } from 'graphql'
+import { documentFragments } from './document-fragments.ts'
 import { type Condition, conditionsHold, withConditions } from './selection-conditions.ts'
 
 type Variables = Readonly<Record<string, unknown>>
@@ -35,9 +35,7 @@ export function entityCounter(
   operation: OperationDefinitionNode,
 ): CountEntities {
   const roots = schema.getRootType(operation.operation)?.getFields() ?? {}
-  const fragments = new Map<string, FragmentDefinitionNode>()
-  for (const node of document.definitions)
-    if (node.kind === 'FragmentDefinition') fragments.set(node.name.value, node)
+  const fragments = documentFragments(document)
   const defaults = new Map(
     operation.variableDefinitions?.map((node) => [node.variable.name.value, node.defaultValue]),
   )

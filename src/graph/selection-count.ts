@@ -1,14 +1,12 @@
-import type { DocumentNode, FragmentDefinitionNode, OperationDefinitionNode, SelectionSetNode } from 'graphql'
+import type { DocumentNode, OperationDefinitionNode, SelectionSetNode } from 'graphql'
+import { documentFragments } from './document-fragments.ts'
 
 /**
  * How many fields an operation selects, a fragment counted at every place where it is spread. Validation has bounded
  * that number and refused fragments that spread themselves.
  */
 export function countSelections(document: DocumentNode, operation: OperationDefinitionNode): number {
-  const fragments = new Map<string, FragmentDefinitionNode>()
-  for (const node of document.definitions) {
-    if (node.kind === 'FragmentDefinition') fragments.set(node.name.value, node)
-  }
+  const fragments = documentFragments(document)
   const count = (selectionSet: SelectionSetNode | undefined): number => {
     let fields = 0
     for (const selection of selectionSet?.selections ?? []) {
