@@ -1,21 +1,58 @@
-import { entity, featureService, featureView, request } from 'featuregraph'
+import {
+  batch,
+  count,
+  countDistinct,
+  entity,
+  eventSource,
+  featureService,
+  featureView,
+  fileSource,
+  max,
+  mean,
+  request,
+  sum,
+  windowedView,
+} from 'featuregraph'
 
 export const customer = entity('customer', {
   joinKeys: { customer_id: 'int64' },
   description: 'Unique customer identifier',
 })
 
-export const customerTransactionFeatures = featureView('customer_transaction_features', {
+export const transactions = eventSource('transactions', {
+  description: "Customers' card transactions",
+  owner: 'fraud',
+  topic: 'transactions',
+  eventTimestamp: 'timestamp',
+  fields: {
+    customer_id: 'int64',
+    amount: { type: 'float64', description: 'In USD' },
+    merchant_id: 'string',
+    success: { type: 'bool', default: true },
+  },
+})
+
+export const customerTransactionFeatures = windowedView('customer_transaction_features', {
   entity: customer,
+  source: transactions,
+  compute: batch({ every: '1d' }),
   description: "A customer's transactions over the last month, computed once a day",
   owner: 'fraud',
   ttl: '90d',
   features: {
-    total_transactions_30d: { type: 'float64', description: 'Sum of amounts over 30 days', unit: 'USD' },
-    avg_transaction_amount_30d: { type: 'float64', description: 'Mean amount over 30 days', unit: 'USD' },
-    max_transaction_amount_30d: { type: 'float64', description: 'Largest amount in 30 days', unit: 'USD' },
-    transaction_count_7d: { type: 'int64', description: 'Number of transactions in 7 days' },
-    unique_merchants_30d: { type: 'int64', description: 'Number of different merchants in 30 days' },
+    total_transactions_30d: sum('amount', '30d', { description: 'Sum of amounts over 30 days', unit: 'USD' }),
+    avg_transaction_amount_30d: mean('amount', '30d', {
+      description: 'Mean amount over 30 days',
+      unit: 'USD',
+    }),
+    max_transaction_amount_30d: max('amount', '30d', {
+      description: 'Largest amount in 30 days',
+      unit: 'USD',
+    }),
+    transaction_count_7d: count('7d', { description: 'Number of transactions in 7 days' }),
+    unique_merchants_30d: countDistinct('merchant_id', '30d', {
+      description: 'Number of different merchants in 30 days',
+    }),
   },
   expect: {
     total_transactions_30d: { min: 0, max: 10_000, notNull: true },
@@ -27,6 +64,10 @@ export const customerTransactionFeatures = featureView('customer_transaction_fea
 
 export const customerRealtimeFeatures = featureView('customer_realtime_features', {
   entity: customer,
+  source: fileSource('customer_realtime', {
+    eventTimestamp: 'event_timestamp',
+    createdTimestamp: 'created_timestamp',
+  }),
   description: "A customer's transactions over the last hour",
   owner: 'fraud',
   ttl: '1h',

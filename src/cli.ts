@@ -24,6 +24,28 @@ program
   .description("apply the system tables' migrations that the database lacks")
   .action(async () => (await import('./cli/migrate.ts')).migrateDatabase())
 program
+  .command('batch')
+  .description('compute snapshots of windowed views, from the events that are kept')
+  .argument('[views...]', 'windowed views; without any all that are computed in batch')
+  .option('--as-of <time>', 'the snapshot that answers at this time; without it the newest')
+  .option('--from <time>', 'every snapshot from here on, as 2026-01-31T00:00:00Z')
+  .option('--to <time>', 'to here, included; without it to now')
+  .option('--every <duration>', "one snapshot in so much time; a multiple of the view's own")
+  .option('--created-after <duration>', 'say that new snapshots became known so long after their time')
+  .option('--stale', 'those whose events or definition have changed since')
+  .action(async (views, options) => (await import('./cli/batch.ts')).batchViews(views, options))
+program
+  .command('import')
+  .description('bring Parquet, CSV and NDJSON files into the offline store; the same file again adds nothing')
+  .argument('<source>', 'an event source, or a file source of feature views')
+  .argument('<files...>', 'paths or patterns, as data/*.parquet')
+  .option('--dry-run', 'read and check everything, write nothing')
+  .option('--on-error <what>', 'with a row that does not fit: stop or quarantine', 'quarantine')
+  .option('--assume-utc', 'times without an offset are UTC where the source has no timezone')
+  .action(async (source, files, options) =>
+    (await import('./cli/import.ts')).importFiles(source, files, options),
+  )
+program
   .command('materialize')
   .description('carry the newest row of every key to the online store')
   .argument('[views...]', 'feature views; without any all that are online')
@@ -33,6 +55,18 @@ program
   )
   .option('--to <time>', 'event timestamps before this')
   .action(async (views, options) => (await import('./cli/materialize.ts')).materializeViews(views, options))
+program
+  .command('delete-entity')
+  .description('delete an entity everywhere; nothing dated up to now comes back')
+  .argument('<entity>', 'an entity')
+  .argument('<key...>', 'its join keys in their declared order; negative numbers behind --')
+  .action(async (entity, key) => (await import('./cli/delete-entity.ts')).deleteOne(entity, key))
+program
+  .command('worker')
+  .description('run what the views need when it is due: snapshots, and the way online; until SIGTERM')
+  .option('--recompute <duration>', 'compute stale snapshots of so long ago anew; without it of 3d')
+  .option('--once', 'do what is due now, then end; exit code 1 if anything failed')
+  .action(async (options) => (await import('./cli/worker.ts')).work(options))
 program
   .command('validate')
   .description('check what is stored of a feature view against its expectations')

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseEnv } from 'node:util'
 import { z } from 'zod'
+import { parseDuration } from './definitions/duration.ts'
+import type { Micros } from './definitions/timestamp.ts'
 import { InvalidConfig, type Problem } from './errors.ts'
 
 const prefix = 'FEATUREGRAPH_'
@@ -26,6 +28,13 @@ const flag = z
   .enum(['true', 'false'], { error: 'expected true or false' })
   .transform((text) => text === 'true')
 
+const duration = z.string().transform((text, context): Micros => {
+  const micros = parseDuration(text)
+  if (micros !== null && micros > 0) return micros
+  context.addIssue('expected a duration, as 12h or 3d')
+  return z.NEVER
+})
+
 const settings = z.object({
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: whole(0, 65_535).default(4_000),
@@ -44,6 +53,8 @@ const settings = z.object({
   API_KEYS_FILE: z.string().min(1).optional(),
   ALLOW_ANONYMOUS: flag.default(false),
   DEMO: flag.optional(),
+  WORKER: flag.optional(),
+  RECOMPUTE: duration.prefault('3d'),
   MAX_ENTITIES: whole(1, 1_000_000).default(1_000),
   MAX_BODY_BYTES: whole(1_024, 1_073_741_824).default(1_048_576),
   ONLINE_TIMEOUT_MS: whole(1, 600_000).default(250),
@@ -81,6 +92,10 @@ export interface Config {
   readonly apiKeys: readonly ApiKey[] | null
   readonly allowAnonymous: boolean
   readonly demo: boolean
+  /** Whether the gateway runs a worker too. */
+  readonly worker: boolean
+  /** How far back the worker computes stale snapshots anew. */
+  readonly recomputeMicros: Micros
   readonly maxEntities: number
   readonly maxBodyBytes: number
   readonly onlineTimeoutMs: number
@@ -137,6 +152,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     apiKeys,
     allowAnonymous: values.ALLOW_ANONYMOUS,
     demo: values.DEMO ?? values.OFFLINE_URL === undefined,
+    worker: values.WORKER ?? values.OFFLINE_URL === undefined,
+    recomputeMicros: values.RECOMPUTE,
     maxEntities: values.MAX_ENTITIES,
     maxBodyBytes: values.MAX_BODY_BYTES,
     onlineTimeoutMs: values.ONLINE_TIMEOUT_MS,

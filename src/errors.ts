@@ -12,6 +12,8 @@ export type ErrorCode =
   | 'EMBEDDED_POSTGRES_FAILED'
   | 'STORE_FAILED'
   | 'INVALID_ROW'
+  | 'ENTITY_DELETED'
+  | 'ROW_COUNT_REFUSED'
   | 'DEMO_REFUSED'
 
 /**
@@ -103,6 +105,24 @@ export class StoreFailed extends FeaturegraphError {
 /** A feature row breaks its view's types. */
 export class InvalidRow extends FeaturegraphError {
   readonly code = 'INVALID_ROW'
+}
+
+/** A row is about an entity that was deleted at its event timestamp or later. */
+export class EntityDeleted extends FeaturegraphError {
+  readonly code = 'ENTITY_DELETED'
+  constructor() {
+    super('an entity of this key was deleted, with everything up to a time at or after this event timestamp')
+  }
+}
+
+/** A deletion stands, and has not reached everything yet; the same again completes it. */
+export class DeletionUnfinished extends FeaturegraphError {
+  readonly code = 'UNAVAILABLE'
+}
+
+/** A snapshot or a file has a number of rows that its view does not accept; nothing of it was kept. */
+export class RowCountRefused extends FeaturegraphError {
+  readonly code = 'ROW_COUNT_REFUSED'
 }
 
 /** The demo world would meet real data. */

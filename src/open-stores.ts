@@ -4,27 +4,46 @@ import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import type { Clock } from './definitions/timestamp.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded/embedded-postgres.ts'
+import type { DeletionStore } from './stores/deletion-store.ts'
+import { expandPattern } from './stores/duckdb/duckdb-files.ts'
+import { parquetFiles } from './stores/duckdb/parquet-file.ts'
+import type { FileStore } from './stores/file-reader.ts'
+import { csvFiles } from './stores/files/csv-file.ts'
+import { localFiles } from './stores/files/local-files.ts'
+import { ndjsonFiles } from './stores/files/ndjson-file.ts'
+import type { ImportStore } from './stores/import-store.ts'
 import { memoryOnlineStore } from './stores/memory/memory-online-store.ts'
 import type { OfflineStore } from './stores/offline-store.ts'
 import type { OnlineStore } from './stores/online-store.ts'
 import { migrate } from './stores/postgres/migrate.ts'
 import { createPool } from './stores/postgres/pool.ts'
+import { postgresDeletionStore } from './stores/postgres/postgres-deletion-store.ts'
+import { postgresImportStore } from './stores/postgres/postgres-import-store.ts'
 import { postgresOfflineStore } from './stores/postgres/postgres-offline-store.ts'
 import { postgresOnlineStore } from './stores/postgres/postgres-online-store.ts'
 import { postgresRegistryStore } from './stores/postgres/postgres-registry-store.ts'
 import { postgresRunStore } from './stores/postgres/postgres-run-store.ts'
+import { postgresSnapshotStore } from './stores/postgres/postgres-snapshot-store.ts'
 import { postgresViolationStore } from './stores/postgres/postgres-violation-store.ts'
+import { postgresWorkerLock } from './stores/postgres/postgres-worker-lock.ts'
 import { redisOnlineStore } from './stores/redis/redis-online-store.ts'
 import type { RegistryStore } from './stores/registry-store.ts'
 import type { RunStore } from './stores/run-store.ts'
+import type { SnapshotStore } from './stores/snapshot-store.ts'
 import type { ViolationStore } from './stores/violation-store.ts'
+import type { WorkerLock } from './stores/worker-lock.ts'
 
 export interface Stores {
   readonly offline: OfflineStore
   readonly online: OnlineStore
   readonly registry: RegistryStore
   readonly runs: RunStore
+  readonly snapshots: SnapshotStore
   readonly violations: ViolationStore
+  readonly deletions: DeletionStore
+  readonly workerLock: WorkerLock
+  readonly files: FileStore
+  readonly imports: ImportStore
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
   readonly offlineUrl: string
@@ -89,7 +108,15 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       online,
       registry: postgresRegistryStore(system, config.project),
       runs: postgresRunStore(system, config.project),
+      snapshots: postgresSnapshotStore(system, config.project),
       violations: postgresViolationStore(system, config.project),
+      deletions: postgresDeletionStore(system, config.project),
+      workerLock: postgresWorkerLock(system, config.project),
+      files: localFiles({
+        readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles },
+        expand: expandPattern,
+      }),
+      imports: postgresImportStore(system, config.project),
       system,
       offlineUrl,
       close,

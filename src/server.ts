@@ -10,10 +10,12 @@ import { EmbeddedPostgresFailed, InvalidConfig } from './errors.ts'
 import { apolloServer } from './graph/apollo-server.ts'
 import { buildSchema } from './graph/build-schema.ts'
 import { requestContexts } from './graph/request-context.ts'
+import { type DeleteEntity, deleteEntity } from './ingest/delete-entity.ts'
 import { type PushRows, type PushTargets, pushRows } from './ingest/push-rows.ts'
 import type { RowLayouts } from './online/row-layouts.ts'
 import { openRowLayouts } from './online/row-layouts.ts'
 import { openStores, type Stores } from './open-stores.ts'
+import { openWorker, type WorkerWorld } from './open-worker.ts'
 import { loadRegistry } from './registry/load.ts'
 import type { Registry } from './registry/registry.ts'
 import { authenticator } from './server/authenticate.ts'
@@ -37,6 +39,8 @@ export interface StartOptions {
   readonly onDemoProgress?: DemoProgress
 }
 
+/** A caller who deletes waits for older transactions at most this long; again later completes it. */
+const deletionWaitMs = 20_000
 const demoEveryMs = 5 * 60_000
 
 /** Microseconds by the machine's clock. */
@@ -62,15 +66,18 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     if (config.offlineUrl === null) closers.push(await claimEmbedded(stores, config.dataFolder))
     if (config.demo) await markDemo(stores.system, config.project, clock())
     const layouts = await openRowLayouts(config.project, registry, stores.registry)
-    await stores.offline.ensureTables(registry.views)
+    await stores.offline.ensureTables(registry.views, registry.eventSources)
     const demo = config.demo ? openDemo(config, registry, stores, layouts, clock, log) : null
     if (demo) {
       await demo.bringUpToNow(options.onDemoProgress)
       closers.push(await keepDemoFresh(demo, log))
     }
+    if (config.worker) closers.push(startWorker({ config, registry, stores, layouts, clock, log }))
 
     const targets = { ...stores, ...layouts, clock, storeFailed: logPushFailures(log) }
     const push: PushRows = (view, rows, pushOptions) => pushRows(targets, view, rows, pushOptions)
+    const deletion = { sleep, waitMs: deletionWaitMs, onWait: () => {} }
+    const remove: DeleteEntity = (entity, key) => deleteEntity(targets, registry, entity, key, deletion)
     const contexts = requestContexts({
       registry,
       layouts,
@@ -78,6 +85,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
       clock,
       observe: logFailures(metrics.observeRead, log),
       push,
+      deleteEntity: remove,
     })
     metrics.watchStatuses(contexts.tally)
     const apollo = apolloServer(buildSchema(registry), {
@@ -128,8 +136,7 @@ function openDemo(
   clock: Clock,
   log: Logger,
 ): DemoWorld | null {
-  const targets = { ...stores, ...layouts, clock }
-  return demoWorld({ project: config.project, registry, targets, system: stores.system, log })
+  return demoWorld({ project: config.project, registry, stores, layouts, clock, log })
 }
 
 /** Answers how to stop: a run that is under way is waited for. */
@@ -143,6 +150,18 @@ async function keepDemoFresh(demo: DemoWorld, log: Logger): Promise<() => Promis
   timer.unref()
   return async () => {
     clearInterval(timer)
+    await running
+  }
+}
+
+/** Answers how to stop: a run that is under way is waited for. */
+function startWorker(world: WorkerWorld): () => Promise<void> {
+  const stopping = new AbortController()
+  const running = openWorker(world, { once: false, signal: stopping.signal }).catch((error: unknown) =>
+    world.log.error({ err: error }, 'the worker has ended'),
+  )
+  return async () => {
+    stopping.abort()
     await running
   }
 }

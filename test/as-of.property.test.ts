@@ -72,7 +72,7 @@ describe('the as-of join of Postgres', () => {
     const joinKeys = { a: 'int64', b: 'int32' } as const
     const one = offlineView('history_one', joinKeys, { n: 'int64', x: 'float64' })
     const two = offlineView('history_two', joinKeys, { text: 'string' })
-    await store.ensureTables([one, two])
+    await store.ensureTables([one, two], [])
     const times = fc.record({ key: compositeKey, event: moment, created: fc.option(moment) })
     const batch = fc.record({
       second: fc.boolean(),
@@ -113,7 +113,7 @@ describe('the as-of join of Postgres', () => {
 
   it('answers values of every type, under string keys with every odd character', async () => {
     const view = offlineView('history_types', { id: 'string', other: 'string' }, allTypes)
-    await store.ensureTables([view])
+    await store.ensureTables([view], [])
     const values = fc.tuple(
       ...view.features.map((feature) => fc.option(arbitraryValue(feature.type), { freq: 6 })),
     )

@@ -46,6 +46,8 @@ describe('settings', () => {
       apiKeys: null,
       allowAnonymous: false,
       demo: true,
+      worker: true,
+      recomputeMicros: 3 * 86_400_000_000,
       maxEntities: 1_000,
       maxBodyBytes: 1_048_576,
       onlineTimeoutMs: 250,
@@ -60,6 +62,15 @@ describe('settings', () => {
     expect(demo({ DEMO: 'false' })).toBe(false)
     expect(demo({ OFFLINE_URL: 'postgres://h/d' })).toBe(false)
     expect(demo({ OFFLINE_URL: 'postgres://h/d', DEMO: 'true' })).toBe(true)
+  })
+
+  it('run a worker in the gateway only without a database, unless told', () => {
+    const worker = (settings: Record<string, string>) => readConfig(named(settings)).worker
+    expect(worker({})).toBe(true)
+    expect(worker({ WORKER: 'false' })).toBe(false)
+    expect(worker({ OFFLINE_URL: 'postgres://h/d' })).toBe(false)
+    expect(worker({ OFFLINE_URL: 'postgres://h/d', WORKER: 'true' })).toBe(true)
+    expect(readConfig(named({ RECOMPUTE: '36h' })).recomputeMicros).toBe(36 * 3_600_000_000)
   })
 
   it.each([
@@ -79,6 +90,8 @@ describe('settings', () => {
     ['PORT', ['65536', '-1', '4e3', '4000.0', 'x', ' 4000', '0x10']],
     ['PROJECT', ['', 'A', '1a', 'a-b', 'a b', `a${'b'.repeat(31)}`, 'a"; drop schema x'].filter(Boolean)],
     ['DEMO', ['yes', '1', 'TRUE']],
+    ['WORKER', ['yes', '1']],
+    ['RECOMPUTE', ['0d', '3', '3 days', '-1d']],
     ['ALLOW_ANONYMOUS', ['yes', '1']],
     ['MAX_ENTITIES', ['0', '1000001', '1_000', '∞']],
     ['MAX_BODY_BYTES', ['0', '1023', '1MB']],

@@ -6,11 +6,16 @@ import { describe, expect, it } from 'vitest'
 const allowed: Readonly<Record<string, readonly string[]>> = {
   'errors.ts': [],
   definitions: ['errors.ts', 'zod'],
-  registry: ['definitions', 'errors.ts', 'zod', 'tsx'],
+  registry: ['definitions', 'windows', 'errors.ts', 'zod', 'tsx', 'croner'],
   windows: ['definitions', 'errors.ts'],
   'stores (ports)': ['definitions', 'windows', 'errors.ts'],
   'stores/redis': ['stores (ports)', 'definitions', 'windows', 'errors.ts', 'ioredis'],
-  'stores/postgres': ['stores (ports)', 'definitions', 'windows', 'errors.ts', 'pg', 'zod'],
+  'stores/postgres': [
+    ...['stores (ports)', 'definitions', 'windows', 'errors.ts'],
+    ...['pg', 'pg-copy-streams', 'zod'],
+  ],
+  'stores/duckdb': ['stores (ports)', 'definitions', 'errors.ts', '@duckdb/node-api'],
+  'stores/files': ['stores (ports)', 'definitions', 'errors.ts'],
   'stores/memory': ['stores (ports)', 'definitions', 'windows', 'errors.ts'],
   quality: ['definitions', 'registry', 'stores (ports)', 'errors.ts'],
   online: ['definitions', 'registry', 'windows', 'stores (ports)', 'errors.ts', 'quality'],
@@ -46,7 +51,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     // The page is bundled for the browser; only it uses these.
     ...['react', 'react-dom', 'graphiql', '@graphiql/toolkit', 'esbuild'],
   ],
-  'config.ts': ['errors.ts', 'zod'],
+  'config.ts': ['definitions', 'errors.ts', 'zod'],
   embedded: ['errors.ts', 'pg', 'zod'],
 }
 
@@ -54,6 +59,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 const unbounded = new Set([
   'server.ts',
   'open-stores.ts',
+  'open-worker.ts',
   'cli.ts',
   'cli',
   'demo',
@@ -61,7 +67,10 @@ const unbounded = new Set([
   'source-digest.js',
 ])
 /** Parts that only entry points may import. */
-const entryOnly = new Set([...unbounded, 'embedded', 'stores/redis', 'stores/postgres', 'stores/memory'])
+const entryOnly = new Set([
+  ...[...unbounded, 'embedded', 'stores/redis', 'stores/postgres', 'stores/memory'],
+  ...['stores/duckdb', 'stores/files'],
+])
 
 const root = path.resolve(import.meta.dirname, '../src')
 

@@ -58,6 +58,47 @@ export function rowCounter(doing: string, unit: string): RowCounter {
   }
 }
 
+export interface FileProgress {
+  /** `done` from 0 to 1. */
+  readonly update: (rows: number, done: number) => void
+  readonly stop: () => void
+}
+
+/** Rows, rate and what remains of a file: a bar on a terminal, elsewhere a plain line at every tenth part. */
+export function fileProgress(doing: string): FileProgress {
+  const { isTTY } = process.stderr
+  const startedAt = performance.now()
+  const bar = new SingleBar({
+    format: `${doing} {bar} {percentage} %, {rows} rows, {rate} a second, {eta_formatted} left`,
+    stream: process.stderr,
+    clearOnComplete: true,
+    hideCursor: true,
+  })
+  let started = false
+  let told = 0
+  return {
+    update(rows, done) {
+      const seconds = (performance.now() - startedAt) / 1_000
+      const rate = Math.round(rows / seconds)
+      if (isTTY) {
+        if (!started) bar.start(100, 0, { rows, rate })
+        started = true
+        bar.update(Math.floor(done * 100), { rows, rate })
+        return
+      }
+      const part = Math.floor(done * plainEvery)
+      if (part === told || part === plainEvery) return
+      told = part
+      const left = Math.ceil((seconds / done) * (1 - done))
+      const text = `${doing}: ${part * (100 / plainEvery)} %, ${rows} rows, ${rate} a second, ${left} s left`
+      process.stderr.write(`${text}\n`)
+    },
+    stop() {
+      if (started) bar.stop()
+    },
+  }
+}
+
 function plainLines(doing: string, unit: string): ProgressBar {
   let told = 0
   return {

@@ -5,7 +5,7 @@ import { progressBar } from './progress-bar.ts'
 /** `featuregraph serve`: runs until SIGTERM or SIGINT, then finishes what is running. */
 export async function serve(): Promise<void> {
   const config = readConfig(readEnvironment())
-  const bar = progressBar('writing the demo world', 'customers')
+  const bar = progressBar('writing the demo world', 'percent')
   const gateway = await startGateway(config, { onDemoProgress: bar.update })
   bar.stop()
   process.stdout.write(welcome(config, gateway))

@@ -1,4 +1,5 @@
-import { readConfig, readEnvironment } from '../config.ts'
+import type { Logger } from 'pino'
+import { type Config, readConfig, readEnvironment } from '../config.ts'
 import { openRowLayouts, type RowLayouts } from '../online/row-layouts.ts'
 import { openStores, type Stores } from '../open-stores.ts'
 import { loadRegistry } from '../registry/load.ts'
@@ -8,6 +9,8 @@ import { commandLog } from './command-log.ts'
 import { refuseMemory } from './refuse-memory.ts'
 
 export interface CommandWorld {
+  readonly config: Config
+  readonly log: Logger
   readonly registry: Registry
   readonly stores: Stores
   readonly layouts: RowLayouts
@@ -21,14 +24,15 @@ export async function withStores(work: (world: CommandWorld) => Promise<void>): 
   const config = readConfig(readEnvironment())
   refuseMemory(config.onlineUrl)
   const registry = await loadRegistry(config.schemaFolder)
+  const log = commandLog(config.logLevel)
   const stores = await openStores(
     { ...config, onlineTimeoutMs },
-    { log: commandLog(config.logLevel), clock: systemClock, countNonFinite: () => {} },
+    { log, clock: systemClock, countNonFinite: () => {} },
   )
   try {
     const layouts = await openRowLayouts(config.project, registry, stores.registry)
-    await stores.offline.ensureTables(registry.views)
-    await work({ registry, stores, layouts })
+    await stores.offline.ensureTables(registry.views, registry.eventSources)
+    await work({ config, log, registry, stores, layouts })
   } finally {
     await stores.close()
   }

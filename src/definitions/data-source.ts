@@ -1,7 +1,20 @@
 import { z } from 'zod'
 import { registryName } from './name.ts'
 
-const columnName = z.string().min(1).max(63)
+export const columnName = z.string().min(1).max(63)
+
+/** A name of the IANA time zone database. */
+export const timezone = z.string().refine(isTimezone, {
+  error: 'a timezone is a name of the IANA database, as UTC or Europe/Berlin',
+})
+
+function isTimezone(name: string): boolean {
+  try {
+    return name !== '' && new Intl.DateTimeFormat('en', { timeZone: name }) !== null
+  } catch {
+    return false
+  }
+}
 
 /**
  * Rows that already stand in Postgres. Nothing is copied and nothing is written there.
@@ -35,4 +48,30 @@ export function postgresSource(
   options: Omit<PostgresSourceDefinition, 'kind' | 'name'>,
 ): PostgresSourceDefinition {
   return { kind: 'postgres', name, ...options }
+}
+
+/** Files whose rows `featuregraph import` brings into the table that the gateway makes for the view. */
+export const fileSourceDefinition = z.strictObject({
+  kind: z.literal('files'),
+  name: registryName,
+  eventTimestamp: columnName,
+  createdTimestamp: columnName.optional(),
+  timezone: timezone.optional(),
+  columns: z.record(registryName, columnName).default({}),
+})
+
+export type FileSourceDefinition = z.input<typeof fileSourceDefinition>
+/** As checked. */
+export type FileSource = z.output<typeof fileSourceDefinition>
+
+/**
+ * Parquet, CSV or NDJSON files of finished feature rows. `columns` maps registry names (join keys, features) to the
+ * files' columns where they differ; without `createdTimestamp` a row is known from its import on; `timezone` is that of
+ * times without an offset.
+ */
+export function fileSource(
+  name: string,
+  options: Omit<FileSourceDefinition, 'kind' | 'name'>,
+): FileSourceDefinition {
+  return { kind: 'files', name, ...options }
 }

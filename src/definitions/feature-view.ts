@@ -1,9 +1,10 @@
 import { z } from 'zod'
-import { postgresSourceDefinition } from './data-source.ts'
+import { fileSourceDefinition, postgresSourceDefinition } from './data-source.ts'
 import { duration } from './duration.ts'
 import { documented, type EntityDefinition } from './entity.ts'
-import { expectationDefinition } from './expectation.ts'
+import { expectationDefinition, rowCountExpectation } from './expectation.ts'
 import { explicitGraphqlName, registryName } from './name.ts'
+import { schedule } from './schedule.ts'
 import { valueType } from './value-type.ts'
 
 const featureOptions = z.strictObject({
@@ -25,7 +26,7 @@ export const featureViewDefinition = z.strictObject({
   kind: z.literal('feature-view'),
   name: registryName,
   entity: registryName,
-  source: postgresSourceDefinition.optional(),
+  source: z.discriminatedUnion('kind', [postgresSourceDefinition, fileSourceDefinition]).optional(),
   ttl: duration.optional(),
   online: z.boolean().default(true),
   features: z.record(registryName, featureDefinition).refine((features) => Object.keys(features).length > 0, {
@@ -33,6 +34,8 @@ export const featureViewDefinition = z.strictObject({
   }),
   /** By feature, for those that do not carry their own. */
   expect: z.record(registryName, expectationDefinition).default({}),
+  expectRows: rowCountExpectation.optional(),
+  schedule: schedule.optional(),
   graphqlName: explicitGraphqlName.optional(),
   ...documented,
 })
@@ -58,29 +61,31 @@ type Options<Features> = Omit<FeatureViewDefinition, 'kind' | 'name' | 'entity' 
   readonly features: Features
 }
 
-export type PickableView<FeatureName extends string> = FeatureViewDefinition & {
+type PickFeatures<FeatureName extends string> = (
+  ...features: readonly (FeatureName | PickedFeature<FeatureName>)[]
+) => Pick
+
+export type PickableView<FeatureName extends string, Definition = FeatureViewDefinition> = Definition & {
   /** These features, in this order, for a feature service. */
-  readonly pick: (...features: readonly (FeatureName | PickedFeature<FeatureName>)[]) => Pick
+  readonly pick: PickFeatures<FeatureName>
+}
+
+export function pickFrom<FeatureName extends string>(view: string): PickFeatures<FeatureName> {
+  return (...features) => ({
+    kind: 'pick',
+    view,
+    features: features.map((feature) => (typeof feature === 'string' ? { name: feature } : feature)),
+  })
 }
 
 /**
- * Features of one entity that come together as one row. Without `source` the rows stand in a table that the gateway
- * makes from this definition; without `ttl` a value never grows too old; `online: false` keeps it out of the online store.
+ * Features of one entity that come together as one row. Without `source`, or with files, the rows stand in a table that
+ * the gateway makes from this definition; without `ttl` a value never grows too old; `online: false` keeps it out of the online store.
  */
 export function featureView<const Features extends FeatureViewDefinition['features']>(
   name: string,
   options: Options<Features>,
 ): PickableView<Extract<keyof Features, string>> {
   const { entity, ...rest } = options
-  return {
-    kind: 'feature-view',
-    name,
-    entity: entity.name,
-    ...rest,
-    pick: (...features) => ({
-      kind: 'pick',
-      view: name,
-      features: features.map((feature) => (typeof feature === 'string' ? { name: feature } : feature)),
-    }),
-  }
+  return { kind: 'feature-view', name, entity: entity.name, ...rest, pick: pickFrom(name) }
 }

@@ -1,6 +1,25 @@
 /** What `import … from 'featuregraph'` gives: the functions that definitions are written with, and their types. */
-export { type PostgresSourceDefinition, postgresSource } from './data-source.ts'
+export {
+  type AggregationDefinition,
+  count,
+  countDistinct,
+  first,
+  last,
+  max,
+  mean,
+  min,
+  stddev,
+  sum,
+  variance,
+} from './aggregation.ts'
+export {
+  type FileSourceDefinition,
+  fileSource,
+  type PostgresSourceDefinition,
+  postgresSource,
+} from './data-source.ts'
 export { type EntityDefinition, entity } from './entity.ts'
+export { type EventSourceDefinition, eventSource } from './event-source.ts'
 export {
   type FeatureServiceDefinition,
   featureService,
@@ -14,3 +33,4 @@ export {
   type PickableView,
   type PickedFeature,
 } from './feature-view.ts'
+export { type BatchCompute, batch, type WindowedViewDefinition, windowedView } from './windowed-view.ts'

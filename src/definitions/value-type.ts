@@ -14,6 +14,8 @@ export type ScalarType = (typeof scalarTypes)[number]
 /** A scalar, or a list of one, as `float64[]`. */
 export type ValueType = ScalarType | `${ScalarType}[]`
 
+export const scalarType = z.enum(scalarTypes, { error: `a type is one of ${scalarTypes.join(', ')}` })
+
 const names = [...scalarTypes, ...scalarTypes.map((type) => `${type}[]` as const)] as const
 
 export const valueType = z.enum(names, { error: `a type is one of ${names.join(', ')}` })

@@ -1,7 +1,7 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { ScalarValue } from '../definitions/value.ts'
 import type { OfferedRow } from '../ingest/accept-row.ts'
-import { type Aggregate, count, countDistinct, floatSum, max, mean } from '../windows/aggregate.ts'
+import { type Aggregate, count, floatSum } from '../windows/aggregate.ts'
 import { chooseHop, floorToHop, windowStart } from '../windows/hop.ts'
 import { dayMicros, type Transaction, transactionsOfDay } from './transactions.ts'
 
@@ -16,13 +16,13 @@ export interface CustomerHistory {
   readonly transactions: readonly Transaction[]
 }
 
-/** Transactions of the days that rows in (from, to] may need: 30 days back, never before the history begins. */
+/** Transactions of the days that rows in (from, to] may need: an hour and its rounding back, never before the history begins. */
 export function customerHistory(
   seed: number,
   customerId: number,
   span: { readonly beginning: Micros; readonly from: Micros; readonly to: Micros },
 ): CustomerHistory {
-  const firstDay = Math.floor(Math.max(span.beginning, span.from - 31 * dayMicros) / dayMicros)
+  const firstDay = Math.floor(Math.max(span.beginning, span.from - dayMicros) / dayMicros)
   const transactions: Transaction[] = []
   for (let day = firstDay; day * dayMicros < span.to; day += 1)
     transactions.push(...transactionsOfDay(seed, customerId, day))
@@ -66,35 +66,6 @@ function firstAtOrAfter(transactions: readonly Transaction[], t: Micros): number
     else high = middle
   }
   return low
-}
-
-/**
- * Rows of `customer_transaction_features` at every midnight in (from, to]: for a customer with a transaction in 30
- * days, and once, with empties, when the last one has left the window.
- */
-export function snapshotRows(
-  { customerId, transactions }: CustomerHistory,
-  from: Micros,
-  to: Micros,
-): OfferedRow[] {
-  const rows: OfferedRow[] = []
-  for (let t = floorToHop(from, dayMicros) + dayMicros; t <= to; t += dayMicros) {
-    const month = windowAt(transactions, t, 30 * dayMicros)
-    if (month.length === 0 && windowAt(transactions, t - dayMicros, 30 * dayMicros).length === 0) continue
-    rows.push({
-      key: { customer_id: customerId },
-      eventTimestamp: t,
-      createdTimestamp: t + snapshotDelay,
-      values: {
-        total_transactions_30d: over(floatSum, month, amountOf),
-        avg_transaction_amount_30d: over(mean, month, amountOf),
-        max_transaction_amount_30d: over(max, month, amountOf),
-        transaction_count_7d: windowAt(transactions, t, 7 * dayMicros).length,
-        unique_merchants_30d: over(countDistinct, month, (transaction) => transaction.merchantId),
-      },
-    })
-  }
-  return rows
 }
 
 /** The row of `customer_realtime_features` at t. */

@@ -3,7 +3,8 @@ import { buildSchemaSync, getMetadataStorage } from 'type-graphql'
 import type { Registry } from '../registry/registry.ts'
 import { declareCatalogue } from './catalogue-types.ts'
 import { mutationRoots, queryRoots, type RootDeclaration, type TypeClass } from './declare.ts'
-import { declareEntity, resolveViews } from './entity-types.ts'
+import { declareDeletions } from './deletion-types.ts'
+import { declareEntity, keyArguments, resolveViews } from './entity-types.ts'
 import { declarePageInfo } from './pages.ts'
 import { declarePushes } from './push-types.ts'
 import { declareRuns } from './run-types.ts'
@@ -20,12 +21,13 @@ export function buildSchema(registry: Registry): GraphQLSchema {
   getMetadataStorage().clear()
   const shared = declareSharedTypes()
   const roots: Record<string, RootDeclaration> = {}
-  for (const entity of registry.entities) Object.assign(roots, declareEntity(entity, shared))
+  const entities = registry.entities.map((entity) => ({ entity, keys: keyArguments(entity) }))
+  for (const { entity, keys } of entities) Object.assign(roots, declareEntity(entity, shared, keys))
   for (const service of registry.services) Object.assign(roots, declareService(service, shared))
   Object.assign(roots, declareCatalogue(registry))
   const pageInfo = declarePageInfo()
   Object.assign(roots, declareRuns(pageInfo), declareViolations(shared, pageInfo))
-  const mutations = declarePushes(registry)
+  const mutations = { ...declarePushes(registry), ...declareDeletions(entities) }
   const resolvers: [TypeClass, ...TypeClass[]] = [queryRoots(roots)]
   if (Object.keys(mutations).length > 0) resolvers.push(mutationRoots(mutations))
   const schema = buildSchemaSync({ resolvers, validate: false })

@@ -120,7 +120,7 @@ function catalogue(registry: Registry): {
     const shown: ShownView = {
       ...view,
       entity,
-      source: view.source?.name ?? null,
+      source: sourceName(view),
       ttlSeconds: view.ttlMicros === null ? null : view.ttlMicros / 1_000_000,
       features: view.features.map(showFeature),
       services: [...services]
@@ -131,6 +131,10 @@ function catalogue(registry: Registry): {
     views.push(shown)
   }
   return { entities: [...entities.values()], views, services: [...services.values()] }
+}
+
+function sourceName(view: FeatureView): string | null {
+  return view.kind === 'BATCH' ? view.events.name : ((view.source ?? view.files)?.name ?? null)
 }
 
 function takesFrom(service: FeatureService, view: FeatureView): boolean {

@@ -1,4 +1,5 @@
 import type { Micros } from '../definitions/timestamp.ts'
+import type { DeleteEntity } from '../ingest/delete-entity.ts'
 import type { PushRows } from '../ingest/push-rows.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
@@ -23,6 +24,7 @@ export interface GraphContext {
   readonly startedMs: number
   readonly rows: RowLoader
   readonly push: PushRows
+  readonly deleteEntity: DeleteEntity
   readonly runs: RunStore
   readonly violations: ViolationStore
   readonly unavailable: UnavailableViews

@@ -90,6 +90,7 @@ function viewType(view: FeatureView, shared: SharedTypes): TypeClass {
 export function declareEntity(
   entity: Entity,
   shared: SharedTypes,
+  { one, list, readOne, readList }: KeyArguments,
 ): Readonly<Record<string, RootDeclaration>> {
   const maxAge: ArgumentDeclaration = {
     type: durationScalar,
@@ -111,7 +112,6 @@ export function declareEntity(
     asOf: { type: timestampScalar },
     knownAt: { type: timestampScalar, nullable: true },
   })
-  const { one, list, readOne, readList } = keyArguments(entity)
   const load = entityLoader(entity)
   return {
     [entity.graphqlName]: {
@@ -154,15 +154,15 @@ interface SpineTimes {
   readonly knownAt?: Micros | null
 }
 
-interface KeyArguments {
+export interface KeyArguments {
   readonly one: Readonly<Record<string, ArgumentDeclaration>>
   readonly list: Readonly<Record<string, ArgumentDeclaration>>
   readonly readOne: (input: Readonly<Record<string, unknown>>) => EntityKey
   readonly readList: (input: Readonly<Record<string, unknown>>) => readonly EntityKey[]
 }
 
-/** A single join key is an argument of its own, several are one input object. */
-function keyArguments(entity: Entity): KeyArguments {
+/** A single join key is an argument of its own, several are one input object: to be made once a schema. */
+export function keyArguments(entity: Entity): KeyArguments {
   const { joinKeys } = entity
   const [only, ...others] = joinKeys
   if (only && others.length === 0) {

@@ -1,4 +1,5 @@
 import type { Clock } from '../definitions/timestamp.ts'
+import type { DeleteEntity } from '../ingest/delete-entity.ts'
 import type { PushRows } from '../ingest/push-rows.ts'
 import type { RowLayouts } from '../online/row-layouts.ts'
 import { viewReader } from '../online/view-reader.ts'
@@ -24,6 +25,7 @@ export interface RequestContextOptions {
   readonly clock: Clock
   readonly observe: RowObserver
   readonly push: PushRows
+  readonly deleteEntity: DeleteEntity
 }
 
 export interface RequestContexts {
@@ -34,7 +36,7 @@ export interface RequestContexts {
 
 /** What all requests share, prepared once; then one context a request. */
 export function requestContexts(options: RequestContextOptions): RequestContexts {
-  const { registry, layouts, stores, clock, observe, push } = options
+  const { registry, layouts, stores, clock, observe, push, deleteEntity } = options
   const tally = statusTally(registry.views)
   const readers = new Map(
     [...tally].map(([view, counts]) => [
@@ -58,6 +60,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
         now,
         startedMs: performance.now(),
         push,
+        deleteEntity,
         rows: rowLoader(sources, { requestId, now, signal }),
         runs: stores.runs,
         violations: stores.violations,

@@ -1,4 +1,5 @@
-import type { Micros } from '../definitions/timestamp.ts'
+import { formatDuration } from '../definitions/duration.ts'
+import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import {
   acceptKeyValue,
   acceptValue,
@@ -8,6 +9,7 @@ import {
 } from '../definitions/value.ts'
 import { InvalidRow } from '../errors.ts'
 import type { FeatureView } from '../registry/registry.ts'
+import { snapshotAt } from './snapshot-plan.ts'
 
 /** A row as it comes from outside: by registry name, nothing checked. */
 export interface OfferedRow {
@@ -19,7 +21,7 @@ export interface OfferedRow {
 
 /**
  * The one way into both stores: values in their canonical form, in the view's order. A feature that is not offered is
- * null.
+ * null. A batch view's row is a correction of one of its snapshots.
  * @throws InvalidRow naming every field that does not fit, with what was expected.
  */
 export function acceptRow(view: FeatureView, offered: OfferedRow): FeatureRow {
@@ -43,6 +45,11 @@ export function acceptRow(view: FeatureView, offered: OfferedRow): FeatureRow {
   }
   if (!Number.isSafeInteger(offered.eventTimestamp)) {
     problems.push('event timestamp: expected whole microseconds')
+  } else if (view.kind === 'BATCH' && snapshotAt(view, offered.eventTimestamp) !== offered.eventTimestamp) {
+    const every = formatDuration(view.everyMicros)
+    problems.push(
+      `event timestamp: expected one of the view's snapshot times, the multiples of ${every} from 1970 in UTC; got ${formatTimestamp(offered.eventTimestamp)}`,
+    )
   }
   if (offered.createdTimestamp !== null && !Number.isSafeInteger(offered.createdTimestamp)) {
     problems.push('created timestamp: expected whole microseconds or null')

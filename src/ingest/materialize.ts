@@ -7,6 +7,7 @@ import type { OnlineStore, OnlineWrite } from '../stores/online-store.ts'
 import { type RowLayout, rowPacker } from '../stores/packed-row.ts'
 import { physicalExpiry } from '../stores/physical-expiry.ts'
 import type { RunStore, Watermark } from '../stores/run-store.ts'
+import { insist } from './insist.ts'
 
 export interface MaterializeTargets {
   readonly offline: OfflineStore
@@ -46,7 +47,6 @@ export interface Materialized {
 }
 
 const writesInFlight = 4
-const retryAfterMs = [100, 400, 1_600, 3_200]
 
 /**
  * Carries the newest due row of each key online. Incremental by arrival since the watermark; in full on the first run,
@@ -75,28 +75,38 @@ async function carry(
   options: MaterializeOptions,
 ): Promise<Materialized> {
   const { offline, online, runs } = targets
-  const insist = insistence(view, options.sleep)
+  const insisting = insistence(view, options.sleep)
   const markerName = targets.keyPrefix(view)
   const watermark = await runs.readWatermark(view.name)
-  const marker = await insist('answer', () => online.readMarker(markerName))
+  const marker = await insisting('answer', () => online.readMarker(markerName))
   const { scope, reason } = chooseScope(view, watermark, marker, options.range)
 
   const now = targets.clock()
-  const sender = rowSender(targets, view, now, insist)
+  const sender = rowSender(targets, view, now, insisting)
   let read = 0
   const reading = await offline.newestRows({ view, now, scope }, async (rows) => {
-    await sender.send(rows)
+    await sender.send(view.source === null ? rows : await withoutDeleted(offline, view, rows))
     read += rows.length
     options.onProgress(read)
   })
   const counts = await sender.finish()
   if (scope.kind !== 'RANGE') {
     const next = { ...reading, carriedUntil: now, marker: options.newMarker() }
-    await insist('take the marker', () => online.writeMarker(markerName, next.marker))
+    await insisting('take the marker', () => online.writeMarker(markerName, next.marker))
     await runs.moveWatermark(view.name, next)
   }
   const otherDatabase = scope.kind === 'ARRIVED' && reading.scope === 'FULL'
   return { scope: reading.scope, reason: otherDatabase ? 'OTHER_DATABASE' : reason, read, ...counts }
+}
+
+/** Rows of a table of the caller's stand there also after their entity was deleted. */
+async function withoutDeleted(
+  offline: OfflineStore,
+  view: FeatureView,
+  rows: readonly StoredFeatureRow[],
+): Promise<readonly StoredFeatureRow[]> {
+  const deleted = await offline.deletedRows(view, rows)
+  return rows.filter((_, index) => !deleted[index])
 }
 
 function chooseScope(
@@ -113,28 +123,17 @@ function chooseScope(
   return { scope: { kind: 'ARRIVED', since: watermark }, reason: null }
 }
 
-/** Tries again a few times, with growing pauses, what a store that comes back soon would have done. */
 type Insist = <Result>(what: string, attempt: () => Promise<Result>) => Promise<Result>
 
 function insistence(view: FeatureView, sleep: MaterializeOptions['sleep']): Insist {
-  return async (what, attempt) => {
-    for (let tries = 0; ; tries += 1) {
-      try {
-        return await attempt()
-      } catch (cause) {
-        if (!(cause instanceof StoreFailed)) throw cause
-        const pause = retryAfterMs[tries]
-        if (pause === undefined) {
-          const message = `the online store did not ${what} in ${tries + 1} tries (${cause.message})`
-          throw new StoreFailed(
-            `feature view "${view.name}": ${message}; its watermark has not moved, so the next materialize carries the same rows`,
-            { cause },
-          )
-        }
-        await sleep(pause)
-      }
-    }
-  }
+  return (what, attempt) =>
+    insist(sleep, attempt, (tries, cause) => {
+      const message = `the online store did not ${what} in ${tries} tries (${cause.message})`
+      return new StoreFailed(
+        `feature view "${view.name}": ${message}; its watermark has not moved, so the next materialize carries the same rows`,
+        { cause },
+      )
+    })
 }
 
 type Counts = Pick<Materialized, 'written' | 'older' | 'expired'>
@@ -147,7 +146,12 @@ interface RowSender {
 }
 
 /** Packs and writes batches, a few at a time: no key comes twice, so their order does not matter. */
-function rowSender(targets: MaterializeTargets, view: FeatureView, now: Micros, insist: Insist): RowSender {
+function rowSender(
+  targets: MaterializeTargets,
+  view: FeatureView,
+  now: Micros,
+  insisting: Insist,
+): RowSender {
   const pack = rowPacker(targets.layout(view))
   const prefix = targets.keyPrefix(view)
   const expireAfter = physicalExpiry(view.ttlMicros)
@@ -157,7 +161,7 @@ function rowSender(targets: MaterializeTargets, view: FeatureView, now: Micros, 
   const failures: unknown[] = []
 
   async function write(writes: readonly OnlineWrite[]): Promise<void> {
-    const outcomes = await insist('take rows', () => targets.online.writeMany(writes, expireAfter))
+    const outcomes = await insisting('take rows', () => targets.online.writeMany(writes, expireAfter))
     for (const outcome of outcomes) counts[outcome === 'WRITTEN' ? 'written' : 'older'] += 1
   }
   function refuseAfterFailure(): void {

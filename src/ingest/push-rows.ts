@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { FeatureRow } from '../definitions/value.ts'
-import { BadUserInput, InvalidRow, StoreFailed } from '../errors.ts'
+import { BadUserInput, EntityDeleted, InvalidRow, StoreFailed } from '../errors.ts'
 import { type CheckedRow, checkRow } from '../quality/check-row.ts'
 import type { FeatureView } from '../registry/registry.ts'
 import type { PushReceipt } from '../stores/offline-store.ts'
@@ -9,7 +9,7 @@ import type { OnlineWriteOutcome } from '../stores/online-store.ts'
 import type { Violation, ViolationStore } from '../stores/violation-store.ts'
 import { acceptRow, type OfferedRow } from './accept-row.ts'
 import { type KeptRow, writeOnline } from './write-online.ts'
-import type { RowTargets } from './write-rows.ts'
+import { keptRows, type RowTargets } from './write-rows.ts'
 
 export interface PushTargets extends RowTargets {
   /** Told of a store that did not take rows; the caller gets the outcome only. */
@@ -41,8 +41,8 @@ export type PushOutcome =
       readonly accepted: false
       readonly online: 'NOT_ASKED'
       /**
-       * INVALID_ROW; EXPECTATION_FAILED or QUARANTINED by what the view expects; UNAVAILABLE when the offline store did
-       * not answer for the row.
+       * INVALID_ROW; EXPECTATION_FAILED or QUARANTINED by what the view expects; ENTITY_DELETED; UNAVAILABLE when the
+       * offline store did not answer for the row.
        */
       readonly code: string
       readonly message: string
@@ -58,9 +58,10 @@ export type PushRows = (
 /**
  * Rows from outside into both stores; one outcome a row, in order. What cannot be read as a row comes as the reason.
  * A row that breaks an expectation is told of, and kept out of both stores where the expectation says so.
- * All that fit are kept offline in one transaction with the receipt of the idempotency key, then the newest of each key
- * goes online. The same key again answers by the receipt: nothing is inserted, and the online write is made again,
- * which changes nothing unless it failed the first time or its time has come.
+ * All that fit, but those of deleted entities, are kept offline in one transaction with the receipt of the idempotency
+ * key, then the newest of each key goes online. The same key again answers by the receipt: nothing is inserted, and the
+ * online write is made again, which changes nothing unless it failed the first time or its time has come; rows of an
+ * entity that was deleted meanwhile are refused.
  * @throws BadUserInput for a view with a source, or a key that was used with other rows.
  */
 export async function pushRows(
@@ -75,20 +76,20 @@ export async function pushRows(
   const outcomes: PushOutcome[] = []
   const rows: FeatureRow[] = []
   const places: number[] = []
-  const violations: Violation[] = []
-  const quarantined: { readonly place: number; readonly row: unknown; readonly reason: string }[] = []
+  const broken: BrokenRow[] = []
   offered.forEach((row, place) => {
     const accepted = row instanceof Error ? row : acceptOrRefuse(view, row, arrival)
     if (accepted instanceof Error) {
-      const { code, message } = accepted
-      outcomes.push({ accepted: false, online: 'NOT_ASKED', code, message })
+      outcomes.push(refusal(accepted))
       return
     }
     const checked = checkRow(view, accepted, arrival)
-    violations.push(...checked.violations)
     const refused = refusedBy(checked)
+    if (checked.violations.length > 0) {
+      const quarantine = refused?.code === 'QUARANTINED' ? { content: row, reason: refused.message } : null
+      broken.push({ place, row: accepted, violations: checked.violations, quarantine })
+    }
     if (refused) {
-      if (refused.code === 'QUARANTINED') quarantined.push({ place, row, reason: refused.message })
       outcomes.push(refused)
       return
     }
@@ -96,50 +97,94 @@ export async function pushRows(
     rows.push(accepted)
     places.push(place)
   })
-  const tell = (outcome: (index: number) => PushOutcome): readonly PushOutcome[] => {
+  const tell = (outcome: (index: number) => PushOutcome): void => {
     places.forEach((place, index) => {
       outcomes[place] = outcome(index)
     })
-    return outcomes
   }
   const receipt =
     idempotencyKey === null ? null : { idempotencyKey, digest: digestOf(to, rows, outcomes), arrival }
-  let kept: readonly KeptRow[]
+  let keeping: Keeping
   try {
-    const keeping = await keepOffline(targets, view, rows, receipt)
-    kept = keeping.rows
-    // A retry was told and recorded the first time.
-    if (!keeping.isRetry) {
-      const content = quarantined.map(({ row, reason }) => ({
-        view: view.name,
-        content: row,
-        reason,
-        recordedAt: arrival,
-      }))
-      await targets.violations.record(violations, content).catch((error: unknown) => {
-        if (!(error instanceof StoreFailed)) throw error
-        targets.storeFailed('offline', error)
-        const message = 'the row was to be quarantined and could not be kept: push it again'
-        for (const { place } of quarantined) {
-          outcomes[place] = { accepted: false, online: 'NOT_ASKED', code: 'UNAVAILABLE', message }
-        }
-      })
-    }
+    keeping = await keepOffline(targets, view, rows, receipt)
   } catch (error) {
     if (!(error instanceof StoreFailed)) throw error
     targets.storeFailed('offline', error)
     const message =
       'the offline store did not answer; whether it has the row is not known: push it again, with an idempotency key to have it once'
-    return tell(() => ({ accepted: false, online: 'NOT_ASKED', code: 'UNAVAILABLE', message }))
+    tell(() => ({ accepted: false, online: 'NOT_ASKED', code: 'UNAVAILABLE', message }))
+    return outcomes
   }
-  if (to === 'OFFLINE' || !view.online) return outcomes
+  // A retry was told and recorded the first time.
+  if (!keeping.isRetry)
+    for (const [place, outcome] of await record(targets, view, broken, arrival)) outcomes[place] = outcome
+  const { kept } = keeping
+  const online = to === 'OFFLINE' || !view.online ? null : await putOnline(targets, view, kept)
+  let next = 0
+  tell((index) => {
+    if (keeping.deleted[index]) return refusal(new EntityDeleted())
+    next += 1
+    return { accepted: true, online: online === null ? 'NOT_ASKED' : (online[next - 1] ?? 'UNAVAILABLE') }
+  })
+  return outcomes
+}
+
+/** A row that breaks expectations, whatever they make of it. */
+interface BrokenRow {
+  readonly place: number
+  readonly row: FeatureRow
+  readonly violations: readonly Violation[]
+  /** Null where it is not to be quarantined. */
+  readonly quarantine: { readonly content: unknown; readonly reason: string } | null
+}
+
+/** Records what was broken, but nothing of deleted entities. Answers the outcomes that this changes, by their places. */
+async function record(
+  { offline, violations, storeFailed }: PushTargets,
+  view: FeatureView,
+  broken: readonly BrokenRow[],
+  recordedAt: Micros,
+): Promise<ReadonlyMap<number, PushOutcome>> {
+  const quarantined = broken.filter(({ quarantine }) => quarantine !== null)
+  const all = (among: readonly BrokenRow[], outcome: PushOutcome) =>
+    new Map(among.map(({ place }) => [place, outcome]))
+  if (broken.length === 0) return new Map()
   try {
-    const online = await writeOnline(targets, view, kept)
-    return tell((index) => ({ accepted: true, online: online[index] ?? 'UNAVAILABLE' }))
+    const deleted = await offline.deletedRows(
+      view,
+      broken.map(({ row }) => row),
+    )
+    const told = broken.filter((_, index) => !deleted[index])
+    await violations.record(
+      told.flatMap((one) => one.violations),
+      told.flatMap(({ quarantine }) =>
+        quarantine === null ? [] : [{ view: view.name, ...quarantine, recordedAt }],
+      ),
+    )
+    return all(
+      quarantined.filter((one) => !told.includes(one)),
+      refusal(new EntityDeleted()),
+    )
+  } catch (error) {
+    if (!(error instanceof StoreFailed)) throw error
+    storeFailed('offline', error)
+    const message = 'the row was to be quarantined and could not be kept: push it again'
+    return all(quarantined, { accepted: false, online: 'NOT_ASKED', code: 'UNAVAILABLE', message })
+  }
+}
+
+/** One outcome a row, in order. */
+async function putOnline(
+  targets: PushTargets,
+  view: FeatureView,
+  kept: readonly KeptRow[],
+): Promise<readonly OnlineOutcome[]> {
+  try {
+    return await writeOnline(targets, view, kept)
   } catch (error) {
     if (!(error instanceof StoreFailed)) throw error
     targets.storeFailed('online', error)
-    return tell(() => ({ accepted: true, online: 'UNAVAILABLE' }))
+    return kept.map(() => 'UNAVAILABLE')
   }
 }
 
@@ -185,15 +230,23 @@ function digestOf(to: PushTarget, rows: readonly FeatureRow[], outcomes: readonl
   return hash.digest('hex')
 }
 
+interface Keeping {
+  /** The rows that the offline store has, in order. */
+  readonly kept: readonly KeptRow[]
+  /** One flag a row: refused, or taken once and deleted since. */
+  readonly deleted: readonly boolean[]
+  readonly isRetry: boolean
+}
+
 async function keepOffline(
   { offline }: PushTargets,
   view: FeatureView,
   rows: readonly FeatureRow[],
   receipt: PushReceipt | null,
-): Promise<{ readonly rows: readonly KeptRow[]; readonly isRetry: boolean }> {
+): Promise<Keeping> {
   if (receipt === null) {
     const rowIds = await offline.insertRows(view, rows)
-    return { rows: rows.map((row, index) => ({ ...row, rowId: rowIds[index] ?? 0 })), isRetry: false }
+    return { kept: keptRows(rows, rowIds), deleted: rowIds.map((rowId) => rowId === null), isRetry: false }
   }
   const inserted = await offline.insertRowsOnce(view, rows, receipt)
   if (inserted.status === 'OTHER_ROWS') {
@@ -202,8 +255,15 @@ async function keepOffline(
     )
   }
   const { rowIds, arrival } = inserted
-  const kept = rows.map((row, index) => ({ ...row, createdTimestamp: arrival, rowId: rowIds[index] ?? 0 }))
-  return { rows: kept, isRetry: inserted.status === 'REPEATED' }
+  return {
+    kept: keptRows(rows, rowIds).map((row) => ({ ...row, createdTimestamp: arrival })),
+    deleted: rowIds.map((rowId) => rowId === null),
+    isRetry: inserted.status === 'REPEATED',
+  }
+}
+
+function refusal({ code, message }: InvalidRow | EntityDeleted): PushOutcome {
+  return { accepted: false, online: 'NOT_ASKED', code, message }
 }
 
 /** What the strictest broken expectation makes of a row; null where it is only to be warned of. */

@@ -1,7 +1,7 @@
 import type { Clock, Micros } from '../definitions/timestamp.ts'
 import { checkRow } from '../quality/check-row.ts'
 import type { FeatureView } from '../registry/registry.ts'
-import type { OfflineStore } from '../stores/offline-store.ts'
+import type { OfflineStore, StoredFeatureRow } from '../stores/offline-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { Violation, ViolationStore } from '../stores/violation-store.ts'
 
@@ -43,7 +43,12 @@ export async function validate(
     let read = 0
     const scope = { kind: 'RANGE', from: since, to: null } as const
     await offline.newestRows({ view, now, scope }, async (rows) => {
-      const found = rows.flatMap((row) => checkRow(view, row, now).violations)
+      const kept = rows.filter((row) => !row.closing)
+      const found = await notDeleted(
+        offline,
+        view,
+        kept.map((row) => ({ row, violations: checkRow(view, row, now).violations })),
+      )
       for (const violation of found) countRule(counts, violation)
       await violations.record(found, [])
       read += rows.length
@@ -54,6 +59,25 @@ export async function validate(
     const outcome = { state: 'SUCCEEDED', rowsRead: read, rowsWritten: recorded, error: null } as const
     return { result: { read, broken }, outcome }
   })
+}
+
+interface CheckedRow {
+  readonly row: StoredFeatureRow
+  readonly violations: readonly Violation[]
+}
+
+/** Nothing is told of an entity that was deleted since, or whose rows stand in a table of the caller's. */
+async function notDeleted(
+  offline: OfflineStore,
+  view: FeatureView,
+  checked: readonly CheckedRow[],
+): Promise<readonly Violation[]> {
+  const broken = checked.filter(({ violations }) => violations.length > 0)
+  const deleted = await offline.deletedRows(
+    view,
+    broken.map(({ row }) => row),
+  )
+  return broken.flatMap(({ violations }, index) => (deleted[index] ? [] : violations))
 }
 
 function countRule(

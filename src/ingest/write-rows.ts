@@ -1,13 +1,13 @@
 import type { FeatureRow } from '../definitions/value.ts'
 import type { FeatureView } from '../registry/registry.ts'
-import type { OfflineStore } from '../stores/offline-store.ts'
-import { type OnlineTargets, writeOnline } from './write-online.ts'
+import type { InsertedRowIds, OfflineStore } from '../stores/offline-store.ts'
+import { type KeptRow, type OnlineTargets, writeOnline } from './write-online.ts'
 
 export interface RowTargets extends OnlineTargets {
   readonly offline: OfflineStore
 }
 
-/** How many rows each store took; a row that is not yet due, or not the newest of its key, stays offline only. */
+/** How many rows each store took, those of deleted entities in neither; a row that is not yet due, or not the newest of its key, stays offline only. */
 export interface WrittenRows {
   readonly offline: number
   readonly online: number
@@ -23,8 +23,16 @@ export async function writeRows(
   rows: readonly FeatureRow[],
 ): Promise<WrittenRows> {
   const rowIds = await targets.offline.insertRows(view, rows)
-  if (!view.online) return { offline: rows.length, online: 0 }
-  const kept = rows.map((row, index) => ({ ...row, rowId: rowIds[index] ?? 0 }))
+  const kept = keptRows(rows, rowIds)
+  if (!view.online) return { offline: kept.length, online: 0 }
   const outcomes = await writeOnline(targets, view, kept)
-  return { offline: rows.length, online: outcomes.filter((outcome) => outcome === 'WRITTEN').length }
+  return { offline: kept.length, online: outcomes.filter((outcome) => outcome === 'WRITTEN').length }
+}
+
+/** The rows that the offline store has taken, in order. */
+export function keptRows(rows: readonly FeatureRow[], rowIds: InsertedRowIds): readonly KeptRow[] {
+  return rows.flatMap((row, index) => {
+    const rowId = rowIds[index] ?? null
+    return rowId === null ? [] : [{ ...row, rowId }]
+  })
 }

@@ -2,11 +2,15 @@ import { foundRowStatus } from '../definitions/row-status.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { FeatureView } from '../registry/registry.ts'
 import type { AsOfRow } from '../stores/offline-store.ts'
-import { packedFormat, packedHeaderBytes, type RowLayout } from '../stores/packed-row.ts'
+import { packedFormat, packedHeaderBytes, packedRowKind, type RowLayout } from '../stores/packed-row.ts'
 import { compileDecoder, compileRowClass, type PackedDecoder } from './compile-view-row.ts'
 import type { FreshnessSource, ViewRow } from './view-row.ts'
 
-/** What both stores answered → rows with a status; `at` is the time asked for, `maxAge` the caller's own bound or null. */
+/**
+ * What both stores answered → rows with a status; `at` is the time asked for, `maxAge` the caller's own bound or null.
+ * A closing row is NOT_FOUND like a key without a row, so that both clocks say the same after it has expired online;
+ * NOT_FOUND holds the values of empty windows, and nulls in a plain view.
+ */
 export interface ViewReader {
   readonly view: FeatureView
   /** Null is NOT_FOUND; bytes that are not understood are UNAVAILABLE, never a guess. */
@@ -27,7 +31,7 @@ export function viewReader(view: FeatureView, layout: RowLayout, history: Layout
   const today = compileDecoder(view, layout, Row)
   const older = new Map<number, PackedDecoder>()
   const noValues = view.features.map(() => null)
-  const { ttlMicros } = view
+  const { ttlMicros, emptyValues } = view
 
   function decoderOf(fingerprint: number): PackedDecoder | null {
     if (fingerprint === layout.fingerprint) return today
@@ -44,13 +48,19 @@ export function viewReader(view: FeatureView, layout: RowLayout, history: Layout
     return new Row(view, source, at, 'UNAVAILABLE', null, null, ...noValues)
   }
 
+  function notFound(source: FreshnessSource, at: Micros): ViewRow {
+    return new Row(view, source, at, 'NOT_FOUND', null, null, ...emptyValues)
+  }
+
   return {
     view,
     unavailable,
     readPacked(row, at, maxAge) {
-      if (row === null) return new Row(view, 'ONLINE', at, 'NOT_FOUND', null, null, ...noValues)
-      const decoder =
-        row.length >= packedHeaderBytes && row[0] === packedFormat ? decoderOf(row.readUInt32LE(4)) : null
+      if (row === null) return notFound('ONLINE', at)
+      const isPacked = row.length >= packedHeaderBytes && row[0] === packedFormat
+      const kind = isPacked ? packedRowKind(row) : 'UNKNOWN'
+      if (kind === 'ABSENT') return notFound('ONLINE', at)
+      const decoder = kind === 'ROW' ? decoderOf(row.readUInt32LE(4)) : null
       if (decoder === null || row.length < decoder.fixedEnd) {
         history.reportUnknown(view)
         return unavailable('ONLINE', at)
@@ -69,7 +79,7 @@ export function viewReader(view: FeatureView, layout: RowLayout, history: Layout
       }
     },
     readOffline(row, at, maxAge) {
-      if (row === null) return new Row(view, 'OFFLINE', at, 'NOT_FOUND', null, null, ...noValues)
+      if (row === null || row.closing) return notFound('OFFLINE', at)
       const status = foundRowStatus(row.eventTimestamp, at, ttlMicros, maxAge)
       const values = status === 'PRESENT' ? row.values : noValues
       return new Row(view, 'OFFLINE', at, status, row.eventTimestamp, row.createdTimestamp, ...values)

@@ -1,7 +1,8 @@
 import type { ExpectationAction } from '../definitions/expectation.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { FeatureRow } from '../definitions/value.ts'
-import type { FeatureView } from '../registry/registry.ts'
+import type { ValueType } from '../definitions/value-type.ts'
+import type { Expectation } from '../registry/registry.ts'
 import type { Violation } from '../stores/violation-store.ts'
 import { brokenAge, brokenRules } from './expectations.ts'
 
@@ -13,8 +14,18 @@ export interface CheckedRow {
 
 const strictness: readonly ExpectationAction[] = ['reject', 'quarantine', 'warn']
 
-/** Checks an accepted row against every expectation of its view, feature by feature. */
-export function checkRow(view: FeatureView, row: FeatureRow, now: Micros): CheckedRow {
+/** What rows are checked against: a feature view, or an event source whose fields stand for features. */
+interface Expecting {
+  readonly name: string
+  readonly features: readonly {
+    readonly name: string
+    readonly type: ValueType
+    readonly expectation: Expectation | null
+  }[]
+}
+
+/** Checks an accepted row against every expectation of its view, feature by feature; `values` in the features' order. */
+export function checkRow(view: Expecting, row: FeatureRow, now: Micros): CheckedRow {
   const violations: Violation[] = []
   view.features.forEach(({ name, type, expectation }, index) => {
     if (expectation === null) return

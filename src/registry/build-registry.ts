@@ -1,12 +1,25 @@
 import { parseDuration } from '../definitions/duration.ts'
 import { fieldName, plural, raiseFirst } from '../definitions/graphql-name.ts'
 import { InvalidDefinitions, type Problem } from '../errors.ts'
+import { checkExpectedFeatures } from './check-expected-features.ts'
 import { checkNames } from './check-names.ts'
 import { type Definition, type EntityParsed, parseDefinitions, type ViewParsed } from './parse-definitions.ts'
-import type { Entity, Feature, FeatureService, FeatureView, JoinKey, Registry, Tag } from './registry.ts'
-import { resolveExpectation } from './resolve-expectation.ts'
+import type {
+  Entity,
+  Feature,
+  FeatureService,
+  FeatureView,
+  JoinKey,
+  PlainView,
+  Registry,
+} from './registry.ts'
+import { resolveEventSource } from './resolve-event-source.ts'
+import { resolveExpectation, resolveRowCount } from './resolve-expectation.ts'
+import { resolveSchedule } from './resolve-schedule.ts'
 import { resolveService } from './resolve-service.ts'
+import { resolveWindowedView } from './resolve-windowed-view.ts'
 import { suggest } from './suggest.ts'
+import { tagsOf } from './tags-of.ts'
 
 type Report = (problem: Problem) => void
 
@@ -21,31 +34,46 @@ export function buildRegistry(definitions: readonly Definition[]): Registry {
   const parsed = parseDefinitions(definitions, report)
 
   const entities = new Map(parsed.entities.map((definition) => [definition.name, resolveEntity(definition)]))
+  const eventSources = new Map(
+    parsed.eventSources.map((definition) => [definition.name, resolveEventSource(definition, report)]),
+  )
   const views = new Map<string, FeatureView>()
+  const reportUnknown = (view: string, what: string, name: string, known: Iterable<string>): void => {
+    if (parsed.brokenNames.has(name)) return
+    report({
+      path: `feature view ${view}.${what === 'entity' ? 'entity' : 'source'}`,
+      message: `there is no ${what} "${name}" among the exported definitions; ${suggest(name, [...known])}`,
+    })
+  }
   for (const definition of parsed.views) {
     const entity = entities.get(definition.entity)
-    if (entity) {
+    if (!entity) reportUnknown(definition.name, 'entity', definition.entity, entities.keys())
+    if (definition.kind === 'feature-view') {
+      if (!entity) continue
       const view = resolveView(definition, entity, report)
       views.set(view.name, view)
       entity.views.push(view)
       checkSource(definition, entity, report)
-    } else {
-      const known = parsed.brokenNames.has(definition.entity)
-      const hint = suggest(definition.entity, [...entities.keys()])
-      if (!known) {
-        report({
-          path: `feature view ${definition.name}.entity`,
-          message: `there is no entity "${definition.entity}" among the exported definitions; ${hint}`,
-        })
-      }
+      continue
     }
+    const events = eventSources.get(definition.source)
+    if (!events) reportUnknown(definition.name, 'event source', definition.source, eventSources.keys())
+    if (!entity || !events) continue
+    const view = resolveWindowedView(definition, entity, events, report)
+    views.set(view.name, view)
+    entity.views.push(view)
   }
   const services: FeatureService[] = []
   for (const definition of parsed.services) {
     const service = resolveService(definition, views, parsed.brokenNames, report)
     if (service) services.push(service)
   }
-  const registry = { entities: [...entities.values()], views: [...views.values()], services }
+  const registry = {
+    entities: [...entities.values()],
+    eventSources: [...eventSources.values()],
+    views: [...views.values()],
+    services,
+  }
   checkNames(registry, report)
   if (definitions.length === 0) {
     report({
@@ -55,10 +83,6 @@ export function buildRegistry(definitions: readonly Definition[]): Registry {
   }
   if (problems.length > 0) throw new InvalidDefinitions(problems)
   return deepFreeze(registry)
-}
-
-function tagsOf(tags: Readonly<Record<string, string>>): Tag[] {
-  return Object.entries(tags).map(([key, value]) => ({ key, value }))
 }
 
 type GrowingEntity = Entity & { readonly views: FeatureView[] }
@@ -83,8 +107,12 @@ function resolveEntity(definition: EntityParsed): GrowingEntity {
   }
 }
 
-function resolveView(definition: ViewParsed, entity: Entity, report: Report): FeatureView {
+function resolveView(definition: ViewParsed, entity: Entity, report: Report): PlainView {
   checkExpectedFeatures(definition, report)
+  if (definition.schedule?.batch !== undefined) {
+    const message = 'only windowed views are computed in batch; schedule materialize, or nothing'
+    report({ path: `feature view ${definition.name}.schedule.batch`, message })
+  }
   const graphqlName = definition.graphqlName ?? fieldName(definition.name)
   const features = Object.entries(definition.features).map(([name, feature]): Feature => {
     const options = typeof feature === 'string' ? { type: feature } : feature
@@ -110,27 +138,14 @@ function resolveView(definition: ViewParsed, entity: Entity, report: Report): Fe
     owner: definition.owner ?? null,
     tags: tagsOf(definition.tags),
     entity,
-    source: definition.source ?? null,
+    source: definition.source?.kind === 'postgres' ? definition.source : null,
+    files: definition.source?.kind === 'files' ? definition.source : null,
     ttlMicros: definition.ttl === undefined ? null : parseDuration(definition.ttl),
     online: definition.online,
     features,
-  }
-}
-
-/** A view's expectations name its features, and none that carries its own. */
-function checkExpectedFeatures(definition: ViewParsed, report: Report): void {
-  const names = Object.keys(definition.features)
-  for (const name of Object.keys(definition.expect)) {
-    const path = `feature view ${definition.name}.expect.${name}`
-    const feature = definition.features[name]
-    if (feature === undefined) {
-      report({
-        path,
-        message: `feature view "${definition.name}" has no feature "${name}"; ${suggest(name, names)}`,
-      })
-    } else if (typeof feature !== 'string' && feature.expect !== undefined) {
-      report({ path, message: `feature "${name}" carries an expectation of its own; keep one of the two` })
-    }
+    emptyValues: features.map(() => null),
+    rowCount: resolveRowCount(definition.expectRows),
+    schedule: { ...resolveSchedule(definition, report), batch: null },
   }
 }
 

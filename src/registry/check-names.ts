@@ -17,8 +17,15 @@ type Report = (problem: Problem) => void
 export function checkNames(registry: Registry, report: Report): void {
   const types = nameTable('the types of the schema', reservedTypeNames, report)
   const roots = nameTable('the fields of Query', reservedRootFields, report)
-  for (const entity of registry.entities) checkEntity(entity, types, roots, report)
-  for (const view of registry.views) checkView(view, types, report)
+  const mutations = nameTable('the fields of Mutation', reservedRootFields, report)
+  for (const entity of registry.entities) {
+    checkEntity(entity, types, roots, report)
+    mutations.take(`delete${entity.typeName}`, `entity ${entity.name}`)
+  }
+  for (const view of registry.views) {
+    checkView(view, types, report)
+    mutations.take(`push${view.typeName}`, `feature view ${view.name}`)
+  }
   for (const service of registry.services) checkService(service, types, roots, report)
 }
 

@@ -1,19 +1,34 @@
 import type { z } from 'zod'
 import { entityDefinition } from '../definitions/entity.ts'
+import { eventSourceDefinition } from '../definitions/event-source.ts'
 import { featureServiceDefinition } from '../definitions/feature-service.ts'
 import { featureViewDefinition } from '../definitions/feature-view.ts'
+import { windowedViewDefinition } from '../definitions/windowed-view.ts'
 import type { Problem } from '../errors.ts'
 import { suggest } from './suggest.ts'
 
 const schemas = {
   entity: entityDefinition,
+  'event-source': eventSourceDefinition,
   'feature-view': featureViewDefinition,
+  'windowed-view': windowedViewDefinition,
   'feature-service': featureServiceDefinition,
 } as const
 
 type Kind = keyof typeof schemas
 
+/** What a definition is called in messages; views of all kinds share their names. */
+const called: Readonly<Record<Kind, string>> = {
+  entity: 'entity',
+  'event-source': 'event source',
+  'feature-view': 'feature view',
+  'windowed-view': 'feature view',
+  'feature-service': 'feature service',
+}
+
 export type EntityParsed = z.output<typeof entityDefinition>
+export type EventSourceParsed = z.output<typeof eventSourceDefinition>
+export type WindowedViewParsed = z.output<typeof windowedViewDefinition>
 export type ViewParsed = z.output<typeof featureViewDefinition>
 export type ServiceParsed = z.output<typeof featureServiceDefinition>
 
@@ -25,7 +40,8 @@ export interface Definition {
 
 interface Parsed {
   readonly entities: readonly EntityParsed[]
-  readonly views: readonly ViewParsed[]
+  readonly eventSources: readonly EventSourceParsed[]
+  readonly views: readonly (ViewParsed | WindowedViewParsed)[]
   readonly services: readonly ServiceParsed[]
   /** Names of definitions that did not parse: a reference to one is not a second problem. */
   readonly brokenNames: ReadonlySet<string>
@@ -37,7 +53,8 @@ export function parseDefinitions(
   report: (problem: Problem) => void,
 ): Parsed {
   const entities: EntityParsed[] = []
-  const views: ViewParsed[] = []
+  const eventSources: EventSourceParsed[] = []
+  const views: (ViewParsed | WindowedViewParsed)[] = []
   const services: ServiceParsed[] = []
   const brokenNames = new Set<string>()
   const firstPaths = new Map<string, string>()
@@ -46,7 +63,7 @@ export function parseDefinitions(
     if (kind === null) continue
     const { pick: _, ...data } = value as Record<string, unknown>
     const name = typeof data['name'] === 'string' ? data['name'] : '?'
-    const place = `${kind.replace('-', ' ')} ${name}`
+    const place = `${called[kind]} ${name}`
     const outcome = schemas[kind].safeParse(data)
     const problems = [...droppedNames(data), ...(outcome.success ? [] : issuesOf(kind, outcome.error))]
     for (const problem of problems)
@@ -65,11 +82,22 @@ export function parseDefinitions(
     }
     firstPaths.set(place, path)
     const definition = outcome.data
-    if (definition.kind === 'entity') entities.push(definition)
-    else if (definition.kind === 'feature-view') views.push(definition)
-    else services.push(definition)
+    switch (definition.kind) {
+      case 'entity':
+        entities.push(definition)
+        break
+      case 'event-source':
+        eventSources.push(definition)
+        break
+      case 'feature-view':
+      case 'windowed-view':
+        views.push(definition)
+        break
+      case 'feature-service':
+        services.push(definition)
+    }
   }
-  return { entities, views, services, brokenNames }
+  return { entities, eventSources, views, services, brokenNames }
 }
 
 function kindOf(value: unknown): Kind | null {

@@ -1,7 +1,9 @@
-import type { PostgresSource } from '../definitions/data-source.ts'
+import type { FileSource, PostgresSource } from '../definitions/data-source.ts'
 import type { ExpectationAction } from '../definitions/expectation.ts'
 import type { Micros } from '../definitions/timestamp.ts'
-import type { JoinKeyType, ValueType } from '../definitions/value-type.ts'
+import type { ScalarValue, Value } from '../definitions/value.ts'
+import type { JoinKeyType, ScalarType, ValueType } from '../definitions/value-type.ts'
+import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
 
 export interface Tag {
   readonly key: string
@@ -10,12 +12,15 @@ export interface Tag {
 
 interface Documented {
   readonly name: string
-  /** The field's name; types are `typeName`. */
-  readonly graphqlName: string
-  readonly typeName: string
   readonly description: string | null
   readonly owner: string | null
   readonly tags: readonly Tag[]
+}
+
+interface Shown extends Documented {
+  /** The field's name; types are `typeName`. */
+  readonly graphqlName: string
+  readonly typeName: string
 }
 
 export interface JoinKey {
@@ -24,7 +29,7 @@ export interface JoinKey {
   readonly type: JoinKeyType
 }
 
-export interface Entity extends Documented {
+export interface Entity extends Shown {
   readonly kind: 'entity'
   /** The list field's name: `customers`. */
   readonly pluralName: string
@@ -54,14 +59,77 @@ export interface Feature {
   readonly expectation: Expectation | null
 }
 
-export interface FeatureView extends Documented {
-  readonly kind: 'PLAIN'
+/** How many rows a snapshot, or a file of rows, should have. */
+export interface RowCountExpectation {
+  readonly min: number | null
+  readonly max: number | null
+  readonly action: ExpectationAction
+}
+
+/** Cron expressions in UTC; null runs by the worker's default. */
+export interface Schedule {
+  readonly batch: string | null
+  readonly materialize: string | null
+}
+
+interface AnyFeatureView extends Shown {
   readonly entity: Entity
-  /** Null: the gateway's own table. */
-  readonly source: PostgresSource | null
   readonly ttlMicros: Micros | null
   readonly online: boolean
   readonly features: readonly Feature[]
+  /** What is answered for a key without a row, in the features' order: nulls, or the values of empty windows. */
+  readonly emptyValues: readonly (Value | null)[]
+  readonly rowCount: RowCountExpectation | null
+  readonly schedule: Schedule
+}
+
+/** Rows come from outside: pushed, imported, or standing in Postgres. */
+export interface PlainView extends AnyFeatureView {
+  readonly kind: 'PLAIN'
+  /** Null: the gateway's own table. */
+  readonly source: PostgresSource | null
+  /** What `import` fills the gateway's own table from. */
+  readonly files: FileSource | null
+}
+
+/** Snapshots of windows over events, at the multiples of `everyMicros` from the epoch, in the gateway's own table. */
+export interface BatchView extends AnyFeatureView {
+  readonly kind: 'BATCH'
+  readonly source: null
+  readonly files: null
+  readonly events: EventSource
+  readonly everyMicros: Micros
+  /** In the features' order. */
+  readonly aggregations: readonly WindowedAggregation[]
+}
+
+export type FeatureView = PlainView | BatchView
+
+export interface EventField {
+  readonly name: string
+  readonly type: ScalarType
+  /** What it is called in files, messages or the mapped table. */
+  readonly column: string
+  readonly description: string | null
+  /** Taken where an event lacks the field or has null. */
+  readonly default: ScalarValue | null
+  readonly expectation: Expectation | null
+}
+
+export interface EventSource extends Documented {
+  readonly kind: 'event-source'
+  readonly topic: string | null
+  /** An existing table instead of the gateway's own; never written. */
+  readonly table: string | null
+  /** What the times and the event's own id are called in files, messages or the mapped table. */
+  readonly eventTimestamp: string
+  readonly createdTimestamp: string | null
+  readonly eventId: string | null
+  /** Of times without an offset. */
+  readonly timezone: string | null
+  readonly fields: readonly EventField[]
+  /** The fields that are join keys of a view over this source: an event without one of them is not kept. */
+  readonly keyFields: readonly EventField[]
 }
 
 export interface ServedFeature {
@@ -88,7 +156,7 @@ export interface RequestValue {
 
 export type VectorEntry = ServedFeature | RequestValue
 
-export interface FeatureService extends Documented {
+export interface FeatureService extends Shown {
   readonly kind: 'feature-service'
   /** In the vector's order. */
   readonly vector: readonly VectorEntry[]
@@ -101,6 +169,7 @@ export interface FeatureService extends Documented {
 /** All definitions, checked against each other and frozen; ordered by file, then by the name of the export. */
 export interface Registry {
   readonly entities: readonly Entity[]
+  readonly eventSources: readonly EventSource[]
   readonly views: readonly FeatureView[]
   readonly services: readonly FeatureService[]
 }

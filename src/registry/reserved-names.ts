@@ -58,6 +58,12 @@ export const reservedKeyFields: ReadonlySet<string> = new Set([
 /** Columns that every managed table has beside join keys and features. */
 export const reservedColumns: ReadonlySet<string> = new Set([
   ...['event_timestamp', 'created_timestamp', 'row_id', 'ingested_xid', 'as_of', 'known_at', 'ordinality'],
+  'closing',
+])
+
+/** Columns that every table of kept events has beside the fields. */
+export const reservedEventColumns: ReadonlySet<string> = new Set([
+  ...['topic_id', 'partition', 'offset', 'event_timestamp', 'ingested_at', 'event_id'],
 ])
 
 /** Names that mean something to JavaScript objects. */

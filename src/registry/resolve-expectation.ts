@@ -1,9 +1,9 @@
 import type { z } from 'zod'
 import { parseDuration } from '../definitions/duration.ts'
-import type { expectationDefinition } from '../definitions/expectation.ts'
+import type { expectationDefinition, rowCountExpectation } from '../definitions/expectation.ts'
 import { isNumeric, type ValueType } from '../definitions/value-type.ts'
 import type { Problem } from '../errors.ts'
-import type { Expectation } from './registry.ts'
+import type { Expectation, RowCountExpectation } from './registry.ts'
 
 type Parsed = z.output<typeof expectationDefinition>
 
@@ -39,4 +39,12 @@ export function resolveExpectation(
     maxAgeMicros: parsed.maxAge === undefined ? null : parseDuration(parsed.maxAge),
     action: parsed.action,
   }
+}
+
+export function resolveRowCount(
+  parsed: z.output<typeof rowCountExpectation> | undefined,
+): RowCountExpectation | null {
+  return parsed === undefined
+    ? null
+    : { min: parsed.min ?? null, max: parsed.max ?? null, action: parsed.action }
 }

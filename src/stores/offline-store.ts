@@ -2,10 +2,13 @@ import type { PostgresSource } from '../definitions/data-source.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { EntityKey, FeatureRow, Value } from '../definitions/value.ts'
 import type { JoinKeyType, ValueType } from '../definitions/value-type.ts'
+import type { KeptEventSource } from './event-store.ts'
 
 /** What a store must know of a feature view: its columns, its key and where its rows stand. */
 export interface OfflineView {
   readonly name: string
+  /** BATCH: rows are snapshots of windows, and some of them are closing rows. */
+  readonly kind: 'PLAIN' | 'BATCH'
   readonly entity: { readonly joinKeys: readonly { readonly name: string; readonly type: JoinKeyType }[] }
   readonly features: readonly { readonly name: string; readonly type: ValueType }[]
   /** Null: a table that the store makes and writes itself. */
@@ -25,6 +28,8 @@ export interface AsOfRow {
   readonly createdTimestamp: Micros | null
   /** In the view's feature order. */
   readonly values: readonly (Value | null)[]
+  /** The key had no event in its windows any more: as if there were no row, but newer than those before it. */
+  readonly closing: boolean
 }
 
 export interface AsOfJoin {
@@ -36,6 +41,7 @@ export interface AsOfJoin {
 /** A feature row as it stands in the store; `rowId` null where a mapped source has none that is a safe integer. */
 export interface StoredFeatureRow extends FeatureRow {
   readonly rowId: number | null
+  readonly closing: boolean
 }
 
 /** What an earlier reading saw: everything of transactions below `snapshotXmin`, and rows due until `carriedUntil`. */
@@ -85,11 +91,17 @@ export interface PushReceipt {
   readonly arrival: Micros
 }
 
-/** REPEATED: nothing was inserted; the row ids and the arrival are those of the first time. */
+/** One per row, in order; null: refused, since an entity of its key was deleted at its event timestamp or later. */
+export type InsertedRowIds = readonly (number | null)[]
+
+/**
+ * REPEATED: nothing was inserted; the row ids and the arrival are those of the first time, but null for what has been
+ * deleted since.
+ */
 export type InsertedOnce =
   | {
       readonly status: 'INSERTED' | 'REPEATED'
-      readonly rowIds: readonly number[]
+      readonly rowIds: InsertedRowIds
       readonly arrival: Micros
     }
   | { readonly status: 'OTHER_ROWS' }
@@ -111,10 +123,11 @@ export interface OfflineStore {
   readonly asOfJoin: (join: AsOfJoin, signal: AbortSignal) => Promise<AsOfAnswer>
 
   /**
-   * Appends rows to a view without a source, all or none, in one statement per few thousand rows; one row id per row,
-   * in order. Values are taken as accepted (`acceptValue`). Not idempotent: a row written twice is there twice.
+   * Appends rows to a view without a source, all or none but those refused for a deletion, in one statement per few
+   * thousand rows; one row id per row, in order. Values are taken as accepted (`acceptValue`). Not idempotent: a row
+   * written twice is there twice.
    */
-  readonly insertRows: (view: OfflineView, rows: readonly FeatureRow[]) => Promise<readonly number[]>
+  readonly insertRows: (view: OfflineView, rows: readonly FeatureRow[]) => Promise<InsertedRowIds>
 
   /**
    * As `insertRows`, once per view and idempotency key, also when called many times at once: the receipt is written in
@@ -125,6 +138,12 @@ export interface OfflineStore {
     rows: readonly FeatureRow[],
     receipt: PushReceipt,
   ) => Promise<InsertedOnce>
+
+  /** One flag per row, in order: whether an entity of its key was deleted at its event timestamp or later, as of now. */
+  readonly deletedRows: (
+    view: OfflineView,
+    rows: readonly Pick<FeatureRow, 'key' | 'eventTimestamp'>[],
+  ) => Promise<readonly boolean[]>
 
   /**
    * Hands over the newest due row of each key of the scope, by the total order of design section 3.1, a key once, in
@@ -144,10 +163,11 @@ export interface OfflineStore {
   readonly carryLag: (view: OfflineView, now: Micros, since: CarriedPoint | null) => Promise<CarryLag>
 
   /**
-   * Makes missing tables and missing nullable columns of views without a source, and checks everything else:
+   * Makes missing tables and missing nullable columns of views without a source and of event sources without a table,
+   * and checks everything else:
    * @throws TablesDiffer naming every difference, both sides; nothing is changed then.
    */
-  readonly ensureTables: (views: readonly OfflineView[]) => Promise<void>
+  readonly ensureTables: (views: readonly OfflineView[], sources: readonly KeptEventSource[]) => Promise<void>
 
   /** Resolves when the server answers. */
   readonly ping: () => Promise<void>

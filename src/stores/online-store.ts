@@ -39,6 +39,17 @@ export interface OnlineStore {
   ) => Promise<readonly OnlineWriteOutcome[]>
 
   /**
+   * One outcome per write, in order. Each row is a streamed view's value of one section (`tile-sections.ts`); it takes
+   * the place of that partition's section in the stored value, unless the stored one is of a later (generation, offset),
+   * and leaves the others as they are. Each key's decision is atomic, the batch is not. A stored value that is of other
+   * windows, or no such value, is replaced as a whole. A written value expires at `expireAt` (null: never).
+   */
+  readonly writeSections: (
+    writes: readonly OnlineWrite[],
+    expireAt: Micros | null,
+  ) => Promise<readonly OnlineWriteOutcome[]>
+
+  /**
    * The last text written under the name, null without one. Markers stand beside the rows and share their fate: a store
    * that was emptied or set back to an earlier state has lost them too. They never expire and never meet a row's key.
    */

@@ -9,7 +9,8 @@ import { elementType, type ScalarType, type ValueType } from '../definitions/val
  * | at | size | what |
  * |---|---|---|
  * | 0 | 1 | format, 1 |
- * | 1 | 3 | zero |
+ * | 1 | 1 | flags: 1 a closing row, 2 a tombstone; both answer as if there were no row |
+ * | 2 | 2 | zero |
  * | 4 | 4 | fingerprint of the layout |
  * | 8 | 8 | event timestamp, microseconds, float64 |
  * | 16 | 8 | created timestamp, microseconds, float64; null is -Infinity, so that it sorts lowest |
@@ -22,6 +23,10 @@ import { elementType, type ScalarType, type ValueType } from '../definitions/val
  */
 export const packedFormat = 1
 export const packedHeaderBytes = 32
+
+const flagsAt = 1
+const closingFlag = 1
+const tombstoneFlag = 2
 
 /** What a row's bytes mean: the features in slot order, under the name that the fingerprint gives. */
 export interface RowLayout {
@@ -85,6 +90,7 @@ export interface RowToPack {
   readonly rowId: number | null
   /** In the layout's order, in the form of `acceptValue`. */
   readonly values: readonly (Value | null)[]
+  readonly closing?: boolean
 }
 
 /** Rows of one layout → bytes; compiled once per layout. */
@@ -95,6 +101,7 @@ export function rowPacker(layout: RowLayout): (row: RowToPack) => Buffer {
     let end = fixedEnd
     const fixed = Buffer.alloc(fixedEnd)
     fixed[0] = packedFormat
+    if (row.closing === true) fixed[flagsAt] = closingFlag
     fixed.writeUInt32LE(layout.fingerprint, 4)
     fixed.writeDoubleLE(row.eventTimestamp, 8)
     fixed.writeDoubleLE(row.createdTimestamp ?? Number.NEGATIVE_INFINITY, 16)
@@ -234,6 +241,26 @@ function readList(part: Buffer, element: ScalarType): ScalarValue[] {
     }
   }
   return items
+}
+
+/**
+ * What stands for a deleted entity: newer than every row of an event up to `deletedAt`, whenever it was created, so that
+ * compare-and-set keeps them out.
+ */
+export function packTombstone(deletedAt: Micros): Buffer {
+  const row = Buffer.alloc(packedHeaderBytes)
+  row[0] = packedFormat
+  row[flagsAt] = tombstoneFlag
+  row.writeDoubleLE(deletedAt, 8)
+  row.writeDoubleLE(Number.POSITIVE_INFINITY, 16)
+  return row
+}
+
+/** Of at least a header: its values count; a closing row or a tombstone; flags of a later version. */
+export function packedRowKind(row: Buffer): 'ROW' | 'ABSENT' | 'UNKNOWN' {
+  const flags = row.readUInt32LE(0) >>> 8
+  if (flags === 0) return 'ROW'
+  return flags === closingFlag || flags === tombstoneFlag ? 'ABSENT' : 'UNKNOWN'
 }
 
 /** A row's place in the total order; null when the bytes are no packed row of this format. */

@@ -18,7 +18,7 @@ export interface Violation {
 }
 
 /** A row that was kept out of both stores, as it came. */
-interface QuarantinedRow {
+export interface QuarantinedRow {
   readonly view: string
   readonly content: unknown
   readonly reason: string

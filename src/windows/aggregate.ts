@@ -181,6 +181,7 @@ export const countDistinct: Aggregate<Set<string>> = {
   finalise: (state) => result(state.size),
 }
 
-function distinctKey(value: ScalarValue): string {
+/** Two values are the same if their keys are. */
+export function distinctKey(value: ScalarValue): string {
   return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : String(value)
 }

@@ -1,9 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { buildSchema, parse, print, printSchema } from 'graphql'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { freePort } from '../../src/embedded/free-port.ts'
@@ -11,22 +9,9 @@ import { newProject, worldFolder } from '../server/start-test-gateway.ts'
 import { execute } from '../services/postgres.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testPool } from '../services/test-pool.ts'
+import { type Outcome, type Running, repository, startCommand } from './start-command.ts'
 
-const repository = fileURLToPath(new URL('../..', import.meta.url))
-const bin = join(repository, 'src/featuregraph.js')
 const secret = 'hunter2-hunter2'
-
-interface Outcome {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-interface Running {
-  readonly child: ChildProcess
-  readonly output: { stdout: string; stderr: string }
-  readonly ended: Promise<Outcome>
-}
 
 let folder: string
 let database: TestDatabase
@@ -40,28 +25,8 @@ afterAll(async () => {
   await Promise.all([rm(folder, { recursive: true, force: true }), database?.drop()])
 })
 
-/** The command line in a process of its own, with no settings but these. */
-function start(args: readonly string[], settings: Readonly<Record<string, string>> = {}): Running {
-  const environment = Object.entries(settings).map(([name, value]) => [`FEATUREGRAPH_${name}`, value])
-  const child = spawn(process.execPath, [bin, ...args], {
-    cwd: repository,
-    env: { PATH: process.env['PATH'], HOME: folder, ...Object.fromEntries(environment) },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  const output = { stdout: '', stderr: '' }
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    output.stdout += text
-  })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    output.stderr += text
-  })
-  const ended = new Promise<Outcome>((resolve, reject) => {
-    child.on('error', reject)
-    child.on('close', (code) => resolve({ code, ...output }))
-  })
-  return { child, output, ended }
-}
-
+const start = (args: readonly string[], settings: Readonly<Record<string, string>> = {}): Running =>
+  startCommand(args, settings, folder)
 const run = (args: readonly string[], settings?: Readonly<Record<string, string>>): Promise<Outcome> =>
   start(args, settings).ended
 

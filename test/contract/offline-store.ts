@@ -25,6 +25,7 @@ export function offlineView(
 ): OfflineView {
   return {
     name,
+    kind: 'PLAIN',
     entity: { joinKeys: Object.entries(joinKeys).map(([key, type]) => ({ name: key, type })) },
     features: Object.entries(features).map(([feature, type]) => ({ name: feature, type })),
     source,
@@ -70,7 +71,7 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
     ): Promise<OfflineView> => {
       views += 1
       const view = offlineView(`contract_${views}`, joinKeys, features)
-      await store.ensureTables([view])
+      await store.ensureTables([view], [])
       return view
     }
     const row = (
@@ -103,7 +104,12 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       const moments = [t - 1, t, t + 1, t + 4, t + 5, t + 9, t + 10, t + 11]
       const answer = await join(view, ...moments.map((moment) => ask([1], moment)))
       expect(valuesOf(answer)).toEqual([null, 1, 1, 1, 3, 3, 2, 2])
-      expect(answer?.[5]).toEqual({ eventTimestamp: t + 5, createdTimestamp: null, values: [3] })
+      expect(answer?.[5]).toEqual({
+        eventTimestamp: t + 5,
+        createdTimestamp: null,
+        values: [3],
+        closing: false,
+      })
     })
 
     it('breaks ties on the event timestamp by the created timestamp, null oldest, then by the row id', async () => {
@@ -162,12 +168,12 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
         neverAborted,
       )
       const fromTwo = [
-        { eventTimestamp: t - 5, createdTimestamp: t, values: ['old', 0.5] },
-        { eventTimestamp: t, createdTimestamp: null, values: [null, 1.5] },
+        { eventTimestamp: t - 5, createdTimestamp: t, values: ['old', 0.5], closing: false },
+        { eventTimestamp: t, createdTimestamp: null, values: [null, 1.5], closing: false },
       ]
       expect(answer).toEqual([
         fromTwo,
-        [{ eventTimestamp: t, createdTimestamp: null, values: [7] }, null],
+        [{ eventTimestamp: t, createdTimestamp: null, values: [7], closing: false }, null],
         fromTwo,
       ])
     })
@@ -255,7 +261,12 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       )
       const answer = await join(view, ...events.map((event, index) => ask([index], event, event)))
       expect(answer).toEqual(
-        events.map((event, index) => ({ eventTimestamp: event, createdTimestamp: event, values: [index] })),
+        events.map((event, index) => ({
+          eventTimestamp: event,
+          createdTimestamp: event,
+          values: [index],
+          closing: false,
+        })),
       )
     })
 
@@ -264,7 +275,7 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       const rows = Array.from({ length: 5_001 }, (_, index) => row([index % 3], t, null, index))
       const ids = await store.insertRows(view, rows)
       expect(ids).toHaveLength(5_001)
-      expect(ids.every((id, index) => index === 0 || id > (ids[index - 1] ?? 0))).toBe(true)
+      expect(ids.every((id, index) => index === 0 || Number(id) > Number(ids[index - 1] ?? 0))).toBe(true)
       expect(valuesOf(await join(view, ask([0], t), ask([1], t), ask([2], t)))).toEqual([4_998, 4_999, 5_000])
     })
 
@@ -273,7 +284,7 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       const [first] = await store.insertRows(view, [row([1], t, null, 1)])
       const [second] = await store.insertRows(view, [row([1], t, null, 1)])
       expect(second).not.toBe(first)
-      await store.ensureTables([view])
+      await store.ensureTables([view], [])
       expect(valuesOf(await join(view, ask([1], t)))).toEqual([1])
     })
 
@@ -368,8 +379,8 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       ])
       const { rows, reading } = await newest(view, { kind: 'FULL' })
       expect(rows).toEqual([
-        { ...row([1], t, t - 5, 3), rowId: ids[2] },
-        { ...row([2], t - 7, null, 6), rowId: ids[5] },
+        { ...row([1], t, t - 5, 3), rowId: ids[2], closing: false },
+        { ...row([2], t - 7, null, 6), rowId: ids[5], closing: false },
       ])
       expect(reading).toEqual({
         ...{

@@ -1,14 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Micros, parseTimestamp } from '../../src/definitions/timestamp.ts'
-import {
-  customerHistory,
-  latestRealtime,
-  realtimeRow,
-  realtimeRows,
-  snapshotDelay,
-  snapshotRows,
-} from '../../src/demo/demo-rows.ts'
+import { customerHistory, latestRealtime, realtimeRow, realtimeRows } from '../../src/demo/demo-rows.ts'
 import { dayMicros, firstCustomer, type Transaction, transactionsOfDay } from '../../src/demo/transactions.ts'
 import type { OfferedRow } from '../../src/ingest/accept-row.ts'
 
@@ -21,16 +14,8 @@ const quiet = firstCustomer + 500
 /** Without a transaction from day 8 to day 41, so that a window runs empty. */
 const silent = 2_095
 
-const rowsBetween = {
-  snapshots: (customer: number, from: Micros, to: Micros) =>
-    snapshotRows(
-      customerHistory(seed, customer, { beginning, from, to }),
-      from - snapshotDelay,
-      to - snapshotDelay,
-    ),
-  realtime: (customer: number, from: Micros, to: Micros) =>
-    realtimeRows(customerHistory(seed, customer, { beginning, from, to }), from, to),
-}
+const rowsBetween = (customer: number, from: Micros, to: Micros) =>
+  realtimeRows(customerHistory(seed, customer, { beginning, from, to }), from, to)
 
 /** All of a customer's transactions, made here day by day. */
 function allTransactions(customer: number): readonly Transaction[] {
@@ -70,9 +55,9 @@ describe("the demo's transactions", () => {
 })
 
 describe("the demo's rows", () => {
-  it.each(['snapshots', 'realtime'] as const)('%s are the same however the time is split', (kind) => {
+  it('are the same however the time is split', () => {
     const whole = new Map(
-      [busy, quiet, silent].map((customer) => [customer, rowsBetween[kind](customer, beginning, end)]),
+      [busy, quiet, silent].map((customer) => [customer, rowsBetween(customer, beginning, end)]),
     )
     // Where rows stand, where they become known, and next to both.
     const marks = [...whole.values()].flatMap((rows) =>
@@ -92,7 +77,7 @@ describe("the demo's rows", () => {
           const bounds = [beginning, ...[...cuts].sort((a, b) => a - b), end]
           const parts = bounds
             .slice(1)
-            .flatMap((to, index) => rowsBetween[kind](customer, bounds[index] ?? beginning, to))
+            .flatMap((to, index) => rowsBetween(customer, bounds[index] ?? beginning, to))
           expect(parts).toEqual(whole.get(customer))
         },
       ),
@@ -100,76 +85,9 @@ describe("the demo's rows", () => {
     )
   })
 
-  it('are snapshots at every midnight, of the sawtooth windows over the transactions, known half an hour later', () => {
-    for (const customer of [busy, quiet, silent]) {
-      const transactions = allTransactions(customer)
-      const rows = rowsBetween.snapshots(customer, beginning, end)
-      expect(rows.length).toBeGreaterThan(80)
-      for (const { eventTimestamp: t, createdTimestamp, key, values } of rows) {
-        expect(key).toEqual({ customer_id: customer })
-        expect(t % dayMicros).toBe(0)
-        expect(createdTimestamp).toBe(t + 30 * minute)
-        // At a midnight a window of whole days or hours begins exactly its length before.
-        const month = within(transactions, t - 30 * dayMicros, t)
-        const amounts = month.map(({ amount }) => amount)
-        const total = amounts.reduce((sum, amount) => sum + amount, 0)
-        expect(values).toEqual({
-          total_transactions_30d: expect.closeTo(total, 6),
-          avg_transaction_amount_30d: amounts.length === 0 ? null : expect.closeTo(total / amounts.length, 9),
-          max_transaction_amount_30d: amounts.length === 0 ? null : Math.max(...amounts),
-          transaction_count_7d: within(transactions, t - 7 * dayMicros, t).length,
-          unique_merchants_30d: new Set(month.map(({ merchantId }) => merchantId)).size,
-        })
-      }
-      const days = new Set(transactions.map(({ timestamp }) => Math.floor(timestamp / dayMicros)))
-      const expected = Array.from({ length: 100 }, (_, day) => beginning + day * dayMicros).filter((t) =>
-        Array.from({ length: 31 }, (_, back) => t / dayMicros - 1 - back).some((day) => days.has(day)),
-      )
-      expect(timesOf(rows)).toEqual(expected)
-    }
-  })
-
-  it('close with one row of empties when the last transaction has left the window, and begin again', () => {
-    const at = (day: number): Transaction => ({
-      timestamp: beginning + day * dayMicros + 1,
-      amount: 5,
-      merchantId: 'm_1',
-      success: true,
-    })
-    const history = { customerId: quiet, transactions: [at(0), at(40)] }
-    const rows = snapshotRows(history, beginning, beginning + 80 * dayMicros)
-    const dayOf = (row: OfferedRow): number => (row.eventTimestamp - beginning) / dayMicros
-    expect(rows.map(dayOf)).toEqual([
-      ...Array.from({ length: 31 }, (_, index) => index + 1),
-      ...Array.from({ length: 31 }, (_, index) => index + 41),
-    ])
-    expect(
-      rows.filter((row) => row.values['total_transactions_30d'] === 0).map((row) => [dayOf(row), row.values]),
-    ).toEqual(
-      [31, 71].map((day) => [
-        day,
-        {
-          total_transactions_30d: 0,
-          avg_transaction_amount_30d: null,
-          max_transaction_amount_30d: null,
-          transaction_count_7d: 0,
-          unique_merchants_30d: 0,
-        },
-      ]),
-    )
-  })
-
-  it('close also where a run begins between the time of a snapshot and its becoming known', () => {
-    const closing = beginning + 38 * dayMicros
-    const rows = rowsBetween.snapshots(silent, closing + minute, closing + dayMicros)
-    expect(rows.map((row) => [row.eventTimestamp, row.values['total_transactions_30d']])).toEqual([
-      [closing, 0],
-    ])
-  })
-
   it('are realtime rows at five-minute marks behind a transaction, of the hour before', () => {
     const transactions = allTransactions(busy)
-    const rows = rowsBetween.realtime(busy, beginning, end)
+    const rows = rowsBetween(busy, beginning, end)
     expect(rows.length).toBeGreaterThan(2_000)
     const marks = new Set(
       transactions.map(({ timestamp }) => (Math.floor(timestamp / (5 * minute)) + 1) * 5 * minute),

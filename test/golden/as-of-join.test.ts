@@ -174,7 +174,10 @@ describe('the SQL of an as-of join', () => {
       await expectGolden(`as-of-join/${name}.sql`, `${sql.text}\n`)
 
       if (setUp) await pool.query(setUp)
-      await store.ensureTables(views.map(({ view }) => view))
+      await store.ensureTables(
+        views.map(({ view }) => view),
+        [],
+      )
       const managed = views.filter(({ view }) => view.source === null)
       for (const { view, rows: history } of managed) {
         await pool.query(`truncate features.${view.name}`)

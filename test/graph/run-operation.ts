@@ -8,6 +8,7 @@ import { buildSchema } from '../../src/graph/build-schema.ts'
 import type { GraphContext } from '../../src/graph/context.ts'
 import { requestContexts } from '../../src/graph/request-context.ts'
 import { acceptRow, type OfferedRow } from '../../src/ingest/accept-row.ts'
+import { deleteEntity } from '../../src/ingest/delete-entity.ts'
 import { pushRows } from '../../src/ingest/push-rows.ts'
 import { writeRows } from '../../src/ingest/write-rows.ts'
 import { openRowLayouts, type RowLayouts } from '../../src/online/row-layouts.ts'
@@ -127,6 +128,12 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     clock: () => now,
     observe: () => {},
     push: (view, rows, pushOptions) => pushRows(pushTargets, view, rows, pushOptions),
+    deleteEntity: (entity, key) =>
+      deleteEntity({ ...pushTargets, deletions: offline.deletions }, registry, entity, key, {
+        sleep: async () => {},
+        waitMs: null,
+        onWait: () => {},
+      }),
   })
   const engineEvents: string[] = []
   const masked: unknown[] = []

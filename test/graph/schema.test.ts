@@ -93,7 +93,10 @@ const surface = `
   type Mutation {
     pushCustomerRealtimeFeatures(rows: [CustomerRealtimeFeaturesPush!]!, to: PushTarget = BOTH, idempotencyKey: String): PushResult!
     pushCustomerTransactionFeatures(rows: [CustomerTransactionFeaturesPush!]!, to: PushTarget = BOTH, idempotencyKey: String): PushResult!
+    deleteCustomer(customerId: Int64!): DeletionReceipt!
   }
+  type DeletionReceipt { entity: String! deletedAt: Timestamp! counts: [DeletionCount!]! notReached: [String!]! }
+  type DeletionCount { place: String! rows: Int64! }
   enum PushTarget { OFFLINE BOTH }
   input CustomerTransactionFeaturesPush {
     customerId: Int64!

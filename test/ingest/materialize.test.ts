@@ -161,7 +161,7 @@ async function realSetup(openOnline: () => OnlineStore, flush: () => Promise<voi
   const pools = [testPool(database.url, 3), testPool(database.url, 3)] as const
   const offline = testOfflineStore(database.url)
   const layouts = await openRowLayouts('default', registry, postgresRegistryStore(pools[0], 'default'))
-  await offline.ensureTables(registry.views)
+  await offline.ensureTables(registry.views, [])
   const [online, otherOnline] = [await answering(openOnline()), await answering(openOnline())]
   const shared = { ...layouts, offline, clock: () => time.now }
   return {

@@ -95,7 +95,10 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
     stores = await open()
     registry = buildRegistry(definitions.map((value, index) => ({ path: `definition ${index}`, value })))
     layouts = await openRowLayouts(newProject(), registry, memoryRegistryStore())
-    await stores.offline.ensureTables(registry.views.filter((view) => view.source === null))
+    await stores.offline.ensureTables(
+      registry.views.filter((view) => view.source === null),
+      [],
+    )
     profile = viewNamed(registry, 'profile')
   })
   afterAll(async () => {

@@ -45,7 +45,7 @@ describe.each(Object.entries(backends))('validate over %s', (_, open) => {
   let drop: () => Promise<void>
   beforeAll(async () => {
     ;({ offline, drop } = await open())
-    await offline.ensureTables([view])
+    await offline.ensureTables([view], [])
     const rows = [
       row({ person_id: 1 }, now - 2 * day, { total: 99 }),
       row({ person_id: 1 }, now - hour, { total: 5 }),

@@ -409,6 +409,12 @@ describe('names that a definition cannot have', () => {
     },
   )
 
+  it('are those of fields of Mutation, which has one to delete each entity', () => {
+    expect(problemsOf(entity('x', { joinKeys: { id: 'int64' }, graphqlName: 'trainingSet' }))).toContain(
+      `entity x: "deleteTrainingSet" is a reserved name among the fields of Mutation; ${graphqlRemedy}`,
+    )
+  })
+
   it.each(['constructor', 'then', 'prototype'])("are JavaScript's own, wherever they stand: %s", (name) => {
     const meaning = `"${name}" means something to JavaScript objects`
     expect(problemsOf(entity(name, { joinKeys: { id: 'int64' } }))).toEqual([

@@ -1,7 +1,10 @@
 import type pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { ScalarType } from '../../src/definitions/value-type.ts'
 import { TablesDiffer } from '../../src/errors.ts'
+import type { KeptEventSource } from '../../src/stores/event-store.ts'
 import type { OfflineStore, OfflineView } from '../../src/stores/offline-store.ts'
+import { createEventMonth } from '../../src/stores/postgres/event-table.ts'
 import { allTypes, at, neverAborted, offlineView } from '../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testOfflineStore, testPool } from '../services/test-pool.ts'
@@ -19,7 +22,11 @@ describe('ensureTables', () => {
     store = testOfflineStore(database.url)
   })
   afterEach(async () => {
-    await pool.query('drop schema if exists features cascade; drop schema if exists features_b cascade')
+    await pool.query(
+      ['features', 'features_b', 'events', 'event_partitions']
+        .map((schema) => `drop schema if exists ${schema} cascade`)
+        .join('; '),
+    )
   })
   afterAll(async () => {
     await Promise.all([pool.end(), store.close()])
@@ -31,14 +38,17 @@ describe('ensureTables', () => {
     const { rows } = await pool.query<[string]>({
       rowMode: 'array',
       text: `select table_schema || '.' || table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable
-             from information_schema.columns where table_schema like 'features%'
-             union all select indexdef from pg_indexes where schemaname like 'features%' order by 1`,
+             from information_schema.columns where table_schema similar to '(features|event)%'
+             union all select indexdef from pg_indexes where schemaname similar to '(features|event)%' order by 1`,
     })
     return rows.flat()
   }
 
-  async function problemsOf(views: readonly OfflineView[]): Promise<readonly string[]> {
-    const error = await store.ensureTables(views).then(
+  async function problemsOf(
+    views: readonly OfflineView[],
+    sources: readonly KeptEventSource[] = [],
+  ): Promise<readonly string[]> {
+    const error = await store.ensureTables(views, sources).then(
       () => null,
       (reason: unknown) => reason,
     )
@@ -49,7 +59,7 @@ describe('ensureTables', () => {
   const view = offlineView('trips', { driver_id: 'int64' }, { count_7d: 'int64', city: 'string' })
 
   it('makes a table with typed columns and its indexes for every view, and nothing when run again', async () => {
-    await store.ensureTables([view, offlineView('everything', { a: 'string', b: 'int32' }, allTypes)])
+    await store.ensureTables([view, offlineView('everything', { a: 'string', b: 'int32' }, allTypes)], [])
     const before = await stands()
     expect(before.filter((line) => line.includes('features.trips'))).toEqual([
       'CREATE INDEX trips_arrival ON features.trips USING btree (ingested_xid)',
@@ -64,17 +74,20 @@ describe('ensureTables', () => {
       'features.trips.ingested_xid xid8 NO',
       'features.trips.row_id bigint NO',
     ])
-    await store.ensureTables([offlineView('everything', { a: 'string', b: 'int32' }, allTypes), view])
+    await store.ensureTables([offlineView('everything', { a: 'string', b: 'int32' }, allTypes), view], [])
     expect(await stands()).toEqual(before)
   })
 
   it('carries features of fixed size in the as-of index, and tells long view names apart', async () => {
     const long = 'v'.repeat(62)
     const features = { n: 'int64', x: 'float64' } as const
-    await store.ensureTables([
-      offlineView(`${long}a`, { id: 'int64' }, features),
-      offlineView(`${long}b`, { id: 'int64' }, features),
-    ])
+    await store.ensureTables(
+      [
+        offlineView(`${long}a`, { id: 'int64' }, features),
+        offlineView(`${long}b`, { id: 'int64' }, features),
+      ],
+      [],
+    )
     const indexes = (await stands()).filter((line) => line.startsWith('CREATE INDEX'))
     expect(indexes).toHaveLength(6)
     expect(indexes.filter((line) => line.endsWith('row_id DESC) INCLUDE (n, x)'))).toHaveLength(2)
@@ -85,7 +98,7 @@ describe('ensureTables', () => {
       Array.from({ length: 60 }, (_, index) => [`f${index}`, 'float64' as const]),
     )
     const wide = offlineView('wide', { id: 'int64' }, features)
-    await store.ensureTables([wide])
+    await store.ensureTables([wide], [])
     const values = wide.features.map((_, index) => index + 0.5)
     await store.insertRows(wide, [{ key: [1], eventTimestamp: t, createdTimestamp: null, values }])
     const join = { views: [wide], rows: [{ key: [1], asOf: t, knownAt: null }] }
@@ -94,7 +107,7 @@ describe('ensureTables', () => {
 
   it('keeps projects apart, each in its schema', async () => {
     const other = testOfflineStore(database.url, { project: 'b' })
-    await Promise.all([store.ensureTables([view]), other.ensureTables([view])])
+    await Promise.all([store.ensureTables([view], []), other.ensureTables([view], [])])
     await store.insertRows(view, [{ key: [1], eventTimestamp: t, createdTimestamp: null, values: [1, null] }])
     const join = { views: [view], rows: [{ key: [1], asOf: t, knownAt: null }] }
     expect(await other.asOfJoin(join, neverAborted)).toEqual([[null]])
@@ -102,14 +115,14 @@ describe('ensureTables', () => {
   })
 
   it('adds the column of a new feature, null in the rows that are there', async () => {
-    await store.ensureTables([view])
+    await store.ensureTables([view], [])
     await store.insertRows(view, [{ key: [1], eventTimestamp: t, createdTimestamp: null, values: [1, 'x'] }])
     const grown = offlineView(
       'trips',
       { driver_id: 'int64' },
       { rating: 'float32', count_7d: 'int64', city: 'string' },
     )
-    await store.ensureTables([grown])
+    await store.ensureTables([grown], [])
     await store.insertRows(grown, [
       { key: [2], eventTimestamp: t, createdTimestamp: null, values: [0.5, 2, 'y'] },
     ])
@@ -144,7 +157,7 @@ describe('ensureTables', () => {
   })
 
   it('refuses a join key that may be null', async () => {
-    await store.ensureTables([view])
+    await store.ensureTables([view], [])
     await pool.query('alter table features.trips alter column driver_id drop not null')
     expect(await problemsOf([view])).toEqual([
       'table "features"."trips", column driver_id: feature view "trips" says bigint not null, the table has bigint',
@@ -171,10 +184,96 @@ describe('ensureTables', () => {
     const stores = [1, 2, 3].map(() => testOfflineStore(database.url))
     const others = offlineView('others', { id: 'int64' }, { n: 'int64' })
     await Promise.all([
-      ...stores.map((one, index) => one.ensureTables(index % 2 ? [view, others] : [others, view])),
-      store.ensureTables([view]),
+      ...stores.map((one, index) => one.ensureTables(index % 2 ? [view, others] : [others, view], [])),
+      store.ensureTables([view], []),
     ])
     expect((await stands()).filter((line) => line.startsWith('CREATE INDEX'))).toHaveLength(6)
     await Promise.all(stores.map((one) => one.close()))
   })
+
+  it('waits for nobody who writes to tables that are as they should be', async () => {
+    const source = events({ id: 'int64' })
+    await store.ensureTables([view], [source])
+    const writer = await pool.connect()
+    await writer.query('begin')
+    await writer.query('lock table features.trips, events.payments in row exclusive mode')
+    await store.ensureTables([view], [source])
+    await writer.query('rollback')
+    writer.release()
+  }, 5_000)
+
+  describe('of event sources', () => {
+    it('makes a table by event time with the fields, without any month, and nothing when run again', async () => {
+      await store.ensureTables([], [events({ customer_id: 'int64', amount: 'float64', note: 'string' })])
+      const before = await stands()
+      expect(before).toEqual([
+        'CREATE INDEX payments_event_id ON ONLY events.payments USING btree (event_id) WHERE (event_id IS NOT NULL)',
+        'CREATE UNIQUE INDEX payments_pkey ON ONLY events.payments USING btree (topic_id, partition, "offset", event_timestamp)',
+        'events.payments.amount double precision YES',
+        'events.payments.customer_id bigint YES',
+        'events.payments.event_id text YES',
+        'events.payments.event_timestamp timestamp with time zone NO',
+        'events.payments.ingested_at timestamp with time zone NO',
+        'events.payments.note text YES',
+        'events.payments.offset bigint NO',
+        'events.payments.partition integer NO',
+        'events.payments.topic_id integer NO',
+      ])
+      await store.ensureTables([], [events({ customer_id: 'int64', amount: 'float64', note: 'string' })])
+      expect(await stands()).toEqual(before)
+    })
+
+    it('adds a new field, in the months that are there too', async () => {
+      const source = events({ customer_id: 'int64' })
+      await store.ensureTables([], [source])
+      await pool.query(createEventMonth('default', source, t))
+      await pool.query(createEventMonth('default', source, t))
+      await store.ensureTables([], [events({ amount: 'float64', customer_id: 'int64' })])
+      expect((await stands()).filter((line) => line.includes('.amount'))).toEqual([
+        'event_partitions.payments_2026_11.amount double precision YES',
+        'events.payments.amount double precision YES',
+      ])
+    })
+
+    it('refuses a column that differs and one that no field names, and changes nothing', async () => {
+      await store.ensureTables([], [events({ customer_id: 'int64', amount: 'float64' })])
+      const before = await stands()
+      expect(await problemsOf([], [events({ customer_id: 'string', note: 'string' })])).toEqual([
+        'table "events"."payments", column customer_id: event source "payments" says text, the table has bigint',
+        'table "events"."payments", column amount: the table has double precision, event source "payments" has no such field; put it back or drop the column',
+      ])
+      expect(await stands()).toEqual(before)
+    })
+
+    it('checks a mapped table, which it never makes or changes', async () => {
+      await pool.query(
+        'create schema events; create table events.bought (at date, who text, id int, amount numeric)',
+      )
+      const mapped = (fields: Readonly<Record<string, ScalarType>>, table = 'events.bought') => ({
+        ...events(fields),
+        table,
+      })
+      const before = await stands()
+      await store.ensureTables([], [mapped({ who: 'string', amount: 'float64' })])
+      expect(await problemsOf([], [mapped({ who: 'int64', price: 'float64' })])).toEqual([
+        'event source payments: field "who" (int64) needs one of smallint, integer, bigint; column "who" has text',
+        'event source payments: field "price" (float64) is mapped to column "price", which is not there; it has at, who, id, amount',
+      ])
+      expect(await problemsOf([], [mapped({ who: 'string' }, 'events.absent')])).toEqual([
+        'event source payments: its rows cannot be read: relation "events.absent" does not exist',
+      ])
+      expect(await stands()).toEqual(before)
+    })
+  })
 })
+
+function events(fields: Readonly<Record<string, ScalarType>>): KeptEventSource {
+  return {
+    name: 'payments',
+    table: null,
+    eventTimestamp: 'at',
+    createdTimestamp: null,
+    eventId: 'id',
+    fields: Object.entries(fields).map(([name, type]) => ({ name, type, column: name })),
+  }
+}

@@ -74,14 +74,14 @@ describe('a mapped source of the Postgres offline store', () => {
     knownAt: number | null = null,
     asOf = t,
   ): Promise<((Value | null)[] | null)[]> {
-    await store.ensureTables([view])
+    await store.ensureTables([view], [])
     const rows = keys.map((key) => ({ key, asOf, knownAt }))
     const [answer] = await store.asOfJoin({ views: [view], rows }, neverAborted)
     return (answer ?? []).map((row) => (row ? [...row.values] : null))
   }
 
   async function problemsOf(view: OfflineView): Promise<readonly string[]> {
-    const error = await store.ensureTables([view]).then(
+    const error = await store.ensureTables([view], []).then(
       () => null,
       (reason: unknown) => reason,
     )
@@ -138,7 +138,12 @@ describe('a mapped source of the Postgres offline store', () => {
     const [answer] = await fresh.asOfJoin({ views: [view], rows }, neverAborted)
     expect(answer).toEqual([
       null,
-      { eventTimestamp: event, createdTimestamp: at('2026-11-20T11:30:00Z'), values: ['first'] },
+      {
+        eventTimestamp: event,
+        createdTimestamp: at('2026-11-20T11:30:00Z'),
+        values: ['first'],
+        closing: false,
+      },
     ])
     await fresh.close()
   })

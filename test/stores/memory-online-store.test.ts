@@ -1,7 +1,8 @@
 import { memoryOnlineStore } from '../../src/stores/memory/memory-online-store.ts'
-import { nowMicros, onlineStoreContract } from '../contract/online-store.ts'
+import { onlineSectionsContract } from '../contract/online-sections.ts'
+import { nowMicros, type OnlineStoreHarness, onlineStoreContract } from '../contract/online-store.ts'
 
-onlineStoreContract('memory', async () => {
+const makeHarness = async (): Promise<OnlineStoreHarness> => {
   const store = memoryOnlineStore(nowMicros)
   return {
     // Its rows live in the object, so there can be but one.
@@ -12,4 +13,6 @@ onlineStoreContract('memory', async () => {
     },
     close: async () => {},
   }
-})
+}
+onlineStoreContract('memory', makeHarness)
+onlineSectionsContract('memory', makeHarness)

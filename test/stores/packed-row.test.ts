@@ -12,6 +12,7 @@ import type { FeatureView } from '../../src/registry/registry.ts'
 import {
   compareRowOrder,
   packedHeaderBytes,
+  packTombstone,
   type RowLayout,
   readRowOrder,
   rowLayout,
@@ -223,6 +224,27 @@ describe('a packed row', () => {
       if (round % 2 && bytes.length > 0) bytes[0] = 1
       expectUnavailable(view, reader.readPacked(bytes, t, null))
     }
+  })
+
+  it('that closes, or stands for a deletion, is as absent as none; flags of a later version are UNAVAILABLE', () => {
+    const view = viewOf(allTypes)
+    const layout = layoutOf(allTypes)
+    const reader = readerOf(view, layout)
+    const row = { eventTimestamp: t, createdTimestamp: t, rowId: 1, values: [] }
+    const absent = reader.readPacked(null, t, null)
+    expect(absent.$status).toBe('NOT_FOUND')
+    const closing = rowPacker(layout)({ ...row, closing: true })
+    expect(reader.readPacked(closing, t, 1)).toEqual(absent)
+    expect(reader.readPacked(packTombstone(t), t, null)).toEqual(absent)
+    expect(unknown).toEqual([])
+    closing[1] = 3
+    expectUnavailable(view, reader.readPacked(closing, t, null))
+  })
+
+  it('of a deletion is newer than every row of its time and older than any of the next microsecond', () => {
+    const tombstone = readRowOrder(packTombstone(t)) ?? []
+    expect(compareRowOrder(tombstone, [t, t + 1e9, Number.MAX_SAFE_INTEGER])).toBe(1)
+    expect(compareRowOrder(tombstone, [t + 1, Number.NEGATIVE_INFINITY, 0])).toBe(-1)
   })
 
   it('with an intact header and random bytes behind it is never thrown over', () => {

@@ -3,8 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { StoreFailed } from '../../src/errors.ts'
 import type { AsOfJoin, OfflineStore, OfflineView } from '../../src/stores/offline-store.ts'
 import { asOfJoinSql } from '../../src/stores/postgres/as-of-join.ts'
+import { postgresDeletionStore } from '../../src/stores/postgres/postgres-deletion-store.ts'
+import { deletionStoreContract } from '../contract/deletion-store.ts'
 import { at, neverAborted, offlineStoreContract, offlineView } from '../contract/offline-store.ts'
 import { startPostgres } from '../services/postgres.ts'
+import { prepareTemplate } from '../services/template.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testOfflineStore, testPool } from '../services/test-pool.ts'
 
@@ -31,6 +34,22 @@ offlineStoreContract('postgres, project "other"', async () => {
       await database.drop()
     },
   }
+})
+
+describe.each(['default', 'other'])('project %s', (project) => {
+  deletionStoreContract('postgres', async () => {
+    const database = await createTestDatabase()
+    const pool = testPool(database.url, 2, null)
+    const store = testOfflineStore(database.url, { project })
+    return {
+      store,
+      deletions: postgresDeletionStore(pool, project),
+      close: async () => {
+        await Promise.all([store.close(), pool.end()])
+        await database.drop()
+      },
+    }
+  })
 })
 
 const t = at('2026-11-20T12:00:00Z')
@@ -99,7 +118,7 @@ describe('a statement of the Postgres offline store', () => {
     await expect.poll(sleeping, { timeout: 1_000 }).toBe(0)
     for (let index = 0; index < 3; index += 1) {
       expect(await store.asOfJoin(question(slowView(0)), neverAborted)).toEqual([
-        [{ eventTimestamp: expect.any(Number), createdTimestamp: null, values: [7] }],
+        [{ eventTimestamp: expect.any(Number), createdTimestamp: null, values: [7], closing: false }],
       ])
     }
   })
@@ -167,7 +186,7 @@ describe('an as-of join of the Postgres offline store', () => {
     try {
       const numbers = offlineView('numbers', { id: 'int64' }, { n: 'int64', x: 'float64', b: 'bool' })
       const texts = offlineView('texts', { id: 'int64' }, { text: 'string' })
-      await store.ensureTables([numbers, texts])
+      await store.ensureTables([numbers, texts], [])
       for (const [table, column] of [
         ['numbers', 'n, x, b) select i % 500, ts, case when i % 7 > 0 then ts end, i, i, true'],
         ['texts', 'text) select i % 500, ts, ts, i::text'],
@@ -214,10 +233,12 @@ function nodesOf(node: PlanNode | undefined): PlanNode[] {
 describe('a Postgres that dies and comes back', () => {
   it('fails what is in flight and what is asked meanwhile, and serves the same store afterwards', async () => {
     const server = await startPostgres()
-    const store = testOfflineStore(await server.createDatabase(), {})
+    const url = await server.createDatabase()
+    await prepareTemplate(url)
+    const store = testOfflineStore(url, {})
     try {
       const view = offlineView('lasting', { id: 'int64' }, { n: 'int64' })
-      await store.ensureTables([view])
+      await store.ensureTables([view], [])
       const rows = [{ key: [1], eventTimestamp: t, createdTimestamp: null, values: [3] }]
       await store.insertRows(view, rows)
       const asleep = store.asOfJoin(question(slowView(10)), neverAborted).catch((error: unknown) => error)
@@ -227,7 +248,7 @@ describe('a Postgres that dies and comes back', () => {
       const failures = await Promise.allSettled([
         store.asOfJoin(question(view), neverAborted),
         store.insertRows(view, rows),
-        store.ensureTables([view]),
+        store.ensureTables([view], []),
         store.ping(),
       ])
       for (const outcome of failures) {
@@ -235,7 +256,7 @@ describe('a Postgres that dies and comes back', () => {
       }
       expect(performance.now() - start).toBeLessThan(1_000)
       await server.restart()
-      await store.ensureTables([view])
+      await store.ensureTables([view], [])
       await store.insertRows(view, rows)
       expect((await store.asOfJoin(question(view), neverAborted))[0]?.[0]?.values).toEqual([3])
     } finally {

@@ -5,13 +5,19 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { StoreFailed } from '../../src/errors.ts'
 import { migrate } from '../../src/stores/postgres/migrate.ts'
 import { postgresOnlineStore } from '../../src/stores/postgres/postgres-online-store.ts'
-import { nowMicros, onlineStoreContract, packedRow } from '../contract/online-store.ts'
+import { onlineSectionsContract } from '../contract/online-sections.ts'
+import {
+  nowMicros,
+  type OnlineStoreHarness,
+  onlineStoreContract,
+  packedRow,
+} from '../contract/online-store.ts'
 import { startPostgres } from '../services/postgres.ts'
 import { migrationsFolder } from '../services/template.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testPool } from '../services/test-pool.ts'
 
-onlineStoreContract('postgres', async () => {
+const makeHarness = async (): Promise<OnlineStoreHarness> => {
   const database = await createTestDatabase()
   const admin = testPool(database.url, 1)
   return {
@@ -28,7 +34,9 @@ onlineStoreContract('postgres', async () => {
       await database.drop()
     },
   }
-})
+}
+onlineStoreContract('postgres', makeHarness)
+onlineSectionsContract('postgres', makeHarness)
 
 describe('the Postgres online store', () => {
   let database: TestDatabase

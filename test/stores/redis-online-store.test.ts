@@ -6,7 +6,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vi
 import { StoreFailed } from '../../src/errors.ts'
 import type { OnlineStore } from '../../src/stores/online-store.ts'
 import { redisOnlineStore } from '../../src/stores/redis/redis-online-store.ts'
-import { onlineStoreContract, packedRow } from '../contract/online-store.ts'
+import { onlineSectionsContract } from '../contract/online-sections.ts'
+import { type OnlineStoreHarness, onlineStoreContract, packedRow } from '../contract/online-store.ts'
 import { type RedisServer, startRedis } from '../services/redis.ts'
 
 const readTimeoutMs = 300
@@ -37,7 +38,7 @@ function open(url: string, errors: Error[] = [], timeoutMs = readTimeoutMs): Onl
   })
 }
 
-onlineStoreContract('redis', async () => {
+const makeHarness = async (): Promise<OnlineStoreHarness> => {
   const url = inject('redisUrl')
   const client = new Redis(url)
   return {
@@ -48,7 +49,9 @@ onlineStoreContract('redis', async () => {
     },
     close: async () => client.disconnect(),
   }
-})
+}
+onlineStoreContract('redis', makeHarness)
+onlineSectionsContract('redis', makeHarness)
 
 describe('the commands of the Redis online store', () => {
   let server: RedisServer

@@ -1,8 +1,64 @@
 import { entity, featureService, featureView, postgresSource, request } from 'featuregraph'
-import { customer, customerTransactionFeatures } from '../../schema/fraud.ts'
+// The demo's names and types as plain views, so that a test writes the rows it needs, and beside them whatever else the
+// surface has.
+export const customer = entity('customer', {
+  joinKeys: { customer_id: 'int64' },
+  description: 'Unique customer identifier',
+})
 
-// The demo's definitions as they stand, and beside them whatever else the surface has.
-export * from '../../schema/fraud.ts'
+export const customerTransactionFeatures = featureView('customer_transaction_features', {
+  entity: customer,
+  description: "A customer's transactions over the last month, computed once a day",
+  owner: 'fraud',
+  ttl: '90d',
+  features: {
+    total_transactions_30d: { type: 'float64', description: 'Sum of amounts over 30 days', unit: 'USD' },
+    avg_transaction_amount_30d: { type: 'float64', description: 'Mean amount over 30 days', unit: 'USD' },
+    max_transaction_amount_30d: { type: 'float64', description: 'Largest amount in 30 days', unit: 'USD' },
+    transaction_count_7d: { type: 'int64', description: 'Number of transactions in 7 days' },
+    unique_merchants_30d: { type: 'int64', description: 'Number of different merchants in 30 days' },
+  },
+  expect: {
+    total_transactions_30d: { min: 0, max: 10_000, notNull: true },
+    avg_transaction_amount_30d: { min: 0, max: 100_000, notNull: true },
+    transaction_count_7d: { min: 0, notNull: true },
+  },
+  tags: { team: 'fraud', version: 'v1' },
+})
+
+export const customerRealtimeFeatures = featureView('customer_realtime_features', {
+  entity: customer,
+  description: "A customer's transactions over the last hour",
+  owner: 'fraud',
+  ttl: '1h',
+  features: {
+    transactions_last_hour: { type: 'int64', description: 'Number of transactions in the last hour' },
+    amount_last_hour: { type: 'float64', description: 'Sum of amounts in the last hour', unit: 'USD' },
+    failed_transactions_last_hour: {
+      type: 'int64',
+      description: 'Number of failed transactions in the last hour',
+    },
+  },
+  tags: { team: 'fraud', version: 'v1' },
+})
+
+// The order is the model's: six features, then the amount of the transaction that is being scored.
+export const fraudDetectionV1 = featureService(
+  'fraud_detection_v1',
+  [
+    customerTransactionFeatures.pick(
+      'total_transactions_30d',
+      'avg_transaction_amount_30d',
+      'max_transaction_amount_30d',
+      'transaction_count_7d',
+    ),
+    customerRealtimeFeatures.pick('transactions_last_hour', 'amount_last_hour'),
+    request('transaction_amount', 'float64', {
+      description: 'Amount of the transaction that is being scored',
+    }),
+  ],
+  { description: 'What the fraud model takes', owner: 'fraud', tags: { team: 'fraud' } },
+)
 
 /** Kept out of the online store: read offline at any time. */
 export const customerSegment = featureView('customer_segment', {

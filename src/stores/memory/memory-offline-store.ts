@@ -1,34 +1,50 @@
 import { randomUUID } from 'node:crypto'
 import type { Micros } from '../../definitions/timestamp.ts'
 import type { EntityKey, FeatureRow } from '../../definitions/value.ts'
+import type { DeletionStore } from '../deletion-store.ts'
 import type {
   AsOfRow,
   CarriedPoint,
   EntityRow,
   InsertedOnce,
+  InsertedRowIds,
   NewestRowsScope,
   OfflineStore,
   OfflineView,
 } from '../offline-store.ts'
+import { memoryDeletions } from './memory-deletions.ts'
 
 interface StoredRow extends FeatureRow {
   readonly rowId: number
+  readonly closing: boolean
 }
 
 const readBatch = 500
 
 type Inserted = Exclude<InsertedOnce, { readonly status: 'OTHER_ROWS' }>
 
-/** The offline store in plain code: a list of rows per view and a loop over all of them. The oracle of the tests. */
-export function memoryOfflineStore(): OfflineStore {
+export type MemoryOfflineStore = OfflineStore & { readonly deletions: DeletionStore }
+
+/**
+ * The offline store in plain code: a list of rows per view and a loop over all of them. The oracle of the tests. It keeps
+ * no events, and deletions with the keys themselves.
+ */
+export function memoryOfflineStore(): MemoryOfflineStore {
+  const deletions = memoryDeletions()
   const tables = new Map<string, StoredRow[]>()
   const receipts = new Map<string, { readonly digest: string; readonly inserted: Inserted }>()
   const systemIdentifier = randomUUID()
+  let lastRowId = 0
 
-  function insert(view: OfflineView, rows: readonly FeatureRow[]): readonly number[] {
+  function insert(view: OfflineView, rows: readonly FeatureRow[]): InsertedRowIds {
     const table = tables.get(view.name) ?? []
     tables.set(view.name, table)
-    return rows.map((row) => table.push({ ...row, rowId: table.length + 1 }))
+    return rows.map((row) => {
+      if (deletions.isDeleted(view, row)) return null
+      lastRowId += 1
+      table.push({ ...row, rowId: lastRowId, closing: false })
+      return lastRowId
+    })
   }
 
   function arrivedSince(row: StoredRow, since: CarriedPoint): boolean {
@@ -58,14 +74,21 @@ export function memoryOfflineStore(): OfflineStore {
       const place = JSON.stringify([view.name, idempotencyKey])
       const known = receipts.get(place)
       if (known && known.digest !== digest) return { status: 'OTHER_ROWS' }
-      if (known) return { ...known.inserted, status: 'REPEATED' }
+      if (known) {
+        const { rowIds, arrival: first } = known.inserted
+        const left = rows.map((row, index) =>
+          deletions.isDeleted(view, row) ? null : (rowIds[index] ?? null),
+        )
+        return { status: 'REPEATED', rowIds: left, arrival: first }
+      }
       const inserted = { status: 'INSERTED' as const, rowIds: insert(view, rows), arrival }
       receipts.set(place, { digest, inserted })
       return inserted
     },
+    deletedRows: async (view, rows) => rows.map((row) => deletions.isDeleted(view, row)),
     newestRows: async ({ view, now, scope }, receive) => {
       const table = tables.get(view.name) ?? []
-      const reading = { snapshotXmin: String(table.length + 1), systemIdentifier, scope: scope.kind }
+      const reading = { snapshotXmin: String(lastRowId + 1), systemIdentifier, scope: scope.kind }
       const ofOther = scope.kind === 'ARRIVED' && scope.since.systemIdentifier !== systemIdentifier
       const read: NewestRowsScope = ofOther ? { kind: 'FULL' } : scope
       const due = table.filter((row) => row.eventTimestamp <= now)
@@ -96,6 +119,7 @@ export function memoryOfflineStore(): OfflineStore {
     ensureTables: async () => {},
     ping: async () => {},
     close: async () => tables.clear(),
+    deletions: deletions.store(tables),
   }
 }
 
@@ -120,8 +144,8 @@ function newestRow(table: readonly StoredRow[], entityRow: EntityRow): AsOfRow |
     if (newest === null || isNewer(row, newest)) newest = row
   }
   if (newest === null) return null
-  const { eventTimestamp, createdTimestamp, values } = newest
-  return { eventTimestamp, createdTimestamp, values }
+  const { eventTimestamp, createdTimestamp, values, closing } = newest
+  return { eventTimestamp, createdTimestamp, values, closing }
 }
 
 function sameKey(left: EntityKey, right: EntityKey): boolean {

@@ -1,6 +1,7 @@
 import type { Clock, Micros } from '../../definitions/timestamp.ts'
 import type { OnlineStore, OnlineWriteOutcome } from '../online-store.ts'
 import { compareRowOrder, readRowOrder } from '../packed-row.ts'
+import { mergeSection } from '../tile-sections.ts'
 
 /** The online store in plain code, inside one process: the oracle of the contract tests. */
 export function memoryOnlineStore(clock: Clock): OnlineStore {
@@ -23,6 +24,13 @@ export function memoryOnlineStore(clock: Clock): OnlineStore {
         if (storedOrder && compareRowOrder(order, storedOrder) < 0) return 'OLDER'
         const expiresAt = expireAfterMicros === null ? Number.POSITIVE_INFINITY : order[0] + expireAfterMicros
         rows.set(key, { row, expiresAt })
+        return 'WRITTEN'
+      }),
+    writeSections: async (writes, expireAt) =>
+      writes.map(({ key, row }): OnlineWriteOutcome => {
+        const value = mergeSection(current(key), row)
+        if (value === null) return 'OLDER'
+        rows.set(key, { row: value, expiresAt: expireAt ?? Number.POSITIVE_INFINITY })
         return 'WRITTEN'
       }),
     readMarker: async (name) => markers.get(name) ?? null,

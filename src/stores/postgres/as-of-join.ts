@@ -1,14 +1,14 @@
 import { formatTimestamp } from '../../definitions/timestamp.ts'
 import type { AsOfJoin, OfflineView } from '../offline-store.ts'
 import { microsOf, selectExpression, sqlType } from './column-type.ts'
-import { featureTable } from './feature-table.ts'
+import { closingColumn, featureTable } from './feature-table.ts'
 import { quoteIdentifier } from './identifier.ts'
 import type { Sql } from './sql.ts'
 
 /**
  * One statement for all views and entity rows: arrays of keys and times, and per view a lateral probe of its newest row.
  * One output row per entity row, in order: per view its event and created timestamp in microseconds (null: no row),
- * then its features. Up to about 1,000 entity rows nothing measured was faster than arrays with lateral probes.
+ * then its features, and for a batch view whether it is a closing row. Up to about 1,000 entity rows nothing measured was faster than arrays with lateral probes.
  */
 export function asOfJoinSql(project: string, { views, rows }: AsOfJoin): Sql {
   const joinKeys = views[0]?.entity.joinKeys ?? []
@@ -33,7 +33,7 @@ export function asOfJoinSql(project: string, { views, rows }: AsOfJoin): Sql {
 
 /** Columns that a view takes of each output row. */
 export function asOfColumnCount(view: OfflineView): number {
-  return 2 + view.features.length
+  return 2 + view.features.length + (view.kind === 'BATCH' ? 1 : 0)
 }
 
 function outputColumns(view: OfflineView, index: number): string[] {
@@ -41,6 +41,7 @@ function outputColumns(view: OfflineView, index: number): string[] {
     microsOf(`v${index}.event_timestamp`),
     microsOf(`v${index}.created_timestamp`),
     ...view.features.map((feature) => `v${index}.${quoteIdentifier(feature.name)}`),
+    ...(view.kind === 'BATCH' ? [`v${index}.${closingColumn}`] : []),
   ]
 }
 
@@ -52,6 +53,7 @@ function probe(project: string, view: OfflineView, index: number): string {
     (feature) =>
       `${selectExpression(feature.type, `x.${table.column(feature.name)}`)} as ${quoteIdentifier(feature.name)}`,
   )
+  if (view.kind === 'BATCH') features.push(`x.${closingColumn}`)
   const conditions = [
     ...view.entity.joinKeys.map((key, place) => {
       // A mapped key may be a uuid, which Postgres compares with no text; text and varchar keep their index.

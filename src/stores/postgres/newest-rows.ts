@@ -1,12 +1,13 @@
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
 import type { CarriedPoint, NewestRowsRequest, NewestRowsScope, OfflineView } from '../offline-store.ts'
 import { microsOf, selectExpression } from './column-type.ts'
-import { type FeatureTable, featureTable } from './feature-table.ts'
+import { closingColumn, type FeatureTable, featureTable } from './feature-table.ts'
 import type { Sql } from './sql.ts'
 
 /**
  * The newest due row of each key, by (event timestamp, created timestamp with null oldest, row id). Columns: the join
- * keys, event and created timestamp in microseconds, the row id, the features. FULL and RANGE walk the table's as-of
+ * keys, event and created timestamp in microseconds, the row id, the features, and for a batch view whether it is a
+ * closing row. FULL and RANGE walk the table's as-of
  * index; ARRIVED finds the keys by the arrival and due indexes and probes each once.
  */
 export function newestRowsSql(project: string, { view, now, scope }: NewestRowsRequest): Sql {
@@ -26,6 +27,7 @@ function rowColumns(table: FeatureTable, view: OfflineView): string[] {
     table.createdTimestamp === null ? 'null' : microsOf(`x.${table.createdTimestamp}::timestamptz`),
     table.rowId === null ? 'null' : `x.${table.rowId}::text`,
     ...view.features.map((feature) => selectExpression(feature.type, `x.${table.column(feature.name)}`)),
+    ...(view.kind === 'BATCH' ? [`x.${closingColumn}`] : []),
   ]
 }
 

@@ -6,12 +6,14 @@ import type {
   AsOfJoin,
   AsOfRow,
   InsertedOnce,
+  InsertedRowIds,
   OfflineStore,
   OfflineView,
   PushReceipt,
 } from '../offline-store.ts'
 import { asOfColumnCount, asOfJoinSql } from './as-of-join.ts'
 import { fromSql } from './column-type.ts'
+import { deletionCheck } from './deletion-check.ts'
 import { ensureTables } from './ensure-tables.ts'
 import { insertRowsSql } from './insert-rows.ts'
 import { carryLagSql } from './newest-rows.ts'
@@ -41,17 +43,16 @@ export function postgresOfflineStore(pool: pg.Pool, options: PostgresOfflineStor
       )
       return readAnswer(join, raw, countNonFinite)
     },
-    insertRows: (view, rows) => {
-      const inserted =
-        rows.length <= insertBatch
-          ? insertRows(pool, project, view, rows)
-          : inTransaction(pool, (client) => insertRows(client, project, view, rows))
-      return inserted.catch(storeFailed(`writing feature rows of ${view.name}`))
-    },
+    insertRows: (view, rows) =>
+      inTransaction(pool, (client) => insertRows(client, project, view, rows)).catch(
+        storeFailed(`writing feature rows of ${view.name}`),
+      ),
     insertRowsOnce: (view, rows, receipt) =>
       inTransaction(pool, (client) => insertOnce(client, project, view, rows, receipt)).catch(
         storeFailed(`writing pushed rows of ${view.name}`),
       ),
+    deletedRows: (view, rows) =>
+      deletedRows(pool, project, view, rows).catch(storeFailed(`asking for deletions of ${view.name}`)),
     newestRows: (request, receive) => readNewestRows(options.unboundedPool, request, options, receive),
     async carryLag(view, now, since) {
       const failed = storeFailed(`reading how far ${view.name} is carried`)
@@ -67,10 +68,10 @@ export function postgresOfflineStore(pool: pg.Pool, options: PostgresOfflineStor
         oldestNotCarried: (row?.waiting ?? null) === null ? null : Number(row?.waiting),
       }
     },
-    async ensureTables(views) {
+    async ensureTables(views, sources) {
       await inTransaction(options.unboundedPool, async (client) => {
         await client.query(`select pg_advisory_xact_lock(hashtext('featuregraph tables'))`)
-        await ensureTables(client, project, views)
+        await ensureTables(client, project, views, sources)
       }).catch((error: unknown) => {
         if (error instanceof TablesDiffer) throw error
         return storeFailed('making tables')(error)
@@ -85,24 +86,39 @@ export function postgresOfflineStore(pool: pg.Pool, options: PostgresOfflineStor
   }
 }
 
+/** Inside a transaction, which gets its id before it looks at the deletions. */
 async function insertRows(
-  client: pg.Pool | pg.PoolClient,
+  client: pg.PoolClient,
   project: string,
   view: OfflineView,
   rows: readonly FeatureRow[],
-): Promise<readonly number[]> {
-  const rowIds: number[] = []
-  for (let start = 0; start < rows.length; start += insertBatch) {
-    const sql = insertRowsSql(project, view, rows.slice(start, start + insertBatch))
+): Promise<InsertedRowIds> {
+  await client.query('select pg_current_xact_id()')
+  const deleted = await deletedRows(client, project, view, rows)
+  const allowed = rows.filter((_, index) => !deleted[index])
+  const inserted: number[] = []
+  for (let start = 0; start < allowed.length; start += insertBatch) {
+    const sql = insertRowsSql(project, view, allowed.slice(start, start + insertBatch))
     const result = await client.query<{ row_id: string }>(sql.text, [...sql.values])
-    for (const row of result.rows) rowIds.push(Number(row.row_id))
+    for (const row of result.rows) inserted.push(Number(row.row_id))
   }
-  return rowIds
+  const rowIds = inserted.values()
+  return deleted.map((isDeleted) => (isDeleted ? null : (rowIds.next().value ?? 0)))
+}
+
+async function deletedRows(
+  client: pg.Pool | pg.PoolClient,
+  project: string,
+  { entity }: OfflineView,
+  rows: Parameters<OfflineStore['deletedRows']>[1],
+): Promise<readonly boolean[]> {
+  const check = rows.length === 0 ? null : await deletionCheck(client, project, entity.joinKeys)
+  return check === null ? rows.map(() => false) : await check(rows)
 }
 
 const storedReceipt = z.object({
   digest: z.string(),
-  answer: z.object({ rowIds: z.array(z.number()), arrival: z.number() }),
+  answer: z.object({ rowIds: z.array(z.number().nullable()), arrival: z.number() }),
 })
 
 /** The receipt goes first: a second try under the same key waits there until the first has committed or is gone. */
@@ -133,7 +149,10 @@ async function insertOnce(
     place,
   )
   const stored = storedReceipt.parse(found.rows[0])
-  return stored.digest === digest ? { status: 'REPEATED', ...stored.answer } : { status: 'OTHER_ROWS' }
+  if (stored.digest !== digest) return { status: 'OTHER_ROWS' }
+  const deleted = await deletedRows(client, project, view, rows)
+  const rowIds = rows.map((_, index) => (deleted[index] ? null : (stored.answer.rowIds[index] ?? null)))
+  return { status: 'REPEATED', rowIds, arrival: stored.answer.arrival }
 }
 
 /** Rows of the statement → per view, one entry per entity row. */
@@ -166,5 +185,6 @@ function readRow(
     values: view.features.map((feature, index) =>
       fromSql(feature.type, columns[first + 2 + index], countNonFinite),
     ),
+    closing: view.kind === 'BATCH' && columns[first + 2 + view.features.length] === true,
   }
 }

@@ -1,8 +1,9 @@
 import type pg from 'pg'
-import { formatTimestamp } from '../../definitions/timestamp.ts'
+import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
 import { markerKey } from '../online-key.ts'
 import type { OnlineStore, OnlineWrite, OnlineWriteOutcome } from '../online-store.ts'
 import { readRowOrder } from '../packed-row.ts'
+import { mergeSection } from '../tile-sections.ts'
 import { writeChunks } from '../write-chunks.ts'
 import { inTransaction, storeFailed } from './pool.ts'
 
@@ -59,6 +60,12 @@ export function postgresOnlineStore(pool: pg.Pool): OnlineStore {
       }
       return outcomes
     },
+    async writeSections(writes, expireAt) {
+      const outcomes: OnlineWriteOutcome[] = []
+      for (const chunk of writeChunks(writes, writeBatch))
+        outcomes.push(...(await mergeChunk(pool, chunk, expireAt).catch(storeFailed('an online write'))))
+      return outcomes
+    },
     async readMarker(name) {
       const result = await pool
         .query<{ packed_row: Buffer }>('select packed_row from featuregraph.online_rows where key = $1', [
@@ -79,6 +86,40 @@ export function postgresOnlineStore(pool: pg.Pool): OnlineStore {
       await pool.end()
     },
   }
+}
+
+/** Makes the rows that are missing, empty, so that there is one to lock; in key order against deadlocks. */
+const lockSql = `insert into featuregraph.online_rows (key, event_micros, created_micros, row_id, packed_row)
+select key, 0, 0, 0, '' from unnest($1::text[]) as key
+on conflict (key) do nothing`
+const lockedSql = `select key, case when expires_at <= now() then '' else packed_row end as packed_row
+from featuregraph.online_rows
+where key = any ($1::text[]) order by key collate "C" for update`
+const mergedSql = `update featuregraph.online_rows as o set packed_row = w.packed_row, expires_at = $3
+from unnest($1::text[], $2::bytea[]) as w(key, packed_row) where o.key = w.key`
+
+async function mergeChunk(
+  pool: pg.Pool,
+  chunk: readonly OnlineWrite[],
+  expireAt: Micros | null,
+): Promise<OnlineWriteOutcome[]> {
+  const keys = chunk.map((write) => write.key).sort()
+  const merged = await inTransaction(pool, async (client) => {
+    await client.query('set local synchronous_commit = off')
+    await client.query(lockSql, [keys])
+    const { rows } = await client.query<{ key: string; packed_row: Buffer }>(lockedSql, [keys])
+    const stored = new Map(rows.map((row) => [row.key, row.packed_row]))
+    const written = new Map<string, Buffer>()
+    for (const { key, row } of chunk) {
+      const value = mergeSection(stored.get(key) ?? null, row)
+      if (value) written.set(key, value)
+    }
+    const expiresAt = expireAt === null ? null : formatTimestamp(expireAt)
+    await client.query(mergedSql, [[...written.keys()], [...written.values()], expiresAt])
+    await client.query(sweepSql)
+    return written
+  })
+  return chunk.map(({ key }) => (merged.has(key) ? 'WRITTEN' : 'OLDER'))
 }
 
 async function writeChunk(

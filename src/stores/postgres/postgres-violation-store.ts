@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
-import type { StoredViolation, ViolationStore } from '../violation-store.ts'
+import type { QuarantinedRow, StoredViolation, Violation, ViolationStore } from '../violation-store.ts'
 import { microsOf } from './column-type.ts'
 import { inTransaction, storeFailed } from './pool.ts'
 
@@ -33,33 +33,43 @@ function timestampText(micros: Micros | null): string | null {
   return micros === null ? null : formatTimestamp(micros)
 }
 
+/** Appends both inside the caller's transaction, with the rows that they are about. */
+export async function recordViolations(
+  client: pg.ClientBase,
+  project: string,
+  violations: readonly Violation[],
+  quarantined: readonly QuarantinedRow[],
+): Promise<void> {
+  await client.query(insertViolations, [
+    project,
+    violations.map(({ view }) => view),
+    violations.map(({ feature }) => feature),
+    violations.map(({ key }) => JSON.stringify(key)),
+    violations.map(({ rule }) => rule),
+    violations.map(({ value }) => value),
+    violations.map(({ bound }) => bound),
+    violations.map(({ message }) => message),
+    violations.map(({ action }) => action),
+    violations.map(({ eventTimestamp }) => timestampText(eventTimestamp)),
+    violations.map(({ recordedAt }) => formatTimestamp(recordedAt)),
+  ])
+  await client.query(insertQuarantine, [
+    project,
+    quarantined.map(({ view }) => view),
+    quarantined.map(({ content }) => JSON.stringify(content)),
+    quarantined.map(({ reason }) => reason),
+    quarantined.map(({ recordedAt }) => formatTimestamp(recordedAt)),
+  ])
+}
+
 /** Violations and quarantined rows of one project, in the system tables. */
 export function postgresViolationStore(pool: pg.Pool, project: string): ViolationStore {
   return {
     async record(violations, quarantined) {
       if (violations.length === 0 && quarantined.length === 0) return
-      await inTransaction(pool, async (client) => {
-        await client.query(insertViolations, [
-          project,
-          violations.map(({ view }) => view),
-          violations.map(({ feature }) => feature),
-          violations.map(({ key }) => JSON.stringify(key)),
-          violations.map(({ rule }) => rule),
-          violations.map(({ value }) => value),
-          violations.map(({ bound }) => bound),
-          violations.map(({ message }) => message),
-          violations.map(({ action }) => action),
-          violations.map(({ eventTimestamp }) => timestampText(eventTimestamp)),
-          violations.map(({ recordedAt }) => formatTimestamp(recordedAt)),
-        ])
-        await client.query(insertQuarantine, [
-          project,
-          quarantined.map(({ view }) => view),
-          quarantined.map(({ content }) => JSON.stringify(content)),
-          quarantined.map(({ reason }) => reason),
-          quarantined.map(({ recordedAt }) => formatTimestamp(recordedAt)),
-        ])
-      }).catch(storeFailed('recording violations'))
+      await inTransaction(pool, (client) => recordViolations(client, project, violations, quarantined)).catch(
+        storeFailed('recording violations'),
+      )
     },
     async page({ view, since, after, first }) {
       const { rows } = await pool

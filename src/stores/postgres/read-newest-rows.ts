@@ -93,5 +93,6 @@ function readRow(
     values: view.features.map((feature, index) =>
       fromSql(feature.type, columns[keys.length + 3 + index], countNonFinite),
     ),
+    closing: view.kind === 'BATCH' && columns[keys.length + 3 + view.features.length] === true,
   }
 }

@@ -1,10 +1,11 @@
 import { Redis, type RedisOptions } from 'ioredis'
 import { StoreFailed } from '../../errors.ts'
 import { markerKey } from '../online-key.ts'
-import type { OnlineStore, OnlineWriteOutcome } from '../online-store.ts'
+import type { OnlineStore, OnlineWrite, OnlineWriteOutcome } from '../online-store.ts'
 import { writeChunks } from '../write-chunks.ts'
 import { compareAndSetBatch, compareAndSetLua } from './compare-and-set.ts'
 import { joinReads } from './joined-reads.ts'
+import { writeSectionsLua } from './write-sections.ts'
 
 export interface RedisOnlineStoreOptions {
   readonly url: string
@@ -17,7 +18,7 @@ export interface RedisOnlineStoreOptions {
 const writeTimeoutMs = 10_000
 const maxJoinedKeys = 256
 
-type CompareAndSet = (keyCount: number, ...keysAndArguments: (string | number | Buffer)[]) => Promise<unknown>
+type WriteScript = (keyCount: number, ...keysAndArguments: (string | number | Buffer)[]) => Promise<unknown>
 
 /**
  * The online store on one Redis (6.2 or later); `rediss://user:password@host:port/db` for TLS and a user.
@@ -53,7 +54,31 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): OnlineStore 
     )
   for (const client of [reader, writer]) client.on('error', onError)
   writer.defineCommand('compareAndSet', { lua: compareAndSetLua })
-  const compareAndSet = (writer as unknown as { compareAndSet: CompareAndSet }).compareAndSet.bind(writer)
+  writer.defineCommand('writeSections', { lua: writeSectionsLua })
+  const scripts = writer as unknown as Readonly<Record<'compareAndSet' | 'writeSections', WriteScript>>
+
+  async function runScript(
+    name: keyof typeof scripts,
+    writes: readonly OnlineWrite[],
+    expiryMs: number,
+  ): Promise<OnlineWriteOutcome[]> {
+    try {
+      // One connection keeps the order of its commands, so chunks may be in flight together.
+      const replies = await Promise.all(
+        writeChunks(writes, compareAndSetBatch).map((chunk) =>
+          scripts[name](
+            chunk.length,
+            ...chunk.map((write) => write.key),
+            expiryMs,
+            ...chunk.map((write) => write.row),
+          ),
+        ),
+      )
+      return replies.flat().map((won): OnlineWriteOutcome => (won === 1 ? 'WRITTEN' : 'OLDER'))
+    } catch (cause) {
+      throw new StoreFailed('Redis did not take a write', { cause })
+    }
+  }
 
   const readJoined = joinReads((keys) => reader.mgetBuffer(keys as string[]), maxJoinedKeys)
 
@@ -67,25 +92,14 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): OnlineStore 
         throw new StoreFailed('Redis did not answer a read', { cause })
       }
     },
-    async writeMany(writes, expireAfterMicros) {
-      const expireMs = expireAfterMicros === null ? 0 : Math.ceil(expireAfterMicros / 1_000)
-      try {
-        // One connection keeps the order of its commands, so chunks may be in flight together.
-        const replies = await Promise.all(
-          writeChunks(writes, compareAndSetBatch).map((chunk) =>
-            compareAndSet(
-              chunk.length,
-              ...chunk.map((write) => write.key),
-              expireMs,
-              ...chunk.map((write) => write.row),
-            ),
-          ),
-        )
-        return replies.flat().map((won): OnlineWriteOutcome => (won === 1 ? 'WRITTEN' : 'OLDER'))
-      } catch (cause) {
-        throw new StoreFailed('Redis did not take a write', { cause })
-      }
-    },
+    writeMany: (writes, expireAfterMicros) =>
+      runScript(
+        'compareAndSet',
+        writes,
+        expireAfterMicros === null ? 0 : Math.ceil(expireAfterMicros / 1_000),
+      ),
+    writeSections: (writes, expireAt) =>
+      runScript('writeSections', writes, expireAt === null ? 0 : Math.ceil(expireAt / 1_000)),
     // Both on the writer: its connection keeps the order, so a marker never overtakes rows on their way to a replica.
     async readMarker(name) {
       try {

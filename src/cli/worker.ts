@@ -1,0 +1,31 @@
+import { openWorker } from '../open-worker.ts'
+import { systemClock } from '../server.ts'
+import { argumentDuration } from './argument-duration.ts'
+import { withStores } from './with-stores.ts'
+
+interface WorkerArguments {
+  readonly recompute?: string
+  readonly once?: boolean
+}
+
+/** `featuregraph worker`: until SIGTERM or SIGINT, then to the end of the run under way; a second signal ends it at once. */
+export async function work({ recompute, once = false }: WorkerArguments): Promise<void> {
+  const asked = argumentDuration('--recompute', recompute)
+  const stopping = new AbortController()
+  const stop = (signal: string): void => {
+    if (stopping.signal.aborted) process.exit(1)
+    process.stderr.write(`${signal}: finishing the run under way\n`)
+    stopping.abort()
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  await withStores(async ({ config, registry, stores, layouts, log }) => {
+    const world = {
+      config: { project: config.project, recomputeMicros: asked ?? config.recomputeMicros },
+      ...{ registry, stores, layouts, log },
+      clock: systemClock,
+    }
+    const { failures } = await openWorker(world, { once, signal: stopping.signal })
+    if (once && failures > 0) process.exitCode = 1
+  })
+}

@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import { columnName, timezone } from './data-source.ts'
+import { documented } from './entity.ts'
+import { expectationDefinition } from './expectation.ts'
+import { registryName } from './name.ts'
+import { scalarType } from './value-type.ts'
+
+/** A value that stands in a definition for one of an event's field; int64 beyond 2^53 is its decimal string. */
+export const fieldLiteral = z.union([z.string(), z.number(), z.boolean()], {
+  error: 'expected a string, a number or a boolean',
+})
+
+const eventFieldOptions = z.strictObject({
+  type: scalarType,
+  description: z.string().min(1).optional(),
+  /** Taken where an event lacks the field or has null. */
+  default: fieldLiteral.optional(),
+  expect: expectationDefinition.optional(),
+})
+
+export const eventSourceDefinition = z
+  .strictObject({
+    kind: z.literal('event-source'),
+    name: registryName,
+    topic: z
+      .string()
+      .regex(/^[A-Za-z0-9._-]{1,249}$/, 'a topic has 1 to 249 letters, digits, dots, _ and -')
+      .optional(),
+    table: z.string().min(1).optional(),
+    eventTimestamp: columnName,
+    createdTimestamp: columnName.optional(),
+    eventId: columnName.optional(),
+    timezone: timezone.optional(),
+    columns: z.record(registryName, columnName).default({}),
+    fields: z
+      .record(
+        registryName,
+        z.union([scalarType, eventFieldOptions], {
+          error: `a field is a type (${scalarType.options.join(', ')}) or { type, description, default, expect }`,
+        }),
+      )
+      .refine((fields) => Object.keys(fields).length > 0, {
+        error: 'an event source has at least one field',
+      }),
+    /** By field, for those that do not carry their own. */
+    expect: z.record(registryName, expectationDefinition).default({}),
+    ...documented,
+  })
+  .refine((source) => source.topic === undefined || source.table === undefined, {
+    error: 'an event source has a topic or a table, not both: a mapped table is never written',
+  })
+  .refine((source) => source.eventId === undefined || source.table === undefined, {
+    error:
+      'an eventId needs positions, which a mapped table does not have; map a view that drops the retries',
+  })
+
+export type EventSourceDefinition = z.input<typeof eventSourceDefinition>
+
+/**
+ * Events that windowed views aggregate. They are kept in a table that the gateway makes, filled by `featuregraph import`
+ * and from the topic; or, with `table`, they stand in an existing one, which is never written.
+ * `eventTimestamp`, `createdTimestamp` and `eventId` name what the event's times and its own id are called in files,
+ * messages or the table; `columns` maps fields to what they are called there where that differs. With an `eventId`, of
+ * several events with the same id the one of the lowest position counts. `timezone` is that of times without an offset.
+ */
+export function eventSource(
+  name: string,
+  options: Omit<EventSourceDefinition, 'kind' | 'name'>,
+): EventSourceDefinition {
+  return { kind: 'event-source', name, ...options }
+}

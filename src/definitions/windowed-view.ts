@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import { type AggregationDefinition, aggregationDefinition } from './aggregation.ts'
+import { duration } from './duration.ts'
+import { documented, type EntityDefinition } from './entity.ts'
+import type { EventSourceDefinition } from './event-source.ts'
+import { expectationDefinition, rowCountExpectation } from './expectation.ts'
+import { type PickableView, pickFrom } from './feature-view.ts'
+import { explicitGraphqlName, registryName } from './name.ts'
+import { schedule } from './schedule.ts'
+
+const batchCompute = z.strictObject({
+  mode: z.literal('batch', { error: "compute is batch({ every: '1d' }), or another duration" }),
+  every: duration,
+})
+
+export const windowedViewDefinition = z.strictObject({
+  kind: z.literal('windowed-view'),
+  name: registryName,
+  entity: registryName,
+  source: registryName,
+  ttl: duration.optional(),
+  online: z.boolean().default(true),
+  compute: batchCompute,
+  features: z
+    .record(registryName, aggregationDefinition)
+    .refine((features) => Object.keys(features).length > 0, {
+      error: 'a windowed view has at least one feature',
+    }),
+  /** By feature, for those that do not carry their own. */
+  expect: z.record(registryName, expectationDefinition).default({}),
+  expectRows: rowCountExpectation.optional(),
+  schedule: schedule.optional(),
+  graphqlName: explicitGraphqlName.optional(),
+  ...documented,
+})
+
+export type WindowedViewDefinition = z.input<typeof windowedViewDefinition>
+export type BatchCompute = z.input<typeof batchCompute>
+
+/**
+ * Snapshots at the multiples of `every` from the epoch in UTC. What is asked for at a time in between is answered by the
+ * newest snapshot before it.
+ */
+export function batch(options: Omit<BatchCompute, 'mode'>): BatchCompute {
+  return { mode: 'batch', ...options }
+}
+
+type Options<Features> = Omit<WindowedViewDefinition, 'kind' | 'name' | 'entity' | 'source' | 'features'> & {
+  readonly entity: EntityDefinition
+  readonly source: EventSourceDefinition
+  readonly features: Features
+}
+
+/**
+ * Features that are aggregations of a source's events over windows, by the entity's join keys, which are fields of the
+ * source. A window at t holds the events from `t - window`, rounded down to the hop, on and before t.
+ */
+export function windowedView<const Features extends Readonly<Record<string, AggregationDefinition>>>(
+  name: string,
+  options: Options<Features>,
+): PickableView<Extract<keyof Features, string>, WindowedViewDefinition> {
+  const { entity, source, ...rest } = options
+  return {
+    kind: 'windowed-view',
+    name,
+    entity: entity.name,
+    source: source.name,
+    ...rest,
+    pick: pickFrom(name),
+  }
+}

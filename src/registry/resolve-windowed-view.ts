@@ -1,0 +1,152 @@
+import { parseDuration } from '../definitions/duration.ts'
+import { fieldName, raiseFirst } from '../definitions/graphql-name.ts'
+import { aggregatedType, emptyValue, type WindowedAggregation } from '../definitions/windowed-aggregation.ts'
+import type { Problem } from '../errors.ts'
+import { chooseHop } from '../windows/hop.ts'
+import { checkExpectedFeatures } from './check-expected-features.ts'
+import type { WindowedViewParsed } from './parse-definitions.ts'
+import type { BatchView, Entity, EventField, Feature } from './registry.ts'
+import { type GrowingEventSource, resolveLiteral } from './resolve-event-source.ts'
+import { resolveExpectation, resolveRowCount } from './resolve-expectation.ts'
+import { resolveSchedule } from './resolve-schedule.ts'
+import { suggest } from './suggest.ts'
+import { tagsOf } from './tags-of.ts'
+
+type Report = (problem: Problem) => void
+type AggregationParsed = WindowedViewParsed['features'][string]
+
+const shortestEvery = 60_000_000
+
+/** A windowed view over its source, whose events then must carry the entity's join keys. */
+export function resolveWindowedView(
+  definition: WindowedViewParsed,
+  entity: Entity,
+  events: GrowingEventSource,
+  report: Report,
+): BatchView {
+  const place = `feature view ${definition.name}`
+  checkExpectedFeatures(definition, report)
+  checkJoinKeys(place, entity, events, report)
+  const everyMicros = parseDuration(definition.compute.every) ?? 0
+  if (everyMicros < shortestEvery) {
+    report({
+      path: `${place}.compute.every`,
+      message: `snapshots are at least 1m apart, ${definition.compute.every} came`,
+    })
+  }
+  const aggregations: WindowedAggregation[] = []
+  const features = Object.entries(definition.features).map(([name, parsed]): Feature => {
+    const path = `${place}.features.${name}`
+    const aggregation = resolveAggregation(path, parsed, events, report)
+    aggregations.push(aggregation)
+    const type = aggregatedType(aggregation.aggregate, aggregation.field?.type ?? null)
+    if (type === null && aggregation.field !== null) {
+      report({
+        path,
+        message: `${aggregation.aggregate} needs a number, the field "${aggregation.field.name}" is ${aggregation.field.type}`,
+      })
+    }
+    const expect = parsed.expect ?? definition.expect[name]
+    return {
+      name,
+      graphqlName: parsed.graphqlName ?? fieldName(name),
+      type: type ?? 'float64',
+      description: parsed.description ?? null,
+      unit: parsed.unit ?? null,
+      default: parsed.default ?? null,
+      deprecated: parsed.deprecated ?? null,
+      expectation:
+        expect === undefined || type === null
+          ? null
+          : resolveExpectation(expect, type, `${place}.expect.${name}`, report),
+    }
+  })
+  const graphqlName = definition.graphqlName ?? fieldName(definition.name)
+  return {
+    kind: 'BATCH',
+    name: definition.name,
+    graphqlName,
+    typeName: raiseFirst(graphqlName),
+    description: definition.description ?? null,
+    owner: definition.owner ?? null,
+    tags: tagsOf(definition.tags),
+    entity,
+    source: null,
+    files: null,
+    ttlMicros: definition.ttl === undefined ? null : parseDuration(definition.ttl),
+    online: definition.online,
+    features,
+    emptyValues: aggregations.map(({ aggregate }) => emptyValue(aggregate)),
+    rowCount: resolveRowCount(definition.expectRows),
+    schedule: resolveSchedule(definition, report),
+    events,
+    everyMicros,
+    aggregations,
+  }
+}
+
+/** Every event is of one entity: its join keys are fields of the source with the same types. */
+function checkJoinKeys(place: string, entity: Entity, events: GrowingEventSource, report: Report): void {
+  for (const key of entity.joinKeys) {
+    const field = events.fields.find((one) => one.name === key.name)
+    if (!field) {
+      const message = `join key "${key.name}" of entity "${entity.name}" is no field of event source "${events.name}"; ${fieldHint(key.name, events)}`
+      report({ path: `${place}.entity`, message })
+    } else if (field.type !== key.type) {
+      const message = `join key "${key.name}" of entity "${entity.name}" is ${key.type}, the field of event source "${events.name}" is ${field.type}`
+      report({ path: `${place}.entity`, message })
+    } else if (!events.keyFields.includes(field)) {
+      events.keyFields.push(field)
+    }
+  }
+}
+
+function resolveAggregation(
+  path: string,
+  parsed: AggregationParsed,
+  events: GrowingEventSource,
+  report: Report,
+): WindowedAggregation {
+  const findField = (name: string, at: string): EventField | null => {
+    const found = events.fields.find((field) => field.name === name)
+    if (found) return found
+    report({
+      path: at,
+      message: `event source "${events.name}" has no field "${name}"; ${fieldHint(name, events)}`,
+    })
+    return null
+  }
+  const windowMicros = parseDuration(parsed.window) ?? 0
+  const declared = parsed.hop === undefined ? null : parseDuration(parsed.hop)
+  const hopMicros = declared ?? chooseHop(windowMicros)
+  if (hopMicros === null) {
+    const message = `a window under 1m must declare its hop, as { hop: '1s' }; ${parsed.window} came without one`
+    report({ path, message })
+  } else if (hopMicros > windowMicros) {
+    report({
+      path: `${path}.hop`,
+      message: `a hop is at most its window of ${parsed.window}, ${parsed.hop} came`,
+    })
+  }
+  const where = Object.entries(parsed.where ?? {}).flatMap(([name, literal]) => {
+    const field = findField(name, `${path}.where.${name}`)
+    if (!field) return []
+    const value =
+      literal === null ? null : resolveLiteral(field.type, literal, `${path}.where.${name}`, report)
+    return [{ field, value }]
+  })
+  return {
+    aggregate: parsed.aggregate,
+    field: parsed.field === undefined ? null : findField(parsed.field, path),
+    windowMicros,
+    hopMicros: hopMicros ?? 1,
+    where,
+  }
+}
+
+function fieldHint(name: string, events: GrowingEventSource): string {
+  return suggest(
+    name,
+    events.fields.map((field) => field.name),
+  )
+}

@@ -1,0 +1,121 @@
+import type { DuckDBValue } from '@duckdb/node-api'
+import {
+  DuckDBBlobValue,
+  DuckDBListValue,
+  DuckDBTimestampTZValue,
+  DuckDBTimestampValue,
+} from '@duckdb/node-api'
+import { elementType, type ScalarType, type ValueType } from '../../definitions/value-type.ts'
+
+/** How a column of a Parquet file is read as the wanted type. */
+export interface ParquetColumn {
+  /** Of the select list. */
+  readonly expression: string
+  /** A value of the result as the port hands it on. */
+  readonly value: (value: DuckDBValue) => unknown
+}
+
+const integers = ['TINYINT', 'SMALLINT', 'INTEGER', 'UTINYINT', 'USMALLINT', 'UINTEGER']
+const largeIntegers = ['UBIGINT', 'HUGEINT', 'UHUGEINT']
+const floats = ['FLOAT', 'DOUBLE']
+const texts = ['VARCHAR', 'UUID', 'ENUM', 'JSON']
+const localTimes = ['TIMESTAMP', 'TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP_NS']
+const times = [...localTimes, 'TIMESTAMP WITH TIME ZONE']
+
+const numbers = [...integers, ...largeIntegers, 'BIGINT', ...floats, 'DECIMAL']
+
+const readable: Readonly<Record<ScalarType, readonly string[]>> = {
+  int32: numbers,
+  int64: numbers,
+  float32: numbers,
+  float64: numbers,
+  string: texts,
+  bool: ['BOOLEAN'],
+  timestamp: [...times, ...texts],
+  bytes: ['BLOB'],
+}
+
+/** What a value that is no finite instant becomes: beyond every timestamp. */
+const noInstant = '9223372036854775807'
+
+/** Null where the column's type (as `describe` prints it) cannot become the wanted one; `type` null: text of any scalar. */
+export function parquetColumn(name: string, stored: string, type: ValueType | null): ParquetColumn | null {
+  const column = `"${name.replaceAll('"', '""')}"`
+  if (stored === '"NULL"') return { expression: `null::VARCHAR`, value: () => null }
+  if (type === null) {
+    const isScalar = [...numbers, ...texts, ...times, 'BOOLEAN', 'DATE'].includes(bareType(stored))
+    return isScalar ? { expression: `${column}::VARCHAR`, value: asIs } : null
+  }
+  const element = elementType(type)
+  if (element === null) return scalarColumn(column, bareType(stored), type as ScalarType)
+  const list = /^(.*)\[\d*\]$/.exec(stored)?.[1]
+  if (list === undefined || !readable[element].includes(bareType(list))) return null
+  const expression = list === 'BIGINT' ? column : `${column}::${listItem(element, bareType(list))}[]`
+  return { expression, value: listValue }
+}
+
+/** Whether the column has times that no zone is told of. */
+export function hasLocalTimes(stored: string): boolean {
+  return localTimes.includes(stored.replace(/\[\d*\]$/, ''))
+}
+
+function scalarColumn(column: string, stored: string, type: ScalarType): ParquetColumn | null {
+  if (!readable[type].includes(stored)) return null
+  const as = (sqlType: string): ParquetColumn => ({ expression: `${column}::${sqlType}`, value: asIs })
+  switch (type) {
+    case 'int32':
+    case 'int64':
+      // A double takes half the time of a bigint, and has every one of these exactly.
+      if (integers.includes(stored) || floats.includes(stored)) return as('DOUBLE')
+      return stored === 'BIGINT' ? { expression: column, value: asIs } : as('VARCHAR')
+    case 'float32':
+    case 'float64':
+      return as('DOUBLE')
+    case 'string':
+      return as('VARCHAR')
+    case 'timestamp': {
+      if (texts.includes(stored)) return as('VARCHAR')
+      const time = stored === 'TIMESTAMP WITH TIME ZONE' ? column : `${column}::TIMESTAMP`
+      const expression = `case when ${column} is null then null when isfinite(${time}) then epoch_us(${time}) else ${noInstant} end`
+      return { expression, value: asNumber }
+    }
+    case 'bool':
+      return { expression: column, value: asIs }
+    case 'bytes':
+      return { expression: column, value: asBytes }
+  }
+}
+
+function listItem(element: ScalarType, stored: string): string {
+  if (element === 'timestamp' && !texts.includes(stored))
+    return stored === 'TIMESTAMP WITH TIME ZONE' ? stored : 'TIMESTAMP'
+  if (largeIntegers.includes(stored) || element === 'string' || element === 'timestamp') return 'VARCHAR'
+  if (element === 'bool') return 'BOOLEAN'
+  return element === 'bytes' ? 'BLOB' : 'DOUBLE'
+}
+
+/** `DECIMAL(10,2)` → `DECIMAL`, `ENUM('a', 'b')` → `ENUM`. */
+function bareType(stored: string): string {
+  return stored.replace(/\(.*\)$/s, '')
+}
+
+function asIs(value: DuckDBValue): unknown {
+  return value
+}
+
+function asNumber(value: DuckDBValue): unknown {
+  return value === null ? null : Number(value)
+}
+
+function asBytes(value: DuckDBValue): unknown {
+  return value instanceof DuckDBBlobValue ? value.bytes : value
+}
+
+function listValue(value: DuckDBValue): unknown {
+  if (!(value instanceof DuckDBListValue)) return null
+  return value.items.map((item) => {
+    if (item instanceof DuckDBTimestampValue || item instanceof DuckDBTimestampTZValue)
+      return Number(item.micros)
+    return asBytes(item)
+  })
+}

@@ -1,0 +1,88 @@
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { BadUserInput } from '../../errors.ts'
+import type { FileBatch, FileReader, MalformedRow, WantedColumn } from '../file-reader.ts'
+import { messageOf, openDuckDb } from './duckdb-files.ts'
+import { hasLocalTimes, type ParquetColumn, parquetColumn } from './parquet-column.ts'
+
+const noneMalformed: ReadonlyMap<number, MalformedRow> = new Map()
+
+/** Parquet by DuckDB, streamed in the file's order, column by column. Times below a microsecond are cut off. */
+export const parquetFiles: FileReader = {
+  async open(path) {
+    const { connection, close } = await openDuckDb()
+    const failed = (error: unknown): never => {
+      close()
+      throw error instanceof BadUserInput
+        ? error
+        : new BadUserInput(`${path} cannot be read as Parquet: ${messageOf(error)}`)
+    }
+    const stored = await connection
+      .runAndReadAll(`describe select * from ${source(path)}`)
+      .then((reader) => new Map(reader.getRows().map(([name, type]) => [String(name), String(type)])))
+      .catch(failed)
+    const total = await connection
+      .runAndReadAll('select coalesce(sum(num_rows), 0)::DOUBLE from parquet_file_metadata($1)', [path])
+      .then((reader) => Number(reader.getRows()[0]?.[0]))
+      .catch(failed)
+    return {
+      form: 'TYPED',
+      columns: [...stored.keys()],
+      columnsAreFixed: true,
+      localTimes: new Set([...stored].filter(([, type]) => hasLocalTimes(type)).map(([name]) => name)),
+      read: (wanted) => readBatches(connection, path, stored, total, wanted),
+      close: async () => close(),
+    }
+  },
+}
+
+async function* readBatches(
+  connection: DuckDBConnection,
+  path: string,
+  stored: ReadonlyMap<string, string>,
+  total: number,
+  wanted: readonly WantedColumn[],
+): AsyncGenerator<FileBatch> {
+  const columns = wanted.map((one) => wantedColumn(path, stored, one))
+  const list = columns.map(({ expression }) => expression).join(', ')
+  let read = 0
+  try {
+    const result = await connection.stream(`select ${list} from ${source(path)}`)
+    for (let chunk = await result.fetchChunk(); chunk !== null; chunk = await result.fetchChunk()) {
+      const { rowCount } = chunk
+      if (rowCount === 0) break
+      const first = read + 1
+      read += rowCount
+      const values: unknown[][] = []
+      for (const [place, { value }] of columns.entries()) {
+        const vector = chunk.getColumnVector(place)
+        const items: unknown[] = new Array(rowCount)
+        for (let index = 0; index < rowCount; index += 1) items[index] = value(vector.getItem(index))
+        values.push(items)
+      }
+      const rowNumbers = Array.from({ length: rowCount }, (_, index) => first + index)
+      yield { rowNumbers, columns: values, malformed: noneMalformed, done: total === 0 ? 1 : read / total }
+    }
+  } catch (error) {
+    if (error instanceof BadUserInput) throw error
+    throw new BadUserInput(`${path} cannot be read on behind row ${read}: ${messageOf(error)}`)
+  }
+}
+
+function wantedColumn(
+  path: string,
+  stored: ReadonlyMap<string, string>,
+  { column, type }: WantedColumn,
+): ParquetColumn {
+  const storedType = stored.get(column)
+  if (storedType === undefined) return { expression: 'null::VARCHAR', value: () => null }
+  const found = parquetColumn(column, storedType, type)
+  if (found !== null) return found
+  const told = `column ${JSON.stringify(column)} is ${storedType}, which cannot become ${type ?? 'a text'}`
+  throw new BadUserInput(`${path}: ${told}`)
+}
+
+/** A path with `*` in it would be a pattern: brackets take it literally. */
+function source(path: string): string {
+  const literal = path.replace(/[*?[]/g, '[$&]')
+  return `read_parquet('${literal.replaceAll("'", "''")}', hive_partitioning = false)`
+}

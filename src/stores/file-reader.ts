@@ -1,0 +1,67 @@
+import type { ValueType } from '../definitions/value-type.ts'
+
+export type FileFormat = 'parquet' | 'csv' | 'ndjson'
+
+/**
+ * What a batch's values are: TEXT of CSV (null where nothing stands, not even quotes), JSON (undefined where a line
+ * lacks the field, a bigint for an integer that is no safe one), or TYPED: as `acceptValue` takes them, integers also as
+ * bigint, a timestamp of a column without time zone as microseconds of local time.
+ */
+export type FileForm = 'TEXT' | 'JSON' | 'TYPED'
+
+/** `type` null: any scalar, as text. */
+export interface WantedColumn {
+  readonly column: string
+  readonly type: ValueType | null
+}
+
+/** A row that could not be taken apart, as it stands in the file. */
+export interface MalformedRow {
+  readonly text: string
+  readonly reason: string
+}
+
+export interface FileBatch {
+  /** From 1 on: a row of the Parquet file, a record of the CSV after its header, a line of NDJSON. */
+  readonly rowNumbers: readonly number[]
+  /** Per wanted column, in order, one entry a row; null or undefined where the file lacks the column. */
+  readonly columns: readonly (readonly unknown[])[]
+  /** By index in the batch; the columns hold null there. */
+  readonly malformed: ReadonlyMap<number, MalformedRow>
+  /** How much of the file has been read, from 0 to 1. */
+  readonly done: number
+}
+
+export interface OpenedFile {
+  readonly form: FileForm
+  /** What the file has; of NDJSON what its first lines have, others may follow. */
+  readonly columns: readonly string[]
+  /** False: a column that no line seems to have is no error, its values are null. */
+  readonly columnsAreFixed: boolean
+  /** Columns with times without a time zone, where the file's schema tells. */
+  readonly localTimes: ReadonlySet<string>
+  /**
+   * Rows in the file's order, in batches of a bounded number.
+   * @throws BadUserInput where a column's type cannot become the wanted one, or the file breaks off.
+   */
+  readonly read: (wanted: readonly WantedColumn[]) => AsyncIterable<FileBatch>
+  readonly close: () => Promise<void>
+}
+
+/** Files of one format. */
+export interface FileReader {
+  /** @throws BadUserInput for a file that cannot be read as one of the format. */
+  readonly open: (path: string) => Promise<OpenedFile>
+}
+
+/** Files that the process can reach. */
+export interface FileStore {
+  /**
+   * The files that a path or pattern names, by name. A path that is a file means itself, whatever characters it has.
+   * @throws BadUserInput where there is none, or it is a folder.
+   */
+  readonly find: (pattern: string) => Promise<readonly string[]>
+  /** sha-256 of the bytes, in hex. */
+  readonly digest: (path: string) => Promise<string>
+  readonly open: (path: string, format: FileFormat) => Promise<OpenedFile>
+}

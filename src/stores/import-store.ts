@@ -1,0 +1,75 @@
+import type { Micros } from '../definitions/timestamp.ts'
+import type { Value } from '../definitions/value.ts'
+import type { KeptEventSource } from './event-store.ts'
+import type { OfflineView } from './offline-store.ts'
+import type { QuarantinedRow, Violation } from './violation-store.ts'
+
+/** A table that the store writes: the kept events of a source, or the rows of a view without a Postgres source. */
+export type ImportTable =
+  | { readonly kind: 'EVENTS'; readonly source: KeptEventSource }
+  | { readonly kind: 'ROWS'; readonly view: OfflineView }
+
+export interface ImportReceipt {
+  /** sha-256 of the file's bytes, in hex; what tells one file from another. */
+  readonly digest: string
+  readonly file: string
+  readonly importedAt: Micros
+}
+
+/**
+ * Rows of a batch, by column. Only the rows that `kept` lists are written, in its order.
+ * `columns` are the source's fields, or the view's join keys and then its features, in the form of `acceptValue`.
+ */
+export interface ImportedRows {
+  readonly kept: readonly number[]
+  readonly rowNumbers: readonly number[]
+  readonly eventTimestamps: readonly Micros[]
+  readonly createdTimestamps: readonly Micros[]
+  /** Of events; elsewhere not looked at. */
+  readonly eventIds: readonly (string | null)[]
+  readonly columns: readonly (readonly (Value | null)[])[]
+}
+
+export type QuarantinedFileRow = QuarantinedRow & {
+  readonly file: string
+  readonly rowNumber: number
+}
+
+/** Where a file's rows go, batch by batch; nothing is to be seen before all is committed. */
+export interface RowSink {
+  /**
+   * Rows of a batch, by their places, kept or not, that concern an entity which was deleted at their event timestamp or
+   * later: nothing of them may be written. Costs nothing where no such entity was deleted before the file was begun; a
+   * later deletion waits for the file's end, and removes them itself.
+   */
+  readonly deletedRows: (rows: ImportedRows) => Promise<ReadonlySet<number>>
+  readonly write: (
+    rows: ImportedRows,
+    quarantined: readonly QuarantinedFileRow[],
+    violations: readonly Violation[],
+  ) => Promise<void>
+}
+
+export interface ImportCounts {
+  readonly read: number
+  readonly kept: number
+}
+
+/** Rejects with `StoreFailed` when the database does not answer. */
+export interface ImportStore {
+  /** Whether a file of these bytes has been imported there. */
+  readonly isImported: (table: ImportTable, digest: string) => Promise<boolean>
+  /**
+   * Writes a file's rows, its receipt, what was quarantined and the violations in one transaction, and for events which
+   * hours of event time got some. `work` is called once, or not at all where the receipt is there already (then null is
+   * answered); while another import of the same file is under way its end is waited for. What `work` throws rolls all
+   * back and is thrown on.
+   * An event stands at topic `file:<digest>`, partition 0, offset = row number. No time limit; memory is bounded by a
+   * batch and a COPY buffer.
+   */
+  readonly importFile: <Counts extends ImportCounts>(
+    table: ImportTable,
+    receipt: ImportReceipt,
+    work: (sink: RowSink) => Promise<Counts>,
+  ) => Promise<Counts | null>
+}

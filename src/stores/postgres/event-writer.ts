@@ -1,0 +1,87 @@
+import type pg from 'pg'
+import type { Micros } from '../../definitions/timestamp.ts'
+import type { Value } from '../../definitions/value.ts'
+import type { KeptEventSource } from '../event-store.ts'
+import type { ImportReceipt } from '../import-store.ts'
+import { copyRows } from './copy-rows.ts'
+import { hourMicros, recordArrivals } from './event-arrivals.ts'
+import { makeEventMonth, monthOf } from './event-months.ts'
+import { recordPositions } from './event-positions.ts'
+import { eventTable } from './event-table.ts'
+import { topicIdOf } from './event-topics.ts'
+import { quoteIdentifier } from './identifier.ts'
+import { copyPieceBytes, type RowWriter } from './row-writer.ts'
+
+/**
+ * A file's events by COPY into the table of kept events: topic `file:<digest>`, partition 0, offset = row number. Months
+ * that are missing are made on connections of their own, and stay if the import does not.
+ */
+export async function eventWriter(
+  pool: pg.Pool,
+  client: pg.ClientBase,
+  project: string,
+  source: KeptEventSource,
+  { digest }: ImportReceipt,
+): Promise<RowWriter> {
+  const topicId = await topicIdOf(client, project, `file:${digest}`)
+  const names = [
+    ...['topic_id', 'partition', 'offset', 'event_timestamp', 'ingested_at', 'event_id'],
+    ...source.fields.map(({ name }) => name),
+  ]
+  const types = [
+    ...(['int32', 'int32', 'int64', 'timestamp', 'timestamp', 'string'] as const),
+    ...source.fields.map(({ type }) => type),
+  ]
+  const columns = names.map(quoteIdentifier).join(', ')
+  const copy = copyRows(client, `${eventTable(project, source)} (${columns})`, types)
+  const row: (Value | null)[] = types.map(() => null)
+  row[0] = topicId
+  row[1] = 0
+  const hours = new Set<number>()
+  let lastRow = 0
+  const months = new Set<number>()
+
+  /** A COPY does not see partitions that were attached after it began. */
+  async function makeMonth(instant: Micros): Promise<void> {
+    await copy.flush()
+    await copy.end()
+    await makeEventMonth(pool, client, project, source, instant)
+  }
+
+  return {
+    async write({ kept, rowNumbers, eventTimestamps, createdTimestamps, eventIds, columns: values }) {
+      let lastHour = Number.NaN
+      for (const index of kept) {
+        const instant = eventTimestamps[index] ?? 0
+        const hour = Math.floor(instant / hourMicros)
+        if (hour !== lastHour && !hours.has(hour)) {
+          hours.add(hour)
+          const month = monthOf(instant)
+          if (!months.has(month)) {
+            months.add(month)
+            await makeMonth(instant)
+          }
+        }
+        lastHour = hour
+        lastRow = rowNumbers[index] ?? lastRow
+        row[2] = lastRow
+        row[3] = instant
+        row[4] = createdTimestamps[index] ?? null
+        row[5] = eventIds[index] ?? null
+        for (let place = 0; place < values.length; place += 1) row[6 + place] = values[place]?.[index] ?? null
+        copy.add(row)
+      }
+      if (copy.size() >= copyPieceBytes) await copy.flush()
+    },
+    async pause() {
+      await copy.flush()
+      await copy.end()
+    },
+    abort: copy.abort,
+    async finish() {
+      await recordArrivals(client, project, source.name, hours)
+      const ends = [{ partition: 0, nextOffset: lastRow + 1 }]
+      await recordPositions(client, project, source.name, topicId, ends)
+    },
+  }
+}

@@ -1,0 +1,48 @@
+import type pg from 'pg'
+import type { Value } from '../../definitions/value.ts'
+import type { OfflineView } from '../offline-store.ts'
+import { copyRows } from './copy-rows.ts'
+import { managedTable } from './feature-table.ts'
+import { quoteIdentifier } from './identifier.ts'
+import { copyPieceBytes, type RowWriter } from './row-writer.ts'
+
+/** Feature rows by COPY into a view's managed table; row id and transaction are the table's defaults. */
+export function featureWriter(client: pg.ClientBase, project: string, view: OfflineView): RowWriter {
+  const { joinKeys } = view.entity
+  const names = [
+    ...joinKeys.map(({ name }) => name),
+    'event_timestamp',
+    'created_timestamp',
+    ...view.features.map(({ name }) => name),
+  ]
+  const types = [
+    ...joinKeys.map(({ type }) => type),
+    ...(['timestamp', 'timestamp'] as const),
+    ...view.features.map(({ type }) => type),
+  ]
+  const columns = names.map(quoteIdentifier).join(', ')
+  const copy = copyRows(client, `${managedTable(project, view)} (${columns})`, types)
+  const row: (Value | null)[] = types.map(() => null)
+  return {
+    async write({ kept, eventTimestamps, createdTimestamps, columns: values }) {
+      for (const index of kept) {
+        let place = 0
+        for (const [at, column] of values.entries()) {
+          if (at === joinKeys.length) {
+            row[place++] = eventTimestamps[index] ?? null
+            row[place++] = createdTimestamps[index] ?? null
+          }
+          row[place++] = column[index] ?? null
+        }
+        copy.add(row)
+      }
+      if (copy.size() >= copyPieceBytes) await copy.flush()
+    },
+    async pause() {
+      await copy.flush()
+      await copy.end()
+    },
+    abort: copy.abort,
+    finish: async () => {},
+  }
+}

@@ -1,0 +1,162 @@
+import { formatTimestamp } from '../../definitions/timestamp.ts'
+import type { ScalarType } from '../../definitions/value-type.ts'
+import type { WindowedAggregation } from '../../definitions/windowed-aggregation.ts'
+import { largestSquarable, sumScale } from '../../windows/tile-aggregate.ts'
+import type { SnapshotComputation } from '../snapshot-store.ts'
+import { sqlType } from './column-type.ts'
+import { type DeletedKind, notDeletedSql } from './deletion-check.ts'
+import { eventTable } from './event-table.ts'
+import { quoteIdentifier, quoteTable } from './identifier.ts'
+import type { Sql } from './sql.ts'
+
+type TileQuestion = Pick<SnapshotComputation, 'view' | 'bounds' | 'aggregations'>
+
+/**
+ * Events → one row per key and tile that has any, in the order of the keys (strings by their bytes) and tiles. Columns:
+ * the join keys, the tile's number, its events, then the cells of each aggregation as `tileAggregate` reads them. One
+ * scan of the events between the first and the last bound, however many snapshots are made of the tiles. `deleted`: kinds
+ * of entities whose deletions events of a mapped table are held against; kept events are gone with their entity.
+ */
+export function tilesSql(
+  project: string,
+  { view, bounds, aggregations }: TileQuestion,
+  deleted: readonly DeletedKind[] = [],
+): Sql {
+  const values: unknown[] = [
+    formatTimestamp(bounds[0] ?? 0),
+    formatTimestamp(bounds.at(-1) ?? 0),
+    bounds.map(formatTimestamp),
+  ]
+  const keys = view.entity.joinKeys.map(({ name, type }) =>
+    type === 'string' ? `e.${quoteIdentifier(name)} collate "C"` : `e.${quoteIdentifier(name)}`,
+  )
+  const tile = 'width_bucket(e.event_timestamp, $3::timestamptz[]) - 1'
+  // Mapped tables tell no places: of equal times any may come first.
+  const order = ['event_timestamp', ...(view.events.table === null ? ['topic', 'partition', '"offset"'] : [])]
+  const cells = aggregations.flatMap((aggregation) => tileCells(aggregation, order, values))
+  const places = [...keys, tile].map((_, index) => String(index + 1)).join(', ')
+  const needsPlace = aggregations.some(({ aggregate }) => aggregate === 'first' || aggregate === 'last')
+  const text = [
+    `select ${[...keys, tile, 'count(*)', ...cells].join(',\n  ')}`,
+    `from (\n${eventsSql(project, view, needsPlace, deleted, values)}\n) as e`,
+    `group by ${places}`,
+    `order by ${places}`,
+  ]
+  return { text: text.join('\n'), values }
+}
+
+/** Events of the span $1 to $2 whose keys are there, under the names of the fields, times and places as one knows them. */
+function eventsSql(
+  project: string,
+  { events, entity }: TileQuestion['view'],
+  needsPlace: boolean,
+  deleted: readonly DeletedKind[],
+  values: unknown[],
+): string {
+  const mapped = events.table !== null
+  const from = events.table === null ? eventTable(project, events) : quoteTable(events.table)
+  const column = (name: string, original: string): string => `x.${quoteIdentifier(mapped ? original : name)}`
+  const event = column('event_timestamp', events.eventTimestamp)
+  const placed = needsPlace && !mapped
+  const outputs = [
+    `${event}::timestamptz as event_timestamp`,
+    ...events.fields.map(({ name, type, column: original }) => {
+      const value = column(name, original)
+      return `${mapped ? finite(type, value) : value} as ${quoteIdentifier(name)}`
+    }),
+    ...(placed ? ['t.topic', 'x.partition', 'x."offset"'] : []),
+  ]
+  const conditions = [
+    `${event} >= $1::timestamptz`,
+    `${event} < $2::timestamptz`,
+    ...entity.joinKeys.map(({ name }) => {
+      const original = events.fields.find((field) => field.name === name)?.column ?? name
+      return `${column(name, original)} is not null`
+    }),
+    ...(events.eventId === null || mapped ? [] : [isFirstOfItsId(project, events)]),
+    ...notDeletedSql(project, deleted, {
+      event,
+      column: (name) => {
+        const field = events.fields.find((one) => one.name === name)
+        return `${column(name, field?.column ?? name)}::${sqlType(field?.type ?? 'string')}`
+      },
+      value: (parameter) => `$${values.push(parameter)}`,
+    }),
+  ]
+  const topics = 'join featuregraph.event_topics as t on t.id = x.topic_id'
+  return [
+    `  select ${outputs.join(', ')}`,
+    `  from ${from} as x${placed || events.eventId !== null ? ` ${topics}` : ''}`,
+    `  where ${conditions.join('\n    and ')}`,
+  ].join('\n')
+}
+
+/** Of several events with one id the one of the lowest position counts, whatever their times. */
+function isFirstOfItsId(project: string, events: TileQuestion['view']['events']): string {
+  return [
+    '(x.event_id is null or not exists (',
+    `      select from ${eventTable(project, events)} as d join featuregraph.event_topics as dt on dt.id = d.topic_id`,
+    '      where d.event_id = x.event_id',
+    '        and (dt.topic, d.partition, d."offset") < (t.topic, x.partition, x."offset")))',
+  ].join('\n')
+}
+
+/** A mapped column in its field's type; what is no finite number is null. */
+function finite(type: ScalarType, value: string): string {
+  if (type !== 'float32' && type !== 'float64') return `${value}::${sqlType(type)}`
+  // Compared as float8: numeric has a NaN of its own, and Postgres takes NaN for the largest of all.
+  const double = `${value}::float8`
+  return `case when abs(${double}) < 'Infinity'::float8 then ${double} end`
+}
+
+function tileCells(
+  { aggregate, field, where }: WindowedAggregation,
+  order: readonly string[],
+  values: unknown[],
+): string[] {
+  const conditions = where.map((one) => {
+    const name = `e.${quoteIdentifier(one.field.name)}`
+    if (one.value === null) return `${name} is null`
+    return `${name} = $${values.push(String(one.value))}::${sqlType(one.field.type)}`
+  })
+  const filtered = (call: string, ...more: readonly string[]): string => {
+    const all = [...conditions, ...more]
+    return all.length === 0 ? call : `${call} filter (where ${all.join(' and ')})`
+  }
+  if (field === null) return [filtered('count(*)')]
+  const value = `e.${quoteIdentifier(field.name)}`
+  const isInteger = field.type === 'int32' || field.type === 'int64'
+  const double = `${value}::float8`
+  const scaled = `${double} * ${sumScale}::float8`
+  switch (aggregate) {
+    case 'count':
+      return [filtered('count(*)')]
+    case 'sum':
+      return isInteger
+        ? [`${filtered(`sum(${value})`)}::text`]
+        : [filtered(`sum(${scaled})`), filtered(`sum(abs(${scaled}))`)]
+    case 'mean':
+      return [filtered(`sum(${scaled})`), filtered(`sum(abs(${scaled}))`), filtered(`count(${value})`)]
+    case 'variance':
+    case 'stddev': {
+      const tame = `abs(${double}) <= ${largestSquarable}::float8`
+      return [
+        filtered(`count(${value})`, tame),
+        filtered(`avg(${double})`, tame),
+        filtered(`var_pop(${double})`, tame),
+        filtered(`count(${value})`, `not ${tame}`),
+      ]
+    }
+    case 'min':
+    case 'max':
+      return [filtered(`${aggregate}(${value})`)]
+    case 'countDistinct':
+      return [filtered(`array_agg(distinct ${value})`, `${value} is not null`)]
+    case 'first':
+    case 'last': {
+      const direction = aggregate === 'first' ? '' : ' desc'
+      const ordered = order.map((column) => `e.${column}${direction}`).join(', ')
+      return [`(${filtered(`array_agg(${value} order by ${ordered})`, `${value} is not null`)})[1]`]
+    }
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Puts a writer's section into each stored value (`tile-sections.ts`), or leaves it where the stored one is of a later
+ * (generation, offset). KEYS: the values' keys, none twice; ARGV[1]: when they expire, in milliseconds since the epoch,
+ * 0 for never; ARGV[1 + i]: a value of one section for KEYS[i]. Answers 1 or 0 per key; the same decisions as
+ * `mergeSection`.
+ */
+export const writeSectionsLua = `
+local expireAt = tonumber(ARGV[1])
+local current = redis.call('MGET', unpack(KEYS))
+local outcomes = {}
+
+local function merge(stored, written)
+  if not stored or #stored < 8 or string.sub(stored, 1, 2) ~= string.sub(written, 1, 2) then return written end
+  if string.sub(stored, 5, 8) ~= string.sub(written, 5, 8) then return written end
+  local place = string.sub(written, 9, 16)
+  local count = struct.unpack('<I2', stored, 3)
+  local at, ownAt, ownStop = 9, nil, nil
+  for i = 1, count do
+    if at + 39 > #stored then return written end
+    local stop = at + 40 + struct.unpack('<I4', stored, at + 12)
+    if stop > #stored + 1 then return written end
+    if string.sub(stored, at, at + 7) == place then ownAt, ownStop = at, stop end
+    at = stop
+  end
+  if at ~= #stored + 1 then return written end
+  if not ownAt then
+    return string.sub(stored, 1, 2) .. struct.pack('<I2', count + 1) .. string.sub(stored, 5) .. string.sub(written, 9)
+  end
+  local generation, storedGeneration = struct.unpack('<I4', written, 17), struct.unpack('<I4', stored, ownAt + 8)
+  local offset, storedOffset = struct.unpack('<d', written, 25), struct.unpack('<d', stored, ownAt + 16)
+  if storedGeneration > generation or (storedGeneration == generation and storedOffset > offset) then return nil end
+  return string.sub(stored, 1, ownAt - 1) .. string.sub(written, 9) .. string.sub(stored, ownStop)
+end
+
+for i = 1, #KEYS do
+  local value = merge(current[i], ARGV[i + 1])
+  if value then
+    if expireAt == 0 then
+      redis.call('SET', KEYS[i], value)
+    else
+      redis.call('SET', KEYS[i], value, 'PXAT', string.format('%.0f', expireAt))
+    end
+  end
+  outcomes[i] = value and 1 or 0
+end
+return outcomes
+`

@@ -1,0 +1,102 @@
+import type { Micros } from '../definitions/timestamp.ts'
+import type { EntityKey, FeatureRow, Value } from '../definitions/value.ts'
+import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
+import type { EventKeys, KeptEventSource } from './event-store.ts'
+import type { OfflineView } from './offline-store.ts'
+import type { QuarantinedRow, Violation } from './violation-store.ts'
+
+/** A batch view as the store must know it. */
+export interface SnapshotView extends OfflineView {
+  readonly entity: { readonly joinKeys: EventKeys }
+  readonly events: KeptEventSource
+}
+
+/** Events of one key and one span of time, already aggregated; only spans that have events. */
+export interface Tile {
+  /** The span is [bounds[number], bounds[number + 1]). */
+  readonly number: number
+  readonly events: number
+  /** The cells of the asked aggregations (`tileAggregate`), one after the other. */
+  readonly cells: readonly (Value | null)[]
+}
+
+export interface StoredSnapshotRow {
+  readonly eventTimestamp: Micros
+  readonly values: readonly (Value | null)[]
+  readonly closing: boolean
+}
+
+/** All that is needed to compute one key's snapshots. */
+export interface KeyTimeline {
+  readonly key: EntityKey
+  /** By their numbers. */
+  readonly tiles: readonly Tile[]
+  /** Oldest first: the newest row before the first snapshot, then those from the first to the last one, one a time. */
+  readonly stored: readonly StoredSnapshotRow[]
+}
+
+export type SnapshotRow = FeatureRow & { readonly closing: boolean }
+
+/** What some keys' timelines come to. */
+export interface FoldedSnapshots {
+  readonly rows: readonly SnapshotRow[]
+  readonly violations: readonly Violation[]
+  readonly quarantined: readonly QuarantinedRow[]
+}
+
+export interface SnapshotComputation {
+  readonly view: SnapshotView
+  /** Snapshot times, oldest first. */
+  readonly times: readonly Micros[]
+  /** Where the tiles begin and end, oldest first. */
+  readonly bounds: readonly Micros[]
+  readonly aggregations: readonly WindowedAggregation[]
+  /** Names the view's aggregations: another text makes recorded snapshots stale. */
+  readonly definition: string
+  readonly computedAt: Micros
+  /** How many timelines are folded at once. */
+  readonly keysPerFold: number
+}
+
+export interface SnapshotCounts {
+  readonly events: number
+  readonly keys: number
+  readonly rows: number
+}
+
+export interface RecordedQuestion {
+  readonly definition: string
+  /** How far before a snapshot its windows go at most. */
+  readonly reachMicros: Micros
+  readonly since: Micros | null
+}
+
+export interface RecordedSnapshot {
+  readonly asOf: Micros
+  /** Events of its windows may have been kept since, or its view is defined otherwise now. */
+  readonly stale: boolean
+}
+
+/**
+ * Snapshots of batch views: which were computed, and the computing itself next to the data.
+ * Every method rejects with `StoreFailed` when the database does not answer.
+ */
+export interface SnapshotStore {
+  /**
+   * Oldest first: those from `since` on (null: all), and the newest, whatever its time. Of a mapped event table no arrival
+   * is known: its snapshots are stale only by their definition.
+   */
+  readonly recorded: (view: SnapshotView, question: RecordedQuestion) => Promise<readonly RecordedSnapshot[]>
+
+  /**
+   * Reads the events once, aggregates them to tiles in the database, hands the timelines over in the order of their keys
+   * and keeps what comes back; everything is one transaction with the record of the snapshots, so that it is done or
+   * not begun. What `fold` or `conclude` (called when all is folded) throws undoes it and is thrown on. No time limit;
+   * memory is bounded by the timelines of one fold.
+   */
+  readonly compute: (
+    computation: SnapshotComputation,
+    fold: (timelines: readonly KeyTimeline[]) => FoldedSnapshots,
+    conclude: () => readonly Violation[],
+  ) => Promise<SnapshotCounts>
+}

@@ -1,0 +1,123 @@
+import type { Micros } from '../definitions/timestamp.ts'
+
+/**
+ * A streamed view's value of one key, the same bytes in every online store: one section for each source partition that
+ * has events of the key, so that partitions never write over each other. Little-endian:
+ *
+ * | at | size | what |
+ * |---|---|---|
+ * | 0 | 1 | format, 2 |
+ * | 1 | 1 | zero |
+ * | 2 | 2 | sections |
+ * | 4 | 4 | fingerprint of the view's windows |
+ * | 8 | … | the sections: a header of 40 bytes, then their tiles |
+ *
+ * | at | size | of a section's header |
+ * |---|---|---|
+ * | 0 | 4 | topic, its number in the store of events |
+ * | 4 | 4 | partition |
+ * | 8 | 4 | generation |
+ * | 12 | 4 | bytes of the tiles |
+ * | 16 | 8 | offset of the last event applied, float64 |
+ * | 24 | 8 | newest event timestamp, microseconds, float64 |
+ * | 32 | 8 | latest moment that an applied event was kept, microseconds, float64 |
+ */
+export const sectionsFormat = 2
+export const sectionsHeaderBytes = 8
+export const sectionHeaderBytes = 40
+
+export interface SectionPlace {
+  readonly topic: number
+  readonly partition: number
+}
+
+export interface TileSection extends SectionPlace {
+  readonly generation: number
+  readonly offset: number
+  readonly newestEvent: Micros
+  readonly latestKept: Micros
+  /** What `TileLayout.write` made. */
+  readonly tiles: Buffer
+}
+
+export interface TileSections {
+  readonly fingerprint: number
+  readonly sections: readonly TileSection[]
+}
+
+/** Null for bytes that are no such value; the tiles are views of the bytes. */
+export function readSections(value: Buffer): TileSections | null {
+  if (value.length < sectionsHeaderBytes || value.readUInt16LE(0) !== sectionsFormat) return null
+  const sections: TileSection[] = []
+  let at = sectionsHeaderBytes
+  for (let left = value.readUInt16LE(2); left > 0; left -= 1) {
+    const start = at + sectionHeaderBytes
+    if (start > value.length) return null
+    const end = start + value.readUInt32LE(at + 12)
+    if (end > value.length) return null
+    sections.push({
+      topic: value.readUInt32LE(at),
+      partition: value.readUInt32LE(at + 4),
+      generation: value.readUInt32LE(at + 8),
+      offset: value.readDoubleLE(at + 16),
+      newestEvent: value.readDoubleLE(at + 24),
+      latestKept: value.readDoubleLE(at + 32),
+      tiles: value.subarray(start, end),
+    })
+    at = end
+  }
+  return at === value.length ? { fingerprint: value.readUInt32LE(4), sections } : null
+}
+
+/** A whole value of one section: what a writer sends. */
+export function packSection(fingerprint: number, section: TileSection): Buffer {
+  return packSections({ fingerprint, sections: [section] })
+}
+
+function packSections({ fingerprint, sections }: TileSections): Buffer {
+  const size = sections.reduce(
+    (sum, { tiles }) => sum + sectionHeaderBytes + tiles.length,
+    sectionsHeaderBytes,
+  )
+  const value = Buffer.alloc(size)
+  value.writeUInt16LE(sectionsFormat, 0)
+  value.writeUInt16LE(sections.length, 2)
+  value.writeUInt32LE(fingerprint, 4)
+  let at = sectionsHeaderBytes
+  for (const { topic, partition, generation, offset, newestEvent, latestKept, tiles } of sections) {
+    value.writeUInt32LE(topic, at)
+    value.writeUInt32LE(partition, at + 4)
+    value.writeUInt32LE(generation, at + 8)
+    value.writeUInt32LE(tiles.length, at + 12)
+    value.writeDoubleLE(offset, at + 16)
+    value.writeDoubleLE(newestEvent, at + 24)
+    value.writeDoubleLE(latestKept, at + 32)
+    value.set(tiles, at + sectionHeaderBytes)
+    at += sectionHeaderBytes + tiles.length
+  }
+  return value
+}
+
+/**
+ * The stored value with a writer's section in its place; null where the stored section is of a later (generation,
+ * offset), so that replays and writers that lost their partition change nothing. What is no value of these windows
+ * (other bytes, another fingerprint) is replaced as a whole. Every backend decides alike.
+ */
+export function mergeSection(stored: Buffer | null, written: Buffer): Buffer | null {
+  const value = readSections(written)
+  const [section] = value?.sections ?? []
+  if (!value || !section) return null
+  const before = stored === null ? null : readSections(stored)
+  if (before === null || before.fingerprint !== value.fingerprint) return written
+  const own = before.sections.findIndex(
+    ({ topic, partition }) => topic === section.topic && partition === section.partition,
+  )
+  const current = before.sections[own]
+  if (!current) return packSections({ ...before, sections: [...before.sections, section] })
+  if (
+    current.generation > section.generation ||
+    (current.generation === section.generation && current.offset > section.offset)
+  )
+    return null
+  return packSections({ ...before, sections: before.sections.with(own, section) })
+}

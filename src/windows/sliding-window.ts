@@ -1,0 +1,78 @@
+/** Tiles `from` (included) to `to` (excluded), by their numbers. */
+export interface TileWindow {
+  readonly from: number
+  readonly to: number
+}
+
+/** A state of nothing and an associative merge of two. */
+export interface Mergeable<State> {
+  readonly empty: () => State
+  readonly merge: (left: State, right: State) => State
+}
+
+/**
+ * The merged state of each window, for windows whose beginnings and ends never go back. `numbers` ascend and say which
+ * tile each state is of; a tile without a state is empty.
+ *
+ * Two stacks: what lies behind the last turn as merged suffixes, what came since as one state. Each state is merged about
+ * twice however many windows hold it, and nothing is ever subtracted, which min, max, first and last could not bear and
+ * which loses the digits of sums.
+ */
+export function slideWindows<State>(
+  { empty, merge }: Mergeable<State>,
+  numbers: readonly number[],
+  states: readonly State[],
+  windows: readonly TileWindow[],
+): State[] {
+  const suffixes: State[] = []
+  let low = 0
+  let turn = 0
+  let high = 0
+  let recent = empty()
+  return windows.map(({ from, to }) => {
+    while (high < numbers.length && (numbers[high] ?? 0) < to) {
+      recent = merge(recent, states[high] ?? empty())
+      high += 1
+    }
+    while (low < high && (numbers[low] ?? 0) < from) low += 1
+    if (low >= turn) {
+      let suffix = empty()
+      for (let index = high - 1; index >= low; index -= 1) {
+        suffix = merge(states[index] ?? empty(), suffix)
+        suffixes[index] = suffix
+      }
+      turn = high
+      recent = empty()
+    }
+    return low < turn ? merge(suffixes[low] ?? empty(), recent) : recent
+  })
+}
+
+/**
+ * How many different values each window holds. Counted per value: whole numbers are subtracted exactly, and sets would be
+ * merged over and over.
+ */
+export function slideDistinct(
+  numbers: readonly number[],
+  valuesOf: readonly (readonly string[])[],
+  windows: readonly TileWindow[],
+): number[] {
+  const tilesWith = new Map<string, number>()
+  let low = 0
+  let high = 0
+  return windows.map(({ from, to }) => {
+    while (high < numbers.length && (numbers[high] ?? 0) < to) {
+      for (const value of valuesOf[high] ?? []) tilesWith.set(value, (tilesWith.get(value) ?? 0) + 1)
+      high += 1
+    }
+    while (low < high && (numbers[low] ?? 0) < from) {
+      for (const value of valuesOf[low] ?? []) {
+        const left = (tilesWith.get(value) ?? 0) - 1
+        if (left === 0) tilesWith.delete(value)
+        else tilesWith.set(value, left)
+      }
+      low += 1
+    }
+    return tilesWith.size
+  })
+}

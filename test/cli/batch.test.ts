@@ -1,0 +1,183 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { newProject } from '../server/start-test-gateway.ts'
+import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
+import { testPool } from '../services/test-pool.ts'
+import { type Outcome, type Running, startCommand } from './start-command.ts'
+
+let folder: string
+let database: TestDatabase
+let pool: pg.Pool
+beforeAll(async () => {
+  ;[folder, database] = await Promise.all([
+    mkdtemp(join(tmpdir(), 'featuregraph-batch-cli-')),
+    createTestDatabase(),
+  ])
+  pool = testPool(database.url, 4, null)
+  await mkdir(join(folder, 'schema'))
+  await writeFile(
+    join(folder, 'schema', 'world.mjs'),
+    `export const customer = { kind: 'entity', name: 'customer', joinKeys: { customer_id: 'int64' } }
+     export const payments = { kind: 'event-source', name: 'payments', eventTimestamp: 'ts',
+       fields: { customer_id: 'int64', amount: 'float64', shop: 'string' } }
+     export const spending = { kind: 'windowed-view', name: 'spending', entity: 'customer', source: 'payments', compute: { mode: 'batch', every: '1d' },
+       features: { n: { aggregate: 'count', window: '3d', hop: '1d' }, total: { aggregate: 'sum', field: 'amount', window: '3d', hop: '1d', expect: { max: 190 } },
+         shops: { aggregate: 'countDistinct', field: 'shop', window: '7d', hop: '1d' } } }
+     export const plain = { kind: 'feature-view', name: 'plain', entity: 'customer', features: { n: 'int64' } }`,
+  )
+})
+afterAll(async () => {
+  await pool?.end()
+  await Promise.all([rm(folder, { recursive: true, force: true }), database?.drop()])
+})
+
+type Settings = ReturnType<typeof settings>
+const settings = () => ({
+  OFFLINE_URL: database.url,
+  ONLINE_URL: inject('redisUrl'),
+  PROJECT: newProject(),
+  SCHEMA: join(folder, 'schema'),
+  LOG_LEVEL: 'error',
+})
+const start = (own: Settings, ...args: readonly string[]): Running => startCommand(args, own, folder)
+const run = (own: Settings, ...args: readonly string[]): Promise<Outcome> => start(own, ...args).ended
+
+/** A project whose tables are made, with events of January 2026: so many, over twenty days and 2,000 customers. */
+async function projectWith(events: number): Promise<Settings> {
+  const own = settings()
+  await run(own, 'status')
+  const schema = `events_${own.PROJECT}`
+  await pool.query(
+    `create table ${schema}.january partition of ${schema}.payments for values from ('2026-01-01Z') to ('2026-02-01Z')`,
+  )
+  await pool.query(
+    `insert into ${schema}.payments select 1, 0, i, '2026-01-01Z'::timestamptz + i * interval '20 days' / ${events}, now(), null,
+       1 + i % 2000, i % 97, 's' || i % 13 from generate_series(0, ${events} - 1) as i`,
+  )
+  return own
+}
+
+describe('featuregraph batch', () => {
+  it('computes the newest snapshot, one as of a time, a range, and what is stale', async () => {
+    const own = await projectWith(4_000)
+    const range = ['batch', '--from', '2026-01-02T00:00:00Z', '--to', '2026-01-05T12:00:00Z']
+    expect(await run(own, ...range, '--created-after', '30m')).toEqual({
+      code: 0,
+      stderr: '',
+      stdout:
+        'spending: 4 snapshots from 2026-01-02T00:00:00.000000Z to 2026-01-05T00:00:00.000000Z over 800 events, 2000 rows written\n',
+    })
+    expect((await run(own, ...range)).stdout).toContain('over 800 events, 0 rows written')
+    expect((await run(own, 'batch', 'spending', '--as-of', '2026-01-06T18:30:00+01:00')).stdout).toBe(
+      'spending: the snapshot of 2026-01-06T00:00:00.000000Z over 1000 events, 1000 rows written\n',
+    )
+    const weekly = [
+      'batch',
+      '--from',
+      '2026-01-08T00:00:00Z',
+      '--to',
+      '2026-01-20T00:00:00Z',
+      '--every',
+      '7d',
+    ]
+    expect((await run(own, ...weekly)).stdout).toContain('2 snapshots from 2026-01-08T00:00:00.000000Z')
+    expect((await run(own, 'batch', '--stale')).stdout).toBe('spending: no snapshot is stale\n')
+    const newest = await run(own, 'batch')
+    expect(newest.stdout).toMatch(
+      /^spending: the snapshot of 20.*T00:00:00.000000Z over 0 events, 1400 rows written\n$/,
+    )
+    const { rows } = await pool.query(
+      `select count(*)::int as n, bool_and(created_timestamp = event_timestamp + interval '30 minutes') as known
+       from features_${own.PROJECT}.spending where event_timestamp < '2026-01-05T12:00:00Z'`,
+    )
+    expect(rows).toEqual([{ n: 2_000, known: true }])
+    const runs = await run(own, 'runs', '--kind', 'batch')
+    expect(runs.stdout.match(/SUCCEEDED/g)).toHaveLength(6)
+  })
+
+  it('says what is wrong with its arguments', async () => {
+    const own = settings()
+    const cases: readonly (readonly [args: readonly string[], said: RegExp])[] = [
+      [['plain'], /not computed in batch by their definition: plain/],
+      [['spendnig'], /there is no feature view "spendnig"; did you mean "spending"\?/],
+      [['--as-of', 'yesterday'], /--as-of expects an RFC 3339 timestamp .*; got "yesterday"/],
+      [['--as-of', '2126-01-01T00:00:00Z'], /--as-of has not come yet/],
+      [['--to', '2026-01-01T00:00:00Z'], /a range of snapshots needs --from/],
+      [
+        ['--stale', '--as-of', '2026-01-01T00:00:00Z'],
+        /expected one of --as-of, --from with --to, and --stale/,
+      ],
+      [
+        ['--from', '2026-01-01T00:00:00Z', '--every', '36h'],
+        /--every expects a multiple of 1d, the step of feature view "spending"; got 36h/,
+      ],
+      [['--from', '2026-01-01T00:00:00Z', '--created-after', 'soon'], /--created-after expects a duration/],
+      [
+        ['--from', '2026-01-01T01:00:00Z', '--to', '2026-01-01T02:00:00Z'],
+        /there is no snapshot time .* they are the multiples of 1d from 1970 in UTC/,
+      ],
+    ]
+    const outcomes = await Promise.all(cases.map(([args]) => run(own, 'batch', ...args)))
+    outcomes.forEach(({ code, stdout, stderr }, index) => {
+      expect([code, stdout]).toEqual([1, ''])
+      expect(stderr).toMatch(cases[index]?.[1] ?? /never/)
+      expect(stderr).toMatch(/^featuregraph: [^\n]+\n$/)
+    })
+  })
+
+  it('and materialize, killed anywhere and run again, leave what one clean run leaves', async () => {
+    const range = ['--from', '2026-01-02T00:00:00Z', '--to', '2026-01-21T00:00:00Z', '--created-after', '30m']
+    const [clean, killed] = [await projectWith(200_000), await projectWith(200_000)]
+    await run(clean, 'batch', ...range)
+    await run(clean, 'materialize', 'spending')
+    const batchProgress = `select from pg_stat_progress_copy as c join pg_class as r on r.oid = c.relid where r.relname = 'spending'`
+    for (const pause of [0, 60, 200]) await killWhen(start(killed, 'batch', ...range), batchProgress, pause)
+    expect((await run(killed, 'batch', ...range)).code).toBe(0)
+    const cursor = `select from pg_stat_activity where datname = current_database() and query like '%newest_rows%' and pid <> pg_backend_pid()`
+    for (const pause of [0, 20]) await killWhen(start(killed, 'materialize', 'spending'), cursor, pause)
+    const last = await run(killed, 'materialize', 'spending')
+    expect(last.stdout).toMatch(/spending: 2000 rows read, /)
+    expect(await everything(killed)).toEqual(await everything(clean))
+    const { rows } = await pool.query(
+      `select state, count(*)::int from featuregraph.runs where project = $1 group by state order by state`,
+      [killed.PROJECT],
+    )
+    expect(rows.map(({ state }) => state)).toEqual(['INTERRUPTED', 'SUCCEEDED'])
+    // Nothing new to carry after either.
+    for (const own of [clean, killed])
+      expect((await run(own, 'materialize', 'spending')).stdout).toMatch(/: 0 rows read, /)
+  }, 90_000)
+})
+
+/** Kills the command a moment after the query has found something; it may have ended by itself. */
+async function killWhen({ child, ended }: Running, query: string, pauseMs: number): Promise<void> {
+  try {
+    while (child.exitCode === null) {
+      const { rowCount } = await pool.query(query)
+      if ((rowCount ?? 0) > 0) break
+      await sleep(2)
+    }
+    await sleep(pauseMs)
+  } finally {
+    child.kill('SIGKILL')
+  }
+  await ended
+}
+
+/** What the runs leave, but for their moments and ids. */
+async function everything({ PROJECT }: Settings): Promise<unknown> {
+  const { rows } = await pool.query({
+    rowMode: 'array',
+    text: `select
+      (select array_agg(r order by customer_id, event_timestamp, row_id) from (
+        select customer_id, event_timestamp, created_timestamp, n, total, shops, closing, 0 as row_id from features_${PROJECT}.spending) as r)::text,
+      (select array_agg(array[key[1], value, event_timestamp::text] order by key, event_timestamp, value) from featuregraph.violations where project = $1),
+      (select array_agg(as_of order by as_of) from featuregraph.snapshots where project = $1)::text`,
+    values: [PROJECT],
+  })
+  return rows[0]
+}

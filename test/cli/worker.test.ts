@@ -1,0 +1,134 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { newProject } from '../server/start-test-gateway.ts'
+import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
+import { type Outcome, type Running, startCommand } from './start-command.ts'
+
+let folder: string
+let schema: string
+let database: TestDatabase
+let locked: TestDatabase
+const processes: Running[] = []
+
+beforeAll(async () => {
+  ;[folder, schema, database, locked] = await Promise.all([
+    mkdtemp(join(tmpdir(), 'featuregraph-worker-')),
+    mkdtemp(join(tmpdir(), 'featuregraph-schema-')),
+    createTestDatabase(),
+    createTestDatabase(),
+  ])
+  await writeFile(
+    join(schema, 'a.mjs'),
+    `export const customer = { kind: 'entity', name: 'customer', joinKeys: { customer_id: 'int64' } }
+     export const sales = { kind: 'event-source', name: 'sales', eventTimestamp: 'at', fields: { customer_id: 'int64' } }
+     export const daily = { kind: 'windowed-view', name: 'daily', entity: 'customer', source: 'sales',
+       compute: { mode: 'batch', every: '1d' }, features: { n: { aggregate: 'count', window: '7d' } } }
+     export const picky = { ...daily, name: 'picky', online: false, expectRows: { min: 1, action: 'reject' } }`,
+  )
+})
+afterAll(async () => {
+  for (const { child } of processes) child.kill('SIGKILL')
+  await Promise.all(processes.map(({ ended }) => ended))
+  await Promise.all([folder, schema].map((path) => rm(path, { recursive: true, force: true })))
+  await Promise.all([database?.drop(), locked?.drop()])
+})
+
+function start(args: readonly string[], own: { readonly url: string; readonly project: string }): Running {
+  const settings = {
+    OFFLINE_URL: own.url,
+    ONLINE_URL: inject('redisUrl'),
+    PROJECT: own.project,
+    SCHEMA: schema,
+  }
+  const running = startCommand(args, settings, folder)
+  processes.push(running)
+  return running
+}
+
+async function tells({ output, ended }: Running, pattern: RegExp, withinMs = 20_000): Promise<void> {
+  const stopped = ended.then(({ code, stderr }: Outcome) => {
+    throw new Error(`it ended with ${code}:\n${stderr}`)
+  })
+  stopped.catch(() => {})
+  for (const until = performance.now() + withinMs; !pattern.test(output.stderr); ) {
+    if (performance.now() > until) throw new Error(`no ${pattern} within ${withinMs} ms:\n${output.stderr}`)
+    await Promise.race([stopped, sleep(20)])
+  }
+}
+
+describe.concurrent('worker', () => {
+  it('runs in one process of a project; when that is killed another takes over', async () => {
+    const own = { url: database.url, project: newProject() }
+    const workers = [start(['worker'], own), start(['worker'], own)] as const
+    const roles = await Promise.all(
+      workers.map(async (worker) => {
+        await tells(worker, /the snapshot of|standing by/)
+        return /standing by/.test(worker.output.stderr) ? 'STANDS_BY' : 'LEADS'
+      }),
+    )
+    expect([...roles].sort()).toEqual(['LEADS', 'STANDS_BY'])
+    const [leader, other] = roles[0] === 'LEADS' ? workers : ([workers[1], workers[0]] as const)
+    expect(leader.output.stderr).toContain(
+      `the worker of project \\"${own.project}\\" runs daily: snapshots every 1d, carried online after each and every 1h; picky: snapshots every 1d; stale snapshots of the last 3d are computed anew`,
+    )
+    await tells(leader, /picky: computing snapshots failed, next try at/)
+    leader.child.kill('SIGKILL')
+    await tells(other, /this worker runs from now on/, 10_000)
+    other.child.kill('SIGTERM')
+    const { code, stdout } = await other.ended
+    expect([code, stdout]).toEqual([0, ''])
+    const { stdout: listed } = await start(['runs'], own).ended
+    const runs = listed.split('\n').map((line) => line.split(/ +/).slice(1, 4).join(' '))
+    for (const run of ['BATCH daily SUCCEEDED', 'MATERIALIZE daily SUCCEEDED', 'BATCH picky FAILED'])
+      expect(runs).toContain(run)
+  }, 60_000)
+
+  it('finishes the run under way on SIGTERM, and begins no other', async () => {
+    const own = { url: locked.url, project: newProject() }
+    const client = new pg.Client({ connectionString: locked.url })
+    await client.connect()
+    try {
+      // Snapshots can be computed, and not recorded.
+      await client.query('begin; lock table featuregraph.snapshots in exclusive mode')
+      const worker = start(['worker', '--recompute', '12h'], own)
+      await tells(worker, /of the last 12h/)
+      const states = async () => {
+        const found = await client.query<{ kind: string; view: string; state: string }>(
+          'select kind, view, state from featuregraph.runs',
+        )
+        return found.rows.map(({ kind, view, state }) => `${kind} ${view} ${state}`)
+      }
+      while ((await states()).length === 0) await sleep(20)
+      worker.child.kill('SIGTERM')
+      await tells(worker, /SIGTERM: finishing the run under way/)
+      await sleep(200)
+      expect([worker.child.exitCode, await states()]).toEqual([null, ['BATCH daily RUNNING']])
+      await client.query('commit')
+      expect((await worker.ended).code).toBe(0)
+      expect(await states()).toEqual(['BATCH daily SUCCEEDED'])
+    } finally {
+      await client.end()
+    }
+  }, 60_000)
+
+  it('--once ends with exit code 1 when something failed, and refuses what is no duration', async () => {
+    const own = { url: database.url, project: newProject() }
+    const [once, wrong] = await Promise.all([
+      start(['worker', '--once'], own).ended,
+      start(['worker', '--recompute', 'three days'], own).ended,
+    ])
+    expect([once.code, once.stdout]).toEqual([1, ''])
+    expect(once.stderr).toContain('daily: the snapshot of ')
+    expect(once.stderr).toMatch(
+      /picky: computing snapshots failed, next try at .*Row count 0 below minimum 1/,
+    )
+    expect([wrong.code, wrong.stderr]).toEqual([
+      1,
+      'featuregraph: --recompute expects a duration, as 30m, 1h or 1d; got "three days"\n',
+    ])
+  }, 60_000)
+})
