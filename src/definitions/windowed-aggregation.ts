@@ -10,7 +10,7 @@ interface AggregatedField {
 }
 
 /** Events count whose field equals the value; null matches only null. */
-export interface EventCondition {
+interface EventCondition {
   readonly field: AggregatedField
   readonly value: ScalarValue | null
 }

@@ -46,7 +46,7 @@ export interface KeptEvent extends EventToKeep {
 }
 
 /** A partition of a topic and where its next event will stand. */
-export interface KeptPartition {
+interface KeptPartition {
   readonly topic: string
   readonly topicNumber: number
   readonly partition: number
@@ -54,7 +54,7 @@ export interface KeptPartition {
 }
 
 /** Where a partition's events are to be read on. */
-export interface KeptPosition {
+interface KeptPosition {
   readonly topic: string
   readonly partition: number
   /** The first that is wanted. */

@@ -64,7 +64,7 @@ export interface SnapshotCounts {
   readonly rows: number
 }
 
-export interface RecordedQuestion {
+interface RecordedQuestion {
   readonly definition: string
   /** How far before a snapshot its windows go at most. */
   readonly reachMicros: Micros

@@ -22,11 +22,11 @@ import type { Micros } from '../definitions/timestamp.ts'
  * | 24 | 8 | newest event timestamp, microseconds, float64 |
  * | 32 | 8 | latest moment that an applied event was kept, microseconds, float64 |
  */
-export const sectionsFormat = 2
-export const sectionsHeaderBytes = 8
-export const sectionHeaderBytes = 40
+const sectionsFormat = 2
+const sectionsHeaderBytes = 8
+const sectionHeaderBytes = 40
 
-export interface SectionPlace {
+interface SectionPlace {
   readonly topic: number
   readonly partition: number
 }

@@ -5,7 +5,7 @@ import type { OnlineStore } from '../../src/stores/online-store.ts'
 import { mergeSection, packSection, readSections, type TileSection } from '../../src/stores/tile-sections.ts'
 import { nowMicros, type OnlineStoreHarness, packedRow } from './online-store.ts'
 
-export function section(partition: number, offset: number, more: Partial<TileSection> = {}): TileSection {
+function section(partition: number, offset: number, more: Partial<TileSection> = {}): TileSection {
   return {
     topic: 1,
     partition,

@@ -20,7 +20,7 @@ export function monthOf(instant: Micros): number {
 /** On a connection of its own where that is possible: the month stays even if the events do not. */
 export async function makeEventMonth(
   pool: pg.Pool,
-  own: pg.ClientBase,
+  own: pg.ClientBase | pg.Pool,
   project: string,
   source: KeptEventSource,
   instant: Micros,
