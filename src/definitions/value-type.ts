@@ -26,9 +26,13 @@ export const joinKeyType = z.enum(joinKeyTypes, {
   error: `a join key's type is one of ${joinKeyTypes.join(', ')}`,
 })
 
-/** The element type of a list, else null. */
+const elementTypes: ReadonlyMap<string, ScalarType> = new Map(
+  scalarTypes.map((scalar) => [`${scalar}[]`, scalar]),
+)
+
+/** The element type of a list, else null. Asked for every value of every row. */
 export function elementType(type: ValueType): ScalarType | null {
-  return scalarTypes.find((scalar) => type === `${scalar}[]`) ?? null
+  return elementTypes.get(type) ?? null
 }
 
 /** Types that have a place in a model's vector: a bool counts as 0 or 1. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Micros } from '../definitions/timestamp.ts'
-import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
 import type { BatchView } from '../registry/registry.ts'
+import type { TiledAggregation } from '../stores/snapshot-store.ts'
 import { floorToHop, windowStart } from '../windows/hop.ts'
 import type { TileWindow } from '../windows/sliding-window.ts'
 import { type TileAggregate, tileAggregate } from '../windows/tile-aggregate.ts'
@@ -13,7 +13,7 @@ interface PlannedFeature {
 }
 
 interface PlannedAggregation {
-  readonly aggregation: WindowedAggregation
+  readonly aggregation: TiledAggregation
   readonly tile: TileAggregate
   /** Where its cells begin in a tile's. */
   readonly offset: number
@@ -25,7 +25,7 @@ export interface SnapshotPlan {
   readonly times: readonly Micros[]
   readonly bounds: readonly Micros[]
   /** Each once, however many windows it is asked over. */
-  readonly aggregations: readonly WindowedAggregation[]
+  readonly aggregations: readonly TiledAggregation[]
   /** In the order of the view's features. */
   readonly features: readonly PlannedFeature[]
   /** The longest window at each snapshot: a key without an event in it has no row. */
@@ -33,15 +33,19 @@ export interface SnapshotPlan {
 }
 
 /**
- * Tiles begin and end where a window or a snapshot does: with daily snapshots and windows of days they are days, and for
- * a single snapshot there are as many as there are different windows.
+ * Tiles begin and end where a window or a snapshot does: with daily snapshots and windows of days they are days. A single
+ * snapshot has one tile, in which each aggregation takes the events of its own window only: so nothing is merged, and
+ * different values are counted where they are, not sent.
  */
 export function planSnapshots(view: BatchView, times: readonly Micros[]): SnapshotPlan {
   const startsOf = (time: Micros): Micros[] =>
     view.aggregations.map(({ windowMicros, hopMicros }) => windowStart(time, windowMicros, hopMicros))
-  const bounds = [...new Set(times.flatMap((time) => [time, ...startsOf(time)]))].sort(
-    (left, right) => left - right,
-  )
+  const isSingle = times.length === 1
+  const bounds = [
+    ...new Set(
+      times.flatMap((time) => [time, ...(isSingle ? [Math.min(...startsOf(time))] : startsOf(time))]),
+    ),
+  ].sort((left, right) => left - right)
   const numberOf = new Map(bounds.map((bound, number) => [bound, number]))
   const tiles = (from: Micros, to: Micros): TileWindow => ({
     from: numberOf.get(from) ?? 0,
@@ -51,14 +55,26 @@ export function planSnapshots(view: BatchView, times: readonly Micros[]): Snapsh
   let offset = 0
   const features = view.aggregations.map((aggregation): PlannedFeature => {
     const { aggregate, field, where, windowMicros, hopMicros } = aggregation
-    const same = JSON.stringify([aggregate, field?.name, where.map((one) => [one.field.name, one.value])])
+    const since = isSingle ? windowStart(times[0] ?? 0, windowMicros, hopMicros) : null
+    const same = JSON.stringify([
+      aggregate,
+      field?.name,
+      where.map((one) => [one.field.name, one.value]),
+      since,
+    ])
     let tiled = planned.get(same)
     if (!tiled) {
-      tiled = { aggregation, tile: tileAggregate(aggregation), offset }
+      tiled = {
+        aggregation: { ...aggregation, since },
+        tile: tileAggregate(aggregation, isSingle),
+        offset,
+      }
       offset += tiled.tile.cells.length
       planned.set(same, tiled)
     }
-    const windows = times.map((time) => tiles(windowStart(time, windowMicros, hopMicros), time))
+    const windows = times.map((time) =>
+      isSingle ? { from: 0, to: 1 } : tiles(windowStart(time, windowMicros, hopMicros), time),
+    )
     return { tiled, windows }
   })
   return {

@@ -97,29 +97,33 @@ export interface RowToPack {
 export function rowPacker(layout: RowLayout): (row: RowToPack) => Buffer {
   const { slots, fixedEnd } = slotsOf(layout)
   return (row) => {
-    const variable: Buffer[] = []
+    let variable: Buffer[] | null = null
     let end = fixedEnd
-    const fixed = Buffer.alloc(fixedEnd)
+    // From Node's pool: a buffer of its own for every small row costs more than the rest.
+    const fixed = Buffer.allocUnsafe(fixedEnd).fill(0)
     fixed[0] = packedFormat
     if (row.closing === true) fixed[flagsAt] = closingFlag
     fixed.writeUInt32LE(layout.fingerprint, 4)
     fixed.writeDoubleLE(row.eventTimestamp, 8)
     fixed.writeDoubleLE(row.createdTimestamp ?? Number.NEGATIVE_INFINITY, 16)
     fixed.writeDoubleLE(row.rowId ?? 0, 24)
-    slots.forEach((slot, index) => {
+    for (let index = 0; index < slots.length; index += 1) {
+      const slot = slots[index]
+      if (!slot) continue
       const value = row.values[index] ?? null
       if (value === null) {
         fixed[slot.nullByte] = (fixed[slot.nullByte] ?? 0) | slot.nullMask
-        return
+        continue
       }
       const part = writeSlot(fixed, slot, value)
-      if (part === null) return
+      if (part === null) continue
       fixed.writeUInt32LE(end, slot.offset)
       fixed.writeUInt32LE(part.length, slot.offset + 4)
+      variable ??= []
       variable.push(part)
       end += part.length
-    })
-    return variable.length === 0 ? fixed : Buffer.concat([fixed, ...variable], end)
+    }
+    return variable === null ? fixed : Buffer.concat([fixed, ...variable], end)
   }
 }
 
@@ -140,7 +144,7 @@ function writeFixed(row: Buffer, type: ScalarType, offset: number, value: Scalar
       row.writeInt32LE(Number(value), offset)
       return
     case 'int64':
-      row.writeBigInt64LE(BigInt(value as number | string), offset)
+      writeInt64(row, value as number | string, offset)
       return
     case 'float32':
       row.writeFloatLE(Number(value), offset)
@@ -156,6 +160,17 @@ function writeFixed(row: Buffer, type: ScalarType, offset: number, value: Scalar
     case 'bytes':
       throw new TypeError(`${type} has no fixed slot`)
   }
+}
+
+/** Without a BigInt object for a safe integer. */
+function writeInt64(row: Buffer, value: number | string, offset: number): void {
+  if (typeof value === 'string') {
+    row.writeBigInt64LE(BigInt(value), offset)
+    return
+  }
+  const high = Math.floor(value / 4_294_967_296)
+  row.writeInt32LE(high, offset + 4)
+  row.writeUInt32LE(value - high * 4_294_967_296, offset)
 }
 
 /** Count, then the items: fixed ones one after the other, strings and bytes each with its length in front. */

@@ -11,6 +11,9 @@ export interface SnapshotView extends OfflineView {
   readonly events: KeptEventSource
 }
 
+/** What tiles hold: of all their events, or, where a single tile stands for every window, of those from `since` on. */
+export type TiledAggregation = WindowedAggregation & { readonly since: Micros | null }
+
 /** Events of one key and one span of time, already aggregated; only spans that have events. */
 export interface Tile {
   /** The span is [bounds[number], bounds[number + 1]). */
@@ -50,7 +53,7 @@ export interface SnapshotComputation {
   readonly times: readonly Micros[]
   /** Where the tiles begin and end, oldest first. */
   readonly bounds: readonly Micros[]
-  readonly aggregations: readonly WindowedAggregation[]
+  readonly aggregations: readonly TiledAggregation[]
   /** Names the view's aggregations: another text makes recorded snapshots stale. */
   readonly definition: string
   readonly computedAt: Micros

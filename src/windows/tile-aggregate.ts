@@ -37,13 +37,14 @@ export const sumScale = 2 ** -64
 /** Squares of larger numbers leave float64. */
 export const largestSquarable = 1e150
 
-export function tileAggregate(aggregation: WindowedAggregation): TileAggregate {
+/** `isSingle`: there is one tile, so that different values can be counted before they come here. */
+export function tileAggregate(aggregation: WindowedAggregation, isSingle: boolean): TileAggregate {
   const type = aggregation.field?.type ?? 'int64'
   switch (aggregation.aggregate) {
     case 'count':
       return merged(['int64'], count, (cells, at) => Number(cells[at]), exactly)
     case 'countDistinct':
-      return distinct(type)
+      return isSingle ? merged(['int64'], count, (cells, at) => Number(cells[at]), exactly) : distinct(type)
     case 'sum':
       return type === 'int32' || type === 'int64' ? exactSum : floatSum
     case 'mean':

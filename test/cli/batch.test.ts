@@ -137,10 +137,11 @@ describe('featuregraph batch', () => {
     const batchProgress = `select from pg_stat_progress_copy as c join pg_class as r on r.oid = c.relid where r.relname = 'spending'`
     for (const pause of [0, 60, 200]) await killWhen(start(killed, 'batch', ...range), batchProgress, pause)
     expect((await run(killed, 'batch', ...range)).code).toBe(0)
-    const cursor = `select from pg_stat_activity where datname = current_database() and query like '%newest_rows%' and pid <> pg_backend_pid()`
-    for (const pause of [0, 20]) await killWhen(start(killed, 'materialize', 'spending'), cursor, pause)
+    const running = `select from featuregraph.runs where project = '${killed.PROJECT}' and kind = 'MATERIALIZE' and state = 'RUNNING'`
+    for (const pause of [0, 20]) await killWhen(start(killed, 'materialize', 'spending'), running, pause)
     const last = await run(killed, 'materialize', 'spending')
-    expect(last.stdout).toMatch(/spending: 2000 rows read, /)
+    // A run that was killed late may have carried everything.
+    expect(last.stdout).toMatch(/spending: (2000|0) rows read, /)
     expect(await everything(killed)).toEqual(await everything(clean))
     const { rows } = await pool.query(
       `select state, count(*)::int from featuregraph.runs where project = $1 group by state order by state`,

@@ -130,28 +130,30 @@ describe('the SQL of snapshots', () => {
     const plan = planSnapshots(view, times)
     const tiles = tilesSql('default', { view, ...plan })
     await expectGolden(`snapshots/${name}.tiles.sql`, `${tiles.text}\n`)
+    const single = tilesSql('default', { view, ...planSnapshots(view, times.slice(0, 1)) })
+    await expectGolden(`snapshots/${name}.single.sql`, `${single.text}\n`)
     const stored = storedSnapshotsSql('default', { view, times })
     await expectGolden(`snapshots/${name}.stored.sql`, `${stored.text}\n`)
-    for (const { text, values } of [tiles, stored])
+    for (const { text, values } of [tiles, single, stored])
       expect((await pool.query(text, [...values])).rows).toEqual([])
   })
 
   it('has no golden file that nothing makes', async () => {
     const made = Object.keys(cases).flatMap((name) =>
-      ['create', 'stored', 'tiles'].map((kind) => `${name}.${kind}.sql`),
+      ['create', 'single', 'stored', 'tiles'].map((kind) => `${name}.${kind}.sql`),
     )
     expect(await goldenFiles('snapshots')).toEqual(made.sort())
   })
 })
 
 describe('tiles', () => {
-  it('are days for daily snapshots of windows of days, and as few as there are windows for a single one', () => {
+  it('are days for daily snapshots of windows of days, and one for a single snapshot', () => {
     const view = viewOf('customer_transactions')
     const noon = at('2026-02-10T00:00:00Z')
     const day = 86_400_000_000
     const days = Array.from({ length: 100 }, (_, index) => noon + index * day)
     expect(planSnapshots(view, days).bounds).toHaveLength(130)
-    expect(planSnapshots(view, [noon]).bounds).toEqual([noon - 30 * day, noon - 7 * day, noon])
+    expect(planSnapshots(view, [noon]).bounds).toEqual([noon - 30 * day, noon])
   })
 
   it('are asked once for what several windows share, and tell a definition by what they hold', () => {

@@ -61,6 +61,14 @@ export function selectExpression(type: ValueType, column: string): string {
   return `${column}::${readType(type)}`
 }
 
+/** The type that a value of `selectExpression` has in Postgres. */
+export function selectedType(type: ValueType): ValueType {
+  if (type === 'timestamp') return 'int64'
+  if (type === 'timestamp[]') return 'int64[]'
+  if (type === 'float32') return 'float64'
+  return type === 'float32[]' ? 'float64[]' : type
+}
+
 /** float32 is read as float64 and rounded here: Postgres refuses the whole statement for one value out of range. */
 function readType(type: ValueType): string {
   if (type === 'float32') return sqlType('float64')

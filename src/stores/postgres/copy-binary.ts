@@ -261,7 +261,7 @@ function readMicros(bytes: Buffer, at: number): Micros {
     : Number(BigInt(from2000) + BigInt(microsFrom1970To2000))
 }
 
-/** Of one dimension; nulls inside are left out. */
+/** Of one dimension; a null inside stays null, which only lists of a mapped table can have. */
 function readList(element: ScalarType, bytes: Buffer, start: number): ScalarValue[] {
   if (bytes.readInt32BE(start) === 0) return []
   const count = bytes.readInt32BE(start + 12)
@@ -270,9 +270,8 @@ function readList(element: ScalarType, bytes: Buffer, start: number): ScalarValu
   for (let index = 0; index < count; index += 1) {
     const length = bytes.readInt32BE(at)
     at += 4
-    if (length === -1) continue
-    items.push(readScalar(element, bytes, at, length))
-    at += length
+    items.push(length === -1 ? (null as unknown as ScalarValue) : readScalar(element, bytes, at, length))
+    at += Math.max(0, length)
   }
   return items
 }

@@ -138,7 +138,7 @@ function tileTypes({ view, aggregations }: SnapshotComputation): readonly ValueT
     ...view.entity.joinKeys.map(({ type }) => type),
     'int32',
     'int64',
-    ...aggregations.flatMap((aggregation) => tileAggregate(aggregation).cells),
+    ...aggregations.flatMap((aggregation) => tileAggregate(aggregation, aggregation.since !== null).cells),
   ]
 }
 

@@ -1,7 +1,9 @@
 import type pg from 'pg'
 import type { KeyValue } from '../../definitions/value.ts'
+import type { ValueType } from '../../definitions/value-type.ts'
 import type { NewestRowsReading, NewestRowsRequest, OfflineView, StoredFeatureRow } from '../offline-store.ts'
-import { fromSql } from './column-type.ts'
+import { fromSql, selectedType } from './column-type.ts'
+import { copyOut } from './copy-out.ts'
 import { newestRowsSql } from './newest-rows.ts'
 import { storeFailed } from './pool.ts'
 import { systemIdentifier } from './system-identifier.ts'
@@ -11,11 +13,12 @@ export interface ReadNewestRowsOptions {
   readonly countNonFinite: (view: string) => void
 }
 
-const fetchRows = 2_000
+const batchRows = 2_000
 
 /**
- * A cursor in one repeatable-read transaction, so that all batches and the transaction id are of one snapshot. Without
- * pg-cursor: `declare` and `fetch` are plain statements. Holds one connection of the pool until the end.
+ * One COPY in a repeatable-read transaction, so that all batches and the transaction id are of one snapshot. The server
+ * goes on while the receiver has a batch, as far as the socket's buffers reach. Holds one connection of the pool until
+ * the end.
  */
 export async function readNewestRows(
   pool: pg.Pool,
@@ -32,31 +35,20 @@ export async function readNewestRows(
   let ended = false
   try {
     await client.query('begin isolation level repeatable read read only').catch(failed)
-    // The whole result is fetched, so the plan that is best for all of it.
-    await client.query('set local cursor_tuple_fraction = 1').catch(failed)
     const snapshot = await client
       .query<{ xmin: string }>('select pg_snapshot_xmin(pg_current_snapshot())::text as xmin')
       .catch(failed)
-    await client
-      .query({ text: `declare newest_rows no scroll cursor for\n${sql.text}`, values: [...sql.values] })
-      .catch(failed)
     const count = (): void => countNonFinite(view.name)
-    const fetchNext = () => {
-      const fetching = client
-        .query<unknown[]>({ text: `fetch ${fetchRows} from newest_rows`, rowMode: 'array' })
-        .catch(failed)
-      // Where the receiver has thrown, nobody waits for it any more.
-      fetching.catch(() => {})
-      return fetching
-    }
-    // The server works on the next batch while the receiver has this one.
-    let next = fetchNext()
+    const batches = copyOut(client, sql, rowTypes(view))
+    let batch: StoredFeatureRow[] = []
     for (;;) {
-      const { rows } = await next
-      const isLast = rows.length < fetchRows
-      if (!isLast) next = fetchNext()
-      if (rows.length > 0) await receive(rows.map((columns) => readRow(view, columns, count)))
-      if (isLast) break
+      const next = await batches.next().catch(failed)
+      for (const columns of next.done === true ? [] : next.value) batch.push(readRow(view, columns, count))
+      if (batch.length >= batchRows || (next.done === true && batch.length > 0)) {
+        await receive(batch)
+        batch = []
+      }
+      if (next.done === true) break
     }
     await client.query('commit').catch(failed)
     ended = true
@@ -66,7 +58,7 @@ export async function readNewestRows(
       scope: scope.kind,
     }
   } finally {
-    // A connection in the midst of a cursor is not worth mending.
+    // A connection in the midst of a COPY is not worth mending.
     client.release(!ended)
   }
 }
@@ -75,6 +67,18 @@ function scopeToRead({ view, scope }: NewestRowsRequest, identifier: string): Ne
   if (scope.kind !== 'ARRIVED') return scope
   if (view.source !== null || scope.since.systemIdentifier !== identifier) return { kind: 'FULL' }
   return scope
+}
+
+/** Of the statement's columns, as they leave Postgres (`selectExpression`). */
+function rowTypes(view: OfflineView): readonly ValueType[] {
+  return [
+    ...view.entity.joinKeys.map(({ type }) => type),
+    'int64',
+    'int64',
+    'string',
+    ...view.features.map(({ type }) => selectedType(type)),
+    ...(view.kind === 'BATCH' ? (['bool'] as const) : []),
+  ]
 }
 
 function readRow(

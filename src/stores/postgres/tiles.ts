@@ -1,8 +1,7 @@
-import { formatTimestamp } from '../../definitions/timestamp.ts'
+import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
 import type { ScalarType } from '../../definitions/value-type.ts'
-import type { WindowedAggregation } from '../../definitions/windowed-aggregation.ts'
 import { largestSquarable, sumScale } from '../../windows/tile-aggregate.ts'
-import type { SnapshotComputation } from '../snapshot-store.ts'
+import type { SnapshotComputation, TiledAggregation } from '../snapshot-store.ts'
 import { sqlType } from './column-type.ts'
 import { type DeletedKind, notDeletedSql } from './deletion-check.ts'
 import { eventTable } from './event-table.ts'
@@ -22,18 +21,18 @@ export function tilesSql(
   { view, bounds, aggregations }: TileQuestion,
   deleted: readonly DeletedKind[] = [],
 ): Sql {
-  const values: unknown[] = [
-    formatTimestamp(bounds[0] ?? 0),
-    formatTimestamp(bounds.at(-1) ?? 0),
-    bounds.map(formatTimestamp),
-  ]
+  const begin = bounds[0] ?? 0
+  const values: unknown[] = [formatTimestamp(begin), formatTimestamp(bounds.at(-1) ?? 0)]
   const keys = view.entity.joinKeys.map(({ name, type }) =>
     type === 'string' ? `e.${quoteIdentifier(name)} collate "C"` : `e.${quoteIdentifier(name)}`,
   )
-  const tile = 'width_bucket(e.event_timestamp, $3::timestamptz[]) - 1'
+  const tile =
+    bounds.length <= 2
+      ? '0'
+      : `width_bucket(e.event_timestamp, $${values.push(bounds.map(formatTimestamp))}::timestamptz[]) - 1`
   // Mapped tables tell no places: of equal times any may come first.
   const order = ['event_timestamp', ...(view.events.table === null ? ['topic', 'partition', '"offset"'] : [])]
-  const cells = aggregations.flatMap((aggregation) => tileCells(aggregation, order, values))
+  const cells = aggregations.flatMap((aggregation) => tileCells(aggregation, begin, order, values))
   const places = [...keys, tile].map((_, index) => String(index + 1)).join(', ')
   const needsPlace = aggregations.some(({ aggregate }) => aggregate === 'first' || aggregate === 'last')
   const text = [
@@ -110,7 +109,8 @@ function finite(type: ScalarType, value: string): string {
 }
 
 function tileCells(
-  { aggregate, field, where }: WindowedAggregation,
+  { aggregate, field, where, since }: TiledAggregation,
+  begin: Micros,
   order: readonly string[],
   values: unknown[],
 ): string[] {
@@ -119,6 +119,8 @@ function tileCells(
     if (one.value === null) return `${name} is null`
     return `${name} = $${values.push(String(one.value))}::${sqlType(one.field.type)}`
   })
+  if (since !== null && since > begin)
+    conditions.push(`e.event_timestamp >= $${values.push(formatTimestamp(since))}::timestamptz`)
   const filtered = (call: string, ...more: readonly string[]): string => {
     const all = [...conditions, ...more]
     return all.length === 0 ? call : `${call} filter (where ${all.join(' and ')})`
@@ -151,7 +153,9 @@ function tileCells(
     case 'max':
       return [filtered(`${aggregate}(${value})`)]
     case 'countDistinct':
-      return [filtered(`array_agg(distinct ${value})`, `${value} is not null`)]
+      return since === null
+        ? [filtered(`array_agg(distinct ${value})`, `${value} is not null`)]
+        : [filtered(`count(distinct ${value})`)]
     case 'first':
     case 'last': {
       const direction = aggregate === 'first' ? '' : ' desc'

@@ -5,6 +5,7 @@ import type { OnlineStore, OnlineWrite, OnlineWriteOutcome } from '../online-sto
 import { writeChunks } from '../write-chunks.ts'
 import { compareAndSetBatch, compareAndSetLua } from './compare-and-set.ts'
 import { joinReads } from './joined-reads.ts'
+import { rowArguments } from './row-arguments.ts'
 import { writeSectionsLua } from './write-sections.ts'
 
 export interface RedisOnlineStoreOptions {
@@ -70,7 +71,7 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): OnlineStore 
             chunk.length,
             ...chunk.map((write) => write.key),
             expiryMs,
-            ...chunk.map((write) => write.row),
+            ...rowArguments(chunk.map((write) => write.row)),
           ),
         ),
       )

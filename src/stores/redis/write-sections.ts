@@ -1,11 +1,12 @@
 /**
  * Puts a writer's section into each stored value (`tile-sections.ts`), or leaves it where the stored one is of a later
  * (generation, offset). KEYS: the values' keys, none twice; ARGV[1]: when they expire, in milliseconds since the epoch,
- * 0 for never; ARGV[1 + i]: a value of one section for KEYS[i]. Answers 1 or 0 per key; the same decisions as
+ * 0 for never; then `rowArguments`: a value of one section for each key. Answers 1 or 0 per key; the same decisions as
  * `mergeSection`.
  */
 export const writeSectionsLua = `
 local expireAt = tonumber(ARGV[1])
+local width = tonumber(ARGV[2])
 local current = redis.call('MGET', unpack(KEYS))
 local outcomes = {}
 
@@ -33,7 +34,8 @@ local function merge(stored, written)
 end
 
 for i = 1, #KEYS do
-  local value = merge(current[i], ARGV[i + 1])
+  local row = width == 0 and ARGV[i + 2] or string.sub(ARGV[3], (i - 1) * width + 1, i * width)
+  local value = merge(current[i], row)
   if value then
     if expireAt == 0 then
       redis.call('SET', KEYS[i], value)

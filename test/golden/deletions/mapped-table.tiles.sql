@@ -1,6 +1,6 @@
 select e."shop" collate "C",
   e."till",
-  width_bucket(e.event_timestamp, $3::timestamptz[]) - 1,
+  0,
   count(*),
   sum(e."amount"::float8 * 5.421010862427522e-20::float8),
   sum(abs(e."amount"::float8 * 5.421010862427522e-20::float8))
@@ -12,13 +12,13 @@ from (
     and x."place" is not null
     and x."till" is not null
     and x."sold_at" > coalesce((
-      select max(d.deleted_at) from featuregraph.deletions as d where d.project = $4::text and d.digest = sha256(
-        (select s.secret from featuregraph.deletion_secrets as s where s.project = $4::text)
+      select max(d.deleted_at) from featuregraph.deletions as d where d.project = $3::text and d.digest = sha256(
+        (select s.secret from featuregraph.deletion_secrets as s where s.project = $3::text)
         || convert_to('shop:' || octet_length(convert_to(x."place"::text::text, 'UTF8')) || ':' || x."place"::text::text || ',', 'UTF8'))
     ), '-infinity')
     and x."sold_at" > coalesce((
-      select max(d.deleted_at) from featuregraph.deletions as d where d.project = $5::text and d.digest = sha256(
-        (select s.secret from featuregraph.deletion_secrets as s where s.project = $5::text)
+      select max(d.deleted_at) from featuregraph.deletions as d where d.project = $4::text and d.digest = sha256(
+        (select s.secret from featuregraph.deletion_secrets as s where s.project = $4::text)
         || convert_to('shop:' || octet_length(convert_to(x."place"::text::text, 'UTF8')) || ':' || x."place"::text::text || ',' || 'till:' || octet_length(convert_to(x."till"::integer::text, 'UTF8')) || ':' || x."till"::integer::text || ',', 'UTF8'))
     ), '-infinity')
 ) as e

@@ -1,0 +1,27 @@
+select e."shop" collate "C",
+  e."till",
+  0,
+  count(*),
+  count(*) filter (where e."success" = $3::boolean and e.event_timestamp >= $4::timestamptz),
+  count(*) filter (where e."success" is null and e."shop" = $5::text and e.event_timestamp >= $6::timestamptz),
+  sum(e."items")::text,
+  count(e."amount") filter (where abs(e."amount"::float8) <= 1e+150::float8),
+  avg(e."amount"::float8) filter (where abs(e."amount"::float8) <= 1e+150::float8),
+  var_pop(e."amount"::float8) filter (where abs(e."amount"::float8) <= 1e+150::float8),
+  count(e."amount") filter (where not abs(e."amount"::float8) <= 1e+150::float8),
+  (array_agg(e."amount" order by e.event_timestamp, e.topic, e.partition, e."offset") filter (where e."amount" is not null))[1],
+  (array_agg(e."amount" order by e.event_timestamp desc, e.topic desc, e.partition desc, e."offset" desc) filter (where e."success" = $7::boolean and e."amount" is not null))[1]
+from (
+  select x."event_timestamp"::timestamptz as event_timestamp, x."customer_id" as "customer_id", x."shop" as "shop", x."till" as "till", x."amount" as "amount", x."items" as "items", x."success" as "success", t.topic, x.partition, x."offset"
+  from "events"."sales" as x join featuregraph.event_topics as t on t.id = x.topic_id
+  where x."event_timestamp" >= $1::timestamptz
+    and x."event_timestamp" < $2::timestamptz
+    and x."shop" is not null
+    and x."till" is not null
+    and (x.event_id is null or not exists (
+      select from "events"."sales" as d join featuregraph.event_topics as dt on dt.id = d.topic_id
+      where d.event_id = x.event_id
+        and (dt.topic, d.partition, d."offset") < (t.topic, x.partition, x."offset")))
+) as e
+group by 1, 2, 3
+order by 1, 2, 3

@@ -1,0 +1,20 @@
+select e."customer_id",
+  0,
+  count(*),
+  sum(e."amount"::float8 * 5.421010862427522e-20::float8),
+  sum(abs(e."amount"::float8 * 5.421010862427522e-20::float8)),
+  sum(e."amount"::float8 * 5.421010862427522e-20::float8),
+  sum(abs(e."amount"::float8 * 5.421010862427522e-20::float8)),
+  count(e."amount"),
+  max(e."amount"),
+  count(*) filter (where e.event_timestamp >= $3::timestamptz),
+  count(distinct e."shop")
+from (
+  select x."event_timestamp"::timestamptz as event_timestamp, x."customer_id" as "customer_id", x."shop" as "shop", x."till" as "till", x."amount" as "amount", x."items" as "items", x."success" as "success"
+  from "events"."transactions" as x
+  where x."event_timestamp" >= $1::timestamptz
+    and x."event_timestamp" < $2::timestamptz
+    and x."customer_id" is not null
+) as e
+group by 1, 2
+order by 1, 2
