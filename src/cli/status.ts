@@ -1,14 +1,22 @@
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
+import { StoreFailed } from '../errors.ts'
+import type { FeatureView } from '../registry/registry.ts'
 import { systemClock } from '../server.ts'
+import { onlineKeySuffix } from '../stores/online-key.ts'
+import { readRowOrder } from '../stores/packed-row.ts'
 import { textTable } from './text-table.ts'
-import { withStores } from './with-stores.ts'
+import { type CommandWorld, withStores } from './with-stores.ts'
+
+/** Of so many of the newest rows it is looked whether they are online. */
+const lookedAt = 500
 
 /**
- * `featuregraph status`: per view the newest row offline, until when rows were carried, and the oldest due row that no
- * materialize has carried yet (a push may have, at once).
+ * `featuregraph status`: per view the newest row offline, the newest online, until when rows were carried, and the oldest
+ * due row that no materialize has carried yet (a push may have, at once).
  */
 export async function status(): Promise<void> {
-  await withStores(async ({ registry, stores }) => {
+  await withStores(async (world) => {
+    const { registry, stores } = world
     const now = systemClock()
     const rows: string[][] = []
     for (const view of registry.views) {
@@ -17,14 +25,32 @@ export async function status(): Promise<void> {
       rows.push([
         view.name,
         shown(lag.newestEventTimestamp),
-        view.online ? shown(watermark?.carriedUntil ?? null) : 'not online',
+        view.online ? await newestOnline(world, view, now) : 'not online',
+        view.online ? shown(watermark?.carriedUntil ?? null) : '-',
         view.online ? shown(lag.oldestNotCarried) : '-',
       ])
     }
-    process.stdout.write(
-      textTable([['VIEW', 'NEWEST OFFLINE', 'CARRIED UNTIL', 'OLDEST NOT CARRIED'], ...rows]),
-    )
+    const head = ['VIEW', 'NEWEST OFFLINE', 'NEWEST ONLINE', 'CARRIED UNTIL', 'OLDEST NOT CARRIED']
+    process.stdout.write(textTable([head, ...rows]))
   })
+}
+
+/** An online store is not searched: the keys that have the newest rows offline are looked up there. */
+async function newestOnline(
+  { stores, layouts }: CommandWorld,
+  view: FeatureView,
+  now: Micros,
+): Promise<string> {
+  const keys = await stores.offline.newestKeys(view, now, lookedAt)
+  const prefix = layouts.keyPrefix(view)
+  try {
+    const rows = await stores.online.readMany(keys.map((key) => prefix + onlineKeySuffix(key)))
+    const events = rows.flatMap((row) => (row === null ? [] : (readRowOrder(row)?.[0] ?? [])))
+    return shown(events.length === 0 ? null : Math.max(...events))
+  } catch (error) {
+    if (!(error instanceof StoreFailed)) throw error
+    return 'no answer'
+  }
 }
 
 function shown(micros: Micros | null): string {

@@ -162,6 +162,9 @@ export interface OfflineStore {
    */
   readonly carryLag: (view: OfflineView, now: Micros, since: CarriedPoint | null) => Promise<CarryLag>
 
+  /** Keys of the newest due rows by event timestamp, newest first, at most `limit`. A scan of the table; no time limit. */
+  readonly newestKeys: (view: OfflineView, now: Micros, limit: number) => Promise<readonly EntityKey[]>
+
   /**
    * Makes missing tables and missing nullable columns of views without a source and of event sources without a table,
    * and checks everything else:

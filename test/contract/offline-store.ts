@@ -482,6 +482,9 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       const { reading } = await newest(view, { kind: 'FULL' })
       const since = { ...reading, carriedUntil: t }
       expect((await store.carryLag(view, t, since)).oldestNotCarried).toBeNull()
+      const [newestKey] = await store.newestKeys(view, t, 1)
+      expect(await store.newestKeys(view, t, 100)).toContainEqual(newestKey)
+      expect(await store.newestKeys(view, t - 1_000_000_000, 100)).toEqual([])
       expect((await store.carryLag(view, t + 9, since)).oldestNotCarried).toBe(t + 9)
       await store.insertRows(view, [row([2], t - 90, null, 3)])
       expect((await store.carryLag(view, t, since)).oldestNotCarried).toBe(t - 90)

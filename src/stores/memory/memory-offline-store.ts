@@ -116,6 +116,12 @@ export function memoryOfflineStore(): MemoryOfflineStore {
         oldestNotCarried: extreme(waiting, Math.min),
       }
     },
+    newestKeys: async (view, now, limit) =>
+      (tables.get(view.name) ?? [])
+        .filter((row) => row.eventTimestamp <= now)
+        .sort((left, right) => right.eventTimestamp - left.eventTimestamp)
+        .slice(0, limit)
+        .map((row) => row.key),
     ensureTables: async () => {},
     ping: async () => {},
     close: async () => tables.clear(),

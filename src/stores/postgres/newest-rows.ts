@@ -91,6 +91,20 @@ function arrivedSql(table: FeatureTable, view: OfflineView, now: Micros, since: 
   }
 }
 
+/** The keys of the newest due rows. */
+export function newestKeysSql(project: string, view: OfflineView, now: Micros, limit: number): Sql {
+  const table = featureTable(project, view)
+  const keys = keyExpressions(table, view)
+  const event = `x.${table.eventTimestamp}::timestamptz`
+  const text = [
+    `select ${keys.join(', ')}`,
+    `from ${table.from} as x`,
+    `where ${[...keys.map((key) => `${key} is not null`), `isfinite(${event})`, `${event} <= $1::timestamptz`].join(' and ')}`,
+    `order by ${event} desc limit $2`,
+  ]
+  return { text: text.join('\n'), values: [formatTimestamp(now), String(limit)] }
+}
+
 /** One row: the newest event timestamp, and that of the oldest due row after the point, in microseconds. */
 export function carryLagSql(
   project: string,

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { z } from 'zod'
-import type { FeatureRow } from '../../definitions/value.ts'
+import type { FeatureRow, KeyValue } from '../../definitions/value.ts'
 import { TablesDiffer } from '../../errors.ts'
 import type {
   AsOfJoin,
@@ -16,7 +16,7 @@ import { fromSql } from './column-type.ts'
 import { deletionCheck } from './deletion-check.ts'
 import { ensureTables } from './ensure-tables.ts'
 import { insertRowsSql } from './insert-rows.ts'
-import { carryLagSql } from './newest-rows.ts'
+import { carryLagSql, newestKeysSql } from './newest-rows.ts'
 import { inTransaction, storeFailed } from './pool.ts'
 import { readNewestRows } from './read-newest-rows.ts'
 import { runCancellable } from './run-cancellable.ts'
@@ -67,6 +67,15 @@ export function postgresOfflineStore(pool: pg.Pool, options: PostgresOfflineStor
         newestEventTimestamp: (row?.newest ?? null) === null ? null : Number(row?.newest),
         oldestNotCarried: (row?.waiting ?? null) === null ? null : Number(row?.waiting),
       }
+    },
+    async newestKeys(view, now, limit) {
+      const sql = newestKeysSql(project, view, now, limit)
+      const { rows } = await options.unboundedPool
+        .query<unknown[]>({ text: sql.text, values: [...sql.values], rowMode: 'array' })
+        .catch(storeFailed(`reading the newest keys of ${view.name}`))
+      return rows.map((columns) =>
+        view.entity.joinKeys.map(({ type }, index) => fromSql(type, columns[index], () => {}) as KeyValue),
+      )
     },
     async ensureTables(views, sources) {
       await inTransaction(options.unboundedPool, async (client) => {
