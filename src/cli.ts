@@ -68,6 +68,11 @@ program
   .option('--once', 'do what is due now, then end; exit code 1 if anything failed')
   .action(async (options) => (await import('./cli/worker.ts')).work(options))
 program
+  .command('stream')
+  .description('keep streamed views level with the events that are kept, until SIGTERM')
+  .option('--once', 'apply what there is and end')
+  .action(async (options) => (await import('./cli/stream.ts')).stream(options))
+program
   .command('validate')
   .description('check what is stored of a feature view against its expectations')
   .argument('<view>', 'a feature view')

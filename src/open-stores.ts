@@ -7,6 +7,7 @@ import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded/embedde
 import type { DeletionStore } from './stores/deletion-store.ts'
 import { expandPattern } from './stores/duckdb/duckdb-files.ts'
 import { parquetFiles } from './stores/duckdb/parquet-file.ts'
+import type { EventStore } from './stores/event-store.ts'
 import type { FileStore } from './stores/file-reader.ts'
 import { csvFiles } from './stores/files/csv-file.ts'
 import { localFiles } from './stores/files/local-files.ts'
@@ -18,6 +19,7 @@ import type { OnlineStore } from './stores/online-store.ts'
 import { migrate } from './stores/postgres/migrate.ts'
 import { createPool } from './stores/postgres/pool.ts'
 import { postgresDeletionStore } from './stores/postgres/postgres-deletion-store.ts'
+import { postgresEventStore } from './stores/postgres/postgres-event-store.ts'
 import { postgresImportStore } from './stores/postgres/postgres-import-store.ts'
 import { postgresOfflineStore } from './stores/postgres/postgres-offline-store.ts'
 import { postgresOnlineStore } from './stores/postgres/postgres-online-store.ts'
@@ -42,8 +44,11 @@ export interface Stores {
   readonly violations: ViolationStore
   readonly deletions: DeletionStore
   readonly workerLock: WorkerLock
+  /** Whose holder applies events to streamed views. */
+  readonly streamLock: WorkerLock
   readonly files: FileStore
   readonly imports: ImportStore
+  readonly events: EventStore
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
   readonly offlineUrl: string
@@ -86,7 +91,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
         onConnectionError: (error) =>
           options.log.warn({ reason: error.message }, `a connection to Postgres broke`),
       })
-    const system = pool(offlineUrl, 'system', null, 3)
+    const system = pool(offlineUrl, 'system', null, 8)
     closers.push(() => system.end())
     const applied = await migrate(system, migrationsFolder)
     if (applied.length > 0) options.log.info({ applied }, 'migrations applied')
@@ -112,11 +117,13 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       violations: postgresViolationStore(system, config.project),
       deletions: postgresDeletionStore(system, config.project),
       workerLock: postgresWorkerLock(system, config.project),
+      streamLock: postgresWorkerLock(system, config.project, 'stream'),
       files: localFiles({
         readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles },
         expand: expandPattern,
       }),
       imports: postgresImportStore(system, config.project),
+      events: postgresEventStore(system, config.project),
       system,
       offlineUrl,
       close,

@@ -10,7 +10,7 @@ import type { RowLayouts } from './online/row-layouts.ts'
 import type { Stores } from './open-stores.ts'
 import type { Registry } from './registry/registry.ts'
 
-export interface WorkerWorld {
+interface WorkerWorld {
   readonly config: Pick<Config, 'project' | 'recomputeMicros'>
   readonly registry: Registry
   readonly stores: Stores

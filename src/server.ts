@@ -11,11 +11,13 @@ import { apolloServer } from './graph/apollo-server.ts'
 import { buildSchema } from './graph/build-schema.ts'
 import { requestContexts } from './graph/request-context.ts'
 import { type DeleteEntity, deleteEntity } from './ingest/delete-entity.ts'
+import { eventPusher } from './ingest/push-events.ts'
 import { type PushRows, type PushTargets, pushRows } from './ingest/push-rows.ts'
 import type { RowLayouts } from './online/row-layouts.ts'
 import { openRowLayouts } from './online/row-layouts.ts'
+import { openFollower } from './open-follower.ts'
 import { openStores, type Stores } from './open-stores.ts'
-import { openWorker, type WorkerWorld } from './open-worker.ts'
+import { openWorker } from './open-worker.ts'
 import { loadRegistry } from './registry/load.ts'
 import type { Registry } from './registry/registry.ts'
 import { authenticator } from './server/authenticate.ts'
@@ -72,7 +74,11 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
       await demo.bringUpToNow(options.onDemoProgress)
       closers.push(await keepDemoFresh(demo, log))
     }
-    if (config.worker) closers.push(startWorker({ config, registry, stores, layouts, clock, log }))
+    if (config.worker) {
+      const world = { config, registry, stores, layouts, clock, log }
+      closers.push(inBackground(log, 'the worker', (signal) => openWorker(world, { once: false, signal })))
+      closers.push(inBackground(log, 'the stream', (signal) => openFollower(world, { once: false, signal })))
+    }
 
     const targets = { ...stores, ...layouts, clock, storeFailed: logPushFailures(log) }
     const push: PushRows = (view, rows, pushOptions) => pushRows(targets, view, rows, pushOptions)
@@ -105,6 +111,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
       makeContext: contexts.make,
       registry,
       push,
+      pushEvents: eventPusher(targets),
       metrics,
       checkDependencies: () => checkDependencies(stores),
       graphiqlFolder: fileURLToPath(new URL('../dist/graphiql', import.meta.url)),
@@ -154,11 +161,15 @@ async function keepDemoFresh(demo: DemoWorld, log: Logger): Promise<() => Promis
   }
 }
 
-/** Answers how to stop: a run that is under way is waited for. */
-function startWorker(world: WorkerWorld): () => Promise<void> {
+/** Answers how to stop: what is under way is waited for. */
+function inBackground(
+  log: Logger,
+  name: string,
+  run: (signal: AbortSignal) => Promise<unknown>,
+): () => Promise<void> {
   const stopping = new AbortController()
-  const running = openWorker(world, { once: false, signal: stopping.signal }).catch((error: unknown) =>
-    world.log.error({ err: error }, 'the worker has ended'),
+  const running = run(stopping.signal).catch((error: unknown) =>
+    log.error({ err: error }, `${name} has ended`),
   )
   return async () => {
     stopping.abort()

@@ -5,7 +5,7 @@ import { foundRowStatus } from '../src/definitions/row-status.ts'
 import type { Micros } from '../src/definitions/timestamp.ts'
 import type { EntityKey, FeatureRow } from '../src/definitions/value.ts'
 import { memoryOfflineStore } from '../src/stores/memory/memory-offline-store.ts'
-import type { EntityRow, OfflineStore, OfflineView } from '../src/stores/offline-store.ts'
+import type { EntityRow, OfflineStore, StoredOfflineView } from '../src/stores/offline-store.ts'
 import { managedTable } from '../src/stores/postgres/feature-table.ts'
 import { arbitraryString, arbitraryValue } from './contract/arbitrary-value.ts'
 import { allTypes, at, neverAborted, offlineView } from './contract/offline-store.ts'
@@ -46,13 +46,13 @@ describe('the as-of join of Postgres', () => {
   })
 
   interface Insert {
-    readonly view: OfflineView
+    readonly view: StoredOfflineView
     readonly rows: readonly FeatureRow[]
   }
 
   /** Both stores with the same history, written in the same batches; then their answers. */
   async function bothAnswers(
-    views: readonly OfflineView[],
+    views: readonly StoredOfflineView[],
     inserts: readonly Insert[],
     rows: readonly EntityRow[],
   ) {

@@ -10,6 +10,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   windows: ['definitions', 'errors.ts'],
   'stores (ports)': ['definitions', 'windows', 'errors.ts'],
   'stores/redis': ['stores (ports)', 'definitions', 'windows', 'errors.ts', 'ioredis'],
+  'stores/kafka': ['stores (ports)', 'definitions', 'errors.ts', '@platformatic/kafka'],
   'stores/postgres': [
     ...['stores (ports)', 'definitions', 'windows', 'errors.ts'],
     ...['pg', 'pg-copy-streams', 'zod'],
@@ -20,7 +21,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   quality: ['definitions', 'registry', 'stores (ports)', 'errors.ts'],
   online: ['definitions', 'registry', 'windows', 'stores (ports)', 'errors.ts', 'quality'],
   historical: ['definitions', 'registry', 'windows', 'stores (ports)', 'errors.ts'],
-  ingest: ['definitions', 'registry', 'windows', 'stores (ports)', 'errors.ts', 'quality'],
+  ingest: [
+    ...['definitions', 'registry', 'windows', 'stores (ports)', 'errors.ts', 'quality'],
+    ...['lru-cache', 'zod'],
+  ],
   graph: [
     ...[
       'definitions',
@@ -60,6 +64,7 @@ const unbounded = new Set([
   'server.ts',
   'open-stores.ts',
   'open-worker.ts',
+  'open-follower.ts',
   'cli.ts',
   'cli',
   'demo',
@@ -69,7 +74,7 @@ const unbounded = new Set([
 /** Parts that only entry points may import. */
 const entryOnly = new Set([
   ...[...unbounded, 'embedded', 'stores/redis', 'stores/postgres', 'stores/memory'],
-  ...['stores/duckdb', 'stores/files'],
+  ...['stores/duckdb', 'stores/files', 'stores/kafka'],
 ])
 
 const root = path.resolve(import.meta.dirname, '../src')

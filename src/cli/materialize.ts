@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BadUserInput } from '../errors.ts'
 import { type FullReason, type Materialized, materialize } from '../ingest/materialize.ts'
-import type { FeatureView, Registry } from '../registry/registry.ts'
+import type { FeatureView, Registry, StoredView } from '../registry/registry.ts'
 import { systemClock } from '../server.ts'
 import { argumentTimestamp } from './argument-timestamp.ts'
 import { namedViews } from './named-views.ts'
@@ -37,12 +37,19 @@ export async function materializeViews(
   })
 }
 
-function chooseViews(registry: Registry, names: readonly string[]): readonly FeatureView[] {
-  if (names.length === 0) return registry.views.filter((view) => view.online)
-  const views = namedViews(registry, names)
-  const offline = views.filter((view) => !view.online).map((view) => view.name)
-  if (offline.length === 0) return views
-  throw new BadUserInput(`not in the online store by their definition (online: false): ${offline.join(', ')}`)
+function chooseViews(registry: Registry, names: readonly string[]): readonly StoredView[] {
+  const asked =
+    names.length === 0 ? registry.views.filter((view) => view.online) : namedViews(registry, names)
+  const offline = asked.filter((view) => !view.online).map((view) => view.name)
+  if (offline.length > 0) {
+    throw new BadUserInput(
+      `not in the online store by their definition (online: false): ${offline.join(', ')}`,
+    )
+  }
+  const streamed = asked.filter((view) => view.kind === 'STREAM').map((view) => view.name)
+  if (names.length > 0 && streamed.length > 0)
+    throw new BadUserInput(`streamed views follow their events by themselves: ${streamed.join(', ')}`)
+  return asked.filter((view) => view.kind !== 'STREAM')
 }
 
 const reasons: Readonly<Record<FullReason, string>> = {

@@ -1,6 +1,6 @@
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import { StoreFailed } from '../errors.ts'
-import type { FeatureView } from '../registry/registry.ts'
+import type { StoredView } from '../registry/registry.ts'
 import { systemClock } from '../server.ts'
 import { onlineKeySuffix } from '../stores/online-key.ts'
 import { readRowOrder } from '../stores/packed-row.ts'
@@ -19,7 +19,7 @@ export async function status(): Promise<void> {
     const { registry, stores } = world
     const now = systemClock()
     const rows: string[][] = []
-    for (const view of registry.views) {
+    for (const view of registry.views.filter((one) => one.kind !== 'STREAM')) {
       const watermark = view.online ? await stores.runs.readWatermark(view.name) : null
       const lag = await stores.offline.carryLag(view, now, watermark)
       rows.push([
@@ -38,7 +38,7 @@ export async function status(): Promise<void> {
 /** An online store is not searched: the keys that have the newest rows offline are looked up there. */
 async function newestOnline(
   { stores, layouts }: CommandWorld,
-  view: FeatureView,
+  view: StoredView,
   now: Micros,
 ): Promise<string> {
   const keys = await stores.offline.newestKeys(view, now, lookedAt)

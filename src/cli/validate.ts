@@ -1,3 +1,4 @@
+import { BadUserInput } from '../errors.ts'
 import { validate } from '../ingest/validate.ts'
 import { systemClock } from '../server.ts'
 import { argumentTimestamp } from './argument-timestamp.ts'
@@ -10,6 +11,10 @@ export async function validateView(name: string, { since }: { readonly since?: s
   const from = argumentTimestamp('--since', since)
   await withStores(async ({ registry, stores }) => {
     for (const view of namedViews(registry, [name])) {
+      if (view.kind === 'STREAM')
+        throw new BadUserInput(
+          `feature view "${name}" is computed when it is asked for; nothing is stored of it`,
+        )
       const counter = rowCounter(`validating ${view.name}`, 'rows')
       const { read, broken } = await validate({ ...stores, clock: systemClock }, view, {
         since: from,

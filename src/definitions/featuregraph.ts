@@ -33,4 +33,11 @@ export {
   type PickableView,
   type PickedFeature,
 } from './feature-view.ts'
-export { type BatchCompute, batch, type WindowedViewDefinition, windowedView } from './windowed-view.ts'
+export {
+  type BatchCompute,
+  batch,
+  type StreamCompute,
+  stream,
+  type WindowedViewDefinition,
+  windowedView,
+} from './windowed-view.ts'

@@ -8,8 +8,10 @@ import { type PickableView, pickFrom } from './feature-view.ts'
 import { explicitGraphqlName, registryName } from './name.ts'
 import { schedule } from './schedule.ts'
 
+const streamCompute = z.strictObject({ mode: z.literal('stream') })
+
 const batchCompute = z.strictObject({
-  mode: z.literal('batch', { error: "compute is batch({ every: '1d' }), or another duration" }),
+  mode: z.literal('batch'),
   every: duration,
 })
 
@@ -20,7 +22,9 @@ export const windowedViewDefinition = z.strictObject({
   source: registryName,
   ttl: duration.optional(),
   online: z.boolean().default(true),
-  compute: batchCompute,
+  compute: z.discriminatedUnion('mode', [batchCompute, streamCompute], {
+    error: "compute is batch({ every: '1d' }), or another duration, or stream()",
+  }),
   features: z
     .record(registryName, aggregationDefinition)
     .refine((features) => Object.keys(features).length > 0, {
@@ -36,6 +40,7 @@ export const windowedViewDefinition = z.strictObject({
 
 export type WindowedViewDefinition = z.input<typeof windowedViewDefinition>
 export type BatchCompute = z.input<typeof batchCompute>
+export type StreamCompute = z.input<typeof streamCompute>
 
 /**
  * Snapshots at the multiples of `every` from the epoch in UTC. What is asked for at a time in between is answered by the
@@ -43,6 +48,14 @@ export type BatchCompute = z.input<typeof batchCompute>
  */
 export function batch(options: Omit<BatchCompute, 'mode'>): BatchCompute {
   return { mode: 'batch', ...options }
+}
+
+/**
+ * At the very moment that is asked for: online from tiles that follow the kept events, as of a past time from the kept
+ * events themselves; with `online: false` always from these. The ttl nulls nothing: windows slide by themselves.
+ */
+export function stream(): StreamCompute {
+  return { mode: 'stream' }
 }
 
 type Options<Features> = Omit<WindowedViewDefinition, 'kind' | 'name' | 'entity' | 'source' | 'features'> & {

@@ -14,7 +14,7 @@ import { importTargets } from '../ingest/import-target.ts'
 import { materialize } from '../ingest/materialize.ts'
 import type { RowLayouts } from '../online/row-layouts.ts'
 import type { Stores } from '../open-stores.ts'
-import type { BatchView, FeatureView, Registry } from '../registry/registry.ts'
+import type { BatchView, PlainView, Registry } from '../registry/registry.ts'
 import { microsOf } from '../stores/postgres/column-type.ts'
 import { featureSchema } from '../stores/postgres/feature-table.ts'
 import { type DemoSpan, writeDemoFiles } from './demo-files.ts'
@@ -73,7 +73,7 @@ export async function markDemo(system: pg.Pool, project: string, now: Micros): P
 export function demoWorld(options: DemoOptions): DemoWorld | null {
   const daily = options.registry.views.find((view) => view.name === 'customer_transaction_features')
   const realtime = options.registry.views.find((view) => view.name === 'customer_realtime_features')
-  if (daily?.kind !== 'BATCH' || realtime?.files?.name !== sources.realtime) {
+  if (daily?.kind !== 'BATCH' || realtime?.kind !== 'PLAIN' || realtime.files?.name !== sources.realtime) {
     options.log.warn('the definitions have no demo views; no demo data is written')
     return null
   }
@@ -87,7 +87,7 @@ const sources = { transactions: 'transactions', realtime: 'customer_realtime' } 
 
 interface DemoViews {
   readonly daily: BatchView
-  readonly realtime: FeatureView
+  readonly realtime: PlainView
 }
 
 async function advance(

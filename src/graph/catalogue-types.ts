@@ -134,7 +134,7 @@ function catalogue(registry: Registry): {
 }
 
 function sourceName(view: FeatureView): string | null {
-  return view.kind === 'BATCH' ? view.events.name : ((view.source ?? view.files)?.name ?? null)
+  return view.kind === 'PLAIN' ? ((view.source ?? view.files)?.name ?? null) : view.events.name
 }
 
 function takesFrom(service: FeatureService, view: FeatureView): boolean {

@@ -2,7 +2,7 @@ import { GraphQLBoolean, GraphQLInt, GraphQLString } from 'graphql'
 import { registerEnumType } from 'type-graphql'
 import type { Micros } from '../definitions/timestamp.ts'
 import { acceptIdempotencyKey, type PushTarget } from '../ingest/push-rows.ts'
-import type { FeatureView, Registry } from '../registry/registry.ts'
+import type { Registry, StoredView } from '../registry/registry.ts'
 import { type FieldDeclaration, inputType, objectType, type RootDeclaration } from './declare.ts'
 import { describeFeature } from './descriptions.ts'
 import { keyFields } from './entity-types.ts'
@@ -27,7 +27,7 @@ interface PushArguments {
 
 /** A mutation per view that has no source; nothing at all when there is no such view. */
 export function declarePushes(registry: Registry): Readonly<Record<string, RootDeclaration>> {
-  const views = registry.views.filter((view) => view.source === null)
+  const views = registry.views.filter((view) => view.kind !== 'STREAM').filter((view) => view.source === null)
   if (views.length === 0) return {}
   registerEnumType(targets, {
     name: 'PushTarget',
@@ -53,7 +53,7 @@ export function declarePushes(registry: Registry): Readonly<Record<string, RootD
   return Object.fromEntries(views.map((view) => [`push${view.typeName}`, declarePush(view, result)]))
 }
 
-function declarePush(view: FeatureView, result: object): RootDeclaration {
+function declarePush(view: StoredView, result: object): RootDeclaration {
   return {
     type: result,
     description: `Rows into ${view.name}: offline first, then the newest of each key online. Needs the right "write".`,
@@ -82,7 +82,7 @@ function declarePush(view: FeatureView, result: object): RootDeclaration {
   }
 }
 
-function pushInput(view: FeatureView) {
+function pushInput(view: StoredView) {
   const features = view.features.map((feature): [string, FieldDeclaration] => {
     const description = describeFeature(feature)
     const declared = { type: graphqlTypeOf(feature.type), nullable: true }
@@ -100,7 +100,7 @@ function pushInput(view: FeatureView) {
 }
 
 /** Input fields → registry names. */
-function rowReader(view: FeatureView) {
+function rowReader(view: StoredView) {
   const byName =
     (fields: readonly { readonly name: string; readonly graphqlName: string }[]) =>
     (row: Readonly<Record<string, unknown>>) =>

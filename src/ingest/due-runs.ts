@@ -1,7 +1,7 @@
 import { formatDuration } from '../definitions/duration.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import { lastFiring, nextFiring } from '../registry/cron-firings.ts'
-import type { BatchView, FeatureView } from '../registry/registry.ts'
+import type { BatchView, FeatureView, StoredView } from '../registry/registry.ts'
 import type { RecordedSnapshot } from '../stores/snapshot-store.ts'
 import { snapshotTimes } from './batch.ts'
 import { snapshotAt } from './snapshot-plan.ts'
@@ -10,7 +10,7 @@ export type DueRun =
   /** Snapshots whose time has come, oldest first. */
   | { readonly kind: 'MISSING'; readonly view: BatchView; readonly times: readonly Micros[] }
   | { readonly kind: 'STALE'; readonly view: BatchView; readonly since: Micros }
-  | { readonly kind: 'MATERIALIZE'; readonly view: FeatureView }
+  | { readonly kind: 'MATERIALIZE'; readonly view: StoredView }
 
 type Task = DueRun['kind']
 
@@ -67,6 +67,8 @@ function neededRuns(
   { now, recomputeMicros }: DueQuestion,
 ): readonly (DueRun | null)[] {
   switch (view.kind) {
+    case 'STREAM':
+      return []
     case 'PLAIN':
       return [neededMaterialize(view, record, now)]
     case 'BATCH':
@@ -94,7 +96,7 @@ function staleSnapshots(view: BatchView, { snapshots }: ViewRecord, since: Micro
 }
 
 function neededMaterialize(
-  view: FeatureView,
+  view: StoredView,
   { carriedUntil, batchWroteAt }: ViewRecord,
   now: Micros,
 ): DueRun | null {
@@ -150,6 +152,8 @@ function lastCarry({ schedule }: FeatureView, task: Task, { carriedUntil }: View
 export function tasksOf({ kind, online }: FeatureView): readonly Task[] {
   const carried = online ? (['MATERIALIZE'] as const) : []
   switch (kind) {
+    case 'STREAM':
+      return []
     case 'PLAIN':
       return carried
     case 'BATCH':

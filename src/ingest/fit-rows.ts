@@ -7,6 +7,7 @@ import type { ImportedRows, QuarantinedFileRow } from '../stores/import-store.ts
 import type { Violation } from '../stores/violation-store.ts'
 import type { ImportTarget } from './import-target.ts'
 import { type ReadValue, readEventId, readFileValue, Unfit } from './read-file-value.ts'
+import { told, unfit } from './tell-unfit.ts'
 
 /** Why a row does not fit; EXPECTATION: it fits, and breaks what is expected of it. */
 export const quarantineKinds = [
@@ -19,8 +20,8 @@ export const quarantineKinds = [
 ] as const
 export type QuarantineKind = (typeof quarantineKinds)[number]
 
-/** How far ahead of the import an event may be: clocks differ. */
-const allowedSkewMicros: Micros = 600_000_000
+/** How far ahead of the clock an event may be: clocks differ. */
+export const allowedSkewMicros: Micros = 600_000_000
 
 export interface FittedBatch {
   readonly rows: ImportedRows
@@ -113,7 +114,14 @@ export function rowFitter(target: ImportTarget, options: FitOptions): (batch: Fi
         ? eventTimestamps.map(() => now)
         : nextRaws().map((raw, index): Micros => {
             const read = readCreated(raw)
-            if (typeof read === 'number') return read
+            if (typeof read === 'number') {
+              const event = eventTimestamps[index] ?? 0
+              if (target.view === null && event > read + allowedSkewMicros) {
+                const told = `event timestamp: ${formatTimestamp(event)} is more than 10 minutes ahead of its created timestamp`
+                report(index, 'FUTURE', told)
+              }
+              return read
+            }
             if (read instanceof Unfit) report(index, 'TIMESTAMP', `created timestamp: ${unfit(read, raw)}`)
             return now
           })
@@ -200,14 +208,6 @@ function keyPart(value: Value | null | undefined): string | number {
   return typeof value === 'number' ? value : String(value)
 }
 
-const shownCharacters = 60
-
-function unfit({ expected }: Unfit, raw: unknown): string {
-  const text = JSON.stringify(told(raw, false)) ?? String(raw)
-  const shown = text.length > shownCharacters ? `${text.slice(0, shownCharacters)}…` : text
-  return `expected ${expected}, got ${shown}`
-}
-
 const maxMalformedCharacters = 10_000
 
 /**
@@ -230,14 +230,4 @@ function contentOf(target: ImportTarget, form: FileForm, batch: FileBatch, index
   const values: Record<string, unknown> = {}
   for (const { name, type, isKey } of target.columns) (isKey ? key : values)[name] = raw(type)
   return { key, values, ...times }
-}
-
-/** As JSON can tell it. */
-function told(raw: unknown, isTime: boolean): unknown {
-  if (typeof raw === 'bigint') return raw.toString()
-  if (typeof raw === 'number' && !Number.isFinite(raw)) return String(raw)
-  if (isTime && typeof raw === 'number') return Number.isSafeInteger(raw) ? formatTimestamp(raw) : String(raw)
-  if (raw instanceof Uint8Array) return Buffer.from(raw).toString('base64')
-  if (Array.isArray(raw)) return raw.map((item) => told(item, isTime))
-  return raw ?? null
 }

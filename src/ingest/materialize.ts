@@ -1,6 +1,6 @@
 import type { Clock, Micros } from '../definitions/timestamp.ts'
 import { StoreFailed } from '../errors.ts'
-import type { FeatureView } from '../registry/registry.ts'
+import type { StoredView } from '../registry/registry.ts'
 import type { NewestRowsScope, OfflineStore, StoredFeatureRow } from '../stores/offline-store.ts'
 import { onlineKeySuffix } from '../stores/online-key.ts'
 import type { OnlineStore, OnlineWrite } from '../stores/online-store.ts'
@@ -13,8 +13,8 @@ export interface MaterializeTargets {
   readonly offline: OfflineStore
   readonly online: OnlineStore
   readonly runs: RunStore
-  readonly keyPrefix: (view: FeatureView) => string
-  readonly layout: (view: FeatureView) => RowLayout
+  readonly keyPrefix: (view: StoredView) => string
+  readonly layout: (view: StoredView) => RowLayout
   readonly clock: Clock
 }
 
@@ -57,7 +57,7 @@ const writesInFlight = 4
  */
 export async function materialize(
   targets: MaterializeTargets,
-  view: FeatureView,
+  view: StoredView,
   options: MaterializeOptions,
 ): Promise<Materialized> {
   const { runs, clock } = targets
@@ -71,7 +71,7 @@ export async function materialize(
 
 async function carry(
   targets: MaterializeTargets,
-  view: FeatureView,
+  view: StoredView,
   options: MaterializeOptions,
 ): Promise<Materialized> {
   const { offline, online, runs } = targets
@@ -102,7 +102,7 @@ async function carry(
 /** Rows of a table of the caller's stand there also after their entity was deleted. */
 async function withoutDeleted(
   offline: OfflineStore,
-  view: FeatureView,
+  view: StoredView,
   rows: readonly StoredFeatureRow[],
 ): Promise<readonly StoredFeatureRow[]> {
   const deleted = await offline.deletedRows(view, rows)
@@ -110,7 +110,7 @@ async function withoutDeleted(
 }
 
 function chooseScope(
-  view: FeatureView,
+  view: StoredView,
   watermark: Watermark | null,
   marker: string | null,
   range: MaterializeOptions['range'],
@@ -125,7 +125,7 @@ function chooseScope(
 
 type Insist = <Result>(what: string, attempt: () => Promise<Result>) => Promise<Result>
 
-function insistence(view: FeatureView, sleep: MaterializeOptions['sleep']): Insist {
+function insistence(view: StoredView, sleep: MaterializeOptions['sleep']): Insist {
   return (what, attempt) =>
     insist(sleep, attempt, (tries, cause) => {
       const message = `the online store did not ${what} in ${tries} tries (${cause.message})`
@@ -146,12 +146,7 @@ interface RowSender {
 }
 
 /** Packs and writes batches, a few at a time: no key comes twice, so their order does not matter. */
-function rowSender(
-  targets: MaterializeTargets,
-  view: FeatureView,
-  now: Micros,
-  insisting: Insist,
-): RowSender {
+function rowSender(targets: MaterializeTargets, view: StoredView, now: Micros, insisting: Insist): RowSender {
   const pack = rowPacker(targets.layout(view))
   const prefix = targets.keyPrefix(view)
   const expireAfter = physicalExpiry(view.ttlMicros)

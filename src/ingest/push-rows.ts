@@ -3,7 +3,7 @@ import type { Micros } from '../definitions/timestamp.ts'
 import type { FeatureRow } from '../definitions/value.ts'
 import { BadUserInput, EntityDeleted, InvalidRow, StoreFailed } from '../errors.ts'
 import { type CheckedRow, checkRow } from '../quality/check-row.ts'
-import type { FeatureView } from '../registry/registry.ts'
+import type { FeatureView, StoredView } from '../registry/registry.ts'
 import type { PushReceipt } from '../stores/offline-store.ts'
 import type { OnlineWriteOutcome } from '../stores/online-store.ts'
 import type { Violation, ViolationStore } from '../stores/violation-store.ts'
@@ -50,7 +50,7 @@ export type PushOutcome =
 
 /** Pushes to one view with targets that are bound. */
 export type PushRows = (
-  view: FeatureView,
+  view: StoredView,
   rows: readonly (PushedRow | InvalidRow)[],
   options: PushOptions,
 ) => Promise<readonly PushOutcome[]>
@@ -66,7 +66,7 @@ export type PushRows = (
  */
 export async function pushRows(
   targets: PushTargets,
-  view: FeatureView,
+  view: StoredView,
   offered: readonly (PushedRow | InvalidRow)[],
   options: PushOptions,
 ): Promise<readonly PushOutcome[]> {
@@ -141,7 +141,7 @@ interface BrokenRow {
 /** Records what was broken, but nothing of deleted entities. Answers the outcomes that this changes, by their places. */
 async function record(
   { offline, violations, storeFailed }: PushTargets,
-  view: FeatureView,
+  view: StoredView,
   broken: readonly BrokenRow[],
   recordedAt: Micros,
 ): Promise<ReadonlyMap<number, PushOutcome>> {
@@ -176,7 +176,7 @@ async function record(
 /** One outcome a row, in order. */
 async function putOnline(
   targets: PushTargets,
-  view: FeatureView,
+  view: StoredView,
   kept: readonly KeptRow[],
 ): Promise<readonly OnlineOutcome[]> {
   try {
@@ -189,7 +189,12 @@ async function putOnline(
 }
 
 /** @throws BadUserInput for a view whose rows stand in a table of the caller's. */
-export function refuseMapped(view: FeatureView): void {
+export function refuseMapped(view: FeatureView): asserts view is StoredView {
+  if (view.kind === 'STREAM') {
+    throw new BadUserInput(
+      `feature view "${view.name}" is computed from events when it is asked for; it takes no rows, its events go to source "${view.events.name}"`,
+    )
+  }
   if (view.source === null) return
   throw new BadUserInput(
     `the rows of feature view "${view.name}" come from the source "${view.source.name}"; only views without a source take pushed rows`,
@@ -210,7 +215,7 @@ export function acceptIdempotencyKey(key: string | null | undefined): string | n
 
 const maxKeyLength = 255
 
-function acceptOrRefuse(view: FeatureView, row: PushedRow, arrival: Micros): FeatureRow | InvalidRow {
+function acceptOrRefuse(view: StoredView, row: PushedRow, arrival: Micros): FeatureRow | InvalidRow {
   try {
     return acceptRow(view, { ...row, createdTimestamp: arrival })
   } catch (error) {
@@ -240,7 +245,7 @@ interface Keeping {
 
 async function keepOffline(
   { offline }: PushTargets,
-  view: FeatureView,
+  view: StoredView,
   rows: readonly FeatureRow[],
   receipt: PushReceipt | null,
 ): Promise<Keeping> {

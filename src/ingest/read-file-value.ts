@@ -1,4 +1,4 @@
-import { type FromLocalTime, parseLocalTime } from '../definitions/local-time.ts'
+import { parseLocalTime } from '../definitions/local-time.ts'
 import { type Micros, parseTimestamp } from '../definitions/timestamp.ts'
 import { acceptKeyValue, acceptValue, type Value } from '../definitions/value.ts'
 import { elementType, joinKeyType, type ValueType } from '../definitions/value-type.ts'
@@ -22,11 +22,13 @@ export interface ReadValueOptions {
   readonly isKey: boolean
   /** Times of a typed column that are local. */
   readonly isLocalTime: boolean
-  /** @throws where no zone is known. */
-  readonly fromLocalTime: FromLocalTime
+  readonly fromLocalTime: ReadLocalTime
 }
 
-const timestampExpected = 'an RFC 3339 timestamp with at most 6 fraction digits'
+/** As `FromLocalTime`; where no zone is known it throws, or says what is expected instead. */
+type ReadLocalTime = (local: Micros) => Micros | Unfit
+
+const timestampExpected = 'an RFC 3339 timestamp with at most 6 fraction digits, from 1684 to 2255'
 
 /**
  * By the rules of `acceptValue` and `acceptKeyValue`. In CSV a number is its decimal digits, an integer also with a
@@ -70,7 +72,7 @@ function converter(
   type: ValueType,
   form: FileForm,
   isLocalTime: boolean,
-  fromLocalTime: FromLocalTime,
+  fromLocalTime: ReadLocalTime,
 ): Convert {
   const element = elementType(type)
   if (element !== null) {
@@ -172,7 +174,7 @@ function timestampOf(
   raw: unknown,
   isTyped: boolean,
   isLocalTime: boolean,
-  fromLocalTime: FromLocalTime,
+  fromLocalTime: ReadLocalTime,
 ): Micros | Unfit {
   if (isTyped && typeof raw === 'number') {
     if (!Number.isSafeInteger(raw)) return new Unfit('a time from 1684 to 2255')

@@ -3,8 +3,8 @@ import { elementType } from '../definitions/value-type.ts'
 import { InvalidRow } from '../errors.ts'
 import type { FeatureView } from '../registry/registry.ts'
 import type { PushedRow } from './push-rows.ts'
+import { notJson, readJsonLine } from './read-json-line.ts'
 
-const decoder = new TextDecoder('utf-8', { fatal: true })
 const timestampExpected = 'an RFC 3339 timestamp with an explicit offset and at most 6 fraction digits'
 
 /**
@@ -13,12 +13,9 @@ const timestampExpected = 'an RFC 3339 timestamp with an explicit offset and at 
  * `acceptRow`.
  */
 export function readPushedLine(view: FeatureView, line: Uint8Array): PushedRow | InvalidRow {
-  let json: unknown
-  try {
-    json = JSON.parse(decoder.decode(line))
-  } catch {
-    return new InvalidRow('the line is not JSON in UTF-8')
-  }
+  const parsed = readJsonLine(line)
+  if (parsed === null) return new InvalidRow(notJson)
+  const { json } = parsed
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     return new InvalidRow('expected a JSON object, one a line')
   const problems: string[] = []

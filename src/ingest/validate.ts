@@ -1,6 +1,6 @@
 import type { Clock, Micros } from '../definitions/timestamp.ts'
 import { checkRow } from '../quality/check-row.ts'
-import type { FeatureView } from '../registry/registry.ts'
+import type { StoredView } from '../registry/registry.ts'
 import type { OfflineStore, StoredFeatureRow } from '../stores/offline-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { Violation, ViolationStore } from '../stores/violation-store.ts'
@@ -33,7 +33,7 @@ export interface Validated {
  */
 export async function validate(
   { offline, runs, violations, clock }: ValidateTargets,
-  view: FeatureView,
+  view: StoredView,
   { since, onWait, onProgress }: ValidateOptions,
 ): Promise<Validated> {
   const subject = { kind: 'VALIDATE', view: view.name, asOf: null } as const
@@ -69,7 +69,7 @@ interface CheckedRow {
 /** Nothing is told of an entity that was deleted since, or whose rows stand in a table of the caller's. */
 async function notDeleted(
   offline: OfflineStore,
-  view: FeatureView,
+  view: StoredView,
   checked: readonly CheckedRow[],
 ): Promise<readonly Violation[]> {
   const broken = checked.filter(({ violations }) => violations.length > 0)

@@ -1,6 +1,6 @@
 import type { Clock } from '../definitions/timestamp.ts'
 import type { FeatureRow } from '../definitions/value.ts'
-import type { FeatureView } from '../registry/registry.ts'
+import type { StoredView } from '../registry/registry.ts'
 import { onlineKeySuffix } from '../stores/online-key.ts'
 import type { OnlineStore, OnlineWriteOutcome } from '../stores/online-store.ts'
 import { type RowLayout, rowPacker } from '../stores/packed-row.ts'
@@ -8,8 +8,8 @@ import { physicalExpiry } from '../stores/physical-expiry.ts'
 
 export interface OnlineTargets {
   readonly online: OnlineStore
-  readonly keyPrefix: (view: FeatureView) => string
-  readonly layout: (view: FeatureView) => RowLayout
+  readonly keyPrefix: (view: StoredView) => string
+  readonly layout: (view: StoredView) => RowLayout
   readonly clock: Clock
 }
 
@@ -25,7 +25,7 @@ export interface KeptRow extends FeatureRow {
  */
 export async function writeOnline(
   targets: OnlineTargets,
-  view: FeatureView,
+  view: StoredView,
   rows: readonly KeptRow[],
 ): Promise<readonly (OnlineWriteOutcome | 'NOT_YET')[]> {
   const now = targets.clock()

@@ -1,5 +1,5 @@
 import type { FeatureRow } from '../definitions/value.ts'
-import type { FeatureView } from '../registry/registry.ts'
+import type { StoredView } from '../registry/registry.ts'
 import type { InsertedRowIds, OfflineStore } from '../stores/offline-store.ts'
 import { type KeptRow, type OnlineTargets, writeOnline } from './write-online.ts'
 
@@ -19,7 +19,7 @@ export interface WrittenRows {
  */
 export async function writeRows(
   targets: RowTargets,
-  view: FeatureView,
+  view: StoredView,
   rows: readonly FeatureRow[],
 ): Promise<WrittenRows> {
   const rowIds = await targets.offline.insertRows(view, rows)

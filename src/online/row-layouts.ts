@@ -3,6 +3,7 @@ import type { FeatureView, Registry } from '../registry/registry.ts'
 import { onlineKeyPrefix } from '../stores/online-key.ts'
 import { type RowLayout, rowLayout } from '../stores/packed-row.ts'
 import type { RegistryStore, StoredLayout } from '../stores/registry-store.ts'
+import { windowsFingerprint } from '../stores/tile-sections.ts'
 import type { LayoutHistory } from './view-reader.ts'
 
 /** How the rows of each view are keyed and laid out today, and all layouts that were ever written. */
@@ -31,7 +32,7 @@ export async function openRowLayouts(
     const viewId = identities[index]?.id ?? view.name
     places.set(view, {
       prefix: onlineKeyPrefix(project, viewId),
-      layout: { ...rowLayout(project, viewId, view.features), viewId },
+      layout: { ...layoutOf(project, viewId, view), viewId },
     })
   })
   refuseEqualPrefixes([...places].map(([view, { prefix }]) => [view.name, prefix]))
@@ -69,6 +70,14 @@ export async function openRowLayouts(
       },
     },
   }
+}
+
+/** A streamed view's values are tiles: what they mean depends on the windows too. */
+function layoutOf(project: string, viewId: string, view: FeatureView): RowLayout {
+  const layout = rowLayout(project, viewId, view.features)
+  return view.kind === 'STREAM'
+    ? { ...layout, fingerprint: windowsFingerprint(project, viewId, view.aggregations) }
+    : layout
 }
 
 function byFingerprint(layouts: readonly StoredLayout[]): ReadonlyMap<number, RowLayout> {

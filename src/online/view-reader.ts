@@ -4,6 +4,7 @@ import type { FeatureView } from '../registry/registry.ts'
 import type { AsOfRow } from '../stores/offline-store.ts'
 import { packedFormat, packedHeaderBytes, packedRowKind, type RowLayout } from '../stores/packed-row.ts'
 import { compileDecoder, compileRowClass, type PackedDecoder } from './compile-view-row.ts'
+import { type TiledRow, tileReader } from './read-tiles.ts'
 import type { FreshnessSource, ViewRow } from './view-row.ts'
 
 /**
@@ -30,8 +31,11 @@ export function viewReader(view: FeatureView, layout: RowLayout, history: Layout
   const Row = compileRowClass(view)
   const today = compileDecoder(view, layout, Row)
   const older = new Map<number, PackedDecoder>()
+  const readTiles = view.kind === 'STREAM' ? tileReader(view, layout.fingerprint) : null
   const noValues = view.features.map(() => null)
-  const { ttlMicros, emptyValues } = view
+  const { emptyValues } = view
+  // What is computed at the very moment never grows too old by itself.
+  const ttlMicros = view.kind === 'STREAM' ? null : view.ttlMicros
 
   function decoderOf(fingerprint: number): PackedDecoder | null {
     if (fingerprint === layout.fingerprint) return today
@@ -52,11 +56,28 @@ export function viewReader(view: FeatureView, layout: RowLayout, history: Layout
     return new Row(view, source, at, 'NOT_FOUND', null, null, ...emptyValues)
   }
 
+  function readTiled(row: TiledRow, at: Micros, maxAge: Micros | null): ViewRow {
+    switch (row.status) {
+      case 'ABSENT':
+        return notFound('ONLINE', at)
+      case 'UNKNOWN':
+        history.reportUnknown(view)
+        return unavailable('ONLINE', at)
+      case 'PRESENT': {
+        const { newestEvent, latestKept } = row
+        const status = foundRowStatus(newestEvent, at, null, maxAge)
+        const values = status === 'PRESENT' ? row.values : noValues
+        return new Row(view, 'ONLINE', at, status, newestEvent, latestKept, ...values)
+      }
+    }
+  }
+
   return {
     view,
     unavailable,
     readPacked(row, at, maxAge) {
       if (row === null) return notFound('ONLINE', at)
+      if (readTiles) return readTiled(readTiles(row, at), at, maxAge)
       const isPacked = row.length >= packedHeaderBytes && row[0] === packedFormat
       const kind = isPacked ? packedRowKind(row) : 'UNKNOWN'
       if (kind === 'ABSENT') return notFound('ONLINE', at)

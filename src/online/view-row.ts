@@ -54,8 +54,8 @@ export class ViewRow {
 
   private $makeFreshness(): Freshness {
     const event = this.$event
-    const { ttlMicros } = this.$view
-    const expiresAt = event === null || ttlMicros === null ? null : event + ttlMicros
+    const { ttlMicros, kind } = this.$view
+    const expiresAt = event === null || ttlMicros === null || kind === 'STREAM' ? null : event + ttlMicros
     return {
       status: this.$status,
       eventTimestamp: event,

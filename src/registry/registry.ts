@@ -103,7 +103,19 @@ export interface BatchView extends AnyFeatureView {
   readonly aggregations: readonly WindowedAggregation[]
 }
 
-export type FeatureView = PlainView | BatchView
+/** Windows over events at any moment: online from tiles, as of a past time from the kept events. It has no table. */
+export interface StreamView extends AnyFeatureView {
+  readonly kind: 'STREAM'
+  readonly source: null
+  readonly files: null
+  readonly events: EventSource
+  /** In the features' order. */
+  readonly aggregations: readonly WindowedAggregation[]
+}
+
+/** A view whose rows stand in a table, its own or a mapped one. */
+export type StoredView = PlainView | BatchView
+export type FeatureView = StoredView | StreamView
 
 export interface EventField {
   readonly name: string
@@ -130,6 +142,8 @@ export interface EventSource extends Documented {
   readonly fields: readonly EventField[]
   /** The fields that are join keys of a view over this source: an event without one of them is not kept. */
   readonly keyFields: readonly EventField[]
+  /** The join keys of streamed views over this source, in their order. */
+  readonly indexedKeys: readonly (readonly string[])[]
 }
 
 export interface ServedFeature {

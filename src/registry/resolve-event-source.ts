@@ -14,6 +14,7 @@ type Report = (problem: Problem) => void
 /** An event source before the views over it are known. */
 export type GrowingEventSource = EventSource & {
   readonly keyFields: EventField[]
+  readonly indexedKeys: string[][]
 }
 
 export function resolveEventSource(definition: EventSourceParsed, report: Report): GrowingEventSource {
@@ -68,6 +69,7 @@ export function resolveEventSource(definition: EventSourceParsed, report: Report
     timezone: definition.timezone ?? null,
     fields,
     keyFields: [],
+    indexedKeys: [],
   }
 }
 

@@ -5,7 +5,7 @@ import type { Problem } from '../errors.ts'
 import { chooseHop } from '../windows/hop.ts'
 import { checkExpectedFeatures } from './check-expected-features.ts'
 import type { WindowedViewParsed } from './parse-definitions.ts'
-import type { BatchView, Entity, EventField, Feature } from './registry.ts'
+import type { BatchView, Entity, EventField, Feature, StreamView } from './registry.ts'
 import { type GrowingEventSource, resolveLiteral } from './resolve-event-source.ts'
 import { resolveExpectation, resolveRowCount } from './resolve-expectation.ts'
 import { resolveSchedule } from './resolve-schedule.ts'
@@ -23,16 +23,22 @@ export function resolveWindowedView(
   entity: Entity,
   events: GrowingEventSource,
   report: Report,
-): BatchView {
+): BatchView | StreamView {
   const place = `feature view ${definition.name}`
   checkExpectedFeatures(definition, report)
   checkJoinKeys(place, entity, events, report)
-  const everyMicros = parseDuration(definition.compute.every) ?? 0
-  if (everyMicros < shortestEvery) {
+  const { compute } = definition
+  const everyMicros = compute.mode === 'batch' ? (parseDuration(compute.every) ?? 0) : null
+  if (compute.mode === 'batch' && (everyMicros ?? 0) < shortestEvery) {
     report({
       path: `${place}.compute.every`,
-      message: `snapshots are at least 1m apart, ${definition.compute.every} came`,
+      message: `snapshots are at least 1m apart, ${compute.every} came`,
     })
+  }
+  if (compute.mode === 'stream') {
+    checkStreamed(place, definition, events, report)
+    const keys = entity.joinKeys.map(({ name }) => name)
+    if (!events.indexedKeys.some((other) => other.join() === keys.join())) events.indexedKeys.push(keys)
   }
   const aggregations: WindowedAggregation[] = []
   const features = Object.entries(definition.features).map(([name, parsed]): Feature => {
@@ -62,8 +68,7 @@ export function resolveWindowedView(
     }
   })
   const graphqlName = definition.graphqlName ?? fieldName(definition.name)
-  return {
-    kind: 'BATCH',
+  const view = {
     name: definition.name,
     graphqlName,
     typeName: raiseFirst(graphqlName),
@@ -78,10 +83,37 @@ export function resolveWindowedView(
     features,
     emptyValues: aggregations.map(({ aggregate }) => emptyValue(aggregate)),
     rowCount: resolveRowCount(definition.expectRows),
-    schedule: resolveSchedule(definition, report),
     events,
-    everyMicros,
     aggregations,
+  }
+  return everyMicros === null
+    ? { ...view, kind: 'STREAM', schedule: { batch: null, materialize: null } }
+    : { ...view, kind: 'BATCH', schedule: resolveSchedule(definition, report), everyMicros }
+}
+
+/** What is computed at the moment it is asked for has no rows that could be counted, scheduled or kept out. */
+function checkStreamed(
+  place: string,
+  definition: WindowedViewParsed,
+  events: GrowingEventSource,
+  report: Report,
+): void {
+  if (definition.schedule !== undefined)
+    report({ path: `${place}.schedule`, message: 'a streamed view is never run; leave its schedule out' })
+  if (definition.expectRows !== undefined)
+    report({ path: `${place}.expectRows`, message: 'a streamed view has no rows that could be counted' })
+  if (events.table !== null) {
+    const message = `events of a mapped table cannot be followed; give event source "${events.name}" a topic, or compute in batch`
+    report({ path: `${place}.compute`, message })
+  }
+  const expected = [
+    ...Object.entries(definition.expect),
+    ...Object.entries(definition.features).map(([name, { expect }]) => [name, expect] as const),
+  ]
+  for (const [name, expect] of expected) {
+    if (expect === undefined || expect.action === 'warn') continue
+    const message = `a streamed feature can only be warned of, ${expect.action} came; expect something of the event source's fields instead`
+    report({ path: `${place}.expect.${name}.action`, message })
   }
 }
 

@@ -11,9 +11,11 @@ import Fastify, {
 } from 'fastify'
 import type { Caller, GraphContext } from '../graph/context.ts'
 import { requireRight } from '../graph/require-right.ts'
+import type { PushEvents } from '../ingest/push-events.ts'
 import type { PushRows } from '../ingest/push-rows.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type Authenticate, requireCaller } from './authenticate.ts'
+import { eventsRoute } from './events-route.ts'
 import { graphiqlRoutes } from './graphiql/static-files.ts'
 import { refuseUnreadable, sendHttpError } from './http-error.ts'
 import type { Metrics } from './metrics.ts'
@@ -25,6 +27,7 @@ export interface HttpServerOptions {
   readonly makeContext: (requestId: string, caller: Caller, signal: () => AbortSignal) => GraphContext
   readonly registry: Registry
   readonly push: PushRows
+  readonly pushEvents: PushEvents
   readonly metrics: Metrics
   /** Each dependency by name, and whether it answers. */
   readonly checkDependencies: () => Promise<Readonly<Record<string, boolean>>>
@@ -96,6 +99,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   await app.register(async (pushing) => {
     pushing.addHook('onRequest', findCaller)
     await pushing.register(pushRoute({ ...options, streaming }))
+    await pushing.register(eventsRoute({ ...options, streaming }))
   })
   await app.register(async (guarded) => {
     guarded.addHook('onRequest', findCaller)

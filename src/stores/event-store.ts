@@ -5,6 +5,8 @@ import type { JoinKeyType, ScalarType } from '../definitions/value-type.ts'
 /** What a store must know of an event source. */
 export interface KeptEventSource {
   readonly name: string
+  /** Fields by which streamed views look events up, each list with the event timestamp behind it. */
+  readonly indexedKeys: readonly (readonly string[])[]
   /** An existing table; null: one that the store makes and writes itself. */
   readonly table: string | null
   /** What the times and the event's own id are called in a mapped table. */
@@ -46,7 +48,7 @@ export interface KeptEvent extends EventToKeep {
 }
 
 /** A partition of a topic and where its next event will stand. */
-interface KeptPartition {
+export interface KeptPartition {
   readonly topic: string
   readonly topicNumber: number
   readonly partition: number
@@ -85,6 +87,8 @@ export interface EventStore {
     events: readonly Omit<EventToKeep, 'partition' | 'offset'>[],
     keptAt: Micros,
   ) => Promise<readonly KeepOutcome[]>
+  /** Another text after every deletion of an entity: what was held in memory may be of events that are gone. */
+  readonly deletionMark: () => Promise<string>
   /** How far every partition of the source is kept: what is read below `nextOffset` is all that there will be. */
   readonly positions: (source: KeptEventSource) => Promise<readonly KeptPartition[]>
   /**

@@ -1,13 +1,13 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { Value } from '../definitions/value.ts'
 import type { KeptEventSource } from './event-store.ts'
-import type { OfflineView } from './offline-store.ts'
+import type { StoredOfflineView } from './offline-store.ts'
 import type { QuarantinedRow, Violation } from './violation-store.ts'
 
 /** A table that the store writes: the kept events of a source, or the rows of a view without a Postgres source. */
 export type ImportTable =
   | { readonly kind: 'EVENTS'; readonly source: KeptEventSource }
-  | { readonly kind: 'ROWS'; readonly view: OfflineView }
+  | { readonly kind: 'ROWS'; readonly view: StoredOfflineView }
 
 export interface ImportReceipt {
   /** sha-256 of the file's bytes, in hex; what tells one file from another. */

@@ -2,18 +2,33 @@ import type { PostgresSource } from '../definitions/data-source.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { EntityKey, FeatureRow, Value } from '../definitions/value.ts'
 import type { JoinKeyType, ValueType } from '../definitions/value-type.ts'
+import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
 import type { KeptEventSource } from './event-store.ts'
 
-/** What a store must know of a feature view: its columns, its key and where its rows stand. */
-export interface OfflineView {
+interface ViewColumns {
   readonly name: string
-  /** BATCH: rows are snapshots of windows, and some of them are closing rows. */
-  readonly kind: 'PLAIN' | 'BATCH'
   readonly entity: { readonly joinKeys: readonly { readonly name: string; readonly type: JoinKeyType }[] }
   readonly features: readonly { readonly name: string; readonly type: ValueType }[]
+}
+
+/** A view whose rows stand somewhere. BATCH: they are snapshots of windows, and some of them are closing rows. */
+export interface StoredOfflineView extends ViewColumns {
+  readonly kind: 'PLAIN' | 'BATCH'
   /** Null: a table that the store makes and writes itself. */
   readonly source: PostgresSource | null
 }
+
+/** A view that is computed from kept events when it is asked for. */
+export interface StreamedOfflineView extends ViewColumns {
+  readonly kind: 'STREAM'
+  readonly source: null
+  readonly events: KeptEventSource
+  /** In the features' order. */
+  readonly aggregations: readonly WindowedAggregation[]
+}
+
+/** What a store must know of a feature view: its columns, its key and where its rows stand or come from. */
+export type OfflineView = StoredOfflineView | StreamedOfflineView
 
 /** An entity key and the moment that is asked for; `knownAt` null: everything that is known now. */
 export interface EntityRow {
@@ -60,7 +75,7 @@ export type NewestRowsScope =
   | { readonly kind: 'RANGE'; readonly from: Micros | null; readonly to: Micros | null }
 
 export interface NewestRowsRequest {
-  readonly view: OfflineView
+  readonly view: StoredOfflineView
   /** Rows whose event timestamp is later have not come yet. */
   readonly now: Micros
   readonly scope: NewestRowsScope
@@ -117,6 +132,9 @@ export interface OfflineStore {
   /**
    * Per view and entity row, among the rows with that key, `event_timestamp <= asOf` and a created timestamp that is
    * null or `<= knownAt`, the newest by (event timestamp, created timestamp with null oldest, row id); null without one.
+   * Of a STREAM view its windows at `asOf` over the events kept until `knownAt`, each at the earlier of its event timestamp
+   * and the moment it was kept (design sections 3.5, 3.6 and 3.8); null where no window holds an event, else the event
+   * timestamp is the newest of these times, the created timestamp the latest moment of keeping in the longest window.
    * Exactly one entry per entity row, in order, duplicates kept. One statement, one index probe per view and entity
    * row. An aborted signal cancels the statement in the server.
    */
@@ -127,21 +145,21 @@ export interface OfflineStore {
    * thousand rows; one row id per row, in order. Values are taken as accepted (`acceptValue`). Not idempotent: a row
    * written twice is there twice.
    */
-  readonly insertRows: (view: OfflineView, rows: readonly FeatureRow[]) => Promise<InsertedRowIds>
+  readonly insertRows: (view: StoredOfflineView, rows: readonly FeatureRow[]) => Promise<InsertedRowIds>
 
   /**
    * As `insertRows`, once per view and idempotency key, also when called many times at once: the receipt is written in
    * the rows' transaction. With the key and digest of an earlier call it inserts nothing; with another digest neither.
    */
   readonly insertRowsOnce: (
-    view: OfflineView,
+    view: StoredOfflineView,
     rows: readonly FeatureRow[],
     receipt: PushReceipt,
   ) => Promise<InsertedOnce>
 
   /** One flag per row, in order: whether an entity of its key was deleted at its event timestamp or later, as of now. */
   readonly deletedRows: (
-    view: OfflineView,
+    view: StoredOfflineView,
     rows: readonly Pick<FeatureRow, 'key' | 'eventTimestamp'>[],
   ) => Promise<readonly boolean[]>
 
@@ -160,10 +178,10 @@ export interface OfflineStore {
    * `since` null: nothing has been carried. Rows of a mapped source count by their event timestamps alone. A scan of
    * the table; no time limit.
    */
-  readonly carryLag: (view: OfflineView, now: Micros, since: CarriedPoint | null) => Promise<CarryLag>
+  readonly carryLag: (view: StoredOfflineView, now: Micros, since: CarriedPoint | null) => Promise<CarryLag>
 
   /** Keys of the newest due rows by event timestamp, newest first, at most `limit`. A scan of the table; no time limit. */
-  readonly newestKeys: (view: OfflineView, now: Micros, limit: number) => Promise<readonly EntityKey[]>
+  readonly newestKeys: (view: StoredOfflineView, now: Micros, limit: number) => Promise<readonly EntityKey[]>
 
   /**
    * Makes missing tables and missing nullable columns of views without a source and of event sources without a table,

@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto'
 import type { Micros } from '../definitions/timestamp.ts'
+import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
+import { packedHeaderBytes, packTombstone } from './packed-row.ts'
 
 /**
  * A streamed view's value of one key, the same bytes in every online store: one section for each source partition that
@@ -31,6 +34,9 @@ interface SectionPlace {
   readonly partition: number
 }
 
+/** The first four bytes of a packed row that stands for a deletion. */
+const tombstoneStart = packTombstone(0).readUInt32LE(0)
+
 export interface TileSection extends SectionPlace {
   readonly generation: number
   readonly offset: number
@@ -43,6 +49,16 @@ export interface TileSection extends SectionPlace {
 export interface TileSections {
   readonly fingerprint: number
   readonly sections: readonly TileSection[]
+}
+
+/** What tells the tiles of one set of windows from those of another, of any view. */
+export function windowsFingerprint(
+  project: string,
+  viewId: string,
+  aggregations: readonly WindowedAggregation[],
+): number {
+  const text = JSON.stringify([sectionsFormat, project, viewId, aggregations])
+  return createHash('sha256').update(text).digest().readUInt32LE(0)
 }
 
 /** Null for bytes that are no such value; the tiles are views of the bytes. */
@@ -101,12 +117,14 @@ function packSections({ fingerprint, sections }: TileSections): Buffer {
 /**
  * The stored value with a writer's section in its place; null where the stored section is of a later (generation,
  * offset), so that replays and writers that lost their partition change nothing. What is no value of these windows
- * (other bytes, another fingerprint) is replaced as a whole. Every backend decides alike.
+ * (other bytes, another fingerprint) is replaced as a whole, but for a tombstone of the entity, which stays until an event
+ * after it comes. Every backend decides alike.
  */
 export function mergeSection(stored: Buffer | null, written: Buffer): Buffer | null {
   const value = readSections(written)
   const [section] = value?.sections ?? []
   if (!value || !section) return null
+  if (stored !== null && section.newestEvent <= deletedAtOf(stored)) return null
   const before = stored === null ? null : readSections(stored)
   if (before === null || before.fingerprint !== value.fingerprint) return written
   const own = before.sections.findIndex(
@@ -120,4 +138,10 @@ export function mergeSection(stored: Buffer | null, written: Buffer): Buffer | n
   )
     return null
   return packSections({ ...before, sections: before.sections.with(own, section) })
+}
+
+/** The time of a tombstone; of everything else before all times. */
+function deletedAtOf(stored: Buffer): number {
+  const isTombstone = stored.length === packedHeaderBytes && stored.readUInt32LE(0) === tombstoneStart
+  return isTombstone ? stored.readDoubleLE(8) : Number.NEGATIVE_INFINITY
 }

@@ -34,6 +34,8 @@ export interface TileAggregate {
 
 /** Postgres refuses a sum that leaves float64, and with it the whole statement: it adds what is smaller by this. */
 export const sumScale = 2 ** -64
+/** Smaller numbers leave float64 when they are scaled; they count as 0 in sums. */
+export const smallestScaled = 1e-280
 /** Squares of larger numbers leave float64. */
 export const largestSquarable = 1e150
 

@@ -17,7 +17,7 @@ export interface WindowedEvent {
 type Tile = unknown[]
 
 /** The tiles of one key and one source partition: per ring, the tiles that have events, by their numbers. */
-interface TileRings {
+export interface TileRings {
   readonly rings: readonly Map<number, Tile>[]
 }
 

@@ -6,6 +6,8 @@ import type { DeletionStore, DeletionView, EntityToDelete } from '../../src/stor
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
 import { at, neverAborted, offlineView } from './offline-store.ts'
 
+type StoredDeletionView = Extract<DeletionView, { readonly kind: 'PLAIN' | 'BATCH' }>
+
 interface DeletionHarness {
   readonly store: OfflineStore
   readonly deletions: DeletionStore
@@ -32,7 +34,7 @@ export function deletionStoreContract(name: string, makeHarness: () => Promise<D
       names += 1
       return `n${names}`
     }
-    const newView = async (joinKeys: Readonly<Record<string, JoinKeyType>>): Promise<DeletionView> => {
+    const newView = async (joinKeys: Readonly<Record<string, JoinKeyType>>): Promise<StoredDeletionView> => {
       const view = { ...offlineView(newName(), joinKeys, { n: 'int64' }), online: true }
       await store.ensureTables([view], [])
       return view
@@ -52,7 +54,7 @@ export function deletionStoreContract(name: string, makeHarness: () => Promise<D
     const deletionOf = (
       joinKeys: Readonly<Record<string, JoinKeyType>>,
       key: EntityKey,
-      ...views: readonly DeletionView[]
+      ...views: readonly StoredDeletionView[]
     ): EntityToDelete => ({
       entity: {
         name: 'thing',
@@ -68,7 +70,7 @@ export function deletionStoreContract(name: string, makeHarness: () => Promise<D
       return counts.reduce((sum, count) => sum + count.rows, 0)
     }
     const values = async (
-      view: DeletionView,
+      view: StoredDeletionView,
       keys: readonly EntityKey[],
       asOf = t + 100,
       knownAt: Micros | null = null,

@@ -9,6 +9,7 @@ import type {
   OfflineStore,
   OfflineView,
   StoredFeatureRow,
+  StoredOfflineView,
 } from '../../src/stores/offline-store.ts'
 
 export interface OfflineStoreHarness {
@@ -22,7 +23,7 @@ export function offlineView(
   joinKeys: Readonly<Record<string, JoinKeyType>>,
   features: Readonly<Record<string, ValueType>>,
   source: OfflineView['source'] = null,
-): OfflineView {
+): StoredOfflineView {
   return {
     name,
     kind: 'PLAIN',
@@ -68,7 +69,7 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
     const newView = async (
       joinKeys: Readonly<Record<string, JoinKeyType>> = { id: 'int64' },
       features: Readonly<Record<string, ValueType>> = { n: 'int64' },
-    ): Promise<OfflineView> => {
+    ): Promise<StoredOfflineView> => {
       views += 1
       const view = offlineView(`contract_${views}`, joinKeys, features)
       await store.ensureTables([view], [])
@@ -357,7 +358,7 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       }
     })
 
-    const newest = async (view: OfflineView, scope: NewestRowsScope, now: Micros = t) => {
+    const newest = async (view: StoredOfflineView, scope: NewestRowsScope, now: Micros = t) => {
       const batches: (readonly StoredFeatureRow[])[] = []
       const reading = await store.newestRows({ view, now, scope }, async (rows) => {
         batches.push(rows)

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { OnlineStore } from '../../src/stores/online-store.ts'
+import { packTombstone } from '../../src/stores/packed-row.ts'
 import { mergeSection, packSection, readSections, type TileSection } from '../../src/stores/tile-sections.ts'
 import { nowMicros, type OnlineStoreHarness, packedRow } from './online-store.ts'
 
@@ -82,6 +83,15 @@ export function onlineSectionsContract(name: string, makeHarness: () => Promise<
       expect((await read(key))?.sections).toEqual([section(1, 1)])
     })
 
+    it('do not take the place of a deletion before an event after it', async () => {
+      const key = newKey()
+      await store.writeMany([{ key, row: packTombstone(100) }], null)
+      expect(await write(key, section(0, 10))).toEqual(['OLDER'])
+      expect((await store.readMany([key]))[0]).toEqual(packTombstone(100))
+      expect(await write(key, section(0, 11))).toEqual(['WRITTEN'])
+      expect((await read(key))?.sections).toEqual([section(0, 11)])
+    })
+
     it('of many writers at once are all there', async () => {
       const keys = Array.from({ length: 20 }, newKey)
       await Promise.all(
@@ -119,6 +129,7 @@ export function onlineSectionsContract(name: string, makeHarness: () => Promise<
       const garbage = fc.oneof(
         fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes)),
         fc.constant(packedRow([1, 2, 3], 'a plain row')),
+        fc.integer({ min: -1, max: 50 }).map(packTombstone),
         fc
           .tuple(written, fc.integer({ min: -9, max: 9 }))
           .map(([value, change]) =>

@@ -1,9 +1,31 @@
+import {
+  count,
+  countDistinct,
+  entity,
+  eventSource,
+  first,
+  last,
+  max,
+  mean,
+  stddev,
+  stream,
+  sum,
+  windowedView,
+} from 'featuregraph'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { postgresSourceDefinition } from '../../src/definitions/data-source.ts'
 import type { EntityKey, FeatureRow, Value } from '../../src/definitions/value.ts'
-import type { EntityRow, OfflineStore, OfflineView } from '../../src/stores/offline-store.ts'
+import { buildRegistry } from '../../src/registry/build-registry.ts'
+import type { EventToKeep } from '../../src/stores/event-store.ts'
+import type {
+  EntityRow,
+  OfflineStore,
+  StoredOfflineView,
+  StreamedOfflineView,
+} from '../../src/stores/offline-store.ts'
 import { asOfJoinSql } from '../../src/stores/postgres/as-of-join.ts'
+import { postgresEventStore } from '../../src/stores/postgres/postgres-event-store.ts'
 import { allTypes, at, neverAborted, offlineView } from '../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testOfflineStore, testPool } from '../services/test-pool.ts'
@@ -12,10 +34,17 @@ import { expectGolden, goldenFiles, rowsAsJson } from './golden-file.ts'
 const t = at('2026-11-20T12:00:00Z')
 const second = 1_000_000
 
+interface KeptAt {
+  readonly keptAt: number
+  readonly events: readonly EventToKeep[]
+}
+
 interface Case {
   readonly name: string
-  /** Views with the rows of those that are managed. */
-  readonly views: readonly { readonly view: OfflineView; readonly rows: readonly FeatureRow[] }[]
+  /** Stored views with the rows of those that are managed. */
+  readonly views: readonly { readonly view: StoredOfflineView; readonly rows: readonly FeatureRow[] }[]
+  /** Joined behind the stored ones, with the kept events of their sources. */
+  readonly streamed?: readonly { readonly view: StreamedOfflineView; readonly events: readonly KeptAt[] }[]
   /** What mapped sources read. */
   readonly setUp?: string
   readonly rows: readonly EntityRow[]
@@ -63,6 +92,74 @@ const typeValues: Readonly<Record<string, Value>> = {
   bytes_list: [Buffer.alloc(0), Buffer.from([92])],
 }
 const typesView = offlineView('every_type', { key: 'string' }, allTypes)
+
+const driver = entity('driver', { joinKeys: { driver_id: 'int64' } })
+const stop = entity('stop', { joinKeys: { line: 'string', number: 'int32' } })
+const rides = eventSource('rides', {
+  eventTimestamp: 'at',
+  fields: { driver_id: 'int64', fare: 'float64', paid: 'bool' },
+})
+const boardings = eventSource('boardings', {
+  eventTimestamp: 'at',
+  eventId: 'id',
+  fields: { line: 'string', number: 'int32', card: 'string', fare: 'float32', passengers: 'int32' },
+})
+const rideTotals = windowedView('ride_totals', {
+  entity: driver,
+  source: rides,
+  compute: stream(),
+  online: false,
+  features: { rides_1h: count('1h'), fares_1h: sum('fare', '1h') },
+})
+const ridesUnpaid = windowedView('rides_unpaid', {
+  entity: driver,
+  source: rides,
+  compute: stream(),
+  online: false,
+  features: { unpaid_1h: count('1h', { where: { paid: false } }), largest_1d: max('fare', '1d') },
+})
+const stopBoardings = windowedView('stop_boardings', {
+  entity: stop,
+  source: boardings,
+  compute: stream(),
+  online: false,
+  features: {
+    first_card: first('card', '1m'),
+    last_fare: last('fare', '1h', { where: { card: "o'clock" } }),
+    cards: countDistinct('card', '1h'),
+    passengers: sum('passengers', '7d'),
+    average_fare: mean('fare', '1h'),
+    spread: stddev('fare', '1h'),
+  },
+})
+const registry = buildRegistry(
+  [driver, stop, rides, boardings, rideTotals, ridesUnpaid, stopBoardings].map((value, index) => ({
+    path: `definition ${index}`,
+    value,
+  })),
+)
+
+function streamedView({ name }: { readonly name: string }): StreamedOfflineView {
+  const view = registry.views.find((one) => one.name === name)
+  if (view?.kind !== 'STREAM') throw new Error(`no streamed view ${name}`)
+  return view
+}
+
+function kept(offset: number, eventTimestamp: number, ...values: EventToKeep['values']): EventToKeep {
+  return { partition: 0, offset, eventTimestamp, eventId: null, values }
+}
+
+const ridesKept: readonly KeptAt[] = [
+  { keptAt: t - 1_800 * second, events: [kept(0, t - 1_800 * second, 1001, 12.5, true)] },
+  {
+    keptAt: t - 1,
+    events: [
+      kept(1, t + 60 * second, 1001, 7.25, false),
+      kept(2, t - 3_600 * second, 1001, 4, false),
+      kept(3, t - 7_200 * second, 1002, 20, true),
+    ],
+  },
+]
 
 const cases: readonly Case[] = [
   {
@@ -150,6 +247,50 @@ const cases: readonly Case[] = [
     ],
     rows: [ask(['full'], t), ask(['nulls'], t), ask(['none'], t)],
   },
+  {
+    name: 'streamed-view',
+    views: [],
+    streamed: [
+      {
+        view: streamedView(stopBoardings),
+        events: [
+          {
+            keptAt: t - second,
+            events: [
+              { ...kept(0, t - 2 * second, 'N1', 4, 'late', 0.5, 2), eventId: 'a' },
+              kept(1, t + 5 * second, 'N1', 4, "o'clock", Math.fround(0.1), null),
+              kept(2, t - 59 * second, 'N1', 4, null, null, 1),
+            ],
+          },
+          { keptAt: t, events: [{ ...kept(3, t - 30 * second, 'N1', 4, 'again', 9, 9), eventId: 'a' }] },
+          { keptAt: t + second, events: [kept(4, t - 40 * second, 'N1', 4, 'early', null, 3)] },
+        ],
+      },
+    ],
+    rows: [
+      ask(['N1', 4], t),
+      ask(['N1', 4], t, t),
+      ask(['N1', 4], t - second, t),
+      ask(['N1', 4], t + 86_400 * second),
+      ask(['N1', 5], t),
+      ask(['N1', 4], t + 30 * 86_400 * second),
+    ],
+  },
+  {
+    name: 'streamed-and-stored-views',
+    views: [drivers, ratings],
+    streamed: [
+      { view: streamedView(rideTotals), events: ridesKept },
+      { view: streamedView(ridesUnpaid), events: [] },
+    ],
+    rows: [
+      ask([1001], t),
+      ask([1002], t),
+      ask([1001], t, t - 2),
+      ask([1003], t),
+      ask([1001], t - 1_800 * second),
+    ],
+  },
 ]
 
 describe('the SQL of an as-of join', () => {
@@ -169,19 +310,21 @@ describe('the SQL of an as-of join', () => {
 
   it.each(cases)(
     'is what is committed, and gives the committed rows: $name',
-    async ({ name, views, setUp, rows }) => {
-      const sql = asOfJoinSql('default', { views: views.map(({ view }) => view), rows })
+    async ({ name, views, streamed = [], setUp, rows }) => {
+      const joined = [...views, ...streamed].map(({ view }) => view)
+      const sql = asOfJoinSql('default', { views: joined, rows })
       await expectGolden(`as-of-join/${name}.sql`, `${sql.text}\n`)
 
       if (setUp) await pool.query(setUp)
-      await store.ensureTables(
-        views.map(({ view }) => view),
-        [],
-      )
+      await store.ensureTables(joined, [...new Set(streamed.map(({ view }) => view.events))])
       const managed = views.filter(({ view }) => view.source === null)
       for (const { view, rows: history } of managed) {
         await pool.query(`truncate features.${view.name}`)
         await store.insertRows(view, history)
+      }
+      for (const { view, events } of streamed) {
+        for (const { keptAt, events: batch } of events)
+          await postgresEventStore(pool, 'default').keep(view.events, name, batch, keptAt)
       }
       const result = await pool.query<unknown[]>({
         text: sql.text,
@@ -189,7 +332,7 @@ describe('the SQL of an as-of join', () => {
         rowMode: 'array',
       })
       await expectGolden(`as-of-join/${name}.json`, rowsAsJson(result.rows))
-      const answer = await store.asOfJoin({ views: views.map(({ view }) => view), rows }, neverAborted)
+      const answer = await store.asOfJoin({ views: joined, rows }, neverAborted)
       for (const perView of answer) expect(perView).toHaveLength(rows.length)
     },
   )

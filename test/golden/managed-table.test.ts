@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { OfflineView } from '../../src/stores/offline-store.ts'
+import type { StoredOfflineView } from '../../src/stores/offline-store.ts'
 import { createTable } from '../../src/stores/postgres/feature-table.ts'
 import { insertRowsSql } from '../../src/stores/postgres/insert-rows.ts'
 import { allTypes, at, offlineView } from '../contract/offline-store.ts'
@@ -8,7 +8,11 @@ import { createTestDatabase, type TestDatabase } from '../services/test-database
 import { testPool } from '../services/test-pool.ts'
 import { expectGolden, goldenFiles } from './golden-file.ts'
 
-const cases: readonly { readonly name: string; readonly project: string; readonly view: OfflineView }[] = [
+const cases: readonly {
+  readonly name: string
+  readonly project: string
+  readonly view: StoredOfflineView
+}[] = [
   {
     name: 'fixed-size-features',
     project: 'default',

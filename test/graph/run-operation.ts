@@ -13,7 +13,7 @@ import { pushRows } from '../../src/ingest/push-rows.ts'
 import { writeRows } from '../../src/ingest/write-rows.ts'
 import { openRowLayouts, type RowLayouts } from '../../src/online/row-layouts.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
-import type { FeatureView, Registry } from '../../src/registry/registry.ts'
+import type { Registry, StoredView } from '../../src/registry/registry.ts'
 import { memoryOfflineStore } from '../../src/stores/memory/memory-offline-store.ts'
 import { memoryOnlineStore } from '../../src/stores/memory/memory-online-store.ts'
 import { memoryRunStore } from '../../src/stores/memory/memory-run-store.ts'
@@ -203,9 +203,9 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
   }
 }
 
-export function viewNamed(registry: Registry, name: string): FeatureView {
+export function viewNamed(registry: Registry, name: string): StoredView {
   const found = registry.views.find((view) => view.name === name)
-  assert(found, `there is no view ${name}`)
+  assert(found && found.kind !== 'STREAM', `there is no view ${name}`)
   return found
 }
 

@@ -25,7 +25,7 @@ import { type MaterializeTargets, materialize } from '../../src/ingest/materiali
 import { type PushOutcome, type PushTarget, type PushTargets, pushRows } from '../../src/ingest/push-rows.ts'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
-import type { Entity, EventSource, FeatureView } from '../../src/registry/registry.ts'
+import type { Entity, EventSource, StoredView } from '../../src/registry/registry.ts'
 import { onlineKeySuffix } from '../../src/stores/online-key.ts'
 import type { OnlineStore } from '../../src/stores/online-store.ts'
 import { packedRowKind } from '../../src/stores/packed-row.ts'
@@ -93,7 +93,11 @@ function named<Item extends { readonly name: string }>(items: readonly Item[], n
   if (!found) throw new Error(`there is no ${name}`)
   return found
 }
-export const viewOf = (name: string): FeatureView => named(registry.views, name)
+export const viewOf = (name: string): StoredView =>
+  named(
+    registry.views.filter((view) => view.kind !== 'STREAM'),
+    name,
+  )
 const entityOf = (name: string): Entity => named(registry.entities, name)
 const sourceOf = (name: string): EventSource => named(registry.eventSources, name)
 

@@ -35,7 +35,7 @@ export async function keepEvents(
     const arrays = source.fields.map(({ type }, index) => `$${index + 4}::${sqlType(type)}[]`).join(', ')
     await client.query(
       `insert into ${eventTable('default', source)} (topic_id, partition, "offset", event_timestamp, ingested_at, event_id, ${columns})
-       select ${id}, 0, ${Number(next)} + e.place - 1, e.at, $1::timestamptz, e.id, ${source.fields.map((_, index) => `e.f${index}`).join(', ')}
+       select ${id}, 0, ${Number(next)} + e.place - 1, e.at, greatest($1::timestamptz, e.at), e.id, ${source.fields.map((_, index) => `e.f${index}`).join(', ')}
        from unnest($2::timestamptz[], $3::text[], ${arrays}) with ordinality
          as e(at, id, ${source.fields.map((_, index) => `f${index}`).join(', ')}, place)`,
       [

@@ -10,7 +10,7 @@ import { type Materialized, type MaterializeTargets, materialize } from '../../s
 import { writeRows } from '../../src/ingest/write-rows.ts'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
-import type { FeatureView } from '../../src/registry/registry.ts'
+import type { StoredView } from '../../src/registry/registry.ts'
 import { memoryOfflineStore } from '../../src/stores/memory/memory-offline-store.ts'
 import { memoryOnlineStore } from '../../src/stores/memory/memory-online-store.ts'
 import { memoryRunStore } from '../../src/stores/memory/memory-run-store.ts'
@@ -63,9 +63,9 @@ const registry = buildRegistry(definitions.map((value, index) => ({ path: `defin
 const second = 1_000_000
 const start = Date.now() * 1_000 - 600 * second
 
-function viewOf(name: string): FeatureView {
+function viewOf(name: string): StoredView {
   const found = registry.views.find((view) => view.name === name)
-  if (!found) throw new Error(`no view ${name}`)
+  if (!found || found.kind === 'STREAM') throw new Error(`no view ${name}`)
   return found
 }
 

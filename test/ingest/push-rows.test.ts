@@ -12,7 +12,7 @@ import {
 import { openRowLayouts, type RowLayouts } from '../../src/online/row-layouts.ts'
 import { viewReader } from '../../src/online/view-reader.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
-import type { FeatureView, Registry } from '../../src/registry/registry.ts'
+import type { Registry, StoredView } from '../../src/registry/registry.ts'
 import { memoryOfflineStore } from '../../src/stores/memory/memory-offline-store.ts'
 import { memoryOnlineStore } from '../../src/stores/memory/memory-online-store.ts'
 import { memoryViolationStore } from '../../src/stores/memory/memory-violation-store.ts'
@@ -85,7 +85,7 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
   let stores: Backends
   let registry: Registry
   let layouts: RowLayouts
-  let profile: FeatureView
+  let profile: StoredView
   let clock: Micros = at('2026-11-23T12:00:00Z')
   let ids = 0
   const now = (): Micros => clock

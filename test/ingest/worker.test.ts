@@ -8,7 +8,7 @@ import { StoreFailed } from '../../src/errors.ts'
 import { runWorker, type WorkerEnd, type WorkerTargets } from '../../src/ingest/worker.ts'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
-import type { BatchView, FeatureView } from '../../src/registry/registry.ts'
+import type { BatchView, FeatureView, StoredView } from '../../src/registry/registry.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
 import { onlineKeySuffix } from '../../src/stores/online-key.ts'
 import type { OnlineStore } from '../../src/stores/online-store.ts'
@@ -94,7 +94,7 @@ afterAll(async () => {
 })
 beforeEach(async () => {
   const tables = [
-    ...registry.views.map((view) => managedTable('default', view)),
+    ...registry.views.filter((view) => view.kind !== 'STREAM').map((view) => managedTable('default', view)),
     eventTable('default', daily.events),
   ]
   await pool.query(
@@ -151,7 +151,7 @@ async function snapshotsOf(view: FeatureView): Promise<readonly Micros[]> {
 }
 
 /** The event timestamp and the first feature's value. */
-async function onlineRow(view: FeatureView, id: number) {
+async function onlineRow(view: StoredView, id: number) {
   const [row] = await online.readMany([targets.keyPrefix(view) + onlineKeySuffix([id])])
   const [slot] = slotsOf(targets.layout(view)).slots
   return row && slot ? [readRowOrder(row)?.[0], readSlot(row, slot)] : null

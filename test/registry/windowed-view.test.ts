@@ -13,6 +13,7 @@ import {
   mean,
   min,
   stddev,
+  stream,
   sum,
   variance,
   windowedView,
@@ -190,8 +191,7 @@ describe('a windowed view', () => {
     const view = viewOf({ a: { aggregate: 'count', field: 'amount', window: '1d' } }, { compute: {} })
     expect(problemsOf(customer, transactions, view)).toMatchInlineSnapshot(`
       [
-        "feature view spending.compute.mode (fraud.ts: 2): compute is batch({ every: '1d' }), or another duration",
-        "feature view spending.compute.every (fraud.ts: 2): Invalid input: expected string, received undefined",
+        "feature view spending.compute.mode (fraud.ts: 2): compute is batch({ every: '1d' }), or another duration, or stream()",
         "feature view spending.features.a (fraud.ts: 2): count takes a window only, every other aggregation a field and a window",
       ]
     `)
@@ -201,6 +201,39 @@ describe('a windowed view', () => {
       [
         "feature view spending.features.a (fraud.ts: 2): a windowed view's feature is an aggregation: count, sum, mean, min, max, variance, stddev, countDistinct, first, last, as sum('amount', '30d')",
         "feature view spending.expectRows (fraud.ts: 2): an expected row count has min, max or both",
+      ]
+    `)
+  })
+})
+
+describe('a streamed view', () => {
+  it('has no step, no schedule and no table, and its source looks events up by its keys', () => {
+    const registry = build(
+      customer,
+      transactions,
+      viewOf({ n: count('1h'), total: sum('amount', '1h') }, { compute: stream(), online: false, ttl: '1h' }),
+    )
+    expect(registry.views[0]).toMatchObject({
+      kind: 'STREAM',
+      source: null,
+      emptyValues: [0, 0],
+      schedule: { batch: null, materialize: null },
+    })
+    expect(registry.eventSources[0]?.indexedKeys).toEqual([['customer_id']])
+  })
+
+  it('is refused with what only rows have, and with actions that come too late', () => {
+    const mapped = { ...transactions, table: 'shop.transactions' }
+    const wrong = viewOf(
+      { n: count('1h', { expect: { max: 5, action: 'reject' } }) },
+      { compute: stream(), schedule: { batch: '0 0 * * *' }, expectRows: { min: 1 } },
+    )
+    expect(problemsOf(customer, mapped, wrong)).toMatchInlineSnapshot(`
+      [
+        "feature view spending.schedule: a streamed view is never run; leave its schedule out",
+        "feature view spending.expectRows: a streamed view has no rows that could be counted",
+        "feature view spending.compute: events of a mapped table cannot be followed; give event source "transactions" a topic, or compute in batch",
+        "feature view spending.expect.n.action: a streamed feature can only be warned of, reject came; expect something of the event source's fields instead",
       ]
     `)
   })

@@ -107,7 +107,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   const targets = { ...stores, ...layouts, clock }
   const viewOf = (name: string) => {
     const view = registry.views.find((candidate) => candidate.name === name)
-    if (!view) throw new Error(`the world has no view ${name}`)
+    if (!view || view.kind === 'STREAM') throw new Error(`the world has no view ${name} with rows`)
     return view
   }
   const ready = async (): Promise<void> => {

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { ScalarType } from '../../src/definitions/value-type.ts'
 import { TablesDiffer } from '../../src/errors.ts'
 import type { KeptEventSource } from '../../src/stores/event-store.ts'
-import type { OfflineStore, OfflineView } from '../../src/stores/offline-store.ts'
+import type { OfflineStore, StoredOfflineView } from '../../src/stores/offline-store.ts'
 import { createEventMonth } from '../../src/stores/postgres/event-table.ts'
 import { allTypes, at, neverAborted, offlineView } from '../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
@@ -45,7 +45,7 @@ describe('ensureTables', () => {
   }
 
   async function problemsOf(
-    views: readonly OfflineView[],
+    views: readonly StoredOfflineView[],
     sources: readonly KeptEventSource[] = [],
   ): Promise<readonly string[]> {
     const error = await store.ensureTables(views, sources).then(
@@ -271,6 +271,7 @@ function events(fields: Readonly<Record<string, ScalarType>>): KeptEventSource {
   return {
     name: 'payments',
     table: null,
+    indexedKeys: [],
     eventTimestamp: 'at',
     createdTimestamp: null,
     eventId: 'id',

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { StoreFailed } from '../../src/errors.ts'
-import type { AsOfJoin, OfflineStore, OfflineView } from '../../src/stores/offline-store.ts'
+import type { AsOfJoin, OfflineStore, StoredOfflineView } from '../../src/stores/offline-store.ts'
 import { asOfJoinSql } from '../../src/stores/postgres/as-of-join.ts'
 import { postgresDeletionStore } from '../../src/stores/postgres/postgres-deletion-store.ts'
 import { deletionStoreContract } from '../contract/deletion-store.ts'
@@ -55,7 +55,7 @@ describe.each(['default', 'other'])('project %s', (project) => {
 const t = at('2026-11-20T12:00:00Z')
 
 /** A mapped query that takes this many seconds. */
-function slowView(seconds: number): OfflineView {
+function slowView(seconds: number): StoredOfflineView {
   return offlineView(
     'slow',
     { id: 'int64' },
@@ -70,7 +70,7 @@ function slowView(seconds: number): OfflineView {
   )
 }
 
-function question(view: OfflineView, id = 1): AsOfJoin {
+function question(view: StoredOfflineView, id = 1): AsOfJoin {
   return { views: [view], rows: [{ key: [id], asOf: t, knownAt: null }] }
 }
 

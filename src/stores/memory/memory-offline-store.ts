@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Micros } from '../../definitions/timestamp.ts'
 import type { EntityKey, FeatureRow } from '../../definitions/value.ts'
+import { StoreFailed } from '../../errors.ts'
 import type { DeletionStore } from '../deletion-store.ts'
 import type {
   AsOfRow,
@@ -68,7 +69,11 @@ export function memoryOfflineStore(): MemoryOfflineStore {
 
   return {
     asOfJoin: async ({ views, rows }) =>
-      views.map((view) => rows.map((row) => newestRow(tables.get(view.name) ?? [], row))),
+      views.map((view) => {
+        if (view.kind === 'STREAM')
+          throw new StoreFailed(`feature view "${view.name}" is computed from events; memory keeps no events`)
+        return rows.map((row) => newestRow(tables.get(view.name) ?? [], row))
+      }),
     insertRows: async (view, rows) => insert(view, rows),
     insertRowsOnce: async (view, rows, { idempotencyKey, digest, arrival }) => {
       const place = JSON.stringify([view.name, idempotencyKey])

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { type Problem, StoreFailed, TablesDiffer } from '../../errors.ts'
 import type { KeptEventSource } from '../event-store.ts'
-import type { OfflineView } from '../offline-store.ts'
+import type { OfflineView, StoredOfflineView } from '../offline-store.ts'
 import { mappableTypes } from './column-type.ts'
 import {
   createEventTable,
@@ -64,13 +64,14 @@ export async function ensureTables(
   ]
   const statements = schemas.map((schema) => `create schema if not exists ${quoteIdentifier(schema)}`)
   const problems: Problem[] = []
+  const stored = views.filter((view) => view.kind !== 'STREAM')
   const mapped = [
-    ...views.flatMap((view) => mappedView(project, view)),
+    ...stored.flatMap((view) => mappedView(project, view)),
     ...sources.flatMap((source) => mappedEvents(source)),
   ]
   for (const table of mapped) problems.push(...(await checkMapped(client, table)))
   const wanted = [
-    ...views.filter((view) => view.source === null).map((view) => viewTable(project, view)),
+    ...stored.filter((view) => view.source === null).map((view) => viewTable(project, view)),
     ...sources.filter(({ table }) => table === null).map((source) => sourceTable(project, source)),
   ]
   for (const table of wanted) {
@@ -100,7 +101,7 @@ async function missingParts(client: pg.PoolClient, { table, create }: WantedTabl
   return create.filter((statement) => !indexes.includes(indexStatement.exec(statement)?.[1] ?? ''))
 }
 
-function viewTable(project: string, view: OfflineView): WantedTable {
+function viewTable(project: string, view: StoredOfflineView): WantedTable {
   return {
     table: managedTable(project, view),
     owner: `feature view "${view.name}"`,
@@ -165,7 +166,7 @@ function differences(
   return [...wrong, ...unknown]
 }
 
-function mappedView(project: string, view: OfflineView): MappedTable[] {
+function mappedView(project: string, view: StoredOfflineView): MappedTable[] {
   const { source } = view
   if (source === null) return []
   const column = (name: string): string => source.columns[name] ?? name

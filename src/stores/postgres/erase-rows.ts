@@ -1,6 +1,7 @@
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
 import { type DeletionSource, type DeletionView, type EntityToDelete, sameKey } from '../deletion-store.ts'
 import type { EventKeys } from '../event-store.ts'
+import type { StoredOfflineView } from '../offline-store.ts'
 import { selectExpression, sqlType } from './column-type.ts'
 import { eventSchema, eventTable } from './event-table.ts'
 import { featureSchema, featureTable, managedTable } from './feature-table.ts'
@@ -27,6 +28,8 @@ export function eraseStatements(
   const { views, sources } = deletion
   return [
     ...views
+      // A streamed view has no rows of its own.
+      .filter((view) => view.kind !== 'STREAM')
       .filter((view) => view.source === null)
       .map((view) => {
         const sql = eraseRows(managedTable(project, view), deletion, deletedAt, 'created_timestamp')
@@ -164,7 +167,7 @@ export function isWider(view: DeletionView, deletion: EntityToDelete): boolean {
 }
 
 /** The different keys of a wider view's rows that are of the entity; mapped ones as `fromSql` reads them. */
-export function widerKeysSql(project: string, view: DeletionView, { entity, key }: EntityToDelete): Sql {
+export function widerKeysSql(project: string, view: StoredOfflineView, { entity, key }: EntityToDelete): Sql {
   const table = featureTable(project, view)
   const values: unknown[] = []
   const column = (name: string): string => {

@@ -41,9 +41,18 @@ export function createEventTable(project: string, source: KeptEventSource): read
     'primary key (topic_id, partition, "offset", event_timestamp)',
   ]
   const make = `create table if not exists ${table} (\n  ${lines.join(',\n  ')}\n) partition by range (event_timestamp)`
-  if (source.eventId === null) return [make]
+  const lookups = source.indexedKeys.map((keys) => {
+    const name = shortName(`${source.name}_${keys.join('_')}`)
+    const columns = [...keys.map(quoteIdentifier), 'event_timestamp'].join(', ')
+    return `create index if not exists ${name} on ${table} (${columns})`
+  })
+  if (source.eventId === null) return [make, ...lookups]
   const index = shortName(`${source.name}_event_id`)
-  return [make, `create index if not exists ${index} on ${table} (event_id) where event_id is not null`]
+  return [
+    make,
+    ...lookups,
+    `create index if not exists ${index} on ${table} (event_id) where event_id is not null`,
+  ]
 }
 
 /**

@@ -51,18 +51,22 @@ export async function eventWriter(
   return {
     async write({ kept, rowNumbers, eventTimestamps, createdTimestamps, eventIds, columns: values }) {
       let lastHour = Number.NaN
+      let lastInstantHour = Number.NaN
       for (const index of kept) {
         const instant = eventTimestamps[index] ?? 0
-        const hour = Math.floor(instant / hourMicros)
-        if (hour !== lastHour && !hours.has(hour)) {
-          hours.add(hour)
+        // It counts from the moment that it was kept, if that is earlier.
+        const hour = Math.floor(Math.min(instant, createdTimestamps[index] ?? instant) / hourMicros)
+        if (hour !== lastHour) hours.add(hour)
+        lastHour = hour
+        const instantHour = Math.floor(instant / hourMicros)
+        if (instantHour !== lastInstantHour) {
           const month = monthOf(instant)
           if (!months.has(month)) {
             months.add(month)
             await makeMonth(instant)
           }
         }
-        lastHour = hour
+        lastInstantHour = instantHour
         lastRow = rowNumbers[index] ?? lastRow
         row[2] = lastRow
         row[3] = instant

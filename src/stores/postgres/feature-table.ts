@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { OfflineView } from '../offline-store.ts'
+import type { StoredOfflineView } from '../offline-store.ts'
 import { isFixedSize, sqlType } from './column-type.ts'
 import { quoteIdentifier, quoteTable } from './identifier.ts'
 import { type ManagedColumn, managedColumn } from './managed-column.ts'
@@ -22,7 +22,7 @@ export interface FeatureTable {
 /** With the comments behind it. */
 const semicolonAtEnd = /;(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*$/
 
-export function featureTable(project: string, view: OfflineView): FeatureTable {
+export function featureTable(project: string, view: StoredOfflineView): FeatureTable {
   const { source } = view
   if (source === null) {
     return {
@@ -46,14 +46,14 @@ export function featureTable(project: string, view: OfflineView): FeatureTable {
   }
 }
 
-export function managedTable(project: string, view: OfflineView): string {
+export function managedTable(project: string, view: StoredOfflineView): string {
   return `${quoteIdentifier(featureSchema(project))}.${quoteIdentifier(view.name)}`
 }
 
 export const closingColumn = 'closing'
 
 /** The columns of a managed table, in order. Only feature columns are nullable, so only they can be added later. */
-export function managedColumns(view: OfflineView): readonly ManagedColumn[] {
+export function managedColumns(view: StoredOfflineView): readonly ManagedColumn[] {
   return [
     ...view.entity.joinKeys.map((key) => managedColumn(key.name, sqlType(key.type), true)),
     managedColumn('event_timestamp', 'timestamp with time zone', true),
@@ -67,7 +67,7 @@ export function managedColumns(view: OfflineView): readonly ManagedColumn[] {
 }
 
 /** Statements that make a managed table; each can be run again. */
-export function createTable(project: string, view: OfflineView): readonly string[] {
+export function createTable(project: string, view: StoredOfflineView): readonly string[] {
   const table = managedTable(project, view)
   const definitions = managedColumns(view).map((column) => `  ${column.definition}`)
   return [
@@ -83,7 +83,7 @@ export function createTable(project: string, view: OfflineView): readonly string
  * One probe answers a row of an as-of join. `nulls last` must stand in the index as in the query, else every probe
  * sorts. Features of fixed size ride along, up to Postgres' 32 columns, so that a probe need not visit the table.
  */
-function asOfIndex(project: string, view: OfflineView): string {
+function asOfIndex(project: string, view: StoredOfflineView): string {
   const keys = view.entity.joinKeys.map((key) => quoteIdentifier(key.name))
   const ordered = [...keys, 'event_timestamp desc', 'created_timestamp desc nulls last', 'row_id desc']
   const read = [
@@ -97,7 +97,7 @@ function asOfIndex(project: string, view: OfflineView): string {
 }
 
 /** At most 63 bytes: a long name is cut and told apart by a digest. */
-function indexName(view: OfflineView, purpose: string): string {
+function indexName(view: StoredOfflineView, purpose: string): string {
   const name = `${view.name}_${purpose}`
   if (name.length <= 63) return quoteIdentifier(name)
   const digest = createHash('sha256').update(name).digest('hex').slice(0, 8)

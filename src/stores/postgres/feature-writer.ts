@@ -1,13 +1,13 @@
 import type pg from 'pg'
 import type { Value } from '../../definitions/value.ts'
-import type { OfflineView } from '../offline-store.ts'
+import type { StoredOfflineView } from '../offline-store.ts'
 import { copyRows } from './copy-rows.ts'
 import { managedTable } from './feature-table.ts'
 import { quoteIdentifier } from './identifier.ts'
 import { copyPieceBytes, type RowWriter } from './row-writer.ts'
 
 /** Feature rows by COPY into a view's managed table; row id and transaction are the table's defaults. */
-export function featureWriter(client: pg.ClientBase, project: string, view: OfflineView): RowWriter {
+export function featureWriter(client: pg.ClientBase, project: string, view: StoredOfflineView): RowWriter {
   const { joinKeys } = view.entity
   const names = [
     ...joinKeys.map(({ name }) => name),

@@ -1,13 +1,13 @@
 import { formatTimestamp } from '../../definitions/timestamp.ts'
 import type { FeatureRow } from '../../definitions/value.ts'
-import type { OfflineView } from '../offline-store.ts'
+import type { StoredOfflineView } from '../offline-store.ts'
 import { type ArrayParameter, arrayParameter } from './column-type.ts'
 import { managedTable } from './feature-table.ts'
 import { quoteIdentifier } from './identifier.ts'
 import type { Sql } from './sql.ts'
 
 /** Appends rows as one array a column; answers one `row_id` a row, ascending in the order given. */
-export function insertRowsSql(project: string, view: OfflineView, rows: readonly FeatureRow[]): Sql {
+export function insertRowsSql(project: string, view: StoredOfflineView, rows: readonly FeatureRow[]): Sql {
   const { joinKeys } = view.entity
   const columns = [
     ...joinKeys.map((key, index) => ({

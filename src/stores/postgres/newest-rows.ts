@@ -1,5 +1,5 @@
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
-import type { CarriedPoint, NewestRowsRequest, NewestRowsScope, OfflineView } from '../offline-store.ts'
+import type { CarriedPoint, NewestRowsRequest, NewestRowsScope, StoredOfflineView } from '../offline-store.ts'
 import { microsOf, selectExpression } from './column-type.ts'
 import { closingColumn, type FeatureTable, featureTable } from './feature-table.ts'
 import type { Sql } from './sql.ts'
@@ -17,11 +17,11 @@ export function newestRowsSql(project: string, { view, now, scope }: NewestRowsR
     : scannedSql(table, view, now, scope)
 }
 
-function keyExpressions(table: FeatureTable, view: OfflineView): string[] {
+function keyExpressions(table: FeatureTable, view: StoredOfflineView): string[] {
   return view.entity.joinKeys.map((key) => selectExpression(key.type, `x.${table.column(key.name)}`))
 }
 
-function rowColumns(table: FeatureTable, view: OfflineView): string[] {
+function rowColumns(table: FeatureTable, view: StoredOfflineView): string[] {
   return [
     microsOf(`x.${table.eventTimestamp}::timestamptz`),
     table.createdTimestamp === null ? 'null' : microsOf(`x.${table.createdTimestamp}::timestamptz`),
@@ -41,7 +41,7 @@ function newestFirst(table: FeatureTable): string[] {
 
 type ScannedScope = Exclude<NewestRowsScope, { readonly kind: 'ARRIVED' }>
 
-function scannedSql(table: FeatureTable, view: OfflineView, now: Micros, scope: ScannedScope): Sql {
+function scannedSql(table: FeatureTable, view: StoredOfflineView, now: Micros, scope: ScannedScope): Sql {
   const keys = keyExpressions(table, view)
   const event = `x.${table.eventTimestamp}`
   const values = [formatTimestamp(now)]
@@ -63,7 +63,7 @@ function scannedSql(table: FeatureTable, view: OfflineView, now: Micros, scope: 
   return { text: text.join('\n'), values }
 }
 
-function arrivedSql(table: FeatureTable, view: OfflineView, now: Micros, since: CarriedPoint): Sql {
+function arrivedSql(table: FeatureTable, view: StoredOfflineView, now: Micros, since: CarriedPoint): Sql {
   const columns = view.entity.joinKeys.map((key) => table.column(key.name))
   const named = columns.map((column, index) => `${column} as key_${index}`).join(', ')
   const probe = columns.map((column, index) => `x.${column} = k.key_${index}`)
@@ -92,7 +92,7 @@ function arrivedSql(table: FeatureTable, view: OfflineView, now: Micros, since: 
 }
 
 /** The keys of the newest due rows. */
-export function newestKeysSql(project: string, view: OfflineView, now: Micros, limit: number): Sql {
+export function newestKeysSql(project: string, view: StoredOfflineView, now: Micros, limit: number): Sql {
   const table = featureTable(project, view)
   const keys = keyExpressions(table, view)
   const event = `x.${table.eventTimestamp}::timestamptz`
@@ -108,7 +108,7 @@ export function newestKeysSql(project: string, view: OfflineView, now: Micros, l
 /** One row: the newest event timestamp, and that of the oldest due row after the point, in microseconds. */
 export function carryLagSql(
   project: string,
-  view: OfflineView,
+  view: StoredOfflineView,
   now: Micros,
   since: CarriedPoint | null,
 ): Sql {

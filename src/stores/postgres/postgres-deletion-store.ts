@@ -144,7 +144,8 @@ async function standingKeys(
   deletion: EntityToDelete,
 ): Promise<readonly OnlineKey[]> {
   const found: OnlineKey[] = []
-  for (const view of deletion.views.filter((one) => isWider(one, deletion))) {
+  for (const view of deletion.views.filter((one) => one.kind !== 'STREAM')) {
+    if (!isWider(view, deletion)) continue
     const { rows } = await pool.query<unknown[]>(inArrays(widerKeysSql(project, view, deletion)))
     for (const columns of rows) found.push({ view: view.name, key: readKey(view, columns) })
   }

@@ -4,6 +4,7 @@ import type { ScalarValue } from '../../definitions/value.ts'
 import type { ScalarType } from '../../definitions/value-type.ts'
 import type { EventStore, EventToKeep, KeepOutcome, KeptEvent, KeptEventSource } from '../event-store.ts'
 import { arrayParameter, fromSql, microsOf, selectExpression } from './column-type.ts'
+import { countsSql } from './counting-events.ts'
 import { deletionCheck } from './deletion-check.ts'
 import { hourMicros, recordArrivals } from './event-arrivals.ts'
 import { makeEventMonth, monthOf } from './event-months.ts'
@@ -60,7 +61,7 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
       client,
       project,
       source.name,
-      new Set(kept.map(({ eventTimestamp }) => Math.floor(eventTimestamp / hourMicros))),
+      new Set(kept.map(({ eventTimestamp }) => Math.floor(Math.min(eventTimestamp, keptAt) / hourMicros))),
     )
     // Refused ones too: nobody shall wait for an event that is not there.
     await recordPositions(client, project, source.name, topicId, partitionEnds(events))
@@ -101,6 +102,15 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
         return await keep(client, source, topicId, placed, keptAt)
       }).catch(failed)
     },
+    async deletionMark() {
+      const { rows } = await pool
+        .query<{ mark: string }>(
+          `select count(*) || ' ' || coalesce(max(deleted_at)::text, '') as mark from featuregraph.deletions where project = $1`,
+          [project],
+        )
+        .catch(storeFailed('reading deletions'))
+      return rows[0]?.mark ?? ''
+    },
     async positions(source) {
       const { rows } = await pool
         .query<{ topic: string; topic_id: number; partition: number; next_offset: string }>(
@@ -130,7 +140,7 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
             from ${eventTable(project, source)} as x
             where x.topic_id = $1 and x.partition = $2 and x."offset" >= $3
               and ($5::timestamptz is null or x.event_timestamp >= $5)
-              and ${counts(project, source)}
+              and ${countsSql(project, source)}
             order by x."offset" limit $4`,
           values: [topicId, partition, offset, limit, since === null ? null : formatTimestamp(since)],
         })
@@ -192,14 +202,6 @@ function encoded(type: ScalarType, value: ScalarValue | null): string | number |
   return value === null ? null : arrayParameter(type).encode(value)
 }
 
-/** Of an id the event counts that was kept first; `x` is the event. */
-function counts(project: string, source: KeptEventSource): string {
-  if (source.eventId === null) return 'true'
-  return `(x.event_id is null or not exists (
-    select from ${eventTable(project, source)} as d where d.event_id = x.event_id
-      and (d.ingested_at, d.topic_id, d.partition, d."offset") < (x.ingested_at, x.topic_id, x.partition, x."offset")))`
-}
-
 /** When each event was kept, in order; null for one whose id another had before it. */
 async function readMoments(
   client: pg.ClientBase,
@@ -211,7 +213,7 @@ async function readMoments(
   if (events.length === 0) return []
   const table = eventTable(project, source)
   const { rows } = await client.query<{ moment: string; counts: boolean }>(
-    `select ${microsOf('x.ingested_at')} as moment, ${counts(project, source)} as counts
+    `select ${microsOf('x.ingested_at')} as moment, ${countsSql(project, source)} as counts
      from unnest($2::int[], $3::bigint[], $4::timestamptz[]) with ordinality as e(partition, position, at, place)
      join ${table} as x on x.topic_id = $1 and x.partition = e.partition and x."offset" = e.position and x.event_timestamp = e.at
      order by e.place`,

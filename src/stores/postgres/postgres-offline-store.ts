@@ -10,6 +10,7 @@ import type {
   OfflineStore,
   OfflineView,
   PushReceipt,
+  StoredOfflineView,
 } from '../offline-store.ts'
 import { asOfColumnCount, asOfJoinSql } from './as-of-join.ts'
 import { fromSql } from './column-type.ts'
@@ -20,6 +21,7 @@ import { carryLagSql, newestKeysSql } from './newest-rows.ts'
 import { inTransaction, storeFailed } from './pool.ts'
 import { readNewestRows } from './read-newest-rows.ts'
 import { runCancellable } from './run-cancellable.ts'
+import { readStreamedValues } from './streamed-as-of.ts'
 import { systemIdentifier } from './system-identifier.ts'
 
 export interface PostgresOfflineStoreOptions {
@@ -99,7 +101,7 @@ export function postgresOfflineStore(pool: pg.Pool, options: PostgresOfflineStor
 async function insertRows(
   client: pg.PoolClient,
   project: string,
-  view: OfflineView,
+  view: StoredOfflineView,
   rows: readonly FeatureRow[],
 ): Promise<InsertedRowIds> {
   await client.query('select pg_current_xact_id()')
@@ -134,7 +136,7 @@ const storedReceipt = z.object({
 async function insertOnce(
   client: pg.PoolClient,
   project: string,
-  view: OfflineView,
+  view: StoredOfflineView,
   rows: readonly FeatureRow[],
   { idempotencyKey, digest, arrival }: PushReceipt,
 ): Promise<InsertedOnce> {
@@ -191,9 +193,12 @@ function readRow(
   return {
     eventTimestamp: Number(event),
     createdTimestamp: created === null || created === undefined ? null : Number(created),
-    values: view.features.map((feature, index) =>
-      fromSql(feature.type, columns[first + 2 + index], countNonFinite),
-    ),
+    values:
+      view.kind === 'STREAM'
+        ? readStreamedValues(view, columns, first + 2, countNonFinite)
+        : view.features.map((feature, index) =>
+            fromSql(feature.type, columns[first + 2 + index], countNonFinite),
+          ),
     closing: view.kind === 'BATCH' && columns[first + 2 + view.features.length] === true,
   }
 }

@@ -11,7 +11,11 @@ const answerMs = 5_000
  * A session's advisory lock on a connection of its own, which is kept as long as it lasts; a pooler between must not
  * share sessions.
  */
-export function postgresWorkerLock(pool: pg.Pool, project: string): WorkerLock {
+export function postgresWorkerLock(
+  pool: pg.Pool,
+  project: string,
+  work: 'worker' | 'stream' = 'worker',
+): WorkerLock {
   let client: pg.Client | null = null
   let held = false
 
@@ -24,7 +28,7 @@ export function postgresWorkerLock(pool: pg.Pool, project: string): WorkerLock {
   const connect = async (): Promise<pg.Client> => {
     const opened = new pg.Client({
       ...pool.options,
-      application_name: 'featuregraph worker',
+      application_name: `featuregraph ${work}`,
       query_timeout: answerMs,
     })
     opened.on('error', () => forget(opened))
@@ -43,7 +47,7 @@ export function postgresWorkerLock(pool: pg.Pool, project: string): WorkerLock {
     }
     const { rows } = await session.query<{ taken: boolean }>(
       'select pg_try_advisory_lock(hashtextextended($1, 0)) as taken',
-      [`featuregraph worker ${project}`],
+      [`featuregraph ${work} ${project}`],
     )
     held = client === session && rows[0]?.taken === true
     return held
@@ -53,7 +57,7 @@ export function postgresWorkerLock(pool: pg.Pool, project: string): WorkerLock {
     hold: () =>
       hold().catch((error: unknown) => {
         if (client !== null) forget(client)
-        return storeFailed("taking the worker's lock")(error)
+        return storeFailed(`taking the lock of the ${work}`)(error)
       }),
     async release() {
       const session = client

@@ -1,7 +1,12 @@
 import type pg from 'pg'
 import type { KeyValue } from '../../definitions/value.ts'
 import type { ValueType } from '../../definitions/value-type.ts'
-import type { NewestRowsReading, NewestRowsRequest, OfflineView, StoredFeatureRow } from '../offline-store.ts'
+import type {
+  NewestRowsReading,
+  NewestRowsRequest,
+  StoredFeatureRow,
+  StoredOfflineView,
+} from '../offline-store.ts'
 import { fromSql, selectedType } from './column-type.ts'
 import { copyOut } from './copy-out.ts'
 import { newestRowsSql } from './newest-rows.ts'
@@ -70,7 +75,7 @@ function scopeToRead({ view, scope }: NewestRowsRequest, identifier: string): Ne
 }
 
 /** Of the statement's columns, as they leave Postgres (`selectExpression`). */
-function rowTypes(view: OfflineView): readonly ValueType[] {
+function rowTypes(view: StoredOfflineView): readonly ValueType[] {
   return [
     ...view.entity.joinKeys.map(({ type }) => type),
     'int64',
@@ -82,7 +87,7 @@ function rowTypes(view: OfflineView): readonly ValueType[] {
 }
 
 function readRow(
-  view: OfflineView,
+  view: StoredOfflineView,
   columns: readonly unknown[],
   countNonFinite: () => void,
 ): StoredFeatureRow {

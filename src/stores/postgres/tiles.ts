@@ -1,12 +1,13 @@
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
 import type { ScalarType } from '../../definitions/value-type.ts'
-import { largestSquarable, sumScale } from '../../windows/tile-aggregate.ts'
 import type { SnapshotComputation, TiledAggregation } from '../snapshot-store.ts'
 import { sqlType } from './column-type.ts'
+import { countedAt, countsSql, furthestAhead } from './counting-events.ts'
 import { type DeletedKind, notDeletedSql } from './deletion-check.ts'
 import { eventTable } from './event-table.ts'
 import { quoteIdentifier, quoteTable } from './identifier.ts'
 import type { Sql } from './sql.ts'
+import { tileCells, whereConditions } from './tile-cells.ts'
 
 type TileQuestion = Pick<SnapshotComputation, 'view' | 'bounds' | 'aggregations'>
 
@@ -32,7 +33,7 @@ export function tilesSql(
       : `width_bucket(e.event_timestamp, $${values.push(bounds.map(formatTimestamp))}::timestamptz[]) - 1`
   // Mapped tables tell no places: of equal times any may come first.
   const order = ['event_timestamp', ...(view.events.table === null ? ['topic', 'partition', '"offset"'] : [])]
-  const cells = aggregations.flatMap((aggregation) => tileCells(aggregation, begin, order, values))
+  const cells = aggregations.flatMap((aggregation) => cellsSince(aggregation, begin, order, values))
   const places = [...keys, tile].map((_, index) => String(index + 1)).join(', ')
   const needsPlace = aggregations.some(({ aggregate }) => aggregate === 'first' || aggregate === 'last')
   const text = [
@@ -56,9 +57,11 @@ function eventsSql(
   const from = events.table === null ? eventTable(project, events) : quoteTable(events.table)
   const column = (name: string, original: string): string => `x.${quoteIdentifier(mapped ? original : name)}`
   const event = column('event_timestamp', events.eventTimestamp)
+  // An event from ahead counts from the moment that it was kept; of a mapped table that is not known.
+  const counted = mapped ? event : countedAt
   const placed = needsPlace && !mapped
   const outputs = [
-    `${event}::timestamptz as event_timestamp`,
+    `${counted}::timestamptz as event_timestamp`,
     ...events.fields.map(({ name, type, column: original }) => {
       const value = column(name, original)
       return `${mapped ? finite(type, value) : value} as ${quoteIdentifier(name)}`
@@ -67,12 +70,18 @@ function eventsSql(
   ]
   const conditions = [
     `${event} >= $1::timestamptz`,
-    `${event} < $2::timestamptz`,
+    ...(mapped
+      ? [`${event} < $2::timestamptz`]
+      : [
+          `${event} < $2::timestamptz + ${furthestAhead}`,
+          `${counted} >= $1::timestamptz`,
+          `${counted} < $2::timestamptz`,
+        ]),
     ...entity.joinKeys.map(({ name }) => {
       const original = events.fields.find((field) => field.name === name)?.column ?? name
       return `${column(name, original)} is not null`
     }),
-    ...(events.eventId === null || mapped ? [] : [isFirstOfItsId(project, events)]),
+    ...(events.eventId === null || mapped ? [] : [countsSql(project, events)]),
     ...notDeletedSql(project, deleted, {
       event,
       column: (name) => {
@@ -85,18 +94,8 @@ function eventsSql(
   const topics = 'join featuregraph.event_topics as t on t.id = x.topic_id'
   return [
     `  select ${outputs.join(', ')}`,
-    `  from ${from} as x${placed || events.eventId !== null ? ` ${topics}` : ''}`,
+    `  from ${from} as x${placed ? ` ${topics}` : ''}`,
     `  where ${conditions.join('\n    and ')}`,
-  ].join('\n')
-}
-
-/** Of several events with one id the one of the lowest position counts, whatever their times. */
-function isFirstOfItsId(project: string, events: TileQuestion['view']['events']): string {
-  return [
-    '(x.event_id is null or not exists (',
-    `      select from ${eventTable(project, events)} as d join featuregraph.event_topics as dt on dt.id = d.topic_id`,
-    '      where d.event_id = x.event_id',
-    '        and (dt.topic, d.partition, d."offset") < (t.topic, x.partition, x."offset")))',
   ].join('\n')
 }
 
@@ -108,59 +107,15 @@ function finite(type: ScalarType, value: string): string {
   return `case when abs(${double}) < 'Infinity'::float8 then ${double} end`
 }
 
-function tileCells(
-  { aggregate, field, where, since }: TiledAggregation,
+function cellsSince(
+  aggregation: TiledAggregation,
   begin: Micros,
   order: readonly string[],
   values: unknown[],
-): string[] {
-  const conditions = where.map((one) => {
-    const name = `e.${quoteIdentifier(one.field.name)}`
-    if (one.value === null) return `${name} is null`
-    return `${name} = $${values.push(String(one.value))}::${sqlType(one.field.type)}`
-  })
+): readonly string[] {
+  const { where, since } = aggregation
+  const conditions = whereConditions(where, values)
   if (since !== null && since > begin)
     conditions.push(`e.event_timestamp >= $${values.push(formatTimestamp(since))}::timestamptz`)
-  const filtered = (call: string, ...more: readonly string[]): string => {
-    const all = [...conditions, ...more]
-    return all.length === 0 ? call : `${call} filter (where ${all.join(' and ')})`
-  }
-  if (field === null) return [filtered('count(*)')]
-  const value = `e.${quoteIdentifier(field.name)}`
-  const isInteger = field.type === 'int32' || field.type === 'int64'
-  const double = `${value}::float8`
-  const scaled = `${double} * ${sumScale}::float8`
-  switch (aggregate) {
-    case 'count':
-      return [filtered('count(*)')]
-    case 'sum':
-      return isInteger
-        ? [`${filtered(`sum(${value})`)}::text`]
-        : [filtered(`sum(${scaled})`), filtered(`sum(abs(${scaled}))`)]
-    case 'mean':
-      return [filtered(`sum(${scaled})`), filtered(`sum(abs(${scaled}))`), filtered(`count(${value})`)]
-    case 'variance':
-    case 'stddev': {
-      const tame = `abs(${double}) <= ${largestSquarable}::float8`
-      return [
-        filtered(`count(${value})`, tame),
-        filtered(`avg(${double})`, tame),
-        filtered(`var_pop(${double})`, tame),
-        filtered(`count(${value})`, `not ${tame}`),
-      ]
-    }
-    case 'min':
-    case 'max':
-      return [filtered(`${aggregate}(${value})`)]
-    case 'countDistinct':
-      return since === null
-        ? [filtered(`array_agg(distinct ${value})`, `${value} is not null`)]
-        : [filtered(`count(distinct ${value})`)]
-    case 'first':
-    case 'last': {
-      const direction = aggregate === 'first' ? '' : ' desc'
-      const ordered = order.map((column) => `e.${column}${direction}`).join(', ')
-      return [`(${filtered(`array_agg(${value} order by ${ordered})`, `${value} is not null`)})[1]`]
-    }
-  }
+  return tileCells(aggregation, { conditions, order, isSingle: since !== null })
 }

@@ -11,6 +11,8 @@ local current = redis.call('MGET', unpack(KEYS))
 local outcomes = {}
 
 local function merge(stored, written)
+  if stored and #stored == 32 and string.sub(stored, 1, 4) == '\\1\\2\\0\\0'
+    and struct.unpack('<d', written, 33) <= struct.unpack('<d', stored, 9) then return nil end
   if not stored or #stored < 8 or string.sub(stored, 1, 2) ~= string.sub(written, 1, 2) then return written end
   if string.sub(stored, 5, 8) ~= string.sub(written, 5, 8) then return written end
   local place = string.sub(written, 9, 16)

@@ -2,8 +2,8 @@ select e."shop" collate "C",
   e."till",
   0,
   count(*),
-  sum(e."amount"::float8 * 5.421010862427522e-20::float8),
-  sum(abs(e."amount"::float8 * 5.421010862427522e-20::float8))
+  sum(case when abs(e."amount"::float8) > 1e-280::float8 then e."amount"::float8 * 5.421010862427522e-20::float8 else 0 * e."amount"::float8 end),
+  sum(abs(case when abs(e."amount"::float8) > 1e-280::float8 then e."amount"::float8 * 5.421010862427522e-20::float8 else 0 * e."amount"::float8 end))
 from (
   select x."sold_at"::timestamptz as event_timestamp, x."place"::text as "shop", x."till"::integer as "till", case when abs(x."amount"::float8) < 'Infinity'::float8 then x."amount"::float8 end as "amount"
   from "shop"."sales" as x

@@ -12,16 +12,17 @@ select e."shop" collate "C",
   (array_agg(e."amount" order by e.event_timestamp, e.topic, e.partition, e."offset") filter (where e."amount" is not null))[1],
   (array_agg(e."amount" order by e.event_timestamp desc, e.topic desc, e.partition desc, e."offset" desc) filter (where e."success" = $6::boolean and e."amount" is not null))[1]
 from (
-  select x."event_timestamp"::timestamptz as event_timestamp, x."customer_id" as "customer_id", x."shop" as "shop", x."till" as "till", x."amount" as "amount", x."items" as "items", x."success" as "success", t.topic, x.partition, x."offset"
+  select least(x.event_timestamp, x.ingested_at)::timestamptz as event_timestamp, x."customer_id" as "customer_id", x."shop" as "shop", x."till" as "till", x."amount" as "amount", x."items" as "items", x."success" as "success", t.topic, x.partition, x."offset"
   from "events"."sales" as x join featuregraph.event_topics as t on t.id = x.topic_id
   where x."event_timestamp" >= $1::timestamptz
-    and x."event_timestamp" < $2::timestamptz
+    and x."event_timestamp" < $2::timestamptz + interval '10 minutes'
+    and least(x.event_timestamp, x.ingested_at) >= $1::timestamptz
+    and least(x.event_timestamp, x.ingested_at) < $2::timestamptz
     and x."shop" is not null
     and x."till" is not null
     and (x.event_id is null or not exists (
-      select from "events"."sales" as d join featuregraph.event_topics as dt on dt.id = d.topic_id
-      where d.event_id = x.event_id
-        and (dt.topic, d.partition, d."offset") < (t.topic, x.partition, x."offset")))
+    select from "events"."sales" as d where d.event_id = x.event_id
+      and (d.ingested_at, d.topic_id, d.partition, d."offset") < (x.ingested_at, x.topic_id, x.partition, x."offset")))
 ) as e
 group by 1, 2, 3
 order by 1, 2, 3

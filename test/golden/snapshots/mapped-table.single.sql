@@ -1,8 +1,8 @@
 select e."customer_id",
   0,
   count(*),
-  sum(e."amount"::float8 * 5.421010862427522e-20::float8),
-  sum(abs(e."amount"::float8 * 5.421010862427522e-20::float8)),
+  sum(case when abs(e."amount"::float8) > 1e-280::float8 then e."amount"::float8 * 5.421010862427522e-20::float8 else 0 * e."amount"::float8 end),
+  sum(abs(case when abs(e."amount"::float8) > 1e-280::float8 then e."amount"::float8 * 5.421010862427522e-20::float8 else 0 * e."amount"::float8 end)),
   (array_agg(e."amount" order by e.event_timestamp desc) filter (where e."amount" is not null))[1]
 from (
   select x."sold_at"::timestamptz as event_timestamp, x."buyer"::bigint as "customer_id", x."shop"::text as "shop", x."till"::integer as "till", case when abs(x."total"::float8) < 'Infinity'::float8 then x."total"::float8 end as "amount", x."items"::bigint as "items", x."success"::boolean as "success"

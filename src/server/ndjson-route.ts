@@ -1,0 +1,97 @@
+import type { Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { BadUserInput } from '../errors.ts'
+import { requireRight } from '../graph/require-right.ts'
+import { requireCaller } from './authenticate.ts'
+
+export interface NdjsonRouteOptions {
+  /** With one parameter, `:name`. */
+  readonly url: string
+  /** Sockets in here are not bound to send a whole request within the server's request timeout. */
+  readonly streaming: WeakSet<Socket>
+  /**
+   * The answer's lines to a body that has begun, or null where nothing has this name.
+   * @throws BadUserInput for what can be refused before a line is read.
+   */
+  readonly answer: (asked: NdjsonRequest) => AsyncIterable<string> | null
+  /** Said where `answer` is null. */
+  readonly notFound: string
+}
+
+interface NdjsonRequest {
+  readonly name: string
+  /** Of the query string: text, or a list where it came more than once. */
+  readonly parameter: (name: string) => unknown
+  /** Null without it, and where it came more than once. */
+  readonly header: (name: string) => string | null
+  readonly body: Readable
+}
+
+const mediaType = 'application/x-ndjson'
+/**
+ * Bytes of answer that wait for a caller who reads it only once all is sent (about 300,000 rows); beyond, sending
+ * waits too.
+ */
+const answerBytes = 16 * 1_048_576
+
+/** A POST of NDJSON that is answered in NDJSON while it is sent, by callers with the right `write`, who are known already. */
+export function ndjsonRoute({ url, streaming, answer, notFound }: NdjsonRouteOptions) {
+  return async (app: FastifyInstance): Promise<void> => {
+    app.removeAllContentTypeParsers()
+    // Left as a stream: the body limit is not asked, the batch is the bound.
+    app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+    app.route<{ Params: { name: string }; Querystring: Record<string, unknown> }>({
+      method: 'POST',
+      url,
+      handler: async (request, reply) => {
+        requireRight(requireCaller(request), 'write')
+        if (!isNdjson(request)) {
+          return refuse(
+            reply,
+            415,
+            'UNSUPPORTED_MEDIA_TYPE',
+            `expected content-type ${mediaType} in UTF-8, not compressed`,
+          )
+        }
+        let lines: AsyncIterable<string> | null
+        try {
+          lines = answer({
+            name: request.params.name,
+            parameter: (name) => request.query[name],
+            header: (name) => headerOf(request, name),
+            body: request.raw,
+          })
+        } catch (error) {
+          if (!(error instanceof BadUserInput)) throw error
+          return refuse(reply, 400, error.code, error.message)
+        }
+        if (lines === null) return refuse(reply, 404, 'NOT_FOUND', notFound)
+        const { socket } = request.raw
+        streaming.add(socket)
+        reply.raw.once('close', () => streaming.delete(socket))
+        return reply
+          .type(mediaType)
+          .send(Readable.from(lines, { objectMode: false, highWaterMark: answerBytes }))
+      },
+    })
+  }
+}
+
+function refuse(reply: FastifyReply, status: number, code: string, message: string): FastifyReply {
+  return reply.code(status).send({ errors: [{ message, extensions: { code, requestId: reply.request.id } }] })
+}
+
+type RequestHeaders = Pick<FastifyRequest, 'headers'>
+
+function isNdjson(request: RequestHeaders): boolean {
+  const [type = '', ...parameters] = (headerOf(request, 'content-type') ?? '').toLowerCase().split(';')
+  const encoding = headerOf(request, 'content-encoding') ?? 'identity'
+  const inUtf8 = parameters.every((parameter) => /^\s*(?:charset\s*=\s*"?utf-?8"?\s*)?$/.test(parameter))
+  return type.trim() === mediaType && inUtf8 && encoding.toLowerCase() === 'identity'
+}
+
+function headerOf(request: RequestHeaders, name: string): string | null {
+  const value = request.headers[name]
+  return typeof value === 'string' ? value : null
+}

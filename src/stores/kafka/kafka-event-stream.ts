@@ -1,0 +1,73 @@
+import { StoreFailed } from '../../errors.ts'
+import { type EventStream, partitionName } from '../event-stream.ts'
+import { connectCluster } from './cluster.ts'
+import type { GroupTimeouts } from './group-membership.ts'
+import { kafkaConsumer } from './kafka-consumer.ts'
+import type { KafkaAddress } from './kafka-url.ts'
+import { listOffsets } from './list-offsets.ts'
+import { storeFailed } from './protocol-error.ts'
+import { kafkaPublish } from './publish.ts'
+
+/** A broker that is asked to publish may take ten seconds before it says no. */
+const requestTimeoutMs = 15_000
+/** Heartbeats are among them: well below the session timeout. */
+const consumerRequestTimeoutMs = 8_000
+
+const usualTimeouts: GroupTimeouts = {
+  sessionTimeoutMs: 30_000,
+  heartbeatMs: 1_000,
+  revocationTimeoutMs: 60_000,
+  metadataMs: 30_000,
+}
+
+/**
+ * The event stream on Kafka 3.1 or later (topic ids). Connects when first used, and again by itself after a failure. A
+ * rebalance begins within a heartbeat. Values can be as large as the topic's `max.message.bytes` allows. Batches in zstd
+ * need Node 22.15: with an older one `onError` tells, and the partition stands still.
+ */
+export function kafkaEventStream(address: KafkaAddress, timeouts: Partial<GroupTimeouts> = {}): EventStream {
+  const cluster = connectCluster(address, requestTimeoutMs)
+  return {
+    describe: async (topics) => {
+      try {
+        const found = await cluster.topics(topics, 0)
+        const partitions = topics.flatMap((topic) =>
+          (found.get(topic)?.leaders ?? []).map((_, partition) => ({ topic, partition })),
+        )
+        const [first, end] = await Promise.all([
+          listOffsets(cluster, partitions, 'first'),
+          listOffsets(cluster, partitions, 'end'),
+        ])
+        return topics.map((topic) => {
+          const one = found.get(topic) ?? null
+          if (one === null) return null
+          const offsets = one.leaders.map((_, partition) => {
+            const name = partitionName({ topic, partition })
+            return { firstOffset: first.get(name) ?? 0, endOffset: end.get(name) ?? 0 }
+          })
+          return { id: one.id, partitions: offsets }
+        })
+      } catch (error) {
+        throw storeFailed('Kafka did not describe topics', error)
+      }
+    },
+    publish: kafkaPublish(cluster),
+    consume: (options) =>
+      kafkaConsumer(connectCluster(address, consumerRequestTimeoutMs), options, {
+        ...usualTimeouts,
+        ...timeouts,
+      }),
+    ping: async () => {
+      try {
+        await cluster.ping()
+      } catch (error) {
+        throw storeFailed('Kafka did not answer', error)
+      }
+    },
+    close: async () => {
+      await cluster.close().catch((error: unknown) => {
+        throw new StoreFailed('the connections to Kafka did not close', { cause: error })
+      })
+    },
+  }
+}

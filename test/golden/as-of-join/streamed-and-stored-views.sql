@@ -1,0 +1,46 @@
+select case when isfinite(v0.event_timestamp) then (extract(epoch from v0.event_timestamp) * 1000000)::bigint end, case when isfinite(v0.created_timestamp) then (extract(epoch from v0.created_timestamp) * 1000000)::bigint end, v0."trips_today", v0."conv_rate", case when isfinite(v1.event_timestamp) then (extract(epoch from v1.event_timestamp) * 1000000)::bigint end, case when isfinite(v1.created_timestamp) then (extract(epoch from v1.created_timestamp) * 1000000)::bigint end, v1."rating", v1."city", case when isfinite(v2.event_timestamp) then (extract(epoch from v2.event_timestamp) * 1000000)::bigint end, case when isfinite(v2.created_timestamp) then (extract(epoch from v2.created_timestamp) * 1000000)::bigint end, v2.cell_0::bigint, v2.cell_1::double precision, v2.cell_2::double precision, case when isfinite(v3.event_timestamp) then (extract(epoch from v3.event_timestamp) * 1000000)::bigint end, case when isfinite(v3.created_timestamp) then (extract(epoch from v3.created_timestamp) * 1000000)::bigint end, v3.cell_0::bigint, v3.cell_1::double precision
+from unnest($1::bigint[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[]) with ordinality as e(key_0, as_of, known_at, start_0, start_1, place)
+left join lateral (
+  select x."event_timestamp"::timestamptz as event_timestamp, x."created_timestamp"::timestamptz as created_timestamp, x."trips_today"::integer as "trips_today", x."conv_rate"::double precision as "conv_rate"
+  from "features"."driver_hourly" as x
+  where x."driver_id" = e.key_0 and x."event_timestamp" <= e.as_of and (e.known_at is null or x."created_timestamp" is null or x."created_timestamp" <= e.known_at)
+  order by x."event_timestamp" desc, x."created_timestamp" desc nulls last, x."row_id" desc
+  limit 1
+) as v0 on true
+left join lateral (
+  select x."event_timestamp"::timestamptz as event_timestamp, x."created_timestamp"::timestamptz as created_timestamp, x."rating"::double precision as "rating", x."city"::text as "city"
+  from "features"."driver_ratings" as x
+  where x."driver_id" = e.key_0 and x."event_timestamp" <= e.as_of and (e.known_at is null or x."created_timestamp" is null or x."created_timestamp" <= e.known_at)
+  order by x."event_timestamp" desc, x."created_timestamp" desc nulls last, x."row_id" desc
+  limit 1
+) as v1 on true
+left join lateral (
+  select max(e.event_timestamp) as event_timestamp,
+    max(e.ingested_at) as created_timestamp,
+    count(*) filter (where e.after_start_0) as cell_0,
+    sum(case when abs(e."fare"::float8) > 1e-280::float8 then e."fare"::float8 * 5.421010862427522e-20::float8 else 0 * e."fare"::float8 end) filter (where e.after_start_0) as cell_1,
+    sum(abs(case when abs(e."fare"::float8) > 1e-280::float8 then e."fare"::float8 * 5.421010862427522e-20::float8 else 0 * e."fare"::float8 end)) filter (where e.after_start_0) as cell_2
+  from (
+    select least(x.event_timestamp, x.ingested_at) as event_timestamp, x.ingested_at, least(x.event_timestamp, x.ingested_at) >= e.start_0 as after_start_0, x."fare"
+    from "events"."rides" as x
+    where x."driver_id" = e.key_0
+      and x.event_timestamp >= e.start_0 and x.event_timestamp < e.as_of + interval '10 minutes'
+      and least(x.event_timestamp, x.ingested_at) >= e.start_0 and least(x.event_timestamp, x.ingested_at) < e.as_of
+      and (e.known_at is null or x.ingested_at <= e.known_at)
+  ) as e
+) as v2 on true
+left join lateral (
+  select max(e.event_timestamp) as event_timestamp,
+    max(e.ingested_at) as created_timestamp,
+    count(*) filter (where e."paid" = $6::boolean and e.after_start_0) as cell_0,
+    max(e."fare") filter (where e.after_start_1) as cell_1
+  from (
+    select least(x.event_timestamp, x.ingested_at) as event_timestamp, x.ingested_at, least(x.event_timestamp, x.ingested_at) >= e.start_0 as after_start_0, least(x.event_timestamp, x.ingested_at) >= e.start_1 as after_start_1, x."paid", x."fare"
+    from "events"."rides" as x
+    where x."driver_id" = e.key_0
+      and x.event_timestamp >= least(e.start_0, e.start_1) and x.event_timestamp < e.as_of + interval '10 minutes'
+      and least(x.event_timestamp, x.ingested_at) >= least(e.start_0, e.start_1) and least(x.event_timestamp, x.ingested_at) < e.as_of
+      and (e.known_at is null or x.ingested_at <= e.known_at)
+  ) as e
+) as v3 on true
+order by e.place

@@ -1,0 +1,12 @@
+import { memoryEventStream } from '../../src/stores/memory/memory-event-stream.ts'
+import { eventStreamContract } from '../contract/event-stream.ts'
+
+eventStreamContract('memory', async () => {
+  const stream = memoryEventStream(() => Date.now() * 1_000)
+  return {
+    stream,
+    createTopic: async (name, partitions) => stream.createTopic(name, partitions),
+    deleteTopic: async (name) => stream.deleteTopic(name),
+    close: stream.close,
+  }
+})
