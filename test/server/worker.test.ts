@@ -32,5 +32,5 @@ it('runs inside the gateway where the settings say so, and ends with it', async 
   expect(told).toContainEqual(
     expect.stringMatching(/^the worker of project ".*" runs .*customer_profile: carried online every 1h/),
   )
-  expect(told.filter((line) => /worker's lock|worker has ended|failed/.test(line))).toEqual([])
+  expect(told.filter((line) => /lock of the worker|worker has ended|failed/.test(line))).toEqual([])
 })

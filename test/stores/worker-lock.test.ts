@@ -49,7 +49,7 @@ it('is not held when the database does not answer', async () => {
   const nowhere = testPool('postgres://nobody@127.0.0.1:1/none', 1)
   const lock = postgresWorkerLock(nowhere, 'd')
   await expect(lock.hold()).rejects.toThrow(StoreFailed)
-  await expect(lock.hold()).rejects.toThrow(/taking the worker's lock/)
+  await expect(lock.hold()).rejects.toThrow(/taking the lock of the worker/)
   await lock.release()
   await nowhere.end()
 })
