@@ -44,6 +44,13 @@ const settings = z.object({
       error: 'expected redis://…, rediss://…, postgres://… or memory:',
     })
     .optional(),
+  STREAM_URL: z
+    .string()
+    .regex(
+      /^kafka:\/\/.+/,
+      'expected kafka://host:port,host:port, with ?tls=true and ?sasl=scram-sha-512 where needed',
+    )
+    .optional(),
   PROJECT: z
     .string()
     .regex(/^[a-z][a-z0-9_]{0,30}$/, 'expected lower case letters, digits and _, a letter first, at most 31')
@@ -85,6 +92,8 @@ export interface Config {
   readonly offlineUrl: string | null
   /** Null: the offline database holds the online rows too. */
   readonly onlineUrl: string | null
+  /** Null: events come by import and over HTTP only. */
+  readonly streamUrl: string | null
   readonly project: string
   readonly schemaFolder: string
   readonly dataFolder: string
@@ -146,6 +155,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     port: values.PORT,
     offlineUrl: values.OFFLINE_URL ?? null,
     onlineUrl: values.ONLINE_URL ?? null,
+    streamUrl: values.STREAM_URL ?? null,
     project: values.PROJECT,
     schemaFolder: values.SCHEMA,
     dataFolder: path.resolve(values.DATA),

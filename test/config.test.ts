@@ -40,6 +40,7 @@ describe('settings', () => {
       port: 4_000,
       offlineUrl: null,
       onlineUrl: null,
+      streamUrl: null,
       project: 'default',
       schemaFolder: 'schema',
       dataFolder: join(home, '.featuregraph'),
@@ -76,6 +77,7 @@ describe('settings', () => {
   it.each([
     ['OFFLINE_URL', ['postgres://h/d', 'postgresql://u:p@[::1]:5432/d?sslmode=require']],
     ['ONLINE_URL', ['redis://h', 'rediss://u:p@h:1/2', 'postgres://h/d', 'memory:']],
+    ['STREAM_URL', ['kafka://h:9092', 'kafka://u:p@h:1,i:2?tls=true&sasl=plain']],
     ['PORT', ['0', '65535', '0080']],
     ['PROJECT', ['a', 'a_1', `a${'b'.repeat(30)}`]],
     ['LOG_LEVEL', ['silent', 'trace']],
@@ -86,6 +88,7 @@ describe('settings', () => {
 
   it.each([
     ['OFFLINE_URL', ['h:5432', 'mysql://h', 'redis://h', 'memory:', 'postgres', 'postgres:']],
+    ['STREAM_URL', ['h:9092', 'http://h', 'kafka:']],
     ['ONLINE_URL', ['localhost:6379', 'http://h', 'memory', 'memory://', 'mysql://h/d', 'redis:']],
     ['PORT', ['65536', '-1', '4e3', '4000.0', 'x', ' 4000', '0x10']],
     ['PROJECT', ['', 'A', '1a', 'a-b', 'a b', `a${'b'.repeat(31)}`, 'a"; drop schema x'].filter(Boolean)],

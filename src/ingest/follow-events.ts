@@ -51,7 +51,11 @@ export async function followEvents(
   const appliers = [...followedSources(views)].map(([source, own]) =>
     eventApplier(targets, source, own, { maxEntries, eventsAtOnce }),
   )
-  if (appliers.length === 0) return
+  if (appliers.length === 0) {
+    // Whoever runs it waits for its end, which is a failure or the signal.
+    while (!once && !signal.aborted) await pause(standByMs)
+    return
+  }
   let leads = false
   let askedAt = Number.NEGATIVE_INFINITY
   try {

@@ -1,0 +1,148 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import type { EventStream } from '../../src/stores/event-stream.ts'
+import { kafkaEventStream } from '../../src/stores/kafka/kafka-event-stream.ts'
+import { parseKafkaUrl } from '../../src/stores/kafka/kafka-url.ts'
+import { newProject, startTestGateway } from '../server/start-test-gateway.ts'
+import { kafkaOrSkip } from '../services/kafka.ts'
+import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
+import { testPool } from '../services/test-pool.ts'
+import { type Running, startCommand } from './start-command.ts'
+
+const kafka = await kafkaOrSkip()
+const customers = 20
+const rounds = 40
+const perRound = 250
+
+if (kafka === null) it.skip('featuregraph stream on a real Kafka: none can be had here, see CONTRIBUTING.md')
+else {
+  const url = `kafka://${kafka.bootstrap}`
+  let folder: string
+  let database: TestDatabase
+  let pool: pg.Pool
+  let stream: EventStream
+  beforeAll(async () => {
+    ;[folder, database] = await Promise.all([
+      mkdtemp(join(tmpdir(), 'featuregraph-stream-')),
+      createTestDatabase(),
+      kafka.createTopic('payments', 4),
+    ])
+    pool = testPool(database.url, 2)
+    stream = kafkaEventStream(parseKafkaUrl(url, 'STREAM_URL'))
+    await mkdir(join(folder, 'schema'))
+    const over = (aggregate: object) => JSON.stringify({ window: '2h', hop: '5m', ...aggregate })
+    await writeFile(
+      join(folder, 'schema', 'world.mjs'),
+      `export const customer = { kind: 'entity', name: 'customer', joinKeys: { customer_id: 'int64' } }
+       export const payments = { kind: 'event-source', name: 'payments', topic: 'payments', eventTimestamp: 'at', fields: { customer_id: 'int64', amount: 'float64' } }
+       export const recent = { kind: 'windowed-view', name: 'recent', entity: 'customer', source: 'payments', compute: { mode: 'stream' },
+         features: { n: ${over({ aggregate: 'count' })}, total: ${over({ aggregate: 'sum', field: 'amount' })} } }`,
+    )
+  })
+  afterAll(async () => {
+    await stream?.close()
+    await pool?.end()
+    await Promise.all([rm(folder, { recursive: true, force: true }), database?.drop(), kafka.stop()])
+  })
+
+  describe('featuregraph stream on Kafka', () => {
+    it('keeps every event once and counts it, whatever is killed, joins or comes between, and puts garbage aside', async () => {
+      const own = {
+        OFFLINE_URL: database.url,
+        ONLINE_URL: inject('redisUrl'),
+        STREAM_URL: url,
+        PROJECT: newProject(),
+        SCHEMA: join(folder, 'schema'),
+        LOG_LEVEL: 'error',
+      }
+      const start = (): Running => startCommand(['stream'], own, folder)
+      const kept = async (): Promise<number> => {
+        const { rows } = await pool.query(
+          `select coalesce(sum(next_offset), 0)::int as kept from featuregraph.event_positions where project = $1`,
+          [own.PROJECT],
+        )
+        return rows[0].kept
+      }
+      let running = [start(), start()]
+      const expected = new Map<number, { n: number; total: number }>()
+      let garbage = 0
+      try {
+        for (let round = 0; round < rounds; round += 1) {
+          const messages = Array.from({ length: perRound }, (_, index) => {
+            const id = 1 + ((round * 7 + index) % customers)
+            const key = Buffer.from(String((round + index) % 11))
+            if (index % 10 === 3) {
+              garbage += 1
+              const odd = ['not json', '{"at":"yesterday","customer_id":1}', '[]', '{}'][index % 4] ?? ''
+              return { key, value: Buffer.from(odd) }
+            }
+            const amount = (index % 40) / 4
+            const before = expected.get(id) ?? { n: 0, total: 0 }
+            expected.set(id, { n: before.n + 1, total: before.total + amount })
+            const at = new Date(Date.now() - (index % 3) * 600_000).toISOString()
+            return { key, value: Buffer.from(JSON.stringify({ at, customer_id: id, amount })) }
+          })
+          await stream.publish('payments', messages)
+          if (round % 10 === 5) {
+            // At work: one of the two is killed, or ends in order, and another takes its place.
+            const published = (round + 1) * perRound
+            const before = await kept()
+            await expect
+              .poll(
+                async () => {
+                  const now = await kept()
+                  return now > before || now === published
+                },
+                { timeout: 60_000, interval: 50 },
+              )
+              .toBe(true)
+            const [first, ...others] = running
+            first?.child.kill(round === 15 ? 'SIGKILL' : 'SIGTERM')
+            await first?.ended
+            running = [...others, start()]
+          }
+          await sleep(50)
+        }
+        await expect.poll(kept, { timeout: 60_000, interval: 200 }).toBe(rounds * perRound)
+      } finally {
+        for (const { child } of running) child.kill('SIGTERM')
+      }
+      for (const { ended } of running) expect((await ended).code).toBe(0)
+      expect((await startCommand(['stream', '--once'], own, folder).ended).code).toBe(0)
+
+      const { rows } = await pool.query(`select count(*)::int as n from events_${own.PROJECT}.payments`)
+      expect(rows).toEqual([{ n: rounds * perRound - garbage }])
+      const aside = await pool.query(
+        `select count(distinct (content->>'partition', content->>'offset'))::int as n from featuregraph.quarantine where project = $1`,
+        [own.PROJECT],
+      )
+      expect(aside.rows).toEqual([{ n: garbage }])
+      const gateway = await startTestGateway({
+        offlineUrl: own.OFFLINE_URL,
+        onlineUrl: own.ONLINE_URL,
+        settings: { PROJECT: own.PROJECT, SCHEMA: own.SCHEMA },
+      })
+      try {
+        const ids = [...expected.keys()]
+        const query = `query ($ids: [Int64!]!) { customers(customerIds: $ids) { customerId recent { n total freshness { source } } } }`
+        const { data } = await gateway.ask(query, { ids })
+        expect(data.customers).toEqual(
+          ids.map((id) => ({
+            customerId: id,
+            recent: {
+              n: expected.get(id)?.n,
+              total: expect.closeTo(expected.get(id)?.total ?? 0, 6),
+              freshness: { source: 'ONLINE' },
+            },
+          })),
+        )
+      } finally {
+        await gateway.close()
+      }
+    }, 180_000)
+  })
+}
