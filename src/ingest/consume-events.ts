@@ -1,14 +1,14 @@
 import type { Clock, Micros } from '../definitions/timestamp.ts'
 import { StoreFailed } from '../errors.ts'
 import type { EventSource } from '../registry/registry.ts'
-import type { EventStore, EventToKeep } from '../stores/event-store.ts'
+import type { EventStore } from '../stores/event-store.ts'
 import type { EventStream, StreamMessage } from '../stores/event-stream.ts'
-import type { QuarantinedRow, Violation, ViolationStore } from '../stores/violation-store.ts'
-import { type AcceptEvent, eventAcceptor } from './accept-event.ts'
+import type { QuarantinedRow, ViolationStore } from '../stores/violation-store.ts'
+import { type AcceptEvent, eventAcceptor, invalid, type RefusedEvent } from './accept-event.ts'
 import { notJson, readJsonLine } from './read-json-line.ts'
 
 export interface ConsumeTargets {
-  readonly events: Pick<EventStore, 'keep'>
+  readonly events: Pick<EventStore, 'keep' | 'deletedEvents'>
   readonly stream: EventStream
   readonly violations: Pick<ViolationStore, 'record'>
   readonly clock: Clock
@@ -129,35 +129,72 @@ async function keepTopic(
   messages: readonly StreamMessage[],
   now: Micros,
 ): Promise<{ readonly kept: number; readonly refused: number }> {
-  const toKeep: EventToKeep[] = []
-  const warnings: (readonly Violation[])[] = []
-  const told: Violation[] = []
-  const quarantined: QuarantinedRow[] = []
-  for (const { partition, offset, value } of messages) {
-    const read = readJsonLine(value)
-    const verdict = read === null ? null : accept(read.json, now)
-    if (verdict?.status === 'ACCEPTED') {
-      toKeep.push({ ...verdict.event, partition, offset })
-      warnings.push(verdict.violations)
-      continue
-    }
-    if (verdict !== null) told.push(...verdict.violations)
-    const reason = verdict?.quarantine?.reason ?? verdict?.message ?? notJson
-    const content = verdict?.quarantine?.content ?? { message: value.toString('base64') }
-    quarantined.push({
-      view: source.name,
-      content: { ...asObject(content), topic, partition, offset },
-      reason,
-      recordedAt: now,
-    })
-  }
-  const outcomes = toKeep.length === 0 ? [] : await events.keep(source, topic, toKeep, now)
-  outcomes.forEach((outcome, index) => {
-    // What came again was told of the first time.
-    if (outcome.status === 'KEPT' && outcome.keptAt === now) told.push(...(warnings[index] ?? []))
+  const verdicts = messages.map((message) => {
+    const read = readJsonLine(message.value)
+    return { message, verdict: read === null ? invalid(notJson) : accept(read.json, now) }
   })
-  await violations.record(told, quarantined)
-  return { kept: toKeep.length, refused: quarantined.length }
+  const accepted = verdicts.flatMap(({ message: { partition, offset }, verdict }) =>
+    verdict.status === 'ACCEPTED'
+      ? [{ event: { ...verdict.event, partition, offset }, violations: verdict.violations }]
+      : [],
+  )
+  const refused = verdicts.flatMap(({ message, verdict }) =>
+    verdict.status === 'REFUSED' ? [{ message, verdict }] : [],
+  )
+  const outcomes =
+    accepted.length === 0
+      ? []
+      : await events.keep(
+          source,
+          topic,
+          accepted.map(({ event }) => event),
+          now,
+        )
+  // What came again was told of the first time.
+  const warned = accepted.flatMap(({ violations: broken }, index) => {
+    const outcome = outcomes[index]
+    return outcome?.status === 'KEPT' && outcome.keptAt === now ? broken : []
+  })
+  const told = await withoutDeleted(events, source, refused)
+  await violations.record(
+    [...warned, ...told.flatMap(({ verdict }) => verdict.violations)],
+    told.map(({ message, verdict }) => quarantinedMessage(source, message, verdict, now)),
+  )
+  return { kept: accepted.length, refused: refused.length }
+}
+
+interface RefusedMessage {
+  readonly message: StreamMessage
+  readonly verdict: RefusedEvent
+}
+
+/** Nothing is told of a deleted entity; of what does not fit nobody knows whose it is. */
+async function withoutDeleted(
+  events: ConsumeTargets['events'],
+  source: EventSource,
+  refused: readonly RefusedMessage[],
+): Promise<readonly RefusedMessage[]> {
+  const known = refused.flatMap(({ verdict: { event } }) => (event === null ? [] : [event]))
+  if (known.length === 0) return refused
+  const flags = await events.deletedEvents(source, known)
+  const deleted = new Set(known.filter((_, index) => flags[index]))
+  return refused.filter(({ verdict: { event } }) => event === null || !deleted.has(event))
+}
+
+/** As the rule that refused it would have it kept, else the message as it came; with its place. */
+function quarantinedMessage(
+  { name }: EventSource,
+  { topic, partition, offset, value }: StreamMessage,
+  { quarantine, message }: RefusedEvent,
+  recordedAt: Micros,
+): QuarantinedRow {
+  const content = quarantine?.content ?? { message: value.toString('base64') }
+  return {
+    view: name,
+    content: { ...asObject(content), topic, partition, offset },
+    reason: quarantine?.reason ?? message,
+    recordedAt,
+  }
 }
 
 function asObject(content: unknown): object {

@@ -1,9 +1,7 @@
 import type { Clock, Micros } from '../definitions/timestamp.ts'
-import { joinKeyType } from '../definitions/value-type.ts'
 import { BadUserInput, EntityDeleted, type ErrorCode, StoreFailed } from '../errors.ts'
 import type { EventSource } from '../registry/registry.ts'
 import type { EventStore, KeepOutcome } from '../stores/event-store.ts'
-import type { OfflineStore, StoredOfflineView } from '../stores/offline-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
 import {
   type AcceptEvent,
@@ -16,8 +14,7 @@ import {
 } from './accept-event.ts'
 
 export interface PushEventsTargets {
-  readonly events: Pick<EventStore, 'append'>
-  readonly offline: Pick<OfflineStore, 'deletedRows'>
+  readonly events: Pick<EventStore, 'append' | 'deletedEvents'>
   readonly violations: Pick<ViolationStore, 'record'>
   readonly clock: Clock
   /** Told of a store that did not take events; the caller gets the outcome only. */
@@ -133,7 +130,7 @@ function unanswered({ eventId }: AcceptedEvent): EventOutcome {
 
 /** The outcomes of refused events that differ from their verdict: of deleted entities, and those not quarantined in fact. */
 async function recordRefused(
-  { offline, violations, storeFailed }: PushEventsTargets,
+  { events, violations, storeFailed }: PushEventsTargets,
   source: EventSource,
   verdicts: readonly EventVerdict[],
   recordedAt: Micros,
@@ -143,11 +140,10 @@ async function recordRefused(
   )
   if (refused.length === 0) return new Map()
   try {
-    const question = deletionQuestion(
+    const deleted = await events.deletedEvents(
       source,
       refused.map(({ event }) => event),
     )
-    const deleted = await offline.deletedRows(question.view, question.rows)
     const told = refused.filter((_, index) => !deleted[index]).map(({ verdict }) => verdict)
     await violations.record(
       told.flatMap((verdict) => verdict.violations),
@@ -163,31 +159,6 @@ async function recordRefused(
     const message = 'the event was to be quarantined and could not be kept: send it again'
     const lost = refused.filter(({ verdict }) => verdict.quarantine !== null)
     return new Map(lost.map(({ verdict }) => [verdict, { accepted: false, code: 'UNAVAILABLE', message }]))
-  }
-}
-
-/** No key holds it, so that a missing field is like no deleted entity's. */
-const missing = '\0'
-
-/** Events as the offline store is asked for deletions: rows of a view whose key are all fields that can be one. */
-function deletionQuestion(
-  source: EventSource,
-  events: readonly AcceptedEvent[],
-): { readonly view: StoredOfflineView; readonly rows: Parameters<OfflineStore['deletedRows']>[1] } {
-  const keys = source.fields.flatMap(({ name, type }, place) => {
-    const asKey = joinKeyType.safeParse(type)
-    return asKey.success ? [{ name, type: asKey.data, place }] : []
-  })
-  const rows = events.map(({ values, eventTimestamp }) => ({
-    key: keys.map(({ place }) => {
-      const value = values[place]
-      return typeof value === 'number' || typeof value === 'string' ? value : missing
-    }),
-    eventTimestamp,
-  }))
-  return {
-    view: { kind: 'PLAIN', name: source.name, source: null, entity: { joinKeys: keys }, features: [] },
-    rows,
   }
 }
 

@@ -87,6 +87,11 @@ export interface EventStore {
     events: readonly Omit<EventToKeep, 'partition' | 'offset'>[],
     keptAt: Micros,
   ) => Promise<readonly KeepOutcome[]>
+  /** One flag an event, in order: whether an entity of its fields was deleted at its time or later, as of now. */
+  readonly deletedEvents: (
+    source: KeptEventSource,
+    events: readonly Pick<EventToKeep, 'eventTimestamp' | 'values'>[],
+  ) => Promise<readonly boolean[]>
   /** Another text after every deletion of an entity: what was held in memory may be of events that are gone. */
   readonly deletionMark: () => Promise<string>
   /** How far every partition of the source is kept: what is read below `nextOffset` is all that there will be. */

@@ -51,10 +51,7 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
   ): Promise<readonly KeepOutcome[]> {
     // A deletion either is seen from here on, or waits for this transaction.
     await client.query('select pg_current_xact_id()')
-    const check = await deletionCheck(client, project, source.fields)
-    const deleted = check
-      ? await check(events.map(({ values, eventTimestamp }) => ({ key: values, eventTimestamp })))
-      : []
+    const deleted = await deletedEvents(client, project, source, events)
     const kept = events.filter((_, index) => deleted[index] !== true)
     await insert(client, project, source, topicId, kept, keptAt)
     await recordArrivals(
@@ -102,6 +99,10 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
         return await keep(client, source, topicId, placed, keptAt)
       }).catch(failed)
     },
+    deletedEvents: (source, events) =>
+      deletedEvents(pool, project, source, events).catch(
+        storeFailed(`asking for deletions of ${source.name}`),
+      ),
     async deletionMark() {
       const { rows } = await pool
         .query<{ mark: string }>(
@@ -160,6 +161,18 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
       )
     },
   }
+}
+
+async function deletedEvents(
+  client: pg.Pool | pg.ClientBase,
+  project: string,
+  source: KeptEventSource,
+  events: Parameters<EventStore['deletedEvents']>[1],
+): Promise<readonly boolean[]> {
+  const check = await deletionCheck(client, project, source.fields)
+  return check
+    ? await check(events.map(({ values, eventTimestamp }) => ({ key: values, eventTimestamp })))
+    : events.map(() => false)
 }
 
 /** What is there already stays as it is. */

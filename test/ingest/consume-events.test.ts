@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { count, entity, eventSource, stream as streamed, windowedView } from 'featuregraph'
+import type pg from 'pg'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { formatTimestamp } from '../../src/definitions/timestamp.ts'
+import { consumeEvents } from '../../src/ingest/consume-events.ts'
+import { buildRegistry } from '../../src/registry/build-registry.ts'
+import { memoryEventStream } from '../../src/stores/memory/memory-event-stream.ts'
+import { eventTable } from '../../src/stores/postgres/event-table.ts'
+import { postgresDeletionStore } from '../../src/stores/postgres/postgres-deletion-store.ts'
+import { postgresEventStore } from '../../src/stores/postgres/postgres-event-store.ts'
+import { postgresViolationStore } from '../../src/stores/postgres/postgres-violation-store.ts'
+import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
+import { testOfflineStore, testPool } from '../services/test-pool.ts'
+
+const now = Date.now() * 1_000
+const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
+const payments = eventSource('payments', {
+  topic: 'payments',
+  eventTimestamp: 'at',
+  fields: { customer_id: 'int64', amount: 'float64' },
+  expect: { amount: { max: 100, action: 'quarantine' } },
+})
+const recent = windowedView('recent', {
+  entity: customer,
+  source: payments,
+  compute: streamed(),
+  features: { n: count('1h') },
+})
+const registry = buildRegistry([customer, payments, recent].map((value) => ({ path: 'here', value })))
+
+let database: TestDatabase
+let pool: pg.Pool
+beforeAll(async () => {
+  database = await createTestDatabase()
+  pool = testPool(database.url, 4)
+  const offline = testOfflineStore(database.url)
+  await offline.ensureTables(registry.views, registry.eventSources)
+  await offline.close()
+})
+afterAll(async () => {
+  await pool?.end()
+  await database?.drop()
+})
+
+it('puts aside what is no event, and keeps and tells nothing of a deleted entity', async () => {
+  const [source] = registry.eventSources
+  const [known] = registry.entities
+  if (!source || !known) throw new Error('no source')
+  const deletion = { entity: known, key: [2], views: [], sources: [source] }
+  await postgresDeletionStore(pool, 'default').record(deletion, now + 60_000_000)
+  const stream = memoryEventStream(() => now)
+  await stream.createTopic('payments', 1)
+  const at = formatTimestamp(now)
+  const values = [
+    JSON.stringify({ at, customer_id: 1, amount: 5 }),
+    'not json',
+    JSON.stringify({ at, customer_id: 1, amount: 101 }),
+    JSON.stringify({ at, customer_id: 2, amount: 5 }),
+    JSON.stringify({ at, customer_id: 2, amount: 101 }),
+  ]
+  await stream.publish(
+    'payments',
+    values.map((value) => ({ key: null, value: Buffer.from(value) })),
+  )
+  const stopping = new AbortController()
+  const counts: (readonly [number, number])[] = []
+  await consumeEvents(
+    {
+      events: postgresEventStore(pool, 'default'),
+      violations: postgresViolationStore(pool, 'default'),
+      stream,
+      clock: () => now,
+    },
+    registry.eventSources,
+    {
+      group: 'g',
+      signal: stopping.signal,
+      pause: sleep,
+      onKept: (kept, refused) => {
+        counts.push([kept, refused])
+        if (counts.reduce((sum, [one, other]) => sum + one + other, 0) === values.length) stopping.abort()
+      },
+      log: { info: () => {}, warn: () => {} },
+    },
+  )
+  const kept = await pool.query(
+    `select customer_id::int, "offset"::int from ${eventTable('default', source)}`,
+  )
+  expect(kept.rows).toEqual([{ customer_id: 1, offset: 0 }])
+  const aside = await pool.query(
+    `select (content->>'offset')::int as "offset", reason from featuregraph.quarantine order by 1`,
+  )
+  expect(aside.rows).toEqual([
+    { offset: 1, reason: 'the line is not JSON in UTF-8' },
+    { offset: 2, reason: 'amount: Value 101 above maximum 100' },
+  ])
+  const told = await pool.query('select key, message from featuregraph.violations')
+  expect(told.rows).toEqual([{ key: ['1'], message: 'Value 101 above maximum 100' }])
+})
