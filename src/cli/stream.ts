@@ -5,6 +5,7 @@ import { openFollower } from '../open-follower.ts'
 import { systemClock } from '../server.ts'
 import { kafkaEventStream } from '../stores/kafka/kafka-event-stream.ts'
 import { parseKafkaUrl } from '../stores/kafka/kafka-url.ts'
+import { untilToldToStop } from './until-told-to-stop.ts'
 import { withStores } from './with-stores.ts'
 
 /**
@@ -13,14 +14,7 @@ import { withStores } from './with-stores.ts'
  * once.
  */
 export async function stream({ once = false }: { readonly once?: boolean }): Promise<void> {
-  const stopping = new AbortController()
-  const stop = (signal: string): void => {
-    if (stopping.signal.aborted) process.exit(1)
-    process.stderr.write(`${signal}: finishing the batch under way\n`)
-    stopping.abort()
-  }
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
+  const stopping = untilToldToStop('the batch under way')
   await withStores(async ({ config, registry, stores, layouts, log }) => {
     const sources = [...followedSources(registry.views)]
     for (const [source, views] of sources)

@@ -1,6 +1,7 @@
 import { openWorker } from '../open-worker.ts'
 import { systemClock } from '../server.ts'
 import { argumentDuration } from './argument-duration.ts'
+import { untilToldToStop } from './until-told-to-stop.ts'
 import { withStores } from './with-stores.ts'
 
 interface WorkerArguments {
@@ -11,14 +12,7 @@ interface WorkerArguments {
 /** `featuregraph worker`: until SIGTERM or SIGINT, then to the end of the run under way; a second signal ends it at once. */
 export async function work({ recompute, once = false }: WorkerArguments): Promise<void> {
   const asked = argumentDuration('--recompute', recompute)
-  const stopping = new AbortController()
-  const stop = (signal: string): void => {
-    if (stopping.signal.aborted) process.exit(1)
-    process.stderr.write(`${signal}: finishing the run under way\n`)
-    stopping.abort()
-  }
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
+  const stopping = untilToldToStop('the run under way')
   await withStores(async ({ config, registry, stores, layouts, log }) => {
     const world = {
       config: { project: config.project, recomputeMicros: asked ?? config.recomputeMicros },
