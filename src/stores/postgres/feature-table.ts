@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { ValueType } from '../../definitions/value-type.ts'
 import type { StoredOfflineView } from '../offline-store.ts'
 import { isFixedSize, sqlType } from './column-type.ts'
 import { quoteIdentifier, quoteTable } from './identifier.ts'
@@ -51,6 +52,18 @@ export function managedTable(project: string, view: StoredOfflineView): string {
 }
 
 export const closingColumn = 'closing'
+
+/** The columns of a feature row that its writer gives, in order: the join keys, both times, the features. */
+export function writtenColumns(
+  view: StoredOfflineView,
+): readonly { readonly name: string; readonly type: ValueType }[] {
+  return [
+    ...view.entity.joinKeys,
+    { name: 'event_timestamp', type: 'timestamp' },
+    { name: 'created_timestamp', type: 'timestamp' },
+    ...view.features,
+  ]
+}
 
 /** The columns of a managed table, in order. Only feature columns are nullable, so only they can be added later. */
 export function managedColumns(view: StoredOfflineView): readonly ManagedColumn[] {

@@ -2,25 +2,16 @@ import type pg from 'pg'
 import type { Value } from '../../definitions/value.ts'
 import type { StoredOfflineView } from '../offline-store.ts'
 import { copyRows } from './copy-rows.ts'
-import { managedTable } from './feature-table.ts'
+import { managedTable, writtenColumns } from './feature-table.ts'
 import { quoteIdentifier } from './identifier.ts'
 import { copyPieceBytes, type RowWriter } from './row-writer.ts'
 
 /** Feature rows by COPY into a view's managed table; row id and transaction are the table's defaults. */
 export function featureWriter(client: pg.ClientBase, project: string, view: StoredOfflineView): RowWriter {
   const { joinKeys } = view.entity
-  const names = [
-    ...joinKeys.map(({ name }) => name),
-    'event_timestamp',
-    'created_timestamp',
-    ...view.features.map(({ name }) => name),
-  ]
-  const types = [
-    ...joinKeys.map(({ type }) => type),
-    ...(['timestamp', 'timestamp'] as const),
-    ...view.features.map(({ type }) => type),
-  ]
-  const columns = names.map(quoteIdentifier).join(', ')
+  const written = writtenColumns(view)
+  const types = written.map(({ type }) => type)
+  const columns = written.map(({ name }) => quoteIdentifier(name)).join(', ')
   const copy = copyRows(client, `${managedTable(project, view)} (${columns})`, types)
   const row: (Value | null)[] = types.map(() => null)
   return {

@@ -16,7 +16,7 @@ import { microsOf } from './column-type.ts'
 import { copyEncoder, copyHeader, copyTrailer } from './copy-binary.ts'
 import { copyOut } from './copy-out.ts'
 import { deletedKinds } from './deletion-check.ts'
-import { closingColumn, managedTable } from './feature-table.ts'
+import { closingColumn, managedTable, writtenColumns } from './feature-table.ts'
 import { quoteIdentifier } from './identifier.ts'
 import { keyTimelines } from './key-timelines.ts'
 import { storeFailed } from './pool.ts'
@@ -200,22 +200,10 @@ interface RowsIn {
 
 /** Appends rows by COPY statements of some megabytes, so that others may stand between them in the transaction. */
 function snapshotWriter(client: pg.Client, project: string, view: SnapshotView): RowsIn {
-  const { joinKeys } = view.entity
-  const names = [
-    ...joinKeys.map(({ name }) => name),
-    'event_timestamp',
-    'created_timestamp',
-    ...view.features.map(({ name }) => name),
-    closingColumn,
-  ]
-  const encoder = copyEncoder([
-    ...joinKeys.map(({ type }) => type),
-    'timestamp',
-    'timestamp',
-    ...view.features.map(({ type }) => type),
-    'bool',
-  ])
-  const statement = `copy ${managedTable(project, view)} (${names.map(quoteIdentifier).join(', ')}) from stdin (format binary)`
+  const written = [...writtenColumns(view), { name: closingColumn, type: 'bool' } as const]
+  const encoder = copyEncoder(written.map(({ type }) => type))
+  const columns = written.map(({ name }) => quoteIdentifier(name)).join(', ')
+  const statement = `copy ${managedTable(project, view)} (${columns}) from stdin (format binary)`
   let sending: Promise<void> = Promise.resolve()
 
   /** The next rows are folded while these are on their way. */
