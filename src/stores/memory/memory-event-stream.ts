@@ -9,6 +9,7 @@ import {
   type StreamMessage,
   type TopicPartition,
 } from '../event-stream.ts'
+import { type Signal, signal } from '../signal.ts'
 
 /** Beside the port, what Kafka's administration does. */
 export interface MemoryEventStream extends EventStream {
@@ -39,25 +40,11 @@ interface Group {
 export function memoryEventStream(now: () => Micros): MemoryEventStream {
   const topics = new Map<string, Topic>()
   const groups = new Map<string, Group>()
-  const waiting = new Set<() => void>()
-  const wakeAll = (): void => {
-    for (const wake of [...waiting]) wake()
-  }
+  const changed = signal()
   const topicOf = (name: string): Topic => {
     const topic = topics.get(name)
     if (topic === undefined) throw new StoreFailed(`there is no topic "${name}"`)
     return topic
-  }
-  const wait = async (ms: number): Promise<void> => {
-    await new Promise<void>((resolve) => {
-      const wake = (): void => {
-        clearTimeout(timer)
-        waiting.delete(wake)
-        resolve()
-      }
-      const timer = setTimeout(wake, ms)
-      waiting.add(wake)
-    })
   }
   /** Dealt out in turn to the members that want the topic. */
   const assignedTo = (member: Member, group: Group): readonly TopicPartition[] =>
@@ -71,7 +58,7 @@ export function memoryEventStream(now: () => Micros): MemoryEventStream {
   return {
     createTopic: (name, partitions) => {
       topics.set(name, { id: randomUUID(), partitions: Array.from({ length: partitions }, () => []) })
-      wakeAll()
+      changed.raise()
     },
     deleteTopic: (name) => {
       const deleted = topicOf(name)
@@ -98,7 +85,7 @@ export function memoryEventStream(now: () => Micros): MemoryEventStream {
         log.push({ ...place, key, value, timestamp })
         return place
       })
-      wakeAll()
+      changed.raise()
       return places
     },
     consume: (options) => {
@@ -107,8 +94,8 @@ export function memoryEventStream(now: () => Micros): MemoryEventStream {
       groups.set(options.group, group)
       const member = { topics: options.topics }
       group.members.push(member)
-      wakeAll()
-      return memoryConsumer({ options, member, group, topics, assignedTo, wait, wakeAll })
+      changed.raise()
+      return memoryConsumer({ options, member, group, topics, assignedTo, changed })
     },
     ping: async () => {},
     close: async () => {},
@@ -121,8 +108,7 @@ function memoryConsumer(world: {
   readonly group: Group
   readonly topics: ReadonlyMap<string, Topic>
   readonly assignedTo: (member: Member, group: Group) => readonly TopicPartition[]
-  readonly wait: (ms: number) => Promise<void>
-  readonly wakeAll: () => void
+  readonly changed: Signal
 }): StreamConsumer {
   const { options, member, group, topics } = world
   const owned = new Map<string, TopicPartition & { readonly read: Topic; position: number }>()
@@ -140,7 +126,7 @@ function memoryConsumer(world: {
       await options.onRevoked(partitions.map(({ topic, partition }) => ({ topic, partition })))
     } finally {
       for (const one of partitions) giveBack(one)
-      world.wakeAll()
+      world.changed.raise()
     }
   }
   const settle = async (): Promise<void> => {
@@ -186,7 +172,7 @@ function memoryConsumer(world: {
       const messages = closing ? [] : take(maxMessages)
       const leftMs = until - performance.now()
       if (messages.length > 0 || closing || leftMs <= 0) return messages
-      await world.wait(leftMs)
+      await world.changed.wait(leftMs)
     }
   }
   const ownedAt = (one: TopicPartition) => {
@@ -227,13 +213,13 @@ function memoryConsumer(world: {
     close: async () => {
       if (closing) return
       closing = true
-      world.wakeAll()
+      world.changed.raise()
       await idle
       try {
         await revoke([...owned.values()])
       } finally {
         group.members.splice(group.members.indexOf(member), 1)
-        world.wakeAll()
+        world.changed.raise()
       }
     },
   }
