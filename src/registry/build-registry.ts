@@ -1,4 +1,3 @@
-import { parseDuration } from '../definitions/duration.ts'
 import { fieldName, plural, raiseFirst } from '../definitions/graphql-name.ts'
 import { InvalidDefinitions, type Problem } from '../errors.ts'
 import { checkExpectedFeatures } from './check-expected-features.ts'
@@ -14,12 +13,13 @@ import type {
   Registry,
 } from './registry.ts'
 import { resolveEventSource } from './resolve-event-source.ts'
-import { resolveExpectation, resolveRowCount } from './resolve-expectation.ts'
+import { resolveExpectation } from './resolve-expectation.ts'
 import { resolveSchedule } from './resolve-schedule.ts'
 import { resolveService } from './resolve-service.ts'
 import { resolveWindowedView } from './resolve-windowed-view.ts'
 import { suggest } from './suggest.ts'
 import { tagsOf } from './tags-of.ts'
+import { viewHead } from './view-head.ts'
 
 type Report = (problem: Problem) => void
 
@@ -113,7 +113,6 @@ function resolveView(definition: ViewParsed, entity: Entity, report: Report): Pl
     const message = 'only windowed views are computed in batch; schedule materialize, or nothing'
     report({ path: `feature view ${definition.name}.schedule.batch`, message })
   }
-  const graphqlName = definition.graphqlName ?? fieldName(definition.name)
   const features = Object.entries(definition.features).map(([name, feature]): Feature => {
     const options = typeof feature === 'string' ? { type: feature } : feature
     const expect = options.expect ?? definition.expect[name]
@@ -131,20 +130,11 @@ function resolveView(definition: ViewParsed, entity: Entity, report: Report): Pl
   })
   return {
     kind: 'PLAIN',
-    name: definition.name,
-    graphqlName,
-    typeName: raiseFirst(graphqlName),
-    description: definition.description ?? null,
-    owner: definition.owner ?? null,
-    tags: tagsOf(definition.tags),
-    entity,
+    ...viewHead(definition, entity),
     source: definition.source?.kind === 'postgres' ? definition.source : null,
     files: definition.source?.kind === 'files' ? definition.source : null,
-    ttlMicros: definition.ttl === undefined ? null : parseDuration(definition.ttl),
-    online: definition.online,
     features,
     emptyValues: features.map(() => null),
-    rowCount: resolveRowCount(definition.expectRows),
     schedule: { ...resolveSchedule(definition, report), batch: null },
   }
 }

@@ -1,5 +1,5 @@
 import { parseDuration } from '../definitions/duration.ts'
-import { fieldName, raiseFirst } from '../definitions/graphql-name.ts'
+import { fieldName } from '../definitions/graphql-name.ts'
 import { aggregatedType, emptyValue, type WindowedAggregation } from '../definitions/windowed-aggregation.ts'
 import type { Problem } from '../errors.ts'
 import { chooseHop } from '../windows/hop.ts'
@@ -7,10 +7,10 @@ import { checkExpectedFeatures } from './check-expected-features.ts'
 import type { WindowedViewParsed } from './parse-definitions.ts'
 import type { BatchView, Entity, EventField, Feature, StreamView } from './registry.ts'
 import { type GrowingEventSource, resolveLiteral } from './resolve-event-source.ts'
-import { resolveExpectation, resolveRowCount } from './resolve-expectation.ts'
+import { resolveExpectation } from './resolve-expectation.ts'
 import { resolveSchedule } from './resolve-schedule.ts'
 import { suggest } from './suggest.ts'
-import { tagsOf } from './tags-of.ts'
+import { viewHead } from './view-head.ts'
 
 type Report = (problem: Problem) => void
 type AggregationParsed = WindowedViewParsed['features'][string]
@@ -67,22 +67,12 @@ export function resolveWindowedView(
           : resolveExpectation(expect, type, `${place}.expect.${name}`, report),
     }
   })
-  const graphqlName = definition.graphqlName ?? fieldName(definition.name)
   const view = {
-    name: definition.name,
-    graphqlName,
-    typeName: raiseFirst(graphqlName),
-    description: definition.description ?? null,
-    owner: definition.owner ?? null,
-    tags: tagsOf(definition.tags),
-    entity,
+    ...viewHead(definition, entity),
     source: null,
     files: null,
-    ttlMicros: definition.ttl === undefined ? null : parseDuration(definition.ttl),
-    online: definition.online,
     features,
     emptyValues: aggregations.map(({ aggregate }) => emptyValue(aggregate)),
-    rowCount: resolveRowCount(definition.expectRows),
     events,
     aggregations,
   }
