@@ -56,8 +56,13 @@ function viewLoader(view: BenchView): DataLoader<number, Row> {
     return answers.map(([error, values]) => {
       if (error) throw error
       const texts = values as readonly (string | null)[]
+      const isThere = texts.some((text) => text !== null)
       return Object.fromEntries(
-        view.features.map((name, index) => [name, texts[index] == null ? null : Number(texts[index])]),
+        view.features.map((name, index) => {
+          const text = texts[index] ?? null
+          const value = text === null ? null : Number(text)
+          return [name, isThere ? value : (view.emptyValues[index] ?? null)]
+        }),
       )
     })
   })

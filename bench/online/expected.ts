@@ -28,7 +28,9 @@ export function expectedAnswer(operation: Operation, ids: readonly number[], bas
 
 function expectedView(view: BenchView, operation: Operation, id: number, base: number): unknown {
   const values = view.values(id)
-  const features = view.features.map((name, index) => [name, values?.[index] ?? null] as const)
+  const features = view.features.map(
+    (name, index) => [name, (values ?? view.emptyValues)[index] ?? null] as const,
+  )
   if (operation === 'features') return Object.fromEntries(features)
   return {
     ...Object.fromEntries(features),

@@ -13,18 +13,29 @@ function readInt64(row: Buffer, offset: number): number {
   return row.readInt32LE(offset + 4) * 4_294_967_296 + row.readUInt32LE(offset)
 }
 
-/** Behind a header of 32 bytes and one of null bits; a row of null values where there is none. */
+/** Without a row: the values of empty windows. */
+const noTransactions = {
+  totalTransactions30d: 0,
+  avgTransactionAmount30d: null,
+  maxTransactionAmount30d: null,
+  transactionCount7d: 0,
+  uniqueMerchants30d: 0,
+}
+
+/** Behind a header of 32 bytes and one of null bits. */
 function transactionFeatures(row: Buffer | null | undefined) {
-  const nulls = row ? Number(row[32]) : 0xff
+  if (!row) return noTransactions
+  const nulls = Number(row[32])
   return {
-    totalTransactions30d: row && (nulls & 1) === 0 ? row.readDoubleLE(33) : null,
-    avgTransactionAmount30d: row && (nulls & 2) === 0 ? row.readDoubleLE(41) : null,
-    maxTransactionAmount30d: row && (nulls & 4) === 0 ? row.readDoubleLE(49) : null,
-    transactionCount7d: row && (nulls & 8) === 0 ? readInt64(row, 57) : null,
-    uniqueMerchants30d: row && (nulls & 16) === 0 ? readInt64(row, 65) : null,
+    totalTransactions30d: (nulls & 1) === 0 ? row.readDoubleLE(33) : null,
+    avgTransactionAmount30d: (nulls & 2) === 0 ? row.readDoubleLE(41) : null,
+    maxTransactionAmount30d: (nulls & 4) === 0 ? row.readDoubleLE(49) : null,
+    transactionCount7d: (nulls & 8) === 0 ? readInt64(row, 57) : null,
+    uniqueMerchants30d: (nulls & 16) === 0 ? readInt64(row, 65) : null,
   }
 }
 
+/** A row of null values where there is none. */
 function realtimeFeatures(row: Buffer | null | undefined) {
   const nulls = row ? Number(row[32]) : 0xff
   return {

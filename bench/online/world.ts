@@ -6,6 +6,8 @@ export interface BenchView {
   readonly field: string
   /** GraphQL names, in the definition's order. */
   readonly features: readonly string[]
+  /** What is answered for a customer without a row: the values of empty windows, or nulls. */
+  readonly emptyValues: readonly (number | null)[]
   /** The row's values, null for a null value; null for a customer without a row. */
   readonly values: (customerId: number) => readonly (number | null)[] | null
 }
@@ -41,6 +43,7 @@ const transactionView: BenchView = {
     'transactionCount7d',
     'uniqueMerchants30d',
   ],
+  emptyValues: [0, null, null, 0, 0],
   values(id) {
     if (id > customerCount || oneIn(id, 1, 50)) return null
     const total = (mix(id, 2) % 1_000_000) / 100
@@ -59,6 +62,7 @@ const realtimeView: BenchView = {
   name: 'customer_realtime_features',
   field: 'customerRealtimeFeatures',
   features: ['transactionsLastHour', 'amountLastHour', 'failedTransactionsLastHour'],
+  emptyValues: [null, null, null],
   values(id) {
     if (id > customerCount || oneIn(id, 6, 10)) return null
     return withNulls(id, 30, [mix(id, 7) % 12, (mix(id, 8) % 200_000) / 100, mix(id, 9) % 3])
