@@ -263,15 +263,20 @@ describe('the built page', () => {
     const opened = await openPage(url)
     try {
       await tryGraphiql(opened)
+      // The editor starts its workers in its own time; the checks below are to see their requests too.
+      for (const worker of ['editor', 'json', 'graphql']) {
+        await expect
+          .poll(() => opened.requestedUrls.some((each) => each.includes(`/${worker}.worker-`)), {
+            timeout: 30_000,
+          })
+          .toBe(true)
+      }
       expect(opened.pageErrors).toEqual([])
       expect(opened.consoleMessages).toEqual([])
       const elsewhere = opened.requestedUrls.filter(
         (each) => !each.startsWith(`${url}/`) && !each.startsWith('data:'),
       )
       expect(elsewhere).toEqual([])
-      for (const worker of ['editor', 'json', 'graphql']) {
-        expect(opened.requestedUrls.some((each) => each.includes(`/${worker}.worker-`))).toBe(true)
-      }
     } finally {
       await opened.close()
     }
