@@ -67,11 +67,37 @@ program
   .option('--recompute <duration>', 'compute stale snapshots of so long ago anew; without it of 3d')
   .option('--once', 'do what is due now, then end; exit code 1 if anything failed')
   .action(async (options) => (await import('./cli/worker.ts')).work(options))
-program
+const stream = program
   .command('stream')
-  .description('keep streamed views level with the events that are kept, until SIGTERM')
-  .option('--once', 'apply what there is and end')
+  .description(
+    'keep events of the topics, and streamed views level with the events that are kept, until SIGTERM',
+  )
+  .option('--once', 'apply what is kept and end')
   .action(async (options) => (await import('./cli/stream.ts')).stream(options))
+stream
+  .command('status')
+  .description('how far streamed views and partitions of topics are behind')
+  .action(async () => (await import('./cli/stream-status.ts')).streamStatus())
+stream
+  .command('rebuild')
+  .description(
+    "make a streamed view's tiles anew from the events that are kept; the old ones answer meanwhile",
+  )
+  .argument('<view>', 'a streamed feature view')
+  .action(async (view) => (await import('./cli/stream-rebuild.ts')).rebuildView(view))
+const deadLetters = program
+  .command('dead-letters')
+  .description('messages of topics that were put aside: no event of their source, or not to be kept')
+deadLetters
+  .command('list')
+  .argument('[source]', 'an event source; without one of all')
+  .option('--json', 'all of them, a line each, with the bytes of key and message in base64')
+  .action(async (source, options) => (await import('./cli/dead-letters.ts')).listDeadLetters(source, options))
+deadLetters
+  .command('retry')
+  .description('keep what fits by now, by the definitions and the time of today')
+  .argument('[source]', 'an event source; without one of all')
+  .action(async (source) => (await import('./cli/dead-letters.ts')).retryLetters(source))
 program
   .command('validate')
   .description('check what is stored of a feature view against its expectations')

@@ -47,10 +47,11 @@ const settings = z.object({
   STREAM_URL: z
     .string()
     .regex(
-      /^kafka:\/\/.+/,
-      'expected kafka://host:port,host:port, with ?tls=true and ?sasl=scram-sha-512 where needed',
+      /^(?:memory:|kafka:\/\/.+)$/,
+      'expected memory:, or kafka://host:port,host:port with ?tls=true and ?sasl=scram-sha-512 where needed',
     )
     .optional(),
+  METRICS_PORT: whole(0, 65_535).optional(),
   PROJECT: z
     .string()
     .regex(/^[a-z][a-z0-9_]{0,30}$/, 'expected lower case letters, digits and _, a letter first, at most 31')
@@ -94,6 +95,8 @@ export interface Config {
   readonly onlineUrl: string | null
   /** Null: events come by import and over HTTP only. */
   readonly streamUrl: string | null
+  /** Where `featuregraph stream` answers `/metrics`; null: nowhere. The gateway does at its own address. */
+  readonly metricsPort: number | null
   readonly project: string
   readonly schemaFolder: string
   readonly dataFolder: string
@@ -155,7 +158,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     port: values.PORT,
     offlineUrl: values.OFFLINE_URL ?? null,
     onlineUrl: values.ONLINE_URL ?? null,
-    streamUrl: values.STREAM_URL ?? null,
+    streamUrl: values.STREAM_URL === 'memory:' ? null : (values.STREAM_URL ?? null),
+    metricsPort: values.METRICS_PORT ?? null,
     project: values.PROJECT,
     schemaFolder: values.SCHEMA,
     dataFolder: path.resolve(values.DATA),

@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'ENTITY_DELETED'
   | 'ROW_COUNT_REFUSED'
   | 'DEMO_REFUSED'
+  | 'TOPIC_REPLACED'
 
 /**
  * The one base of the project's errors: a caller's mistake or a broken service.
@@ -132,4 +133,14 @@ export class RowCountRefused extends FeaturegraphError {
 /** The demo world would meet real data. */
 export class DemoRefused extends FeaturegraphError {
   readonly code = 'DEMO_REFUSED'
+}
+
+/** A topic of the stream is not the one whose events are kept; nothing of it is read. */
+export class TopicReplaced extends FeaturegraphError {
+  readonly code = 'TOPIC_REPLACED'
+  constructor(topic: string, how: string) {
+    super(
+      `the topic "${topic}" ${how}; nothing is read from it until \`featuregraph stream rebuild <view>\`, for a view of its events, takes it as a new one`,
+    )
+  }
 }

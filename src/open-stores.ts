@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import type { Clock } from './definitions/timestamp.ts'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded/embedded-postgres.ts'
+import type { DeadLetterStore } from './stores/dead-letter-store.ts'
 import type { DeletionStore } from './stores/deletion-store.ts'
 import { expandPattern } from './stores/duckdb/duckdb-files.ts'
 import { parquetFiles } from './stores/duckdb/parquet-file.ts'
@@ -18,6 +19,7 @@ import type { OfflineStore } from './stores/offline-store.ts'
 import type { OnlineStore } from './stores/online-store.ts'
 import { migrate } from './stores/postgres/migrate.ts'
 import { createPool } from './stores/postgres/pool.ts'
+import { postgresDeadLetterStore } from './stores/postgres/postgres-dead-letter-store.ts'
 import { postgresDeletionStore } from './stores/postgres/postgres-deletion-store.ts'
 import { postgresEventStore } from './stores/postgres/postgres-event-store.ts'
 import { postgresImportStore } from './stores/postgres/postgres-import-store.ts'
@@ -26,12 +28,14 @@ import { postgresOnlineStore } from './stores/postgres/postgres-online-store.ts'
 import { postgresRegistryStore } from './stores/postgres/postgres-registry-store.ts'
 import { postgresRunStore } from './stores/postgres/postgres-run-store.ts'
 import { postgresSnapshotStore } from './stores/postgres/postgres-snapshot-store.ts'
+import { postgresTileGenerations } from './stores/postgres/postgres-tile-generations.ts'
 import { postgresViolationStore } from './stores/postgres/postgres-violation-store.ts'
 import { postgresWorkerLock } from './stores/postgres/postgres-worker-lock.ts'
 import { redisOnlineStore } from './stores/redis/redis-online-store.ts'
 import type { RegistryStore } from './stores/registry-store.ts'
 import type { RunStore } from './stores/run-store.ts'
 import type { SnapshotStore } from './stores/snapshot-store.ts'
+import type { TileGenerations } from './stores/tile-generations.ts'
 import type { ViolationStore } from './stores/violation-store.ts'
 import type { WorkerLock } from './stores/worker-lock.ts'
 
@@ -49,6 +53,8 @@ export interface Stores {
   readonly files: FileStore
   readonly imports: ImportStore
   readonly events: EventStore
+  readonly deadLetters: DeadLetterStore
+  readonly generations: TileGenerations
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
   readonly offlineUrl: string
@@ -124,6 +130,8 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       }),
       imports: postgresImportStore(system, config.project),
       events: postgresEventStore(system, config.project),
+      deadLetters: postgresDeadLetterStore(system, config.project),
+      generations: postgresTileGenerations(system, config.project),
       system,
       offlineUrl,
       close,

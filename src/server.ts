@@ -11,12 +11,15 @@ import { apolloServer } from './graph/apollo-server.ts'
 import { buildSchema } from './graph/build-schema.ts'
 import { requestContexts } from './graph/request-context.ts'
 import { type DeleteEntity, deleteEntity } from './ingest/delete-entity.ts'
+import { longestReach } from './ingest/followed-sources.ts'
 import { eventPusher } from './ingest/push-events.ts'
 import { type PushRows, type PushTargets, pushRows } from './ingest/push-rows.ts'
+import type { StreamObserver } from './ingest/stream-observer.ts'
+import { type LiveTiles, liveTiles } from './online/live-tiles.ts'
 import type { RowLayouts } from './online/row-layouts.ts'
 import { openRowLayouts } from './online/row-layouts.ts'
-import { openFollower } from './open-follower.ts'
 import { openStores, type Stores } from './open-stores.ts'
+import { openStream } from './open-stream.ts'
 import { openWorker } from './open-worker.ts'
 import { loadRegistry } from './registry/load.ts'
 import type { Registry } from './registry/registry.ts'
@@ -57,7 +60,7 @@ export function systemClock(): number {
 export async function startGateway(config: Config, options: StartOptions = {}): Promise<Gateway> {
   const log = options.log ?? pino({ name: 'featuregraph', level: config.logLevel })
   const clock = options.clock ?? systemClock
-  const metrics = createMetrics()
+  const metrics = createMetrics(clock)
   const registry = await loadRegistry(config.schemaFolder)
   const stores = await openStores(config, { log, clock, countNonFinite: metrics.countNonFinite })
   const closers: (() => Promise<unknown>)[] = [stores.close]
@@ -75,11 +78,14 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
       closers.push(await keepDemoFresh(demo, log))
     }
     if (config.worker) {
-      const world = { config, registry, stores, layouts, clock, log }
+      const world = { config, registry, stores, layouts, observe: metrics.stream, clock, log }
       closers.push(inBackground(log, 'the worker', (signal) => openWorker(world, { once: false, signal })))
-      closers.push(inBackground(log, 'the stream', (signal) => openFollower(world, { once: false, signal })))
+      closers.push(inBackground(log, 'the stream', (signal) => openStream(world, { once: false, signal })))
     }
 
+    const tiles = liveTiles(layouts, registry.views, stores.generations)
+    await tiles.refresh()
+    closers.push(keepRefreshed(tiles, registry, metrics.stream, log))
     const targets = { ...stores, ...layouts, clock, storeFailed: logPushFailures(log) }
     const push: PushRows = (view, rows, pushOptions) => pushRows(targets, view, rows, pushOptions)
     const deletion = { sleep, waitMs: deletionWaitMs, onWait: () => {} }
@@ -87,6 +93,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     const contexts = requestContexts({
       registry,
       layouts,
+      tiles,
       stores,
       clock,
       observe: logFailures(metrics.observeRead, log),
@@ -111,7 +118,11 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
       makeContext: contexts.make,
       registry,
       push,
-      pushEvents: eventPusher(targets),
+      pushEvents: eventPusher({
+        ...targets,
+        observe: metrics.stream,
+        reach: (source) => longestReach(source, registry.views),
+      }),
       metrics,
       checkDependencies: () => checkDependencies(stores),
       graphiqlFolder: fileURLToPath(new URL('../dist/graphiql', import.meta.url)),
@@ -158,6 +169,37 @@ async function keepDemoFresh(demo: DemoWorld, log: Logger): Promise<() => Promis
   return async () => {
     clearInterval(timer)
     await running
+  }
+}
+
+const tilesEveryMs = 500
+
+/** Answers how to stop: what is under way is waited for. While Postgres is away, what was known last counts. */
+function keepRefreshed(
+  tiles: LiveTiles,
+  { views }: Registry,
+  observe: Pick<StreamObserver, 'level'>,
+  log: Logger,
+): () => Promise<void> {
+  let refreshing: Promise<void> | null = null
+  const timer = setInterval(() => {
+    refreshing ??= tiles
+      .refresh()
+      .then(() => {
+        for (const view of views) {
+          const levelAt = view.kind === 'STREAM' ? (tiles.find(view)?.levelAt ?? null) : null
+          if (view.kind === 'STREAM' && levelAt !== null) observe.level(view, levelAt)
+        }
+      })
+      .catch((error: unknown) => log.warn({ err: error }, 'the generations of tiles could not be read'))
+      .finally(() => {
+        refreshing = null
+      })
+  }, tilesEveryMs)
+  timer.unref()
+  return async () => {
+    clearInterval(timer)
+    await refreshing
   }
 }
 

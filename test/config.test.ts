@@ -49,6 +49,7 @@ describe('settings', () => {
       demo: true,
       worker: true,
       recomputeMicros: 3 * 86_400_000_000,
+      metricsPort: null,
       maxEntities: 1_000,
       maxBodyBytes: 1_048_576,
       onlineTimeoutMs: 250,

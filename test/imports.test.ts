@@ -64,7 +64,7 @@ const unbounded = new Set([
   'server.ts',
   'open-stores.ts',
   'open-worker.ts',
-  'open-follower.ts',
+  'open-stream.ts',
   'cli.ts',
   'cli',
   'demo',

@@ -1,10 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { consumeEvents } from '../ingest/consume-events.ts'
-import { followedSources } from '../ingest/follow-events.ts'
-import { openFollower } from '../open-follower.ts'
+import { collectDefaultMetrics, Registry as MetricsRegistry } from 'prom-client'
+import { followedSources } from '../ingest/followed-sources.ts'
+import { openStream } from '../open-stream.ts'
+import { streamMetrics } from '../server/stream-metrics.ts'
 import { systemClock } from '../server.ts'
-import { kafkaEventStream } from '../stores/kafka/kafka-event-stream.ts'
-import { parseKafkaUrl } from '../stores/kafka/kafka-url.ts'
+import { serveMetrics } from './metrics-server.ts'
 import { untilToldToStop } from './until-told-to-stop.ts'
 import { withStores } from './with-stores.ts'
 
@@ -14,36 +13,25 @@ import { withStores } from './with-stores.ts'
  * once.
  */
 export async function stream({ once = false }: { readonly once?: boolean }): Promise<void> {
-  const stopping = untilToldToStop('the batch under way')
+  const { signal } = untilToldToStop('the batch under way')
   await withStores(async ({ config, registry, stores, layouts, log }) => {
     const sources = [...followedSources(registry.views)]
     for (const [source, views] of sources)
       log.info(`following ${source.name} for ${views.map(({ name }) => name).join(', ')}`)
     if (sources.length === 0) log.info('no feature view is streamed and online: no tiles are kept')
-    const world = { registry, stores, layouts, log, clock: systemClock }
-    const { signal } = stopping
-    // One that fails takes the other with it, so that whoever runs the command hears of it.
-    const follow = openFollower(world, { once, signal })
-    const hasTopics = registry.eventSources.some(({ topic }) => topic !== null)
-    if (once || !hasTopics || config.streamUrl === null) return await follow
-    const stream = kafkaEventStream(parseKafkaUrl(config.streamUrl, 'FEATUREGRAPH_STREAM_URL'))
-    const consume = consumeEvents({ ...stores, stream, clock: systemClock }, registry.eventSources, {
-      group: `featuregraph-${config.project}`,
-      signal,
-      pause: (ms) => sleep(ms, undefined, { signal }).catch(() => {}),
-      onKept: (kept, refused) => log.debug({ kept, refused }, 'events kept'),
-      log: {
-        info: (line) => log.info(line),
-        warn: (line, error) => log.warn({ err: error }, line),
-      },
-    })
+    const register = new MetricsRegistry()
+    collectDefaultMetrics({ register })
+    const metrics =
+      config.metricsPort === null ? null : await serveMetrics(register, config.host, config.metricsPort)
+    if (metrics) log.info(`metrics at ${metrics.url}/metrics`)
+    const observe = streamMetrics(register, systemClock)
     try {
-      await Promise.race([follow, consume])
-      stopping.abort()
-      await Promise.all([follow, consume])
+      await openStream(
+        { config, registry, stores, layouts, observe, log, clock: systemClock },
+        { once, signal },
+      )
     } finally {
-      stopping.abort()
-      await stream.close()
+      await metrics?.close()
     }
   })
 }

@@ -1,6 +1,7 @@
-import type { Clock } from '../definitions/timestamp.ts'
+import type { Clock, Micros } from '../definitions/timestamp.ts'
 import type { DeleteEntity } from '../ingest/delete-entity.ts'
 import type { PushRows } from '../ingest/push-rows.ts'
+import type { LiveTiles } from '../online/live-tiles.ts'
 import type { RowLayouts } from '../online/row-layouts.ts'
 import { viewReader } from '../online/view-reader.ts'
 import type { FeatureView, Registry } from '../registry/registry.ts'
@@ -16,6 +17,7 @@ import { type ColumnReader, type StatusTally, statusTally } from './view-column.
 export interface RequestContextOptions {
   readonly registry: Registry
   readonly layouts: RowLayouts
+  readonly tiles: Pick<LiveTiles, 'find'>
   readonly stores: {
     readonly online: OnlineStore
     readonly offline: OfflineStore
@@ -36,12 +38,12 @@ export interface RequestContexts {
 
 /** What all requests share, prepared once; then one context a request. */
 export function requestContexts(options: RequestContextOptions): RequestContexts {
-  const { registry, layouts, stores, clock, observe, push, deleteEntity } = options
+  const { registry, layouts, tiles, stores, clock, observe, push, deleteEntity } = options
   const tally = statusTally(registry.views)
   const readers = new Map(
     [...tally].map(([view, counts]) => [
       view,
-      { ...viewReader(view, layouts.layout(view), layouts.history), counts },
+      { ...viewReader(view, layouts.layout(view), layouts.history, levelOf(view, tiles)), counts },
     ]),
   )
   function reader(view: FeatureView): ColumnReader {
@@ -49,7 +51,9 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
     if (!found) throw new TypeError(`feature view ${view.name} is not of this registry`)
     return found
   }
-  const sources = { ...stores, reader, keyPrefix: layouts.keyPrefix, observe }
+  const keyPrefix = (view: FeatureView): string | null =>
+    view.kind === 'STREAM' ? (tiles.find(view)?.prefix ?? null) : layouts.keyPrefix(view)
+  const sources = { ...stores, reader, keyPrefix, observe }
   return {
     tally,
     make(requestId, caller, signal) {
@@ -68,4 +72,8 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
       }
     },
   }
+}
+
+function levelOf(view: FeatureView, tiles: Pick<LiveTiles, 'find'>): () => Micros | null {
+  return view.kind === 'STREAM' ? () => tiles.find(view)?.levelAt ?? null : () => null
 }

@@ -35,8 +35,8 @@ export interface RowSources {
   readonly online: OnlineStore
   readonly offline: OfflineStore
   readonly reader: (view: FeatureView) => ColumnReader
-  /** The front of the view's online keys. */
-  readonly keyPrefix: (view: FeatureView) => string
+  /** The front of the view's online keys; null where a streamed view has no tiles to read. */
+  readonly keyPrefix: (view: FeatureView) => string | null
   readonly observe: RowObserver
 }
 
@@ -73,12 +73,16 @@ interface Wanted {
   readonly fill: (column: ViewColumn) => void
 }
 
+interface WantedOnline extends Wanted {
+  readonly prefix: string
+}
+
 async function answerNeeds(
   sources: RowSources,
   request: LoadingRequest,
   needs: readonly Need[],
 ): Promise<readonly (readonly ViewColumn[])[]> {
-  const online: Wanted[] = []
+  const online: WantedOnline[] = []
   const offline = new Map<Entity, Wanted[]>()
   const answers = needs.map((need) => {
     const columns: ViewColumn[] = []
@@ -88,8 +92,12 @@ async function answerNeeds(
       }
       const wanted = { need, view, fill }
       const group = offline.get(need.entity)
-      if (need.times === null && view.online) online.push(wanted)
-      else if (group) group.push(wanted)
+      if (need.times === null && view.online) {
+        const prefix = sources.keyPrefix(view)
+        if (prefix === null)
+          fill(unavailableColumn(sources.reader(view), 'ONLINE', () => request.now, noTiles))
+        else online.push({ ...wanted, prefix })
+      } else if (group) group.push(wanted)
       else offline.set(need.entity, [wanted])
     })
     return columns
@@ -107,15 +115,15 @@ async function answerNeeds(
 async function readOnline(
   sources: RowSources,
   request: LoadingRequest,
-  wanted: readonly Wanted[],
+  wanted: readonly WantedOnline[],
 ): Promise<void> {
   const { now } = request
   const suffixes = new Map<Need, readonly string[]>()
   const plan = planRead(
-    wanted.map(({ need, view }) => {
+    wanted.map(({ need, prefix }) => {
       const known = suffixes.get(need) ?? need.keys.map(onlineKeySuffix)
       suffixes.set(need, known)
-      return { prefix: sources.keyPrefix(view), suffixes: known }
+      return { prefix, suffixes: known }
     }),
   )
   const tell = observeRead(sources, request, 'online', plan.keys.length)
@@ -137,6 +145,7 @@ async function readOnline(
 }
 
 const nowhere = (): number => -1
+const noTiles = 'its windows are being put together from the events that are kept'
 
 async function readOffline(
   sources: RowSources,

@@ -59,6 +59,11 @@ export function declareSharedTypes(): SharedTypes {
       description: 'eventTimestamp + ttl; null without a ttl and for streamed views.',
     },
     source: { type: sources },
+    lagSeconds: {
+      type: GraphQLFloat,
+      nullable: true,
+      description: 'Streamed views online: how far the tiles are behind what has happened.',
+    },
   })
   const featureViolation = objectType('FeatureViolation', null, {
     feature: { type: GraphQLString },

@@ -69,10 +69,11 @@ export function unavailableColumn(
   reader: ColumnReader,
   source: FreshnessSource,
   times: (index: number) => Micros,
+  reason = `the ${source === 'ONLINE' ? 'online' : 'offline'} store did not answer in time`,
 ): ViewColumn {
   return {
     view: reader.view,
-    reason: `the ${source === 'ONLINE' ? 'online' : 'offline'} store did not answer in time`,
+    reason,
     row(index) {
       reader.counts.UNAVAILABLE += 1
       return reader.unavailable(source, times(index))

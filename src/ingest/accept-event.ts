@@ -4,14 +4,11 @@ import type { ScalarValue } from '../definitions/value.ts'
 import type { ErrorCode } from '../errors.ts'
 import { checkRow } from '../quality/check-row.ts'
 import type { EventSource } from '../registry/registry.ts'
-import type { EventToKeep } from '../stores/event-store.ts'
+import type { NewEvent } from '../stores/event-store.ts'
 import type { Violation } from '../stores/violation-store.ts'
 import { allowedSkewMicros } from './fit-rows.ts'
 import { readEventId, readFileValue, Unfit } from './read-file-value.ts'
 import { unfit } from './tell-unfit.ts'
-
-/** An event that fits its source; where it will stand is not known yet. */
-export type AcceptedEvent = Omit<EventToKeep, 'partition' | 'offset'>
 
 export type EventRefusal = Extract<
   ErrorCode,
@@ -24,14 +21,16 @@ export interface RefusedEvent {
   readonly code: EventRefusal
   readonly message: string
   /** Null where it does not fit; else it is known whom it is about. */
-  readonly event: AcceptedEvent | null
+  readonly event: NewEvent | null
   readonly violations: readonly Violation[]
-  /** Null where it is not to be quarantined. */
-  readonly quarantine: { readonly content: unknown; readonly reason: string } | null
+  /** As it came, in the shape of an imported row; empty where it is no JSON object. */
+  readonly content: object
+  /** Whether a sender who gets an answer needs to know only that it is kept aside; else it is to be mended and sent again. */
+  readonly isQuarantined: boolean
 }
 
 export type EventVerdict =
-  | { readonly status: 'ACCEPTED'; readonly event: AcceptedEvent; readonly violations: readonly Violation[] }
+  | { readonly status: 'ACCEPTED'; readonly event: NewEvent; readonly violations: readonly Violation[] }
   | RefusedEvent
 
 /** What came as JSON, and the clock's time → the event, or why it is none. Pure. */
@@ -90,13 +89,10 @@ export function eventAcceptor(source: EventSource): AcceptEvent {
 
     if (problems.length > 0) {
       if (isAhead) problems.push(ahead)
-      return invalid(`an event of source "${source.name}" does not fit: ${problems.join('; ')}`)
+      const message = `an event of source "${source.name}" does not fit: ${problems.join('; ')}`
+      return { ...invalid(message), content: contentOf(source, sent) }
     }
     const event = { eventTimestamp, eventId, values }
-    const quarantine = (reason: string): RefusedEvent['quarantine'] => ({
-      content: contentOf(source, sent),
-      reason,
-    })
     if (isAhead) {
       return {
         status: 'REFUSED',
@@ -104,7 +100,8 @@ export function eventAcceptor(source: EventSource): AcceptEvent {
         message: ahead,
         event,
         violations: [],
-        quarantine: quarantine(ahead),
+        content: contentOf(source, sent),
+        isQuarantined: true,
       }
     }
     const key = keyPlaces.map((place) => keyPart(values[place]))
@@ -121,7 +118,8 @@ export function eventAcceptor(source: EventSource): AcceptEvent {
       message,
       event,
       violations,
-      quarantine: action === 'reject' ? null : quarantine(message),
+      content: contentOf(source, sent),
+      isQuarantined: action === 'quarantine',
     }
   }
 }
@@ -134,7 +132,8 @@ export function invalid(message: string): RefusedEvent {
     message,
     event: null,
     violations: [],
-    quarantine: null,
+    content: {},
+    isQuarantined: false,
   }
 }
 
@@ -158,7 +157,7 @@ function keyPart(value: ScalarValue | null | undefined): string | number {
 }
 
 /** As it came, in the shape of an imported row: an entity's events can be found by their key. */
-function contentOf(source: EventSource, sent: ReadonlyMap<string, unknown>): unknown {
+function contentOf(source: EventSource, sent: ReadonlyMap<string, unknown>): object {
   const key: Record<string, unknown> = {}
   const values: Record<string, unknown> = {}
   for (const { name, column } of source.fields) {

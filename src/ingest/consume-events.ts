@@ -1,16 +1,18 @@
 import type { Clock, Micros } from '../definitions/timestamp.ts'
 import { StoreFailed } from '../errors.ts'
-import type { EventSource } from '../registry/registry.ts'
-import type { EventStore } from '../stores/event-store.ts'
+import type { EventSource, Registry } from '../registry/registry.ts'
+import type { DecidedEvent, EventStore, MessageAside } from '../stores/event-store.ts'
 import type { EventStream, StreamMessage } from '../stores/event-stream.ts'
-import type { QuarantinedRow, ViolationStore } from '../stores/violation-store.ts'
-import { type AcceptEvent, eventAcceptor, invalid, type RefusedEvent } from './accept-event.ts'
+import { type AcceptEvent, eventAcceptor, invalid } from './accept-event.ts'
+import { longestReach } from './followed-sources.ts'
 import { notJson, readJsonLine } from './read-json-line.ts'
+import type { StreamLog } from './stream-log.ts'
+import type { StreamObserver } from './stream-observer.ts'
+import { topicGate } from './topic-gate.ts'
 
 export interface ConsumeTargets {
-  readonly events: Pick<EventStore, 'keep' | 'deletedEvents'>
+  readonly events: Pick<EventStore, 'keep' | 'openTopic' | 'positions' | 'recordLevels'>
   readonly stream: EventStream
-  readonly violations: Pick<ViolationStore, 'record'>
   readonly clock: Clock
 }
 
@@ -20,96 +22,113 @@ export interface ConsumeEventsOptions {
   readonly signal: AbortSignal
   /** Resolves early when the signal aborts. */
   readonly pause: (ms: number) => Promise<unknown>
-  /** Told after each batch. */
-  readonly onKept: (kept: number, refused: number) => void
-  readonly log: {
-    readonly info: (line: string) => void
-    readonly warn: (line: string, error: unknown) => void
-  }
+  readonly observe: Pick<StreamObserver, 'decided' | 'behind' | 'flushed'>
+  /** Told after each batch that something was put aside, and once at the beginning. */
+  readonly onAside: () => void
+  readonly log: StreamLog
 }
 
 const maxMessages = 5_000
 const waitMs = 250
+const levelEveryMs = 500
 const retryAfterMs = [100, 400, 1_600, 5_000]
 
-interface ConsumedSource {
-  readonly source: EventSource
-  readonly accept: AcceptEvent
-}
-
 /**
- * Keeps what the topics of event sources bring, until the signal aborts: a batch is kept in one transaction a topic, what
- * cannot be kept is quarantined with the reason and the message, and only then are the offsets committed. So a message may
- * come twice, after a crash or a rebalance, and is kept once, by its place. A store that does not answer is waited for
- * while nothing else is polled.
+ * Keeps what the topics of event sources bring, until the signal aborts: a batch is kept in one transaction a source, with
+ * what is no event put aside, and only then are the offsets committed. What counts is where Postgres says that a
+ * partition was decided: a consumer goes on from there, so that a crash, a rebalance or a group set back changes nothing.
+ * A store that does not answer is waited for while nothing else is polled.
  */
 export async function consumeEvents(
   targets: ConsumeTargets,
-  sources: readonly EventSource[],
+  registry: Pick<Registry, 'eventSources' | 'views'>,
   options: ConsumeEventsOptions,
 ): Promise<void> {
-  const { group, signal, log } = options
-  const consumed = new Map<string, ConsumedSource[]>()
-  for (const source of sources) {
-    if (source.topic === null) continue
-    const others = consumed.get(source.topic) ?? []
-    consumed.set(source.topic, [...others, { source, accept: eventAcceptor(source) }])
-  }
-  if (consumed.size === 0) return
+  const { group, signal, pause, log, observe } = options
+  const topics = consumedTopics(registry)
+  if (topics.size === 0) return
+  const gate = topicGate(targets, topics, log)
   const consumer = targets.stream.consume({
     group,
-    topics: [...consumed.keys()],
-    onAssigned: async (partitions) => log.info(`assigned ${partitions.map(named).join(', ')}`),
+    topics: [...topics.keys()],
+    onAssigned: (partitions) => gate.assigned(partitions, (position) => consumer.seek(position)),
     // Nothing is held back between polls: what was polled has been kept and committed.
-    onRevoked: async (partitions) => log.info(`given up ${partitions.map(named).join(', ')}`),
-    onLost: (partitions) => log.info(`lost ${partitions.map(named).join(', ')}`),
+    onRevoked: async (partitions) => gate.gone('given up', partitions),
+    onLost: (partitions) => gate.gone('lost', partitions),
     onError: (error) => log.warn(error.message, error),
   })
+  const now = (): number => targets.clock() / 1_000
+  let levelAt = Number.NEGATIVE_INFINITY
+  options.onAside()
   try {
-    while (!signal.aborted) {
-      const messages = await consumer.poll({ maxMessages, waitMs })
-      if (messages.length === 0) continue
-      const done = await keepAll(targets, consumed, messages, options)
-      if (!done) return
-      await consumer.commit(positionsBehind(messages)).catch((error: unknown) => {
-        // The partition is another's by now: it reads the messages again, and keeps none of them twice.
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        const messages = gate.admitted(await consumer.poll({ maxMessages, waitMs }))
+        if (messages.length > 0) {
+          const started = performance.now()
+          if (!(await keepAll(targets, topics, gate.keptAs, messages, options))) return
+          gate.passed(messages)
+          await consumer.commit(gate.positionsBehind(messages)).catch((error: unknown) => {
+            // The partition is another's by now: it goes on from what is kept.
+            if (!(error instanceof StoreFailed)) throw error
+            log.warn(`offsets were not committed: ${error.message}`, error)
+          })
+          observe.flushed((performance.now() - started) / 1_000)
+        }
+        if (now() - levelAt >= levelEveryMs) {
+          levelAt = now()
+          await gate.measure(consumer, observe.behind)
+          await gate.retryRefused((position) => consumer.seek(position))
+        }
+        failures = 0
+      } catch (error) {
         if (!(error instanceof StoreFailed)) throw error
-        log.warn(`offsets were not committed: ${error.message}`, error)
-      })
+        log.warn(`the stream is waiting: ${error.message}`, error)
+        await pause(retryAfterMs[Math.min(failures, retryAfterMs.length - 1)] ?? 0)
+        failures += 1
+      }
     }
   } finally {
     await consumer.close()
   }
 }
 
-function named({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
-  return `${topic}/${partition}`
+interface ConsumedSource {
+  readonly source: EventSource
+  readonly accept: AcceptEvent
+  /** An event of so long ago is in no window of a streamed view. */
+  readonly reachMicros: Micros
 }
 
-function positionsBehind(messages: readonly StreamMessage[]) {
-  const next = new Map<string, { topic: string; partition: number; offset: number }>()
-  for (const { topic, partition, offset } of messages)
-    next.set(named({ topic, partition }), { topic, partition, offset: offset + 1 })
-  return [...next.values()]
+function consumedTopics({ eventSources, views }: Pick<Registry, 'eventSources' | 'views'>) {
+  const topics = new Map<string, readonly ConsumedSource[]>()
+  for (const source of eventSources) {
+    if (source.topic === null) continue
+    const one = { source, accept: eventAcceptor(source), reachMicros: longestReach(source, views) }
+    topics.set(source.topic, [...(topics.get(source.topic) ?? []), one])
+  }
+  return topics
 }
 
 /** False when the signal aborted before all was kept; tried again until it is. */
 async function keepAll(
   targets: ConsumeTargets,
-  consumed: ReadonlyMap<string, readonly ConsumedSource[]>,
+  topics: ReadonlyMap<string, readonly ConsumedSource[]>,
+  keptAs: (topic: string) => string,
   messages: readonly StreamMessage[],
-  { signal, pause, log, onKept }: ConsumeEventsOptions,
+  { signal, pause, log, observe, onAside }: ConsumeEventsOptions,
 ): Promise<boolean> {
   // One moment for all tries: an event counts from when it was kept the first time.
   const now = targets.clock()
   for (let tries = 0; !signal.aborted; tries += 1) {
     try {
-      for (const [topic, sources] of consumed) {
+      for (const [topic, sources] of topics) {
         const own = messages.filter((message) => message.topic === topic)
         if (own.length === 0) continue
         for (const one of sources) {
-          const { kept, refused } = await keepTopic(targets, one, topic, own, now)
-          onKept(kept, refused)
+          const counts = await keepTopic(targets, one, keptAs(topic), own, now)
+          observe.decided(one.source, counts)
+          if (counts.aside > 0) onAside()
         }
       }
       return true
@@ -123,80 +142,29 @@ async function keepAll(
 }
 
 async function keepTopic(
-  { events, violations }: ConsumeTargets,
-  { source, accept }: ConsumedSource,
+  { events }: ConsumeTargets,
+  { source, accept, reachMicros }: ConsumedSource,
   topic: string,
   messages: readonly StreamMessage[],
   now: Micros,
-): Promise<{ readonly kept: number; readonly refused: number }> {
-  const verdicts = messages.map((message) => {
-    const read = readJsonLine(message.value)
-    return { message, verdict: read === null ? invalid(notJson) : accept(read.json, now) }
-  })
-  const accepted = verdicts.flatMap(({ message: { partition, offset }, verdict }) =>
-    verdict.status === 'ACCEPTED'
-      ? [{ event: { ...verdict.event, partition, offset }, violations: verdict.violations }]
-      : [],
-  )
-  const refused = verdicts.flatMap(({ message, verdict }) =>
-    verdict.status === 'REFUSED' ? [{ message, verdict }] : [],
-  )
-  const outcomes =
-    accepted.length === 0
-      ? []
-      : await events.keep(
-          source,
-          topic,
-          accepted.map(({ event }) => event),
-          now,
-        )
-  // What came again was told of the first time.
-  const warned = accepted.flatMap(({ violations: broken }, index) => {
-    const outcome = outcomes[index]
-    return outcome?.status === 'KEPT' && outcome.keptAt === now ? broken : []
-  })
-  const told = await withoutDeleted(events, source, refused)
-  await violations.record(
-    [...warned, ...told.flatMap(({ verdict }) => verdict.violations)],
-    told.map(({ message, verdict }) => quarantinedMessage(source, message, verdict, now)),
-  )
-  return { kept: accepted.length, refused: refused.length }
-}
-
-interface RefusedMessage {
-  readonly message: StreamMessage
-  readonly verdict: RefusedEvent
-}
-
-/** Nothing is told of a deleted entity; of what does not fit nobody knows whose it is. */
-async function withoutDeleted(
-  events: ConsumeTargets['events'],
-  source: EventSource,
-  refused: readonly RefusedMessage[],
-): Promise<readonly RefusedMessage[]> {
-  const known = refused.flatMap(({ verdict: { event } }) => (event === null ? [] : [event]))
-  if (known.length === 0) return refused
-  const flags = await events.deletedEvents(source, known)
-  const deleted = new Set(known.filter((_, index) => flags[index]))
-  return refused.filter(({ verdict: { event } }) => event === null || !deleted.has(event))
-}
-
-/** As the rule that refused it would have it kept, else the message as it came; with its place. */
-function quarantinedMessage(
-  { name }: EventSource,
-  { topic, partition, offset, value }: StreamMessage,
-  { quarantine, message }: RefusedEvent,
-  recordedAt: Micros,
-): QuarantinedRow {
-  const content = quarantine?.content ?? { message: value.toString('base64') }
-  return {
-    view: name,
-    content: { ...asObject(content), topic, partition, offset },
-    reason: quarantine?.reason ?? message,
-    recordedAt,
+): Promise<{ readonly kept: number; readonly late: number; readonly aside: number }> {
+  const toKeep: DecidedEvent[] = []
+  const aside: MessageAside[] = []
+  for (const { partition, offset, key, value } of messages) {
+    const read = readJsonLine(value)
+    const verdict = read === null ? invalid(notJson) : accept(read.json, now)
+    const { violations } = verdict
+    if (verdict.status === 'ACCEPTED') toKeep.push({ ...verdict.event, partition, offset, violations })
+    else {
+      const { event, content, message: reason } = verdict
+      aside.push({ partition, offset, key, value, event, content, reason, violations })
+    }
   }
-}
-
-function asObject(content: unknown): object {
-  return typeof content === 'object' && content !== null ? content : { content }
+  const outcomes = await events.keep(source, topic, { events: toKeep, aside }, now)
+  const kept = toKeep.filter((_, index) => outcomes.events[index] === 'KEPT')
+  return {
+    kept: kept.length,
+    late: kept.filter(({ eventTimestamp }) => eventTimestamp < now - reachMicros).length,
+    aside: outcomes.aside.filter((outcome) => outcome === 'PUT_ASIDE').length,
+  }
 }

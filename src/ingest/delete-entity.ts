@@ -1,7 +1,7 @@
 import type { Clock, Micros } from '../definitions/timestamp.ts'
 import type { EntityKey } from '../definitions/value.ts'
 import { DeletionUnfinished, StoreFailed } from '../errors.ts'
-import type { Entity, EventSource, FeatureView, Registry } from '../registry/registry.ts'
+import type { Entity, EventSource, FeatureView, Registry, StoredView } from '../registry/registry.ts'
 import { concernsEntity } from '../stores/deletion-digest.ts'
 import {
   type DeletionCount,
@@ -14,12 +14,16 @@ import { onlineKeySuffix } from '../stores/online-key.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
 import { packedHeaderBytes, packedRowKind, packTombstone, readRowOrder } from '../stores/packed-row.ts'
 import { physicalExpiry } from '../stores/physical-expiry.ts'
+import type { TileGeneration, TileGenerations } from '../stores/tile-generations.ts'
+import { tileExpiry } from './followed-sources.ts'
 import { insist, type Sleep } from './insist.ts'
+import type { TilePlaces } from './tile-generation.ts'
 
-export interface DeletionTargets {
+export interface DeletionTargets extends Pick<TilePlaces, 'tiledView' | 'tilePrefix'> {
   readonly deletions: DeletionStore
   readonly online: OnlineStore
-  readonly keyPrefix: (view: FeatureView) => string
+  readonly generations: Pick<TileGenerations, 'list'>
+  readonly keyPrefix: (view: StoredView) => string
   readonly clock: Clock
 }
 
@@ -123,18 +127,33 @@ interface OnlinePlaces {
 }
 
 /** Where rows of the entity may stand online: one key of a view with the same join keys, what is known offline of wider ones. */
-function onlinePlaces({ deletions, keyPrefix }: DeletionTargets, scope: Scope) {
+function onlinePlaces(targets: DeletionTargets, scope: Scope) {
   const views = scope.views.filter((view) => view.online)
   return async (): Promise<readonly OnlinePlaces[]> => {
-    const wider = await deletions.onlineKeys(scope)
+    const wider = await targets.deletions.onlineKeys(scope)
+    const tiles = views.some(({ kind }) => kind === 'STREAM') ? await targets.generations.list() : []
     return views.map((view) => {
       const same = sameKey(scope, view)
       const told = wider.filter((one) => one.view === view.name)
       const keys = same === null ? told.map((one) => one.key) : [same]
-      const prefix = keyPrefix(view)
-      return { view, keys: keys.map((one) => prefix + onlineKeySuffix(one)), told }
+      const suffixes = keys.map(onlineKeySuffix)
+      const whole = keyPrefixes(targets, view, tiles).flatMap((prefix) =>
+        suffixes.map((suffix) => prefix + suffix),
+      )
+      return { view, keys: whole, told }
     })
   }
+}
+
+/** A streamed view has one for each generation of its tiles. */
+function keyPrefixes(
+  { keyPrefix, tiledView, tilePrefix }: DeletionTargets,
+  view: FeatureView,
+  tiles: readonly TileGeneration[],
+): readonly string[] {
+  if (view.kind !== 'STREAM') return [keyPrefix(view)]
+  const { viewId } = tiledView(view)
+  return tiles.filter((one) => one.viewId === viewId).map((one) => tilePrefix(one, one.generation))
 }
 
 /** The latest event timestamp of the rows that stand there. */
@@ -171,7 +190,10 @@ async function putTombstones(
     count += stood.filter((one) => one !== null && isRow(one, deletedAt)).length
     for (let start = 0; start < keys.length; start += keysAtOnce) {
       const writes = keys.slice(start, start + keysAtOnce).map((key) => ({ key, row }))
-      await online.writeMany(writes, physicalExpiry(view.ttlMicros))
+      await online.writeMany(
+        writes,
+        view.kind === 'STREAM' ? tileExpiry(view) : physicalExpiry(view.ttlMicros),
+      )
     }
   }
   return count

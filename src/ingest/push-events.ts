@@ -1,22 +1,25 @@
 import type { Clock, Micros } from '../definitions/timestamp.ts'
 import { BadUserInput, EntityDeleted, type ErrorCode, StoreFailed } from '../errors.ts'
 import type { EventSource } from '../registry/registry.ts'
-import type { EventStore, KeepOutcome } from '../stores/event-store.ts'
+import type { EventStore, KeepOutcome, NewEvent } from '../stores/event-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
 import {
   type AcceptEvent,
-  type AcceptedEvent,
   type EventRefusal,
   type EventVerdict,
   eventAcceptor,
   invalid,
   type RefusedEvent,
 } from './accept-event.ts'
+import type { StreamObserver } from './stream-observer.ts'
 
 export interface PushEventsTargets {
   readonly events: Pick<EventStore, 'append' | 'deletedEvents'>
   readonly violations: Pick<ViolationStore, 'record'>
   readonly clock: Clock
+  readonly observe: Pick<StreamObserver, 'decided'>
+  /** Events of so long ago are in no window of the source's streamed views. */
+  readonly reach: (source: EventSource) => Micros
   /** Told of a store that did not take events; the caller gets the outcome only. */
   readonly storeFailed: (store: 'offline', error: StoreFailed) => void
 }
@@ -56,6 +59,7 @@ export function eventPusher(targets: PushEventsTargets): PushEvents {
     const verdicts = offered.map((one) => ('json' in one ? accept(one.json, now) : invalid(one.unreadable)))
     const kept = await keep(targets, source, verdicts)
     const refused = await recordRefused(targets, source, verdicts, now)
+    count(targets, source, verdicts, new Map([...kept, ...refused]), now)
     return verdicts.map((verdict) => {
       const outcome = kept.get(verdict) ?? refused.get(verdict)
       if (outcome) return outcome
@@ -63,6 +67,27 @@ export function eventPusher(targets: PushEventsTargets): PushEvents {
       throw new TypeError('an accepted event has no outcome')
     })
   }
+}
+
+function count(
+  { observe, reach }: PushEventsTargets,
+  source: EventSource,
+  verdicts: readonly EventVerdict[],
+  outcomes: Outcomes,
+  now: Micros,
+): void {
+  const since = now - reach(source)
+  let [kept, late, aside] = [0, 0, 0]
+  for (const verdict of verdicts) {
+    const outcome = outcomes.get(verdict)
+    // What is told of a refused one beside its verdict is that it is not in quarantine.
+    if (verdict.status === 'REFUSED') aside += verdict.isQuarantined && !outcome ? 1 : 0
+    else if (outcome?.accepted && !outcome.repeated) {
+      kept += 1
+      if (verdict.event.eventTimestamp < since) late += 1
+    }
+  }
+  observe.decided(source, { kept, late, aside })
 }
 
 /** @throws BadUserInput for a source whose events stand in a table of the caller's. */
@@ -92,9 +117,7 @@ async function keep(
     storeFailed('offline', error)
     return new Map(accepted.map((verdict) => [verdict, unanswered(verdict.event)]))
   }
-  const broken = accepted.flatMap((verdict, index) =>
-    outcomes[index]?.status === 'KEPT' ? verdict.violations : [],
-  )
+  const broken = accepted.flatMap((verdict, index) => (outcomes[index] === 'KEPT' ? verdict.violations : []))
   // The events are kept: what cannot be told of them does not undo that.
   if (broken.length > 0) await violations.record(broken, []).catch(tellOf(storeFailed))
   return new Map(accepted.map((verdict, index) => [verdict, outcomeOf(outcomes[index])]))
@@ -108,18 +131,19 @@ function tellOf(storeFailed: PushEventsTargets['storeFailed']) {
 }
 
 function outcomeOf(outcome: KeepOutcome | undefined): EventOutcome {
-  if (outcome === undefined) throw new TypeError('the event store answered fewer outcomes than events')
-  switch (outcome.status) {
+  switch (outcome) {
     case 'KEPT':
       return { accepted: true, repeated: false }
     case 'REPEATED':
       return { accepted: true, repeated: true }
     case 'DELETED':
       return refusal(new EntityDeleted())
+    default:
+      throw new TypeError('the event store answered without an outcome for an event')
   }
 }
 
-function unanswered({ eventId }: AcceptedEvent): EventOutcome {
+function unanswered({ eventId }: NewEvent): EventOutcome {
   const again =
     eventId === null
       ? 'it has no id, so that sent again it may count twice'
@@ -147,8 +171,8 @@ async function recordRefused(
     const told = refused.filter((_, index) => !deleted[index]).map(({ verdict }) => verdict)
     await violations.record(
       told.flatMap((verdict) => verdict.violations),
-      told.flatMap(({ quarantine }) =>
-        quarantine === null ? [] : [{ view: source.name, ...quarantine, recordedAt }],
+      told.flatMap(({ isQuarantined, content, message }) =>
+        isQuarantined ? [{ view: source.name, content, reason: message, recordedAt }] : [],
       ),
     )
     const gone = refused.filter((_, index) => deleted[index])
@@ -157,7 +181,7 @@ async function recordRefused(
     if (!(error instanceof StoreFailed)) throw error
     storeFailed('offline', error)
     const message = 'the event was to be quarantined and could not be kept: send it again'
-    const lost = refused.filter(({ verdict }) => verdict.quarantine !== null)
+    const lost = refused.filter(({ verdict }) => verdict.isQuarantined)
     return new Map(lost.map(({ verdict }) => [verdict, { accepted: false, code: 'UNAVAILABLE', message }]))
   }
 }
@@ -167,6 +191,6 @@ function refusal({ code, message }: RefusedEvent | EntityDeleted): EventOutcome 
 }
 
 /** A log of its own, apart from a stream's topic, whose offsets are given elsewhere. */
-function logTopic({ name }: EventSource): string {
+export function logTopic({ name }: EventSource): string {
   return `log:${name}`
 }

@@ -1,14 +1,21 @@
 import { InvalidDefinitions, type Problem } from '../errors.ts'
-import type { FeatureView, Registry } from '../registry/registry.ts'
+import type { FeatureView, Registry, StoredView, StreamView } from '../registry/registry.ts'
 import { onlineKeyPrefix } from '../stores/online-key.ts'
 import { type RowLayout, rowLayout } from '../stores/packed-row.ts'
 import type { RegistryStore, StoredLayout } from '../stores/registry-store.ts'
+import type { TiledView } from '../stores/tile-generations.ts'
 import { windowsFingerprint } from '../stores/tile-sections.ts'
 import type { LayoutHistory } from './view-reader.ts'
 
 /** How the rows of each view are keyed and laid out today, and all layouts that were ever written. */
 export interface RowLayouts {
-  readonly keyPrefix: (view: FeatureView) => string
+  readonly keyPrefix: (view: StoredView) => string
+  /** Whose tiles a streamed view's are. */
+  readonly tiledView: (view: StreamView) => TiledView
+  /** As `keyPrefix`, of one generation of tiles. */
+  readonly tilePrefix: (tiles: TiledView, generation: number) => string
+  /** Those of all views with rows. */
+  readonly rowPrefixes: ReadonlySet<string>
   readonly layout: (view: FeatureView) => RowLayout
   readonly history: LayoutHistory
 }
@@ -35,7 +42,8 @@ export async function openRowLayouts(
       layout: { ...layoutOf(project, viewId, view), viewId },
     })
   })
-  refuseEqualPrefixes([...places].map(([view, { prefix }]) => [view.name, prefix]))
+  const rowPlaces = [...places].filter(([view]) => view.kind !== 'STREAM')
+  refuseEqualPrefixes(rowPlaces.map(([view, { prefix }]) => [view.name, prefix]))
   await store.recordLayouts([...places.values()].map(({ layout }) => layout))
 
   let known = byFingerprint(await store.layouts())
@@ -50,6 +58,13 @@ export async function openRowLayouts(
 
   return {
     keyPrefix: (view) => place(view).prefix,
+    tiledView: (view) => {
+      const { viewId, fingerprint } = place(view).layout
+      return { viewId, fingerprint }
+    },
+    tilePrefix: ({ viewId, fingerprint }, generation) =>
+      onlineKeyPrefix(project, `${viewId}\0${fingerprint}\0${generation}`),
+    rowPrefixes: new Set(rowPlaces.map(([, { prefix }]) => prefix)),
     layout: (view) => place(view).layout,
     history: {
       find: (fingerprint) => known.get(fingerprint) ?? null,

@@ -26,8 +26,16 @@ export interface LayoutHistory {
   readonly reportUnknown: (view: FeatureView) => void
 }
 
-/** The reader of one view. `layout` is the one that is written today; older ones come from the history. */
-export function viewReader(view: FeatureView, layout: RowLayout, history: LayoutHistory): ViewReader {
+/**
+ * The reader of one view. `layout` is the one that is written today; older ones come from the history. `levelAt` is until
+ * when the tiles of a streamed view are known to hold all.
+ */
+export function viewReader(
+  view: FeatureView,
+  layout: RowLayout,
+  history: LayoutHistory,
+  levelAt: () => Micros | null = () => null,
+): ViewReader {
   const Row = compileRowClass(view)
   const today = compileDecoder(view, layout, Row)
   const older = new Map<number, PackedDecoder>()
@@ -76,8 +84,13 @@ export function viewReader(view: FeatureView, layout: RowLayout, history: Layout
     view,
     unavailable,
     readPacked(row, at, maxAge) {
+      if (readTiles) {
+        const tiled: TiledRow = row === null ? { status: 'ABSENT' } : readTiles(row, at)
+        const answer = readTiled(tiled, at, maxAge)
+        answer.$levelAt = levelAt()
+        return answer
+      }
       if (row === null) return notFound('ONLINE', at)
-      if (readTiles) return readTiled(readTiles(row, at), at, maxAge)
       const isPacked = row.length >= packedHeaderBytes && row[0] === packedFormat
       const kind = isPacked ? packedRowKind(row) : 'UNKNOWN'
       if (kind === 'ABSENT') return notFound('ONLINE', at)

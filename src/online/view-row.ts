@@ -13,6 +13,8 @@ export interface Freshness {
   readonly ageSeconds: number | null
   readonly expiresAt: Micros | null
   readonly source: FreshnessSource
+  /** How far the tiles of a streamed view are behind, online. */
+  readonly lagSeconds: number | null
 }
 
 /**
@@ -27,6 +29,8 @@ export class ViewRow {
   readonly $status: RowStatus
   readonly $event: Micros | null
   readonly $created: Micros | null
+  /** Online, of a streamed view: all that had happened by then is in its tiles. */
+  $levelAt: Micros | null
   private $freshness: Freshness | null
 
   constructor(
@@ -43,6 +47,7 @@ export class ViewRow {
     this.$status = status
     this.$event = event
     this.$created = created
+    this.$levelAt = null
     this.$freshness = null
   }
 
@@ -64,6 +69,7 @@ export class ViewRow {
       // Behind the year 2255 it could not be told exactly: such a ttl is as good as none.
       expiresAt: Number.isSafeInteger(expiresAt) ? expiresAt : null,
       source: this.$source,
+      lagSeconds: this.$levelAt === null ? null : Math.max(0, this.$at - this.$levelAt) / 1_000_000,
     }
   }
 }

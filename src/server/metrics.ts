@@ -1,6 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Clock } from '../definitions/timestamp.ts'
 import type { RowObserver } from '../graph/row-loader.ts'
 import type { StatusTally } from '../graph/view-column.ts'
+import type { StreamObserver } from '../ingest/stream-observer.ts'
+import { streamMetrics } from './stream-metrics.ts'
 
 /** What `/metrics` tells, in a registry of its own, so that two gateways of one process do not mix. */
 export interface Metrics {
@@ -10,6 +13,7 @@ export interface Metrics {
   readonly countNonFinite: (view: string) => void
   /** Row statuses are counted in plain numbers on the hot path and read here when asked for. */
   readonly watchStatuses: (tally: StatusTally) => void
+  readonly stream: StreamObserver
   readonly contentType: string
   readonly text: () => Promise<string>
 }
@@ -18,7 +22,7 @@ const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 const maxOperationNames = 200
 const longestOperationName = 100
 
-export function createMetrics(): Metrics {
+export function createMetrics(clock: Clock): Metrics {
   const register = new Registry()
   collectDefaultMetrics({ register })
   const operations = new Histogram({
@@ -100,6 +104,7 @@ export function createMetrics(): Metrics {
       tallies.push(tally)
       rows.reset()
     },
+    stream: streamMetrics(register, clock),
     contentType: register.contentType,
     text: () => register.metrics(),
   }

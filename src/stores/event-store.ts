@@ -1,6 +1,7 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { ScalarValue } from '../definitions/value.ts'
 import type { JoinKeyType, ScalarType } from '../definitions/value-type.ts'
+import type { Violation } from './violation-store.ts'
 
 /** What a store must know of an event source. */
 export interface KeptEventSource {
@@ -34,12 +35,45 @@ export interface EventToKeep {
 }
 
 /**
- * KEPT: the event counts, from `keptAt` on: now, or when it was kept the first time. REPEATED: another event of its id had
- * been kept before it, and counts instead. DELETED: its entity was deleted at its time or later; it is not there.
+ * KEPT: the event counts, from the moment given. REPEATED: another event of its id had been kept before it, and counts
+ * instead. DELETED: its entity was deleted at its time or later; it is not there. DECIDED: its place had been decided
+ * before, this way or another, and stays so.
  */
-export type KeepOutcome =
-  | { readonly status: 'KEPT'; readonly keptAt: Micros }
-  | { readonly status: 'REPEATED' | 'DELETED' }
+export type KeepOutcome = 'KEPT' | 'REPEATED' | 'DELETED' | 'DECIDED'
+
+/** An event for the end of a log. */
+export type NewEvent = Omit<EventToKeep, 'partition' | 'offset'>
+
+/** A message that is no event of its source, or not to be kept as one. */
+export interface MessageAside {
+  readonly partition: number
+  readonly offset: number
+  readonly key: Buffer | null
+  readonly value: Buffer
+  /** In the shape of an imported row as far as it can be read, so that an entity's messages can be found. */
+  readonly content: object
+  /** Null where it cannot be read as an event. */
+  readonly event: NewEvent | null
+  readonly reason: string
+  readonly violations: readonly Violation[]
+}
+
+/** What it breaks and is only warned of is recorded if it is kept. */
+export interface DecidedEvent extends EventToKeep {
+  readonly violations: readonly Violation[]
+}
+
+/** Messages of one topic with what was decided about each. */
+export interface DecidedMessages {
+  readonly events: readonly DecidedEvent[]
+  readonly aside: readonly MessageAside[]
+}
+
+/** One outcome each, in order. An entity's messages are put aside only if it was not deleted. */
+export interface DecisionOutcomes {
+  readonly events: readonly KeepOutcome[]
+  readonly aside: readonly ('PUT_ASIDE' | 'DELETED' | 'DECIDED')[]
+}
 
 /** An event as it stands, with the moment that it was kept. */
 export interface KeptEvent extends EventToKeep {
@@ -53,6 +87,16 @@ export interface KeptPartition {
   readonly topicNumber: number
   readonly partition: number
   readonly nextOffset: number
+  /** All that stood in the stream's partition at this moment is decided; null for logs and files, which are always level. */
+  readonly levelAt: Micros | null
+}
+
+export interface PartitionLevel {
+  readonly topic: string
+  readonly partition: number
+  /** Everything below it is decided. */
+  readonly nextOffset: number
+  readonly at: Micros
 }
 
 /** Where a partition's events are to be read on. */
@@ -65,28 +109,31 @@ interface KeptPosition {
 
 /** Kept events of sources without a table. Every method rejects with `StoreFailed` when the database does not answer. */
 export interface EventStore {
-  /** The number that stands for a topic, the same for ever. */
-  readonly topicNumber: (topic: string) => Promise<number>
   /**
-   * Keeps events of one topic in one transaction; one outcome an event, in order. An event whose place is taken is the
-   * same event come again: nothing is written. Snapshots that hold its hour become stale.
+   * The topic of kept events for a topic of a stream; made for one that is seen for the first time. Null where another
+   * topic stands behind the name than the one whose events are kept: it was made anew.
+   */
+  readonly openTopic: (name: string, identity: string) => Promise<string | null>
+  /** From now on the events of this topic are kept under that name, behind those of the one before it. */
+  readonly adoptTopic: (name: string, identity: string) => Promise<void>
+  /**
+   * Keeps events of one topic, and puts aside what is none, in one transaction; writers of a partition take turns. A place
+   * that was decided before, below the partition's position, stays as it was decided: replays and writers who have lost
+   * their partition change nothing. Snapshots that hold an event's hour become stale.
    */
   readonly keep: (
     source: KeptEventSource,
     topic: string,
-    events: readonly EventToKeep[],
+    messages: DecidedMessages,
     keptAt: Micros,
-  ) => Promise<readonly KeepOutcome[]>
-  /**
-   * As `keep`, at the next offsets of partition 0, which are answered: the log of those who have no stream. Callers take
-   * turns, so that whoever reads on sees every event.
-   */
+  ) => Promise<DecisionOutcomes>
+  /** As `keep`, at the next offsets of partition 0: the log of those who have no stream. Callers take turns. */
   readonly append: (
     source: KeptEventSource,
     topic: string,
-    events: readonly Omit<EventToKeep, 'partition' | 'offset'>[],
+    events: readonly NewEvent[],
     keptAt: Micros,
-  ) => Promise<readonly KeepOutcome[]>
+  ) => Promise<readonly Exclude<KeepOutcome, 'DECIDED'>[]>
   /** One flag an event, in order: whether an entity of its fields was deleted at its time or later, as of now. */
   readonly deletedEvents: (
     source: KeptEventSource,
@@ -94,15 +141,18 @@ export interface EventStore {
   ) => Promise<readonly boolean[]>
   /** Another text after every deletion of an entity: what was held in memory may be of events that are gone. */
   readonly deletionMark: () => Promise<string>
+  /** Until when partitions of the source are level with their stream; never moved back. */
+  readonly recordLevels: (source: KeptEventSource, levels: readonly PartitionLevel[]) => Promise<void>
   /** How far every partition of the source is kept: what is read below `nextOffset` is all that there will be. */
   readonly positions: (source: KeptEventSource) => Promise<readonly KeptPartition[]>
   /**
    * At most `limit` events of a partition from a position on, by offset, those only that count (of an id the one that was
-   * kept first) and that happened at `since` or later (null: all).
+   * kept first) and that happened at `since` or later (null: all); with the position behind them. `until` is the
+   * partition's own as it was told.
    */
   readonly read: (
     source: KeptEventSource,
     from: KeptPosition,
-    options: { readonly limit: number; readonly since: Micros | null },
-  ) => Promise<readonly KeptEvent[]>
+    options: { readonly limit: number; readonly since: Micros | null; readonly until: number },
+  ) => Promise<{ readonly events: readonly KeptEvent[]; readonly next: number }>
 }

@@ -25,6 +25,13 @@ export interface StreamMessage extends StreamPosition {
   readonly timestamp: Micros
 }
 
+interface OutgoingMessage {
+  readonly key: Buffer | null
+  readonly value: Buffer
+  /** For other readers: what is polled here comes without them. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 interface TopicDescription {
   /** Another for a topic that was deleted and made anew under the same name. */
   readonly id: string
@@ -84,7 +91,7 @@ export interface StreamConsumer {
 /**
  * Ordered, partitioned messages, kept for a while and read by groups of consumers. Delivery is at least once: after a
  * crash the next owner goes on from the last commit. Messages of aborted transactions are left out, so offsets may have
- * gaps. Deliberately absent: making topics, headers, transactions of our own.
+ * gaps. Deliberately absent: making topics, reading headers, transactions of our own.
  */
 export interface EventStream {
   /** One entry per topic, in order; null: there is no such topic. */
@@ -96,7 +103,7 @@ export interface EventStream {
    */
   readonly publish: (
     topic: string,
-    messages: readonly { readonly key: Buffer | null; readonly value: Buffer }[],
+    messages: readonly OutgoingMessage[],
   ) => Promise<readonly StreamPosition[]>
   /** Joins the group in the background. */
   readonly consume: (options: ConsumeOptions) => StreamConsumer

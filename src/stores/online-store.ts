@@ -40,8 +40,8 @@ export interface OnlineStore {
 
   /**
    * One outcome per write, in order. Each row is a streamed view's value of one section (`tile-sections.ts`); it takes
-   * the place of that partition's section in the stored value, unless the stored one is of a later (generation, offset),
-   * and leaves the others as they are. Each key's decision is atomic, the batch is not. A stored value that is of other
+   * the place of that partition's section in the stored value, unless the stored one is of a later offset, and leaves the
+   * others as they are. Each key's decision is atomic, the batch is not. A stored value that is of other
    * windows, or no such value, is replaced as a whole. A written value expires at `expireAt` (null: never).
    */
   readonly writeSections: (

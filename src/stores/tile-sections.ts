@@ -13,21 +13,20 @@ import { packedHeaderBytes, packTombstone } from './packed-row.ts'
  * | 1 | 1 | zero |
  * | 2 | 2 | sections |
  * | 4 | 4 | fingerprint of the view's windows |
- * | 8 | … | the sections: a header of 40 bytes, then their tiles |
+ * | 8 | … | the sections: a header of 36 bytes, then their tiles |
  *
  * | at | size | of a section's header |
  * |---|---|---|
  * | 0 | 4 | topic, its number in the store of events |
  * | 4 | 4 | partition |
- * | 8 | 4 | generation |
- * | 12 | 4 | bytes of the tiles |
- * | 16 | 8 | offset of the last event applied, float64 |
- * | 24 | 8 | newest event timestamp, microseconds, float64 |
- * | 32 | 8 | latest moment that an applied event was kept, microseconds, float64 |
+ * | 8 | 4 | bytes of the tiles |
+ * | 12 | 8 | offset of the last event applied, float64 |
+ * | 20 | 8 | newest event timestamp, microseconds, float64 |
+ * | 28 | 8 | latest moment that an applied event was kept, microseconds, float64 |
  */
 const sectionsFormat = 2
 const sectionsHeaderBytes = 8
-const sectionHeaderBytes = 40
+const sectionHeaderBytes = 36
 
 interface SectionPlace {
   readonly topic: number
@@ -38,7 +37,6 @@ interface SectionPlace {
 const tombstoneStart = packTombstone(0).readUInt32LE(0)
 
 export interface TileSection extends SectionPlace {
-  readonly generation: number
   readonly offset: number
   readonly newestEvent: Micros
   readonly latestKept: Micros
@@ -69,15 +67,14 @@ export function readSections(value: Buffer): TileSections | null {
   for (let left = value.readUInt16LE(2); left > 0; left -= 1) {
     const start = at + sectionHeaderBytes
     if (start > value.length) return null
-    const end = start + value.readUInt32LE(at + 12)
+    const end = start + value.readUInt32LE(at + 8)
     if (end > value.length) return null
     sections.push({
       topic: value.readUInt32LE(at),
       partition: value.readUInt32LE(at + 4),
-      generation: value.readUInt32LE(at + 8),
-      offset: value.readDoubleLE(at + 16),
-      newestEvent: value.readDoubleLE(at + 24),
-      latestKept: value.readDoubleLE(at + 32),
+      offset: value.readDoubleLE(at + 12),
+      newestEvent: value.readDoubleLE(at + 20),
+      latestKept: value.readDoubleLE(at + 28),
       tiles: value.subarray(start, end),
     })
     at = end
@@ -100,14 +97,13 @@ function packSections({ fingerprint, sections }: TileSections): Buffer {
   value.writeUInt16LE(sections.length, 2)
   value.writeUInt32LE(fingerprint, 4)
   let at = sectionsHeaderBytes
-  for (const { topic, partition, generation, offset, newestEvent, latestKept, tiles } of sections) {
+  for (const { topic, partition, offset, newestEvent, latestKept, tiles } of sections) {
     value.writeUInt32LE(topic, at)
     value.writeUInt32LE(partition, at + 4)
-    value.writeUInt32LE(generation, at + 8)
-    value.writeUInt32LE(tiles.length, at + 12)
-    value.writeDoubleLE(offset, at + 16)
-    value.writeDoubleLE(newestEvent, at + 24)
-    value.writeDoubleLE(latestKept, at + 32)
+    value.writeUInt32LE(tiles.length, at + 8)
+    value.writeDoubleLE(offset, at + 12)
+    value.writeDoubleLE(newestEvent, at + 20)
+    value.writeDoubleLE(latestKept, at + 28)
     value.set(tiles, at + sectionHeaderBytes)
     at += sectionHeaderBytes + tiles.length
   }
@@ -115,8 +111,8 @@ function packSections({ fingerprint, sections }: TileSections): Buffer {
 }
 
 /**
- * The stored value with a writer's section in its place; null where the stored section is of a later (generation,
- * offset), so that replays and writers that lost their partition change nothing. What is no value of these windows
+ * The stored value with a writer's section in its place; null where the stored section is of a later offset, so
+ * that replays and writers that lost their partition change nothing. What is no value of these windows
  * (other bytes, another fingerprint) is replaced as a whole, but for a tombstone of the entity, which stays until an event
  * after it comes. Every backend decides alike.
  */
@@ -132,11 +128,7 @@ export function mergeSection(stored: Buffer | null, written: Buffer): Buffer | n
   )
   const current = before.sections[own]
   if (!current) return packSections({ ...before, sections: [...before.sections, section] })
-  if (
-    current.generation > section.generation ||
-    (current.generation === section.generation && current.offset > section.offset)
-  )
-    return null
+  if (current.offset > section.offset) return null
   return packSections({ ...before, sections: before.sections.with(own, section) })
 }
 

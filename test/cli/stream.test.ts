@@ -118,7 +118,7 @@ else {
       const { rows } = await pool.query(`select count(*)::int as n from events_${own.PROJECT}.payments`)
       expect(rows).toEqual([{ n: rounds * perRound - garbage }])
       const aside = await pool.query(
-        `select count(distinct (content->>'partition', content->>'offset'))::int as n from featuregraph.quarantine where project = $1`,
+        `select count(*)::int as n from featuregraph.quarantine where project = $1 and message is not null`,
         [own.PROJECT],
       )
       expect(aside.rows).toEqual([{ n: garbage }])

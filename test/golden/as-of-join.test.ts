@@ -29,6 +29,7 @@ import { postgresEventStore } from '../../src/stores/postgres/postgres-event-sto
 import { allTypes, at, neverAborted, offlineView } from '../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testOfflineStore, testPool } from '../services/test-pool.ts'
+import { decided } from '../world/decided.ts'
 import { expectGolden, goldenFiles, rowsAsJson } from './golden-file.ts'
 
 const t = at('2026-11-20T12:00:00Z')
@@ -324,7 +325,7 @@ describe('the SQL of an as-of join', () => {
       }
       for (const { view, events } of streamed) {
         for (const { keptAt, events: batch } of events)
-          await postgresEventStore(pool, 'default').keep(view.events, name, batch, keptAt)
+          await postgresEventStore(pool, 'default').keep(view.events, name, decided(batch), keptAt)
       }
       const result = await pool.query<unknown[]>({
         text: sql.text,

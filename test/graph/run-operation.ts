@@ -11,6 +11,7 @@ import { acceptRow, type OfferedRow } from '../../src/ingest/accept-row.ts'
 import { deleteEntity } from '../../src/ingest/delete-entity.ts'
 import { pushRows } from '../../src/ingest/push-rows.ts'
 import { writeRows } from '../../src/ingest/write-rows.ts'
+import { liveTiles } from '../../src/online/live-tiles.ts'
 import { openRowLayouts, type RowLayouts } from '../../src/online/row-layouts.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
 import type { Registry, StoredView } from '../../src/registry/registry.ts'
@@ -115,10 +116,12 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     ...{ offline: notedOffline, online, ...layouts, clock: () => now },
     storeFailed: () => {},
     violations,
+    generations: { list: async () => [] },
   }
   const contexts = requestContexts({
     registry,
     layouts,
+    tiles: liveTiles(layouts, registry.views, pushTargets.generations),
     stores: {
       online: notedOnline,
       offline: notedOffline,

@@ -125,6 +125,7 @@ const surface = `
     ageSeconds: Float
     expiresAt: Timestamp
     source: FreshnessSource!
+    lagSeconds: Float
   }
   type CustomerTransactionFeatures {
     totalTransactions30d: Float

@@ -180,20 +180,19 @@ describe('an event timestamp', () => {
       code: 'EVENT_FROM_AHEAD',
       message: reason,
       violations: [],
-      quarantine: {
-        content: {
-          key: { customer_id: 1 },
-          values: { amount: 1_000, cents: null },
-          eventTimestamp: sent.ts,
-          eventId: 'e1',
-        },
-        reason,
+      isQuarantined: true,
+      content: {
+        key: { customer_id: 1 },
+        values: { amount: 1_000, cents: null },
+        eventTimestamp: sent.ts,
+        eventId: 'e1',
       },
     })
     expect(accept({ ...sent, Amount: 'x' }, now)).toMatchObject({
       code: 'INVALID_EVENT',
       message: expect.stringMatching(/Amount: .*10 minutes ahead/),
-      quarantine: null,
+      isQuarantined: false,
+      content: { key: { customer_id: 1 }, values: { amount: 'x' } },
     })
   })
 })
@@ -216,13 +215,14 @@ describe('what is expected of fields', () => {
       message: reason,
       event: { values: [1, 101, 11, null, true, null, null] },
       violations: [{ feature: 'amount' }, { feature: 'cents' }],
-      quarantine: { content: { key: { customer_id: 1 }, values: { cents: 11 } }, reason },
+      isQuarantined: true,
+      content: { key: { customer_id: 1 }, values: { cents: 11 } },
     })
     expect(accept({ ...quarantined, state: 'lost' }, now)).toMatchObject({
       code: 'EXPECTATION_FAILED',
       message: `${reason}; state: Value lost is none of paid, open`,
       violations: [{}, {}, { feature: 'state', action: 'reject' }],
-      quarantine: null,
+      isQuarantined: false,
     })
   })
 })

@@ -33,6 +33,7 @@ import { postgresDeletionStore } from '../../src/stores/postgres/postgres-deleti
 import { postgresRegistryStore } from '../../src/stores/postgres/postgres-registry-store.ts'
 import { postgresRunStore } from '../../src/stores/postgres/postgres-run-store.ts'
 import { postgresSnapshotStore } from '../../src/stores/postgres/postgres-snapshot-store.ts'
+import { postgresTileGenerations } from '../../src/stores/postgres/postgres-tile-generations.ts'
 import { postgresViolationStore } from '../../src/stores/postgres/postgres-violation-store.ts'
 import { redisOnlineStore } from '../../src/stores/redis/redis-online-store.ts'
 import { neverAborted } from '../contract/offline-store.ts'
@@ -151,6 +152,7 @@ export async function openWorld(): Promise<DeletionWorld> {
     snapshots: postgresSnapshotStore(pool, 'default'),
     runs: postgresRunStore(pool, 'default'),
     violations: postgresViolationStore(pool, 'default'),
+    generations: postgresTileGenerations(pool, 'default'),
     clock: () => time.now,
     storeFailed: () => {},
   }

@@ -15,7 +15,7 @@ import {
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Micros } from '../../src/definitions/timestamp.ts'
-import { type EventApplier, eventApplier } from '../../src/ingest/apply-events.ts'
+import { eventApplier } from '../../src/ingest/apply-events.ts'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
 import { viewReader } from '../../src/online/view-reader.ts'
 import type { ViewRow } from '../../src/online/view-row.ts'
@@ -35,6 +35,7 @@ import { neverAborted } from '../contract/offline-store.ts'
 import { type RedisServer, startRedis } from '../services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testOfflineStore, testPool } from '../services/test-pool.ts'
+import { decided } from '../world/decided.ts'
 
 const second = 1_000_000
 const minute = 60 * second
@@ -94,11 +95,24 @@ async function makeWorld() {
   await pool.query(`truncate ${eventTable('default', source as never)}, featuregraph.event_positions`)
   const layouts = await openRowLayouts(randomUUID(), registry, postgresRegistryStore(pool, 'default'))
   const time = { now: start }
-  const targets = { ...layouts, events, online, clock: () => time.now }
+  const targets = { events, online, clock: () => time.now }
   const reader = viewReader(view, layouts.layout(view), layouts.history)
-  const open = (maxEntries = 1_000, eventsAtOnce = 7): EventApplier =>
-    eventApplier(targets, view.events, [view], { maxEntries, eventsAtOnce })
-  const key = (id: number) => layouts.keyPrefix(view) + onlineKeySuffix([id])
+  const { fingerprint } = layouts.tiledView(view)
+  const prefix = layouts.tilePrefix(layouts.tiledView(view), 1)
+  const open = (maxEntries = 1_000, eventsAtOnce = 7): Applier => {
+    let mark: string | null = null
+    const applier = eventApplier(targets, { view, prefix, fingerprint }, { maxEntries, eventsAtOnce })
+    return {
+      forget: applier.forget,
+      async applyNext() {
+        const now = await events.deletionMark()
+        if (now !== mark) applier.forget()
+        mark = now
+        return await applier.applyNext(await events.positions(view.events))
+      },
+    }
+  }
+  const key = (id: number) => prefix + onlineKeySuffix([id])
   return {
     time,
     open,
@@ -115,7 +129,12 @@ async function makeWorld() {
   }
 }
 
-async function drain(applier: EventApplier): Promise<void> {
+interface Applier {
+  readonly applyNext: () => Promise<{ readonly caughtUp: boolean }>
+  readonly forget: () => void
+}
+
+async function drain(applier: Applier): Promise<void> {
   while (!(await applier.applyNext()).caughtUp) {
     // Until nothing is left.
   }
@@ -178,12 +197,12 @@ describe('a streamed view', () => {
                 }
               })
               kept.push(batch)
-              await events.keep(view.events, 'payments', batch, now)
+              await events.keep(view.events, 'payments', decided(batch), now)
             }
             // A new process, or one with hardly any memory.
             if ('restart' in what) applier = world.open(2)
             if ('replay' in what)
-              for (const batch of kept) await events.keep(view.events, 'payments', batch, now)
+              for (const batch of kept) await events.keep(view.events, 'payments', decided(batch), now)
             if ('forget' in what) applier.forget()
             await drain(applier)
             for (const t of [now + 1, now + 3 * minute]) {
@@ -206,7 +225,7 @@ describe('a streamed view', () => {
     const applier = world.open()
     const values = [1, 5, 'a', true]
     const one = { partition: 0, offset: 0, eventTimestamp: start, eventId: null, values }
-    await events.keep(view.events, 'payments', [one], start)
+    await events.keep(view.events, 'payments', decided([one]), start)
     await drain(applier)
     expect(await world.online(1, start + 1)).toMatchObject({
       n: 1,
@@ -235,7 +254,7 @@ describe('a streamed view', () => {
       events.keep(
         view.events,
         'payments',
-        [{ partition: 0, offset, eventTimestamp: start, eventId: null, values: [1, 1, null, null] }],
+        decided([{ partition: 0, offset, eventTimestamp: start, eventId: null, values: [1, 1, null, null] }]),
         start,
       )
     world.time.now = start + 1
@@ -265,7 +284,7 @@ describe('a streamed view', () => {
       events.keep(
         view.events,
         'payments',
-        [{ partition: 0, offset, eventTimestamp, eventId: null, values: [2, 1, null, null] }],
+        decided([{ partition: 0, offset, eventTimestamp, eventId: null, values: [2, 1, null, null] }]),
         eventTimestamp,
       )
     await keep(0, start)

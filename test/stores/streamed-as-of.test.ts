@@ -27,12 +27,14 @@ import { memoryOfflineStore } from '../../src/stores/memory/memory-offline-store
 import type { AsOfRow, EntityRow, OfflineStore, OfflineView } from '../../src/stores/offline-store.ts'
 import { asOfJoinSql } from '../../src/stores/postgres/as-of-join.ts'
 import { createEventMonth, eventTable } from '../../src/stores/postgres/event-table.ts'
+import { topicIdOf } from '../../src/stores/postgres/event-topics.ts'
 import { postgresEventStore } from '../../src/stores/postgres/postgres-event-store.ts'
 import { at, neverAborted, offlineView } from '../contract/offline-store.ts'
 import type { TestEvent } from '../ingest/keep-events.ts'
 import { isPresent, windowValue } from '../ingest/window-oracle.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testOfflineStore, testPool } from '../services/test-pool.ts'
+import { decided } from '../world/decided.ts'
 
 const second = 1_000_000
 const minute = 60 * second
@@ -163,7 +165,7 @@ async function keep(source: EventSource, ...batch: readonly Kept[]): Promise<voi
     ...event,
     values: source.fields.map(({ name }) => fields[name] ?? null),
   }))
-  await store.keep(source, topic, events, keptAt)
+  await store.keep(source, topic, decided(events), keptAt)
 }
 
 async function ask(views: readonly OfflineView[], ...rows: readonly EntityRow[]) {
@@ -330,11 +332,11 @@ const arbitraryQuestions = fc.array(
 describe('an as-of join of streamed views', () => {
   it('answers the window function over the events that were known, to the microsecond', async () => {
     const topicNumbers = new Map<string, number>()
-    for (const topic of topics) topicNumbers.set(topic, await store.topicNumber(topic))
+    for (const topic of topics) topicNumbers.set(topic, await topicIdOf(pool, 'default', topic))
     let present = 0
     await fc.assert(
       fc.asyncProperty(arbitraryBatches, arbitraryQuestions, async (batches, questions) => {
-        await pool.query(`truncate ${eventTable('default', windows.events)}`)
+        await pool.query(`truncate ${eventTable('default', windows.events)}, featuregraph.event_positions`)
         const history: Kept[] = []
         const offsets = new Map<string, number>()
         let keptAt = start
@@ -520,7 +522,7 @@ describe('an as-of join of streamed views', () => {
       `insert into ${table} (topic_id, partition, "offset", event_timestamp, ingested_at, event_id, rider_id, fare)
        select $1, 7, g, at, at + interval '1 second', g::text, 1000 + g % 1000, g
        from generate_series(1, 200000) as g, lateral (select timestamptz '2027-07-11Z' + g * interval '17 seconds' as at) as a`,
-      [await store.topicNumber('many')],
+      [await topicIdOf(pool, 'default', 'many')],
     )
     await pool.query(`analyze ${table}`)
     const rows = Array.from({ length: 100 }, (_, index) => ({ key: [1000 + index], asOf: t, knownAt: t }))

@@ -38,9 +38,13 @@ export function kafkaPublish(cluster: Cluster): EventStream['publish'] {
       const { leaders } = await leadersOf(cluster, topic, attempt === 0 ? metadataMs : 0)
       if (waiting === null) {
         turn += 1
-        waiting = messages.map(({ key, value }, index): Pending => {
+        waiting = messages.map(({ key, value, headers = {} }, index): Pending => {
           const partition = (key === null ? turn : murmur2(key) & 0x7fffffff) % leaders.length
-          return { index, record: { topic, partition, value, ...(key === null ? {} : { key }) } }
+          const told = Object.entries(headers).map(
+            ([name, text]) => [Buffer.from(name), Buffer.from(text)] as const,
+          )
+          const record = { topic, partition, value, headers: new Map(told) }
+          return { index, record: key === null ? record : { ...record, key } }
         })
       }
       const byLeader = new Map<number, Pending[]>()

@@ -1,40 +1,64 @@
 import type pg from 'pg'
 
-interface PartitionEnd {
-  readonly partition: number
-  readonly nextOffset: number
-}
-
-/** At the end of the transaction that keeps events up to there; the row is locked from here on. */
-export async function recordPositions(
+/** A file's events up to there are kept by this transaction. */
+export async function recordPosition(
   client: pg.ClientBase,
   project: string,
   source: string,
   topicId: number,
-  ends: readonly PartitionEnd[],
+  nextOffset: number,
 ): Promise<void> {
-  await client.query(
-    `insert into featuregraph.event_positions (project, source, topic_id, partition, next_offset)
-     select $1, $2, $3, e.partition, e.next_offset
-     from unnest($4::int[], $5::bigint[]) as e(partition, next_offset) order by e.partition
-     on conflict (project, source, topic_id, partition) do update
-     set next_offset = greatest(event_positions.next_offset, excluded.next_offset)`,
-    [
-      project,
-      source,
-      topicId,
-      ends.map(({ partition }) => partition),
-      ends.map(({ nextOffset }) => nextOffset),
-    ],
-  )
+  await advancePositions(client, project, source, topicId, [{ partition: 0, offset: nextOffset - 1 }])
 }
 
-/** The end of each partition among events, the offset behind the last one. */
-export function partitionEnds(
-  events: readonly { readonly partition: number; readonly offset: number }[],
-): readonly PartitionEnd[] {
+/**
+ * Moves each partition behind its last message, and locks it until the transaction ends; answers by partition where it
+ * stood before, 0 for new ones. When two make a partition at the same moment, the second fails at its first event.
+ */
+export async function advancePositions(
+  client: pg.ClientBase,
+  project: string,
+  source: string,
+  topicId: number,
+  messages: readonly { readonly partition: number; readonly offset: number }[],
+): Promise<ReadonlyMap<number, number>> {
   const ends = new Map<number, number>()
-  for (const { partition, offset } of events)
+  for (const { partition, offset } of messages)
     ends.set(partition, Math.max(ends.get(partition) ?? 0, offset + 1))
-  return [...ends].map(([partition, nextOffset]) => ({ partition, nextOffset }))
+  const { rows } = await client.query<{ partition: number; next_offset: string }>(
+    `with before as (
+       select partition, next_offset from featuregraph.event_positions
+       where project = $1 and source = $2 and topic_id = $3 and partition = any($4::int[])
+       order by partition for update
+     ), moved as (
+       insert into featuregraph.event_positions (project, source, topic_id, partition, next_offset)
+       select $1, $2, $3, e.partition, e.next_offset
+       from unnest($4::int[], $5::bigint[]) as e(partition, next_offset)
+       where (select count(*) from before) >= 0
+       order by e.partition
+       on conflict (project, source, topic_id, partition) do update
+       set next_offset = greatest(event_positions.next_offset, excluded.next_offset)
+     )
+     select partition, next_offset from before`,
+    [project, source, topicId, [...ends.keys()], [...ends.values()]],
+  )
+  return new Map(rows.map(({ partition, next_offset }) => [partition, Number(next_offset)]))
+}
+
+/** So many places at the end of partition 0, locked until the transaction ends; answers the first. */
+export async function reservePlaces(
+  client: pg.ClientBase,
+  project: string,
+  source: string,
+  topicId: number,
+  count: number,
+): Promise<number> {
+  const { rows } = await client.query<{ next_offset: string }>(
+    `insert into featuregraph.event_positions (project, source, topic_id, partition, next_offset)
+     values ($1, $2, $3, 0, $4)
+     on conflict (project, source, topic_id, partition) do update set next_offset = event_positions.next_offset + $4
+     returning next_offset`,
+    [project, source, topicId, count],
+  )
+  return Number(rows[0]?.next_offset ?? 0) - count
 }

@@ -6,7 +6,7 @@ import type { ImportReceipt } from '../import-store.ts'
 import { copyRows } from './copy-rows.ts'
 import { hourMicros, recordArrivals } from './event-arrivals.ts'
 import { makeEventMonth, monthOf } from './event-months.ts'
-import { recordPositions } from './event-positions.ts'
+import { recordPosition } from './event-positions.ts'
 import { eventTable } from './event-table.ts'
 import { topicIdOf } from './event-topics.ts'
 import { quoteIdentifier } from './identifier.ts'
@@ -84,8 +84,7 @@ export async function eventWriter(
     abort: copy.abort,
     async finish() {
       await recordArrivals(client, project, source.name, hours)
-      const ends = [{ partition: 0, nextOffset: lastRow + 1 }]
-      await recordPositions(client, project, source.name, topicId, ends)
+      await recordPosition(client, project, source.name, topicId, lastRow + 1)
     },
   }
 }

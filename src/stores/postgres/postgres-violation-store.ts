@@ -40,26 +40,28 @@ export async function recordViolations(
   violations: readonly Violation[],
   quarantined: readonly QuarantinedRow[],
 ): Promise<void> {
-  await client.query(insertViolations, [
-    project,
-    violations.map(({ view }) => view),
-    violations.map(({ feature }) => feature),
-    violations.map(({ key }) => JSON.stringify(key)),
-    violations.map(({ rule }) => rule),
-    violations.map(({ value }) => value),
-    violations.map(({ bound }) => bound),
-    violations.map(({ message }) => message),
-    violations.map(({ action }) => action),
-    violations.map(({ eventTimestamp }) => timestampText(eventTimestamp)),
-    violations.map(({ recordedAt }) => formatTimestamp(recordedAt)),
-  ])
-  await client.query(insertQuarantine, [
-    project,
-    quarantined.map(({ view }) => view),
-    quarantined.map(({ content }) => JSON.stringify(content)),
-    quarantined.map(({ reason }) => reason),
-    quarantined.map(({ recordedAt }) => formatTimestamp(recordedAt)),
-  ])
+  if (violations.length > 0)
+    await client.query(insertViolations, [
+      project,
+      violations.map(({ view }) => view),
+      violations.map(({ feature }) => feature),
+      violations.map(({ key }) => JSON.stringify(key)),
+      violations.map(({ rule }) => rule),
+      violations.map(({ value }) => value),
+      violations.map(({ bound }) => bound),
+      violations.map(({ message }) => message),
+      violations.map(({ action }) => action),
+      violations.map(({ eventTimestamp }) => timestampText(eventTimestamp)),
+      violations.map(({ recordedAt }) => formatTimestamp(recordedAt)),
+    ])
+  if (quarantined.length > 0)
+    await client.query(insertQuarantine, [
+      project,
+      quarantined.map(({ view }) => view),
+      quarantined.map(({ content }) => JSON.stringify(content)),
+      quarantined.map(({ reason }) => reason),
+      quarantined.map(({ recordedAt }) => formatTimestamp(recordedAt)),
+    ])
 }
 
 /** Violations and quarantined rows of one project, in the system tables. */

@@ -1,6 +1,6 @@
 /**
  * Puts a writer's section into each stored value (`tile-sections.ts`), or leaves it where the stored one is of a later
- * (generation, offset). KEYS: the values' keys, none twice; ARGV[1]: when they expire, in milliseconds since the epoch,
+ * offset. KEYS: the values' keys, none twice; ARGV[1]: when they expire, in milliseconds since the epoch,
  * 0 for never; then `rowArguments`: a value of one section for each key. Answers 1 or 0 per key; the same decisions as
  * `mergeSection`.
  */
@@ -12,15 +12,15 @@ local outcomes = {}
 
 local function merge(stored, written)
   if stored and #stored == 32 and string.sub(stored, 1, 4) == '\\1\\2\\0\\0'
-    and struct.unpack('<d', written, 33) <= struct.unpack('<d', stored, 9) then return nil end
+    and struct.unpack('<d', written, 29) <= struct.unpack('<d', stored, 9) then return nil end
   if not stored or #stored < 8 or string.sub(stored, 1, 2) ~= string.sub(written, 1, 2) then return written end
   if string.sub(stored, 5, 8) ~= string.sub(written, 5, 8) then return written end
   local place = string.sub(written, 9, 16)
   local count = struct.unpack('<I2', stored, 3)
   local at, ownAt, ownStop = 9, nil, nil
   for i = 1, count do
-    if at + 39 > #stored then return written end
-    local stop = at + 40 + struct.unpack('<I4', stored, at + 12)
+    if at + 35 > #stored then return written end
+    local stop = at + 36 + struct.unpack('<I4', stored, at + 8)
     if stop > #stored + 1 then return written end
     if string.sub(stored, at, at + 7) == place then ownAt, ownStop = at, stop end
     at = stop
@@ -29,9 +29,7 @@ local function merge(stored, written)
   if not ownAt then
     return string.sub(stored, 1, 2) .. struct.pack('<I2', count + 1) .. string.sub(stored, 5) .. string.sub(written, 9)
   end
-  local generation, storedGeneration = struct.unpack('<I4', written, 17), struct.unpack('<I4', stored, ownAt + 8)
-  local offset, storedOffset = struct.unpack('<d', written, 25), struct.unpack('<d', stored, ownAt + 16)
-  if storedGeneration > generation or (storedGeneration == generation and storedOffset > offset) then return nil end
+  if struct.unpack('<d', stored, ownAt + 12) > struct.unpack('<d', written, 21) then return nil end
   return string.sub(stored, 1, ownAt - 1) .. string.sub(written, 9) .. string.sub(stored, ownStop)
 end
 

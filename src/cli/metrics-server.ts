@@ -1,0 +1,43 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Registry } from 'prom-client'
+import { InvalidConfig } from '../errors.ts'
+
+export interface MetricsServer {
+  readonly url: string
+  readonly close: () => Promise<void>
+}
+
+/** `/metrics` and `/livez` of a process that is no gateway. @throws InvalidConfig where the port cannot be had. */
+export async function serveMetrics(register: Registry, host: string, port: number): Promise<MetricsServer> {
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+    if (pathname === '/livez') response.end('ok\n')
+    else if (pathname !== '/metrics') response.writeHead(404).end('there are /metrics and /livez\n')
+    else {
+      register.metrics().then(
+        (text) => response.writeHead(200, { 'content-type': register.contentType }).end(text),
+        () => response.writeHead(500).end(),
+      )
+    }
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) =>
+      reject(
+        new InvalidConfig([
+          { path: 'FEATUREGRAPH_METRICS_PORT', message: `cannot be had: ${error.message}` },
+        ]),
+      ),
+    )
+    server.listen(port, host, resolve)
+  })
+  const { address, port: own } = server.address() as AddressInfo
+  return {
+    url: `http://${address}:${own}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}

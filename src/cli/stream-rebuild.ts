@@ -1,0 +1,40 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Registry as MetricsRegistry } from 'prom-client'
+import { rebuildTiles, tiledView } from '../ingest/rebuild-tiles.ts'
+import { openStream } from '../open-stream.ts'
+import { streamMetrics } from '../server/stream-metrics.ts'
+import { systemClock } from '../server.ts'
+import { kafkaEventStream } from '../stores/kafka/kafka-event-stream.ts'
+import { parseKafkaUrl } from '../stores/kafka/kafka-url.ts'
+import { namedViews } from './named-views.ts'
+import { untilToldToStop } from './until-told-to-stop.ts'
+import { withStores } from './with-stores.ts'
+
+/** `featuregraph stream rebuild <view>`: until the new tiles are read. It applies events itself if nobody else does. */
+export async function rebuildView(name: string): Promise<void> {
+  const { signal } = untilToldToStop('the look under way')
+  await withStores(async ({ config, registry, stores, layouts, log }) => {
+    const tell = (line: string) => process.stderr.write(`${name}: ${line}\n`)
+    const stream =
+      config.streamUrl === null
+        ? null
+        : kafkaEventStream(parseKafkaUrl(config.streamUrl, 'FEATUREGRAPH_STREAM_URL'))
+    const observe = streamMetrics(new MetricsRegistry(), systemClock)
+    const world = { config, registry, stores, layouts, observe, log, clock: systemClock }
+    try {
+      for (const view of namedViews(registry, [name]).map(tiledView)) {
+        await rebuildTiles({ ...stores, ...layouts, stream, clock: systemClock }, view, {
+          follow: () => openStream(world, { once: true, signal }),
+          pause: (ms) => sleep(ms, undefined, { signal }).catch(() => {}),
+          signal,
+          onWait: () => tell('another rebuild is under way; waiting for its end'),
+          onAdopted: (topic) => tell(`the topic "${topic}" is taken as a new one from now on`),
+          onLive: (generation) =>
+            process.stdout.write(`${name}: read from generation ${generation} of its tiles now\n`),
+        })
+      }
+    } finally {
+      await stream?.close()
+    }
+  })
+}

@@ -1,0 +1,92 @@
+import type { Clock } from '../definitions/timestamp.ts'
+import { BadUserInput } from '../errors.ts'
+import type { FeatureView, StreamView } from '../registry/registry.ts'
+import type { EventStore } from '../stores/event-store.ts'
+import type { EventStream } from '../stores/event-stream.ts'
+import type { RunStore } from '../stores/run-store.ts'
+import type { TileGenerations } from '../stores/tile-generations.ts'
+import { beginGeneration, generationsOf, type TilePlaces } from './tile-generation.ts'
+
+interface RebuildTargets extends TilePlaces {
+  readonly events: Pick<EventStore, 'openTopic' | 'adoptTopic' | 'positions'>
+  readonly generations: TileGenerations
+  readonly runs: RunStore
+  /** Null: events come without one. */
+  readonly stream: Pick<EventStream, 'describe'> | null
+  readonly clock: Clock
+}
+
+export interface RebuildOptions {
+  /** Applies what there is to apply, if no other process is at it. */
+  readonly follow: () => Promise<void>
+  readonly pause: (ms: number) => Promise<unknown>
+  readonly signal: AbortSignal
+  /** Another rebuild of the view is waited for. */
+  readonly onWait: () => void
+  readonly onAdopted: (topic: string) => void
+  readonly onLive: (generation: number) => void
+}
+
+const lookMs = 200
+
+/** @throws BadUserInput for a view without tiles. */
+export function tiledView(view: FeatureView): StreamView {
+  if (view.kind === 'STREAM' && view.online) return view
+  const how = view.kind === 'STREAM' ? 'is not online' : 'is not computed on the stream'
+  throw new BadUserInput(`feature view "${view.name}" ${how}: it has no tiles to rebuild`)
+}
+
+/**
+ * Makes a view's tiles anew, from all events that are kept, beside those that are read meanwhile, and resolves when the new
+ * ones are live. A topic of its events that was made anew, or set back, is taken as a new one from here on. Recorded as a
+ * run; stopped anywhere, who leads the stream goes on with it.
+ * @throws StoreFailed
+ */
+export async function rebuildTiles(
+  targets: RebuildTargets,
+  view: StreamView,
+  { follow, pause, signal, onWait, onAdopted, onLive }: RebuildOptions,
+): Promise<void> {
+  const { generations, runs, clock } = targets
+  const subject = { kind: 'REBUILD', view: view.name, asOf: null } as const
+  await runs.withRun(subject, { now: clock, onWait }, async () => {
+    if (await adoptTopic(targets, view)) onAdopted(view.events.topic ?? '')
+    const newest = async () => generationsOf(targets, view, await generations.list()).at(-1)
+    const before = await generations.list()
+    await beginGeneration(targets, view, before)
+    const building = await newest()
+    for (;;) {
+      await follow()
+      const all = generationsOf(targets, view, await generations.list())
+      const own = all.find(({ generation }) => generation === building?.generation)
+      if (own?.state !== 'BUILDING') break
+      if (signal.aborted) {
+        const error = 'stopped before the new tiles were level; who leads the stream goes on'
+        return { result: undefined, outcome: { state: 'FAILED', rowsRead: null, rowsWritten: null, error } }
+      }
+      await pause(lookMs)
+    }
+    onLive(building?.generation ?? 0)
+    const outcome = { state: 'SUCCEEDED', rowsRead: null, rowsWritten: null, error: null } as const
+    return { result: undefined, outcome }
+  })
+}
+
+/** Whether the topic was not the one whose events are kept any more. */
+async function adoptTopic(
+  { events, stream }: RebuildTargets,
+  { events: source }: StreamView,
+): Promise<boolean> {
+  if (source.topic === null || stream === null) return false
+  const [found] = await stream.describe([source.topic])
+  if (!found) return false
+  const keptAs = await events.openTopic(source.topic, found.id)
+  const positions = keptAs === null ? [] : await events.positions(source)
+  const isSetBack = positions.some(
+    ({ topic, partition, nextOffset }) =>
+      topic === keptAs && nextOffset > (found.partitions[partition]?.endOffset ?? 0),
+  )
+  if (keptAs !== null && !isSetBack) return false
+  await events.adoptTopic(source.topic, found.id)
+  return true
+}

@@ -1,0 +1,45 @@
+import type { Micros } from '../definitions/timestamp.ts'
+import type { FeatureView, StreamView } from '../registry/registry.ts'
+import type { TileGenerations } from '../stores/tile-generations.ts'
+import type { RowLayouts } from './row-layouts.ts'
+
+/** Where a streamed view is read online. */
+interface LiveGeneration {
+  /** The front of its keys. */
+  readonly prefix: string
+  /** All that had happened in the stream and been kept by then is in the tiles; null while nobody has told it. */
+  readonly levelAt: Micros | null
+}
+
+/** What readers know of the tiles: as of the last refresh, which is to be asked for every half second. */
+export interface LiveTiles {
+  /** Null: the view's windows have no tiles that were level once. */
+  readonly find: (view: StreamView) => LiveGeneration | null
+  /** Rejects with `StoreFailed`: what was known stays. One round trip. */
+  readonly refresh: () => Promise<void>
+}
+
+export function liveTiles(
+  { tiledView, tilePrefix }: Pick<RowLayouts, 'tiledView' | 'tilePrefix'>,
+  views: readonly FeatureView[],
+  generations: Pick<TileGenerations, 'list'>,
+): LiveTiles {
+  const streamed = views.filter((view) => view.kind === 'STREAM')
+  let live: ReadonlyMap<StreamView, LiveGeneration> = new Map()
+  return {
+    find: (view) => live.get(view) ?? null,
+    async refresh() {
+      if (streamed.length === 0) return
+      const known = (await generations.list()).filter(({ state }) => state === 'LIVE')
+      live = new Map(
+        streamed.flatMap((view) => {
+          const { viewId, fingerprint } = tiledView(view)
+          const own = known.find((one) => one.viewId === viewId && one.fingerprint === fingerprint)
+          return own
+            ? [[view, { prefix: tilePrefix(own, own.generation), levelAt: own.levelAt }] as const]
+            : []
+        }),
+      )
+    },
+  }
+}

@@ -1,0 +1,39 @@
+import type { Micros } from '../definitions/timestamp.ts'
+import type { DecidedEvent, KeepOutcome, KeptEventSource } from './event-store.ts'
+
+/** A message of a stream that was put aside, as it came. */
+export interface DeadLetter {
+  readonly id: number
+  /** The name of the event source that did not take it. */
+  readonly source: string
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly key: Buffer | null
+  readonly value: Buffer
+  readonly reason: string
+  readonly recordedAt: Micros
+}
+
+/** Rejects with `StoreFailed` when the database does not answer. */
+export interface DeadLetterStore {
+  /** Newest first, at most `first`; `source` null: of all; `before` an id that a page ended with. */
+  readonly page: (filter: {
+    readonly source: string | null
+    readonly before: number | null
+    readonly first: number
+  }) => Promise<readonly DeadLetter[]>
+  /** Those that the topic of dead letters lacks, oldest first. */
+  readonly unpublished: (first: number) => Promise<readonly DeadLetter[]>
+  readonly markPublished: (ids: readonly number[]) => Promise<void>
+  /**
+   * Keeps events that were made of letters at the end of a log, and removes the letters, in one transaction; null for a
+   * letter that was not there any more.
+   */
+  readonly retry: (
+    source: KeptEventSource,
+    log: string,
+    letters: readonly { readonly id: number; readonly event: Omit<DecidedEvent, 'partition' | 'offset'> }[],
+    keptAt: Micros,
+  ) => Promise<readonly (KeepOutcome | null)[]>
+}

@@ -1,0 +1,33 @@
+import type { Micros } from '../definitions/timestamp.ts'
+
+/** Whose tiles: a view, by its id, with the fingerprint of its windows. */
+export interface TiledView {
+  readonly viewId: string
+  readonly fingerprint: number
+}
+
+/** RETIRED: readers may still be on their way to the live one for some seconds. */
+export type GenerationState = 'BUILDING' | 'LIVE' | 'RETIRED'
+
+/** One set of a view's tiles in the online store. */
+export interface TileGeneration extends TiledView {
+  /** Never used twice. */
+  readonly generation: number
+  readonly state: GenerationState
+  readonly changedAt: Micros
+  /** All that had happened in the stream and been kept by then is in the tiles; null: it never was level. */
+  readonly levelAt: Micros | null
+}
+
+/** Which tiles are read and which are being built. Rejects with `StoreFailed`. */
+export interface TileGenerations {
+  readonly list: () => Promise<readonly TileGeneration[]>
+  /** Nothing happens where the view has one that is being built, or the number is taken. */
+  readonly begin: (view: TiledView, generation: number, at: Micros) => Promise<void>
+  /** The one that was built is read from now on; the one before it retires. Nothing happens where it is not being built. */
+  readonly goLive: (view: TiledView, generation: number, at: Micros) => Promise<void>
+  /** Never moved back. */
+  readonly recordLevels: (
+    levels: readonly (TiledView & { readonly generation: number; readonly at: Micros })[],
+  ) => Promise<void>
+}

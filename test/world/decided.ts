@@ -1,0 +1,6 @@
+import type { DecidedMessages, EventToKeep } from '../../src/stores/event-store.ts'
+
+/** Events that break nothing, and nothing put aside. */
+export function decided(events: readonly EventToKeep[]): DecidedMessages {
+  return { events: events.map((event) => ({ ...event, violations: [] })), aside: [] }
+}
