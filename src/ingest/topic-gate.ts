@@ -110,7 +110,7 @@ export function topicGate(
         await admit(topic, own, seek)
       } catch (error) {
         if (!(error instanceof TopicReplaced)) throw error
-        log.warn(error.message, error)
+        if (own.some((one) => !refused.has(partitionName(one)))) log.warn(error.message, error)
         for (const one of own) refused.set(partitionName(one), one)
       }
     }

@@ -55,7 +55,11 @@ export function windowsFingerprint(
   viewId: string,
   aggregations: readonly WindowedAggregation[],
 ): number {
-  const text = JSON.stringify([sectionsFormat, project, viewId, aggregations])
+  const windows = aggregations.map(({ aggregate, field, windowMicros, hopMicros, where }) => [
+    ...[aggregate, field?.name, field?.type, windowMicros, hopMicros],
+    where.map((one) => [one.field.name, one.field.type, one.value]),
+  ])
+  const text = JSON.stringify([sectionsFormat, project, viewId, windows])
   return createHash('sha256').update(text).digest().readUInt32LE(0)
 }
 

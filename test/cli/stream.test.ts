@@ -145,5 +145,161 @@ else {
         await gateway.close()
       }
     }, 180_000)
+
+    describe('for those who run it', () => {
+      const over = (aggregate: object) => JSON.stringify({ window: '2h', hop: '5m', ...aggregate })
+      const writeOrders = async (name: string, topic: string, most: number) => {
+        await mkdir(join(folder, name))
+        await writeFile(
+          join(folder, name, 'world.mjs'),
+          `export const customer = { kind: 'entity', name: 'customer', joinKeys: { customer_id: 'int64' } }
+           export const orders = { kind: 'event-source', name: 'orders', topic: '${topic}', eventTimestamp: 'at',
+             fields: { customer_id: 'int64', amount: { type: 'int32', expect: { max: ${most}, action: 'quarantine' } } } }
+           export const recent = { kind: 'windowed-view', name: 'recent', entity: 'customer', source: 'orders', compute: { mode: 'stream' },
+             features: { n: ${over({ aggregate: 'count' })}, most: ${over({ aggregate: 'max', field: 'amount' })} } }`,
+        )
+      }
+      const at = (): string => new Date().toISOString()
+      const message = (value: unknown) => ({
+        key: Buffer.from('k'),
+        value: Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)),
+      })
+      const settings = () => ({
+        OFFLINE_URL: database.url,
+        ONLINE_URL: inject('redisUrl'),
+        STREAM_URL: url,
+        PROJECT: newProject(),
+        SCHEMA: join(folder, 'orders'),
+        LOG_LEVEL: 'warn',
+      })
+      const withStream = async (
+        own: Readonly<Record<string, string>>,
+        work: (running: Running) => Promise<void>,
+      ) => {
+        const running = startCommand(['stream'], own, folder)
+        try {
+          await work(running)
+        } finally {
+          running.child.kill('SIGTERM')
+          await running.ended
+        }
+      }
+      const ask = async (own: Readonly<Record<string, string>>) => {
+        const gateway = await startTestGateway({
+          offlineUrl: own['OFFLINE_URL'] ?? '',
+          onlineUrl: own['ONLINE_URL'] ?? '',
+          settings: { PROJECT: own['PROJECT'] ?? '', SCHEMA: own['SCHEMA'] ?? '' },
+        })
+        try {
+          return await gateway.ask(
+            '{ customer(customerId: 7) { recent { n most freshness { status lagSeconds } } } }',
+            {},
+          )
+        } finally {
+          await gateway.close()
+        }
+      }
+      beforeAll(async () => {
+        await writeOrders('orders', 'orders', 100)
+        await writeOrders('mended', 'orders', 1_000)
+        await writeOrders('renewed', 'renewed', 1_000)
+      })
+
+      it('lists what was put aside, has it in a topic, and keeps it once the definitions fit', async () => {
+        const own = settings()
+        const run = (...args: readonly string[]) => startCommand(args, own, folder).ended
+        await Promise.all([kafka.createTopic('orders', 2), kafka.createTopic('orders.dead-letters', 1)])
+        const aside = stream.consume({
+          ...{ group: 'who mends', topics: ['orders.dead-letters'] },
+          ...{ onAssigned: async () => {}, onRevoked: async () => {}, onLost: () => {}, onError: () => {} },
+        })
+        await stream.publish('orders', [
+          message({ at: at(), customer_id: 7, amount: 1 }),
+          message({ at: at(), customer_id: 7, amount: 500 }),
+          message('\u001b[31mno json'),
+          message({ at: at(), customer_id: 7, amount: 3 }),
+        ])
+        await withStream(own, async () => {
+          const letters: string[] = []
+          await expect
+            .poll(
+              async () => {
+                for (const { value } of await aside.poll({ maxMessages: 10, waitMs: 200 }))
+                  letters.push(value.toString())
+                return letters.length
+              },
+              { timeout: 60_000 },
+            )
+            .toBe(2)
+          expect(letters.sort()).toEqual(
+            ['\u001b[31mno json', expect.stringContaining('"amount":500')].sort(),
+          )
+          await expect
+            .poll(async () => (await ask(own)).data.customer.recent.n, { timeout: 20_000, interval: 500 })
+            .toBe(2)
+        })
+        await aside.close()
+        const list = await run('dead-letters', 'list')
+        expect(list.stdout).toMatch(/orders\/\d\/\d .*amount: Value 500 above maximum 100/)
+        expect(list.stdout).toMatch(/the line is not JSON in UTF-8 .*·\[31mno json/)
+        const lines = (await run('dead-letters', 'list', 'orders', '--json')).stdout.trim().split('\n')
+        expect(lines.map((line) => Buffer.from(JSON.parse(line).value, 'base64').toString())).toContain(
+          '\u001b[31mno json',
+        )
+        expect((await run('dead-letters', 'retry')).stdout).toContain('orders: 0 kept, 0 dropped, 2 stay')
+        const unknown = await run('dead-letters', 'retry', 'order')
+        expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('did you mean "orders"')])
+
+        own.SCHEMA = join(folder, 'mended')
+        expect((await run('dead-letters', 'retry', 'orders')).stdout).toBe(
+          'orders: 1 kept, 0 dropped, 1 stay\n  1: the line is not JSON in UTF-8\n',
+        )
+        expect((await run('dead-letters', 'list')).stdout.trim().split('\n')).toHaveLength(2)
+        expect((await run('stream', '--once')).code).toBe(0)
+        expect((await ask(own)).data.customer.recent).toMatchObject({ n: 3, most: 500 })
+      }, 180_000)
+
+      it('reads nothing of a topic that was made anew until a rebuild takes it as a new one', async () => {
+        const own = { ...settings(), SCHEMA: join(folder, 'renewed') }
+        const run = (...args: readonly string[]) => startCommand(args, own, folder).ended
+        const publish = (amount: number) =>
+          stream.publish('renewed', [message({ at: at(), customer_id: 7, amount })])
+        const shows = (text: RegExp) =>
+          expect
+            .poll(async () => (await run('stream', 'status')).stdout, { timeout: 60_000, interval: 500 })
+            .toMatch(text)
+        await kafka.createTopic('renewed', 1)
+        await publish(1)
+        await withStream(own, async () => {
+          await shows(/recent +orders +generation 1 +\d/)
+          await shows(/orders +renewed\/0 +1 +0 +20/)
+        })
+        await kafka.deleteTopic('renewed')
+        await kafka.createTopic('renewed', 1)
+        await publish(10)
+        await withStream(own, async ({ output }) => {
+          await expect
+            .poll(() => output.stderr + output.stdout, { timeout: 60_000 })
+            .toMatch(
+              /the topic .*renewed.* is another one than the one whose events are kept; nothing is read from it until `featuregraph stream rebuild <view>`/,
+            )
+          expect((await ask(own)).data.customer.recent).toMatchObject({ n: 1, most: 1 })
+          const rebuilt = await run('stream', 'rebuild', 'recent')
+          expect(rebuilt).toMatchObject({
+            code: 0,
+            stdout: 'recent: read from generation 2 of its tiles now\n',
+          })
+          expect(rebuilt.stderr).toContain('the topic "renewed" is taken as a new one from now on')
+          await shows(/orders +renewed@1\/0 +1 /)
+          await expect
+            .poll(async () => (await ask(own)).data.customer.recent, { timeout: 20_000, interval: 500 })
+            .toMatchObject({ n: 2, most: 10, freshness: { lagSeconds: expect.any(Number) } })
+        })
+        const refused = await run('stream', 'rebuild', 'recente')
+        expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('did you mean "recent"')])
+        const runs = await run('runs', '--kind', 'rebuild')
+        expect(runs.stdout).toMatch(/REBUILD +recent +SUCCEEDED/)
+      }, 180_000)
+    })
   })
 }
