@@ -51,8 +51,8 @@ export interface DeletionStore {
    */
   readonly erase: (deletion: EntityToDelete, deletedAt: Micros) => Promise<readonly DeletionCount[]>
   /**
-   * Of online views that have more join keys than the entity: the keys of rows that stand there now, mapped ones too, and
-   * those of erased rows that were not forgotten yet.
+   * Of online views that have more join keys than the entity: the keys of rows that stand there now, mapped ones too (of a
+   * streamed view those of its kept events), and those of erased rows and events that were not forgotten yet.
    */
   readonly onlineKeys: (deletion: EntityToDelete) => Promise<readonly OnlineKey[]>
   /** Their tombstones stand. */

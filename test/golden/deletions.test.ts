@@ -1,4 +1,13 @@
-import { batch, entity, eventSource, featureView, postgresSource, sum, windowedView } from 'featuregraph'
+import {
+  batch,
+  entity,
+  eventSource,
+  featureView,
+  postgresSource,
+  stream,
+  sum,
+  windowedView,
+} from 'featuregraph'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { planSnapshots } from '../../src/ingest/snapshot-plan.ts'
@@ -41,8 +50,14 @@ const shopSold = windowedView('shop_sold', {
   compute: batch({ every: '1d' }),
   features: { total: sum('amount', '7d') },
 })
+const tillRecent = windowedView('till_recent', {
+  entity: terminal,
+  source: kept,
+  compute: stream(),
+  features: { total: sum('amount', '7d') },
+})
 const registry = buildRegistry(
-  [shop, terminal, kept, mapped, risk, bills, sold, shopSold].map((value, index) => ({
+  [shop, terminal, kept, mapped, risk, bills, sold, shopSold, tillRecent].map((value, index) => ({
     path: `definition ${index}`,
     value,
   })),
@@ -80,7 +95,6 @@ describe('the SQL of deletions', () => {
     await expectGolden('deletions/erase.sql', text.join('\n'))
     for (const sql of erasing) expect((await pool.query(sql.text, [...sql.values])).rowCount).toBe(0)
     const wider = registry.views
-      .filter((view) => view.kind !== 'STREAM')
       .filter((view) => view.entity.joinKeys.length === 2)
       .map((view) => widerKeysSql('default', view, deletion))
     await expectGolden('deletions/wider-keys.sql', wider.map((sql) => `${sql.text};\n`).join('\n'))

@@ -1,7 +1,7 @@
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
 import { type DeletionSource, type DeletionView, type EntityToDelete, sameKey } from '../deletion-store.ts'
 import type { EventKeys } from '../event-store.ts'
-import type { StoredOfflineView } from '../offline-store.ts'
+import type { OfflineView } from '../offline-store.ts'
 import { selectExpression, sqlType } from './column-type.ts'
 import { eventSchema, eventTable } from './event-table.ts'
 import { featureSchema, featureTable, managedTable } from './feature-table.ts'
@@ -12,8 +12,10 @@ export interface EraseStatement {
   /** The name of the table in a receipt. */
   readonly place: string
   readonly sql: Sql
-  /** The view whose keys the statement returns, one row a row that it deleted. */
-  readonly keysOf: DeletionView | null
+  /** Views whose keys the statement returns; without any it returns nothing. */
+  readonly keysOf: readonly DeletionView[]
+  /** The fields that it returns, each combination once; behind them stands how many rows of it were deleted. */
+  readonly returned: readonly string[]
 }
 
 /**
@@ -31,33 +33,48 @@ export function eraseStatements(
       // A streamed view has no rows of its own.
       .filter((view) => view.kind !== 'STREAM')
       .filter((view) => view.source === null)
-      .map((view) => {
-        const sql = eraseRows(managedTable(project, view), deletion, deletedAt, 'created_timestamp')
-        const place = `${featureSchema(project)}.${view.name}`
-        if (!isWider(view, deletion)) return { place, sql, keysOf: null }
-        const columns = view.entity.joinKeys.map(({ name }) => quoteIdentifier(name))
-        const text = `${sql.text}\nreturning ${columns.join(', ')}`
-        return { place, sql: { ...sql, text }, keysOf: view }
-      }),
+      .map((view) =>
+        tellingKeys(
+          `${featureSchema(project)}.${view.name}`,
+          eraseRows(managedTable(project, view), deletion, deletedAt, 'created_timestamp'),
+          [view].filter((one) => isWider(one, deletion)),
+        ),
+      ),
     ...sources
       .filter(({ table }) => table === null)
-      .map((source) => ({
-        place: `${eventSchema(project)}.${source.name}`,
-        sql: eraseRows(eventTable(project, source), deletion, deletedAt, 'ingested_at'),
-        keysOf: null,
-      })),
+      .map((source) =>
+        tellingKeys(
+          `${eventSchema(project)}.${source.name}`,
+          eraseRows(eventTable(project, source), deletion, deletedAt, 'ingested_at'),
+          views.filter(
+            (view) => view.kind === 'STREAM' && view.events.name === source.name && isWider(view, deletion),
+          ),
+        ),
+      ),
     ...[...views.map(tellingView), ...sources.map(tellingSource)].flatMap((telling) => {
       const violations = eraseViolations(project, telling, deletion, deletedAt)
+      const quarantine = eraseQuarantine(project, telling, deletion, deletedAt)
       return [
-        ...(violations === null ? [] : [{ place: 'violations', sql: violations, keysOf: null }]),
-        {
-          place: 'quarantine',
-          sql: eraseQuarantine(project, telling, deletion, deletedAt),
-          keysOf: null,
-        },
+        ...(violations === null ? [] : [tellingKeys('violations', violations, [])]),
+        tellingKeys('quarantine', quarantine, []),
       ]
     }),
   ]
+}
+
+/** One statement deletes and tells: what comes in between two could be deleted untold. */
+function tellingKeys(place: string, sql: Sql, keysOf: readonly DeletionView[]): EraseStatement {
+  const returned = [...new Set(keysOf.flatMap(({ entity }) => entity.joinKeys.map(({ name }) => name)))]
+  if (returned.length === 0) return { place, sql, keysOf, returned }
+  const columns = returned.map(quoteIdentifier).join(', ')
+  const text = [
+    'with erased as (',
+    sql.text,
+    `returning ${columns}`,
+    ')',
+    `select ${columns}, count(*) from erased group by ${columns}`,
+  ].join('\n')
+  return { place, sql: { ...sql, text }, keysOf, returned }
 }
 
 function eraseRows(
@@ -166,9 +183,15 @@ export function isWider(view: DeletionView, deletion: EntityToDelete): boolean {
   return view.online && sameKey(deletion, view) === null
 }
 
-/** The different keys of a wider view's rows that are of the entity; mapped ones as `fromSql` reads them. */
-export function widerKeysSql(project: string, view: StoredOfflineView, { entity, key }: EntityToDelete): Sql {
-  const table = featureTable(project, view)
+/**
+ * The different keys of a wider view's rows that are of the entity; mapped ones as `fromSql` reads them. Of a streamed view
+ * those of its kept events.
+ */
+export function widerKeysSql(project: string, view: OfflineView, { entity, key }: EntityToDelete): Sql {
+  const table =
+    view.kind === 'STREAM'
+      ? { from: eventTable(project, view.events), column: quoteIdentifier }
+      : featureTable(project, view)
   const values: unknown[] = []
   const column = (name: string): string => {
     const type = view.entity.joinKeys.find((joinKey) => joinKey.name === name)?.type ?? 'string'

@@ -70,12 +70,22 @@ export function postgresDeletionStore(pool: pg.Pool, project: string): DeletionS
       return await inTransaction(pool, async (client) => {
         const digest = await digestOf(client, project, deletion)
         const counts = new Map<string, number>()
-        for (const { place, sql, keysOf } of eraseStatements(project, deletion, deletedAt)) {
+        for (const { place, sql, keysOf, returned } of eraseStatements(project, deletion, deletedAt)) {
           const { rows, rowCount } = await client.query<unknown[]>(inArrays(sql))
-          counts.set(place, (counts.get(place) ?? 0) + (rowCount ?? 0))
-          if (keysOf === null) continue
-          const keys = [...new Set(rows.map((columns) => JSON.stringify(readKey(keysOf, columns))))]
-          if (keys.length > 0) await client.query(insertOnlineKeys, [project, digest, keysOf.name, keys])
+          const erased =
+            keysOf.length === 0
+              ? (rowCount ?? 0)
+              : rows.reduce((sum, columns) => sum + Number(columns[returned.length]), 0)
+          counts.set(place, (counts.get(place) ?? 0) + erased)
+          for (const view of keysOf) {
+            const places = view.entity.joinKeys.map(({ name }) => returned.indexOf(name))
+            const found = rows
+              .map((columns) => places.map((one) => columns[one]))
+              // Events may be older than the view, and without one of its join keys.
+              .filter((columns) => !columns.includes(null))
+            const keys = [...new Set(found.map((columns) => JSON.stringify(readKey(view, columns))))]
+            if (keys.length > 0) await client.query(insertOnlineKeys, [project, digest, view.name, keys])
+          }
         }
         return [...counts].map(([place, rows]) => ({ place, rows }))
       }).catch(storeFailed(`deleting of ${deletion.entity.name}`))
@@ -144,7 +154,7 @@ async function standingKeys(
   deletion: EntityToDelete,
 ): Promise<readonly OnlineKey[]> {
   const found: OnlineKey[] = []
-  for (const view of deletion.views.filter((one) => one.kind !== 'STREAM')) {
+  for (const view of deletion.views) {
     if (!isWider(view, deletion)) continue
     const { rows } = await pool.query<unknown[]>(inArrays(widerKeysSql(project, view, deletion)))
     for (const columns of rows) found.push({ view: view.name, key: readKey(view, columns) })
