@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { columnName, timezone } from './data-source.ts'
+import { duration } from './duration.ts'
 import { documented } from './entity.ts'
 import { expectationDefinition } from './expectation.ts'
 import { registryName } from './name.ts'
@@ -31,6 +32,7 @@ export const eventSourceDefinition = z
     createdTimestamp: columnName.optional(),
     eventId: columnName.optional(),
     timezone: timezone.optional(),
+    retention: duration.optional(),
     columns: z.record(registryName, columnName).default({}),
     fields: z
       .record(
@@ -53,6 +55,9 @@ export const eventSourceDefinition = z
     error:
       'an eventId needs positions, which a mapped table does not have; map a view that drops the retries',
   })
+  .refine((source) => source.retention === undefined || source.table === undefined, {
+    error: 'a retention drops kept events; a mapped table is never written',
+  })
 
 export type EventSourceDefinition = z.input<typeof eventSourceDefinition>
 
@@ -62,6 +67,8 @@ export type EventSourceDefinition = z.input<typeof eventSourceDefinition>
  * `eventTimestamp`, `createdTimestamp` and `eventId` name what the event's times and its own id are called in files,
  * messages or the table; `columns` maps fields to what they are called there where that differs. With an `eventId`, of
  * several events with the same id the one of the lowest position counts. `timezone` is that of times without an offset.
+ * With a `retention` the worker drops kept events by whole months (UTC) once all of a month is older; without one they are
+ * kept for ever.
  */
 export function eventSource(
   name: string,

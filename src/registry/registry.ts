@@ -139,6 +139,8 @@ export interface EventSource extends Documented {
   readonly eventId: string | null
   /** Of times without an offset. */
   readonly timezone: string | null
+  /** Months of kept events that are older are dropped; null: kept for ever. */
+  readonly retentionMicros: Micros | null
   readonly fields: readonly EventField[]
   /** The fields that are join keys of a view over this source: an event without one of them is not kept. */
   readonly keyFields: readonly EventField[]

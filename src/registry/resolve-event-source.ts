@@ -1,3 +1,4 @@
+import { parseDuration } from '../definitions/duration.ts'
 import type { ScalarValue } from '../definitions/value.ts'
 import { acceptValue } from '../definitions/value.ts'
 import type { ScalarType } from '../definitions/value-type.ts'
@@ -67,6 +68,7 @@ export function resolveEventSource(definition: EventSourceParsed, report: Report
     createdTimestamp: definition.createdTimestamp ?? null,
     eventId: definition.eventId ?? null,
     timezone: definition.timezone ?? null,
+    retentionMicros: definition.retention === undefined ? null : parseDuration(definition.retention),
     fields,
     keyFields: [],
     indexedKeys: [],

@@ -1,4 +1,4 @@
-import { parseDuration } from '../definitions/duration.ts'
+import { formatDuration, parseDuration } from '../definitions/duration.ts'
 import { fieldName } from '../definitions/graphql-name.ts'
 import { aggregatedType, emptyValue, type WindowedAggregation } from '../definitions/windowed-aggregation.ts'
 import type { Problem } from '../errors.ts'
@@ -67,6 +67,7 @@ export function resolveWindowedView(
           : resolveExpectation(expect, type, `${place}.expect.${name}`, report),
     }
   })
+  checkRetention(definition.name, { events, aggregations, everyMicros }, report)
   const view = {
     ...viewHead(definition, entity),
     source: null,
@@ -105,6 +106,28 @@ function checkStreamed(
     const message = `a streamed feature can only be warned of, ${expect.action} came; expect something of the event source's fields instead`
     report({ path: `${place}.expect.${name}.action`, message })
   }
+}
+
+/** What answers for now must not reach behind the kept events: the windows of a snapshot until the next one has come. */
+function checkRetention(
+  name: string,
+  {
+    events,
+    aggregations,
+    everyMicros,
+  }: Pick<StreamView, 'events' | 'aggregations'> & { readonly everyMicros: number | null },
+  report: Report,
+): void {
+  const { retentionMicros } = events
+  if (retentionMicros === null) return
+  const reach = Math.max(...aggregations.map(({ windowMicros, hopMicros }) => windowMicros + hopMicros))
+  const needed = reach + (everyMicros ?? 0)
+  if (retentionMicros >= needed) return
+  const what = everyMicros === null ? 'its longest window and hop' : 'its longest window, its hop and `every`'
+  report({
+    path: `event source ${events.name}.retention`,
+    message: `feature view "${name}" needs events of the last ${formatDuration(needed)} (${what}), a retention of ${formatDuration(retentionMicros)} came`,
+  })
 }
 
 /** Every event is of one entity: its join keys are fields of the source with the same types. */
