@@ -198,6 +198,22 @@ describe('kept events', () => {
     expect(rows).toEqual([{ hour: '2021-05-05 05:00:00+00' }])
   })
 
+  it('make a month again that was dropped, and are appended behind those that are gone', async () => {
+    const then = at('2019-03-04T00:00:00Z')
+    const append = () =>
+      store.append(
+        payments,
+        'gone',
+        [{ eventTimestamp: then, eventId: null, values: [1, 2, null, null] }],
+        noon,
+      )
+    await append()
+    await append()
+    await pool.query('drop table event_partitions.payments_2019_03')
+    expect(await append()).toEqual(['KEPT'])
+    expect(await offsetsOf('gone')).toEqual([2])
+  })
+
   it('appended by many at once get offsets without a gap, and are all read', async () => {
     const append = (one: EventStore, note: number) =>
       one.append(

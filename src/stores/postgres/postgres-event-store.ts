@@ -1,4 +1,4 @@
-import type pg from 'pg'
+import pg from 'pg'
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
 import type { ScalarValue } from '../../definitions/value.ts'
 import type { EventStore, KeptEvent, KeptEventSource } from '../event-store.ts'
@@ -10,6 +10,8 @@ import { adoptTopic, openTopic, topicIdOf } from './event-topics.ts'
 import { quoteIdentifier } from './identifier.ts'
 import { appendEvents, deletedEvents, keepMessages } from './keep-events.ts'
 import { inTransaction, storeFailed } from './pool.ts'
+
+const checkViolation = '23514'
 
 /** Kept events of streams and of those who append by themselves. */
 export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
@@ -39,25 +41,39 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
     return await topicId(topic)
   }
 
+  /** In one transaction, behind `prepare`; once more if a month that is known here was dropped meanwhile. */
+  async function keeping<Result>(
+    source: KeptEventSource,
+    topic: string,
+    events: readonly { readonly eventTimestamp: Micros }[],
+    work: (client: pg.ClientBase, topicId: number) => Promise<Result>,
+  ): Promise<Result> {
+    const attempt = async (): Promise<Result> => {
+      const id = await prepare(source, topic, events)
+      return await inTransaction(pool, (client) => work(client, id))
+    }
+    return await attempt()
+      .catch((error: unknown) => {
+        if (!(error instanceof pg.DatabaseError) || error.code !== checkViolation) throw error
+        for (const { eventTimestamp } of events) months.delete(`${source.name} ${monthOf(eventTimestamp)}`)
+        return attempt()
+      })
+      .catch(storeFailed(`keeping events of ${source.name}`))
+  }
+
   return {
     openTopic: (name, identity) =>
       openTopic(pool, project, name, identity).catch(storeFailed(`opening topic ${name}`)),
     adoptTopic: (name, identity) =>
       adoptTopic(pool, project, name, identity).catch(storeFailed(`adopting topic ${name}`)),
-    async keep(source, topic, messages, keptAt) {
-      const failed = storeFailed(`keeping events of ${source.name}`)
-      const id = await prepare(source, topic, messages.events).catch(failed)
-      return await inTransaction(pool, (client) =>
+    keep: (source, topic, messages, keptAt) =>
+      keeping(source, topic, messages.events, (client, id) =>
         keepMessages(client, { project, source, topicId: id, keptAt }, messages),
-      ).catch(failed)
-    },
-    async append(source, topic, events, keptAt) {
-      const failed = storeFailed(`keeping events of ${source.name}`)
-      const id = await prepare(source, topic, events).catch(failed)
-      return await inTransaction(pool, (client) =>
+      ),
+    append: (source, topic, events, keptAt) =>
+      keeping(source, topic, events, (client, id) =>
         appendEvents(client, { project, source, topicId: id, keptAt }, events),
-      ).catch(failed)
-    },
+      ),
     deletedEvents: (source, events) =>
       deletedEvents(pool, project, source, events).catch(
         storeFailed(`asking for deletions of ${source.name}`),
