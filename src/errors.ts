@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'EXPECTATION_FAILED'
   | 'ENTITY_DELETED'
   | 'ROW_COUNT_REFUSED'
+  | 'HISTORY_EXPIRED'
   | 'DEMO_REFUSED'
   | 'TOPIC_REPLACED'
 

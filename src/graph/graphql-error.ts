@@ -13,6 +13,7 @@ const refusals: Partial<Readonly<Record<ErrorCode, number>>> = {
 const tellable: ReadonlySet<unknown> = new Set([
   ...Object.keys(refusals),
   'UNAVAILABLE',
+  'HISTORY_EXPIRED',
   'GRAPHQL_PARSE_FAILED',
   'GRAPHQL_VALIDATION_FAILED',
   'OPERATION_RESOLUTION_FAILURE',

@@ -3,9 +3,15 @@ import type { FeatureView } from '../registry/registry.ts'
 
 type Path = GraphQLResolveInfo['path']
 
+/** Why rows of a view are UNAVAILABLE; the message is for the caller. */
+export interface UnavailableReason {
+  readonly code: 'UNAVAILABLE' | 'HISTORY_EXPIRED'
+  readonly message: string
+}
+
 interface Note {
   readonly view: FeatureView
-  readonly message: string
+  readonly reason: UnavailableReason
   readonly first: readonly (string | number)[]
   count: number
 }
@@ -16,7 +22,7 @@ interface Note {
  */
 export interface UnavailableViews {
   /** `path` is that of the view's field, or of the service row that takes from it. */
-  readonly note: (view: FeatureView, path: Path, message: string) => void
+  readonly note: (view: FeatureView, path: Path, reason: UnavailableReason) => void
   /** One error each, its path the first place affected, `extensions.count` the number of rows. */
   readonly errors: () => readonly GraphQLError[]
 }
@@ -24,18 +30,18 @@ export interface UnavailableViews {
 export function unavailableViews(): UnavailableViews {
   const notes = new Map<string, Note>()
   return {
-    note(view, path, message) {
+    note(view, path, reason) {
       const pattern = patternOf(path) + view.name
       const note = notes.get(pattern)
       if (note) note.count += 1
-      else notes.set(pattern, { view, message, first: keysOf(path), count: 1 })
+      else notes.set(pattern, { view, reason, first: keysOf(path), count: 1 })
     },
     errors: () =>
       [...notes.values()].map(
-        ({ view, message, first, count }) =>
+        ({ view, reason: { code, message }, first, count }) =>
           new GraphQLError(`feature view "${view.name}" is unavailable: ${message}`, {
             path: first,
-            extensions: { code: 'UNAVAILABLE', view: view.name, count },
+            extensions: { code, view: view.name, count },
           }),
       ),
   }

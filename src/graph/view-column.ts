@@ -1,16 +1,19 @@
+import { formatDuration } from '../definitions/duration.ts'
 import type { RowStatus } from '../definitions/row-status.ts'
-import type { Micros } from '../definitions/timestamp.ts'
+import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import type { ViewReader } from '../online/view-reader.ts'
 import type { FreshnessSource, ViewRow } from '../online/view-row.ts'
 import type { FeatureView } from '../registry/registry.ts'
-import type { AsOfRow } from '../stores/offline-store.ts'
+import type { AsOfRow, ExpiredHistory } from '../stores/offline-store.ts'
+import { firstTimeSince } from '../windows/hop.ts'
+import type { UnavailableReason } from './unavailable-views.ts'
 
 /** One view's answers for the rows of one need: raw until a resolver asks, since `maxAge` is an argument of the field. */
 export interface ViewColumn {
   readonly view: FeatureView
   readonly row: (index: number, maxAge: Micros | null) => ViewRow
-  /** Why a row is UNAVAILABLE, in words for the caller. */
-  readonly reason: string
+  /** Why a row is UNAVAILABLE: the same for all of a column. */
+  readonly reason: UnavailableReason
 }
 
 /** Counts the statuses that were answered; shared by all requests and read by metrics. */
@@ -25,7 +28,10 @@ export interface ColumnReader extends ViewReader {
   readonly counts: Record<RowStatus, number>
 }
 
-const unknownLayout = 'its stored row has a layout that this gateway does not know'
+const unknownLayout = {
+  code: 'UNAVAILABLE',
+  message: 'its stored row has a layout that this gateway does not know',
+} as const satisfies UnavailableReason
 
 /** Where row i of a need stands in the answer of a read. */
 type PlaceOf = (index: number) => number
@@ -50,13 +56,18 @@ export function onlineColumn(
 /** Rows of the as-of join, each asked for at its own time. */
 export function offlineColumn(
   reader: ColumnReader,
-  rows: readonly (AsOfRow | null)[],
+  rows: readonly (AsOfRow | ExpiredHistory | null)[],
   placeOf: PlaceOf,
   times: (index: number) => Micros,
 ): ViewColumn {
   return {
     view: reader.view,
-    reason: unknownLayout,
+    get reason() {
+      const expired = rows.find((row) => row !== null && 'keptSince' in row)
+      return expired !== undefined && expired !== null && 'keptSince' in expired
+        ? historyExpired(reader.view, expired)
+        : unknownLayout
+    },
     row(index, maxAge) {
       const row = reader.readOffline(rows[placeOf(index)] ?? null, times(index), maxAge)
       reader.counts[row.$status] += 1
@@ -73,10 +84,25 @@ export function unavailableColumn(
 ): ViewColumn {
   return {
     view: reader.view,
-    reason,
+    reason: { code: 'UNAVAILABLE', message: reason },
     row(index) {
       reader.counts.UNAVAILABLE += 1
       return reader.unavailable(source, times(index))
     },
+  }
+}
+
+function historyExpired(view: FeatureView, { keptSince }: ExpiredHistory): UnavailableReason {
+  // Others have rows, which do not expire.
+  if (view.kind !== 'STREAM') return unknownLayout
+  const longest = Math.max(...view.aggregations.map(({ windowMicros }) => windowMicros))
+  const first = Math.max(
+    ...view.aggregations.map(({ windowMicros, hopMicros }) =>
+      firstTimeSince(keptSince, windowMicros, hopMicros),
+    ),
+  )
+  return {
+    code: 'HISTORY_EXPIRED',
+    message: `the events of "${view.events.name}" are kept since ${formatTimestamp(keptSince)}; its windows reach back ${formatDuration(longest)}, so it answers from ${formatTimestamp(first)} on`,
   }
 }

@@ -1,7 +1,7 @@
 import { foundRowStatus } from '../definitions/row-status.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { FeatureView } from '../registry/registry.ts'
-import type { AsOfRow } from '../stores/offline-store.ts'
+import type { AsOfRow, ExpiredHistory } from '../stores/offline-store.ts'
 import { packedFormat, packedHeaderBytes, packedRowKind, type RowLayout } from '../stores/packed-row.ts'
 import { compileDecoder, compileRowClass, type PackedDecoder } from './compile-view-row.ts'
 import { type TiledRow, tileReader } from './read-tiles.ts'
@@ -16,7 +16,8 @@ export interface ViewReader {
   readonly view: FeatureView
   /** Null is NOT_FOUND; bytes that are not understood are UNAVAILABLE, never a guess. */
   readonly readPacked: (row: Buffer | null, at: Micros, maxAge: Micros | null) => ViewRow
-  readonly readOffline: (row: AsOfRow | null, at: Micros, maxAge: Micros | null) => ViewRow
+  /** What lies behind the kept events is UNAVAILABLE. */
+  readonly readOffline: (row: AsOfRow | ExpiredHistory | null, at: Micros, maxAge: Micros | null) => ViewRow
   readonly unavailable: (source: FreshnessSource, at: Micros) => ViewRow
 }
 
@@ -113,7 +114,9 @@ export function viewReader(
       }
     },
     readOffline(row, at, maxAge) {
-      if (row === null || row.closing) return notFound('OFFLINE', at)
+      if (row === null) return notFound('OFFLINE', at)
+      if ('keptSince' in row) return unavailable('OFFLINE', at)
+      if (row.closing) return notFound('OFFLINE', at)
       const status = foundRowStatus(row.eventTimestamp, at, ttlMicros, maxAge)
       const values = status === 'PRESENT' ? row.values : noValues
       return new Row(view, 'OFFLINE', at, status, row.eventTimestamp, row.createdTimestamp, ...values)

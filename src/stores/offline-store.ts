@@ -47,6 +47,11 @@ export interface AsOfRow {
   readonly closing: boolean
 }
 
+/** The windows of a streamed view reach behind `keptSince`, from when on all events are there: their values are not known. */
+export interface ExpiredHistory {
+  readonly keptSince: Micros
+}
+
 export interface AsOfJoin {
   /** Views of one entity type. */
   readonly views: readonly OfflineView[]
@@ -122,7 +127,7 @@ export type InsertedOnce =
   | { readonly status: 'OTHER_ROWS' }
 
 /** Per view, one entry per entity row in the order asked for. */
-type AsOfAnswer = readonly (readonly (AsOfRow | null)[])[]
+type AsOfAnswer = readonly (readonly (AsOfRow | ExpiredHistory | null)[])[]
 
 /**
  * All feature rows with their times. The rule of `asOfJoin` is design section 3.1, held by one contract suite.
@@ -135,6 +140,7 @@ export interface OfflineStore {
    * Of a STREAM view its windows at `asOf` over the events kept until `knownAt`, each at the earlier of its event timestamp
    * and the moment it was kept (design sections 3.5, 3.6 and 3.8); null where no window holds an event, else the event
    * timestamp is the newest of these times, the created timestamp the latest moment of keeping in the longest window.
+   * Where one of its windows begins before its events are kept, that is answered instead, whatever is still there.
    * Exactly one entry per entity row, in order, duplicates kept. One statement, one index probe per view and entity
    * row. An aborted signal cancels the statement in the server.
    */

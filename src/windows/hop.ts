@@ -18,6 +18,11 @@ export function floorToHop(instant: Micros, hop: Micros): Micros {
   return Math.floor(instant / hop) * hop
 }
 
+/** The first time at which a window begins at an instant or later. */
+export function firstTimeSince(instant: Micros, windowMicros: Micros, hop: Micros): Micros {
+  return Math.ceil(instant / hop) * hop + windowMicros
+}
+
 /** First instant of a sawtooth window at t: the window is [start, t). The head is exact, the tail rounded outwards. */
 export function windowStart(t: Micros, windowMicros: Micros, hop: Micros): Micros {
   return floorToHop(t - windowMicros, hop)

@@ -4,7 +4,7 @@ import type { EntityKey, FeatureRow } from '../../src/definitions/value.ts'
 import type { JoinKeyType } from '../../src/definitions/value-type.ts'
 import type { DeletionStore, DeletionView, EntityToDelete } from '../../src/stores/deletion-store.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
-import { at, neverAborted, offlineView } from './offline-store.ts'
+import { asOfJoin, at, offlineView } from './offline-store.ts'
 
 type StoredDeletionView = Extract<DeletionView, { readonly kind: 'PLAIN' | 'BATCH' }>
 
@@ -75,10 +75,10 @@ export function deletionStoreContract(name: string, makeHarness: () => Promise<D
       asOf = t + 100,
       knownAt: Micros | null = null,
     ) => {
-      const [answers] = await store.asOfJoin(
-        { views: [view], rows: keys.map((key) => ({ key, asOf, knownAt })) },
-        neverAborted,
-      )
+      const [answers] = await asOfJoin(store, {
+        views: [view],
+        rows: keys.map((key) => ({ key, asOf, knownAt })),
+      })
       return answers?.map((one) => one?.values[0] ?? null)
     }
 

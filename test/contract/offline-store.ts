@@ -3,6 +3,7 @@ import { type Micros, parseTimestamp } from '../../src/definitions/timestamp.ts'
 import type { EntityKey, FeatureRow, Value } from '../../src/definitions/value.ts'
 import { type JoinKeyType, scalarTypes, type ValueType } from '../../src/definitions/value-type.ts'
 import type {
+  AsOfJoin,
   AsOfRow,
   EntityRow,
   NewestRowsScope,
@@ -41,6 +42,20 @@ export function at(text: string): Micros {
 }
 
 export const neverAborted = new AbortController().signal
+
+/** As the store's own, where no row may lie behind the kept events. */
+export async function asOfJoin(
+  store: OfflineStore,
+  join: AsOfJoin,
+): Promise<readonly (readonly (AsOfRow | null)[])[]> {
+  const answer = await store.asOfJoin(join, neverAborted)
+  return answer.map((rows) =>
+    rows.map((row) => {
+      if (row !== null && 'keptSince' in row) throw new Error(`kept since ${row.keptSince} only`)
+      return row
+    }),
+  )
+}
 
 export const allTypes: Readonly<Record<string, ValueType>> = Object.fromEntries(
   scalarTypes.flatMap((type) => [
@@ -87,7 +102,7 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       knownAt,
     })
     const join = async (view: OfflineView, ...rows: readonly EntityRow[]) =>
-      (await store.asOfJoin({ views: [view], rows }, neverAborted))[0]
+      (await asOfJoin(store, { views: [view], rows }))[0]
     const valuesOf = (answer: readonly (AsOfRow | null)[] | undefined) =>
       answer?.map((found) => found?.values[0] ?? null)
 

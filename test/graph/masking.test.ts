@@ -19,7 +19,7 @@ const failingRows = (error: unknown): RowLoader =>
       needs.map(({ views }) =>
         views.map((view) => ({
           view,
-          reason: '',
+          reason: { code: 'UNAVAILABLE', message: '' } as const,
           row() {
             throw error
           },

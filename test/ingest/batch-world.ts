@@ -15,7 +15,7 @@ import { postgresRegistryStore } from '../../src/stores/postgres/postgres-regist
 import { postgresRunStore } from '../../src/stores/postgres/postgres-run-store.ts'
 import { postgresSnapshotStore } from '../../src/stores/postgres/postgres-snapshot-store.ts'
 import { postgresViolationStore } from '../../src/stores/postgres/postgres-violation-store.ts'
-import { at, neverAborted } from '../contract/offline-store.ts'
+import { asOfJoin, at } from '../contract/offline-store.ts'
 import { createTestDatabase } from '../services/test-database.ts'
 import { testOfflineStore, testPool } from '../services/test-pool.ts'
 import { keepEvents, type TestEvent } from './keep-events.ts'
@@ -100,7 +100,7 @@ async function makeWorld(
     keep: (...events) => keepEvents(pool, view.events, 'test', events),
     asOf: async (key, t, knownAt) => {
       const row = { key, asOf: t, knownAt: knownAt ?? null }
-      const [answer] = await offline.asOfJoin({ views: [view], rows: [row] }, neverAborted)
+      const [answer] = await asOfJoin(offline, { views: [view], rows: [row] })
       return answer?.[0] ?? null
     },
   }

@@ -4,6 +4,7 @@ import type { EntityKey } from '../../src/definitions/value.ts'
 import { DeletionUnfinished } from '../../src/errors.ts'
 import type { DeletionReceipt } from '../../src/ingest/delete-entity.ts'
 import type { OnlineStore } from '../../src/stores/online-store.ts'
+import { asOfJoin } from '../contract/offline-store.ts'
 import { type DeletionWorld, day, hour, openWorld, viewOf } from './deletion-world.ts'
 
 let world: DeletionWorld
@@ -182,13 +183,10 @@ describe('a deletion', () => {
       await world.carry(view)
     }
     expect(await standing(id)).toEqual([there, there, gone, there, there])
-    const [answer] = await world.stores.offline.asOfJoin(
-      {
-        views: world.registry.views.filter(({ name }) => name === 'booked'),
-        rows: [{ key: [id], asOf: now, knownAt: null }],
-      },
-      new AbortController().signal,
-    )
+    const [answer] = await asOfJoin(world.stores.offline, {
+      views: world.registry.views.filter(({ name }) => name === 'booked'),
+      rows: [{ key: [id], asOf: now, knownAt: null }],
+    })
     // One event of the mapped table, not the one from before the deletion.
     expect(answer?.[0]?.values).toEqual([1, 5])
   })

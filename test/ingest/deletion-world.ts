@@ -36,7 +36,7 @@ import { postgresSnapshotStore } from '../../src/stores/postgres/postgres-snapsh
 import { postgresTileGenerations } from '../../src/stores/postgres/postgres-tile-generations.ts'
 import { postgresViolationStore } from '../../src/stores/postgres/postgres-violation-store.ts'
 import { redisOnlineStore } from '../../src/stores/redis/redis-online-store.ts'
-import { neverAborted } from '../contract/offline-store.ts'
+import { asOfJoin } from '../contract/offline-store.ts'
 import { execute } from '../services/postgres.ts'
 import { type RedisServer, startRedis } from '../services/redis.ts'
 import { createTestDatabase } from '../services/test-database.ts'
@@ -207,7 +207,7 @@ export async function openWorld(): Promise<DeletionWorld> {
         ...[now, now - hour, now - day, now + 400 * day].map((asOf) => ({ key, asOf, knownAt: null })),
         ...[now, now - hour, now - 2 * day].map((knownAt) => ({ key, asOf: now, knownAt })),
       ]
-      const [answers] = await offline.asOfJoin({ views: [view], rows }, neverAborted)
+      const [answers] = await asOfJoin(offline, { views: [view], rows })
       const offlineToo = answers?.some((answer) => answer !== null && !answer.closing) ?? false
       return [Boolean(bytes && packedRowKind(bytes) === 'ROW'), offlineToo]
     },

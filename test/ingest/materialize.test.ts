@@ -22,7 +22,7 @@ import { postgresRegistryStore } from '../../src/stores/postgres/postgres-regist
 import { postgresRunStore } from '../../src/stores/postgres/postgres-run-store.ts'
 import { redisOnlineStore } from '../../src/stores/redis/redis-online-store.ts'
 import type { RegistryStore } from '../../src/stores/registry-store.ts'
-import { neverAborted } from '../contract/offline-store.ts'
+import { asOfJoin } from '../contract/offline-store.ts'
 import { execute } from '../services/postgres.ts'
 import { type RedisServer, startRedis } from '../services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
@@ -400,7 +400,7 @@ describe.each(setups)('materialize over %s', (_name, make) => {
     await pushing
     await carry(targets, 'pushed')
     const asked = keys.map((key) => ({ key: [key], asOf: start, knownAt: null }))
-    const [newest] = await targets.offline.asOfJoin({ views: [view], rows: asked }, neverAborted)
+    const [newest] = await asOfJoin(targets.offline, { views: [view], rows: asked })
     expect(await eventsOf(targets, 'pushed', keys)).toEqual(newest?.map((found) => found?.eventTimestamp))
   })
 })

@@ -21,6 +21,7 @@ import { onlineKeySuffix } from '../../src/stores/online-key.ts'
 import type { OnlineStore } from '../../src/stores/online-store.ts'
 import { redisOnlineStore } from '../../src/stores/redis/redis-online-store.ts'
 import type { ViolationStore } from '../../src/stores/violation-store.ts'
+import { asOfJoin } from '../contract/offline-store.ts'
 import { at, day, memoryRegistryStore, second, viewNamed } from '../graph/run-operation.ts'
 import { newProject } from '../server/start-test-gateway.ts'
 import { createTestDatabase } from '../services/test-database.ts'
@@ -127,10 +128,10 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
   })
   /** What both clocks say, `n` and the two timestamps. */
   const stored = async (id: number, asOf: Micros = clock, knownAt: Micros | null = null) => {
-    const [answers] = await stores.offline.asOfJoin(
-      { views: [profile], rows: [{ key: [id], asOf, knownAt }] },
-      new AbortController().signal,
-    )
+    const [answers] = await asOfJoin(stores.offline, {
+      views: [profile],
+      rows: [{ key: [id], asOf, knownAt }],
+    })
     const found = answers?.[0] ?? null
     return found && [found.values[0], found.eventTimestamp, found.createdTimestamp]
   }

@@ -5,7 +5,7 @@ import { TablesDiffer } from '../../src/errors.ts'
 import type { KeptEventSource } from '../../src/stores/event-store.ts'
 import type { OfflineStore, StoredOfflineView } from '../../src/stores/offline-store.ts'
 import { createEventMonth } from '../../src/stores/postgres/event-table.ts'
-import { allTypes, at, neverAborted, offlineView } from '../contract/offline-store.ts'
+import { allTypes, asOfJoin, at, neverAborted, offlineView } from '../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testOfflineStore, testPool } from '../services/test-pool.ts'
 
@@ -102,7 +102,7 @@ describe('ensureTables', () => {
     const values = wide.features.map((_, index) => index + 0.5)
     await store.insertRows(wide, [{ key: [1], eventTimestamp: t, createdTimestamp: null, values }])
     const join = { views: [wide], rows: [{ key: [1], asOf: t, knownAt: null }] }
-    expect((await store.asOfJoin(join, neverAborted))[0]?.[0]?.values).toEqual(values)
+    expect((await asOfJoin(store, join))[0]?.[0]?.values).toEqual(values)
   })
 
   it('keeps projects apart, each in its schema', async () => {
@@ -127,7 +127,7 @@ describe('ensureTables', () => {
       { key: [2], eventTimestamp: t, createdTimestamp: null, values: [0.5, 2, 'y'] },
     ])
     const rows = [1, 2].map((id) => ({ key: [id], asOf: t, knownAt: null }))
-    const [answer] = await store.asOfJoin({ views: [grown], rows }, neverAborted)
+    const [answer] = await asOfJoin(store, { views: [grown], rows })
     expect(answer?.map((row) => row?.values)).toEqual([
       [null, 1, 'x'],
       [0.5, 2, 'y'],

@@ -6,7 +6,7 @@ import type { JoinKeyType, ValueType } from '../../src/definitions/value-type.ts
 import { TablesDiffer } from '../../src/errors.ts'
 import type { OfflineStore, OfflineView } from '../../src/stores/offline-store.ts'
 import { asOfJoinSql } from '../../src/stores/postgres/as-of-join.ts'
-import { at, neverAborted, offlineView } from '../contract/offline-store.ts'
+import { asOfJoin, at, neverAborted, offlineView } from '../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testOfflineStore, testPool } from '../services/test-pool.ts'
 
@@ -76,7 +76,7 @@ describe('a mapped source of the Postgres offline store', () => {
   ): Promise<((Value | null)[] | null)[]> {
     await store.ensureTables([view], [])
     const rows = keys.map((key) => ({ key, asOf, knownAt }))
-    const [answer] = await store.asOfJoin({ views: [view], rows }, neverAborted)
+    const [answer] = await asOfJoin(store, { views: [view], rows })
     return (answer ?? []).map((row) => (row ? [...row.values] : null))
   }
 

@@ -5,7 +5,7 @@ import type { AsOfJoin, OfflineStore, StoredOfflineView } from '../../src/stores
 import { asOfJoinSql } from '../../src/stores/postgres/as-of-join.ts'
 import { postgresDeletionStore } from '../../src/stores/postgres/postgres-deletion-store.ts'
 import { deletionStoreContract } from '../contract/deletion-store.ts'
-import { at, neverAborted, offlineStoreContract, offlineView } from '../contract/offline-store.ts'
+import { asOfJoin, at, neverAborted, offlineStoreContract, offlineView } from '../contract/offline-store.ts'
 import { startPostgres } from '../services/postgres.ts'
 import { prepareTemplate } from '../services/template.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
@@ -258,7 +258,7 @@ describe('a Postgres that dies and comes back', () => {
       await server.restart()
       await store.ensureTables([view], [])
       await store.insertRows(view, rows)
-      expect((await store.asOfJoin(question(view), neverAborted))[0]?.[0]?.values).toEqual([3])
+      expect((await asOfJoin(store, question(view)))[0]?.[0]?.values).toEqual([3])
     } finally {
       await store.close()
       await server.stop()

@@ -29,7 +29,7 @@ import { asOfJoinSql } from '../../src/stores/postgres/as-of-join.ts'
 import { createEventMonth, eventTable } from '../../src/stores/postgres/event-table.ts'
 import { topicIdOf } from '../../src/stores/postgres/event-topics.ts'
 import { postgresEventStore } from '../../src/stores/postgres/postgres-event-store.ts'
-import { at, neverAborted, offlineView } from '../contract/offline-store.ts'
+import { asOfJoin, at, neverAborted, offlineView } from '../contract/offline-store.ts'
 import type { TestEvent } from '../ingest/keep-events.ts'
 import { isPresent, windowValue } from '../ingest/window-oracle.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
@@ -169,7 +169,7 @@ async function keep(source: EventSource, ...batch: readonly Kept[]): Promise<voi
 }
 
 async function ask(views: readonly OfflineView[], ...rows: readonly EntityRow[]) {
-  return await offline.asOfJoin({ views, rows }, neverAborted)
+  return await asOfJoin(offline, { views, rows })
 }
 
 async function askOne(view: OfflineView, key: EntityKey, asOf: Micros, knownAt: Micros | null = null) {

@@ -4,12 +4,19 @@ import { microsOf, selectExpression, sqlType } from './column-type.ts'
 import { closingColumn, featureTable } from './feature-table.ts'
 import { quoteIdentifier } from './identifier.ts'
 import type { Sql } from './sql.ts'
-import { streamedCellTypes, streamedProbe, streamedStarts } from './streamed-as-of.ts'
+import {
+  keptSinceColumn,
+  type StreamedOptions,
+  streamedCellTypes,
+  streamedProbe,
+  streamedStarts,
+} from './streamed-as-of.ts'
 
 /**
  * One statement for all views and entity rows: arrays of keys and times, and per view a lateral probe of its newest row.
  * One output row per entity row, in order: per view its event and created timestamp in microseconds (null: no row),
- * then its features, and for a batch view whether it is a closing row; for a streamed view the cells of its aggregations.
+ * then its features, and for a batch view whether it is a closing row; for a streamed view the cells of its aggregations,
+ * and since when its events are kept where its windows reach behind that.
  * Up to about 1,000 entity rows nothing measured was faster than arrays with lateral probes.
  */
 export function asOfJoinSql(project: string, { views, rows }: AsOfJoin): Sql {
@@ -25,12 +32,13 @@ export function asOfJoinSql(project: string, { views, rows }: AsOfJoin): Sql {
     rows.map((row) => (row.knownAt === null ? null : formatTimestamp(row.knownAt))),
     ...starts.map(({ startAt }) => rows.map((row) => formatTimestamp(startAt(row.asOf)))),
   ]
+  const options = { project, starts, values }
   const lines = [
-    `select ${views.flatMap((view, index) => outputColumns(view, index)).join(', ')}`,
+    `select ${views.flatMap((view, index) => outputColumns(view, index, options)).join(', ')}`,
     `from unnest(${parameters}) with ordinality as e(${[...keyColumns, ...times, 'place'].join(', ')})`,
     ...views.map((view, index) =>
       view.kind === 'STREAM'
-        ? streamedProbe(project, view, { alias: `v${index}`, starts, values })
+        ? streamedProbe(view, { ...options, alias: `v${index}` })
         : probe(project, view, index),
     ),
     'order by e.place',
@@ -40,11 +48,11 @@ export function asOfJoinSql(project: string, { views, rows }: AsOfJoin): Sql {
 
 /** Columns that a view takes of each output row. */
 export function asOfColumnCount(view: OfflineView): number {
-  if (view.kind === 'STREAM') return 2 + streamedCellTypes(view).length
+  if (view.kind === 'STREAM') return 3 + streamedCellTypes(view).length
   return 2 + view.features.length + (view.kind === 'BATCH' ? 1 : 0)
 }
 
-function outputColumns(view: OfflineView, index: number): string[] {
+function outputColumns(view: OfflineView, index: number, options: StreamedOptions): string[] {
   return [
     microsOf(`v${index}.event_timestamp`),
     microsOf(`v${index}.created_timestamp`),
@@ -52,6 +60,7 @@ function outputColumns(view: OfflineView, index: number): string[] {
       ? streamedCellTypes(view).map((type, place) => selectExpression(type, `v${index}.cell_${place}`))
       : view.features.map((feature) => `v${index}.${quoteIdentifier(feature.name)}`)),
     ...(view.kind === 'BATCH' ? [`v${index}.${closingColumn}`] : []),
+    ...(view.kind === 'STREAM' ? [keptSinceColumn(view, options)] : []),
   ]
 }
 

@@ -5,6 +5,7 @@ import { TablesDiffer } from '../../errors.ts'
 import type {
   AsOfJoin,
   AsOfRow,
+  ExpiredHistory,
   InsertedOnce,
   InsertedRowIds,
   OfflineStore,
@@ -171,7 +172,7 @@ function readAnswer(
   { views }: AsOfJoin,
   raw: readonly (readonly unknown[])[],
   countNonFinite: (view: string) => void,
-): (AsOfRow | null)[][] {
+): (AsOfRow | ExpiredHistory | null)[][] {
   let start = 0
   return views.map((view) => {
     const first = start
@@ -186,7 +187,11 @@ function readRow(
   columns: readonly unknown[],
   first: number,
   countNonFinite: () => void,
-): AsOfRow | null {
+): AsOfRow | ExpiredHistory | null {
+  if (view.kind === 'STREAM') {
+    const keptSince = columns[first + asOfColumnCount(view) - 1]
+    if (keptSince !== null && keptSince !== undefined) return { keptSince: Number(keptSince) }
+  }
   const event = columns[first]
   if (event === null || event === undefined) return null
   const created = columns[first + 1]

@@ -5,7 +5,7 @@ import type { WindowedAggregation } from '../../definitions/windowed-aggregation
 import { windowStart } from '../../windows/hop.ts'
 import { tileAggregate } from '../../windows/tile-aggregate.ts'
 import type { OfflineView, StreamedOfflineView } from '../offline-store.ts'
-import { fromSql } from './column-type.ts'
+import { fromSql, microsOf } from './column-type.ts'
 import { countedAt, countsSql, furthestAhead } from './counting-events.ts'
 import { eventTable } from './event-table.ts'
 import { quoteIdentifier } from './identifier.ts'
@@ -40,13 +40,42 @@ export function streamedCellTypes({ aggregations }: StreamedOfflineView): readon
   return aggregations.flatMap((aggregation) => tileAggregate(aggregation, true).cells)
 }
 
-export interface StreamedProbeOptions {
-  /** What the probe is called in the join. */
-  readonly alias: string
+export interface StreamedOptions {
+  readonly project: string
   /** As the columns of the entity rows `e`. */
   readonly starts: readonly StreamedStart[]
-  /** Of the statement; what the probe needs is added. */
+  /** Of the statement; what is needed more is added. */
   readonly values: unknown[]
+}
+
+/** What tells where the windows of an aggregation begin, as a column of the entity rows. */
+function startOf({ windowMicros, hopMicros }: WindowedAggregation, { starts }: StreamedOptions): string {
+  return (
+    starts.find((start) => start.windowMicros === windowMicros && start.hopMicros === hopMicros)?.column ?? ''
+  )
+}
+
+function earliestStart(columns: readonly string[]): string {
+  const all = columns.map((column) => `e.${column}`).join(', ')
+  return columns.length === 1 ? all : `least(${all})`
+}
+
+/**
+ * Since when the events are kept, in microseconds, for the entity rows whose windows begin before that; null for others.
+ * In the statement that reads the events: its snapshot is taken when its partitions are known and locked, so that it holds
+ * the moment which was committed before one of them could be missing.
+ */
+export function keptSinceColumn(
+  { events, aggregations }: StreamedOfflineView,
+  options: StreamedOptions,
+): string {
+  const { project, values } = options
+  const columns = [...new Set(aggregations.map((aggregation) => startOf(aggregation, options)))]
+  return [
+    `(select ${microsOf('r.kept_since')} from featuregraph.event_retention as r`,
+    `where r.project = $${values.push(project)}::text and r.source = $${values.push(events.name)}::text`,
+    `and r.kept_since > ${earliestStart(columns)})`,
+  ].join(' ')
 }
 
 /**
@@ -56,15 +85,12 @@ export interface StreamedProbeOptions {
  * they count at or later ones; hence its upper bound.
  */
 export function streamedProbe(
-  project: string,
   { events, entity, aggregations }: StreamedOfflineView,
-  { alias, starts, values }: StreamedProbeOptions,
+  options: StreamedOptions & { readonly alias: string },
 ): string {
-  const startOf = ({ windowMicros, hopMicros }: WindowedAggregation): string =>
-    starts.find((start) => start.windowMicros === windowMicros && start.hopMicros === hopMicros)?.column ?? ''
-  const columns = [...new Set(aggregations.map(startOf))]
-  const all = columns.map((column) => `e.${column}`).join(', ')
-  const earliest = columns.length === 1 ? all : `least(${all})`
+  const { project, values, alias } = options
+  const columns = [...new Set(aggregations.map((aggregation) => startOf(aggregation, options)))]
+  const earliest = earliestStart(columns)
   const effective = countedAt
   const needsPlace = aggregations.some(({ aggregate }) => aggregate === 'first' || aggregate === 'last')
   const read = new Set(
@@ -89,7 +115,7 @@ export function streamedProbe(
   ]
   const cells = aggregations.flatMap((aggregation) =>
     tileCells(aggregation, {
-      conditions: [...whereConditions(aggregation.where, values), `e.after_${startOf(aggregation)}`],
+      conditions: [...whereConditions(aggregation.where, values), `e.after_${startOf(aggregation, options)}`],
       order: ['event_timestamp', 'topic', 'partition', '"offset"'],
       isSingle: true,
     }),
