@@ -131,6 +131,11 @@ export class RowCountRefused extends FeaturegraphError {
   readonly code = 'ROW_COUNT_REFUSED'
 }
 
+/** The events that a snapshot needs were dropped by their source's retention; nothing of it was written. */
+export class HistoryExpired extends FeaturegraphError {
+  readonly code = 'HISTORY_EXPIRED'
+}
+
 /** The demo world would meet real data. */
 export class DemoRefused extends FeaturegraphError {
   readonly code = 'DEMO_REFUSED'

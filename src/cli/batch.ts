@@ -105,13 +105,17 @@ function chooseViews(registry: Registry, names: readonly string[]): readonly Bat
   return views
 }
 
-function summary(view: BatchView, { times, events, written }: BatchComputed): string {
+function summary(view: BatchView, computed: BatchComputed): string {
+  const { times, expired, events, written } = computed
+  const left =
+    expired.length === 0 ? '' : `; ${expired.length} stale ones stay, since events of theirs were dropped`
   const [first] = times
   const last = times.at(-1)
-  if (first === undefined || last === undefined) return `${view.name}: no snapshot is stale`
+  if (first === undefined || last === undefined)
+    return `${view.name}: no ${left === '' ? '' : 'other '}snapshot is stale${left}`
   const which =
     first === last
       ? `the snapshot of ${formatTimestamp(first)}`
       : `${times.length} snapshots from ${formatTimestamp(first)} to ${formatTimestamp(last)}`
-  return `${view.name}: ${which} over ${events} events, ${written} rows written`
+  return `${view.name}: ${which} over ${events} events, ${written} rows written${left}`
 }

@@ -1,12 +1,18 @@
 import { type Clock, formatTimestamp, type Micros } from '../definitions/timestamp.ts'
-import { RowCountRefused } from '../errors.ts'
+import { HistoryExpired, RowCountRefused } from '../errors.ts'
 import { brokenRowCount } from '../quality/row-count.ts'
 import type { BatchView } from '../registry/registry.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { SnapshotStore } from '../stores/snapshot-store.ts'
 import type { Violation, ViolationStore } from '../stores/violation-store.ts'
 import { foldSnapshots } from './fold-snapshots.ts'
-import { planSnapshots, snapshotAt, snapshotDefinition, snapshotReach } from './snapshot-plan.ts'
+import {
+  firstSnapshotSince,
+  planSnapshots,
+  snapshotAt,
+  snapshotDefinition,
+  snapshotReach,
+} from './snapshot-plan.ts'
 
 export interface BatchTargets {
   readonly snapshots: SnapshotStore
@@ -33,6 +39,8 @@ export interface BatchOptions {
 export interface BatchComputed {
   /** Oldest first; a recorded snapshot that follows a computed one is computed too, since keys may close there. */
   readonly times: readonly Micros[]
+  /** Stale ones that stay as they are, oldest first: of their events some were dropped. */
+  readonly expired: readonly Micros[]
   readonly events: number
   readonly written: number
 }
@@ -46,7 +54,8 @@ const valuesPerFold = 200_000
  * Computes snapshots of a view and keeps what they lack: nothing for what is equal, a later created row for what late
  * events changed. The events are scanned once for up to 366 snapshots, all of which are kept together or not at all; so a
  * run that was interrupted is continued by running it again. One run per view at a time.
- * @throws RowCountRefused when a snapshot has a number of rows that its view does not accept; StoreFailed.
+ * @throws RowCountRefused when a snapshot has a number of rows that its view does not accept; HistoryExpired when events
+ * of a time that was asked for were dropped; StoreFailed.
  */
 export async function computeSnapshots(
   targets: BatchTargets,
@@ -70,7 +79,8 @@ async function compute(
   scope: BatchScope,
   { createdAfterMicros, onProgress }: BatchOptions,
 ): Promise<BatchComputed> {
-  if (scope.kind === 'TIMES' && scope.times.length === 0) return { times: [], events: 0, written: 0 }
+  if (scope.kind === 'TIMES' && scope.times.length === 0)
+    return { times: [], expired: [], events: 0, written: 0 }
   const definition = snapshotDefinition(view)
   const recorded = await snapshots.recorded(view, {
     definition,
@@ -84,8 +94,13 @@ async function compute(
       : recorded
           .filter(({ asOf, stale }) => stale && asOf >= (scope.since ?? Number.NEGATIVE_INFINITY))
           .map(({ asOf }) => asOf)
+  const keptSince = await snapshots.keptSince(view)
+  const first = keptSince === null ? Number.NEGATIVE_INFINITY : firstSnapshotSince(view, keptSince)
+  const expired = asked.filter((time) => time < first)
+  if (keptSince !== null && scope.kind === 'TIMES' && expired.length > 0)
+    throw historyExpired(view, expired, keptSince, first)
   const times = withFollowers(
-    asked,
+    asked.filter((time) => time >= first),
     recorded.map(({ asOf }) => asOf),
   )
   let events = 0
@@ -142,7 +157,19 @@ async function compute(
     events += counts.events
     written += counts.rows
   }
-  return { times, events, written }
+  return { times, expired, events, written }
+}
+
+function historyExpired(
+  view: BatchView,
+  expired: readonly Micros[],
+  keptSince: Micros,
+  first: Micros,
+): HistoryExpired {
+  const snapshots = `the snapshot of ${formatTimestamp(expired[0] ?? 0)}${expired.length === 1 ? '' : ` and ${expired.length - 1} more`}`
+  return new HistoryExpired(
+    `${snapshots} of feature view "${view.name}" cannot be computed: the events of "${view.events.name}" are kept since ${formatTimestamp(keptSince)}, which makes snapshots from ${formatTimestamp(first)} on possible`,
+  )
 }
 
 function refusedBy(refused: readonly Violation[]): RowCountRefused {

@@ -4,7 +4,7 @@ import { lastFiring, nextFiring } from '../registry/cron-firings.ts'
 import type { BatchView, FeatureView, StoredView } from '../registry/registry.ts'
 import type { RecordedSnapshot } from '../stores/snapshot-store.ts'
 import { snapshotTimes } from './batch.ts'
-import { snapshotAt } from './snapshot-plan.ts'
+import { firstSnapshotSince, snapshotAt } from './snapshot-plan.ts'
 
 export type DueRun =
   /** Snapshots whose time has come, oldest first. */
@@ -18,6 +18,8 @@ type Task = DueRun['kind']
 export interface ViewRecord {
   /** Oldest first; of batch views. */
   readonly snapshots: readonly RecordedSnapshot[]
+  /** Since when the events of a batch view are kept; null: always. */
+  readonly keptSince: Micros | null
   /** The end of the newest batch run that wrote rows. */
   readonly batchWroteAt: Micros | null
   /** The newest materialize that carried everything; null: there was none. */
@@ -47,7 +49,8 @@ const longestRetry = Math.max(...retryAfter)
 
 /**
  * The first of what a view needs now: its missing snapshots since the newest recorded one (of a view without any the
- * newest alone), then those that late events changed, then the way online. Null: nothing, or nothing before `nextLook`.
+ * newest alone), then those that late events changed, then the way online; no snapshot of dropped events. Null: nothing, or
+ * nothing before `nextLook`.
  * A firing that was missed counts as soon as someone asks, and once, however many were missed. What failed waits for
  * `retryAt`; the other tasks do not.
  */
@@ -80,19 +83,45 @@ function neededRuns(
   }
 }
 
-function missingSnapshots(view: BatchView, { snapshots }: ViewRecord, now: Micros): DueRun | null {
+function missingSnapshots(view: BatchView, record: ViewRecord, now: Micros): DueRun | null {
+  const first = firstPossible(view, record)
+  const times = missingTimes(view, record, now).filter((time) => time >= first)
+  return times.length === 0 ? null : { kind: 'MISSING', view, times }
+}
+
+function staleSnapshots(view: BatchView, record: ViewRecord, since: Micros): DueRun | null {
+  const first = firstPossible(view, record)
+  return staleTimes(record, since).some((time) => time >= first) ? { kind: 'STALE', view, since } : null
+}
+
+/** Of those that are needed, the snapshots that can never be computed, oldest first: of their events some were dropped. */
+export function expiredSnapshots(
+  view: FeatureView,
+  record: ViewRecord,
+  { now, recomputeMicros }: DueQuestion,
+): readonly Micros[] {
+  if (view.kind !== 'BATCH' || record.keptSince === null) return []
+  const first = firstPossible(view, record)
+  const needed = [...staleTimes(record, now - recomputeMicros), ...missingTimes(view, record, now)]
+  return needed.filter((time) => time < first)
+}
+
+function firstPossible(view: BatchView, { keptSince }: ViewRecord): Micros {
+  return keptSince === null ? Number.NEGATIVE_INFINITY : firstSnapshotSince(view, keptSince)
+}
+
+function missingTimes(view: BatchView, { snapshots }: ViewRecord, now: Micros): readonly Micros[] {
   const { batch } = view.schedule
   const firing = batch === null ? now : lastFiring(batch, now)
-  if (firing === null) return null
+  if (firing === null) return []
   const to = snapshotAt(view, firing)
   const newest = snapshots.at(-1)
   const from = newest === undefined ? to : newest.asOf + 1
-  if (from > to) return null
-  return { kind: 'MISSING', view, times: snapshotTimes(view, { from, to, everyMicros: view.everyMicros }) }
+  return snapshotTimes(view, { from, to, everyMicros: view.everyMicros })
 }
 
-function staleSnapshots(view: BatchView, { snapshots }: ViewRecord, since: Micros): DueRun | null {
-  return snapshots.some(({ asOf, stale }) => stale && asOf >= since) ? { kind: 'STALE', view, since } : null
+function staleTimes({ snapshots }: ViewRecord, since: Micros): readonly Micros[] {
+  return snapshots.filter(({ asOf, stale }) => stale && asOf >= since).map(({ asOf }) => asOf)
 }
 
 function neededMaterialize(

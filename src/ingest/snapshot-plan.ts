@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { BatchView } from '../registry/registry.ts'
 import type { TiledAggregation } from '../stores/snapshot-store.ts'
-import { floorToHop, windowStart } from '../windows/hop.ts'
+import { firstTimeSince, floorToHop, windowStart } from '../windows/hop.ts'
 import type { TileWindow } from '../windows/sliding-window.ts'
 import { type TileAggregate, tileAggregate } from '../windows/tile-aggregate.ts'
 
@@ -89,6 +89,13 @@ export function planSnapshots(view: BatchView, times: readonly Micros[]): Snapsh
 /** How far before its time a snapshot's windows reach at most. */
 export function snapshotReach({ aggregations }: BatchView): Micros {
   return Math.max(...aggregations.map(({ windowMicros, hopMicros }) => windowMicros + hopMicros))
+}
+
+/** The first time whose windows hold no event from before an instant. */
+export function firstSnapshotSince({ aggregations }: BatchView, instant: Micros): Micros {
+  return Math.max(
+    ...aggregations.map(({ windowMicros, hopMicros }) => firstTimeSince(instant, windowMicros, hopMicros)),
+  )
 }
 
 /** The same text for the same question: what a stored snapshot was computed by. */

@@ -1,10 +1,12 @@
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
+import { HistoryExpired } from '../errors.ts'
 import type { FeatureView } from '../registry/registry.ts'
 import type { WorkerLock } from '../stores/worker-lock.ts'
 import { type BatchTargets, computeSnapshots } from './batch.ts'
 import {
   type DueRun,
   dueRun,
+  expiredSnapshots,
   nextLook,
   retryAt,
   tasksOf,
@@ -55,6 +57,8 @@ interface WatchedView {
   readonly view: FeatureView
   lookAt: Micros
   history: ViewHistory
+  /** Of the snapshots that cannot be computed any more the newest that was told. */
+  toldExpired: Micros
 }
 
 /**
@@ -72,7 +76,14 @@ export async function runWorker(
   const leads = leadership(targets.workerLock, options)
   const watched = views
     .filter((view) => tasksOf(view).length > 0)
-    .map((view): WatchedView => ({ view, lookAt: Number.NEGATIVE_INFINITY, history: {} }))
+    .map(
+      (view): WatchedView => ({
+        view,
+        lookAt: Number.NEGATIVE_INFINITY,
+        history: {},
+        toldExpired: Number.NEGATIVE_INFINITY,
+      }),
+    )
   const counts = { runs: 0, failures: 0 }
   try {
     while (!signal.aborted) {
@@ -129,6 +140,7 @@ async function look(
     watched.lookAt = now + lookAgainAfter
     return 'UNKNOWN'
   }
+  tellExpired(watched, expiredSnapshots(view, record, { now, recomputeMicros }), log)
   const run = dueRun(view, record, history, { now, recomputeMicros })
   if (run === null) {
     watched.lookAt = nextLook(view, record, history, now)
@@ -146,6 +158,18 @@ async function look(
     log.warn(`${view.name}: ${doing[run.kind]} failed, next try at ${next}: ${messageOf(error)}`, error)
     return 'FAILED'
   }
+}
+
+/** Once: they stay as they are for ever. */
+function tellExpired(watched: WatchedView, expired: readonly Micros[], log: WorkerLog): void {
+  const news = expired.filter((time) => time > watched.toldExpired)
+  const newest = news.at(-1)
+  if (newest === undefined) return
+  watched.toldExpired = newest
+  const error = new HistoryExpired(
+    `${watched.view.name}: ${news.length} snapshots up to ${formatTimestamp(newest)} are left as they are, since events of theirs were dropped`,
+  )
+  log.warn(error.message, error)
 }
 
 const doing: Readonly<Record<DueRun['kind'], string>> = {
@@ -203,7 +227,7 @@ async function readRecord(
 ): Promise<ViewRecord> {
   const watermark = view.online ? await runs.readWatermark(view.name) : null
   const carriedUntil = watermark?.carriedUntil ?? null
-  if (view.kind !== 'BATCH') return { snapshots: [], batchWroteAt: null, carriedUntil }
+  if (view.kind !== 'BATCH') return { snapshots: [], keptSince: null, batchWroteAt: null, carriedUntil }
   const filter = { kind: 'BATCH', view: view.name, since: null, first: batchRunsSeen, after: null } as const
   const wrote = (await runs.runs(filter)).filter(({ rowsWritten }) => (rowsWritten ?? 0) > 0)
   return {
@@ -212,6 +236,7 @@ async function readRecord(
       reachMicros: snapshotReach(view),
       since: clock() - recomputeMicros,
     }),
+    keptSince: await snapshots.keptSince(view),
     batchWroteAt: wrote.length === 0 ? null : Math.max(...wrote.map(({ finishedAt }) => finishedAt ?? 0)),
     carriedUntil,
   }

@@ -91,11 +91,15 @@ export interface SnapshotStore {
    */
   readonly recorded: (view: SnapshotView, question: RecordedQuestion) => Promise<readonly RecordedSnapshot[]>
 
+  /** From when on all events of the view are there; null: none was ever dropped, as in a mapped table. */
+  readonly keptSince: (view: SnapshotView) => Promise<Micros | null>
+
   /**
    * Reads the events once, aggregates them to tiles in the database, hands the timelines over in the order of their keys
    * and keeps what comes back; everything is one transaction with the record of the snapshots, so that it is done or
    * not begun. What `fold` or `conclude` (called when all is folded) throws undoes it and is thrown on. No time limit;
    * memory is bounded by the timelines of one fold.
+   * @throws HistoryExpired when events from the first bound on are no longer there, or were dropped while they were read.
    */
   readonly compute: (
     computation: SnapshotComputation,

@@ -72,7 +72,9 @@ async function makeWorld(
   const view = registry.views.at(-1)
   if (view?.kind !== 'BATCH') throw new Error('no batch view')
   await pool.query('drop schema if exists features, events, event_partitions cascade')
-  await pool.query('truncate featuregraph.views, featuregraph.event_arrivals cascade')
+  await pool.query(
+    'truncate featuregraph.views, featuregraph.event_arrivals, featuregraph.event_retention cascade',
+  )
   await postgresRegistryStore(pool, 'default').ensureViews(registry.views.map(({ name }) => name))
   await offline.ensureTables(registry.views, registry.eventSources)
   const time = { now: monday + 30 * day }

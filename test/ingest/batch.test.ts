@@ -17,14 +17,16 @@ import {
 } from 'featuregraph'
 import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import type { Micros } from '../../src/definitions/timestamp.ts'
+import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
 import type { EntityKey, ScalarValue, Value } from '../../src/definitions/value.ts'
-import { RowCountRefused } from '../../src/errors.ts'
+import { HistoryExpired, RowCountRefused } from '../../src/errors.ts'
+import { computeSnapshots } from '../../src/ingest/batch.ts'
 import { snapshotDefinition } from '../../src/ingest/snapshot-plan.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
 import type { BatchView } from '../../src/registry/registry.ts'
 import type { AsOfRow } from '../../src/stores/offline-store.ts'
 import { eventTable } from '../../src/stores/postgres/event-table.ts'
+import { postgresEventRetention } from '../../src/stores/postgres/postgres-event-retention.ts'
 import { postgresSnapshotStore } from '../../src/stores/postgres/postgres-snapshot-store.ts'
 import {
   type BatchBench,
@@ -268,6 +270,42 @@ describe('a snapshot', () => {
     expect(await store.recorded(changed, { definition, reachMicros: day, since: null })).toEqual([
       { asOf: monday + 2 * day, stale: true },
     ])
+  })
+
+  it('is refused, or left as it is, where events of its windows were dropped', async () => {
+    const december = monday + 15 * day
+    await world.keep(sale(1, december - hour, { amount: 2 }), sale(1, december + hour, { amount: 5 }))
+    await world.at(december, december + day)
+    const before = await world.asOf([1], december)
+    expect(before).not.toBeNull()
+    await postgresEventRetention(pool, 'default').expire(world.source, december)
+    const refused = await world.at(december, december + 3 * day).catch((error: unknown) => error)
+    expect(refused).toBeInstanceOf(HistoryExpired)
+    expect(refused).toMatchObject({
+      code: 'HISTORY_EXPIRED',
+      message: `the snapshot of 2026-12-01T00:00:00.000000Z of feature view "daily" cannot be computed: the events of "sales" are kept since 2026-12-01T00:00:00.000000Z, which makes snapshots from ${formatTimestamp(december + 3 * day)} on possible`,
+    })
+    expect((await world.at(december + 3 * day)).times).toContain(december + 3 * day)
+    // What comes late for them makes them stale, and is no reason to count anew what is gone.
+    await world.keep(sale(1, december - 2 * hour, { amount: 9 }))
+    const stale = await world.compute({ kind: 'STALE', since: null })
+    expect(stale.expired).toContain(december)
+    expect(stale.times).not.toContain(december)
+    expect(await world.asOf([1], december)).toEqual(before)
+  })
+
+  it('is undone when events are dropped after it has looked since when they are kept', async () => {
+    const december = monday + 15 * day
+    await world.keep(sale(1, december - hour, { amount: 2 }))
+    await postgresEventRetention(pool, 'default').expire(world.source, december)
+    // As it was when the computing began.
+    const snapshots = { ...world.targets.snapshots, keptSince: async () => null }
+    const options = { createdAfterMicros: null, onWait: () => {}, onProgress: () => {} }
+    const scope = { kind: 'TIMES', times: [december] } as const
+    await expect(
+      computeSnapshots({ ...world.targets, snapshots }, world.view, scope, options),
+    ).rejects.toBeInstanceOf(HistoryExpired)
+    expect(await world.asOf([1], december)).toBeNull()
   })
 
   it('leaves nothing behind when its computing fails, and waits for another run of its view', async () => {

@@ -4,6 +4,7 @@ import type { Micros } from '../../src/definitions/timestamp.ts'
 import {
   describeTasks,
   dueRun,
+  expiredSnapshots,
   nextLook,
   retryAt,
   tasksOf,
@@ -47,7 +48,13 @@ const fresh = (...times: readonly string[]) => times.map((text) => ({ asOf: at(t
 const stale = (...times: readonly string[]) => times.map((text) => ({ asOf: at(text), stale: true }))
 
 function due(name: string, now: string, record: Partial<ViewRecord> = {}, history: ViewHistory = {}) {
-  const whole: ViewRecord = { snapshots: [], batchWroteAt: null, carriedUntil: null, ...record }
+  const whole: ViewRecord = {
+    snapshots: [],
+    keptSince: null,
+    batchWroteAt: null,
+    carriedUntil: null,
+    ...record,
+  }
   const run = dueRun(viewOf(name), whole, history, { now: at(now), recomputeMicros: 3 * day })
   if (run === null) return null
   switch (run.kind) {
@@ -61,7 +68,13 @@ function due(name: string, now: string, record: Partial<ViewRecord> = {}, histor
 }
 
 function look(name: string, now: string, record: Partial<ViewRecord>, history: ViewHistory = {}): Micros {
-  const whole: ViewRecord = { snapshots: [], batchWroteAt: null, carriedUntil: null, ...record }
+  const whole: ViewRecord = {
+    snapshots: [],
+    keptSince: null,
+    batchWroteAt: null,
+    carriedUntil: null,
+    ...record,
+  }
   return nextLook(viewOf(name), whole, history, at(now))
 }
 
@@ -96,6 +109,36 @@ describe('missing snapshots', () => {
     expect(due('nightly', '2026-11-23T02:15:00Z', { snapshots, carriedUntil })).toEqual(day_)
     expect(due('nightly', '2026-11-23T17:00:00Z', { snapshots, carriedUntil })).toEqual(day_)
     expect(due('nightly', '2026-11-23T17:00:00Z')).toEqual(times('2026-11-23T02:00:00Z'))
+  })
+})
+
+describe('snapshots whose events are dropped', () => {
+  // Of the windows of seven days the first that begins then.
+  const keptSince = at('2026-11-15T00:00:00Z')
+  const question = { now: at('2026-11-23T09:00:00Z'), recomputeMicros: 30 * day }
+
+  it('are never due, missing or stale, and are told apart', () => {
+    const snapshots = [...stale('2026-11-19T00:00:00Z'), ...fresh('2026-11-20T00:00:00Z')]
+    const now = '2026-11-23T09:00:00Z'
+    expect(due('daily', now, { snapshots, keptSince })).toEqual(
+      times('2026-11-22T00:00:00Z', '2026-11-23T00:00:00Z'),
+    )
+    const record = { snapshots, keptSince, batchWroteAt: null, carriedUntil: null }
+    expect(expiredSnapshots(viewOf('daily'), record, question)).toEqual(
+      times('2026-11-19T00:00:00Z', '2026-11-21T00:00:00Z'),
+    )
+    expect(expiredSnapshots(viewOf('daily'), { ...record, keptSince: null }, question)).toEqual([])
+  })
+
+  it('are not computed anew with those that can be', () => {
+    const now = '2026-11-23T09:00:00Z'
+    const carriedUntil = at(now)
+    const old = [...stale('2026-11-21T00:00:00Z'), ...fresh('2026-11-23T00:00:00Z')]
+    expect(due('daily', now, { snapshots: old, keptSince, carriedUntil })).toBe(null)
+    const both = [...stale('2026-11-21T00:00:00Z', '2026-11-22T00:00:00Z'), ...fresh('2026-11-23T00:00:00Z')]
+    expect(due('daily', now, { snapshots: both, keptSince, carriedUntil })).toEqual({
+      since: at(now) - 3 * day,
+    })
   })
 })
 

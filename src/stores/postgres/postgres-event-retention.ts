@@ -70,7 +70,7 @@ async function dropMonth(pool: pg.Pool, partition: string): Promise<boolean> {
  * From when on a source's events are all there; null: nothing was dropped. It is recorded before anything is dropped: what
  * asks in its own statement after it has read finds whatever may have been missing there.
  */
-async function readKeptSince(
+export async function readKeptSince(
   client: Pick<pg.Pool, 'query'> | Pick<pg.ClientBase, 'query'>,
   project: string,
   source: string,

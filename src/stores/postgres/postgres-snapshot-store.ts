@@ -2,8 +2,9 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
-import { formatTimestamp } from '../../definitions/timestamp.ts'
+import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
 import type { ValueType } from '../../definitions/value-type.ts'
+import { HistoryExpired } from '../../errors.ts'
 import { tileAggregate } from '../../windows/tile-aggregate.ts'
 import type {
   SnapshotComputation,
@@ -20,6 +21,7 @@ import { closingColumn, managedTable, writtenColumns } from './feature-table.ts'
 import { quoteIdentifier } from './identifier.ts'
 import { keyTimelines } from './key-timelines.ts'
 import { storeFailed } from './pool.ts'
+import { readKeptSince } from './postgres-event-retention.ts'
 import { recordViolations } from './postgres-violation-store.ts'
 import { storedSnapshotsSql, storedSnapshotTypes } from './stored-snapshots.ts'
 import { systemIdentifier } from './system-identifier.ts'
@@ -48,6 +50,9 @@ export function postgresSnapshotStore(pool: pg.Pool, project: string): SnapshotS
         .catch(failed)
       return rows.map(({ as_of, stale }) => ({ asOf: Number(as_of), stale }))
     },
+
+    keptSince: (view) =>
+      keptSince(pool, project, view).catch(storeFailed(`reading since when events of ${view.name} are kept`)),
 
     async compute(computation, fold, conclude) {
       const { view } = computation
@@ -85,6 +90,9 @@ export function postgresSnapshotStore(pool: pg.Pool, project: string): SnapshotS
           }
         }
         await rowsIn.flush().catch(failed)
+        // What was missing when the events were read had been announced before; the readers' own snapshot may be older.
+        const since = await keptSince(writer, project, view).catch(failed)
+        if (since !== null && (computation.bounds[0] ?? 0) < since) throw historyExpired(computation, since)
         await recordViolations(writer, project, conclude(), []).catch(failed)
         await recordSnapshots(writer, project, computation, xmin, identifier).catch(failed)
         await writer.query('commit').catch(failed)
@@ -92,6 +100,20 @@ export function postgresSnapshotStore(pool: pg.Pool, project: string): SnapshotS
       })
     },
   }
+}
+
+async function keptSince(
+  client: Parameters<typeof readKeptSince>[0],
+  project: string,
+  { events }: SnapshotView,
+): Promise<Micros | null> {
+  return events.table === null ? await readKeptSince(client, project, events.name) : null
+}
+
+function historyExpired({ view, bounds }: SnapshotComputation, since: Micros): HistoryExpired {
+  return new HistoryExpired(
+    `these snapshots of feature view "${view.name}" need events from ${formatTimestamp(bounds[0] ?? 0)} on, those of "${view.events.name}" are kept since ${formatTimestamp(since)}; nothing of them was written`,
+  )
 }
 
 const recordedSql = `select ${microsOf('s.as_of')} as as_of,
