@@ -8,6 +8,7 @@ import type { DeadLetterStore } from './stores/dead-letter-store.ts'
 import type { DeletionStore } from './stores/deletion-store.ts'
 import { expandPattern } from './stores/duckdb/duckdb-files.ts'
 import { parquetFiles } from './stores/duckdb/parquet-file.ts'
+import type { EventRetention } from './stores/event-retention.ts'
 import type { EventStore } from './stores/event-store.ts'
 import type { FileStore } from './stores/file-reader.ts'
 import { csvFiles } from './stores/files/csv-file.ts'
@@ -21,6 +22,7 @@ import { migrate } from './stores/postgres/migrate.ts'
 import { createPool } from './stores/postgres/pool.ts'
 import { postgresDeadLetterStore } from './stores/postgres/postgres-dead-letter-store.ts'
 import { postgresDeletionStore } from './stores/postgres/postgres-deletion-store.ts'
+import { postgresEventRetention } from './stores/postgres/postgres-event-retention.ts'
 import { postgresEventStore } from './stores/postgres/postgres-event-store.ts'
 import { postgresImportStore } from './stores/postgres/postgres-import-store.ts'
 import { postgresOfflineStore } from './stores/postgres/postgres-offline-store.ts'
@@ -55,6 +57,7 @@ export interface Stores {
   readonly events: EventStore
   readonly deadLetters: DeadLetterStore
   readonly generations: TileGenerations
+  readonly retention: EventRetention
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
   readonly offlineUrl: string
@@ -132,6 +135,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       events: postgresEventStore(system, config.project),
       deadLetters: postgresDeadLetterStore(system, config.project),
       generations: postgresTileGenerations(system, config.project),
+      retention: postgresEventRetention(system, config.project),
       system,
       offlineUrl,
       close,

@@ -5,6 +5,7 @@ import type { Config } from './config.ts'
 import { formatDuration } from './definitions/duration.ts'
 import type { Clock } from './definitions/timestamp.ts'
 import { describeTasks, tasksOf } from './ingest/due-runs.ts'
+import { describeExpiry, expires } from './ingest/expire-events.ts'
 import { runWorker, type WorkerEnd } from './ingest/worker.ts'
 import type { RowLayouts } from './online/row-layouts.ts'
 import type { Stores } from './open-stores.ts'
@@ -25,12 +26,15 @@ export function openWorker(
   { once, signal }: { readonly once: boolean; readonly signal: AbortSignal },
 ): Promise<WorkerEnd> {
   const { recomputeMicros } = config
-  const tasks = registry.views.filter((view) => tasksOf(view).length > 0).map(describeTasks)
+  const tasks = [
+    ...registry.views.filter((view) => tasksOf(view).length > 0).map(describeTasks),
+    ...registry.eventSources.filter(expires).map(describeExpiry),
+  ]
   const stale = registry.views.some(({ kind }) => kind === 'BATCH')
     ? `; stale snapshots of the last ${formatDuration(recomputeMicros)} are computed anew`
     : ''
   log.info(`the worker of project "${config.project}" runs ${tasks.join('; ') || 'nothing'}${stale}`)
-  return runWorker({ ...stores, ...layouts, clock }, registry.views, {
+  return runWorker({ ...stores, ...layouts, clock }, registry, {
     recomputeMicros,
     once,
     signal,

@@ -1,6 +1,6 @@
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import { HistoryExpired } from '../errors.ts'
-import type { FeatureView } from '../registry/registry.ts'
+import type { FeatureView, Registry } from '../registry/registry.ts'
 import type { WorkerLock } from '../stores/worker-lock.ts'
 import { type BatchTargets, computeSnapshots } from './batch.ts'
 import {
@@ -13,10 +13,11 @@ import {
   type ViewHistory,
   type ViewRecord,
 } from './due-runs.ts'
+import { type ExpiringSource, type ExpiryTargets, expireEvents, expires } from './expire-events.ts'
 import { type MaterializeTargets, materialize } from './materialize.ts'
 import { snapshotDefinition, snapshotReach } from './snapshot-plan.ts'
 
-export interface WorkerTargets extends BatchTargets, MaterializeTargets {
+export interface WorkerTargets extends BatchTargets, MaterializeTargets, ExpiryTargets {
   readonly workerLock: WorkerLock
 }
 
@@ -50,6 +51,9 @@ export interface WorkerEnd {
 const beatMs = 3_000
 /** A view whose state cannot be read is asked again after this. */
 const lookAgainAfter: Micros = 60_000_000
+/** Old events are dropped so often, and tried again after so long what could not be. */
+const expireEvery: Micros = 86_400_000_000
+const expireAgainAfter: Micros = 300_000_000
 /** What one look takes: a batch run that wrote rows before so many that did not is no longer seen. */
 const batchRunsSeen = 20
 
@@ -61,15 +65,20 @@ interface WatchedView {
   toldExpired: Micros
 }
 
+interface WatchedSource {
+  readonly source: ExpiringSource
+  lookAt: Micros
+}
+
 /**
- * Runs what is due of the views, one run at a time, the views taking turns, while this process holds the project's
+ * Runs what is due of the views, and drops old events of the sources, one thing at a time and by turns, while this process holds the project's
  * worker lock; without it stands by. What is due is read from the stores before each run, so that a worker that takes
  * over goes on where the other ended. A failure is logged and tried again later; only with `once` does it reject, with
  * StoreFailed, when the database does not answer for the lock.
  */
 export async function runWorker(
   targets: WorkerTargets,
-  views: readonly FeatureView[],
+  { views, eventSources }: Pick<Registry, 'views' | 'eventSources'>,
   options: WorkerOptions,
 ): Promise<WorkerEnd> {
   const { once, signal, pause } = options
@@ -84,17 +93,21 @@ export async function runWorker(
         toldExpired: Number.NEGATIVE_INFINITY,
       }),
     )
+  const sources = eventSources
+    .filter(expires)
+    .map((source): WatchedSource => ({ source, lookAt: Number.NEGATIVE_INFINITY }))
   const counts = { runs: 0, failures: 0 }
   try {
     while (!signal.aborted) {
       const leading = await leads()
       if (!leading && once) break
       // What others did meanwhile changes what is due.
-      if (!leading) for (const one of watched) one.lookAt = Number.NEGATIVE_INFINITY
-      const looked = leading ? await goRound(targets, watched, counts, options, leads) : 0
+      if (!leading) for (const one of [...watched, ...sources]) one.lookAt = Number.NEGATIVE_INFINITY
+      const looked = leading ? await goRound(targets, { watched, sources }, counts, options, leads) : 0
       if (looked > 0) continue
       if (once) break
-      const nextMs = (Math.min(...watched.map(({ lookAt }) => lookAt)) - targets.clock()) / 1_000
+      const nextMs =
+        (Math.min(...[...watched, ...sources].map(({ lookAt }) => lookAt)) - targets.clock()) / 1_000
       await pause(leading ? Math.max(1, Math.min(beatMs, Math.ceil(nextMs))) : beatMs)
     }
   } finally {
@@ -103,10 +116,13 @@ export async function runWorker(
   return counts
 }
 
-/** Every view whose time has come is looked at, and has one run at most. Answers how many were looked at. */
+/** Every view whose time has come is looked at, and has one run at most; every source too. Answers how many were looked at. */
 async function goRound(
   targets: WorkerTargets,
-  watched: readonly WatchedView[],
+  {
+    watched,
+    sources,
+  }: { readonly watched: readonly WatchedView[]; readonly sources: readonly WatchedSource[] },
   counts: { runs: number; failures: number },
   options: WorkerOptions,
   leads: () => Promise<boolean>,
@@ -119,6 +135,12 @@ async function goRound(
     const outcome = await look(targets, one, options)
     if (outcome !== 'IDLE' && outcome !== 'UNKNOWN') counts.runs += 1
     if (outcome === 'FAILED' || outcome === 'UNKNOWN') counts.failures += 1
+  }
+  for (const one of sources) {
+    if (one.lookAt > targets.clock()) continue
+    if (options.signal.aborted || !(await leads())) break
+    looked += 1
+    if (!(await expire(targets, one, options))) counts.failures += 1
   }
   return looked
 }
@@ -157,6 +179,26 @@ async function look(
     const next = formatTimestamp(Math.min(retryAt(view, run.kind, end), Number.MAX_SAFE_INTEGER))
     log.warn(`${view.name}: ${doing[run.kind]} failed, next try at ${next}: ${messageOf(error)}`, error)
     return 'FAILED'
+  }
+}
+
+/** False: it failed. */
+async function expire(
+  targets: WorkerTargets,
+  watched: WatchedSource,
+  { log }: WorkerOptions,
+): Promise<boolean> {
+  const { source } = watched
+  try {
+    const { dropped, left } = await expireEvents(targets, source)
+    if (dropped !== null) log.info(dropped)
+    if (left !== null) log.info(left)
+    watched.lookAt = targets.clock() + (left === null ? expireEvery : expireAgainAfter)
+    return true
+  } catch (error) {
+    watched.lookAt = targets.clock() + expireAgainAfter
+    log.warn(`${source.name}: dropping old events failed: ${messageOf(error)}`, error)
+    return false
   }
 }
 

@@ -4,8 +4,9 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Micros } from '../../src/definitions/timestamp.ts'
 import type { EntityKey } from '../../src/definitions/value.ts'
 import { DeletionUnfinished } from '../../src/errors.ts'
-import { type EventApplier, eventApplier } from '../../src/ingest/apply-events.ts'
 import { type DeletionReceipt, deleteEntity } from '../../src/ingest/delete-entity.ts'
+import { followEvents } from '../../src/ingest/follow-events.ts'
+import { liveTiles } from '../../src/online/live-tiles.ts'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
 import { viewReader } from '../../src/online/view-reader.ts'
 import type { ViewRow } from '../../src/online/view-row.ts'
@@ -17,10 +18,13 @@ import type { OnlineStore } from '../../src/stores/online-store.ts'
 import { postgresDeletionStore } from '../../src/stores/postgres/postgres-deletion-store.ts'
 import { postgresEventStore } from '../../src/stores/postgres/postgres-event-store.ts'
 import { postgresRegistryStore } from '../../src/stores/postgres/postgres-registry-store.ts'
+import { postgresTileGenerations } from '../../src/stores/postgres/postgres-tile-generations.ts'
 import { redisOnlineStore } from '../../src/stores/redis/redis-online-store.ts'
+import { neverAborted } from '../contract/offline-store.ts'
 import { type RedisServer, startRedis } from '../services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testOfflineStore, testPool } from '../services/test-pool.ts'
+import { decided } from '../world/decided.ts'
 
 const hour = 3_600_000_000
 const start = Math.ceil((Date.now() * 1_000) / hour) * hour
@@ -55,7 +59,7 @@ let pool: pg.Pool
 let redis: RedisServer
 let online: OnlineStore
 let events: EventStore
-let applier: EventApplier
+let follow: () => Promise<void>
 let answer: (view: string, key: EntityKey) => Promise<ViewRow>
 let remove: (name: string, key: EntityKey) => Promise<DeletionReceipt>
 const time = { now: start }
@@ -71,12 +75,21 @@ beforeAll(async () => {
   online = redisOnlineStore({ url: redis.url, readTimeoutMs: 5_000, onConnectionError: () => {} })
   const layouts = await openRowLayouts('default', registry, postgresRegistryStore(pool, 'default'))
   const deletions = postgresDeletionStore(pool, 'default')
-  const targets = { ...layouts, events, online, deletions, clock: () => time.now }
+  const generations = postgresTileGenerations(pool, 'default')
+  const streamLock = { hold: async () => true, release: async () => {} }
+  const targets = { ...layouts, events, online, deletions, generations, streamLock, clock: () => time.now }
   const views = streamed.filter((view) => view.online)
-  applier = eventApplier(targets, source, views, { maxEntries: 1_000, eventsAtOnce: 100 })
+  const tiles = liveTiles(layouts, views, generations)
+  follow = async () => {
+    await followEvents(targets, views, {
+      ...{ once: true, signal: neverAborted, pause: async () => {} },
+      ...{ observe: { applied: () => {}, level: () => {} }, log: { info: () => {}, warn: () => {} } },
+    })
+    await tiles.refresh()
+  }
   answer = async (name, key) => {
     const view = views.find((one) => one.name === name) as StreamView
-    const [value = null] = await online.readMany([layouts.keyPrefix(view) + onlineKeySuffix(key)])
+    const [value = null] = await online.readMany([tiles.find(view)?.prefix + onlineKeySuffix(key)])
     return viewReader(view, layouts.layout(view), layouts.history).readPacked(value, time.now, null)
   }
   remove = (name, key) => {
@@ -96,11 +109,9 @@ async function paid(...payments: readonly (readonly [customer: number, shop: str
     offset += 1
     return { partition: offset % 2, offset, eventTimestamp, eventId: null, values: [id, shop, card, 2] }
   })
-  await events.keep(source, 'payments', kept, time.now)
+  await events.keep(source, 'payments', decided(kept), time.now)
   time.now += 1_000
-  while (!(await applier.applyNext()).caughtUp) {
-    // Until nothing is left.
-  }
+  await follow()
 }
 
 /** How many events each view counts of the keys. */

@@ -9,12 +9,14 @@ import { runWorker, type WorkerEnd, type WorkerTargets } from '../../src/ingest/
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
 import type { BatchView, FeatureView, StoredView } from '../../src/registry/registry.ts'
+import type { EventRetention } from '../../src/stores/event-retention.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
 import { onlineKeySuffix } from '../../src/stores/online-key.ts'
 import type { OnlineStore } from '../../src/stores/online-store.ts'
 import { readRowOrder, readSlot, slotsOf } from '../../src/stores/packed-row.ts'
 import { eventTable } from '../../src/stores/postgres/event-table.ts'
 import { managedTable } from '../../src/stores/postgres/feature-table.ts'
+import { postgresEventRetention } from '../../src/stores/postgres/postgres-event-retention.ts'
 import { postgresRegistryStore } from '../../src/stores/postgres/postgres-registry-store.ts'
 import { postgresRunStore } from '../../src/stores/postgres/postgres-run-store.ts'
 import { postgresSnapshotStore } from '../../src/stores/postgres/postgres-snapshot-store.ts'
@@ -34,11 +36,17 @@ const monday = at('2026-11-02T00:00:00Z')
 
 const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
 const sales = eventSource('sales', { eventTimestamp: 'at', fields: { customer_id: 'int64' } })
+const visits = eventSource('visits', {
+  eventTimestamp: 'at',
+  retention: '40d',
+  fields: { customer_id: 'int64' },
+})
 const shared = { entity: customer, source: sales, compute: batch({ every: '1d' }) }
 const features = { n: count('2d', { hop: '1d' }) }
 const definitions = [
   customer,
   sales,
+  visits,
   windowedView('picky', {
     ...shared,
     online: false,
@@ -83,6 +91,7 @@ beforeAll(async () => {
     runs: postgresRunStore(pool, 'default'),
     violations: postgresViolationStore(pool, 'default'),
     workerLock: postgresWorkerLock(pool, 'default'),
+    retention: postgresEventRetention(pool, 'default'),
     // Never the same twice, as on a real machine.
     clock: () => ++time.now,
   }
@@ -98,7 +107,7 @@ beforeEach(async () => {
     eventTable('default', daily.events),
   ]
   await pool.query(
-    `truncate featuregraph.snapshots, featuregraph.event_arrivals, featuregraph.runs, featuregraph.watermarks, ${tables.join(', ')}`,
+    `truncate featuregraph.event_retention, featuregraph.snapshots, featuregraph.event_arrivals, featuregraph.runs, featuregraph.watermarks, ${tables.join(', ')}`,
   )
   await client.flushall()
   time.now = monday + 9 * hour
@@ -113,21 +122,25 @@ async function work(
 ): Promise<WorkerEnd> {
   const ending = new AbortController()
   const until = time.now + (forMicros ?? 0)
-  return await runWorker(on, views, {
-    recomputeMicros: 3 * day,
-    once: forMicros === null,
-    signal: ending.signal,
-    pause: async (ms) => {
-      time.now += Math.round(ms * 1_000)
-      if (time.now > until) ending.abort()
+  return await runWorker(
+    on,
+    { views, eventSources: registry.eventSources },
+    {
+      recomputeMicros: 3 * day,
+      once: forMicros === null,
+      signal: ending.signal,
+      pause: async (ms) => {
+        time.now += Math.round(ms * 1_000)
+        if (time.now > until) ending.abort()
+      },
+      sleep: async () => {},
+      newMarker: randomUUID,
+      log: {
+        info: (line) => logged.push(line),
+        warn: (line, error) => logged.push(`warning: ${line} (${error instanceof Error ? error.name : ''})`),
+      },
     },
-    sleep: async () => {},
-    newMarker: randomUUID,
-    log: {
-      info: (line) => logged.push(line),
-      warn: (line, error) => logged.push(`warning: ${line} (${error instanceof Error ? error.name : ''})`),
-    },
-  })
+  )
 }
 
 async function sold(customerId: number, ...times: readonly Micros[]): Promise<void> {
@@ -260,6 +273,73 @@ describe('a worker', () => {
       'daily: the snapshot of … computed, 0 rows written',
     ])
     expect(await runsOf(scores)).toEqual(['MATERIALIZE SUCCEEDED 0'])
+  })
+
+  describe('of a source with a retention', () => {
+    const october = at('2026-10-01T00:00:00Z')
+    const alone = { hold: async () => true, release: async () => {} }
+    const visited = async (...times: readonly Micros[]) => {
+      const [, source] = registry.eventSources
+      if (!source) throw new Error('no source')
+      await keepEvents(
+        pool,
+        source,
+        'visits',
+        times.map((one) => ({ at: one, fields: { customer_id: 1 } })),
+      )
+    }
+
+    it('drops the months that are wholly older, looks again after a day, and tells what went', async () => {
+      await visited(at('2026-07-31T00:00:00Z'), at('2026-08-01T00:00:00Z'), october - 1, october)
+      time.now = october + 40 * day - hour
+      expect(await work([])).toEqual({ runs: 0, failures: 0 })
+      expect(await work([])).toEqual({ runs: 0, failures: 0 })
+      const first =
+        'visits: the events of 2026-07, 2026-08 are dropped; kept since 2026-09-01T00:00:00.000000Z'
+      expect(logged).toEqual([first])
+      const started = time.now
+      await work([], 24 * hour + minute, { ...targets, workerLock: alone })
+      expect(logged).toEqual([
+        first,
+        'visits: the events of 2026-09 are dropped; kept since 2026-10-01T00:00:00.000000Z',
+      ])
+      expect(time.now).toBeGreaterThan(started + day)
+    })
+
+    it('tries again after five minutes when that fails or is not possible', async () => {
+      let tries = 0
+      const retention: EventRetention = {
+        expire: async () => {
+          tries += 1
+          if (tries === 1) throw new StoreFailed('Postgres is away')
+          return { keptSince: october, dropped: [], inUse: tries === 2 ? [october - 1] : [] }
+        },
+      }
+      const on = { ...targets, retention, workerLock: alone }
+      expect(await work([], 20 * minute, on)).toEqual({ runs: 0, failures: 1 })
+      expect(logged).toEqual([
+        'warning: visits: dropping old events failed: Postgres is away (StoreFailed)',
+        'visits: the events of 2026-09 are in use, and will be dropped later; kept since 2026-10-01T00:00:00.000000Z',
+      ])
+      expect(tries).toBe(3)
+    })
+
+    it('leaves stale snapshots of dropped events as they are, and warns once', async () => {
+      await sold(1, monday - 30 * hour)
+      await work([daily])
+      await targets.retention.expire(daily.events, at('2026-11-01T00:00:00Z'))
+      await sold(1, monday - hour)
+      logged = []
+      const runs = await runsOf(daily)
+      expect(await work([daily], 20 * minute, { ...targets, workerLock: alone })).toEqual({
+        runs: 0,
+        failures: 0,
+      })
+      expect(await runsOf(daily)).toEqual(runs)
+      expect(logged).toEqual([
+        'warning: daily: 1 snapshots up to 2026-11-02T00:00:00.000000Z are left as they are, since events of theirs were dropped (HistoryExpired)',
+      ])
+    })
   })
 
   it('stands by while another has the lock, and takes over when it is free', async () => {

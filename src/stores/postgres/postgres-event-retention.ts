@@ -41,10 +41,10 @@ export function postgresEventRetention(pool: pg.Pool, project: string): EventRet
       const dropped: Micros[] = []
       const inUse: Micros[] = []
       for (const { schema, name, starts } of rows) {
-        const gone = await dropMonth(pool, `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`).catch(
-          failed,
-        )
-        if (gone) dropped.push(Number(starts))
+        const partition = `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`
+        // Who holds one month up would hold up the next, and everybody behind it.
+        if (inUse.length === 0 && (await dropMonth(pool, partition).catch(failed)))
+          dropped.push(Number(starts))
         else inUse.push(Number(starts))
       }
       return { keptSince: await readKeptSince(pool, project, source.name).catch(failed), dropped, inUse }
