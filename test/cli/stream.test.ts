@@ -206,7 +206,7 @@ else {
       })
 
       it('lists what was put aside, has it in a topic, and keeps it once the definitions fit', async () => {
-        const own = settings()
+        const own = { ...settings(), LOG_LEVEL: 'info', METRICS_PORT: '0' }
         const run = (...args: readonly string[]) => startCommand(args, own, folder).ended
         await Promise.all([kafka.createTopic('orders', 2), kafka.createTopic('orders.dead-letters', 1)])
         const aside = stream.consume({
@@ -219,7 +219,7 @@ else {
           message('\u001b[31mno json'),
           message({ at: at(), customer_id: 7, amount: 3 }),
         ])
-        await withStream(own, async () => {
+        await withStream(own, async ({ output }) => {
           const letters: string[] = []
           await expect
             .poll(
@@ -237,6 +237,13 @@ else {
           await expect
             .poll(async () => (await ask(own)).data.customer.recent.n, { timeout: 20_000, interval: 500 })
             .toBe(2)
+          const address = /metrics at (http:\S+\/metrics)/.exec(output.stdout + output.stderr)?.[1] ?? ''
+          const metrics = await (await fetch(address)).text()
+          expect(metrics).toContain('featuregraph_events_kept_total{source="orders"} 2')
+          expect(metrics).toContain('featuregraph_events_aside_total{source="orders"} 2')
+          expect(metrics).toMatch(/featuregraph_stream_lag_seconds\{view="recent"\} \d/)
+          expect(metrics).toMatch(/featuregraph_stream_lag_messages\{topic="orders",partition="\d"\} 0/)
+          expect(metrics).toMatch(/featuregraph_stream_applied_events_total\{view="recent"\} 2/)
         })
         await aside.close()
         const list = await run('dead-letters', 'list')
