@@ -20,8 +20,8 @@ export async function openSeedProcessor(): Promise<
   ((task: SeedTask) => Promise<SeedRun>) | { readonly reason: string }
 > {
   try {
-    const requirements = ['confluent-kafka', 'redis[hiredis]']
-    const packages = await pythonPackages('confluent-kafka-redis', requirements, { alone: false })
+    const requirements = ['confluent-kafka', 'redis']
+    const packages = await pythonPackages('confluent-kafka-redis-py', requirements, { alone: false })
     return async ({ bootstrap, topic, redisPort, events }) => {
       const args = [bootstrap, topic, redisPort, String(events)]
       const printed = await runPython(packages, '../stream/seed_processor.py', ...args)
