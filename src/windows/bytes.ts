@@ -2,6 +2,8 @@
 export interface ByteWriter {
   /** From 0 to 2^53 - 1. */
   readonly count: (value: number) => void
+  /** From -2^52 to 2^52 - 1: the bytes of `integer`, without a BigInt. */
+  readonly signed: (value: number) => void
   readonly integer: (value: bigint) => void
   readonly float: (value: number) => void
   readonly byte: (value: number) => void
@@ -24,10 +26,16 @@ export function byteWriter(): ByteWriter {
   function count(value: number): void {
     need(8)
     let rest = value
-    while (rest >= 128) {
+    // Beyond 2^31 bitwise operators would cut it.
+    while (rest >= 0x8000_0000) {
       buffer[end] = (rest % 128) | 128
       end += 1
       rest = Math.floor(rest / 128)
+    }
+    while (rest >= 128) {
+      buffer[end] = (rest & 127) | 128
+      end += 1
+      rest >>>= 7
     }
     buffer[end] = rest
     end += 1
@@ -43,6 +51,7 @@ export function byteWriter(): ByteWriter {
     count,
     bytes,
     // Zigzag, so that small negative numbers are short too.
+    signed: (value) => count(value < 0 ? -2 * value - 1 : 2 * value),
     integer(value) {
       let rest = value < 0n ? -2n * value - 1n : 2n * value
       need(1)
@@ -76,6 +85,7 @@ export function byteWriter(): ByteWriter {
 /** Reads what a `ByteWriter` wrote; throws RangeError behind the end, never reads on. */
 export interface ByteReader {
   readonly count: () => number
+  readonly signed: () => number
   readonly integer: () => bigint
   readonly float: () => number
   readonly byte: () => number
@@ -113,6 +123,10 @@ export function byteReader(buffer: Buffer, start = 0, end = buffer.length): Byte
     byte,
     count,
     bytes,
+    signed() {
+      const value = count()
+      return value % 2 === 0 ? value / 2 : -(value + 1) / 2
+    },
     integer() {
       let value = 0n
       for (let shift = 0n; ; shift += 7n) {

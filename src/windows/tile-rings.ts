@@ -109,14 +109,15 @@ export function tileLayout(aggregations: readonly WindowedAggregation[]): TileLa
     },
     write(out, from) {
       rings.forEach(({ members }, index) => {
-        const tiles = [...(from.rings[index] ?? [])].sort(([left], [right]) => left - right)
-        out.count(tiles.length)
+        const tiles = from.rings[index] ?? new Map<number, Tile>()
+        out.count(tiles.size)
         let last = 0
-        for (const [number, tile] of tiles) {
+        for (const [number, tile] of inOrder(tiles)) {
           // Before 1970 the first number is negative.
-          out.integer(BigInt(number - last))
+          out.signed(number - last)
           last = number
-          for (const [member, { aggregate }] of members.entries()) aggregate.write(out, tile[member])
+          for (let member = 0; member < members.length; member += 1)
+            members[member]?.aggregate.write(out, tile[member])
         }
       })
     },
@@ -126,7 +127,7 @@ export function tileLayout(aggregations: readonly WindowedAggregation[]): TileLa
           const tiles = new Map<number, Tile>()
           let last = 0
           for (let left = input.count(); left > 0; left -= 1) {
-            last += Number(input.integer())
+            last += input.signed()
             tiles.set(
               last,
               members.map(({ aggregate }) => aggregate.read(input)),
@@ -137,6 +138,16 @@ export function tileLayout(aggregations: readonly WindowedAggregation[]): TileLa
       }
     },
   }
+}
+
+/** By their numbers, as they nearly always stand already: events come nearly in order of time. */
+function inOrder(tiles: ReadonlyMap<number, Tile>): Iterable<readonly [number, Tile]> {
+  let last = Number.NEGATIVE_INFINITY
+  for (const number of tiles.keys()) {
+    if (number < last) return [...tiles].sort(([left], [right]) => left - right)
+    last = number
+  }
+  return tiles
 }
 
 /** Any event, over the longest window of each hop: a key is there while one of its windows holds an event. */
