@@ -96,7 +96,7 @@ function packSections({ fingerprint, sections }: TileSections): Buffer {
     (sum, { tiles }) => sum + sectionHeaderBytes + tiles.length,
     sectionsHeaderBytes,
   )
-  const value = Buffer.alloc(size)
+  const value = Buffer.allocUnsafe(size)
   value.writeUInt16LE(sectionsFormat, 0)
   value.writeUInt16LE(sections.length, 2)
   value.writeUInt32LE(fingerprint, 4)
