@@ -82,8 +82,9 @@ async function startKafka(options: KafkaOptions = {}): Promise<KafkaServer> {
   let server: TiedProcess
   try {
     const id = randomBytes(16).toString('base64url')
-    const format = ['kafka.tools.StorageTool', 'format', '-t', id, '-c', settings, ...scramUsers(options)]
-    await run(program, [...jvm, ...classes, ...format])
+    // As one word: an id may begin with a dash.
+    const format = ['kafka.tools.StorageTool', 'format', `--cluster-id=${id}`, '-c', settings]
+    await run(program, [...jvm, ...classes, ...format, ...scramUsers(options)])
     server = await start()
   } catch (error) {
     await rm(home, { recursive: true, force: true })
