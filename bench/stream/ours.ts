@@ -193,14 +193,22 @@ export async function firstDifference(
   return null
 }
 
-/** Asks again and again until the answers about some customers are right. @throws WrongAnswers when they do not come. */
+/**
+ * Asks again and again until the answers about some customers are right. The time that it may take counts from the
+ * moment that `from` resolves, else from now. @throws WrongAnswers when they do not come.
+ */
 export async function untilRight(
   ours: Pick<Ours, 'ask'>,
   oracle: Oracle,
   customers: readonly number[],
-  { everyMs, withinMs }: { readonly everyMs: number; readonly withinMs: number },
+  options: { readonly everyMs: number; readonly withinMs: number; readonly from?: Promise<unknown> },
 ): Promise<void> {
-  const until = performance.now() + withinMs
+  const { everyMs, withinMs, from = Promise.resolve() } = options
+  let until = Number.POSITIVE_INFINITY
+  const begin = (): void => {
+    until = performance.now() + withinMs
+  }
+  from.then(begin, begin)
   for (;;) {
     const difference = await firstDifference(ours, oracle, customers)
     if (difference === null) return

@@ -11,7 +11,9 @@ const topic = 'transactions'
 /** Of event times, behind the moment that they are sent: no event leaves the window for a quarter of an hour. */
 const spanMicros = 45 * 60_000_000
 const jitterMicros = 2_000_000
-const drainedWithinMs = 900_000
+const keptWithinMs = 900_000
+/** From when all are kept. */
+const appliedWithinMs = 120_000
 const rightWithinMs = 30_000
 
 interface Drained {
@@ -70,20 +72,21 @@ async function drain(
   try {
     const consumer = await ours.consume()
     const secondsSince = (): number => (Date.now() - consumer.assignedMs) / 1_000
-    const kept = async (): Promise<number> => {
+    const untilKept = async (): Promise<number> => {
       while ((await ours.kept()) < events) {
-        if (secondsSince() > drainedWithinMs / 1_000)
+        if (secondsSince() > keptWithinMs / 1_000)
           throw new WrongAnswers(`${await ours.kept()} of ${events} events were kept in ${secondsSince()} s`)
         await sleep(50)
       }
       return secondsSince()
     }
-    const applied = async (): Promise<number> => {
-      await untilRight(ours, oracle, tail, { everyMs: 50, withinMs: drainedWithinMs })
+    const kept = untilKept()
+    const untilApplied = async (): Promise<number> => {
+      await untilRight(ours, oracle, tail, { everyMs: 50, withinMs: appliedWithinMs, from: kept })
       await untilRight(ours, oracle, oracle.customers(), { everyMs: 50, withinMs: rightWithinMs })
       return secondsSince()
     }
-    const [keptSeconds, appliedSeconds] = await Promise.all([kept(), applied()])
+    const [keptSeconds, appliedSeconds] = await Promise.all([kept, untilApplied()])
     const cpu = consumer.cpuMicros()
     const drained = {
       keptSeconds,
