@@ -5,11 +5,10 @@ import {
   entity,
   eventSource,
   featureService,
-  featureView,
-  fileSource,
   max,
   mean,
   request,
+  stream,
   sum,
   windowedView,
 } from 'featuregraph'
@@ -24,6 +23,7 @@ export const transactions = eventSource('transactions', {
   owner: 'fraud',
   topic: 'transactions',
   eventTimestamp: 'timestamp',
+  eventId: 'transaction_id',
   fields: {
     customer_id: 'int64',
     amount: { type: 'float64', description: 'In USD' },
@@ -62,22 +62,20 @@ export const customerTransactionFeatures = windowedView('customer_transaction_fe
   tags: { team: 'fraud', version: 'v1' },
 })
 
-export const customerRealtimeFeatures = featureView('customer_realtime_features', {
+export const customerRealtimeFeatures = windowedView('customer_realtime_features', {
   entity: customer,
-  source: fileSource('customer_realtime', {
-    eventTimestamp: 'event_timestamp',
-    createdTimestamp: 'created_timestamp',
-  }),
+  source: transactions,
+  compute: stream(),
   description: "A customer's transactions over the last hour",
   owner: 'fraud',
   ttl: '1h',
   features: {
-    transactions_last_hour: { type: 'int64', description: 'Number of transactions in the last hour' },
-    amount_last_hour: { type: 'float64', description: 'Sum of amounts in the last hour', unit: 'USD' },
-    failed_transactions_last_hour: {
-      type: 'int64',
+    transactions_last_hour: count('1h', { description: 'Number of transactions in the last hour' }),
+    amount_last_hour: sum('amount', '1h', { description: 'Sum of amounts in the last hour', unit: 'USD' }),
+    failed_transactions_last_hour: count('1h', {
+      where: { success: false },
       description: 'Number of failed transactions in the last hour',
-    },
+    }),
   },
   tags: { team: 'fraud', version: 'v1' },
 })

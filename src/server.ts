@@ -4,7 +4,8 @@ import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
 import type { Clock } from './definitions/timestamp.ts'
-import { type DemoProgress, type DemoWorld, demoWorld, markDemo } from './demo/demo-world.ts'
+import { markDemo } from './demo/demo-mark.ts'
+import { type DemoProgress, type DemoWorld, demoWorld } from './demo/demo-world.ts'
 import { claimGateway } from './embedded/gateway-claim.ts'
 import { EmbeddedPostgresFailed, InvalidConfig } from './errors.ts'
 import { apolloServer } from './graph/apollo-server.ts'
@@ -73,12 +74,14 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     const layouts = await openRowLayouts(config.project, registry, stores.registry)
     await stores.offline.ensureTables(registry.views, registry.eventSources)
     const demo = config.demo ? openDemo(config, registry, stores, layouts, clock, log) : null
+    const world = { config, registry, stores, layouts, observe: metrics.stream, clock, log }
     if (demo) {
       await demo.bringUpToNow(options.onDemoProgress)
+      // The streamed views answer of the history as soon as anyone can ask.
+      await openStream(world, { once: true, signal: new AbortController().signal })
       closers.push(await keepDemoFresh(demo, log))
     }
     if (config.worker) {
-      const world = { config, registry, stores, layouts, observe: metrics.stream, clock, log }
       closers.push(inBackground(log, 'the worker', (signal) => openWorker(world, { once: false, signal })))
       closers.push(inBackground(log, 'the stream', (signal) => openStream(world, { once: false, signal })))
     }

@@ -1,6 +1,8 @@
-import type { Micros } from '../definitions/timestamp.ts'
+import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 
 export interface Transaction {
+  readonly transactionId: string
+  readonly customerId: number
   readonly timestamp: Micros
   readonly amount: number
   readonly merchantId: string
@@ -26,25 +28,57 @@ function mix(...parts: readonly number[]): number {
   return parts.reduce((hash, part) => Math.imul(hash ^ part, 0x9e3779b1) ^ (hash >>> 13), 0x811c9dc5) >>> 0
 }
 
-/** Transactions a day on average; the first ten customers are busy, so that the last hour has something to show. */
+/** The first ten customers are busy. */
+const busyCustomers = 10
+
+/** Transactions a day on average. */
 function dailyRate(customerId: number): number {
-  return customerId < firstCustomer + 10 ? 60 : 0.3 + randomNumbers(mix(customerId, 7))() * 1.2
+  return customerId < firstCustomer + busyCustomers ? 60 : 0.3 + randomNumbers(mix(customerId, 7))() * 1.2
 }
 
 /**
- * A customer's transactions of one UTC day (days since the epoch), in order of time: a pure function of its arguments,
- * so that a later start continues exactly where an earlier one stopped.
+ * A customer's transactions of one UTC day (days since the epoch) of the history, in order of time: a pure function of
+ * its arguments, so that a later start continues exactly where an earlier one stopped.
  */
 export function transactionsOfDay(seed: number, customerId: number, day: number): readonly Transaction[] {
   const random = randomNumbers(mix(seed, customerId, day))
   const rate = dailyRate(customerId)
   const count = Math.floor(rate) + (random() < rate % 1 ? 1 : 0)
-  const usual = 10 + randomNumbers(mix(customerId, 11))() * 190
-  const transactions = Array.from({ length: count }, (): Transaction => {
+  const transactions = Array.from({ length: count }, (_, place): Transaction => {
     const timestamp = day * dayMicros + Math.floor(random() * dayMicros)
-    const amount = Math.round(usual * Math.exp((random() + random() + random() - 1.5) * 1.6) * 100) / 100
-    const merchantId = `m_${Math.floor(random() ** 2 * 200)}`
-    return { timestamp, amount, merchantId, success: random() >= 0.04 }
+    return {
+      transactionId: `${customerId}-${day}-${place}`,
+      customerId,
+      timestamp,
+      ...purchase(customerId, random),
+    }
   })
-  return transactions.sort((left, right) => left.timestamp - right.timestamp)
+  return inOrder(transactions)
+}
+
+function purchase(
+  customerId: number,
+  random: () => number,
+): Pick<Transaction, 'amount' | 'merchantId' | 'success'> {
+  const usual = 10 + randomNumbers(mix(customerId, 11))() * 190
+  const amount = Math.round(usual * Math.exp((random() + random() + random() - 1.5) * 1.6) * 100) / 100
+  const merchantId = `m_${Math.floor(random() ** 2 * 200)}`
+  return { amount, merchantId, success: random() >= 0.04 }
+}
+
+function inOrder(transactions: readonly Transaction[]): readonly Transaction[] {
+  return [...transactions].sort((left, right) => left.timestamp - right.timestamp)
+}
+
+/** As a shop's systems would send it, in a file or as a message. */
+export function transactionMessage(transaction: Transaction): object {
+  const { transactionId, timestamp, customerId, amount, merchantId, success } = transaction
+  return {
+    transaction_id: transactionId,
+    timestamp: formatTimestamp(timestamp),
+    customer_id: customerId,
+    amount,
+    merchant_id: merchantId,
+    success,
+  }
 }

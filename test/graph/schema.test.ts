@@ -91,7 +91,6 @@ const surface = `
     customerRealtimeFeatures(maxAge: Duration): CustomerRealtimeFeatures
   }
   type Mutation {
-    pushCustomerRealtimeFeatures(rows: [CustomerRealtimeFeaturesPush!]!, to: PushTarget = BOTH, idempotencyKey: String): PushResult!
     pushCustomerTransactionFeatures(rows: [CustomerTransactionFeaturesPush!]!, to: PushTarget = BOTH, idempotencyKey: String): PushResult!
     deleteCustomer(customerId: Int64!): DeletionReceipt!
   }
@@ -106,13 +105,6 @@ const surface = `
     maxTransactionAmount30d: Float
     transactionCount7d: Int64
     uniqueMerchants30d: Int64
-  }
-  input CustomerRealtimeFeaturesPush {
-    customerId: Int64!
-    eventTimestamp: Timestamp!
-    transactionsLastHour: Int64
-    amountLastHour: Float
-    failedTransactionsLastHour: Int64
   }
   type PushResult { accepted: Int! rejected: Int! rows: [PushedRow!]! }
   type PushedRow { row: Int! accepted: Boolean! online: OnlineWrite! code: String message: String }
