@@ -5,7 +5,7 @@ import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
 import type { Clock } from './definitions/timestamp.ts'
 import { markDemo } from './demo/demo-mark.ts'
-import { type DemoProgress, type DemoWorld, demoWorld } from './demo/demo-world.ts'
+import { type DemoProgress, demoWorld } from './demo/demo-world.ts'
 import { claimGateway } from './embedded/gateway-claim.ts'
 import { EmbeddedPostgresFailed, InvalidConfig } from './errors.ts'
 import { apolloServer } from './graph/apollo-server.ts'
@@ -17,7 +17,6 @@ import { eventPusher } from './ingest/push-events.ts'
 import { type PushRows, type PushTargets, pushRows } from './ingest/push-rows.ts'
 import type { StreamObserver } from './ingest/stream-observer.ts'
 import { type LiveTiles, liveTiles } from './online/live-tiles.ts'
-import type { RowLayouts } from './online/row-layouts.ts'
 import { openRowLayouts } from './online/row-layouts.ts'
 import { openStores, type Stores } from './open-stores.ts'
 import { openStream } from './open-stream.ts'
@@ -47,7 +46,6 @@ export interface StartOptions {
 
 /** A caller who deletes waits for older transactions at most this long; again later completes it. */
 const deletionWaitMs = 20_000
-const demoEveryMs = 5 * 60_000
 
 /** Microseconds by the machine's clock. */
 export function systemClock(): number {
@@ -73,13 +71,13 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     if (config.demo) await markDemo(stores.system, config.project, clock())
     const layouts = await openRowLayouts(config.project, registry, stores.registry)
     await stores.offline.ensureTables(registry.views, registry.eventSources)
-    const demo = config.demo ? openDemo(config, registry, stores, layouts, clock, log) : null
     const world = { config, registry, stores, layouts, observe: metrics.stream, clock, log }
+    const demo = config.demo ? demoWorld({ ...world, project: config.project }) : null
     if (demo) {
       await demo.bringUpToNow(options.onDemoProgress)
       // The streamed views answer of the history as soon as anyone can ask.
       await openStream(world, { once: true, signal: new AbortController().signal })
-      closers.push(await keepDemoFresh(demo, log))
+      closers.push(inBackground(log, 'the demo', demo.goOn))
     }
     if (config.worker) {
       closers.push(inBackground(log, 'the worker', (signal) => openWorker(world, { once: false, signal })))
@@ -147,32 +145,6 @@ async function claimEmbedded(stores: Stores, folder: string): Promise<() => Prom
   throw new EmbeddedPostgresFailed(
     `another gateway runs on ${folder}; stop it, set FEATUREGRAPH_DATA to another folder, or FEATUREGRAPH_OFFLINE_URL to a Postgres that many can share`,
   )
-}
-
-function openDemo(
-  config: Config,
-  registry: Registry,
-  stores: Stores,
-  layouts: RowLayouts,
-  clock: Clock,
-  log: Logger,
-): DemoWorld | null {
-  return demoWorld({ project: config.project, registry, stores, layouts, clock, log })
-}
-
-/** Answers how to stop: a run that is under way is waited for. */
-async function keepDemoFresh(demo: DemoWorld, log: Logger): Promise<() => Promise<void>> {
-  let running: Promise<void> = Promise.resolve()
-  const timer = setInterval(() => {
-    running = demo
-      .bringUpToNow()
-      .catch((error: unknown) => log.warn({ err: error }, 'the demo could not be continued'))
-  }, demoEveryMs)
-  timer.unref()
-  return async () => {
-    clearInterval(timer)
-    await running
-  }
 }
 
 const tilesEveryMs = 500

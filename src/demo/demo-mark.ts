@@ -72,14 +72,15 @@ export async function setMark(
 export async function withDemoLock<Result>(
   system: pg.Pool,
   project: string,
-  work: (client: pg.ClientBase) => Promise<Result>,
+  work: 'transactions' | 'snapshots',
+  done: (client: pg.ClientBase) => Promise<Result>,
 ): Promise<Result> {
   const client = await system.connect()
-  const lock = [`featuregraph demo ${project}`]
+  const lock = [`featuregraph demo ${work} ${project}`]
   try {
-    await client.query('select pg_advisory_lock(hashtext($1))', lock)
-    const result = await work(client)
-    await client.query('select pg_advisory_unlock(hashtext($1))', lock)
+    await client.query('select pg_advisory_lock(hashtextextended($1, 0))', lock)
+    const result = await done(client)
+    await client.query('select pg_advisory_unlock(hashtextextended($1, 0))', lock)
     client.release()
     return result
   } catch (error) {

@@ -16,15 +16,23 @@ import type { Stores } from '../open-stores.ts'
 import type { BatchView, Registry } from '../registry/registry.ts'
 import { floorToHop } from '../windows/hop.ts'
 import { demoSeed, readMark, setMark, withDemoLock } from './demo-mark.ts'
+import { type EmitTransactions, emitToLog } from './emit-transactions.ts'
+import { customerCount, secondMicros, type Transaction, transactionsOfSecond } from './transactions.ts'
 import { type DemoSpan, writeHistory } from './write-history.ts'
 
-const fiveMinutes: Micros = 300_000_000
+const longestSent: Micros = 300_000_000
 /** A nightly job's run time: a snapshot becomes known this long after the time it is of. */
 const snapshotDelay: Micros = 1_800_000_000
 
+/** Two gateways on one database take turns; the second finds nothing to do. */
 export interface DemoWorld {
-  /** Continues the world to the clock's now. Two gateways on one database take turns; the second finds nothing to do. */
+  /** Writes what is missing of the history, up to the clock's now. */
   readonly bringUpToNow: (progress?: DemoProgress) => Promise<void>
+  /**
+   * Until the signal aborts, what is under way then is done: each second sends its transactions, and every five minutes
+   * sees to the snapshots. What fails is tried again.
+   */
+  readonly goOn: (signal: AbortSignal) => Promise<void>
 }
 
 /** Told, while the history is written, which of how many steps are done. */
@@ -32,7 +40,7 @@ export type DemoProgress = (done: number, total: number) => void
 
 type DemoStores = Pick<
   Stores,
-  'offline' | 'online' | 'runs' | 'snapshots' | 'violations' | 'files' | 'imports' | 'system'
+  'offline' | 'online' | 'runs' | 'snapshots' | 'violations' | 'files' | 'imports' | 'events' | 'system'
 >
 
 interface DemoOptions {
@@ -52,58 +60,115 @@ export function demoWorld(options: DemoOptions): DemoWorld | null {
     options.log.warn('the definitions have no demo views; no demo data is written')
     return null
   }
+  const emit = emitToLog(stores, daily.events, options.clock)
+  const transactions = (send: EmitTransactions | null, progress: PartProgress): Promise<void> =>
+    withDemoLock(stores.system, project, 'transactions', (client) =>
+      makeTransactions(options, client, send, progress),
+    )
+  const snapshots = (progress: PartProgress): Promise<void> =>
+    withDemoLock(stores.system, project, 'snapshots', (client) =>
+      makeSnapshots(options, client, daily, progress),
+    )
   return {
-    bringUpToNow: (progress = () => {}) =>
-      withDemoLock(stores.system, project, async (client) => {
-        await makeTransactions(options, client, progress)
-        const { beginning } = await readMark(client, project)
-        await makeSnapshots(options, daily, beginning)
-        progress(steps, steps)
-      }),
+    async bringUpToNow(progress = () => {}) {
+      // A stream that is away does not keep the gateway from starting.
+      let isFirst = false
+      await transactions(null, (done) => {
+        isFirst = true
+        progress(Math.round(done), steps)
+      })
+      await snapshots((done) => {
+        if (isFirst) progress(Math.round(done), steps)
+      })
+      if (isFirst) progress(steps, steps)
+    },
+    async goOn(signal) {
+      const again = { signal, log: options.log }
+      await Promise.all([
+        repeatedly({ ...again, everyMs: 1_000 }, () => transactions(emit, () => {})),
+        repeatedly({ ...again, everyMs: 300_000 }, () => snapshots(() => {})),
+      ])
+    },
+  }
+}
+
+/** A failure is told once, until it goes well again. */
+async function repeatedly(
+  { everyMs, signal, log }: { readonly everyMs: number; readonly signal: AbortSignal; readonly log: Logger },
+  work: () => Promise<void>,
+): Promise<void> {
+  let failed = false
+  for (;;) {
+    await sleep(everyMs, undefined, { signal }).catch(() => {})
+    if (signal.aborted) return
+    try {
+      await work()
+      if (failed) log.info('the demo goes on')
+      failed = false
+    } catch (error) {
+      if (!failed) log.warn({ err: error }, 'the demo could not be continued; trying again')
+      failed = true
+    }
   }
 }
 
 const steps = 100
+type PartProgress = (done: number) => void
 
 /**
- * Every instant up to now gets its transactions once, whatever is interrupted: how far a span goes is marked before it is
- * made, and one that was begun is made again, as it was.
+ * Every second up to now gets its transactions once, whatever is interrupted, and wherever: how far a span goes is marked
+ * before it is made, and one that was begun is made again, as it was. Its length alone tells how: a short one is sent, as
+ * the seconds go by or after a pause; a long one is history, and imported. Without `emit` it ends
+ * before what is to be sent.
  */
 async function makeTransactions(
   options: DemoOptions,
   client: pg.ClientBase,
-  progress: DemoProgress,
+  emit: EmitTransactions | null,
+  progress: PartProgress,
 ): Promise<void> {
   const { project, clock } = options
   for (;;) {
     const { beginning, seededUntil, seedingUntil } = await readMark(client, project)
     const from = seededUntil ?? beginning
     const interrupted = seedingUntil !== null && seedingUntil > from
-    const to = interrupted ? seedingUntil : floorToHop(clock(), fiveMinutes)
+    const to = interrupted ? seedingUntil : floorToHop(clock(), secondMicros)
     if (to <= from) return
+    const isHistory = to - from > longestSent
+    if (!isHistory && emit === null) return
     await setMark(client, project, 'seeding_until', to)
-    await importHistory(options, { from, to }, seededUntil === null ? progress : () => {})
+    if (isHistory) await importHistory(options, { from, to }, seededUntil === null ? progress : () => {})
+    else await emit?.(transactionsBetween(from, to))
     await setMark(client, project, 'seeded_until', to)
   }
+}
+
+/** Of whole seconds. */
+function transactionsBetween(from: Micros, to: Micros): readonly Transaction[] {
+  const seconds = Array.from(
+    { length: (to - from) / secondMicros },
+    (_, index) => from / secondMicros + index,
+  )
+  return seconds.flatMap((second) => transactionsOfSecond(demoSeed, second))
 }
 
 /** A file of the span's events, imported as one would by hand. */
 async function importHistory(
   { registry, stores, clock }: DemoOptions,
   span: DemoSpan,
-  progress: DemoProgress,
+  progress: PartProgress,
 ): Promise<void> {
   const source = { name: 'transactions', targets: importTargets(registry, 'transactions') }
   const folder = await mkdtemp(join(tmpdir(), 'featuregraph-demo-'))
   try {
     const file = join(folder, 'transactions.ndjson')
-    await writeHistory(file, demoSeed, span, (part) => progress(part * 30, steps))
+    await writeHistory(file, demoSeed, span, (part) => progress(part * 30))
     await importFile({ ...stores, clock }, source, file, {
       dryRun: false,
       onError: 'stop',
       assumeUtc: false,
       onWait: () => {},
-      onProgress: (_target, _rows, done) => progress(30 + done * 30, steps),
+      onProgress: (_target, _rows, done) => progress(30 + done * 30),
     })
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -112,10 +177,12 @@ async function importHistory(
 
 /** What is missing of the nights whose job would be done by now, and the way online. */
 async function makeSnapshots(
-  { stores, layouts, clock }: DemoOptions,
+  { project, stores, layouts, clock }: DemoOptions,
+  client: pg.ClientBase,
   daily: BatchView,
-  beginning: Micros,
+  progress: PartProgress,
 ): Promise<void> {
+  const { beginning } = await readMark(client, project)
   const targets = { ...stores, ...layouts, clock }
   const recorded = await stores.snapshots.recorded(daily, {
     definition: snapshotDefinition(daily),
@@ -129,8 +196,16 @@ async function makeSnapshots(
     everyMicros: daily.everyMicros,
   }).filter((time) => !known.has(time))
   if (times.length > 0) {
-    const options = { createdAfterMicros: snapshotDelay, onWait: () => {}, onProgress: () => {} }
-    await computeSnapshots(targets, daily, { kind: 'TIMES', times }, options)
+    await computeSnapshots(
+      targets,
+      daily,
+      { kind: 'TIMES', times },
+      {
+        createdAfterMicros: snapshotDelay,
+        onWait: () => {},
+        onProgress: (keys) => progress(60 + (keys / customerCount) * 35),
+      },
+    )
   }
   await materialize(targets, daily, {
     range: null,

@@ -12,6 +12,7 @@ export interface Transaction {
 export const firstCustomer = 1001
 export const customerCount = 1_000
 export const dayMicros: Micros = 86_400_000_000
+export const secondMicros: Micros = 1_000_000
 
 /** A small, good enough generator of numbers in [0, 1) (mulberry32): the same seed gives the same row for ever. */
 function randomNumbers(seed: number): () => number {
@@ -52,6 +53,25 @@ export function transactionsOfDay(seed: number, customerId: number, day: number)
       timestamp,
       ...purchase(customerId, random),
     }
+  })
+  return inOrder(transactions)
+}
+
+/**
+ * What is sent in one second since the epoch, in order of time: two transactions of busy customers, of the first one most,
+ * and one of anybody's. Many more than the history has, so that the last hour can be seen moving; a hundred days of them
+ * would take too long to write. A pure function too.
+ */
+export function transactionsOfSecond(seed: number, second: number): readonly Transaction[] {
+  const random = randomNumbers(mix(seed, second))
+  const customers = [
+    firstCustomer + Math.floor(random() ** 2 * busyCustomers),
+    firstCustomer + Math.floor(random() ** 2 * busyCustomers),
+    firstCustomer + Math.floor(random() * customerCount),
+  ]
+  const transactions = customers.map((customerId, place): Transaction => {
+    const timestamp = second * secondMicros + Math.floor(random() * secondMicros)
+    return { transactionId: `${second}-${place}`, customerId, timestamp, ...purchase(customerId, random) }
   })
   return inOrder(transactions)
 }

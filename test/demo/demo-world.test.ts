@@ -3,11 +3,12 @@ import pg from 'pg'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { readConfig } from '../../src/config.ts'
-import { formatTimestamp, type Micros, parseTimestamp } from '../../src/definitions/timestamp.ts'
+import { parseTimestamp } from '../../src/definitions/timestamp.ts'
 import { DemoRefused } from '../../src/errors.ts'
 import { type Gateway, startGateway } from '../../src/server.ts'
 import { execute } from '../services/postgres.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
+import { type LastHour, lastHours } from './last-hours.ts'
 
 const dayMicros = 86_400_000_000
 const firstStart = Date.now() * 1_000
@@ -48,43 +49,6 @@ async function countRows(url: string): Promise<RowCounts> {
               (select count(*)::int from features_demo_test.customer_transaction_features) as daily`,
     )
     return rows[0] ?? { transactions: 0, daily: 0 }
-  } finally {
-    await client.end()
-  }
-}
-
-interface LastHour {
-  readonly customerRealtimeFeatures: {
-    readonly transactionsLastHour: number
-    readonly amountLastHour: number
-    readonly freshness: { readonly status: string }
-  }
-}
-
-/** By the kept events, each id once: what the realtime view is to answer at a time, one entry per customer, in order. */
-async function lastHours(
-  url: string,
-  ids: readonly number[],
-  at: Micros,
-): Promise<readonly LastHour['customerRealtimeFeatures'][]> {
-  const fiveMinutes = 300_000_000
-  const from = Math.floor((at - 3_600_000_000) / fiveMinutes) * fiveMinutes
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    const { rows } = await client.query<{ n: number; total: number }>(
-      `select count(e.event_id)::int as n, coalesce(sum(e.amount), 0) as total
-       from unnest($1::bigint[]) with ordinality as k(id, place) left join lateral (
-         select distinct event_id, amount from events_demo_test.transactions
-         where customer_id = k.id and event_timestamp >= $2 and event_timestamp < $3
-       ) as e on true group by k.place order by k.place`,
-      [ids, formatTimestamp(from), formatTimestamp(at)],
-    )
-    return rows.map(({ n, total }) => ({
-      transactionsLastHour: n,
-      amountLastHour: expect.closeTo(total, 6),
-      freshness: { status: n > 0 ? 'PRESENT' : 'NOT_FOUND' },
-    }))
   } finally {
     await client.end()
   }
@@ -148,12 +112,16 @@ describe('the demo world', () => {
       customerRealtimeFeatures { transactionsLastHour amountLastHour freshness { status } } } }`
     const ids = Array.from({ length: 1_000 }, (_, index) => 1_001 + index)
     const { data } = (await ask(gateway, query, { ids })) as {
-      data: { customers: (LastHour & Pick<Asked['data']['customer'], 'customerTransactionFeatures'>)[] }
+      data: {
+        customers: (Pick<Asked['data']['customer'], 'customerTransactionFeatures'> & {
+          readonly customerRealtimeFeatures: LastHour
+        })[]
+      }
     }
     const daily = data.customers.map((each) => each.customerTransactionFeatures.freshness.status)
     expect(daily.filter((status) => status === 'PRESENT').length).toBeGreaterThan(990)
     expect(data.customers.map(({ customerRealtimeFeatures }) => customerRealtimeFeatures)).toEqual(
-      await lastHours(database.url, ids, firstStart),
+      await lastHours(database.url, 'demo_test', ids, firstStart),
     )
   })
 
