@@ -9,6 +9,7 @@ import type { StreamObserver } from './ingest/stream-observer.ts'
 import type { RowLayouts } from './online/row-layouts.ts'
 import type { Stores } from './open-stores.ts'
 import type { Registry } from './registry/registry.ts'
+import type { EventStream } from './stores/event-stream.ts'
 import { kafkaEventStream } from './stores/kafka/kafka-event-stream.ts'
 import { parseKafkaUrl } from './stores/kafka/kafka-url.ts'
 import { rememberingEventStore } from './stores/recent-events.ts'
@@ -27,6 +28,11 @@ export interface StreamOptions {
   /** Applies what is kept, then ends; topics are not read. */
   readonly once: boolean
   readonly signal: AbortSignal
+}
+
+/** What the settings name; null: events come by import and over HTTP only. To be closed. @throws InvalidConfig */
+export function openEventStream({ streamUrl }: Pick<Config, 'streamUrl'>): EventStream | null {
+  return streamUrl === null ? null : kafkaEventStream(parseKafkaUrl(streamUrl, 'FEATUREGRAPH_STREAM_URL'))
 }
 
 /** Kept events are remembered for the follower in the same process. */
@@ -57,8 +63,8 @@ export async function openStream(world: StreamWorld, { once, signal }: StreamOpt
   const follow = followEvents(targets, registry.views, { once, ...host })
   const hasTopics = registry.eventSources.some(({ topic }) => topic !== null)
   try {
-    if (once || !hasTopics || config.streamUrl === null) return await follow
-    const stream = kafkaEventStream(parseKafkaUrl(config.streamUrl, 'FEATUREGRAPH_STREAM_URL'))
+    const stream = once || !hasTopics ? null : openEventStream(config)
+    if (stream === null) return await follow
     const publish = deadLetterPublisher({ ...stores, stream }, registry.eventSources, host.log)
     let publishing: Promise<void> = Promise.resolve()
     const consume = consumeEvents({ events, stream, clock }, registry, {

@@ -19,7 +19,7 @@ import type { StreamObserver } from './ingest/stream-observer.ts'
 import { type LiveTiles, liveTiles } from './online/live-tiles.ts'
 import { openRowLayouts } from './online/row-layouts.ts'
 import { openStores, type Stores } from './open-stores.ts'
-import { openStream } from './open-stream.ts'
+import { openEventStream, openStream } from './open-stream.ts'
 import { openWorker } from './open-worker.ts'
 import { loadRegistry } from './registry/load.ts'
 import type { Registry } from './registry/registry.ts'
@@ -72,7 +72,9 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     const layouts = await openRowLayouts(config.project, registry, stores.registry)
     await stores.offline.ensureTables(registry.views, registry.eventSources)
     const world = { config, registry, stores, layouts, observe: metrics.stream, clock, log }
-    const demo = config.demo ? demoWorld({ ...world, project: config.project }) : null
+    const stream = config.demo ? openEventStream(config) : null
+    if (stream) closers.push(stream.close)
+    const demo = config.demo ? demoWorld({ ...world, project: config.project, stream }) : null
     if (demo) {
       await demo.bringUpToNow(options.onDemoProgress)
       // The streamed views answer of the history as soon as anyone can ask.

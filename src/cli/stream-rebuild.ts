@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Registry as MetricsRegistry } from 'prom-client'
 import { rebuildTiles, tiledView } from '../ingest/rebuild-tiles.ts'
-import { openStream } from '../open-stream.ts'
+import { openEventStream, openStream } from '../open-stream.ts'
 import { streamMetrics } from '../server/stream-metrics.ts'
 import { systemClock } from '../server.ts'
-import { kafkaEventStream } from '../stores/kafka/kafka-event-stream.ts'
-import { parseKafkaUrl } from '../stores/kafka/kafka-url.ts'
 import { namedViews } from './named-views.ts'
 import { untilToldToStop } from './until-told-to-stop.ts'
 import { withStores } from './with-stores.ts'
@@ -15,10 +13,7 @@ export async function rebuildView(name: string): Promise<void> {
   const { signal } = untilToldToStop('the look under way')
   await withStores(async ({ config, registry, stores, layouts, log }) => {
     const tell = (line: string) => process.stderr.write(`${name}: ${line}\n`)
-    const stream =
-      config.streamUrl === null
-        ? null
-        : kafkaEventStream(parseKafkaUrl(config.streamUrl, 'FEATUREGRAPH_STREAM_URL'))
+    const stream = openEventStream(config)
     const observe = streamMetrics(new MetricsRegistry(), systemClock)
     const world = { config, registry, stores, layouts, observe, log, clock: systemClock }
     try {

@@ -1,10 +1,9 @@
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import { StoreFailed } from '../errors.ts'
 import { generationsOf } from '../ingest/tile-generation.ts'
+import { openEventStream } from '../open-stream.ts'
 import type { EventSource } from '../registry/registry.ts'
 import { systemClock } from '../server.ts'
-import { kafkaEventStream } from '../stores/kafka/kafka-event-stream.ts'
-import { parseKafkaUrl } from '../stores/kafka/kafka-url.ts'
 import { textTable } from './text-table.ts'
 import { type CommandWorld, withStores } from './with-stores.ts'
 
@@ -53,8 +52,8 @@ function behind(now: Micros, levelAt: Micros | null): string {
 /** Where each partition of the sources' topics ends; nothing where there is no stream, or it does not answer. */
 async function streamEnds({ config, registry, log }: CommandWorld): Promise<ReadonlyMap<string, number>> {
   const ends = new Map<string, number>()
-  if (config.streamUrl === null) return ends
-  const stream = kafkaEventStream(parseKafkaUrl(config.streamUrl, 'FEATUREGRAPH_STREAM_URL'))
+  const stream = openEventStream(config)
+  if (stream === null) return ends
   try {
     const topics = topicsOf(registry.eventSources)
     const found = await stream.describe(topics)

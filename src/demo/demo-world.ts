@@ -7,16 +7,19 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Clock, Micros } from '../definitions/timestamp.ts'
 import { computeSnapshots, snapshotTimes } from '../ingest/batch.ts'
+import { longestReach } from '../ingest/followed-sources.ts'
 import { importFile } from '../ingest/import-file.ts'
 import { importTargets } from '../ingest/import-target.ts'
 import { materialize } from '../ingest/materialize.ts'
 import { snapshotDefinition, snapshotReach } from '../ingest/snapshot-plan.ts'
+import type { StreamObserver } from '../ingest/stream-observer.ts'
 import type { RowLayouts } from '../online/row-layouts.ts'
 import type { Stores } from '../open-stores.ts'
 import type { BatchView, Registry } from '../registry/registry.ts'
+import type { EventStream } from '../stores/event-stream.ts'
 import { floorToHop } from '../windows/hop.ts'
 import { demoSeed, readMark, setMark, withDemoLock } from './demo-mark.ts'
-import { type EmitTransactions, emitToLog } from './emit-transactions.ts'
+import { type EmitTransactions, emitToLog, emitToTopic } from './emit-transactions.ts'
 import { customerCount, secondMicros, type Transaction, transactionsOfSecond } from './transactions.ts'
 import { type DemoSpan, writeHistory } from './write-history.ts'
 
@@ -48,19 +51,29 @@ interface DemoOptions {
   readonly registry: Registry
   readonly stores: DemoStores
   readonly layouts: Pick<RowLayouts, 'keyPrefix' | 'layout'>
+  /** Where transactions are sent; null: into the gateway's own log. */
+  readonly stream: Pick<EventStream, 'publish'> | null
+  readonly observe: Pick<StreamObserver, 'decided'>
   readonly clock: Clock
   readonly log: Logger
 }
 
 /** Null when the definitions lack the demo's views: then there is nothing to show. */
 export function demoWorld(options: DemoOptions): DemoWorld | null {
-  const { registry, stores, project } = options
+  const { registry, stores, project, clock, observe } = options
   const daily = registry.views.find((view) => view.name === 'customer_transaction_features')
   if (daily?.kind !== 'BATCH' || daily.events.name !== 'transactions') {
     options.log.warn('the definitions have no demo views; no demo data is written')
     return null
   }
-  const emit = emitToLog(stores, daily.events, options.clock)
+  const { topic } = daily.events
+  const emit =
+    options.stream === null || topic === null
+      ? emitToLog(
+          { ...stores, clock, observe, reach: (source) => longestReach(source, registry.views) },
+          daily.events,
+        )
+      : emitToTopic(options.stream, topic)
   const transactions = (send: EmitTransactions | null, progress: PartProgress): Promise<void> =>
     withDemoLock(stores.system, project, 'transactions', (client) =>
       makeTransactions(options, client, send, progress),

@@ -1,7 +1,7 @@
-import type { Clock } from '../definitions/timestamp.ts'
 import { StoreFailed } from '../errors.ts'
 import { eventPusher, type PushEventsTargets } from '../ingest/push-events.ts'
 import type { EventSource } from '../registry/registry.ts'
+import type { EventStream } from '../stores/event-stream.ts'
 import { type Transaction, transactionMessage } from './transactions.ts'
 
 /** Rejects when it is not known whether all of them were taken: by their ids they can be sent again. */
@@ -9,13 +9,11 @@ export type EmitTransactions = (transactions: readonly Transaction[]) => Promise
 
 /** As `POST /events/<source>` takes them. */
 export function emitToLog(
-  stores: Pick<PushEventsTargets, 'events' | 'violations'>,
+  targets: Omit<PushEventsTargets, 'storeFailed'>,
   source: EventSource,
-  clock: Clock,
 ): EmitTransactions {
   const push = eventPusher({
-    ...stores,
-    clock,
+    ...targets,
     storeFailed: (_store, error) => {
       throw error
     },
@@ -26,5 +24,16 @@ export function emitToLog(
       // What a deletion or an expectation keeps out is no fault of the sender's.
       if (!outcome.accepted && outcome.code === 'INVALID_EVENT') throw new StoreFailed(outcome.message)
     }
+  }
+}
+
+/** A customer's go to one partition, in order. */
+export function emitToTopic(stream: Pick<EventStream, 'publish'>, topic: string): EmitTransactions {
+  return async (transactions) => {
+    const messages = transactions.map((transaction) => ({
+      key: Buffer.from(String(transaction.customerId)),
+      value: Buffer.from(JSON.stringify(transactionMessage(transaction))),
+    }))
+    await stream.publish(topic, messages)
   }
 }

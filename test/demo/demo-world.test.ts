@@ -8,7 +8,7 @@ import { DemoRefused } from '../../src/errors.ts'
 import { type Gateway, startGateway } from '../../src/server.ts'
 import { execute } from '../services/postgres.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
-import { type LastHour, lastHours } from './last-hours.ts'
+import { demoEvents, type LastHour } from './demo-events.ts'
 
 const dayMicros = 86_400_000_000
 const firstStart = Date.now() * 1_000
@@ -121,7 +121,7 @@ describe('the demo world', () => {
     const daily = data.customers.map((each) => each.customerTransactionFeatures.freshness.status)
     expect(daily.filter((status) => status === 'PRESENT').length).toBeGreaterThan(990)
     expect(data.customers.map(({ customerRealtimeFeatures }) => customerRealtimeFeatures)).toEqual(
-      await lastHours(database.url, 'demo_test', ids, firstStart),
+      await demoEvents(database.url, 'demo_test').lastHours(ids, firstStart),
     )
   })
 

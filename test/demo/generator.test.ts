@@ -2,27 +2,25 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { readConfig } from '../../src/config.ts'
 import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
-import { demoSeed } from '../../src/demo/demo-mark.ts'
-import { transactionsOfSecond } from '../../src/demo/transactions.ts'
+import { secondMicros as second } from '../../src/demo/transactions.ts'
 import { type Gateway, startGateway, systemClock } from '../../src/server.ts'
 import { startCommand } from '../cli/start-command.ts'
 import { newProject } from '../server/start-test-gateway.ts'
 import { type PostgresServer, startPostgres } from '../services/postgres.ts'
-import { type LastHour, lastHours } from './last-hours.ts'
+import { type DemoEvents, demoEvents, idsSent, type LastHour } from './demo-events.ts'
 
 const project = newProject()
-const second: Micros = 1_000_000
 const hour: Micros = 3_600 * second
 const firstStart = Math.floor(systemClock() / second) * second
 const customers = Array.from({ length: 1_000 }, (_, index) => 1_001 + index)
 
 let postgres: PostgresServer
 let url: string
+let events: DemoEvents
 let home: string
 let gateway: Gateway
 /** The gateways' clock. By the machine's they look every second for what is to be sent. */
@@ -48,6 +46,7 @@ function startDemo(): Promise<Gateway> {
 beforeAll(async () => {
   ;[postgres, home] = await Promise.all([startPostgres(), mkdtemp(join(tmpdir(), 'featuregraph-demo-'))])
   url = await postgres.createDatabase()
+  events = demoEvents(url, project)
   gateway = await startDemo()
 }, 60_000)
 afterAll(async () => {
@@ -56,47 +55,7 @@ afterAll(async () => {
   await rm(home, { recursive: true, force: true })
 })
 
-async function rows<Row>(sql: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    return (await client.query(sql, [...values])).rows
-  } finally {
-    await client.end()
-  }
-}
-
-/** The ids of events in a span, each as often as it stands there, in order. */
-async function idsIn(from: Micros, to: Micros): Promise<readonly string[]> {
-  const found = await rows<{ id: string }>(
-    `select event_id as id from events_${project}.transactions
-     where event_timestamp >= $1 and event_timestamp < $2 order by event_id collate "C"`,
-    [formatTimestamp(from), formatTimestamp(to)],
-  )
-  return found.map(({ id }) => id)
-}
-
-function idsSent(from: Micros, to: Micros): readonly string[] {
-  const seconds = Array.from({ length: (to - from) / second }, (_, index) => from / second + index)
-  return seconds.flatMap((one) =>
-    transactionsOfSecond(demoSeed, one)
-      .map(({ transactionId }) => transactionId)
-      .sort(),
-  )
-}
-
 const isSent = (id: string): boolean => /^\d{10}-\d$/.test(id)
-
-async function untilMade(to: Micros): Promise<void> {
-  const isMade = async () => {
-    const [mark] = await rows<{ made: boolean }>(
-      'select seeded_until >= $2 as made from featuregraph.demo_projects where project = $1',
-      [project, formatTimestamp(to)],
-    )
-    return mark?.made
-  }
-  await expect.poll(isMade, { timeout: 20_000, interval: 100 }).toBe(true)
-}
 
 async function realtime(asOf: Micros | null): Promise<readonly LastHour[]> {
   const query = `query ($ids: [Int64!]!, $asOf: Timestamp) { customers(customerIds: $ids, asOf: $asOf) {
@@ -115,7 +74,7 @@ async function realtime(asOf: Micros | null): Promise<readonly LastHour[]> {
 
 /** Online as soon as it is applied, and as of now: what the kept events say. */
 async function bothClocksAgree(): Promise<void> {
-  const truth = await lastHours(url, project, customers, now)
+  const truth = await events.lastHours(customers, now)
   await expect.poll(() => realtime(null), { timeout: 10_000, interval: 100 }).toEqual(truth)
   expect(await realtime(now)).toEqual(truth)
 }
@@ -124,8 +83,8 @@ describe("the demo's generator", () => {
   it('sends every second its transactions, which both clocks show', async () => {
     const before = (await realtime(null))[0]?.transactionsLastHour ?? 0
     now += 20 * second
-    await untilMade(now)
-    expect(await idsIn(firstStart, now)).toEqual(idsSent(firstStart, now))
+    await events.untilMade(now)
+    expect(await events.idsIn(firstStart, now)).toEqual(idsSent(firstStart, now))
     await bothClocksAgree()
     expect((await realtime(null))[0]?.transactionsLastHour).toBeGreaterThan(before + 5)
   })
@@ -137,21 +96,21 @@ describe("the demo's generator", () => {
         now += 5 * second
         await sleep(700)
       }
-      await untilMade(now)
+      await events.untilMade(now)
     } finally {
       for (const other of others) await other.close()
     }
-    expect(await idsIn(firstStart, now)).toEqual(idsSent(firstStart, now))
+    expect(await events.idsIn(firstStart, now)).toEqual(idsSent(firstStart, now))
   })
 
   it('sends again what was interrupted, and it counts once', async () => {
     await bothClocksAgree()
-    await rows(
+    await events.rows(
       `update featuregraph.demo_projects set seeded_until = seeded_until - interval '20 seconds' where project = $1`,
       [project],
     )
-    await untilMade(now)
-    const kept = await idsIn(now - 20 * second, now)
+    await events.untilMade(now)
+    const kept = await events.idsIn(now - 20 * second, now)
     expect(kept).toHaveLength(2 * 3 * 20)
     expect([...new Set(kept)]).toEqual(idsSent(now - 20 * second, now))
     await bothClocksAgree()
@@ -166,8 +125,8 @@ describe("the demo's generator", () => {
     await sleep(1_500)
     now += 3 * second
     await postgres.restart()
-    await untilMade(now)
-    expect([...new Set(await idsIn(from, now))]).toEqual(idsSent(from, now))
+    await events.untilMade(now)
+    expect([...new Set(await events.idsIn(from, now))]).toEqual(idsSent(from, now))
     await expect.poll(() => told('the demo goes on'), { timeout: 5_000 }).toBe(1)
     expect(told('the demo could not be continued')).toBe(1)
     await bothClocksAgree()
@@ -178,15 +137,15 @@ describe("the demo's generator", () => {
     await gateway.close()
     now += 30 * hour
     gateway = await startDemo()
-    await untilMade(now)
-    const between = await idsIn(stopped, now)
+    await events.untilMade(now)
+    const between = await events.idsIn(stopped, now)
     expect(between.length).toBeGreaterThan(1_000)
     expect(between.filter(isSent)).toEqual([])
     expect(new Set(between).size).toBe(between.length)
     const resumed = now
     now += 5 * second
-    await untilMade(now)
-    expect(await idsIn(resumed, now)).toEqual(idsSent(resumed, now))
+    await events.untilMade(now)
+    expect(await events.idsIn(resumed, now)).toEqual(idsSent(resumed, now))
     await bothClocksAgree()
   }, 60_000)
 
@@ -200,11 +159,11 @@ describe("the demo's generator", () => {
       child.kill('SIGKILL')
       await ended
     }
-    const [mark] = await rows<{ until: string }>(
+    const [mark] = await events.rows<{ until: string }>(
       'select extract(epoch from seeded_until)::bigint::text as until from featuregraph.demo_projects where project = $1',
       [own.PROJECT],
     )
-    const counted = await rows<{ id: string }>(
+    const counted = await events.rows<{ id: string }>(
       `select distinct event_id as id from events_${own.PROJECT}.transactions
        where event_id ~ '^[0-9]{10}-[0-9]$' order by 1`,
     )
@@ -214,7 +173,7 @@ describe("the demo's generator", () => {
     expect(sent.length).toBeGreaterThan(15)
     // What was kept and not marked yet may follow.
     expect(counted.map(({ id }) => id).slice(0, sent.length)).toEqual(sent)
-    const history = await rows<{ last: string }>(
+    const history = await events.rows<{ last: string }>(
       `select max(event_timestamp)::text as last, count(*) - count(distinct event_id) as twice
        from events_${own.PROJECT}.transactions where event_id !~ '^[0-9]{10}-[0-9]$'`,
     )

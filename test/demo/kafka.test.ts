@@ -1,0 +1,93 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pino } from 'pino'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { readConfig } from '../../src/config.ts'
+import { formatTimestamp } from '../../src/definitions/timestamp.ts'
+import { secondMicros } from '../../src/demo/transactions.ts'
+import { type Gateway, startGateway } from '../../src/server.ts'
+import { type Running, startCommand } from '../cli/start-command.ts'
+import { newProject } from '../server/start-test-gateway.ts'
+import { kafkaOrSkip } from '../services/kafka.ts'
+import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
+import { demoEvents, idsSent } from './demo-events.ts'
+
+const kafka = await kafkaOrSkip()
+
+if (kafka === null) it.skip('the demo over a real Kafka: none can be had here, see CONTRIBUTING.md')
+else {
+  let database: TestDatabase
+  let home: string
+  let gateway: Gateway
+  let stream: Running
+  const project = newProject()
+  beforeAll(async () => {
+    ;[database, home] = await Promise.all([
+      createTestDatabase(),
+      mkdtemp(join(tmpdir(), 'featuregraph-demo-')),
+      kafka.createTopic('transactions', 3),
+    ])
+    const settings = {
+      OFFLINE_URL: database.url,
+      ONLINE_URL: inject('redisUrl'),
+      STREAM_URL: `kafka://${kafka.bootstrap}`,
+      PROJECT: project,
+      DEMO: 'true',
+      PORT: '0',
+      ONLINE_TIMEOUT_MS: '5000',
+      LOG_LEVEL: 'error',
+    }
+    const given = Object.entries(settings).map(([name, value]) => [`FEATUREGRAPH_${name}`, value])
+    gateway = await startGateway(readConfig(Object.fromEntries(given)), { log: pino({ level: 'silent' }) })
+    stream = startCommand(['stream'], settings, home)
+  }, 60_000)
+  afterAll(async () => {
+    stream?.child.kill('SIGTERM')
+    await stream?.ended
+    await gateway?.close()
+    await Promise.all([database?.drop(), rm(home, { recursive: true, force: true }), kafka.stop()])
+  })
+
+  const ask = async (asOf: string | null) => {
+    const time = asOf === null ? '' : `, asOf: "${asOf}", knownAt: "${asOf}"`
+    const selection = `customerRealtimeFeatures { transactionsLastHour amountLastHour freshness { eventTimestamp } }`
+    const query = `{ customer(customerId: 1001${time}) { ${selection} } }`
+    const response = await gateway.app.inject({ method: 'POST', url: '/graphql', payload: { query } })
+    return response.json().data.customer.customerRealtimeFeatures
+  }
+
+  describe('the demo over Kafka', () => {
+    it('sends to the topic, from where featuregraph stream keeps every transaction once, also after the broker was away', async () => {
+      const events = demoEvents(database.url, project)
+      const before = (await ask(null)).transactionsLastHour
+      const moved = async () => (await ask(null)).transactionsLastHour
+      await expect.poll(moved, { timeout: 30_000 }).toBeGreaterThan(before)
+      const [mark] = await events.rows<{ until: string }>(
+        'select extract(epoch from seeded_until)::bigint::text as until from featuregraph.demo_projects where project = $1',
+        [project],
+      )
+      const from = Number(mark?.until) * secondMicros
+      await kafka.kill()
+      await sleep(3_000)
+      await kafka.restart()
+      const to = from + 8 * secondMicros
+      const counted = async () => [...new Set(await events.idsIn(from, to))]
+      await expect.poll(counted, { timeout: 60_000 }).toEqual(idsSent(from, to))
+
+      const sources = await events.rows<{ topic: string }>(
+        `select distinct topic from events_${project}.transactions as e
+         join featuregraph.event_topics as t on t.id = e.topic_id where topic not like 'file:%'`,
+      )
+      expect(sources).toEqual([{ topic: 'transactions' }])
+      // It goes on meanwhile: the clocks agree whenever nothing is on its way.
+      const agree = async () => {
+        const online = await ask(null)
+        const offline = await ask(formatTimestamp(Date.now() * 1_000))
+        return JSON.stringify(online) === JSON.stringify(offline) && online.transactionsLastHour > before
+      }
+      await expect.poll(agree, { timeout: 20_000, interval: 50 }).toBe(true)
+    }, 120_000)
+  })
+}
