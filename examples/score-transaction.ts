@@ -33,10 +33,10 @@ async function features(customerId: string, transactionAmount: number) {
   return row
 }
 
-/** Stands in for a model: a few weights in the vector's order, squashed to a probability. */
+/** Stands in for a model: a few weights of the values' logarithms in the vector's order, squashed to a probability. */
 function predictFraud(vector: readonly number[]): number {
-  const weights = [-1e-6, 0.001, 0.0002, -0.002, 0.05, 0.0001, 0.004]
-  const sum = vector.reduce((total, value, index) => total + value * (weights[index] ?? 0), -2)
+  const weights = [-0.1, 0.1, 0.05, -0.2, 0.3, 0.05, 0.2]
+  const sum = vector.reduce((total, value, index) => total + Math.log1p(value) * (weights[index] ?? 0), -3)
   return 1 / (1 + Math.exp(-sum))
 }
 

@@ -31,7 +31,8 @@ function welcome(config: Config, { url }: Gateway): string {
     config.offlineUrl === null ? '  FEATUREGRAPH_OFFLINE_URL=postgres://…   history and system tables' : null,
     config.onlineUrl === null ? '  FEATUREGRAPH_ONLINE_URL=redis://…       newest values' : null,
   ].filter((line) => line !== null)
-  const query = '{ customer(customerId: 1001) { customerTransactionFeatures { totalTransactions30d } } }'
+  const query =
+    '{ customer(customerId: 1001) { customerRealtimeFeatures { transactionsLastHour amountLastHour } } }'
   const lines = [
     '',
     `featuregraph answers at ${url}/graphql`,
@@ -40,7 +41,7 @@ function welcome(config: Config, { url }: Gateway): string {
       ? [
           'Three things to try:',
           `  1. open ${url} in a browser: GraphiQL, with example queries in its tabs`,
-          `  2. curl -s ${url}/graphql -H 'content-type: application/json' -d '{"query":"${query}"}'`,
+          `  2. again and again, it moves: curl -s ${url}/graphql -H 'content-type: application/json' -d '{"query":"${query}"}'`,
           '  3. the same with asOf: customer(customerId: 1001, asOf: "…") answers as things were then',
           '',
         ]

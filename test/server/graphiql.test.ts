@@ -25,6 +25,7 @@ const schema = buildSchema(`
   enum FeatureViewKind { PLAIN BATCH STREAM ON_DEMAND }
   type Query {
     customer(customerId: Int64!, asOf: Timestamp, knownAt: Timestamp): Customer!
+    customers(customerIds: [Int64!]!, asOf: Timestamp, knownAt: Timestamp): [Customer!]!
     customersAsOf(rows: [CustomerAsOf!]!): [Customer!]!
     fraudDetectionV1(keys: [FraudDetectionV1Key!]!, asOf: Timestamp, knownAt: Timestamp): [FraudDetectionV1!]!
     entities: [Entity!]!
@@ -118,6 +119,7 @@ describe('the example queries', () => {
   test('come in the order that teaches', () => {
     expect(exampleQueries(now).map(({ name }) => name)).toEqual([
       'Online',
+      'LastHour',
       'LastMonth',
       'ServiceVector',
       'Spine',
@@ -126,9 +128,10 @@ describe('the example queries', () => {
   })
 
   test('ask the past with the selection that was asked online', () => {
-    const [online, lastMonth] = exampleQueries(now).map(({ query }) =>
-      query.slice(query.indexOf(') {\n    customerId')),
-    )
+    const [online, lastMonth] = ['Online', 'LastMonth'].map((tab) => {
+      const query = exampleQueries(now).find(({ name }) => name === tab)?.query ?? ''
+      return query.slice(query.indexOf(') {\n    customerId'))
+    })
     expect(online).toContain('customerRealtimeFeatures')
     expect(lastMonth).toBe(online)
   })
@@ -137,7 +140,7 @@ describe('the example queries', () => {
     expect(startOfMonth(now, 0)).toBe('2026-01-01T00:00:00.000000Z')
     expect(startOfMonth(now, 1)).toBe('2025-12-01T00:00:00.000000Z')
     expect(startOfMonth(new Date('2026-03-31T00:00:00+14:00'), 1)).toBe('2026-02-01T00:00:00.000000Z')
-    expect(exampleQueries(now)[1]?.variables).toEqual({ id: 1001, asOf: '2025-12-01T00:00:00.000000Z' })
+    expect(exampleQueries(now)[2]?.variables).toEqual({ id: 1001, asOf: '2025-12-01T00:00:00.000000Z' })
   })
 })
 
@@ -299,7 +302,7 @@ describe('without a build', () => {
 
 async function tryGraphiql({ page }: OpenPage): Promise<void> {
   const tabs = page.locator('.graphiql-tab-button')
-  await tabs.nth(4).waitFor()
+  await tabs.nth(5).waitFor()
   expect(await tabs.allTextContents()).toEqual(exampleQueries(now).map(({ name }) => name))
 
   const variables = page.locator('.graphiql-editor-tool .view-lines').first()
@@ -321,7 +324,7 @@ async function tryGraphiql({ page }: OpenPage): Promise<void> {
   const screenshot = process.env['GRAPHIQL_SCREENSHOT']
   if (screenshot) await page.screenshot({ path: screenshot })
 
-  await tabs.nth(1).click()
+  await tabs.nth(2).click()
   await expect.poll(() => variables.textContent(), { timeout: 20_000 }).toContain(startOfMonth(new Date(), 1))
   expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toContain('secret')
 }

@@ -25,8 +25,9 @@ const customerSelection = `{
   }`
 
 /**
- * GraphiQL's first tabs, in their order: the same customer online and as of last month, a feature service's vector,
- * a small spine, and the catalogue. Customer 1001 and 1002 are the demo's; 999999999 is nobody's, on purpose.
+ * GraphiQL's first tabs, in their order: a customer online, the last hour as it moves, the same customer as of last month,
+ * a feature service's vector, a small spine, and the catalogue. Customer 1001 and 1002 are the demo's; 999999999 is
+ * nobody's, on purpose.
  */
 export function exampleQueries(now: Date): readonly ExampleQuery[] {
   const lastMonth = startOfMonth(now, 1)
@@ -37,7 +38,7 @@ export function exampleQueries(now: Date): readonly ExampleQuery[] {
       query: `# One customer's features, as the online store has them.
 # freshness tells for each view: status, is there a row and
 # is it within its ttl; ageSeconds, how old the values are;
-# source, which store answered. The next tab asks the past.
+# source, which store answered. LastMonth asks the past.
 #
 # If an API key is wanted, open Headers below and enter
 # { "authorization": "Bearer <key>" }
@@ -48,8 +49,28 @@ query Online($id: Int64!) {
       variables: { id: 1001 },
     },
     {
+      name: 'LastHour',
+      query: `# Run this one again and again. Transactions come in all the
+# time, three a second in the demo, and a streamed view answers
+# for the very moment: its numbers move while you look, and
+# ageSeconds tells how long ago the newest transaction was.
+query LastHour($ids: [Int64!]!) {
+  customers(customerIds: $ids) {
+    customerId
+    customerRealtimeFeatures {
+      transactionsLastHour
+      amountLastHour
+      failedTransactionsLastHour
+      freshness { status eventTimestamp ageSeconds }
+    }
+  }
+}
+`,
+      variables: { ids: [1001, 1002] },
+    },
+    {
       name: 'LastMonth',
-      query: `# The very same selection with one more argument, asOf.
+      query: `# The first tab's selection with one more argument, asOf.
 # source is OFFLINE, and the values are what was true then:
 # one document feeds both training and serving.
 # eventTimestamp is never after asOf, ageSeconds ends there.
