@@ -51,9 +51,9 @@ query Online($id: Int64!) {
     {
       name: 'LastHour',
       query: `# Run this one again and again. Transactions come in all the
-# time, three a second in the demo, and a streamed view answers
-# for the very moment: its numbers move while you look, and
-# ageSeconds tells how long ago the newest transaction was.
+# time, in the demo three a second, and a streamed view
+# answers for the very moment: its numbers move while you
+# look. ageSeconds is the age of the newest transaction.
 query LastHour($ids: [Int64!]!) {
   customers(customerIds: $ids) {
     customerId
