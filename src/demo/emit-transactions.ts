@@ -1,4 +1,4 @@
-import { StoreFailed } from '../errors.ts'
+import { BadUserInput } from '../errors.ts'
 import { eventPusher, type PushEventsTargets } from '../ingest/push-events.ts'
 import type { EventSource } from '../registry/registry.ts'
 import type { EventStream } from '../stores/event-stream.ts'
@@ -7,7 +7,7 @@ import { type Transaction, transactionMessage } from './transactions.ts'
 /** Rejects when it is not known whether all of them were taken: by their ids they can be sent again. */
 export type EmitTransactions = (transactions: readonly Transaction[]) => Promise<void>
 
-/** As `POST /events/<source>` takes them. */
+/** As `POST /events/<source>` takes them. Rejects with BadUserInput where the source is not the demo's any more. */
 export function emitToLog(
   targets: Omit<PushEventsTargets, 'storeFailed'>,
   source: EventSource,
@@ -22,7 +22,7 @@ export function emitToLog(
     const offered = transactions.map((transaction) => ({ json: transactionMessage(transaction) }))
     for (const outcome of await push(source, offered)) {
       // What a deletion or an expectation keeps out is no fault of the sender's.
-      if (!outcome.accepted && outcome.code === 'INVALID_EVENT') throw new StoreFailed(outcome.message)
+      if (!outcome.accepted && outcome.code === 'INVALID_EVENT') throw new BadUserInput(outcome.message)
     }
   }
 }
