@@ -193,10 +193,9 @@ else {
 }
 
 describe('the URL of a Kafka', () => {
-  it('names brokers, user, mechanism and TLS', () => {
-    expect(
-      parseKafkaUrl('kafka://a%40b:p%3A%2Fw@one:9093,two,[::1]:7?tls=true&sasl=scram-sha-256', 'URL'),
-    ).toEqual({
+  it('names brokers, user, mechanism, TLS and the session timeout', () => {
+    const parameters = 'tls=true&sasl=scram-sha-256&session-timeout=6s'
+    expect(parseKafkaUrl(`kafka://a%40b:p%3A%2Fw@one:9093,two,[::1]:7?${parameters}`, 'URL')).toEqual({
       brokers: [
         { host: 'one', port: 9093 },
         { host: 'two', port: 9092 },
@@ -204,10 +203,24 @@ describe('the URL of a Kafka', () => {
       ],
       tls: true,
       sasl: { mechanism: 'SCRAM-SHA-256', username: 'a@b', password: 'p:/w' },
+      sessionTimeoutMs: 6_000,
     })
     expect(parseKafkaUrl('kafka://one', 'URL')).toEqual({
-      ...{ brokers: [{ host: 'one', port: 9092 }], tls: false, sasl: null },
+      ...{ brokers: [{ host: 'one', port: 9092 }], tls: false, sasl: null, sessionTimeoutMs: null },
     })
+  })
+
+  it('takes a session timeout from 1s to 30m only', () => {
+    const parse = (timeout: string) => parseKafkaUrl(`kafka://one?session-timeout=${timeout}`, 'STREAM_URL')
+    for (const [timeout, ms] of [
+      ['1s', 1_000],
+      ['1500ms', 1_500],
+      ['30m', 1_800_000],
+    ] as const)
+      expect(parse(timeout).sessionTimeoutMs).toBe(ms)
+    for (const timeout of ['', '6', '-6s', '999ms', '31m', '1e9s', 'topsecret', '6s&session-timeout=7s'])
+      expect(() => parse(timeout)).toThrow(/STREAM_URL.*session-timeout/s)
+    expect(() => parse('topsecret')).not.toThrow(/topsecret/)
   })
 
   it('is refused with all its problems, without the password', () => {

@@ -10,14 +10,20 @@ import { kafkaPublish } from './publish.ts'
 
 /** A broker that is asked to publish may take ten seconds before it says no. */
 const requestTimeoutMs = 15_000
-/** Heartbeats are among them: well below the session timeout. */
-const consumerRequestTimeoutMs = 8_000
+const usualSessionTimeoutMs = 30_000
 
-const usualTimeouts: GroupTimeouts = {
-  sessionTimeoutMs: 30_000,
-  heartbeatMs: 1_000,
-  revocationTimeoutMs: 60_000,
-  metadataMs: 30_000,
+function groupTimeouts(sessionTimeoutMs: number): GroupTimeouts {
+  return {
+    sessionTimeoutMs,
+    heartbeatMs: Math.min(1_000, Math.floor(sessionTimeoutMs / 4)),
+    revocationTimeoutMs: Math.max(60_000, sessionTimeoutMs),
+    metadataMs: 30_000,
+  }
+}
+
+/** Heartbeats are among them: well below the session timeout. */
+function consumerRequestTimeoutMs({ sessionTimeoutMs }: GroupTimeouts): number {
+  return Math.min(8_000, Math.max(500, Math.floor(sessionTimeoutMs / 2)))
 }
 
 /**
@@ -27,6 +33,7 @@ const usualTimeouts: GroupTimeouts = {
  */
 export function kafkaEventStream(address: KafkaAddress, timeouts: Partial<GroupTimeouts> = {}): EventStream {
   const cluster = connectCluster(address, requestTimeoutMs)
+  const group = { ...groupTimeouts(address.sessionTimeoutMs ?? usualSessionTimeoutMs), ...timeouts }
   return {
     describe: async (topics) => {
       try {
@@ -53,10 +60,7 @@ export function kafkaEventStream(address: KafkaAddress, timeouts: Partial<GroupT
     },
     publish: kafkaPublish(cluster),
     consume: (options) =>
-      kafkaConsumer(connectCluster(address, consumerRequestTimeoutMs), options, {
-        ...usualTimeouts,
-        ...timeouts,
-      }),
+      kafkaConsumer(connectCluster(address, consumerRequestTimeoutMs(group)), options, group),
     ping: async () => {
       try {
         await cluster.ping()

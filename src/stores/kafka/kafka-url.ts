@@ -1,3 +1,4 @@
+import { parseDuration } from '../../definitions/duration.ts'
 import { InvalidConfig, type Problem } from '../../errors.ts'
 
 const mechanisms = {
@@ -14,13 +15,19 @@ export interface KafkaAddress {
     readonly username: string
     readonly password: string
   } | null
+  /** How long a consumer may be silent before the others of its group get its partitions; null: the usual time. */
+  readonly sessionTimeoutMs: number | null
 }
 
 const form = 'kafka://user:password@host:port,host:port?tls=true&sasl=scram-sha-512'
+const parameters = ['tls', 'sasl', 'session-timeout']
+/** The longest is what brokers allow as they come; they also refuse less than 6 s, unless they are told otherwise. */
+const sessionMs = { shortest: 1_000, longest: 1_800_000 }
 
 /**
- * `kafka://user:password@host:port,host:port?tls=true&sasl=scram-sha-512` → where and how to connect. The port is 9092
- * unless given; user and password are percent-encoded; `sasl` is scram-sha-512 where a user is given without it.
+ * `kafka://user:password@host:port,host:port?tls=true&sasl=scram-sha-512&session-timeout=6s` → where and how to connect.
+ * The port is 9092 unless given; user and password are percent-encoded; `sasl` is scram-sha-512 where a user is given
+ * without it; `session-timeout` is from 1s to 30m, within what the broker allows (6s to 30m, as it comes).
  * @throws InvalidConfig with all problems at once, `name` as their path; shows nothing of the URL, since a password may stand anywhere in a wrong one.
  */
 export function parseKafkaUrl(url: string, name: string): KafkaAddress {
@@ -35,7 +42,7 @@ export function parseKafkaUrl(url: string, name: string): KafkaAddress {
   }
   const query = new URLSearchParams(parts['query'] ?? '')
   for (const key of new Set(query.keys())) {
-    if (key !== 'tls' && key !== 'sasl') problem('there are only the parameters tls and sasl')
+    if (!parameters.includes(key)) problem('there are only the parameters tls, sasl and session-timeout')
     else if (query.getAll(key).length > 1) problem(`the parameter ${key} is given more than once`)
   }
   const tls = query.get('tls') ?? 'false'
@@ -49,8 +56,17 @@ export function parseKafkaUrl(url: string, name: string): KafkaAddress {
     return { host: (host ?? '').replaceAll(/[[\]]/g, ''), port: number }
   })
   const sasl = parseLogin(parts['login'], query.get('sasl'), problem)
+  const sessionTimeoutMs = parseSessionTimeout(query.get('session-timeout'), problem)
   if (problems.length > 0) throw new InvalidConfig(problems)
-  return { brokers, tls: tls === 'true', sasl }
+  return { brokers, tls: tls === 'true', sasl, sessionTimeoutMs }
+}
+
+function parseSessionTimeout(text: string | null, problem: (message: string) => void): number | null {
+  if (text === null) return null
+  const ms = (parseDuration(text) ?? 0) / 1_000
+  if (ms >= sessionMs.shortest && ms <= sessionMs.longest) return ms
+  problem('expected session-timeout to be a duration from 1s to 30m, as session-timeout=6s')
+  return null
 }
 
 function parseLogin(
