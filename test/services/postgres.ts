@@ -33,10 +33,15 @@ const oldest = 14
 
 /**
  * Starts a Postgres on a new temporary folder: from `PG_BIN`, else the newest of Debian's folders (14 or later), else
- * the embedded one's binaries. Its settings trade safety for speed: for tests, never for measurements.
+ * the embedded one's binaries. Its settings trade safety for speed: for tests, never for measurements. Those given,
+ * as `synchronous_commit=on`, come last and win.
  * Throws an Error with initdb's or Postgres's words, or one that says what to install.
  */
-export async function startPostgres(): Promise<PostgresServer> {
+export async function startPostgres({
+  settings = [],
+}: {
+  readonly settings?: readonly string[]
+} = {}): Promise<PostgresServer> {
   const { bin, home, options } = await prepare()
   const data = join(home, 'data')
   await mkdir(data, { mode: 0o700 })
@@ -45,7 +50,8 @@ export async function startPostgres(): Promise<PostgresServer> {
   await run(join(bin, 'initdb'), initdb, home, options)
 
   const port = await freePort()
-  const start = async (): Promise<TiedProcess> => await startServer({ bin, home, data, port, options })
+  const start = async (): Promise<TiedProcess> =>
+    await startServer({ bin, home, data, port, options, settings })
   let server = await start()
   const urlOf = (database: string): string => `postgres://postgres@127.0.0.1:${port}/${database}`
   const end = async (): Promise<void> => {
@@ -149,10 +155,14 @@ async function run(
 }
 
 async function startServer(
-  place: Prepared & { readonly data: string; readonly port: number },
+  place: Prepared & {
+    readonly data: string
+    readonly port: number
+    readonly settings: readonly string[]
+  },
 ): Promise<TiedProcess> {
   const { bin, home, data, port, options } = place
-  const settings = ['synchronous_commit=off', 'full_page_writes=off', 'jit=off', 'unix_socket_directories=']
+  const fast = ['synchronous_commit=off', 'full_page_writes=off', 'jit=off', 'unix_socket_directories=']
   const args = [
     '-D',
     data,
@@ -161,7 +171,7 @@ async function startServer(
     '-h',
     '127.0.0.1',
     '-F',
-    ...settings.flatMap((one) => ['-c', one]),
+    ...[...fast, ...place.settings].flatMap((one) => ['-c', one]),
   ]
   const logPath = join(home, 'postgres.log')
   const log = await open(logPath, 'a')
