@@ -1,0 +1,222 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { kafkaOrSkip } from '../services/kafka.ts'
+import { type FaultProject, openFaultProject } from './fault-project.ts'
+import { type FaultServers, startFaultServers } from './fault-servers.ts'
+import { madeEvent, madeGarbage } from './made-message.ts'
+import type { Make } from './producer.ts'
+import { between, type Random, seededRandom } from './random.ts'
+
+const isLong = process.env['FEATUREGRAPH_TEST_LONG'] === '1'
+const seed = Number(process.env['FEATUREGRAPH_TEST_SEED'] ?? Date.now() % 2 ** 31)
+const kafka = await kafkaOrSkip()
+const minute = 60_000_000
+const megabyte = 1_048_576
+
+/** Nine events, then what is none. */
+const tenthGarbage: Make = (random, seq, now) => (seq % 10 === 3 ? madeGarbage : madeEvent)(random, seq, now)
+
+interface Trials {
+  readonly project: FaultProject
+  readonly random: Random
+  /** The work so many times, each with a check behind it; the second number is that of the long run. */
+  readonly rounds: (count: number, countLong: number, work: () => Promise<void>) => Promise<void>
+  /** Within a round. */
+  readonly times: (count: number, work: () => Promise<void>) => Promise<void>
+}
+
+interface Line {
+  readonly fault: string
+  readonly trials: number
+  readonly produced: number
+  readonly answers: number
+  readonly isRight: boolean
+}
+
+if (kafka === null) it.skip('faults of the stream on a real Kafka: none can be had here, see CONTRIBUTING.md')
+else {
+  let servers: FaultServers
+  const lines: Line[] = []
+  beforeAll(async () => {
+    servers = await startFaultServers(kafka)
+  })
+  afterAll(async () => {
+    await servers?.stop()
+    if (isLong) process.stdout.write(table(lines))
+  })
+
+  /** A fault as a test: `work` brings it about; trials are what it counts. */
+  const fault = (name: string, work: (trials: Trials) => Promise<void>): void => {
+    it(name, { timeout: isLong ? 1_800_000 : 180_000 }, async () => {
+      const random = seededRandom(seed)
+      const project = await openFaultProject(servers, random)
+      let trials = 0
+      let isRight = false
+      const times: Trials['times'] = async (count, one) => {
+        for (let left = count; left > 0; left -= 1) {
+          await one()
+          trials += 1
+        }
+      }
+      const rounds: Trials['rounds'] = async (count, countLong, one) => {
+        for (let left = isLong ? countLong : count; left > 0; left -= 1) {
+          await one()
+          await project.check()
+        }
+      }
+      try {
+        await work({ project, random, rounds, times })
+        await project.endAll()
+        isRight = true
+      } catch (error) {
+        if (error instanceof Error) error.message += `\nwith FEATUREGRAPH_TEST_SEED=${seed}`
+        throw error
+      } finally {
+        lines.push({ fault: name, trials, ...project.compared(), isRight })
+        await project.close()
+      }
+    })
+  }
+
+  describe('every event is kept once and every window is right, on both clocks', () => {
+    fault('a consumer is killed at any moment, beside others', async ({ project, random, rounds, times }) => {
+      project.start(2)
+      await rounds(1, 10, async () => {
+        const stop = project.producer.load(tenthGarbage)
+        await times(3, async () => {
+          if (random() < 0.5) await project.untilMoreIsKept()
+          await sleep(between(random, 0, 1_500))
+          await project.end('SIGKILL')
+          project.start(1)
+        })
+        await project.untilMoreIsKept()
+        await stop()
+      })
+    })
+
+    fault('Redis is killed and comes back empty, or as it was before', async (trials) => {
+      const { project, random, rounds, times } = trials
+      project.start(2)
+      await rounds(1, 10, async () => {
+        const stop = project.producer.load()
+        await project.untilMoreIsKept()
+        const setBack = await servers.snapshotRedis()
+        await sleep(between(random, 200, 1_500))
+        await times(1, setBack)
+        await project.untilMoreIsKept()
+        await sleep(between(random, 0, 500))
+        await times(1, servers.emptyRedis)
+        await sleep(between(random, 0, 500))
+        await stop()
+      })
+    })
+
+    fault('Postgres ends at once and comes back', async ({ project, random, rounds, times }) => {
+      project.start(2)
+      await rounds(1, 15, async () => {
+        const stop = project.producer.load()
+        await times(2, async () => {
+          await project.untilMoreIsKept()
+          await sleep(between(random, 0, 500))
+          await servers.postgres.kill()
+          await sleep(between(random, 0, 1_000))
+          await servers.postgres.restart()
+        })
+        await project.untilMoreIsKept()
+        await stop()
+      })
+    })
+
+    fault('the broker is killed and comes back', async ({ project, random, rounds, times }) => {
+      project.start(2)
+      await rounds(1, 10, async () => {
+        const stop = project.producer.load()
+        await times(1, async () => {
+          await project.untilMoreIsKept()
+          await sleep(between(random, 0, 500))
+          await kafka.kill()
+          await sleep(between(random, 0, 1_000))
+          await kafka.restart()
+        })
+        await project.untilMoreIsKept()
+        await stop()
+      })
+    })
+
+    fault('consumers join and leave', async ({ project, random, rounds, times }) => {
+      project.start(1)
+      await rounds(1, 10, async () => {
+        const stop = project.producer.load(tenthGarbage)
+        await times(3, async () => {
+          project.start(1)
+          await project.untilMoreIsKept()
+          await sleep(between(random, 1_000, 2_000))
+          await project.end('SIGTERM')
+        })
+        await stop()
+      })
+    })
+
+    fault('a topic is read from its start again, while more comes', async ({ project, rounds, times }) => {
+      project.start(2)
+      await project.producer.send(1_500)
+      await project.check()
+      await rounds(1, 10, async () => {
+        const before = await project.keptMoments()
+        await project.endAll()
+        await project.rewind()
+        project.start(2)
+        await times(1, () => project.producer.send(1_000))
+        await project.untilMoreIsKept()
+        await project.producer.send(500)
+        await project.check()
+        // Each counts from the moment that it was kept the first time.
+        const after = await project.keptMoments()
+        expect([...before].filter(([seq, moment]) => after.get(seq) !== moment)).toEqual([])
+      })
+    })
+
+    fault('the clock of a producer is 10 minutes ahead, and of another behind', async (trials) => {
+      const { project, rounds, times } = trials
+      const ahead: Make = (random, seq, now) =>
+        madeEvent(random, seq, now, seq % 2 === 0 ? { ahead: [9 * minute, 11 * minute] } : {})
+      project.start(2)
+      await rounds(1, 5, () => times(1, () => project.producer.send(2_000, ahead)))
+    })
+
+    fault('messages of 5 MB come between', async ({ project, rounds, times }) => {
+      const long = 'x'.repeat(5 * megabyte)
+      const large: readonly Make[] = [
+        (random, seq, now) => madeEvent(random, seq, now, { note: long }),
+        (random, seq, now) => madeEvent(random, seq, now, { more: { unknown: long } }),
+        (random, seq, now) => ({ ...madeGarbage(random, seq, now), value: Buffer.from(long) }),
+      ]
+      project.start(2)
+      await rounds(1, 5, async () => {
+        for (const make of large) {
+          await times(1, () => project.producer.send(1, make))
+          await project.producer.send(400)
+        }
+      })
+    })
+
+    fault('a tenth of the messages is no event', async ({ project, rounds, times }) => {
+      project.start(2)
+      await rounds(1, 5, async () => {
+        await times(1, () => project.producer.send(2_000, tenthGarbage))
+        await project.producer.sendTombstones(10)
+      })
+    })
+  })
+}
+
+function table(lines: readonly Line[]): string {
+  const rows = lines.map(({ fault, trials, produced, answers, isRight }) =>
+    [fault, trials, produced, answers, isRight ? 0 : 'the test failed'].join(' | '),
+  )
+  const head = [
+    'Fault | Trials | Messages | Answers compared | Differences',
+    '--- | ---: | ---: | ---: | ---:',
+  ]
+  return [...head, ...rows, ''].map((row) => (row === '' ? '\n' : `| ${row} |\n`)).join('')
+}

@@ -1,0 +1,89 @@
+import type pg from 'pg'
+import type { Micros } from '../../src/definitions/timestamp.ts'
+import type { EventSource } from '../../src/registry/registry.ts'
+import { eventTable } from '../../src/stores/postgres/event-table.ts'
+import type { ProducedMessage } from './producer.ts'
+
+/** A kept event's number and place. */
+interface StoredEvent {
+  readonly seq: number
+  readonly place: string
+  readonly keptAt: Micros
+}
+
+interface Stored {
+  readonly kept: readonly StoredEvent[]
+  /** The places of messages that were put aside, each as often as it was. */
+  readonly aside: readonly string[]
+}
+
+/** All that became of a project's messages. How tables are named and what they hold is told in this file only. */
+export async function readStored(pool: pg.Pool, project: string, source: EventSource): Promise<Stored> {
+  const kept = await pool.query<{ seq: string; place: string; kept_at: string }>(
+    `select x.seq, t.topic || '/' || x.partition || '@' || x."offset" as place,
+       (extract(epoch from x.ingested_at) * 1000000)::bigint as kept_at
+     from ${eventTable(project, source)} as x join featuregraph.event_topics as t on t.id = x.topic_id`,
+  )
+  const aside = await pool.query<{ place: string }>(
+    `select concat(coalesce(q.r->>'topic', q.content->>'topic'), '/', coalesce(q.r->>'partition', q.content->>'partition'),
+       '@', coalesce(q.r->>'offset', q.content->>'offset')) as place
+     from (select content, to_jsonb(quarantine) - 'content' as r from featuregraph.quarantine where project = $1) as q`,
+    [project],
+  )
+  return {
+    kept: kept.rows.map(({ seq, place, kept_at }) => ({ seq: Number(seq), place, keptAt: Number(kept_at) })),
+    aside: aside.rows.map(({ place }) => place),
+  }
+}
+
+export async function countKept(pool: pg.Pool, project: string, source: EventSource): Promise<number> {
+  const { rows } = await pool.query<{ n: number }>(
+    `select count(*)::int as n from ${eventTable(project, source)}`,
+  )
+  return rows[0]?.n ?? 0
+}
+
+const allowedAhead: Micros = 600_000_000
+
+/**
+ * Why not every event is kept once and the rest put aside once, at its place; empty when it is so. An event from ahead
+ * may be either when the moment of its decision, between `sentAt` and `now`, is what it depends on.
+ */
+export function misplaced(
+  topic: string,
+  produced: readonly ProducedMessage[],
+  { kept, aside }: Stored,
+  now: Micros,
+): readonly string[] {
+  const places = new Map(
+    produced.map(({ seq, partition, offset }) => [seq, `${topic}/${partition}@${offset}`]),
+  )
+  const keptAs = new Map<number, string[]>()
+  for (const { seq, place } of kept) keptAs.set(seq, [...(keptAs.get(seq) ?? []), place])
+  const asideTimes = new Map<string, number>()
+  for (const place of aside) asideTimes.set(place, (asideTimes.get(place) ?? 0) + 1)
+  const problems = produced.flatMap(({ seq, event, sentAt }) => {
+    const place = places.get(seq) ?? ''
+    const of = `message ${seq}, ${place}`
+    const standing = keptAs.get(seq) ?? []
+    const asides = asideTimes.get(place) ?? 0
+    if (standing.length + asides === 0) return [`${of}, is lost`]
+    if (standing.length > 1) return [`${of}, is kept ${standing.length} times`]
+    if (asides > 1) return [`${of}, is put aside ${asides} times`]
+    if (standing.length + asides > 1) return [`${of}, is both kept and put aside`]
+    if (standing[0] !== undefined && standing[0] !== place) return [`${of}, is kept as ${standing[0]}`]
+    const mayBeKept = event !== null && event.at <= now + allowedAhead
+    const mayBeAside = event === null || event.at > sentAt + allowedAhead
+    if (standing.length === 1 && !mayBeKept) return [`${of}, is kept and was to be put aside`]
+    if (asides === 1 && !mayBeAside) return [`${of}, is put aside and was to be kept`]
+    return []
+  })
+  const sent = new Set(places.values())
+  const unknown = [
+    ...kept
+      .filter(({ seq }) => !places.has(seq))
+      .map(({ seq, place }) => `message ${seq}, ${place}, is kept`),
+    ...aside.filter((place) => !sent.has(place)).map((place) => `${place} is put aside`),
+  ]
+  return [...problems, ...unknown.map((text) => `${text} and was never sent`)]
+}
