@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Micros } from '../../src/definitions/timestamp.ts'
 import { type Running, startCommand } from '../cli/start-command.ts'
 import { newProject, startTestGateway, type TestGateway } from '../server/start-test-gateway.ts'
+import type { KafkaServer } from '../services/kafka.ts'
 import { testPool } from '../services/test-pool.ts'
 import {
   type Comparison,
@@ -17,7 +18,7 @@ import { consumerGroup } from './consumer-group.ts'
 import type { FaultServers } from './fault-servers.ts'
 import { openProducer, type Producer } from './producer.ts'
 import { between, type Random } from './random.ts'
-import { countKept, misplaced, readStored } from './stored-events.ts'
+import { countKept, type HeldEvents, holdEvents, misplaced, readStored } from './stored-events.ts'
 import { faultWorld } from './world.ts'
 
 /** A project of its own with its topic, its processes of `featuregraph stream`, and a producer that knows what it sent. */
@@ -30,6 +31,9 @@ export interface FaultProject {
   readonly endAll: () => Promise<void>
   /** Resolves when more events are kept than when it was called. */
   readonly untilMoreIsKept: () => Promise<void>
+  /** One of the processes stands still until the result is called. */
+  readonly hang: () => () => void
+  readonly holdKeptEvents: () => Promise<HeldEvents>
   /** The group is to read all partitions from their first message on. No process may run. */
   readonly rewind: () => Promise<void>
   /** By number. */
@@ -48,8 +52,11 @@ const minute: Micros = 60_000_000
 const settledMs = 60_000
 const shownDifferences = 12
 
-export async function openFaultProject(servers: FaultServers, random: Random): Promise<FaultProject> {
-  const { kafka, offlineUrl, onlineUrl } = servers
+export async function openFaultProject(
+  kafka: KafkaServer,
+  { offlineUrl, onlineUrl }: FaultServers,
+  random: Random,
+): Promise<FaultProject> {
   const project = newProject()
   const topic = `payments-${project}`
   const { source, views, module } = faultWorld(topic)
@@ -179,6 +186,11 @@ export async function openFaultProject(servers: FaultServers, random: Random): P
       one.child.kill(signal)
       told.push((await one.ended).stderr)
     },
+    hang() {
+      const one = running[between(random, 0, running.length - 1)]
+      one?.child.kill('SIGSTOP')
+      return () => one?.child.kill('SIGCONT')
+    },
     async endAll() {
       for (const { child } of running) child.kill('SIGTERM')
       for (const { ended } of running.splice(0)) {
@@ -193,6 +205,7 @@ export async function openFaultProject(servers: FaultServers, random: Random): P
       const before = await count().catch(() => 0)
       if (!(await until(async () => (await count()) > before))) fail('no more events are kept', [])
     },
+    holdKeptEvents: () => holdEvents(pool, project, source),
     rewind: () => group.rewind(partitions),
     keptMoments,
     check,

@@ -2,27 +2,27 @@ import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import type { KafkaServer } from '../services/kafka.ts'
 import { type PostgresServer, startPostgres } from '../services/postgres.ts'
 import { startRedis } from '../services/redis.ts'
 import { prepareTemplate } from '../services/template.ts'
 
-/** Servers that a test may kill. */
+/** Servers that a test may kill, beside a broker. */
 export interface FaultServers {
-  readonly kafka: KafkaServer
   readonly postgres: PostgresServer
   /** Of a database with the migrations. */
   readonly offlineUrl: string
   readonly onlineUrl: string
   /** Takes a copy of what Redis holds now; the result kills it and starts it again from the copy. */
   readonly snapshotRedis: () => Promise<() => Promise<void>>
+  /** Until it is started again. */
+  readonly killRedis: () => Promise<void>
   /** Kills Redis and starts it again with nothing. */
   readonly emptyRedis: () => Promise<void>
   readonly stop: () => Promise<void>
 }
 
 /** Postgres keeps what it has acknowledged; Redis keeps nothing by itself. */
-export async function startFaultServers(kafka: KafkaServer): Promise<FaultServers> {
+export async function startFaultServers(): Promise<FaultServers> {
   const folder = await mkdtemp(join(tmpdir(), 'featuregraph-faults-'))
   const [postgres, redis] = await Promise.all([
     startPostgres({ settings: ['synchronous_commit=on'] }),
@@ -32,13 +32,16 @@ export async function startFaultServers(kafka: KafkaServer): Promise<FaultServer
   await prepareTemplate(offlineUrl)
   const dump = join(folder, 'dump.rdb')
   let copies = 0
-  const emptyRedis = async (): Promise<void> => {
-    await redis.kill()
-    await rm(dump, { force: true })
+  let isRedisUp = true
+  const killRedis = async (): Promise<void> => {
+    if (isRedisUp) await redis.kill()
+    isRedisUp = false
+  }
+  const startRedisAgain = async (): Promise<void> => {
     await redis.restart()
+    isRedisUp = true
   }
   return {
-    kafka,
     postgres,
     offlineUrl,
     onlineUrl: redis.url,
@@ -50,14 +53,19 @@ export async function startFaultServers(kafka: KafkaServer): Promise<FaultServer
       const copy = join(folder, `copy-${copies}.rdb`)
       await copyFile(dump, copy)
       return async () => {
-        await redis.kill()
+        await killRedis()
         await copyFile(copy, dump)
-        await redis.restart()
+        await startRedisAgain()
       }
     },
-    emptyRedis,
+    killRedis,
+    emptyRedis: async () => {
+      await killRedis()
+      await rm(dump, { force: true })
+      await startRedisAgain()
+    },
     stop: async () => {
-      await Promise.all([redis.stop(), postgres.stop(), kafka.stop()])
+      await Promise.all([redis.stop(), postgres.stop()])
       await rm(folder, { recursive: true, force: true })
     },
   }

@@ -38,10 +38,10 @@ else {
   let servers: FaultServers
   const lines: Line[] = []
   beforeAll(async () => {
-    servers = await startFaultServers(kafka)
+    servers = await startFaultServers()
   })
   afterAll(async () => {
-    await servers?.stop()
+    await Promise.all([servers?.stop(), kafka.stop()])
     if (isLong) process.stdout.write(table(lines))
   })
 
@@ -49,7 +49,7 @@ else {
   const fault = (name: string, work: (trials: Trials) => Promise<void>): void => {
     it(name, { timeout: isLong ? 1_800_000 : 180_000 }, async () => {
       const random = seededRandom(seed)
-      const project = await openFaultProject(servers, random)
+      const project = await openFaultProject(kafka, servers, random)
       let trials = 0
       let isRight = false
       const times: Trials['times'] = async (count, one) => {
@@ -91,6 +91,23 @@ else {
         })
         await project.untilMoreIsKept()
         await stop()
+      })
+    })
+
+    fault('a consumer hangs in the middle of a batch', async ({ project, rounds, times }) => {
+      project.start(1)
+      await project.producer.send(300)
+      await project.check()
+      await rounds(1, 5, async () => {
+        const held = await project.holdKeptEvents()
+        await project.producer.send(200)
+        await held.untilAsked('by a writer')
+        const goOn = project.hang()
+        await held.release()
+        project.start(1)
+        await times(1, () => project.untilMoreIsKept())
+        goOn()
+        await project.producer.send(200)
       })
     })
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Micros } from '../../src/definitions/timestamp.ts'
 import type { EventSource } from '../../src/registry/registry.ts'
@@ -25,14 +26,46 @@ export async function readStored(pool: pg.Pool, project: string, source: EventSo
      from ${eventTable(project, source)} as x join featuregraph.event_topics as t on t.id = x.topic_id`,
   )
   const aside = await pool.query<{ place: string }>(
-    `select concat(coalesce(q.r->>'topic', q.content->>'topic'), '/', coalesce(q.r->>'partition', q.content->>'partition'),
-       '@', coalesce(q.r->>'offset', q.content->>'offset')) as place
-     from (select content, to_jsonb(quarantine) - 'content' as r from featuregraph.quarantine where project = $1) as q`,
+    `select concat(content->>'topic', '/', content->>'partition', '@', content->>'offset') as place
+     from featuregraph.quarantine where project = $1`,
     [project],
   )
   return {
     kept: kept.rows.map(({ seq, place, kept_at }) => ({ seq: Number(seq), place, keptAt: Number(kept_at) })),
     aside: aside.rows.map(({ place }) => place),
+  }
+}
+
+export interface HeldEvents {
+  /** Resolves when somebody waits for them. */
+  readonly untilAsked: (by: keyof typeof lockModes) => Promise<void>
+  readonly release: () => Promise<void>
+}
+
+const lockModes = { 'by a reader': 'AccessShareLock', 'by a writer': 'RowExclusiveLock' } as const
+
+/** Whoever reads or keeps events waits from here on. */
+export async function holdEvents(pool: pg.Pool, project: string, source: EventSource): Promise<HeldEvents> {
+  const table = eventTable(project, source)
+  const client = await pool.connect()
+  await client.query('begin')
+  await client.query(`lock table ${table} in access exclusive mode`)
+  return {
+    async untilAsked(by) {
+      for (;;) {
+        const { rows } = await client.query<{ asked: boolean }>(
+          `select exists (select from pg_locks
+             where relation = $1::regclass and mode = $2 and not granted) as asked`,
+          [table, lockModes[by]],
+        )
+        if (rows[0]?.asked === true) return
+        await sleep(20)
+      }
+    },
+    async release() {
+      await client.query('rollback')
+      client.release()
+    },
   }
 }
 

@@ -13,6 +13,9 @@ import { inTransaction, storeFailed } from './pool.ts'
 
 const checkViolation = '23514'
 
+/** A writer that hangs, or whose machine has vanished, must not hold up who keeps the same messages in its place. */
+const impatient = `begin; set local idle_in_transaction_session_timeout = '5s'; set local statement_timeout = '30s'`
+
 /** Kept events of streams and of those who append by themselves. */
 export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
   const topicIds = new Map<string, number>()
@@ -50,7 +53,7 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
   ): Promise<Result> {
     const attempt = async (): Promise<Result> => {
       const id = await prepare(source, topic, events)
-      return await inTransaction(pool, (client) => work(client, id))
+      return await inTransaction(pool, (client) => work(client, id), impatient)
     }
     return await attempt()
       .catch((error: unknown) => {
