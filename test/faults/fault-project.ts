@@ -49,7 +49,8 @@ export interface FaultProject {
 
 const partitions = 4
 const minute: Micros = 60_000_000
-const settledMs = 60_000
+/** For what takes a few seconds on a machine that is not busy. */
+const settledMs = 45_000
 const shownDifferences = 12
 
 export async function openFaultProject(
@@ -78,6 +79,7 @@ export async function openFaultProject(
   const started: Micros = Date.now() * 1_000
   const running: Running[] = []
   const told: string[] = []
+  const held: HeldEvents[] = []
   const time: { now: Micros | null } = { now: null }
   let gateway: TestGateway | null = null
   let answers = 0
@@ -205,12 +207,17 @@ export async function openFaultProject(
       const before = await count().catch(() => 0)
       if (!(await until(async () => (await count()) > before))) fail('no more events are kept', [])
     },
-    holdKeptEvents: () => holdEvents(pool, project, source),
+    async holdKeptEvents() {
+      const one = await holdEvents(offlineUrl, project, source)
+      held.push(one)
+      return one
+    },
     rewind: () => group.rewind(partitions),
     keptMoments,
     check,
     compared: () => ({ produced, answers }),
     async close() {
+      await Promise.all(held.map(({ release }) => release()))
       for (const { child } of running) child.kill('SIGKILL')
       await Promise.all(running.map(({ ended }) => ended))
       await gateway?.close()

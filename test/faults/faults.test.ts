@@ -10,7 +10,8 @@ import { between, type Random, seededRandom } from './random.ts'
 const isLong = process.env['FEATUREGRAPH_TEST_LONG'] === '1'
 const seed = Number(process.env['FEATUREGRAPH_TEST_SEED'] ?? Date.now() % 2 ** 31)
 const kafka = await kafkaOrSkip()
-const minute = 60_000_000
+const second = 1_000_000
+const minute = 60 * second
 const megabyte = 1_048_576
 
 /** Nine events, then what is none. */
@@ -46,8 +47,9 @@ else {
   })
 
   /** A fault as a test: `work` brings it about; trials are what it counts. */
-  const fault = (name: string, work: (trials: Trials) => Promise<void>): void => {
-    it(name, { timeout: isLong ? 1_800_000 : 180_000 }, async () => {
+  const fault = (name: string, work: (trials: Trials) => Promise<void>, isKnown?: 'fails today'): void => {
+    const test = isKnown ? it.fails : it
+    test(name, { timeout: isLong ? 1_800_000 : 180_000 }, async () => {
       const random = seededRandom(seed)
       const project = await openFaultProject(kafka, servers, random)
       let trials = 0
@@ -128,6 +130,30 @@ else {
       })
     })
 
+    fault(
+      'Redis comes back empty while Postgres is slow to answer',
+      async ({ project, rounds, times }) => {
+        project.start(1)
+        await project.producer.send(1_000)
+        await project.check()
+        await rounds(1, 5, async () => {
+          const bringBack = await servers.snapshotRedis()
+          await servers.killRedis()
+          const more = project.untilMoreIsKept()
+          await project.producer.send(200)
+          await more
+          const held = await project.holdKeptEvents()
+          await bringBack()
+          await held.untilAsked('by a reader')
+          await times(1, servers.emptyRedis)
+          // Clients come back within two seconds.
+          await sleep(2_500)
+          await held.release()
+        })
+      },
+      'fails today',
+    )
+
     fault('Postgres ends at once and comes back', async ({ project, random, rounds, times }) => {
       project.start(2)
       await rounds(1, 15, async () => {
@@ -200,6 +226,27 @@ else {
       project.start(2)
       await rounds(1, 5, () => times(1, () => project.producer.send(2_000, ahead)))
     })
+
+    fault(
+      'what was put aside once is read again when it would be an event',
+      async ({ project, rounds, times }) => {
+        const [least, most] = [10 * minute + 3 * second, 10 * minute + 5 * second]
+        const justAhead: Make = (random, seq, now) => madeEvent(random, seq, now, { ahead: [least, most] })
+        project.start(2)
+        await project.producer.send(500, tenthGarbage)
+        await project.check()
+        await rounds(1, 3, async () => {
+          await project.producer.send(100, justAhead)
+          await project.check()
+          await sleep(6_000)
+          await project.endAll()
+          await project.rewind()
+          project.start(2)
+          await times(1, () => project.producer.send(500, tenthGarbage))
+        })
+      },
+      'fails today',
+    )
 
     fault('messages of 5 MB come between', async ({ project, rounds, times }) => {
       const long = 'x'.repeat(5 * megabyte)

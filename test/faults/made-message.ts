@@ -43,9 +43,10 @@ export function madeEvent(
   return { seq, event: { at, fields }, key: madeKey(random), value: Buffer.from(text) }
 }
 
-/** Mostly of the last minutes, some of the last hours, some at the very beginning of a tile. */
+/** Mostly of the last minutes, some of the last hours or of another month, some at the very beginning of a tile. */
 function past(random: Random, now: Micros): Micros {
   const kind = random()
+  if (kind < 0.005) return now - between(random, 30, 400) * 24 * 60 * minute
   if (kind < 0.1) return now - between(random, 0, 26 * 60 * minute)
   if (kind < 0.15) return Math.floor(now / (5 * minute)) * 5 * minute - between(random, 0, 12) * 5 * minute
   return now - between(random, 0, 8 * minute)
@@ -56,10 +57,10 @@ function madeKey(random: Random): Buffer | null {
   return random() < 0.1 ? null : Buffer.from(String(between(random, 1, 50)))
 }
 
-/** What is no event, of all kinds in turn. */
+/** What is no event, of any kind. */
 export function madeGarbage(random: Random, seq: number, now: Micros): MadeMessage {
   const at = formatTimestamp(now)
-  const kinds: readonly (string | Buffer)[] = [
+  const kinds: readonly [string, ...(string | Buffer)[]] = [
     'not json',
     '',
     JSON.stringify({ at: 'yesterday', customer_id: 1, seq }),
@@ -67,6 +68,13 @@ export function madeGarbage(random: Random, seq: number, now: Micros): MadeMessa
     JSON.stringify({ at, customer_id: 1, seq, amount: 'much' }),
     JSON.stringify({ at, seq, amount: 1 }),
     JSON.stringify([{ at, customer_id: 1, seq }]),
+    // What Postgres or UTF-8 cannot hold must not hold up what comes behind it.
+    JSON.stringify({ at, customer_id: 1, seq, shop: 'a\u0000b' }),
+    `{"at":"${at}","customer_id":1,"seq":${seq},"shop":"\\ud800"}`,
+    `{"at":"${at}","customer_id":1,"seq":${seq},"amount":1e999}`,
+    `{"at":"${at}","customer_id":1${'0'.repeat(30)},"seq":${seq}}`,
+    `{"at":"0001-01-01T00:00:00Z","customer_id":1,"seq":${seq}}`,
+    '['.repeat(50_000) + ']'.repeat(50_000),
     'null',
     `{"at":"${at}","customer_id":1,"seq":${seq}`,
     Buffer.concat([
@@ -75,5 +83,5 @@ export function madeGarbage(random: Random, seq: number, now: Micros): MadeMessa
       Buffer.from('"}'),
     ]),
   ]
-  return { seq, event: null, key: madeKey(random), value: Buffer.from(kinds[seq % kinds.length] ?? '') }
+  return { seq, event: null, key: madeKey(random), value: Buffer.from(oneOf(random, kinds)) }
 }

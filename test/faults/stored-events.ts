@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type pg from 'pg'
+import pg from 'pg'
 import type { Micros } from '../../src/definitions/timestamp.ts'
 import type { EventSource } from '../../src/registry/registry.ts'
 import { eventTable } from '../../src/stores/postgres/event-table.ts'
@@ -39,15 +39,17 @@ export async function readStored(pool: pg.Pool, project: string, source: EventSo
 export interface HeldEvents {
   /** Resolves when somebody waits for them. */
   readonly untilAsked: (by: keyof typeof lockModes) => Promise<void>
+  /** Also a second time. */
   readonly release: () => Promise<void>
 }
 
 const lockModes = { 'by a reader': 'AccessShareLock', 'by a writer': 'RowExclusiveLock' } as const
 
 /** Whoever reads or keeps events waits from here on. */
-export async function holdEvents(pool: pg.Pool, project: string, source: EventSource): Promise<HeldEvents> {
+export async function holdEvents(url: string, project: string, source: EventSource): Promise<HeldEvents> {
   const table = eventTable(project, source)
-  const client = await pool.connect()
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
   await client.query('begin')
   await client.query(`lock table ${table} in access exclusive mode`)
   return {
@@ -62,10 +64,7 @@ export async function holdEvents(pool: pg.Pool, project: string, source: EventSo
         await sleep(20)
       }
     },
-    async release() {
-      await client.query('rollback')
-      client.release()
-    },
+    release: () => client.end(),
   }
 }
 
