@@ -139,9 +139,16 @@ else {
         await rounds(1, 5, async () => {
           const bringBack = await servers.snapshotRedis()
           await servers.killRedis()
-          const more = project.untilMoreIsKept()
-          await project.producer.send(200)
-          await more
+          const sendMore = async (): Promise<void> => {
+            const more = project.untilMoreIsKept()
+            await project.producer.send(200)
+            await more
+          }
+          await sendMore()
+          // Another process, which has seen none of these.
+          await project.endAll()
+          project.start(1)
+          await sendMore()
           const held = await project.holdKeptEvents()
           await bringBack()
           await held.untilAsked('by a reader')

@@ -40,24 +40,27 @@ export async function readStored(pool: pg.Pool, project: string, source: EventSo
 }
 
 export interface HeldEvents {
-  /** Resolves when somebody waits for them. */
+  /** Resolves when somebody waits for them; rejects when nobody does for long. */
   readonly untilAsked: (by: keyof typeof lockModes) => Promise<void>
   /** Also a second time. */
   readonly release: () => Promise<void>
 }
 
+const askedMs = 30_000
 const lockModes = { 'by a reader': 'AccessShareLock', 'by a writer': 'RowExclusiveLock' } as const
 
 /** Whoever reads or keeps events waits from here on. */
 export async function holdEvents(url: string, project: string, source: EventSource): Promise<HeldEvents> {
   const table = eventTable(project, source)
   const client = new pg.Client({ connectionString: url })
+  client.on('error', () => {})
   await client.connect()
   await client.query('begin')
   await client.query(`lock table ${table} in access exclusive mode`)
   return {
     async untilAsked(by) {
-      for (;;) {
+      const end = performance.now() + askedMs
+      while (performance.now() < end) {
         const { rows } = await client.query<{ asked: boolean }>(
           `select exists (select from pg_locks
              where relation = $1::regclass and mode = $2 and not granted) as asked`,
@@ -66,6 +69,7 @@ export async function holdEvents(url: string, project: string, source: EventSour
         if (rows[0]?.asked === true) return
         await sleep(20)
       }
+      throw new Error(`the kept events were not asked for ${by}`)
     },
     release: () => client.end(),
   }
