@@ -9,7 +9,7 @@ import { packSection, readSections } from '../stores/tile-sections.ts'
 import { byteReader, byteWriter } from '../windows/bytes.ts'
 import { type TileRings, tileLayout } from '../windows/tile-rings.ts'
 import { reachOf, tileExpiry } from './followed-sources.ts'
-import { streamMarkerName, streamPosition } from './stream-position.ts'
+import { streamMarker, streamMarkerName, streamPosition } from './stream-position.ts'
 
 export interface ApplyTargets {
   readonly events: Pick<EventStore, 'read'>
@@ -75,36 +75,54 @@ export function eventApplier(
     source.fields.findIndex((field) => field.name === name),
   )
   const entries = new LRUCache<string, Entry>({ max: maxEntries })
-  /** By marker: where this applier left it. */
-  const positions = new Map<string, number>()
+  /** By name: as this applier left them. */
+  const markers = new Map<string, string>()
 
   async function applyPartition(partition: KeptPartition): Promise<Applied> {
     const now = clock()
-    const marker = streamMarkerName(prefix, partition)
-    const position = streamPosition(await online.readMarker(marker))
+    const name = streamMarkerName(prefix, partition)
+    const marker = (await online.readMarker(name)) ?? (await beginMarker(name, now))
+    if (marker === null) return again()
     // The store was emptied, set back or written by another: memory is of a past that it does not know.
-    if (position !== (positions.get(marker) ?? position)) entries.clear()
-    positions.set(marker, position)
+    if (marker !== (markers.get(name) ?? marker)) entries.clear()
+    markers.set(name, marker)
+    const position = streamPosition(marker)
     if (position >= partition.nextOffset) return { events: 0, caughtUp: true }
     const from = { topic: partition.topic, partition: partition.partition, offset: position }
     const until = partition.nextOffset
     const batch = await events.read(source, from, { limit: eventsAtOnce, since: now - reach, until })
-    await applyBatch(partition, batch.events, now)
-    await online.writeMarker(marker, JSON.stringify({ nextOffset: batch.next, at: now }))
-    positions.set(marker, batch.next)
+    const changed = await change(partition, batch.events, now)
+    // What was read of a store that was emptied or set back meanwhile must not be written over what it lacks.
+    if (changed.wasRead && (await online.readMarker(name)) !== marker) return again()
+    await writeChanged(partition, changed.entries, now)
+    const moved = streamMarker(batch.next, now)
+    if (!(await online.moveMarker(name, marker, moved))) return again()
+    markers.set(name, moved)
     return { events: batch.events.length, caughtUp: batch.next >= until }
   }
 
-  async function applyBatch(
+  /** Before anything is written: a store that is emptied from here on lacks it. Null: another one was before us. */
+  async function beginMarker(name: string, now: Micros): Promise<string | null> {
+    const first = streamMarker(0, now)
+    return (await online.moveMarker(name, null, first)) ? first : null
+  }
+
+  function again(): Applied {
+    entries.clear()
+    return { events: 0, caughtUp: false }
+  }
+
+  /** Events into the entries of their keys, in memory; `wasRead`: some of those came from the online store. */
+  async function change(
     partition: KeptPartition,
     batch: readonly KeptEvent[],
     now: Micros,
-  ): Promise<void> {
+  ): Promise<{ readonly entries: ReadonlyMap<string, Entry>; readonly wasRead: boolean }> {
     const placed = batch.flatMap((event) => {
       const key = keyOf(keyPlaces, event)
       return key === null ? [] : [{ event, suffix: onlineKeySuffix(key) }]
     })
-    const loaded = await load(partition, new Set(placed.map(({ suffix }) => suffix)))
+    const { found: loaded, wasRead } = await load(partition, new Set(placed.map(({ suffix }) => suffix)))
     const changed = new Map<string, Entry>()
     for (const { event, suffix } of placed) {
       const entry = loaded.get(suffix)
@@ -121,6 +139,14 @@ export function eventApplier(
       entry.latestKept = Math.max(entry.latestKept, event.keptAt)
       changed.set(suffix, entry)
     }
+    return { entries: changed, wasRead }
+  }
+
+  async function writeChanged(
+    partition: KeptPartition,
+    changed: ReadonlyMap<string, Entry>,
+    now: Micros,
+  ): Promise<void> {
     const out = byteWriter()
     const suffixes = [...changed.keys()]
     const writes = [...changed].map(([suffix, entry]) => {
@@ -149,7 +175,7 @@ export function eventApplier(
   async function load(
     partition: KeptPartition,
     suffixes: ReadonlySet<string>,
-  ): Promise<ReadonlyMap<string, Entry>> {
+  ): Promise<{ readonly found: ReadonlyMap<string, Entry>; readonly wasRead: boolean }> {
     const found = new Map<string, Entry>()
     const missing: string[] = []
     for (const suffix of suffixes) {
@@ -163,7 +189,7 @@ export function eventApplier(
       entries.set(entryName(partition, suffix), entry)
       found.set(suffix, entry)
     })
-    return found
+    return { found, wasRead: missing.length > 0 }
   }
 
   function readEntry(partition: KeptPartition, value: Buffer | null): Entry {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Micros } from '../definitions/timestamp.ts'
 
 const marker = z.object({ nextOffset: z.number(), at: z.number() })
 
@@ -10,9 +11,13 @@ export function streamMarkerName(
   return `${keyPrefix} ${topicNumber} ${partition}`
 }
 
-/** Where to read on; 0 without a marker, and for one that is not understood. */
-export function streamPosition(text: string | null): number {
-  if (text === null) return 0
+/** A marker's text: another one for every moment. */
+export function streamMarker(nextOffset: number, at: Micros): string {
+  return JSON.stringify({ nextOffset, at })
+}
+
+/** Where to read on; 0 for a marker that is not understood. */
+export function streamPosition(text: string): number {
   const parsed = marker.safeParse(JSON.parse(text))
   return parsed.success ? parsed.data.nextOffset : 0
 }

@@ -56,6 +56,8 @@ export interface OnlineStore {
   readonly readMarker: (name: string) => Promise<string | null>
   /** Replaces the marker. It stands after every write that was answered before: where it is found, those are. */
   readonly writeMarker: (name: string, value: string) => Promise<void>
+  /** As `writeMarker`, where the marker is `from` (null: where there is none); false: it is another one, and stays. */
+  readonly moveMarker: (name: string, from: string | null, to: string) => Promise<boolean>
 
   /** Resolves when the server answers. */
   readonly ping: () => Promise<void>

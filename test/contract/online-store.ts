@@ -314,6 +314,23 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
       }
     })
 
+    it('moves a marker only from where it is thought to be, whoever tries at once', async () => {
+      const name = randomUUID()
+      expect(await store.moveMarker(name, 'none', 'a')).toBe(false)
+      const first = await Promise.all(
+        stores.map((one, index) => one.moveMarker(name, null, `first ${index}`)),
+      )
+      expect(first.filter(Boolean)).toHaveLength(1)
+      const stands = `first ${first.indexOf(true)}`
+      expect(await store.readMarker(name)).toBe(stands)
+      const next = await Promise.all(
+        stores.map((one, index) => one.moveMarker(name, stands, `ä 😀 ${index}`)),
+      )
+      expect(next.filter(Boolean)).toHaveLength(1)
+      expect(await store.readMarker(name)).toBe(`ä 😀 ${next.indexOf(true)}`)
+      expect(await store.moveMarker(name, null, 'again')).toBe(false)
+    })
+
     it('keeps markers apart from rows, whatever the keys', async () => {
       const name = randomUUID()
       const keys = [name, `m:${name}`, `f:mmmm:{${name}}`, `${onlineKeyPrefix('m', 'm')}{${name}}`]

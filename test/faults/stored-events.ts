@@ -25,12 +25,10 @@ export async function readStored(pool: pg.Pool, project: string, source: EventSo
        (extract(epoch from x.ingested_at) * 1000000)::bigint as kept_at
      from ${eventTable(project, source)} as x join featuregraph.event_topics as t on t.id = x.topic_id`,
   )
-  // The place stands in columns of its own, or within the content.
   const aside = await pool.query<{ place: string }>(
-    `select concat(coalesce(t.topic, q.content->>'topic'), '/', coalesce(q.own->>'partition', q.content->>'partition'),
-       '@', coalesce(q.own->>'offset', q.content->>'offset')) as place
-     from (select content, to_jsonb(quarantine) - 'content' as own from featuregraph.quarantine where project = $1) as q
-     left join featuregraph.event_topics as t on t.id = (q.own->>'topic_id')::int`,
+    `select concat(t.topic, '/', q.partition, '@', q."offset") as place
+     from featuregraph.quarantine as q join featuregraph.event_topics as t on t.id = q.topic_id
+     where q.project = $1`,
     [project],
   )
   return {

@@ -112,6 +112,7 @@ async function memorySetup(): Promise<Setup> {
     writeMany: (writes, expiry) => online.writeMany(writes, expiry),
     readMarker: (name) => online.readMarker(name),
     writeMarker: (name, value) => online.writeMarker(name, value),
+    moveMarker: (name, from, to) => online.moveMarker(name, from, to),
   }
   const targets = {
     ...layouts,

@@ -170,6 +170,7 @@ describe('a packed row', () => {
       ageSeconds: 3_600.000001,
       expiresAt: t + 3_600_000_000,
       source: 'ONLINE',
+      lagSeconds: null,
     })
   })
 

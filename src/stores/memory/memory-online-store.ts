@@ -37,6 +37,11 @@ export function memoryOnlineStore(clock: Clock): OnlineStore {
     writeMarker: async (name, value) => {
       markers.set(name, value)
     },
+    moveMarker: async (name, from, to) => {
+      if ((markers.get(name) ?? null) !== from) return false
+      markers.set(name, to)
+      return true
+    },
     ping: async () => {},
     close: async () => rows.clear(),
   }

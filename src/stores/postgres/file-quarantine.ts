@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import { formatTimestamp } from '../../definitions/timestamp.ts'
 import type { QuarantinedFileRow } from '../import-store.ts'
+import { keepableJson, keepableText } from './keepable-text.ts'
 
 const insertRows = `insert into featuregraph.quarantine (project, view, content, reason, recorded_at, file, row_number)
 select $1, view, content::jsonb, reason, recorded_at, file, row_number
@@ -17,18 +18,9 @@ export async function recordFileQuarantine(
     project,
     rows.map(({ view }) => view),
     rows.map(({ content }) => keepableJson(content)),
-    rows.map(({ reason }) => reason.replaceAll('\0', nullSymbol)),
+    rows.map(({ reason }) => keepableText(reason)),
     rows.map(({ recordedAt }) => formatTimestamp(recordedAt)),
     rows.map(({ file }) => file),
     rows.map(({ rowNumber }) => rowNumber),
   ])
-}
-
-const nullSymbol = '\u2400'
-
-/** jsonb has neither U+0000 (`␀` stands for it) nor lone surrogates (U+FFFD). */
-function keepableJson(content: unknown): string {
-  return JSON.stringify(content, (_, value: unknown) =>
-    typeof value === 'string' ? value.toWellFormed().replaceAll('\0', nullSymbol) : value,
-  )
 }

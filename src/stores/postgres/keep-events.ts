@@ -18,6 +18,7 @@ import { hourMicros, recordArrivals } from './event-arrivals.ts'
 import { advancePositions, reservePlaces } from './event-positions.ts'
 import { eventTable } from './event-table.ts'
 import { quoteIdentifier } from './identifier.ts'
+import { keepableJson, keepableText } from './keepable-text.ts'
 import { recordViolations } from './postgres-violation-store.ts'
 
 /** Where events are kept, and from which moment on they count. */
@@ -198,8 +199,8 @@ async function putMessagesAside(
       told.map(({ offset }) => offset),
       told.map(({ key }) => key),
       told.map(({ value }) => value),
-      told.map(({ content }) => JSON.stringify(content)),
-      told.map(({ reason }) => reason),
+      told.map(({ content }) => keepableJson(content)),
+      told.map(({ reason }) => keepableText(reason)),
     ],
   )
   return messages.map(({ event }) => (event !== null && deleted.has(event) ? 'DELETED' : 'PUT_ASIDE'))

@@ -49,11 +49,10 @@ export function createPool(options: PoolOptions): pg.Pool {
 export async function inTransaction<T>(
   pool: pg.Pool,
   work: (client: pg.PoolClient) => Promise<T>,
-  begin = 'begin',
 ): Promise<T> {
   const client = await pool.connect()
   try {
-    await client.query(begin)
+    await client.query('begin')
     const result = await work(client)
     await client.query('commit')
     client.release()

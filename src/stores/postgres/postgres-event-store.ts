@@ -4,6 +4,7 @@ import type { ScalarValue } from '../../definitions/value.ts'
 import type { EventStore, KeptEvent, KeptEventSource } from '../event-store.ts'
 import { fromSql, microsOf, selectExpression } from './column-type.ts'
 import { countsSql } from './counting-events.ts'
+import { endingHungWriters } from './end-hung-writers.ts'
 import { makeEventMonth, monthOf } from './event-months.ts'
 import { eventTable } from './event-table.ts'
 import { adoptTopic, openTopic, topicIdOf } from './event-topics.ts'
@@ -12,9 +13,6 @@ import { appendEvents, deletedEvents, keepMessages } from './keep-events.ts'
 import { inTransaction, storeFailed } from './pool.ts'
 
 const checkViolation = '23514'
-
-/** A writer that hangs, or whose machine has vanished, must not hold up who keeps the same messages in its place. */
-const impatient = `begin; set local idle_in_transaction_session_timeout = '5s'; set local statement_timeout = '30s'`
 
 /** Kept events of streams and of those who append by themselves. */
 export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
@@ -53,7 +51,7 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
   ): Promise<Result> {
     const attempt = async (): Promise<Result> => {
       const id = await prepare(source, topic, events)
-      return await inTransaction(pool, (client) => work(client, id), impatient)
+      return await inTransaction(pool, (client) => endingHungWriters(pool, client, work(client, id)))
     }
     return await attempt()
       .catch((error: unknown) => {

@@ -40,6 +40,10 @@ const writeMarkerSql = `insert into featuregraph.online_rows as o (key, event_mi
 values ($1, 0, 0, 0, $2)
 on conflict (key) do update set packed_row = excluded.packed_row`
 
+const firstMarkerSql = `insert into featuregraph.online_rows (key, event_micros, created_micros, row_id, packed_row)
+values ($1, 0, 0, 0, $2) on conflict (key) do nothing`
+const moveMarkerSql = 'update featuregraph.online_rows set packed_row = $2 where key = $1 and packed_row = $3'
+
 /** The online store in a Postgres table: for the embedded default and small set-ups. `close` ends the pool. */
 export function postgresOnlineStore(pool: pg.Pool): OnlineStore {
   return {
@@ -78,6 +82,14 @@ export function postgresOnlineStore(pool: pg.Pool): OnlineStore {
       await pool
         .query(writeMarkerSql, [markerKey(name), Buffer.from(value, 'utf8')])
         .catch(storeFailed('writing a marker'))
+    },
+    async moveMarker(name, from, to) {
+      const [key, value] = [markerKey(name), Buffer.from(to, 'utf8')]
+      const { rowCount } = await (from === null
+        ? pool.query(firstMarkerSql, [key, value])
+        : pool.query(moveMarkerSql, [key, value, Buffer.from(from, 'utf8')])
+      ).catch(storeFailed('writing a marker'))
+      return rowCount === 1
     },
     async ping() {
       await pool.query('select 1').catch(storeFailed('answering'))

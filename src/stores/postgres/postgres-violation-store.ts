@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
 import type { QuarantinedRow, StoredViolation, Violation, ViolationStore } from '../violation-store.ts'
 import { microsOf } from './column-type.ts'
+import { keepableJson, keepableText } from './keepable-text.ts'
 import { inTransaction, storeFailed } from './pool.ts'
 
 const insertViolations = `insert into featuregraph.violations
@@ -58,8 +59,8 @@ export async function recordViolations(
     await client.query(insertQuarantine, [
       project,
       quarantined.map(({ view }) => view),
-      quarantined.map(({ content }) => JSON.stringify(content)),
-      quarantined.map(({ reason }) => reason),
+      quarantined.map(({ content }) => keepableJson(content)),
+      quarantined.map(({ reason }) => keepableText(reason)),
       quarantined.map(({ recordedAt }) => formatTimestamp(recordedAt)),
     ])
 }

@@ -21,6 +21,14 @@ const maxJoinedKeys = 256
 
 type WriteScript = (keyCount: number, ...keysAndArguments: (string | number | Buffer)[]) => Promise<unknown>
 
+/** KEYS: the marker; ARGV: what it is to become, and what it is, left out where there is none. */
+const moveMarkerLua = `
+local current = redis.call('GET', KEYS[1])
+if current ~= (ARGV[2] or false) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1])
+return 1
+`
+
 /**
  * The online store on one Redis (6.2 or later); `rediss://user:password@host:port/db` for TLS and a user.
  * Two connections: reads never wait behind a batch of writes. Nothing queues while Redis is away: a call fails at once,
@@ -56,6 +64,10 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): OnlineStore 
   for (const client of [reader, writer]) client.on('error', onError)
   writer.defineCommand('compareAndSet', { lua: compareAndSetLua })
   writer.defineCommand('writeSections', { lua: writeSectionsLua })
+  writer.defineCommand('moveMarker', { lua: moveMarkerLua, numberOfKeys: 1 })
+  const moves = writer as unknown as {
+    readonly moveMarker: (key: string, ...texts: string[]) => Promise<unknown>
+  }
   const scripts = writer as unknown as Readonly<Record<'compareAndSet' | 'writeSections', WriteScript>>
 
   async function runScript(
@@ -112,6 +124,13 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): OnlineStore 
     async writeMarker(name, value) {
       try {
         await writer.set(markerKey(name), value)
+      } catch (cause) {
+        throw new StoreFailed('Redis did not take a write', { cause })
+      }
+    },
+    async moveMarker(name, from, to) {
+      try {
+        return (await moves.moveMarker(markerKey(name), to, ...(from === null ? [] : [from]))) === 1
       } catch (cause) {
         throw new StoreFailed('Redis did not take a write', { cause })
       }
