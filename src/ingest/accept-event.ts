@@ -58,28 +58,31 @@ export function eventAcceptor(source: EventSource): AcceptEvent {
   return (json, now) => {
     if (typeof json !== 'object' || json === null || Array.isArray(json))
       return invalid('expected a JSON object, one a line')
-    // An own property: an object has `constructor` without anyone having sent it.
-    const sent = new Map<string, unknown>(Object.entries(json))
+    // Own properties only: an object has `constructor` without anyone having sent it.
+    const sent = (name: string): unknown =>
+      Object.hasOwn(json, name) ? (json as Readonly<Record<string, unknown>>)[name] : undefined
     const problems: string[] = []
     const refuse = (place: string, expected: Unfit, raw: unknown): null => {
       problems.push(`${place}: ${unfit(expected, raw)}`)
       return null
     }
 
-    const rawTime = sent.get(source.eventTimestamp)
+    const rawTime = sent(source.eventTimestamp)
     const time = readEventTime(rawTime)
     const eventTimestamp = typeof time === 'number' ? time : 0
     if (time === null) problems.push(`${source.eventTimestamp}: expected the event timestamp, it is missing`)
     else if (time instanceof Unfit) refuse(source.eventTimestamp, time, rawTime)
     const isAhead = eventTimestamp > now + allowedSkewMicros
-    const ahead = `${source.eventTimestamp}: ${formatTimestamp(eventTimestamp)} is more than 10 minutes ahead of the gateway's clock`
+    const ahead = isAhead
+      ? `${source.eventTimestamp}: ${formatTimestamp(eventTimestamp)} is more than 10 minutes ahead of the gateway's clock`
+      : ''
 
-    const rawId = source.eventId === null ? null : sent.get(source.eventId)
+    const rawId = source.eventId === null ? null : sent(source.eventId)
     const id = isRounded(rawId) ? idExpected : readEventId(rawId)
     const eventId = id instanceof Unfit ? refuse(source.eventId ?? '', id, rawId) : id
 
     const values = fields.map(({ column, type, isKey, default: byDefault, read }): ScalarValue | null => {
-      const raw = sent.get(column)
+      const raw = sent(column)
       const value = read(raw)
       if (value instanceof Unfit) return refuse(column, value, raw)
       if (isScalar(value)) return value
@@ -157,14 +160,14 @@ function keyPart(value: ScalarValue | null | undefined): string | number {
 }
 
 /** As it came, in the shape of an imported row: an entity's events can be found by their key. */
-function contentOf(source: EventSource, sent: ReadonlyMap<string, unknown>): object {
+function contentOf(source: EventSource, sent: (name: string) => unknown): object {
   const key: Record<string, unknown> = {}
   const values: Record<string, unknown> = {}
   for (const { name, column } of source.fields) {
     const isKey = source.keyFields.some((field) => field.name === name)
-    ;(isKey ? key : values)[name] = sent.get(column) ?? null
+    ;(isKey ? key : values)[name] = sent(column) ?? null
   }
-  const eventTimestamp = sent.get(source.eventTimestamp)
-  const times = source.eventId === null ? {} : { eventId: sent.get(source.eventId) ?? null }
+  const eventTimestamp = sent(source.eventTimestamp)
+  const times = source.eventId === null ? {} : { eventId: sent(source.eventId) ?? null }
   return { key, values, eventTimestamp, ...times }
 }

@@ -118,13 +118,15 @@ export function eventApplier(
     batch: readonly KeptEvent[],
     now: Micros,
   ): Promise<{ readonly entries: ReadonlyMap<string, Entry>; readonly wasRead: boolean }> {
-    const placed = batch.flatMap((event) => {
+    const suffixes = batch.map((event) => {
       const key = keyOf(keyPlaces, event)
-      return key === null ? [] : [{ event, suffix: onlineKeySuffix(key) }]
+      return key === null ? null : onlineKeySuffix(key)
     })
-    const { found: loaded, wasRead } = await load(partition, new Set(placed.map(({ suffix }) => suffix)))
+    const { found: loaded, wasRead } = await load(partition, new Set(suffixes))
     const changed = new Map<string, Entry>()
-    for (const { event, suffix } of placed) {
+    for (let index = 0; index < batch.length; index += 1) {
+      const [event, suffix] = [batch[index], suffixes[index]]
+      if (!event || typeof suffix !== 'string') continue
       const entry = loaded.get(suffix)
       if (!entry || event.offset <= entry.offset) continue
       // An event from ahead counts from the moment that it was kept.
@@ -174,11 +176,12 @@ export function eventApplier(
   /** The entries of some keys, from memory or the online store; one read for all that are not in memory. */
   async function load(
     partition: KeptPartition,
-    suffixes: ReadonlySet<string>,
+    suffixes: ReadonlySet<string | null>,
   ): Promise<{ readonly found: ReadonlyMap<string, Entry>; readonly wasRead: boolean }> {
     const found = new Map<string, Entry>()
     const missing: string[] = []
     for (const suffix of suffixes) {
+      if (suffix === null) continue
       const entry = entries.get(entryName(partition, suffix))
       if (entry) found.set(suffix, entry)
       else missing.push(suffix)

@@ -37,7 +37,8 @@ const retryAfterMs = [100, 400, 1_600, 5_000]
  * Keeps what the topics of event sources bring, until the signal aborts: a batch is kept in one transaction a source, with
  * what is no event put aside, and only then are the offsets committed. What counts is where Postgres says that a
  * partition was decided: a consumer goes on from there, so that a crash, a rebalance or a group set back changes nothing.
- * A store that does not answer is waited for while nothing else is polled.
+ * While a batch is on its way to Postgres the next one is polled and decided, no more than that: a store that does not
+ * answer is waited for.
  */
 export async function consumeEvents(
   targets: ConsumeTargets,
@@ -48,15 +49,37 @@ export async function consumeEvents(
   const topics = consumedTopics(registry)
   if (topics.size === 0) return
   const gate = topicGate(targets, topics, log)
+  /** The batch on its way; false: the signal aborted before it was kept. */
+  let flight: Promise<boolean> = Promise.resolve(true)
   const consumer = targets.stream.consume({
     group,
     topics: [...topics.keys()],
     onAssigned: (partitions) => gate.assigned(partitions, (position) => consumer.seek(position)),
-    // Nothing is held back between polls: what was polled has been kept and committed.
-    onRevoked: async (partitions) => gate.gone('given up', partitions),
+    onRevoked: async (partitions) => {
+      await flight
+      gate.gone('given up', partitions)
+    },
     onLost: (partitions) => gate.gone('lost', partitions),
     onError: (error) => log.warn(error.message, error),
   })
+
+  async function keepAndCommit(
+    messages: readonly StreamMessage[],
+    decided: readonly Decided[],
+  ): Promise<boolean> {
+    const started = performance.now()
+    const decide = (): readonly Decided[] => decideAll(targets, topics, messages)
+    if (!(await keepAll(targets, gate.keptAs, decided, decide, options))) return false
+    gate.passed(messages)
+    await consumer.commit(gate.positionsBehind(messages)).catch((error: unknown) => {
+      // The partition is another's by now: it goes on from what is kept.
+      if (!(error instanceof StoreFailed)) throw error
+      log.warn(`offsets were not committed: ${error.message}`, error)
+    })
+    observe.flushed((performance.now() - started) / 1_000)
+    return true
+  }
+
   const now = (): number => targets.clock() / 1_000
   let levelAt = Number.NEGATIVE_INFINITY
   options.onAside()
@@ -64,16 +87,12 @@ export async function consumeEvents(
     for (let failures = 0; !signal.aborted; ) {
       try {
         const messages = gate.admitted(await consumer.poll({ maxMessages, waitMs }))
+        const decided = decideAll(targets, topics, messages)
+        if (!(await flight)) return
         if (messages.length > 0) {
-          const started = performance.now()
-          if (!(await keepAll(targets, topics, gate.keptAs, messages, options))) return
-          gate.passed(messages)
-          await consumer.commit(gate.positionsBehind(messages)).catch((error: unknown) => {
-            // The partition is another's by now: it goes on from what is kept.
-            if (!(error instanceof StoreFailed)) throw error
-            log.warn(`offsets were not committed: ${error.message}`, error)
-          })
-          observe.flushed((performance.now() - started) / 1_000)
+          flight = keepAndCommit(messages, decided)
+          // Whoever awaits it hears of its failure; before that it must not end the process.
+          flight.catch(() => {})
         }
         if (now() - levelAt >= levelEveryMs) {
           levelAt = now()
@@ -88,6 +107,7 @@ export async function consumeEvents(
         failures += 1
       }
     }
+    await flight
   } finally {
     await consumer.close()
   }
@@ -110,61 +130,74 @@ function consumedTopics({ eventSources, views }: Pick<Registry, 'eventSources' |
   return topics
 }
 
-/** False when the signal aborted before all was kept; tried again until it is. */
-async function keepAll(
-  targets: ConsumeTargets,
+/** Messages of a topic as one source sees them; from the moment `at` on its events count. */
+interface Decided {
+  readonly one: ConsumedSource
+  readonly topic: string
+  readonly at: Micros
+  readonly events: readonly DecidedEvent[]
+  readonly aside: readonly MessageAside[]
+}
+
+function decideAll(
+  { clock }: ConsumeTargets,
   topics: ReadonlyMap<string, readonly ConsumedSource[]>,
-  keptAs: (topic: string) => string,
   messages: readonly StreamMessage[],
+): readonly Decided[] {
+  if (messages.length === 0) return []
+  const at = clock()
+  return [...topics].flatMap(([topic, sources]) => {
+    const own = topics.size === 1 ? messages : messages.filter((message) => message.topic === topic)
+    return own.length === 0 ? [] : sources.map((one) => ({ one, topic, at, ...decide(one, own, at) }))
+  })
+}
+
+function decide({ accept }: ConsumedSource, messages: readonly StreamMessage[], at: Micros) {
+  const events: DecidedEvent[] = []
+  const aside: MessageAside[] = []
+  for (const { partition, offset, key, value } of messages) {
+    const read = readJsonLine(value)
+    const verdict = read === null ? invalid(notJson) : accept(read.json, at)
+    const { violations } = verdict
+    if (verdict.status === 'ACCEPTED') {
+      // One shape for all of them: a spread would cost more than reading the message.
+      const { eventTimestamp, eventId, values } = verdict.event
+      events.push({ partition, offset, eventTimestamp, eventId, values, violations })
+    } else {
+      const { event, content, message: reason } = verdict
+      aside.push({ partition, offset, key, value, event, content, reason, violations })
+    }
+  }
+  return { events, aside }
+}
+
+/** False when the signal aborted before all was kept; decided anew and tried again until it is. */
+async function keepAll(
+  { events }: ConsumeTargets,
+  keptAs: (topic: string) => string,
+  decided: readonly Decided[],
+  decideAgain: () => readonly Decided[],
   { signal, pause, log, observe, onAside }: ConsumeEventsOptions,
 ): Promise<boolean> {
-  // One moment for all tries: an event counts from when it was kept the first time.
-  const now = targets.clock()
+  let left = decided
   for (let tries = 0; !signal.aborted; tries += 1) {
     try {
-      for (const [topic, sources] of topics) {
-        const own = messages.filter((message) => message.topic === topic)
-        if (own.length === 0) continue
-        for (const one of sources) {
-          const counts = await keepTopic(targets, one, keptAs(topic), own, now)
-          observe.decided(one.source, counts)
-          if (counts.aside > 0) onAside()
-        }
+      for (const { one, topic, at, ...messages } of left) {
+        const outcomes = await events.keep(one.source, keptAs(topic), messages, at)
+        const kept = messages.events.filter((_, index) => outcomes.events[index] === 'KEPT')
+        const aside = outcomes.aside.filter((outcome) => outcome === 'PUT_ASIDE').length
+        const late = kept.filter(({ eventTimestamp }) => eventTimestamp < at - one.reachMicros).length
+        observe.decided(one.source, { kept: kept.length, late, aside })
+        if (aside > 0) onAside()
       }
       return true
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error
       log.warn(`events could not be kept: ${error.message}; trying again`, error)
       await pause(retryAfterMs[Math.min(tries, retryAfterMs.length - 1)] ?? 0)
+      // They count from when they are kept, which may be much later than when they came.
+      left = decideAgain()
     }
   }
   return false
-}
-
-async function keepTopic(
-  { events }: ConsumeTargets,
-  { source, accept, reachMicros }: ConsumedSource,
-  topic: string,
-  messages: readonly StreamMessage[],
-  now: Micros,
-): Promise<{ readonly kept: number; readonly late: number; readonly aside: number }> {
-  const toKeep: DecidedEvent[] = []
-  const aside: MessageAside[] = []
-  for (const { partition, offset, key, value } of messages) {
-    const read = readJsonLine(value)
-    const verdict = read === null ? invalid(notJson) : accept(read.json, now)
-    const { violations } = verdict
-    if (verdict.status === 'ACCEPTED') toKeep.push({ ...verdict.event, partition, offset, violations })
-    else {
-      const { event, content, message: reason } = verdict
-      aside.push({ partition, offset, key, value, event, content, reason, violations })
-    }
-  }
-  const outcomes = await events.keep(source, topic, { events: toKeep, aside }, now)
-  const kept = toKeep.filter((_, index) => outcomes.events[index] === 'KEPT')
-  return {
-    kept: kept.length,
-    late: kept.filter(({ eventTimestamp }) => eventTimestamp < now - reachMicros).length,
-    aside: outcomes.aside.filter((outcome) => outcome === 'PUT_ASIDE').length,
-  }
 }

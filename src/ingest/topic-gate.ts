@@ -47,6 +47,8 @@ export interface TopicGate {
 type Seek = (position: StreamPosition) => void
 
 interface OpenPartition extends TopicPartition {
+  /** Polled up to here, and decided up to there. */
+  polled: number
   next: number
   /** At `at` the partition ended there. */
   target: { readonly at: Micros; readonly end: number } | null
@@ -100,7 +102,10 @@ export function topicGate(
       seek(position)
       const name = partitionName(position)
       refused.delete(name)
-      open.set(name, { topic, partition: position.partition, next: position.offset, target: null })
+      open.set(name, {
+        ...{ topic, partition: position.partition },
+        ...{ polled: position.offset, next: position.offset, target: null },
+      })
     }
   }
 
@@ -128,25 +133,27 @@ export function topicGate(
         refused.delete(partitionName(one))
       }
     },
-    admitted: (messages) =>
-      refused.size === 0 ? messages : messages.filter((message) => open.has(partitionName(message))),
+    admitted(messages) {
+      const own =
+        refused.size === 0 ? messages : messages.filter((message) => open.has(partitionName(message)))
+      for (const { topic, partition, offset } of endsOf(own)) {
+        const one = open.get(partitionName({ topic, partition }))
+        if (one) one.polled = offset
+      }
+      return own
+    },
     keptAs(topic) {
       const found = keptAs.get(topic)
       if (found === undefined) throw new TypeError(`topic ${topic} has not been opened`)
       return found
     },
     passed(messages) {
-      for (const message of messages) {
-        const partition = open.get(partitionName(message))
-        if (partition) partition.next = Math.max(partition.next, message.offset + 1)
+      for (const { topic, partition, offset } of endsOf(messages)) {
+        const one = open.get(partitionName({ topic, partition }))
+        if (one) one.next = Math.max(one.next, offset)
       }
     },
-    positionsBehind(messages) {
-      const behind = new Map<string, StreamPosition>()
-      for (const { topic, partition, offset } of messages)
-        behind.set(partitionName({ topic, partition }), { topic, partition, offset: offset + 1 })
-      return [...behind.values()]
-    },
+    positionsBehind: endsOf,
     async measure(consumer, behind) {
       const at = clock()
       const levels = new Map<string, PartitionLevel[]>()
@@ -166,7 +173,7 @@ export function topicGate(
       for (const { topic, partition, lag } of await consumer.lag()) {
         behind(topic, partition, lag)
         const one = open.get(partitionName({ topic, partition }))
-        if (one) one.target ??= { at, end: one.next + lag }
+        if (one) one.target ??= { at, end: one.polled + lag }
       }
     },
     async retryRefused(seek) {
@@ -175,6 +182,19 @@ export function topicGate(
       await admitAll([...refused.values()], seek)
     },
   }
+}
+
+/** Behind the last message of each partition. */
+function endsOf(messages: readonly StreamMessage[]): readonly StreamPosition[] {
+  const ends = new Map<string, Map<number, number>>()
+  for (const { topic, partition, offset } of messages) {
+    const own = ends.get(topic) ?? new Map<number, number>()
+    own.set(partition, offset + 1)
+    if (own.size === 1) ends.set(topic, own)
+  }
+  return [...ends].flatMap(([topic, own]) =>
+    [...own].map(([partition, offset]) => ({ topic, partition, offset })),
+  )
 }
 
 function byTopic(

@@ -51,11 +51,12 @@ export function rememberingEventStore(store: EventStore, maxBytes: number): Even
         decided.set(partition, piece)
         return piece
       }
-      messages.events.forEach(({ violations: _, ...event }, index) => {
+      messages.events.forEach(({ partition, offset, eventTimestamp, eventId, values }, index) => {
         const outcome = outcomes.events[index]
         if (outcome === 'DECIDED') return
-        const piece = widen(event.partition, event.offset)
-        if (outcome === 'KEPT') piece.events.push({ ...event, topic, keptAt })
+        const piece = widen(partition, offset)
+        if (outcome === 'KEPT')
+          piece.events.push({ topic, partition, offset, eventTimestamp, keptAt, eventId, values })
       })
       messages.aside.forEach(({ partition, offset }, index) => {
         if (outcomes.aside[index] !== 'DECIDED') widen(partition, offset)

@@ -39,7 +39,7 @@ export async function keepMessages(
   const decided = await advancePositions(client, project, source.name, topicId, [...events, ...aside])
   const isNew = (message: { readonly partition: number; readonly offset: number }): boolean =>
     message.offset >= (decided.get(message.partition) ?? 0)
-  const newEvents = events.filter(isNew)
+  const newEvents = events.every(isNew) ? events : events.filter(isNew)
   const newAside = aside.filter(isNew)
   const kept = await keepNew(client, place, newEvents)
   const putAside = await putMessagesAside(client, place, newAside)
@@ -55,7 +55,10 @@ export async function keepMessages(
   const eventOutcomes = kept.values()
   const asideOutcomes = putAside.values()
   return {
-    events: events.map((event) => (isNew(event) ? (eventOutcomes.next().value ?? 'DECIDED') : 'DECIDED')),
+    events:
+      newEvents === events
+        ? kept
+        : events.map((event) => (isNew(event) ? (eventOutcomes.next().value ?? 'DECIDED') : 'DECIDED')),
     aside: aside.map((message) => (isNew(message) ? (asideOutcomes.next().value ?? 'DECIDED') : 'DECIDED')),
   }
 }
@@ -96,7 +99,7 @@ async function keepNew(
   const repeated = await repeatedEvents(client, place, kept)
   return events.map((event, index) => {
     if (deleted[index] === true) return 'DELETED'
-    return repeated.has(placeName(event)) ? 'REPEATED' : 'KEPT'
+    return repeated.size > 0 && repeated.has(placeName(event)) ? 'REPEATED' : 'KEPT'
   })
 }
 
@@ -133,9 +136,15 @@ async function copyEvents(
     ],
   )
   try {
+    const row: (Value | null)[] = columns.map(() => null)
+    row[0] = topicId
+    row[4] = keptAt
     for (const { partition, offset, eventTimestamp, eventId, values } of events) {
-      const row: (Value | null)[] = [topicId, partition, offset, eventTimestamp, keptAt, eventId]
-      for (let index = 0; index < source.fields.length; index += 1) row.push(values[index] ?? null)
+      row[1] = partition
+      row[2] = offset
+      row[3] = eventTimestamp
+      row[5] = eventId
+      for (let index = 0; index < source.fields.length; index += 1) row[6 + index] = values[index] ?? null
       copy.add(row)
     }
     await copy.flush()

@@ -5,6 +5,7 @@ import type { EventStore, KeptEvent, KeptEventSource } from '../event-store.ts'
 import { fromSql, microsOf, selectExpression } from './column-type.ts'
 import { countsSql } from './counting-events.ts'
 import { endingHungWriters } from './end-hung-writers.ts'
+import { hourMicros } from './event-arrivals.ts'
 import { makeEventMonth, monthOf } from './event-months.ts'
 import { eventTable } from './event-table.ts'
 import { adoptTopic, openTopic, topicIdOf } from './event-topics.ts'
@@ -33,7 +34,10 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
     topic: string,
     events: readonly { readonly eventTimestamp: Micros }[],
   ): Promise<number> {
-    for (const { eventTimestamp } of events) {
+    for (const number of new Set(
+      events.map(({ eventTimestamp }) => Math.floor(eventTimestamp / hourMicros)),
+    )) {
+      const eventTimestamp = number * hourMicros
       const month = `${source.name} ${monthOf(eventTimestamp)}`
       if (months.has(month)) continue
       await makeEventMonth(pool, pool, project, source, eventTimestamp)
