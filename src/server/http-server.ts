@@ -131,6 +131,9 @@ function graphqlHandler(options: HttpServerOptions) {
     },
   })
   return async function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
+    // Somebody has opened the address in a browser, and asks nothing yet.
+    const wantsPage = request.headers.accept?.includes('text/html') === true
+    if (request.method === 'GET' && request.url === '/graphql' && wantsPage) return reply.redirect('/')
     const body: unknown = await handle.call(this, request, reply)
     const refusedEarly = reply.statusCode >= 400 && typeof body === 'string' && !body.includes('"requestId":')
     return refusedEarly ? withRequestId(body, request.id) : body

@@ -34,3 +34,14 @@ it('passes the audits of GraphQL over HTTP without an error', async () => {
   expect(told('error')).toEqual([])
   expect(told('ok').length).toBeGreaterThanOrEqual(55)
 })
+
+it('sends a browser that asks nothing to the page, and nobody else', async () => {
+  const html = 'text/html,application/xhtml+xml,*/*;q=0.8'
+  const open = async (path: string, accept: string) => {
+    const answer = await fetch(`${gateway.url}${path}`, { headers: { accept }, redirect: 'manual' })
+    return [answer.status, answer.headers.get('location')]
+  }
+  expect(await open('/graphql', html)).toEqual([302, '/'])
+  expect(await open('/graphql', 'application/json')).toEqual([400, null])
+  expect(await open('/graphql?query={__typename}', html)).toEqual([400, null])
+})

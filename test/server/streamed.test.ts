@@ -42,6 +42,24 @@ describe('streamed views in a gateway', () => {
       LOG_LEVEL: 'error',
     }
     const run = (...args: readonly string[]) => startCommand(args, own, folder).ended
+    const settings = { PROJECT: own.PROJECT, SCHEMA: own.SCHEMA, WORKER: 'false' }
+    const early = await startTestGateway({ offlineUrl: own.OFFLINE_URL, onlineUrl: own.ONLINE_URL, settings })
+    try {
+      const { data, errors } = await early.ask(question, {})
+      expect(data.customer).toMatchObject({
+        recent: { n: null, freshness: { status: 'UNAVAILABLE' } },
+        recentOffline: { n: 0, freshness: { status: 'NOT_FOUND' } },
+      })
+      expect(errors).toMatchObject([
+        {
+          message:
+            'feature view "recent" is unavailable: its windows are being put together from the events that are kept',
+          extensions: { code: 'UNAVAILABLE' },
+        },
+      ])
+    } finally {
+      await early.close()
+    }
     const at = (secondsAgo: number) => new Date(Date.now() - secondsAgo * 1_000).toISOString()
     const line = (secondsAgo: number, amount: number) =>
       JSON.stringify({ at: at(secondsAgo), customer_id: 7, amount })
