@@ -1,7 +1,6 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import type { EventStream } from '../../src/stores/event-stream.ts'
@@ -14,9 +13,6 @@ import { testPool } from '../services/test-pool.ts'
 import { type Running, startCommand } from './start-command.ts'
 
 const kafka = await kafkaOrSkip()
-const customers = 20
-const rounds = 40
-const perRound = 250
 
 if (kafka === null) it.skip('featuregraph stream on a real Kafka: none can be had here, see CONTRIBUTING.md')
 else {
@@ -29,19 +25,9 @@ else {
     ;[folder, database] = await Promise.all([
       mkdtemp(join(tmpdir(), 'featuregraph-stream-')),
       createTestDatabase(),
-      kafka.createTopic('payments', 4),
     ])
     pool = testPool(database.url, 2)
     stream = kafkaEventStream(parseKafkaUrl(url, 'STREAM_URL'))
-    await mkdir(join(folder, 'schema'))
-    const over = (aggregate: object) => JSON.stringify({ window: '2h', hop: '5m', ...aggregate })
-    await writeFile(
-      join(folder, 'schema', 'world.mjs'),
-      `export const customer = { kind: 'entity', name: 'customer', joinKeys: { customer_id: 'int64' } }
-       export const payments = { kind: 'event-source', name: 'payments', topic: 'payments', eventTimestamp: 'at', fields: { customer_id: 'int64', amount: 'float64' } }
-       export const recent = { kind: 'windowed-view', name: 'recent', entity: 'customer', source: 'payments', compute: { mode: 'stream' },
-         features: { n: ${over({ aggregate: 'count' })}, total: ${over({ aggregate: 'sum', field: 'amount' })} } }`,
-    )
   })
   afterAll(async () => {
     await stream?.close()
@@ -50,263 +36,163 @@ else {
   })
 
   describe('featuregraph stream on Kafka', () => {
-    it('keeps every event once and counts it, whatever is killed, joins or comes between, and puts garbage aside', async () => {
-      const own = {
-        OFFLINE_URL: database.url,
-        ONLINE_URL: inject('redisUrl'),
-        STREAM_URL: url,
-        PROJECT: newProject(),
-        SCHEMA: join(folder, 'schema'),
-        LOG_LEVEL: 'error',
-      }
-      const start = (): Running => startCommand(['stream'], own, folder)
-      const kept = async (): Promise<number> => {
-        const { rows } = await pool.query(
-          `select coalesce(sum(next_offset), 0)::int as kept from featuregraph.event_positions where project = $1`,
-          [own.PROJECT],
-        )
-        return rows[0].kept
-      }
-      let running = [start(), start()]
-      const expected = new Map<number, { n: number; total: number }>()
-      let garbage = 0
-      try {
-        for (let round = 0; round < rounds; round += 1) {
-          const messages = Array.from({ length: perRound }, (_, index) => {
-            const id = 1 + ((round * 7 + index) % customers)
-            const key = Buffer.from(String((round + index) % 11))
-            if (index % 10 === 3) {
-              garbage += 1
-              const odd = ['not json', '{"at":"yesterday","customer_id":1}', '[]', '{}'][index % 4] ?? ''
-              return { key, value: Buffer.from(odd) }
-            }
-            const amount = (index % 40) / 4
-            const before = expected.get(id) ?? { n: 0, total: 0 }
-            expected.set(id, { n: before.n + 1, total: before.total + amount })
-            const at = new Date(Date.now() - (index % 3) * 600_000).toISOString()
-            return { key, value: Buffer.from(JSON.stringify({ at, customer_id: id, amount })) }
-          })
-          await stream.publish('payments', messages)
-          if (round % 10 === 5) {
-            // At work: one of the two is killed, or ends in order, and another takes its place.
-            const published = (round + 1) * perRound
-            const before = await kept()
-            await expect
-              .poll(
-                async () => {
-                  const now = await kept()
-                  return now > before || now === published
-                },
-                { timeout: 60_000, interval: 50 },
-              )
-              .toBe(true)
-            const [first, ...others] = running
-            first?.child.kill(round === 15 ? 'SIGKILL' : 'SIGTERM')
-            await first?.ended
-            running = [...others, start()]
-          }
-          await sleep(50)
-        }
-        await expect.poll(kept, { timeout: 60_000, interval: 200 }).toBe(rounds * perRound)
-      } finally {
-        for (const { child } of running) child.kill('SIGTERM')
-      }
-      // In order; null where the one that started last did not listen to signals yet.
-      for (const { ended } of running) expect([0, null]).toContain((await ended).code)
-      expect((await startCommand(['stream', '--once'], own, folder).ended).code).toBe(0)
-
-      const { rows } = await pool.query(`select count(*)::int as n from events_${own.PROJECT}.payments`)
-      expect(rows).toEqual([{ n: rounds * perRound - garbage }])
-      const aside = await pool.query(
-        `select count(*)::int as n from featuregraph.quarantine where project = $1 and message is not null`,
-        [own.PROJECT],
-      )
-      expect(aside.rows).toEqual([{ n: garbage }])
-      const gateway = await startTestGateway({
-        offlineUrl: own.OFFLINE_URL,
-        onlineUrl: own.ONLINE_URL,
-        settings: { PROJECT: own.PROJECT, SCHEMA: own.SCHEMA },
-      })
-      try {
-        const ids = [...expected.keys()]
-        const query = `query ($ids: [Int64!]!) { customers(customerIds: $ids) { customerId recent { n total freshness { source } } } }`
-        const { data } = await gateway.ask(query, { ids })
-        expect(data.customers).toEqual(
-          ids.map((id) => ({
-            customerId: id,
-            recent: {
-              n: expected.get(id)?.n,
-              total: expect.closeTo(expected.get(id)?.total ?? 0, 6),
-              freshness: { source: 'ONLINE' },
-            },
-          })),
-        )
-      } finally {
-        await gateway.close()
-      }
-    }, 180_000)
-
-    describe('for those who run it', () => {
-      const over = (aggregate: object) => JSON.stringify({ window: '2h', hop: '5m', ...aggregate })
-      const writeOrders = async (name: string, topic: string, most: number) => {
-        await mkdir(join(folder, name))
-        await writeFile(
-          join(folder, name, 'world.mjs'),
-          `export const customer = { kind: 'entity', name: 'customer', joinKeys: { customer_id: 'int64' } }
+    const over = (aggregate: object) => JSON.stringify({ window: '2h', hop: '5m', ...aggregate })
+    const writeOrders = async (name: string, topic: string, most: number) => {
+      await mkdir(join(folder, name))
+      await writeFile(
+        join(folder, name, 'world.mjs'),
+        `export const customer = { kind: 'entity', name: 'customer', joinKeys: { customer_id: 'int64' } }
            export const orders = { kind: 'event-source', name: 'orders', topic: '${topic}', eventTimestamp: 'at',
              fields: { customer_id: 'int64', amount: { type: 'int32', expect: { max: ${most}, action: 'quarantine' } } } }
            export const recent = { kind: 'windowed-view', name: 'recent', entity: 'customer', source: 'orders', compute: { mode: 'stream' },
              features: { n: ${over({ aggregate: 'count' })}, most: ${over({ aggregate: 'max', field: 'amount' })} } }`,
-        )
-      }
-      const at = (): string => new Date().toISOString()
-      const message = (value: unknown) => ({
-        key: Buffer.from('k'),
-        value: Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)),
-      })
-      const settings = () => ({
-        OFFLINE_URL: database.url,
-        ONLINE_URL: inject('redisUrl'),
-        STREAM_URL: url,
-        PROJECT: newProject(),
-        SCHEMA: join(folder, 'orders'),
-        LOG_LEVEL: 'warn',
-      })
-      const withStream = async (
-        own: Readonly<Record<string, string>>,
-        work: (running: Running) => Promise<void>,
-      ) => {
-        const running = startCommand(['stream'], own, folder)
-        try {
-          await work(running)
-        } finally {
-          running.child.kill('SIGTERM')
-          await running.ended
-        }
-      }
-      const ask = async (own: Readonly<Record<string, string>>) => {
-        const gateway = await startTestGateway({
-          offlineUrl: own['OFFLINE_URL'] ?? '',
-          onlineUrl: own['ONLINE_URL'] ?? '',
-          settings: { PROJECT: own['PROJECT'] ?? '', SCHEMA: own['SCHEMA'] ?? '' },
-        })
-        try {
-          return await gateway.ask(
-            '{ customer(customerId: 7) { recent { n most freshness { status lagSeconds } } } }',
-            {},
-          )
-        } finally {
-          await gateway.close()
-        }
-      }
-      beforeAll(async () => {
-        await writeOrders('orders', 'orders', 100)
-        await writeOrders('mended', 'orders', 1_000)
-        await writeOrders('renewed', 'renewed', 1_000)
-      })
-
-      it('lists what was put aside, has it in a topic, and keeps it once the definitions fit', async () => {
-        const own = { ...settings(), LOG_LEVEL: 'info', METRICS_PORT: '0' }
-        const run = (...args: readonly string[]) => startCommand(args, own, folder).ended
-        await Promise.all([kafka.createTopic('orders', 2), kafka.createTopic('orders.dead-letters', 1)])
-        const aside = stream.consume({
-          ...{ group: 'who mends', topics: ['orders.dead-letters'] },
-          ...{ onAssigned: async () => {}, onRevoked: async () => {}, onLost: () => {}, onError: () => {} },
-        })
-        await stream.publish('orders', [
-          message({ at: at(), customer_id: 7, amount: 1 }),
-          message({ at: at(), customer_id: 7, amount: 500 }),
-          message('\u001b[31mno json'),
-          message({ at: at(), customer_id: 7, amount: 3 }),
-        ])
-        await withStream(own, async ({ output }) => {
-          const letters: string[] = []
-          await expect
-            .poll(
-              async () => {
-                for (const { value } of await aside.poll({ maxMessages: 10, waitMs: 200 }))
-                  letters.push(value.toString())
-                return letters.length
-              },
-              { timeout: 60_000 },
-            )
-            .toBe(2)
-          expect(letters.sort()).toEqual(
-            ['\u001b[31mno json', expect.stringContaining('"amount":500')].sort(),
-          )
-          await expect
-            .poll(async () => (await ask(own)).data.customer.recent.n, { timeout: 20_000, interval: 500 })
-            .toBe(2)
-          const address = /metrics at (http:\S+\/metrics)/.exec(output.stdout + output.stderr)?.[1] ?? ''
-          const metrics = await (await fetch(address)).text()
-          expect(metrics).toContain('featuregraph_events_kept_total{source="orders"} 2')
-          expect(metrics).toContain('featuregraph_events_aside_total{source="orders"} 2')
-          expect(metrics).toMatch(/featuregraph_stream_lag_seconds\{view="recent"\} \d/)
-          expect(metrics).toMatch(/featuregraph_stream_lag_messages\{topic="orders",partition="\d"\} 0/)
-          expect(metrics).toMatch(/featuregraph_stream_applied_events_total\{view="recent"\} 2/)
-        })
-        await aside.close()
-        const list = await run('dead-letters', 'list')
-        expect(list.stdout).toMatch(/orders\/\d\/\d .*amount: Value 500 above maximum 100/)
-        expect(list.stdout).toMatch(/the line is not JSON in UTF-8 .*·\[31mno json/)
-        const lines = (await run('dead-letters', 'list', 'orders', '--json')).stdout.trim().split('\n')
-        expect(lines.map((line) => Buffer.from(JSON.parse(line).value, 'base64').toString())).toContain(
-          '\u001b[31mno json',
-        )
-        expect((await run('dead-letters', 'retry')).stdout).toContain('orders: 0 kept, 0 dropped, 2 stay')
-        const unknown = await run('dead-letters', 'retry', 'order')
-        expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('did you mean "orders"')])
-
-        own.SCHEMA = join(folder, 'mended')
-        expect((await run('dead-letters', 'retry', 'orders')).stdout).toBe(
-          'orders: 1 kept, 0 dropped, 1 stay\n  1: the line is not JSON in UTF-8\n',
-        )
-        expect((await run('dead-letters', 'list')).stdout.trim().split('\n')).toHaveLength(2)
-        expect((await run('stream', '--once')).code).toBe(0)
-        expect((await ask(own)).data.customer.recent).toMatchObject({ n: 3, most: 500 })
-      }, 180_000)
-
-      it('reads nothing of a topic that was made anew until a rebuild takes it as a new one', async () => {
-        const own = { ...settings(), SCHEMA: join(folder, 'renewed') }
-        const run = (...args: readonly string[]) => startCommand(args, own, folder).ended
-        const publish = (amount: number) =>
-          stream.publish('renewed', [message({ at: at(), customer_id: 7, amount })])
-        const shows = (text: RegExp) =>
-          expect
-            .poll(async () => (await run('stream', 'status')).stdout, { timeout: 60_000, interval: 500 })
-            .toMatch(text)
-        await kafka.createTopic('renewed', 1)
-        await publish(1)
-        await withStream(own, async () => {
-          await shows(/recent +orders +generation 1 +\d/)
-          await shows(/orders +renewed\/0 +1 +0 +20/)
-        })
-        await kafka.deleteTopic('renewed')
-        await kafka.createTopic('renewed', 1)
-        await publish(10)
-        await withStream(own, async ({ output }) => {
-          await expect
-            .poll(() => output.stderr + output.stdout, { timeout: 60_000 })
-            .toMatch(
-              /the topic .*renewed.* is another one than the one whose events are kept; nothing is read from it until `featuregraph stream rebuild <view>`/,
-            )
-          expect((await ask(own)).data.customer.recent).toMatchObject({ n: 1, most: 1 })
-          const rebuilt = await run('stream', 'rebuild', 'recent')
-          expect(rebuilt).toMatchObject({
-            code: 0,
-            stdout: 'recent: read from generation 2 of its tiles now\n',
-          })
-          expect(rebuilt.stderr).toContain('the topic "renewed" is taken as a new one from now on')
-          await shows(/orders +renewed@1\/0 +1 /)
-          await expect
-            .poll(async () => (await ask(own)).data.customer.recent, { timeout: 20_000, interval: 500 })
-            .toMatchObject({ n: 2, most: 10, freshness: { lagSeconds: expect.any(Number) } })
-        })
-        const refused = await run('stream', 'rebuild', 'recente')
-        expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('did you mean "recent"')])
-        const runs = await run('runs', '--kind', 'rebuild')
-        expect(runs.stdout).toMatch(/REBUILD +recent +SUCCEEDED/)
-      }, 180_000)
+      )
+    }
+    const at = (): string => new Date().toISOString()
+    const message = (value: unknown) => ({
+      key: Buffer.from('k'),
+      value: Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)),
     })
+    const settings = () => ({
+      OFFLINE_URL: database.url,
+      ONLINE_URL: inject('redisUrl'),
+      STREAM_URL: url,
+      PROJECT: newProject(),
+      SCHEMA: join(folder, 'orders'),
+      LOG_LEVEL: 'warn',
+    })
+    const withStream = async (
+      own: Readonly<Record<string, string>>,
+      work: (running: Running) => Promise<void>,
+    ) => {
+      const running = startCommand(['stream'], own, folder)
+      try {
+        await work(running)
+      } finally {
+        running.child.kill('SIGTERM')
+        await running.ended
+      }
+    }
+    const ask = async (own: Readonly<Record<string, string>>) => {
+      const gateway = await startTestGateway({
+        offlineUrl: own['OFFLINE_URL'] ?? '',
+        onlineUrl: own['ONLINE_URL'] ?? '',
+        settings: { PROJECT: own['PROJECT'] ?? '', SCHEMA: own['SCHEMA'] ?? '' },
+      })
+      try {
+        return await gateway.ask(
+          '{ customer(customerId: 7) { recent { n most freshness { status lagSeconds } } } }',
+          {},
+        )
+      } finally {
+        await gateway.close()
+      }
+    }
+    beforeAll(async () => {
+      await writeOrders('orders', 'orders', 100)
+      await writeOrders('mended', 'orders', 1_000)
+      await writeOrders('renewed', 'renewed', 1_000)
+    })
+
+    it('lists what was put aside, has it in a topic, and keeps it once the definitions fit', async () => {
+      const own = { ...settings(), LOG_LEVEL: 'info', METRICS_PORT: '0' }
+      const run = (...args: readonly string[]) => startCommand(args, own, folder).ended
+      await Promise.all([kafka.createTopic('orders', 2), kafka.createTopic('orders.dead-letters', 1)])
+      const aside = stream.consume({
+        ...{ group: 'who mends', topics: ['orders.dead-letters'] },
+        ...{ onAssigned: async () => {}, onRevoked: async () => {}, onLost: () => {}, onError: () => {} },
+      })
+      await stream.publish('orders', [
+        message({ at: at(), customer_id: 7, amount: 1 }),
+        message({ at: at(), customer_id: 7, amount: 500 }),
+        message('\u001b[31mno json'),
+        message({ at: at(), customer_id: 7, amount: 3 }),
+      ])
+      await withStream(own, async ({ output }) => {
+        const letters: string[] = []
+        await expect
+          .poll(
+            async () => {
+              for (const { value } of await aside.poll({ maxMessages: 10, waitMs: 200 }))
+                letters.push(value.toString())
+              return letters.length
+            },
+            { timeout: 60_000 },
+          )
+          .toBe(2)
+        expect(letters.sort()).toEqual(['\u001b[31mno json', expect.stringContaining('"amount":500')].sort())
+        await expect
+          .poll(async () => (await ask(own)).data.customer.recent.n, { timeout: 20_000, interval: 500 })
+          .toBe(2)
+        const address = /metrics at (http:\S+\/metrics)/.exec(output.stdout + output.stderr)?.[1] ?? ''
+        const metrics = await (await fetch(address)).text()
+        expect(metrics).toContain('featuregraph_events_kept_total{source="orders"} 2')
+        expect(metrics).toContain('featuregraph_events_aside_total{source="orders"} 2')
+        expect(metrics).toMatch(/featuregraph_stream_lag_seconds\{view="recent"\} \d/)
+        expect(metrics).toMatch(/featuregraph_stream_lag_messages\{topic="orders",partition="\d"\} 0/)
+        expect(metrics).toMatch(/featuregraph_stream_applied_events_total\{view="recent"\} 2/)
+      })
+      await aside.close()
+      const list = await run('dead-letters', 'list')
+      expect(list.stdout).toMatch(/orders\/\d\/\d .*amount: Value 500 above maximum 100/)
+      expect(list.stdout).toMatch(/the line is not JSON in UTF-8 .*·\[31mno json/)
+      const lines = (await run('dead-letters', 'list', 'orders', '--json')).stdout.trim().split('\n')
+      expect(lines.map((line) => Buffer.from(JSON.parse(line).value, 'base64').toString())).toContain(
+        '\u001b[31mno json',
+      )
+      expect((await run('dead-letters', 'retry')).stdout).toContain('orders: 0 kept, 0 dropped, 2 stay')
+      const unknown = await run('dead-letters', 'retry', 'order')
+      expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('did you mean "orders"')])
+
+      own.SCHEMA = join(folder, 'mended')
+      expect((await run('dead-letters', 'retry', 'orders')).stdout).toBe(
+        'orders: 1 kept, 0 dropped, 1 stay\n  1: the line is not JSON in UTF-8\n',
+      )
+      expect((await run('dead-letters', 'list')).stdout.trim().split('\n')).toHaveLength(2)
+      expect((await run('stream', '--once')).code).toBe(0)
+      expect((await ask(own)).data.customer.recent).toMatchObject({ n: 3, most: 500 })
+    }, 180_000)
+
+    it('reads nothing of a topic that was made anew until a rebuild takes it as a new one', async () => {
+      const own = { ...settings(), SCHEMA: join(folder, 'renewed') }
+      const run = (...args: readonly string[]) => startCommand(args, own, folder).ended
+      const publish = (amount: number) =>
+        stream.publish('renewed', [message({ at: at(), customer_id: 7, amount })])
+      const shows = (text: RegExp) =>
+        expect
+          .poll(async () => (await run('stream', 'status')).stdout, { timeout: 60_000, interval: 500 })
+          .toMatch(text)
+      await kafka.createTopic('renewed', 1)
+      await publish(1)
+      await withStream(own, async () => {
+        await shows(/recent +orders +generation 1 +\d/)
+        await shows(/orders +renewed\/0 +1 +0 +20/)
+      })
+      await kafka.deleteTopic('renewed')
+      await kafka.createTopic('renewed', 1)
+      await publish(10)
+      await withStream(own, async ({ output }) => {
+        await expect
+          .poll(() => output.stderr + output.stdout, { timeout: 60_000 })
+          .toMatch(
+            /the topic .*renewed.* is another one than the one whose events are kept; nothing is read from it until `featuregraph stream rebuild <view>`/,
+          )
+        expect((await ask(own)).data.customer.recent).toMatchObject({ n: 1, most: 1 })
+        const rebuilt = await run('stream', 'rebuild', 'recent')
+        expect(rebuilt).toMatchObject({
+          code: 0,
+          stdout: 'recent: read from generation 2 of its tiles now\n',
+        })
+        expect(rebuilt.stderr).toContain('the topic "renewed" is taken as a new one from now on')
+        await shows(/orders +renewed@1\/0 +1 /)
+        await expect
+          .poll(async () => (await ask(own)).data.customer.recent, { timeout: 20_000, interval: 500 })
+          .toMatchObject({ n: 2, most: 10, freshness: { lagSeconds: expect.any(Number) } })
+      })
+      const refused = await run('stream', 'rebuild', 'recente')
+      expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('did you mean "recent"')])
+      const runs = await run('runs', '--kind', 'rebuild')
+      expect(runs.stdout).toMatch(/REBUILD +recent +SUCCEEDED/)
+    }, 180_000)
   })
 }
