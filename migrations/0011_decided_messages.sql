@@ -22,3 +22,6 @@ create index quarantine_unpublished on featuregraph.quarantine (project, id) whe
 
 -- All that stood in the stream's partition at this moment is decided. Null for logs and files, which are always level.
 alter table featuregraph.event_positions add column level_at timestamptz;
+
+-- Raised by every deletion: who holds events in memory sees that some may be gone.
+alter table featuregraph.deletion_secrets add column marks bigint not null default 0;

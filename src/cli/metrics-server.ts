@@ -11,7 +11,7 @@ export interface MetricsServer {
 /** `/metrics` and `/livez` of a process that is no gateway. @throws InvalidConfig where the port cannot be had. */
 export async function serveMetrics(register: Registry, host: string, port: number): Promise<MetricsServer> {
   const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+    const [pathname] = (request.url ?? '').split('?')
     if (pathname === '/livez') response.end('ok\n')
     else if (pathname !== '/metrics') response.writeHead(404).end('there are /metrics and /livez\n')
     else {

@@ -18,15 +18,19 @@ export async function rebuildView(name: string): Promise<void> {
     const world = { config, registry, stores, layouts, observe, log, clock: systemClock }
     try {
       for (const view of namedViews(registry, [name]).map(tiledView)) {
-        await rebuildTiles({ ...stores, ...layouts, stream, clock: systemClock }, view, {
-          follow: () => openStream(world, { once: true, signal }),
-          pause: (ms) => sleep(ms, undefined, { signal }).catch(() => {}),
-          signal,
-          onWait: () => tell('another rebuild is under way; waiting for its end'),
-          onAdopted: (topic) => tell(`the topic "${topic}" is taken as a new one from now on`),
-          onLive: (generation) =>
-            process.stdout.write(`${name}: read from generation ${generation} of its tiles now\n`),
-        })
+        await rebuildTiles(
+          { ...stores, ...layouts, eventSources: registry.eventSources, stream, clock: systemClock },
+          view,
+          {
+            follow: () => openStream(world, { once: true, signal }),
+            pause: (ms) => sleep(ms, undefined, { signal }).catch(() => {}),
+            signal,
+            onWait: () => tell('another rebuild is under way; waiting for its end'),
+            onAdopted: (topic) => tell(`the topic "${topic}" is taken as a new one from now on`),
+            onLive: (generation) =>
+              process.stdout.write(`${name}: read from generation ${generation} of its tiles now\n`),
+          },
+        )
       }
     } finally {
       await stream?.close()

@@ -31,10 +31,11 @@ export async function streamStatus(): Promise<void> {
     const ends = await streamEnds(world)
     const partitions: string[][] = []
     for (const source of registry.eventSources.filter(({ table }) => table === null)) {
-      for (const { topic, partition, nextOffset, levelAt } of await stores.events.positions(source)) {
+      for (const position of await stores.events.positions(source)) {
+        const { topic, partition, nextOffset, isStreamed, levelAt } = position
         // Of a file all is kept at once.
         if (topic.startsWith('file:')) continue
-        const end = topic === source.topic ? ends.get(`${topic}/${partition}`) : undefined
+        const end = isStreamed ? ends.get(`${source.topic}/${partition}`) : undefined
         const left = end === undefined ? '-' : String(Math.max(0, end - nextOffset))
         const level = levelAt === null ? '-' : formatTimestamp(levelAt)
         partitions.push([source.name, `${topic}/${partition}`, String(nextOffset), left, level])

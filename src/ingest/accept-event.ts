@@ -159,15 +159,19 @@ function keyPart(value: ScalarValue | null | undefined): string | number {
   return typeof value === 'number' ? value : String(value)
 }
 
-/** As it came, in the shape of an imported row: an entity's events can be found by their key. */
+/** As it came, in the shape of an imported row, so that an entity's events can be found by their key; lists and objects are left out. */
 function contentOf(source: EventSource, sent: (name: string) => unknown): object {
   const key: Record<string, unknown> = {}
   const values: Record<string, unknown> = {}
   for (const { name, column } of source.fields) {
     const isKey = source.keyFields.some((field) => field.name === name)
-    ;(isKey ? key : values)[name] = sent(column) ?? null
+    ;(isKey ? key : values)[name] = scalarOrNull(sent(column))
   }
-  const eventTimestamp = sent(source.eventTimestamp)
-  const times = source.eventId === null ? {} : { eventId: sent(source.eventId) ?? null }
+  const eventTimestamp = scalarOrNull(sent(source.eventTimestamp))
+  const times = source.eventId === null ? {} : { eventId: scalarOrNull(sent(source.eventId)) }
   return { key, values, eventTimestamp, ...times }
+}
+
+function scalarOrNull(raw: unknown): unknown {
+  return typeof raw === 'object' ? null : (raw ?? null)
 }

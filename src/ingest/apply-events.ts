@@ -5,7 +5,7 @@ import type { EventSource, StreamView } from '../registry/registry.ts'
 import type { EventStore, KeptEvent, KeptPartition } from '../stores/event-store.ts'
 import { onlineKeySuffix } from '../stores/online-key.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
-import { packSection, readSections } from '../stores/tile-sections.ts'
+import { clearedAtOf, packSection, readSections } from '../stores/tile-sections.ts'
 import { byteReader, byteWriter } from '../windows/bytes.ts'
 import { type TileRings, tileLayout } from '../windows/tile-rings.ts'
 import { reachOf, tileExpiry } from './followed-sources.ts'
@@ -52,10 +52,14 @@ export interface EventApplier {
 
 interface Entry {
   readonly rings: TileRings
+  /** The entity's last deletion when it was read. */
+  readonly clearedAt: Micros
   offset: number
   newestEvent: Micros
   latestKept: Micros
 }
+
+const keysAtOnce = 250
 
 /**
  * Follows the kept events, which are the authority: each partition is read on from the marker in the online store, tiles
@@ -94,7 +98,8 @@ export function eventApplier(
     const changed = await change(partition, batch.events, now)
     // What was read of a store that was emptied or set back meanwhile must not be written over what it lacks.
     if (changed.wasRead && (await online.readMarker(name)) !== marker) return again()
-    await writeChanged(partition, changed.entries, now)
+    // Another applier was further, or the entity was deleted: what stands there now is to be read.
+    if (!(await writeChanged(partition, changed.entries, now))) return again()
     const moved = streamMarker(batch.next, now)
     if (!(await online.moveMarker(name, marker, moved))) return again()
     markers.set(name, moved)
@@ -148,16 +153,19 @@ export function eventApplier(
     partition: KeptPartition,
     changed: ReadonlyMap<string, Entry>,
     now: Micros,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const out = byteWriter()
     const suffixes = [...changed.keys()]
     const writes = [...changed].map(([suffix, entry]) => {
       layout.prune(entry.rings, now)
       layout.write(out, entry.rings)
-      const { offset, newestEvent, latestKept } = entry
+      const { clearedAt, offset, newestEvent, latestKept } = entry
       const { topicNumber: topic } = partition
       const section = { topic, partition: partition.partition, offset, newestEvent, latestKept }
-      return { key: prefix + suffix, row: packSection(fingerprint, { ...section, tiles: out.take() }) }
+      return {
+        key: prefix + suffix,
+        row: packSection(fingerprint, clearedAt, { ...section, tiles: out.take() }),
+      }
     })
     const forgetEntry = (suffix: string | undefined): void => {
       if (suffix !== undefined) entries.delete(entryName(partition, suffix))
@@ -168,12 +176,12 @@ export function eventApplier(
       throw error
     })
     outcomes.forEach((outcome, index) => {
-      // Another applier was further: what it wrote counts.
       if (outcome === 'OLDER') forgetEntry(suffixes[index])
     })
+    return !outcomes.includes('OLDER')
   }
 
-  /** The entries of some keys, from memory or the online store; one read for all that are not in memory. */
+  /** The entries of some keys, from memory or the online store. */
   async function load(
     partition: KeptPartition,
     suffixes: ReadonlySet<string | null>,
@@ -186,30 +194,35 @@ export function eventApplier(
       if (entry) found.set(suffix, entry)
       else missing.push(suffix)
     }
-    const values = await online.readMany(missing.map((suffix) => prefix + suffix))
-    missing.forEach((suffix, index) => {
-      const entry = readEntry(partition, values[index] ?? null)
-      entries.set(entryName(partition, suffix), entry)
-      found.set(suffix, entry)
-    })
+    // In pieces: the reads of callers wait behind each.
+    for (let start = 0; start < missing.length; start += keysAtOnce) {
+      const piece = missing.slice(start, start + keysAtOnce)
+      const values = await online.readMany(piece.map((suffix) => prefix + suffix))
+      piece.forEach((suffix, index) => {
+        const entry = readEntry(partition, values[index] ?? null)
+        entries.set(entryName(partition, suffix), entry)
+        found.set(suffix, entry)
+      })
+    }
     return { found, wasRead: missing.length > 0 }
   }
 
   function readEntry(partition: KeptPartition, value: Buffer | null): Entry {
     const stored = value === null ? null : readSections(value)
+    const clearedAt = value === null ? Number.NEGATIVE_INFINITY : clearedAtOf(value)
     const section = stored?.sections.find(
       (one) => one.topic === partition.topicNumber && one.partition === partition.partition,
     )
     if (!section || stored?.fingerprint !== fingerprint) {
       return {
-        rings: layout.empty(),
+        ...{ rings: layout.empty(), clearedAt },
         offset: -1,
         newestEvent: Number.NEGATIVE_INFINITY,
         latestKept: Number.NEGATIVE_INFINITY,
       }
     }
     const { offset, newestEvent, latestKept, tiles } = section
-    return { rings: layout.read(byteReader(tiles)), offset, newestEvent, latestKept }
+    return { rings: layout.read(byteReader(tiles)), clearedAt, offset, newestEvent, latestKept }
   }
 
   return {

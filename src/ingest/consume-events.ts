@@ -31,6 +31,7 @@ export interface ConsumeEventsOptions {
 const maxMessages = 5_000
 const waitMs = 250
 const levelEveryMs = 500
+const staleMicros: Micros = 1_000_000
 const retryAfterMs = [100, 400, 1_600, 5_000]
 
 /**
@@ -68,8 +69,10 @@ export async function consumeEvents(
     decided: readonly Decided[],
   ): Promise<boolean> {
     const started = performance.now()
-    const decide = (): readonly Decided[] => decideAll(targets, topics, messages)
-    if (!(await keepAll(targets, gate.keptAs, decided, decide, options))) return false
+    const decide = (): readonly Decided[] => decideAll(targets, topics, gate.keptAs, messages)
+    // What waited for long behind the batch before it counts from now.
+    const isStale = targets.clock() - (decided[0]?.at ?? 0) > staleMicros
+    if (!(await keepAll(targets, isStale ? decide() : decided, decide, options))) return false
     gate.passed(messages)
     await consumer.commit(gate.positionsBehind(messages)).catch((error: unknown) => {
       // The partition is another's by now: it goes on from what is kept.
@@ -87,7 +90,7 @@ export async function consumeEvents(
     for (let failures = 0; !signal.aborted; ) {
       try {
         const messages = gate.admitted(await consumer.poll({ maxMessages, waitMs }))
-        const decided = decideAll(targets, topics, messages)
+        const decided = decideAll(targets, topics, gate.keptAs, messages)
         if (!(await flight)) return
         if (messages.length > 0) {
           flight = keepAndCommit(messages, decided)
@@ -133,6 +136,7 @@ function consumedTopics({ eventSources, views }: Pick<Registry, 'eventSources' |
 /** Messages of a topic as one source sees them; from the moment `at` on its events count. */
 interface Decided {
   readonly one: ConsumedSource
+  /** Under which they are kept. */
   readonly topic: string
   readonly at: Micros
   readonly events: readonly DecidedEvent[]
@@ -142,13 +146,15 @@ interface Decided {
 function decideAll(
   { clock }: ConsumeTargets,
   topics: ReadonlyMap<string, readonly ConsumedSource[]>,
+  keptAs: (topic: string) => string,
   messages: readonly StreamMessage[],
 ): readonly Decided[] {
   if (messages.length === 0) return []
   const at = clock()
   return [...topics].flatMap(([topic, sources]) => {
     const own = topics.size === 1 ? messages : messages.filter((message) => message.topic === topic)
-    return own.length === 0 ? [] : sources.map((one) => ({ one, topic, at, ...decide(one, own, at) }))
+    if (own.length === 0) return []
+    return sources.map((one) => ({ one, topic: keptAs(topic), at, ...decide(one, own, at) }))
   })
 }
 
@@ -174,7 +180,6 @@ function decide({ accept }: ConsumedSource, messages: readonly StreamMessage[], 
 /** False when the signal aborted before all was kept; decided anew and tried again until it is. */
 async function keepAll(
   { events }: ConsumeTargets,
-  keptAs: (topic: string) => string,
   decided: readonly Decided[],
   decideAgain: () => readonly Decided[],
   { signal, pause, log, observe, onAside }: ConsumeEventsOptions,
@@ -183,7 +188,7 @@ async function keepAll(
   for (let tries = 0; !signal.aborted; tries += 1) {
     try {
       for (const { one, topic, at, ...messages } of left) {
-        const outcomes = await events.keep(one.source, keptAs(topic), messages, at)
+        const outcomes = await events.keep(one.source, topic, messages, at)
         const kept = messages.events.filter((_, index) => outcomes.events[index] === 'KEPT')
         const aside = outcomes.aside.filter((outcome) => outcome === 'PUT_ASIDE').length
         const late = kept.filter(({ eventTimestamp }) => eventTimestamp < at - one.reachMicros).length

@@ -1,7 +1,14 @@
 import type { Clock, Micros } from '../definitions/timestamp.ts'
 import type { EntityKey } from '../definitions/value.ts'
 import { DeletionUnfinished, StoreFailed } from '../errors.ts'
-import type { Entity, EventSource, FeatureView, Registry, StoredView } from '../registry/registry.ts'
+import type {
+  Entity,
+  EventSource,
+  FeatureView,
+  Registry,
+  StoredView,
+  StreamView,
+} from '../registry/registry.ts'
 import { concernsEntity } from '../stores/deletion-digest.ts'
 import {
   type DeletionCount,
@@ -10,6 +17,7 @@ import {
   type OnlineKey,
   sameKey,
 } from '../stores/deletion-store.ts'
+import type { EventStore } from '../stores/event-store.ts'
 import { onlineKeySuffix } from '../stores/online-key.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
 import { packedHeaderBytes, packedRowKind, packTombstone, readRowOrder } from '../stores/packed-row.ts'
@@ -17,12 +25,15 @@ import { physicalExpiry } from '../stores/physical-expiry.ts'
 import type { TileGeneration, TileGenerations } from '../stores/tile-generations.ts'
 import { tileExpiry } from './followed-sources.ts'
 import { insist, type Sleep } from './insist.ts'
+import { deadLetterTopic } from './publish-dead-letters.ts'
+import { streamMarker, streamMarkerName, streamPosition } from './stream-position.ts'
 import type { TilePlaces } from './tile-generation.ts'
 
 export interface DeletionTargets extends Pick<TilePlaces, 'tiledView' | 'tilePrefix'> {
   readonly deletions: DeletionStore
   readonly online: OnlineStore
   readonly generations: Pick<TileGenerations, 'list'>
+  readonly events: Pick<EventStore, 'positions'>
   readonly keyPrefix: (view: StoredView) => string
   readonly clock: Clock
 }
@@ -73,34 +84,37 @@ export async function deleteEntity(
   const { deletions, online, clock } = targets
   const scope = scopeOf(registry, entity, key)
   const places = onlinePlaces(targets, scope)
+  const followed = await streamPlaces(targets, scope)
   const standing = await newestOnline(online, await places()).catch(nothingKnown)
   const recorded = await deletions.record(scope, Math.max(clock(), standing))
   const { deletedAt } = recorded
   const counts = tally(scope, online.name)
 
   counts.add(await deletions.erase(scope, deletedAt))
-  const bury = async (attempt: (put: () => Promise<number>) => Promise<number>): Promise<void> => {
-    const where = await places()
-    const rows = await attempt(() => putTombstones(online, where, deletedAt))
+  const bury = async (where: readonly OnlinePlaces[]): Promise<void> => {
+    const rows = await putTombstones(online, where, deletedAt)
     counts.add([{ place: onlinePlace(online.name), rows }])
-    const told = where.flatMap((one) => one.told)
-    if (told.length > 0) await deletions.forgetOnlineKeys(scope, told)
   }
-  // Most is gone at once; a store that is away now may be back when the others have ended.
-  await bury((put) => put()).catch(nothingKnown)
-  await untilEnded(deletions, recorded.unaware, entity, options)
-  counts.add(await deletions.erase(scope, deletedAt))
-  await bury((put) =>
+  const insistOn = (attempt: () => Promise<void>): Promise<void> =>
     insist(
       options.sleep,
-      put,
+      attempt,
       (tries, cause) =>
         new DeletionUnfinished(
           `the deletion of this ${entity.name} is recorded and done offline, but the online store did not answer in ${tries} tries; delete it again to complete it`,
           { cause },
         ),
-    ),
-  )
+    )
+  // Most is gone at once; a store that is away now may be back when the others have ended.
+  await bury(await places()).catch(nothingKnown)
+  await untilEnded(deletions, recorded.unaware, entity, options)
+  counts.add(await deletions.erase(scope, deletedAt))
+  const where = await places()
+  await insistOn(() => bury(where))
+  // What happened since went down with the rest.
+  await insistOn(() => setBack(targets, followed))
+  const told = where.flatMap((one) => one.told)
+  if (told.length > 0) await deletions.forgetOnlineKeys(scope, told)
   return { entity: entity.name, deletedAt, counts: counts.all(), notReached: notReached(scope) }
 }
 
@@ -142,6 +156,45 @@ function onlinePlaces(targets: DeletionTargets, scope: Scope) {
       )
       return { view, keys: whole, told }
     })
+  }
+}
+
+interface StreamPlace {
+  readonly view: StreamView
+  /** How far the source's events were kept, by the name of the partition. */
+  readonly kept: ReadonlyMap<string, number>
+}
+
+/** The streamed views that may have tiles of the entity, with how far their events are kept now. */
+async function streamPlaces({ events }: DeletionTargets, { views }: Scope): Promise<readonly StreamPlace[]> {
+  const places: StreamPlace[] = []
+  for (const view of views) {
+    if (view.kind !== 'STREAM' || !view.online) continue
+    const positions = await events.positions(view.events)
+    places.push({ view, kept: new Map(positions.map((one) => [streamMarkerName('', one), one.nextOffset])) })
+  }
+  return places
+}
+
+/** Has the events applied again that were kept since then: those of other keys are in their tiles, and change nothing. */
+async function setBack(
+  { events, online, generations, tiledView, tilePrefix, clock }: DeletionTargets,
+  places: readonly StreamPlace[],
+): Promise<void> {
+  if (places.length === 0) return
+  const known = await generations.list()
+  for (const { view, kept } of places) {
+    const { viewId } = tiledView(view)
+    const own = known.filter((one) => one.viewId === viewId && one.state !== 'RETIRED')
+    for (const partition of await events.positions(view.events)) {
+      const since = kept.get(streamMarkerName('', partition)) ?? 0
+      for (const one of own) {
+        const name = streamMarkerName(tilePrefix(one, one.generation), partition)
+        const marker = await online.readMarker(name)
+        if (marker !== null && streamPosition(marker) > since)
+          await online.writeMarker(name, streamMarker(since, clock()))
+      }
+    }
   }
 }
 
@@ -253,7 +306,12 @@ function notReached({ views, sources }: Scope): readonly string[] {
   const imported = [...sources.filter(({ table }) => table === null).map(({ name }) => name), ...fileSources]
   return [
     ...sources.flatMap(({ name, topic }) =>
-      topic === null ? [] : [`the topic "${topic}" of event source "${name}"`],
+      topic === null
+        ? []
+        : [
+            `the topic "${topic}" of event source "${name}", and "${deadLetterTopic(topic)}"`,
+            `messages of the topic "${topic}" that were put aside because they could not be read`,
+          ],
     ),
     ...sources.flatMap(({ name, table }) =>
       table === null ? [] : [`the table ${table} of event source "${name}"`],

@@ -47,7 +47,9 @@ interface Followed {
   readonly number: number
   readonly applier: EventApplier
   state: TileGeneration['state']
-  /** Everything before it is in the tiles, since this process follows. */
+  /** All that is kept was in the tiles at one moment, since this process follows. */
+  wasLevel: boolean
+  /** All that had happened in the stream by then is in the tiles. */
   levelAt: Micros | null
 }
 
@@ -94,7 +96,8 @@ export async function followEvents(
       } catch (error) {
         if (once || !(error instanceof StoreFailed)) throw error
         log.warn(`events could not be applied: ${error.message}`, error)
-        leads = false
+        // The lock may be gone; what is in memory is as right as before.
+        askedAt = Number.NEGATIVE_INFINITY
         await pause(failedMs)
       }
     }
@@ -141,7 +144,7 @@ function leadership(
     const whose = targets.tiledView(view)
     const tiles = { view, prefix: targets.tilePrefix(whose, number), fingerprint: whose.fingerprint }
     const applier = eventApplier(targets, tiles, { maxEntries, eventsAtOnce })
-    return { view, number, applier, state, levelAt: null }
+    return { view, number, applier, state, wasLevel: false, levelAt: null }
   }
 
   async function applySource(source: EventSource): Promise<boolean> {
@@ -153,7 +156,10 @@ function leadership(
       const started = performance.now()
       const did = await one.applier.applyNext(partitions)
       if (did.events > 0) observe.applied(one.view, did.events, (performance.now() - started) / 1_000)
-      if (did.caughtUp) one.levelAt = levelOf(at, partitions)
+      if (did.caughtUp) {
+        one.wasLevel = true
+        one.levelAt = levelOf(at, partitions) ?? one.levelAt
+      }
       caughtUp = caughtUp && did.caughtUp
     }
     return caughtUp
@@ -188,9 +194,7 @@ function leadership(
       deletionMark = mark
       let caughtUp = true
       for (const source of sources.keys()) caughtUp = (await applySource(source)) && caughtUp
-      const built = [...followed.values()].filter(
-        ({ state, levelAt }) => state === 'BUILDING' && levelAt !== null,
-      )
+      const built = [...followed.values()].filter(({ state, wasLevel }) => state === 'BUILDING' && wasLevel)
       if (isDue || built.length > 0) await tellLevels()
       for (const { view, number } of built) {
         await generations.goLive(targets.tiledView(view), number, clock())
@@ -202,7 +206,8 @@ function leadership(
   }
 }
 
-/** All that had happened in the streams and been kept at `at` is applied; a stream that is behind takes its own time back. */
-function levelOf(at: Micros, partitions: readonly KeptPartition[]): Micros {
-  return Math.min(at, ...partitions.flatMap(({ levelAt }) => (levelAt === null ? [] : [levelAt])))
+/** What was kept at `at` is applied; a stream that is behind takes its own time back. Null: one was never level yet. */
+function levelOf(at: Micros, partitions: readonly KeptPartition[]): Micros | null {
+  const streamed = partitions.filter(({ isStreamed }) => isStreamed).map(({ levelAt }) => levelAt)
+  return streamed.includes(null) ? null : Math.min(at, ...streamed.flatMap((one) => one ?? []))
 }

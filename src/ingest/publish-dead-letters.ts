@@ -13,7 +13,7 @@ const lettersAtOnce = 500
 const lookAgainMs = 60_000
 
 /** Where the stream has the messages of a topic that were put aside; whoever wants them there makes it. */
-function deadLetterTopic(topic: string): string {
+export function deadLetterTopic(topic: string): string {
   return `${topic}.dead-letters`
 }
 
@@ -27,25 +27,46 @@ export function deadLetterPublisher(
   sources: readonly EventSource[],
   log: StreamLog,
 ): () => Promise<void> {
-  const topics = new Map(
-    sources.flatMap(({ name, topic }) => (topic === null ? [] : [[name, topic] as const])),
-  )
   const missingSince = new Map<string, number>()
   let running: Promise<void> | null = null
   let again = false
 
   async function publishAll(): Promise<void> {
-    for (;;) {
-      const letters = await deadLetters.unpublished(lettersAtOnce)
-      let published = 0
-      for (const [topic, own] of bySource(letters, topics)) {
-        if (!(await isThere(topic))) continue
-        await stream.publish(topic, own.map(messageOf))
-        await deadLetters.markPublished(own.map(({ id }) => id))
-        published += own.length
+    for (const [topic, names] of sourcesOf(sources)) {
+      if (!(await isThere(topic))) continue
+      for (;;) {
+        const letters = await deadLetters.unpublished(names, lettersAtOnce)
+        const published = await publishSome(topic, letters)
+        await deadLetters.markPublished(published)
+        if (published.length === 0 || letters.length < lettersAtOnce) break
       }
-      if (published === 0 || letters.length < lettersAtOnce) return
     }
+  }
+
+  /** Answers the ids of those that need not be looked at again. */
+  async function publishSome(topic: string, letters: readonly DeadLetter[]): Promise<readonly number[]> {
+    const ids = letters.map(({ id }) => id)
+    if (await tryPublish(topic, letters)) return ids
+    // One may be too large for the topic: it must not hold up the others.
+    let refused = 0
+    for (const letter of letters) if (!(await tryPublish(topic, [letter]))) refused += 1
+    if (refused === letters.length) return []
+    const stay = new StoreFailed(
+      `the topic "${topic}" does not take ${refused} letters; they stand in Postgres only`,
+    )
+    if (refused > 0) log.warn(stay.message, stay)
+    return ids
+  }
+
+  async function tryPublish(topic: string, letters: readonly DeadLetter[]): Promise<boolean> {
+    if (letters.length === 0) return true
+    return await stream.publish(topic, letters.map(messageOf)).then(
+      () => true,
+      (error: unknown) => {
+        if (!(error instanceof StoreFailed)) throw error
+        return false
+      },
+    )
   }
 
   async function isThere(topic: string): Promise<boolean> {
@@ -80,18 +101,15 @@ export function deadLetterPublisher(
   }
 }
 
-function bySource(
-  letters: readonly DeadLetter[],
-  topics: ReadonlyMap<string, string>,
-): ReadonlyMap<string, readonly DeadLetter[]> {
-  const groups = new Map<string, DeadLetter[]>()
-  for (const letter of letters) {
-    const topic = topics.get(letter.source)
-    if (topic === undefined) continue
-    const name = deadLetterTopic(topic)
-    groups.set(name, [...(groups.get(name) ?? []), letter])
+/** By topic of dead letters. */
+function sourcesOf(sources: readonly EventSource[]): ReadonlyMap<string, readonly string[]> {
+  const names = new Map<string, string[]>()
+  for (const { name, topic } of sources) {
+    if (topic === null) continue
+    const dead = deadLetterTopic(topic)
+    names.set(dead, [...(names.get(dead) ?? []), name])
   }
-  return groups
+  return names
 }
 
 function messageOf({ key, value, source, topic, partition, offset, reason }: DeadLetter) {

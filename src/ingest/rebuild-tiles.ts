@@ -1,6 +1,6 @@
 import type { Clock } from '../definitions/timestamp.ts'
 import { BadUserInput } from '../errors.ts'
-import type { FeatureView, StreamView } from '../registry/registry.ts'
+import type { EventSource, FeatureView, StreamView } from '../registry/registry.ts'
 import type { EventStore } from '../stores/event-store.ts'
 import type { EventStream } from '../stores/event-stream.ts'
 import type { RunStore } from '../stores/run-store.ts'
@@ -8,7 +8,9 @@ import type { TileGenerations } from '../stores/tile-generations.ts'
 import { beginGeneration, generationsOf, type TilePlaces } from './tile-generation.ts'
 
 interface RebuildTargets extends TilePlaces {
-  readonly events: Pick<EventStore, 'openTopic' | 'adoptTopic' | 'positions'>
+  readonly events: Pick<EventStore, 'openTopic' | 'adoptTopic' | 'positions' | 'recordLevels'>
+  /** Those of the registry. */
+  readonly eventSources: readonly EventSource[]
   readonly generations: TileGenerations
   readonly runs: RunStore
   /** Null: events come without one. */
@@ -74,19 +76,35 @@ export async function rebuildTiles(
 
 /** Whether the topic was not the one whose events are kept any more. */
 async function adoptTopic(
-  { events, stream }: RebuildTargets,
+  { events, stream, eventSources, clock }: RebuildTargets,
   { events: source }: StreamView,
 ): Promise<boolean> {
-  if (source.topic === null || stream === null) return false
-  const [found] = await stream.describe([source.topic])
+  const { topic: name } = source
+  if (name === null || stream === null) return false
+  // Before the topic's ends, which only grow: a consumer may be at work.
+  const positions = await events.positions(source)
+  const at = clock()
+  const [found] = await stream.describe([name])
   if (!found) return false
-  const keptAs = await events.openTopic(source.topic, found.id)
-  const positions = keptAs === null ? [] : await events.positions(source)
+  const keptAs = await events.openTopic(name, found.id)
   const isSetBack = positions.some(
     ({ topic, partition, nextOffset }) =>
       topic === keptAs && nextOffset > (found.partitions[partition]?.endOffset ?? 0),
   )
   if (keptAs !== null && !isSetBack) return false
-  await events.adoptTopic(source.topic, found.id)
+  await events.adoptTopic(name, found.id)
+  if (keptAs === null) return true
+  // The same topic, which has lost its last messages: what it still has is kept.
+  const adopted = await events.openTopic(name, found.id)
+  const levels = found.partitions.map(({ endOffset }, partition) => ({
+    partition,
+    nextOffset: endOffset,
+    at,
+  }))
+  for (const one of eventSources.filter(({ topic }) => topic === name))
+    await events.recordLevels(
+      one,
+      levels.map((level) => ({ ...level, topic: adopted ?? name })),
+    )
   return true
 }

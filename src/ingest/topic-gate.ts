@@ -70,9 +70,7 @@ export function topicGate(
     const identity = partitions[0]?.topicId ?? ''
     const own = await events.openTopic(topic, identity)
     if (own === null) throw new TopicReplaced(topic, 'is another one than the one whose events are kept')
-    const [description] = await stream.describe([topic])
-    if (!description || description.id !== identity)
-      throw new StoreFailed(`topic ${topic} is being made anew; its partitions will come again`)
+    // Before the topic's ends, which only grow: another consumer may be at work.
     const decided = await Promise.all(
       (topics.get(topic) ?? []).map(async ({ source }) => {
         const positions = await events.positions(source)
@@ -83,6 +81,9 @@ export function topicGate(
         )
       }),
     )
+    const [description] = await stream.describe([topic])
+    if (!description || description.id !== identity)
+      throw new StoreFailed(`topic ${topic} is being made anew; its partitions will come again`)
     const placed = partitions.map(({ partition }) => {
       const { firstOffset, endOffset } = description.partitions[partition] ?? { firstOffset: 0, endOffset: 0 }
       const furthest = Math.max(...decided.map((positions) => positions.get(partition) ?? firstOffset))

@@ -23,8 +23,8 @@ export interface DeadLetterStore {
     readonly before: number | null
     readonly first: number
   }) => Promise<readonly DeadLetter[]>
-  /** Those that the topic of dead letters lacks, oldest first. */
-  readonly unpublished: (first: number) => Promise<readonly DeadLetter[]>
+  /** Those of sources that their topics of dead letters lack, oldest first. */
+  readonly unpublished: (sources: readonly string[], first: number) => Promise<readonly DeadLetter[]>
   readonly markPublished: (ids: readonly number[]) => Promise<void>
   /**
    * Keeps events that were made of letters at the end of a log, and removes the letters, in one transaction; null for a

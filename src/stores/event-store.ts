@@ -6,6 +6,8 @@ import type { Violation } from './violation-store.ts'
 /** What a store must know of an event source. */
 export interface KeptEventSource {
   readonly name: string
+  /** Of the stream. */
+  readonly topic: string | null
   /** Fields by which streamed views look events up, each list with the event timestamp behind it. */
   readonly indexedKeys: readonly (readonly string[])[]
   /** An existing table; null: one that the store makes and writes itself. */
@@ -87,7 +89,9 @@ export interface KeptPartition {
   readonly topicNumber: number
   readonly partition: number
   readonly nextOffset: number
-  /** All that stood in the stream's partition at this moment is decided; null for logs and files, which are always level. */
+  /** Of the source's topic in the stream, as it is now; logs, files and topics of before are always level. */
+  readonly isStreamed: boolean
+  /** All that stood in the stream's partition at this moment is decided; null: that is not known. */
   readonly levelAt: Micros | null
 }
 

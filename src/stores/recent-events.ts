@@ -42,7 +42,10 @@ export function rememberingEventStore(store: EventStore, maxBytes: number): Even
   return {
     ...store,
     async keep(source, topic, messages, keptAt) {
+      const markBefore = deletionMark
       const outcomes = await store.keep(source, topic, messages, keptAt)
+      // A deletion may have waited for these, and taken some of them away already.
+      if (deletionMark !== markBefore) return outcomes
       const decided = new Map<number, { from: number; next: number; events: KeptEvent[] }>()
       const widen = (partition: number, offset: number) => {
         const piece = decided.get(partition) ?? { from: offset, next: offset + 1, events: [] }

@@ -13,7 +13,8 @@ import { packedHeaderBytes, packTombstone } from './packed-row.ts'
  * | 1 | 1 | zero |
  * | 2 | 2 | sections |
  * | 4 | 4 | fingerprint of the view's windows |
- * | 8 | … | the sections: a header of 36 bytes, then their tiles |
+ * | 8 | 8 | the entity's last deletion, of whose time and before nothing is in the tiles; float64, -Infinity for none |
+ * | 16 | … | the sections: a header of 36 bytes, then their tiles |
  *
  * | at | size | of a section's header |
  * |---|---|---|
@@ -25,7 +26,7 @@ import { packedHeaderBytes, packTombstone } from './packed-row.ts'
  * | 28 | 8 | latest moment that an applied event was kept, microseconds, float64 |
  */
 const sectionsFormat = 2
-const sectionsHeaderBytes = 8
+const sectionsHeaderBytes = 16
 const sectionHeaderBytes = 36
 
 interface SectionPlace {
@@ -46,6 +47,8 @@ export interface TileSection extends SectionPlace {
 
 export interface TileSections {
   readonly fingerprint: number
+  /** Nothing that happened or was known by then is in the tiles. */
+  readonly clearedAt: Micros
   readonly sections: readonly TileSection[]
 }
 
@@ -83,15 +86,16 @@ export function readSections(value: Buffer): TileSections | null {
     })
     at = end
   }
-  return at === value.length ? { fingerprint: value.readUInt32LE(4), sections } : null
+  if (at !== value.length) return null
+  return { fingerprint: value.readUInt32LE(4), clearedAt: value.readDoubleLE(8), sections }
 }
 
 /** A whole value of one section: what a writer sends. */
-export function packSection(fingerprint: number, section: TileSection): Buffer {
-  return packSections({ fingerprint, sections: [section] })
+export function packSection(fingerprint: number, clearedAt: Micros, section: TileSection): Buffer {
+  return packSections({ fingerprint, clearedAt, sections: [section] })
 }
 
-function packSections({ fingerprint, sections }: TileSections): Buffer {
+function packSections({ fingerprint, clearedAt, sections }: TileSections): Buffer {
   const size = sections.reduce(
     (sum, { tiles }) => sum + sectionHeaderBytes + tiles.length,
     sectionsHeaderBytes,
@@ -100,6 +104,7 @@ function packSections({ fingerprint, sections }: TileSections): Buffer {
   value.writeUInt16LE(sectionsFormat, 0)
   value.writeUInt16LE(sections.length, 2)
   value.writeUInt32LE(fingerprint, 4)
+  value.writeDoubleLE(clearedAt, 8)
   let at = sectionsHeaderBytes
   for (const { topic, partition, offset, newestEvent, latestKept, tiles } of sections) {
     value.writeUInt32LE(topic, at)
@@ -115,18 +120,21 @@ function packSections({ fingerprint, sections }: TileSections): Buffer {
 }
 
 /**
- * The stored value with a writer's section in its place; null where the stored section is of a later offset, so
- * that replays and writers that lost their partition change nothing. What is no value of these windows
- * (other bytes, another fingerprint) is replaced as a whole, but for a tombstone of the entity, which stays until an event
- * after it comes. Every backend decides alike.
+ * The stored value with a writer's section in its place; null where the stored section is of a later offset, so that
+ * replays and writers that lost their partition change nothing, and where the entity was deleted later than the writer
+ * knows: it may hold what is gone. What is no value of these windows (other bytes, another fingerprint), and what is of
+ * before a deletion, is replaced as a whole. Every backend decides alike.
  */
 export function mergeSection(stored: Buffer | null, written: Buffer): Buffer | null {
   const value = readSections(written)
   const [section] = value?.sections ?? []
   if (!value || !section) return null
-  if (stored !== null && section.newestEvent <= deletedAtOf(stored)) return null
-  const before = stored === null ? null : readSections(stored)
-  if (before === null || before.fingerprint !== value.fingerprint) return written
+  if (stored === null) return written
+  const clearedAt = clearedAtOf(stored)
+  if (value.clearedAt < clearedAt) return null
+  const before = readSections(stored)
+  if (before === null || before.fingerprint !== value.fingerprint || value.clearedAt > clearedAt)
+    return written
   const own = before.sections.findIndex(
     ({ topic, partition }) => topic === section.topic && partition === section.partition,
   )
@@ -136,8 +144,8 @@ export function mergeSection(stored: Buffer | null, written: Buffer): Buffer | n
   return packSections({ ...before, sections: before.sections.with(own, section) })
 }
 
-/** The time of a tombstone; of everything else before all times. */
-function deletedAtOf(stored: Buffer): number {
+/** The time of the last deletion that a value tells of; of everything else before all times. */
+export function clearedAtOf(stored: Buffer): Micros {
   const isTombstone = stored.length === packedHeaderBytes && stored.readUInt32LE(0) === tombstoneStart
-  return isTombstone ? stored.readDoubleLE(8) : Number.NEGATIVE_INFINITY
+  return isTombstone ? stored.readDoubleLE(8) : (readSections(stored)?.clearedAt ?? Number.NEGATIVE_INFINITY)
 }

@@ -125,6 +125,7 @@ else {
           .poll(async () => (await ask(own)).data.customer.recent.n, { timeout: 20_000, interval: 500 })
           .toBe(2)
         const address = /metrics at (http:\S+\/metrics)/.exec(output.stdout + output.stderr)?.[1] ?? ''
+        expect((await fetch(address.replace('/metrics', '//'))).status).toBe(404)
         const metrics = await (await fetch(address)).text()
         expect(metrics).toContain('featuregraph_events_kept_total{source="orders"} 2')
         expect(metrics).toContain('featuregraph_events_aside_total{source="orders"} 2')

@@ -6,6 +6,8 @@ import { packTombstone } from '../../src/stores/packed-row.ts'
 import { mergeSection, packSection, readSections, type TileSection } from '../../src/stores/tile-sections.ts'
 import { nowMicros, type OnlineStoreHarness, packedRow } from './online-store.ts'
 
+const never = Number.NEGATIVE_INFINITY
+
 function section(partition: number, offset: number, more: Partial<TileSection> = {}): TileSection {
   return {
     topic: 1,
@@ -38,7 +40,7 @@ export function onlineSectionsContract(name: string, makeHarness: () => Promise<
     const newKey = (): string => `sections:{${randomUUID()}}`
     const write = async (key: string, ...sections: readonly TileSection[]) =>
       await store.writeSections(
-        sections.map((one) => ({ key, row: packSection(7, one) })),
+        sections.map((one) => ({ key, row: packSection(7, never, one) })),
         null,
       )
     const read = async (key: string) => {
@@ -53,7 +55,11 @@ export function onlineSectionsContract(name: string, makeHarness: () => Promise<
         'WRITTEN',
         'WRITTEN',
       ])
-      expect(await read(key)).toEqual({ fingerprint: 7, sections: [section(0, 6), section(1, 3)] })
+      expect(await read(key)).toEqual({
+        fingerprint: 7,
+        clearedAt: never,
+        sections: [section(0, 6), section(1, 3)],
+      })
     })
 
     it('are not replaced by an earlier offset: a replay and a writer of the past', async () => {
@@ -61,27 +67,42 @@ export function onlineSectionsContract(name: string, makeHarness: () => Promise<
       await write(key, section(0, 5))
       const again = section(0, 5, { tiles: Buffer.from('again') })
       expect(await write(key, section(0, 4), again)).toEqual(['OLDER', 'WRITTEN'])
-      expect(await read(key)).toEqual({ fingerprint: 7, sections: [again] })
+      expect(await read(key)).toEqual({ fingerprint: 7, clearedAt: never, sections: [again] })
     })
 
     it('expire when they are told to, with every write anew', async () => {
       const key = newKey()
-      const row = packSection(7, section(0, 1))
+      const row = packSection(7, never, section(0, 1))
       await store.writeSections([{ key, row }], nowMicros() + 300_000)
       expect(await read(key)).not.toBeNull()
       await expect.poll(async () => await read(key), { timeout: 3_000 }).toBeNull()
       // What had expired is not merged with.
-      await store.writeSections([{ key, row: packSection(7, section(1, 1)) }], nowMicros() + 60_000_000)
+      await store.writeSections(
+        [{ key, row: packSection(7, never, section(1, 1)) }],
+        nowMicros() + 60_000_000,
+      )
       expect((await read(key))?.sections).toEqual([section(1, 1)])
     })
 
-    it('do not take the place of a deletion before an event after it', async () => {
+    it('do not take the place of a deletion, nor join what is of after it, unless their writer knows of it', async () => {
       const key = newKey()
+      const writeSince = async (clearedAt: number, one: TileSection) =>
+        await store.writeSections([{ key, row: packSection(7, clearedAt, one) }], null)
       await store.writeMany([{ key, row: packTombstone(100) }], null)
-      expect(await write(key, section(0, 10))).toEqual(['OLDER'])
+      expect(await write(key, section(0, 50))).toEqual(['OLDER'])
+      expect(await writeSince(99, section(0, 50))).toEqual(['OLDER'])
       expect((await store.readMany([key]))[0]).toEqual(packTombstone(100))
-      expect(await write(key, section(0, 11))).toEqual(['WRITTEN'])
-      expect((await read(key))?.sections).toEqual([section(0, 11)])
+      expect(await writeSince(100, section(0, 11))).toEqual(['WRITTEN'])
+      expect(await write(key, section(1, 50))).toEqual(['OLDER'])
+      expect(await writeSince(100, section(1, 12))).toEqual(['WRITTEN'])
+      expect(await read(key)).toEqual({
+        fingerprint: 7,
+        clearedAt: 100,
+        sections: [section(0, 11), section(1, 12)],
+      })
+      // What is of before a deletion goes.
+      expect(await writeSince(200, section(1, 13))).toEqual(['WRITTEN'])
+      expect(await read(key)).toEqual({ fingerprint: 7, clearedAt: 200, sections: [section(1, 13)] })
     })
 
     it('of many writers at once are all there', async () => {
@@ -91,7 +112,7 @@ export function onlineSectionsContract(name: string, makeHarness: () => Promise<
           one.writeSections(
             [...keys, ...keys].map((key, index) => ({
               key,
-              row: packSection(7, section(partition, index)),
+              row: packSection(7, never, section(partition, index)),
             })),
             null,
           ),
@@ -112,10 +133,11 @@ export function onlineSectionsContract(name: string, makeHarness: () => Promise<
           partition: fc.integer({ min: 0, max: 2 }),
           offset: fc.integer({ min: 0, max: 4 }),
           fingerprint: fc.constantFrom(7, 7, 7, 8),
+          clearedAt: fc.constantFrom(never, never, 20, 40),
           tiles: fc.uint8Array({ maxLength: 12 }),
         })
-        .map(({ fingerprint, tiles, ...one }) =>
-          packSection(fingerprint, section(0, 0, { ...one, tiles: Buffer.from(tiles) })),
+        .map(({ fingerprint, clearedAt, tiles, ...one }) =>
+          packSection(fingerprint, clearedAt, section(0, 0, { ...one, tiles: Buffer.from(tiles) })),
         )
       const garbage = fc.oneof(
         fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes)),

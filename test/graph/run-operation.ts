@@ -117,6 +117,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     storeFailed: () => {},
     violations,
     generations: { list: async () => [] },
+    events: { positions: async () => [] },
   }
   const contexts = requestContexts({
     registry,

@@ -197,6 +197,16 @@ describe('an event timestamp', () => {
   })
 })
 
+it('tells of what is nested too deeply to be told, and goes on', () => {
+  const deep = JSON.parse(`${'['.repeat(4_000)}${']'.repeat(4_000)}`)
+  expect(accept({ ...event, Amount: deep }, now)).toMatchObject({
+    code: 'INVALID_EVENT',
+    message: expect.stringContaining('got a deeply nested list'),
+    content: { key: { customer_id: 1 }, values: { amount: null } },
+  })
+  expect(accept({ ...event, more: deep }, now).status).toBe('ACCEPTED')
+})
+
 describe('what is expected of fields', () => {
   it('is told, and the event kept, with warn', () => {
     expect(accept({ ...event, Amount: 101 }, now)).toMatchObject({

@@ -100,3 +100,56 @@ it('puts aside what is no event, and keeps and tells nothing of a deleted entity
   const told = await pool.query('select key, message from featuregraph.violations')
   expect(told.rows).toEqual([{ key: ['1'], message: 'Value 101 above maximum 100' }])
 })
+
+it('counts what waited behind a batch from when it is kept, not from when it was polled', async () => {
+  const [source] = registry.eventSources
+  if (!source) throw new Error('no source')
+  const time = { now }
+  const stream = memoryEventStream(() => time.now)
+  await stream.createTopic('payments', 1)
+  const publish = () =>
+    stream.publish('payments', [
+      {
+        key: null,
+        value: Buffer.from(JSON.stringify({ at: formatTimestamp(now), customer_id: 7, amount: 1 })),
+      },
+    ])
+  const stored = postgresEventStore(pool, 'waiting')
+  const offline = testOfflineStore(database.url, { project: 'waiting' })
+  await offline.ensureTables(registry.views, registry.eventSources)
+  await offline.close()
+  const asked: (() => void)[] = []
+  const events: typeof stored = {
+    ...stored,
+    async keep(...batch) {
+      if (asked.length === 0) await new Promise<void>((resolve) => asked.push(resolve))
+      return await stored.keep(...batch)
+    },
+  }
+  const stopping = new AbortController()
+  let kept = 0
+  await publish()
+  const consuming = consumeEvents({ events, stream, clock: () => time.now }, registry, {
+    ...{ group: 'waiting', signal: stopping.signal, pause: sleep, onAside: () => {} },
+    observe: {
+      decided: (_, counts) => {
+        kept += counts.kept
+        if (kept === 2) stopping.abort()
+      },
+      behind: () => {},
+      flushed: () => {},
+    },
+    log: { info: () => {}, warn: () => {} },
+  })
+  await expect.poll(() => asked.length).toBe(1)
+  await publish()
+  await sleep(500)
+  time.now += 600_000_000
+  asked[0]?.()
+  await consuming
+  const { rows } = await pool.query(
+    `select extract(epoch from ingested_at - to_timestamp($1 / 1e6))::int as after from ${eventTable('waiting', source)} order by "offset"`,
+    [now],
+  )
+  expect(rows).toEqual([{ after: 0 }, { after: 600 }])
+})

@@ -107,7 +107,8 @@ describe('a deletion', () => {
       quarantine: 0,
     })
     expect(receipt.notReached).toEqual([
-      'the topic "sales" of event source "sales"',
+      'the topic "sales" of event source "sales", and "sales.dead-letters"',
+      'messages of the topic "sales" that were put aside because they could not be read',
       'the table bank.ledger of event source "ledger"',
       'the query of source "bar_tabs", which feature view "tabs" reads',
       'files that were imported into "sales"',

@@ -6,6 +6,7 @@ import type { EntityKey } from '../../src/definitions/value.ts'
 import { DeletionUnfinished } from '../../src/errors.ts'
 import { type DeletionReceipt, deleteEntity } from '../../src/ingest/delete-entity.ts'
 import { followEvents } from '../../src/ingest/follow-events.ts'
+import type { Sleep } from '../../src/ingest/insist.ts'
 import { liveTiles } from '../../src/online/live-tiles.ts'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
 import { viewReader } from '../../src/online/view-reader.ts'
@@ -61,7 +62,7 @@ let online: OnlineStore
 let events: EventStore
 let follow: () => Promise<void>
 let answer: (view: string, key: EntityKey) => Promise<ViewRow>
-let remove: (name: string, key: EntityKey) => Promise<DeletionReceipt>
+let remove: (name: string, key: EntityKey, sleep?: Sleep) => Promise<DeletionReceipt>
 const time = { now: start }
 let offset = 0
 
@@ -92,9 +93,9 @@ beforeAll(async () => {
     const [value = null] = await online.readMany([tiles.find(view)?.prefix + onlineKeySuffix(key)])
     return viewReader(view, layouts.layout(view), layouts.history).readPacked(value, time.now, null)
   }
-  remove = (name, key) => {
+  remove = (name, key, sleep = async () => {}) => {
     const found = registry.entities.find((one) => one.name === name) as Entity
-    const options = { sleep: async () => {}, waitMs: null, onWait: () => {} }
+    const options = { sleep, waitMs: null, onWait: () => {} }
     return deleteEntity(targets, registry, found, key, options)
   }
 })
@@ -122,6 +123,29 @@ async function counted(...places: readonly (readonly [view: string, ...key: Enti
 
 const remembered = async () =>
   (await pool.query('select view, key from featuregraph.deletion_online_keys order by view, key')).rows
+
+describe('a deletion of an entity of streamed views', () => {
+  it('keeps what happens while it waits for older transactions, whoever holds tiles in memory', async () => {
+    await paid([5, 'a', 'x'], [5, 'a', 'x'])
+    const older = await pool.connect()
+    await older.query('begin')
+    await older.query('select pg_current_xact_id()')
+    let waits = 0
+    await remove('customer', [5], async () => {
+      waits += 1
+      if (waits > 1) return
+      time.now += 10_000
+      await paid([5, 'a', 'x'], [5, 'a', 'y'], [6, 'a', 'x'])
+      await older.query('commit')
+      older.release()
+    })
+    time.now += 1_000
+    await follow()
+    expect(
+      await counted(['of_customer', 5], ['of_customer', 6], ['of_payer', 5, 'x'], ['of_payer', 5, 'y']),
+    ).toEqual([2, 1, 1, 1])
+  })
+})
 
 describe('a deletion of an entity that streamed views have among other join keys', () => {
   it('leaves nothing online under any of their keys, also when the tiles are made anew', async () => {

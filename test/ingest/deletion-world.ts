@@ -30,6 +30,7 @@ import { onlineKeySuffix } from '../../src/stores/online-key.ts'
 import type { OnlineStore } from '../../src/stores/online-store.ts'
 import { packedRowKind } from '../../src/stores/packed-row.ts'
 import { postgresDeletionStore } from '../../src/stores/postgres/postgres-deletion-store.ts'
+import { postgresEventStore } from '../../src/stores/postgres/postgres-event-store.ts'
 import { postgresRegistryStore } from '../../src/stores/postgres/postgres-registry-store.ts'
 import { postgresRunStore } from '../../src/stores/postgres/postgres-run-store.ts'
 import { postgresSnapshotStore } from '../../src/stores/postgres/postgres-snapshot-store.ts'
@@ -153,6 +154,7 @@ export async function openWorld(): Promise<DeletionWorld> {
     runs: postgresRunStore(pool, 'default'),
     violations: postgresViolationStore(pool, 'default'),
     generations: postgresTileGenerations(pool, 'default'),
+    events: postgresEventStore(pool, 'default'),
     clock: () => time.now,
     storeFailed: () => {},
   }

@@ -270,6 +270,7 @@ describe('ensureTables', () => {
 function events(fields: Readonly<Record<string, ScalarType>>): KeptEventSource {
   return {
     name: 'payments',
+    topic: null,
     table: null,
     indexedKeys: [],
     eventTimestamp: 'at',

@@ -108,8 +108,8 @@ describe('kept events', () => {
     const wide = (await others.positions(payments)).filter(({ topic }) => topic === 'wide')
     const topicNumber = await topicIdOf(pool, 'default', 'wide')
     expect(wide).toEqual([
-      { topic: 'wide', topicNumber, partition: 0, nextOffset: 6, levelAt: null },
-      { topic: 'wide', topicNumber, partition: 2, nextOffset: 8, levelAt: null },
+      { topic: 'wide', topicNumber, partition: 0, nextOffset: 6, isStreamed: false, levelAt: null },
+      { topic: 'wide', topicNumber, partition: 2, nextOffset: 8, isStreamed: false, levelAt: null },
     ])
     const level = { topic: 'wide', partition: 2, nextOffset: 8, at: noon }
     await store.recordLevels(payments, [level, { ...level, partition: 3, nextOffset: 0 }])
@@ -158,9 +158,9 @@ describe('kept events', () => {
     ])
     const [last, first] = page
     if (!last || !first) throw new Error('no letters')
-    expect((await letters.unpublished(1)).map(({ id }) => id)).toEqual([first.id])
+    expect((await letters.unpublished(['payments'], 1)).map(({ id }) => id)).toEqual([first.id])
     await letters.markPublished([first.id])
-    expect((await letters.unpublished(9)).map(({ id }) => id)).toEqual([last.id])
+    expect((await letters.unpublished(['payments', 'orders'], 9)).map(({ id }) => id)).toEqual([last.id])
     const { partition: _, offset: __, ...retried } = { ...event(9), violations: [] }
     const tries = await Promise.all(
       [1, 2].map(() => letters.retry(payments, 'log:retried', [{ id: last.id, event: retried }], noon + 1)),

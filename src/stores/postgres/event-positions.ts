@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { StoreFailed } from '../../errors.ts'
 
 /** A file's events up to there are kept by this transaction. */
 export async function recordPosition(
@@ -13,7 +14,8 @@ export async function recordPosition(
 
 /**
  * Moves each partition behind its last message, and locks it until the transaction ends; answers by partition where it
- * stood before, 0 for new ones. When two make a partition at the same moment, the second fails at its first event.
+ * stood before, 0 for new ones. Rejects with `StoreFailed` when two make a partition at the same
+ * moment: the second then finds it made.
  */
 export async function advancePositions(
   client: pg.ClientBase,
@@ -25,7 +27,7 @@ export async function advancePositions(
   const ends = new Map<number, number>()
   for (const { partition, offset } of messages)
     ends.set(partition, Math.max(ends.get(partition) ?? 0, offset + 1))
-  const { rows } = await client.query<{ partition: number; next_offset: string }>(
+  const { rows } = await client.query<{ partition: number; next_offset: string | null; is_new: boolean }>(
     `with before as (
        select partition, next_offset from featuregraph.event_positions
        where project = $1 and source = $2 and topic_id = $3 and partition = any($4::int[])
@@ -38,11 +40,14 @@ export async function advancePositions(
        order by e.partition
        on conflict (project, source, topic_id, partition) do update
        set next_offset = greatest(event_positions.next_offset, excluded.next_offset)
+       returning partition, xmax = 0 as is_new
      )
-     select partition, next_offset from before`,
+     select m.partition, b.next_offset, m.is_new from moved as m left join before as b on b.partition = m.partition`,
     [project, source, topicId, [...ends.keys()], [...ends.values()]],
   )
-  return new Map(rows.map(({ partition, next_offset }) => [partition, Number(next_offset)]))
+  if (rows.some(({ next_offset, is_new }) => next_offset === null && !is_new))
+    throw new StoreFailed(`partitions of ${source} were made by another process at the same moment`)
+  return new Map(rows.map(({ partition, next_offset }) => [partition, Number(next_offset ?? 0)]))
 }
 
 /** So many places at the end of partition 0, locked until the transaction ends; answers the first. */

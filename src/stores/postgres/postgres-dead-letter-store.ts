@@ -35,12 +35,12 @@ export function postgresDeadLetterStore(pool: pg.Pool, project: string): DeadLet
         .catch(storeFailed('reading dead letters'))
       return rows.map(letterOf)
     },
-    async unpublished(first) {
+    async unpublished(sources, first) {
       const { rows } = await pool
-        .query<Row>(`${selectLetters} where q.project = $1 and not q.published order by q.id limit $2`, [
-          project,
-          first,
-        ])
+        .query<Row>(
+          `${selectLetters} where q.project = $1 and not q.published and q.view = any($2) order by q.id limit $3`,
+          [project, sources, first],
+        )
         .catch(storeFailed('reading dead letters'))
       return rows.map(letterOf)
     },

@@ -42,7 +42,8 @@ export function postgresDeletionStore(pool: pg.Pool, project: string): DeletionS
       const failed = storeFailed(`recording a deletion of ${entity.name}`)
       const stands = await inTransaction(pool, async (client) => {
         await client.query(
-          'insert into featuregraph.deletion_secrets (project, secret) values ($1, $2) on conflict do nothing',
+          `insert into featuregraph.deletion_secrets as s (project, secret, marks) values ($1, $2, 1)
+           on conflict (project) do update set marks = s.marks + 1`,
           [project, randomBytes(secretBytes)],
         )
         const joinKeys = entity.joinKeys.map(({ name, type }) => ({ name, type }))
@@ -87,6 +88,10 @@ export function postgresDeletionStore(pool: pg.Pool, project: string): DeletionS
             if (keys.length > 0) await client.query(insertOnlineKeys, [project, digest, view.name, keys])
           }
         }
+        // Events of before may have been read again since the deletion was recorded.
+        await client.query('update featuregraph.deletion_secrets set marks = marks + 1 where project = $1', [
+          project,
+        ])
         return [...counts].map(([place, rows]) => ({ place, rows }))
       }).catch(storeFailed(`deleting of ${deletion.entity.name}`))
     },

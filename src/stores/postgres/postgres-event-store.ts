@@ -86,7 +86,7 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
     async deletionMark() {
       const { rows } = await pool
         .query<{ mark: string }>(
-          `select count(*) || ' ' || coalesce(max(deleted_at)::text, '') as mark from featuregraph.deletions where project = $1`,
+          'select marks::text as mark from featuregraph.deletion_secrets where project = $1',
           [project],
         )
         .catch(storeFailed('reading deletions'))
@@ -121,18 +121,23 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
           partition: number
           next_offset: string
           level_at: string | null
+          is_streamed: boolean
         }>(
-          `select t.topic, p.topic_id, p.partition, p.next_offset, ${microsOf('p.level_at')} as level_at from featuregraph.event_positions as p
+          `select t.topic, p.topic_id, p.partition, p.next_offset, ${microsOf('p.level_at')} as level_at,
+             exists (select from featuregraph.stream_topics as s
+               where s.project = p.project and s.name = $3 and s.topic_id = p.topic_id) as is_streamed
+           from featuregraph.event_positions as p
            join featuregraph.event_topics as t on t.id = p.topic_id
            where p.project = $1 and p.source = $2 order by t.topic, p.partition`,
-          [project, source.name],
+          [project, source.name, source.topic],
         )
         .catch(storeFailed(`reading how far ${source.name} is kept`))
-      return rows.map(({ topic, topic_id, partition, next_offset, level_at }) => ({
+      return rows.map(({ topic, topic_id, partition, next_offset, level_at, is_streamed }) => ({
         topic,
         topicNumber: topic_id,
         partition,
         nextOffset: Number(next_offset),
+        isStreamed: is_streamed,
         levelAt: level_at === null ? null : Number(level_at),
       }))
     },
