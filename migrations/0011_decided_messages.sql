@@ -25,3 +25,12 @@ alter table featuregraph.event_positions add column level_at timestamptz;
 
 -- Raised by every deletion: who holds events in memory sees that some may be gone.
 alter table featuregraph.deletion_secrets add column marks bigint not null default 0;
+
+-- The latest moment at which an event of a source with ids was kept: of one id the one that was kept first counts, by moments
+-- that rise whatever the clocks of the writers say.
+create table featuregraph.event_clocks (
+  project text not null,
+  source text not null,
+  kept_at timestamptz not null,
+  primary key (project, source)
+);

@@ -100,7 +100,7 @@ export async function consumeEvents(
         if (now() - levelAt >= levelEveryMs) {
           levelAt = now()
           await gate.measure(consumer, observe.behind)
-          await gate.retryRefused((position) => consumer.seek(position))
+          await gate.lookAgain((position) => consumer.seek(position))
         }
         failures = 0
       } catch (error) {

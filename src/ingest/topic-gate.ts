@@ -40,13 +40,13 @@ export interface TopicGate {
   readonly positionsBehind: (messages: readonly StreamMessage[]) => readonly StreamPosition[]
   /** Records until when partitions are level: at some moment, all that stood in them then was decided since. */
   readonly measure: (consumer: Pick<StreamConsumer, 'lag'>, behind: StreamObserver['behind']) => Promise<void>
-  /** Looks again, every few seconds, whether a topic that stays shut has been adopted. */
-  readonly retryRefused: (seek: Seek) => Promise<void>
+  /** Looks again, every few seconds, whether a topic has been adopted since: one that stays shut, or one that is read. */
+  readonly lookAgain: (seek: Seek) => Promise<void>
 }
 
 type Seek = (position: StreamPosition) => void
 
-interface OpenPartition extends TopicPartition {
+interface OpenPartition extends AssignedPartition {
   /** Polled up to here, and decided up to there. */
   polled: number
   next: number
@@ -104,7 +104,7 @@ export function topicGate(
       const name = partitionName(position)
       refused.delete(name)
       open.set(name, {
-        ...{ topic, partition: position.partition },
+        ...{ ...position, topicId: identity },
         ...{ polled: position.offset, next: position.offset, target: null },
       })
     }
@@ -177,10 +177,15 @@ export function topicGate(
         if (one) one.target ??= { at, end: one.polled + lag }
       }
     },
-    async retryRefused(seek) {
-      if (refused.size === 0 || clock() - lookedAt < lookAgainMicros) return
+    async lookAgain(seek) {
+      if (clock() - lookedAt < lookAgainMicros) return
       lookedAt = clock()
-      await admitAll([...refused.values()], seek)
+      if (refused.size > 0) await admitAll([...refused.values()], seek)
+      for (const [topic, own] of byTopic([...open.values()])) {
+        if ((await events.openTopic(topic, own[0]?.topicId ?? '')) === keptAs.get(topic)) continue
+        for (const one of own) open.delete(partitionName(one))
+        await admitAll(own, seek)
+      }
     },
   }
 }

@@ -73,6 +73,8 @@ export interface DecidedMessages {
 
 /** One outcome each, in order. An entity's messages are put aside only if it was not deleted. */
 export interface DecisionOutcomes {
+  /** From when on the events that are kept count: later than asked for where the clock of another writer is ahead. */
+  readonly keptAt: Micros
   readonly events: readonly KeepOutcome[]
   readonly aside: readonly ('PUT_ASIDE' | 'DELETED' | 'DECIDED')[]
 }

@@ -59,7 +59,15 @@ export function rememberingEventStore(store: EventStore, maxBytes: number): Even
         if (outcome === 'DECIDED') return
         const piece = widen(partition, offset)
         if (outcome === 'KEPT')
-          piece.events.push({ topic, partition, offset, eventTimestamp, keptAt, eventId, values })
+          piece.events.push({
+            topic,
+            partition,
+            offset,
+            eventTimestamp,
+            keptAt: outcomes.keptAt,
+            eventId,
+            values,
+          })
       })
       messages.aside.forEach(({ partition, offset }, index) => {
         if (outcomes.aside[index] !== 'DECIDED') widen(partition, offset)

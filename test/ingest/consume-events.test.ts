@@ -153,3 +153,44 @@ it('counts what waited behind a batch from when it is kept, not from when it was
   )
   expect(rows).toEqual([{ after: 0 }, { after: 600 }])
 })
+
+it('keeps what comes after an adoption under the adopted name, also of a topic that it reads already', async () => {
+  const [source] = registry.eventSources
+  if (!source) throw new Error('no source')
+  const time = { now }
+  const stream = memoryEventStream(() => time.now)
+  await stream.createTopic('payments', 1)
+  const publish = () =>
+    stream.publish('payments', [
+      {
+        key: null,
+        value: Buffer.from(JSON.stringify({ at: formatTimestamp(now), customer_id: 7, amount: 1 })),
+      },
+    ])
+  const events = postgresEventStore(pool, 'adopting')
+  const offline = testOfflineStore(database.url, { project: 'adopting' })
+  await offline.ensureTables(registry.views, registry.eventSources)
+  await offline.close()
+  const stopping = new AbortController()
+  const consuming = consumeEvents({ events, stream, clock: () => time.now }, registry, {
+    ...{ group: 'adopting', signal: stopping.signal, pause: sleep, onAside: () => {} },
+    observe: { decided: () => {}, behind: () => {}, flushed: () => {} },
+    log: { info: () => {}, warn: () => {} },
+  })
+  const keptAs = async () =>
+    (await events.positions(source)).map(({ topic, nextOffset }) => [topic, nextOffset])
+  await publish()
+  await expect.poll(keptAs).toEqual([['payments', 1]])
+  const [description] = await stream.describe(['payments'])
+  await events.adoptTopic('payments', description?.id ?? '')
+  await events.recordLevels(source, [{ topic: 'payments@1', partition: 0, nextOffset: 1, at: time.now }])
+  time.now += 6_000_000
+  await sleep(800)
+  await publish()
+  await expect.poll(keptAs).toEqual([
+    ['payments', 1],
+    ['payments@1', 2],
+  ])
+  stopping.abort()
+  await consuming
+})

@@ -141,12 +141,14 @@ describe('kept events', () => {
     )
     const messages = { ...decided([event(0)]), aside: [message(1), dead] }
     expect(await store.keep(payments, 'aside', messages, noon)).toEqual({
+      keptAt: noon,
       events: ['KEPT'],
       aside: ['PUT_ASIDE', 'DELETED'],
     })
     expect(
       await store.keep(payments, 'aside', { events: [], aside: [message(1), message(2), message(3)] }, noon),
     ).toEqual({
+      keptAt: noon,
       events: [],
       aside: ['DECIDED', 'DECIDED', 'PUT_ASIDE'],
     })
@@ -241,6 +243,20 @@ describe('kept events', () => {
     expect(await keepId(7, null, noon + 1)).toEqual(['KEPT'])
     expect(await keepId(5, 'a', noon + 9)).toEqual(['DECIDED'])
     expect((await readFrom(orders, 'ids')).map(({ offset }) => offset)).toEqual([5, 7])
+  })
+
+  it('with ids count once also when many keep the same at once, by clocks that differ', async () => {
+    const keepAs = async (partition: number, keptAt: Micros, one: EventStore) =>
+      (await one.keep(orders, 'race', decided([event(0, { partition, eventId: 'same' })]), keptAt)).events[0]
+    const outcomes = await Promise.all(
+      Array.from({ length: 8 }, (_, partition) =>
+        keepAs(partition, noon + ((partition * 5) % 8) * second, partition % 2 ? store : others),
+      ),
+    )
+    expect(outcomes.filter((outcome) => outcome === 'KEPT')).toHaveLength(1)
+    expect(await keepAs(8, noon - 60 * second, store)).toBe('REPEATED')
+    for (const [partition, outcome] of outcomes.entries())
+      expect(await readFrom(orders, 'race', partition)).toHaveLength(outcome === 'KEPT' ? 1 : 0)
   })
 
   it('of a deleted entity are refused up to its deletion, and nobody waits for them', async () => {

@@ -11,6 +11,7 @@ import type {
   MessageAside,
   NewEvent,
 } from '../event-store.ts'
+import { microsOf } from './column-type.ts'
 import { copyRows } from './copy-rows.ts'
 import { countsSql } from './counting-events.ts'
 import { deletionCheck } from './deletion-check.ts'
@@ -41,7 +42,8 @@ export async function keepMessages(
     message.offset >= (decided.get(message.partition) ?? 0)
   const newEvents = events.every(isNew) ? events : events.filter(isNew)
   const newAside = aside.filter(isNew)
-  const kept = await keepNew(client, place, newEvents)
+  const keptAt = await keptAtOf(client, place, newEvents)
+  const kept = await keepNew(client, { ...place, keptAt }, newEvents)
   const putAside = await putMessagesAside(client, place, newAside)
   await recordViolations(
     client,
@@ -55,6 +57,7 @@ export async function keepMessages(
   const eventOutcomes = kept.values()
   const asideOutcomes = putAside.values()
   return {
+    keptAt,
     events:
       newEvents === events
         ? kept
@@ -73,9 +76,29 @@ export async function appendEvents(
   const first = await reservePlaces(client, project, source.name, topicId, events.length)
   return await keepNew(
     client,
-    place,
+    { ...place, keptAt: await keptAtOf(client, place, events) },
     events.map((event, index) => ({ ...event, partition: 0, offset: first + index })),
   )
+}
+
+/**
+ * The moment that events are kept at. Those with ids are kept by one writer of the source after the other, until the end of
+ * the transaction, at moments that rise: so the one of an id that counts is the one that was kept first, for everybody.
+ */
+async function keptAtOf(
+  client: pg.ClientBase,
+  { project, source, keptAt }: KeepPlace,
+  events: readonly { readonly eventId: string | null }[],
+): Promise<Micros> {
+  if (source.eventId === null || events.every(({ eventId }) => eventId === null)) return keptAt
+  const { rows } = await client.query<{ moment: string }>(
+    `insert into featuregraph.event_clocks as c (project, source, kept_at) values ($1, $2, $3)
+     on conflict (project, source) do update
+     set kept_at = greatest(c.kept_at + interval '1 microsecond', excluded.kept_at)
+     returning ${microsOf('kept_at')} as moment`,
+    [project, source.name, formatTimestamp(keptAt)],
+  )
+  return Number(rows[0]?.moment ?? keptAt)
 }
 
 /** Whose places are free and locked. */
