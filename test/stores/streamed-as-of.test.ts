@@ -159,13 +159,14 @@ interface Kept {
   readonly fields: Fields
 }
 
-async function keep(source: EventSource, ...batch: readonly Kept[]): Promise<void> {
+/** Answers the moment from which on they count. */
+async function keep(source: EventSource, ...batch: readonly Kept[]): Promise<Micros> {
   const [{ topic, keptAt } = { topic: '', keptAt: 0 }] = batch
   const events = batch.map(({ fields, ...event }) => ({
     ...event,
     values: source.fields.map(({ name }) => fields[name] ?? null),
   }))
-  await store.keep(source, topic, decided(events), keptAt)
+  return (await store.keep(source, topic, decided(events), keptAt)).keptAt
 }
 
 async function ask(views: readonly OfflineView[], ...rows: readonly EntityRow[]) {
@@ -336,7 +337,9 @@ describe('an as-of join of streamed views', () => {
     let present = 0
     await fc.assert(
       fc.asyncProperty(arbitraryBatches, arbitraryQuestions, async (batches, questions) => {
-        await pool.query(`truncate ${eventTable('default', windows.events)}, featuregraph.event_positions`)
+        await pool.query(
+          `truncate ${eventTable('default', windows.events)}, featuregraph.event_positions, featuregraph.event_clocks`,
+        )
         const history: Kept[] = []
         const offsets = new Map<string, number>()
         let keptAt = start
@@ -348,8 +351,8 @@ describe('an as-of join of streamed views', () => {
             offsets.set(place, offset + 1)
             return { ...event, topic, offset, keptAt, eventTimestamp: keptAt - behind }
           })
-          await keep(windows.events, ...batch)
-          history.push(...batch)
+          const moment = await keep(windows.events, ...batch)
+          history.push(...batch.map((event) => ({ ...event, keptAt: moment })))
         }
         const rows = questions.map(({ rider: id, near, reach, floor, off, known }): EntityRow => {
           const event = history[near % history.length]
