@@ -75,17 +75,14 @@ async function setUp(options: Options): Promise<Bench> {
     FEATUREGRAPH_OFFLINE_URL: postgres.url,
     FEATUREGRAPH_PROJECT: project,
     FEATUREGRAPH_DEMO: 'false',
+    FEATUREGRAPH_SCHEMA: path.join(root, 'bench/online/schema'),
     FEATUREGRAPH_LOG_LEVEL: 'warn',
     // A stall of the machine is not a wrong answer.
     FEATUREGRAPH_ONLINE_TIMEOUT_MS: '5000',
   }
   const base = Date.now() * 1_000
   const started = performance.now()
-  const [transactionPrefix, realtimePrefix] = await loadWorld(
-    { ...environment, FEATUREGRAPH_SCHEMA: path.join(root, 'schema') },
-    redis.url,
-    base,
-  )
+  const [transactionPrefix, realtimePrefix] = await loadWorld(environment, redis.url, base)
   say(`${customerCount} customers loaded in ${((performance.now() - started) / 1_000).toFixed(1)} s`)
   const servers: BenchServer[] = []
   const start = async (server: Omit<Parameters<typeof startServer>[0], 'folder'>): Promise<void> => {
@@ -109,7 +106,7 @@ async function setUp(options: Options): Promise<Bench> {
       name: checkout === root ? serverNames.gateway : `${serverNames.gateway} of ${checkout}`,
       script: path.join(checkout, 'src/featuregraph.js'),
       args: ['serve'],
-      environment: { ...environment, FEATUREGRAPH_SCHEMA: path.join(checkout, 'schema') },
+      environment,
       readyPath: '/readyz',
     })
   }
