@@ -10,7 +10,6 @@ import type { RowLayouts } from './online/row-layouts.ts'
 import type { Stores } from './open-stores.ts'
 import type { Registry } from './registry/registry.ts'
 import type { EventStream } from './stores/event-stream.ts'
-import { kafkaEventStream } from './stores/kafka/kafka-event-stream.ts'
 import { parseKafkaUrl } from './stores/kafka/kafka-url.ts'
 import { rememberingEventStore } from './stores/recent-events.ts'
 
@@ -30,9 +29,14 @@ export interface StreamOptions {
   readonly signal: AbortSignal
 }
 
-/** What the settings name; null: events come by import and over HTTP only. To be closed. @throws InvalidConfig */
-export function openEventStream({ streamUrl }: Pick<Config, 'streamUrl'>): EventStream | null {
-  return streamUrl === null ? null : kafkaEventStream(parseKafkaUrl(streamUrl, 'FEATUREGRAPH_STREAM_URL'))
+/**
+ * What the settings name; null: events come by import and over HTTP only. To be closed. The client is loaded only here: it
+ * takes 50 MB. @throws InvalidConfig
+ */
+export async function openEventStream({ streamUrl }: Pick<Config, 'streamUrl'>): Promise<EventStream | null> {
+  if (streamUrl === null) return null
+  const { kafkaEventStream } = await import('./stores/kafka/kafka-event-stream.ts')
+  return kafkaEventStream(parseKafkaUrl(streamUrl, 'FEATUREGRAPH_STREAM_URL'))
 }
 
 /** Kept events are remembered for the follower in the same process. */
@@ -44,6 +48,8 @@ const rememberedBytes = 64 * 1_048_576
  */
 export async function openStream(world: StreamWorld, { once, signal }: StreamOptions): Promise<void> {
   const { config, registry, stores, layouts, observe, clock, log } = world
+  const hasTopics = registry.eventSources.some(({ topic }) => topic !== null)
+  const stream = once || !hasTopics ? null : await openEventStream(config)
   const events = rememberingEventStore(stores.events, rememberedBytes)
   const targets = { ...stores, ...layouts, events, clock }
   const stopping = new AbortController()
@@ -61,9 +67,7 @@ export async function openStream(world: StreamWorld, { once, signal }: StreamOpt
     },
   }
   const follow = followEvents(targets, registry.views, { once, ...host })
-  const hasTopics = registry.eventSources.some(({ topic }) => topic !== null)
   try {
-    const stream = once || !hasTopics ? null : openEventStream(config)
     if (stream === null) return await follow
     const publish = deadLetterPublisher({ ...stores, stream }, registry.eventSources, host.log)
     let publishing: Promise<void> = Promise.resolve()

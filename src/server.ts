@@ -72,7 +72,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     const layouts = await openRowLayouts(config.project, registry, stores.registry)
     await stores.offline.ensureTables(registry.views, registry.eventSources)
     const world = { config, registry, stores, layouts, observe: metrics.stream, clock, log }
-    const stream = config.demo ? openEventStream(config) : null
+    const stream = config.demo ? await openEventStream(config) : null
     if (stream) closers.push(stream.close)
     const demo = config.demo ? demoWorld({ ...world, project: config.project, stream }) : null
     if (demo) {

@@ -13,7 +13,7 @@ export async function rebuildView(name: string): Promise<void> {
   const { signal } = untilToldToStop('the look under way')
   await withStores(async ({ config, registry, stores, layouts, log }) => {
     const tell = (line: string) => process.stderr.write(`${name}: ${line}\n`)
-    const stream = openEventStream(config)
+    const stream = await openEventStream(config)
     const observe = streamMetrics(new MetricsRegistry(), systemClock)
     const world = { config, registry, stores, layouts, observe, log, clock: systemClock }
     try {

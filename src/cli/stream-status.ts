@@ -53,7 +53,7 @@ function behind(now: Micros, levelAt: Micros | null): string {
 /** Where each partition of the sources' topics ends; nothing where there is no stream, or it does not answer. */
 async function streamEnds({ config, registry, log }: CommandWorld): Promise<ReadonlyMap<string, number>> {
   const ends = new Map<string, number>()
-  const stream = openEventStream(config)
+  const stream = await openEventStream(config)
   if (stream === null) return ends
   try {
     const topics = topicsOf(registry.eventSources)
