@@ -43,7 +43,7 @@ interface Applied {
 export interface EventApplier {
   /**
    * One batch of each of these partitions that has something new. Rejects with `StoreFailed`; then nothing counts as
-   * applied. What had been at a partition's position is counted in `Applied` only when it was read.
+   * applied.
    */
   readonly applyNext: (partitions: readonly KeptPartition[]) => Promise<Applied>
   /** Memory is dropped: what stands in the online store counts. */
@@ -215,7 +215,8 @@ export function eventApplier(
     )
     if (!section || stored?.fingerprint !== fingerprint) {
       return {
-        ...{ rings: layout.empty(), clearedAt },
+        rings: layout.empty(),
+        clearedAt,
         offset: -1,
         newestEvent: Number.NEGATIVE_INFINITY,
         latestKept: Number.NEGATIVE_INFINITY,

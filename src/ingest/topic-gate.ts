@@ -103,10 +103,8 @@ export function topicGate(
       seek(position)
       const name = partitionName(position)
       refused.delete(name)
-      open.set(name, {
-        ...{ ...position, topicId: identity },
-        ...{ polled: position.offset, next: position.offset, target: null },
-      })
+      const { offset } = position
+      open.set(name, { ...position, topicId: identity, polled: offset, next: offset, target: null })
     }
   }
 

@@ -1,15 +1,12 @@
 import type pg from 'pg'
 import type { Micros } from '../../definitions/timestamp.ts'
-import type { Value } from '../../definitions/value.ts'
 import type { KeptEventSource } from '../event-store.ts'
 import type { ImportReceipt } from '../import-store.ts'
-import { copyRows } from './copy-rows.ts'
 import { hourMicros, recordArrivals } from './event-arrivals.ts'
+import { eventCopy } from './event-copy.ts'
 import { makeEventMonth, monthOf } from './event-months.ts'
 import { recordPosition } from './event-positions.ts'
-import { eventTable } from './event-table.ts'
 import { topicIdOf } from './event-topics.ts'
-import { quoteIdentifier } from './identifier.ts'
 import { copyPieceBytes, type RowWriter } from './row-writer.ts'
 
 /**
@@ -24,19 +21,7 @@ export async function eventWriter(
   { digest }: ImportReceipt,
 ): Promise<RowWriter> {
   const topicId = await topicIdOf(client, project, `file:${digest}`)
-  const names = [
-    ...['topic_id', 'partition', 'offset', 'event_timestamp', 'ingested_at', 'event_id'],
-    ...source.fields.map(({ name }) => name),
-  ]
-  const types = [
-    ...(['int32', 'int32', 'int64', 'timestamp', 'timestamp', 'string'] as const),
-    ...source.fields.map(({ type }) => type),
-  ]
-  const columns = names.map(quoteIdentifier).join(', ')
-  const copy = copyRows(client, `${eventTable(project, source)} (${columns})`, types)
-  const row: (Value | null)[] = types.map(() => null)
-  row[0] = topicId
-  row[1] = 0
+  const copy = eventCopy(client, project, source, topicId)
   const hours = new Set<number>()
   let lastRow = 0
   const months = new Set<number>()
@@ -68,12 +53,14 @@ export async function eventWriter(
         }
         lastInstantHour = instantHour
         lastRow = rowNumbers[index] ?? lastRow
-        row[2] = lastRow
-        row[3] = instant
-        row[4] = createdTimestamps[index] ?? null
-        row[5] = eventIds[index] ?? null
-        for (let place = 0; place < values.length; place += 1) row[6 + place] = values[place]?.[index] ?? null
-        copy.add(row)
+        copy.add(
+          0,
+          lastRow,
+          instant,
+          createdTimestamps[index] ?? null,
+          eventIds[index] ?? null,
+          (field) => values[field]?.[index],
+        )
       }
       if (copy.size() >= copyPieceBytes) await copy.flush()
     },

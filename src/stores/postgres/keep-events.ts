@@ -1,6 +1,5 @@
 import type pg from 'pg'
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
-import type { Value } from '../../definitions/value.ts'
 import type {
   DecidedMessages,
   DecisionOutcomes,
@@ -12,13 +11,12 @@ import type {
   NewEvent,
 } from '../event-store.ts'
 import { microsOf } from './column-type.ts'
-import { copyRows } from './copy-rows.ts'
 import { countsSql } from './counting-events.ts'
 import { deletionCheck } from './deletion-check.ts'
 import { hourMicros, recordArrivals } from './event-arrivals.ts'
+import { eventCopy } from './event-copy.ts'
 import { advancePositions, reservePlaces } from './event-positions.ts'
 import { eventTable } from './event-table.ts'
-import { quoteIdentifier } from './identifier.ts'
 import { keepableJson, keepableText } from './keepable-text.ts'
 import { recordViolations } from './postgres-violation-store.ts'
 
@@ -146,30 +144,10 @@ async function copyEvents(
   events: readonly EventToKeep[],
 ): Promise<void> {
   if (events.length === 0) return
-  const columns = [
-    ...['topic_id', 'partition', 'offset', 'event_timestamp', 'ingested_at', 'event_id'],
-    ...source.fields.map(({ name }) => name),
-  ]
-  const copy = copyRows(
-    client,
-    `${eventTable(project, source)} (${columns.map(quoteIdentifier).join(', ')})`,
-    [
-      ...(['int32', 'int32', 'int64', 'timestamp', 'timestamp', 'string'] as const),
-      ...source.fields.map(({ type }) => type),
-    ],
-  )
+  const copy = eventCopy(client, project, source, topicId)
   try {
-    const row: (Value | null)[] = columns.map(() => null)
-    row[0] = topicId
-    row[4] = keptAt
-    for (const { partition, offset, eventTimestamp, eventId, values } of events) {
-      row[1] = partition
-      row[2] = offset
-      row[3] = eventTimestamp
-      row[5] = eventId
-      for (let index = 0; index < source.fields.length; index += 1) row[6 + index] = values[index] ?? null
-      copy.add(row)
-    }
+    for (const { partition, offset, eventTimestamp, eventId, values } of events)
+      copy.add(partition, offset, eventTimestamp, keptAt, eventId, (field) => values[field])
     await copy.flush()
     await copy.end()
   } catch (error) {
