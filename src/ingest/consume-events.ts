@@ -2,7 +2,7 @@ import type { Clock, Micros } from '../definitions/timestamp.ts'
 import { StoreFailed } from '../errors.ts'
 import type { EventSource, Registry } from '../registry/registry.ts'
 import type { DecidedEvent, EventStore, MessageAside } from '../stores/event-store.ts'
-import type { EventStream, StreamMessage } from '../stores/event-stream.ts'
+import { type EventStream, positionsBehind, type StreamMessage } from '../stores/event-stream.ts'
 import { type AcceptEvent, eventAcceptor, invalid } from './accept-event.ts'
 import { longestReach } from './followed-sources.ts'
 import { notJson, readJsonLine } from './read-json-line.ts'
@@ -74,7 +74,7 @@ export async function consumeEvents(
     const isStale = targets.clock() - (decided[0]?.at ?? 0) > staleMicros
     if (!(await keepAll(targets, isStale ? decide() : decided, decide, options))) return false
     gate.passed(messages)
-    await consumer.commit(gate.positionsBehind(messages)).catch((error: unknown) => {
+    await consumer.commit(positionsBehind(messages)).catch((error: unknown) => {
       // The partition is another's by now: it goes on from what is kept.
       if (!(error instanceof StoreFailed)) throw error
       log.warn(`offsets were not committed: ${error.message}`, error)

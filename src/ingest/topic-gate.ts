@@ -6,6 +6,7 @@ import {
   type AssignedPartition,
   type EventStream,
   partitionName,
+  positionsBehind,
   type StreamConsumer,
   type StreamMessage,
   type StreamPosition,
@@ -37,7 +38,6 @@ export interface TopicGate {
   readonly keptAs: (topic: string) => string
   /** These are decided. */
   readonly passed: (messages: readonly StreamMessage[]) => void
-  readonly positionsBehind: (messages: readonly StreamMessage[]) => readonly StreamPosition[]
   /** Records until when partitions are level: at some moment, all that stood in them then was decided since. */
   readonly measure: (consumer: Pick<StreamConsumer, 'lag'>, behind: StreamObserver['behind']) => Promise<void>
   /** Looks again, every few seconds, whether a topic has been adopted since: one that stays shut, or one that is read. */
@@ -135,7 +135,7 @@ export function topicGate(
     admitted(messages) {
       const own =
         refused.size === 0 ? messages : messages.filter((message) => open.has(partitionName(message)))
-      for (const { topic, partition, offset } of endsOf(own)) {
+      for (const { topic, partition, offset } of positionsBehind(own)) {
         const one = open.get(partitionName({ topic, partition }))
         if (one) one.polled = offset
       }
@@ -147,12 +147,11 @@ export function topicGate(
       return found
     },
     passed(messages) {
-      for (const { topic, partition, offset } of endsOf(messages)) {
+      for (const { topic, partition, offset } of positionsBehind(messages)) {
         const one = open.get(partitionName({ topic, partition }))
         if (one) one.next = Math.max(one.next, offset)
       }
     },
-    positionsBehind: endsOf,
     async measure(consumer, behind) {
       const at = clock()
       const levels = new Map<string, PartitionLevel[]>()
@@ -186,19 +185,6 @@ export function topicGate(
       }
     },
   }
-}
-
-/** Behind the last message of each partition. */
-function endsOf(messages: readonly StreamMessage[]): readonly StreamPosition[] {
-  const ends = new Map<string, Map<number, number>>()
-  for (const { topic, partition, offset } of messages) {
-    const own = ends.get(topic) ?? new Map<number, number>()
-    own.set(partition, offset + 1)
-    if (own.size === 1) ends.set(topic, own)
-  }
-  return [...ends].flatMap(([topic, own]) =>
-    [...own].map(([partition, offset]) => ({ topic, partition, offset })),
-  )
 }
 
 function byTopic(

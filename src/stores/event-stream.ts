@@ -116,3 +116,16 @@ export interface EventStream {
 export function partitionName({ topic, partition }: TopicPartition): string {
   return `${topic}/${partition}`
 }
+
+/** Behind the last message of each partition. */
+export function positionsBehind(messages: readonly StreamMessage[]): readonly StreamPosition[] {
+  const ends = new Map<string, Map<number, number>>()
+  for (const { topic, partition, offset } of messages) {
+    const own = ends.get(topic) ?? new Map<number, number>()
+    own.set(partition, offset + 1)
+    if (own.size === 1) ends.set(topic, own)
+  }
+  return [...ends].flatMap(([topic, own]) =>
+    [...own].map(([partition, offset]) => ({ topic, partition, offset })),
+  )
+}

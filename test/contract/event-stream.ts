@@ -6,6 +6,7 @@ import {
   type ConsumeOptions,
   type EventStream,
   partitionName,
+  positionsBehind,
   type StreamConsumer,
   type StreamMessage,
   type StreamPosition,
@@ -79,17 +80,6 @@ export async function pollFor(
     messages.push(...(await consumer.poll({ maxMessages: count - messages.length, waitMs: 200 })))
   }
   return messages
-}
-
-/** After the last message of each partition. */
-export function positionsAfter(messages: readonly StreamMessage[]): readonly StreamPosition[] {
-  const last = new Map(
-    messages.map(({ topic, partition, offset }) => [
-      partitionName({ topic, partition }),
-      { topic, partition, offset: offset + 1 },
-    ]),
-  )
-  return [...last.values()]
 }
 
 export function eventStreamContract(name: string, open: () => Promise<EventStreamHarness>): void {
@@ -219,7 +209,7 @@ export function eventStreamContract(name: string, open: () => Promise<EventStrea
       const topic = await newTopic(1)
       await stream.publish(topic, textMessages(numbers(10)))
       const first = consume(topic)
-      await first.commit(positionsAfter(await pollFor(first, 4)))
+      await first.commit(positionsBehind(await pollFor(first, 4)))
       await pollFor(first, 3)
       await first.close()
       const second = consume(topic)
@@ -322,7 +312,7 @@ export function eventStreamContract(name: string, open: () => Promise<EventStrea
         onRevoked: async (partitions) => {
           await new Promise((resolve) => setTimeout(resolve, 150))
           const names = new Set(partitions.map(partitionName))
-          await first.commit(positionsAfter(seen.filter((one) => names.has(partitionName(one)))))
+          await first.commit(positionsBehind(seen.filter((one) => names.has(partitionName(one)))))
           flushed = true
         },
       })
@@ -350,7 +340,7 @@ export function eventStreamContract(name: string, open: () => Promise<EventStrea
         const place = (one: StreamPosition): string => `${one.partition}:${one.offset}`
         const flush = async (): Promise<void> => {
           const batch = uncommitted.splice(0)
-          await consumer.commit(positionsAfter(batch))
+          await consumer.commit(positionsBehind(batch))
           for (const one of batch) committed.add(place(one))
         }
         const consumer: WatchedConsumer = consume(topic, { onRevoked: flush })

@@ -101,23 +101,25 @@ it('puts aside what is no event, and keeps and tells nothing of a deleted entity
   expect(told.rows).toEqual([{ key: ['1'], message: 'Value 101 above maximum 100' }])
 })
 
-it('counts what waited behind a batch from when it is kept, not from when it was polled', async () => {
+/** A topic of one partition, the tables of a project of its own, and a clock that tests move. */
+async function streamedProject(project: string) {
   const [source] = registry.eventSources
   if (!source) throw new Error('no source')
   const time = { now }
   const stream = memoryEventStream(() => time.now)
   await stream.createTopic('payments', 1)
-  const publish = () =>
-    stream.publish('payments', [
-      {
-        key: null,
-        value: Buffer.from(JSON.stringify({ at: formatTimestamp(now), customer_id: 7, amount: 1 })),
-      },
-    ])
-  const stored = postgresEventStore(pool, 'waiting')
-  const offline = testOfflineStore(database.url, { project: 'waiting' })
+  const offline = testOfflineStore(database.url, { project })
   await offline.ensureTables(registry.views, registry.eventSources)
   await offline.close()
+  const message = JSON.stringify({ at: formatTimestamp(now), customer_id: 7, amount: 1 })
+  return {
+    ...{ source, time, stream, stored: postgresEventStore(pool, project) },
+    publish: () => stream.publish('payments', [{ key: null, value: Buffer.from(message) }]),
+  }
+}
+
+it('counts what waited behind a batch from when it is kept, not from when it was polled', async () => {
+  const { source, time, stream, stored, publish } = await streamedProject('waiting')
   const asked: (() => void)[] = []
   const events: typeof stored = {
     ...stored,
@@ -155,22 +157,7 @@ it('counts what waited behind a batch from when it is kept, not from when it was
 })
 
 it('keeps what comes after an adoption under the adopted name, also of a topic that it reads already', async () => {
-  const [source] = registry.eventSources
-  if (!source) throw new Error('no source')
-  const time = { now }
-  const stream = memoryEventStream(() => time.now)
-  await stream.createTopic('payments', 1)
-  const publish = () =>
-    stream.publish('payments', [
-      {
-        key: null,
-        value: Buffer.from(JSON.stringify({ at: formatTimestamp(now), customer_id: 7, amount: 1 })),
-      },
-    ])
-  const events = postgresEventStore(pool, 'adopting')
-  const offline = testOfflineStore(database.url, { project: 'adopting' })
-  await offline.ensureTables(registry.views, registry.eventSources)
-  await offline.close()
+  const { source, time, stream, stored: events, publish } = await streamedProject('adopting')
   const stopping = new AbortController()
   const consuming = consumeEvents({ events, stream, clock: () => time.now }, registry, {
     ...{ group: 'adopting', signal: stopping.signal, pause: sleep, onAside: () => {} },

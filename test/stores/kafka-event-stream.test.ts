@@ -4,7 +4,12 @@ import zlib from 'node:zlib'
 import { ProduceAcks, Producer } from '@platformatic/kafka'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
 import { InvalidConfig, StoreFailed } from '../../src/errors.ts'
-import type { ConsumeOptions, EventStream, StreamConsumer } from '../../src/stores/event-stream.ts'
+import {
+  type ConsumeOptions,
+  type EventStream,
+  positionsBehind,
+  type StreamConsumer,
+} from '../../src/stores/event-stream.ts'
 import type { GroupTimeouts } from '../../src/stores/kafka/group-membership.ts'
 import { kafkaEventStream } from '../../src/stores/kafka/kafka-event-stream.ts'
 import { parseKafkaUrl } from '../../src/stores/kafka/kafka-url.ts'
@@ -12,7 +17,6 @@ import {
   eventStreamContract,
   numbers,
   pollFor,
-  positionsAfter,
   textMessages,
   textOf,
   watchedConsumer,
@@ -112,7 +116,7 @@ else {
       const other = consume(stream, topic)
       const all = await pollFor(other, 10)
       expect(all.map(textOf).toSorted()).toEqual(read.map(textOf).toSorted())
-      await expect(silent.commit(positionsAfter(read))).rejects.toBeInstanceOf(StoreFailed)
+      await expect(silent.commit(positionsBehind(read))).rejects.toBeInstanceOf(StoreFailed)
       await silent.poll({ maxMessages: 1, waitMs: 0 })
       expect(silent.lost).toHaveLength(2)
       expect(silent.revoked).toEqual([])
@@ -132,7 +136,7 @@ else {
       const read = await pollFor(dead, 3)
       const next = consume(opened({ sessionTimeoutMs: 6_000 }), topic)
       expect((await pollFor(next, 3)).map(textOf)).toEqual(numbers(3))
-      await next.commit(positionsAfter(read))
+      await next.commit(positionsBehind(read))
       await expect(dead.commit([{ topic, partition: 0, offset: 1 }])).rejects.toBeInstanceOf(StoreFailed)
     })
 
@@ -158,7 +162,7 @@ else {
       const topic = await newTopic(2)
       await stream.publish(topic, textMessages(numbers(5), 'a'))
       const consumer = consume(stream, topic)
-      await consumer.commit(positionsAfter(await pollFor(consumer, 5)))
+      await consumer.commit(positionsBehind(await pollFor(consumer, 5)))
       const waiting = consumer.poll({ maxMessages: 10, waitMs: 300 })
       await kafka.kill()
       expect(await waiting).toEqual([])
@@ -174,7 +178,7 @@ else {
       await stream.publish(topic, textMessages(numbers(5, 5), 'a'))
       const read = await pollFor(consumer, 5)
       expect(read.map(textOf)).toEqual(numbers(5, 5))
-      await consumer.commit(positionsAfter(read))
+      await consumer.commit(positionsBehind(read))
       expect(consumer.lost).toEqual([])
       expect(consumer.assigned).toHaveLength(2)
     })
