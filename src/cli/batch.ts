@@ -1,10 +1,15 @@
 import { formatDuration } from '../definitions/duration.ts'
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import { BadUserInput } from '../errors.ts'
-import { type BatchComputed, type BatchScope, computeSnapshots, snapshotTimes } from '../ingest/batch.ts'
-import { snapshotAt } from '../ingest/snapshot-plan.ts'
+import { systemClock } from '../gateway/start-gateway.ts'
+import {
+  type BatchComputed,
+  type BatchScope,
+  computeSnapshots,
+  snapshotTimes,
+} from '../ingest/snapshots/compute-snapshots.ts'
 import type { BatchView, Registry } from '../registry/registry.ts'
-import { systemClock } from '../server.ts'
+import { snapshotAt } from '../registry/snapshot-at.ts'
 import { argumentDuration } from './argument-duration.ts'
 import { argumentTimestamp } from './argument-timestamp.ts'
 import { namedViews } from './named-views.ts'

@@ -1,6 +1,6 @@
 import { readConfig, readEnvironment } from '../config.ts'
-import { openStores } from '../open-stores.ts'
-import { systemClock } from '../server.ts'
+import { openStores } from '../gateway/open-stores.ts'
+import { systemClock } from '../gateway/start-gateway.ts'
 import { commandLog } from './command-log.ts'
 import { refuseMemory } from './refuse-memory.ts'
 

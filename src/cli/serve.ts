@@ -1,5 +1,5 @@
 import { type Config, readConfig, readEnvironment } from '../config.ts'
-import { type Gateway, startGateway } from '../server.ts'
+import { type Gateway, startGateway } from '../gateway/start-gateway.ts'
 import { progressBar } from './progress-bar.ts'
 
 /** `featuregraph serve`: runs until SIGTERM or SIGINT, then finishes what is running. */

@@ -1,9 +1,9 @@
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import { StoreFailed } from '../errors.ts'
+import { systemClock } from '../gateway/start-gateway.ts'
 import type { StoredView } from '../registry/registry.ts'
-import { systemClock } from '../server.ts'
-import { onlineKeySuffix } from '../stores/online-key.ts'
-import { readRowOrder } from '../stores/packed-row.ts'
+import { onlineKeySuffix } from '../stores/online-value/online-key.ts'
+import { readRowOrder } from '../stores/online-value/packed-row.ts'
 import { textTable } from './text-table.ts'
 import { type CommandWorld, withStores } from './with-stores.ts'
 

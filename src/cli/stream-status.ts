@@ -1,9 +1,9 @@
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import { StoreFailed } from '../errors.ts'
-import { generationsOf } from '../ingest/tile-generation.ts'
-import { openEventStream } from '../open-stream.ts'
+import { openEventStream } from '../gateway/run-stream.ts'
+import { systemClock } from '../gateway/start-gateway.ts'
+import { generationsOf } from '../ingest/tiles/tile-generation.ts'
 import type { EventSource } from '../registry/registry.ts'
-import { systemClock } from '../server.ts'
 import { textTable } from './text-table.ts'
 import { type CommandWorld, withStores } from './with-stores.ts'
 

@@ -1,6 +1,6 @@
 import { BadUserInput } from '../errors.ts'
-import { validate } from '../ingest/validate.ts'
-import { systemClock } from '../server.ts'
+import { systemClock } from '../gateway/start-gateway.ts'
+import { validate } from '../quality/validate-view.ts'
 import { argumentTimestamp } from './argument-timestamp.ts'
 import { namedViews } from './named-views.ts'
 import { rowCounter } from './progress-bar.ts'

@@ -1,10 +1,10 @@
 import type { Logger } from 'pino'
 import { type Config, readConfig, readEnvironment } from '../config.ts'
+import { openStores, type Stores } from '../gateway/open-stores.ts'
+import { systemClock } from '../gateway/start-gateway.ts'
 import { openRowLayouts, type RowLayouts } from '../online/row-layouts.ts'
-import { openStores, type Stores } from '../open-stores.ts'
 import { loadRegistry } from '../registry/load.ts'
 import type { Registry } from '../registry/registry.ts'
-import { systemClock } from '../server.ts'
 import { commandLog } from './command-log.ts'
 import { refuseMemory } from './refuse-memory.ts'
 

@@ -1,8 +1,8 @@
 import type pg from 'pg'
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import { DemoRefused } from '../errors.ts'
-import { microsOf } from '../stores/postgres/column-type.ts'
-import { featureSchema } from '../stores/postgres/feature-table.ts'
+import { microsOf } from '../stores/postgres/sql/column-type.ts'
+import { featureSchema } from '../stores/postgres/tables/feature-table.ts'
 import { dayMicros } from './transactions.ts'
 
 export const demoSeed = 20_260_101

@@ -6,18 +6,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Clock, Micros } from '../definitions/timestamp.ts'
-import { computeSnapshots, snapshotTimes } from '../ingest/batch.ts'
-import { longestReach } from '../ingest/followed-sources.ts'
-import { importFile } from '../ingest/import-file.ts'
-import { importTargets } from '../ingest/import-target.ts'
-import { materialize } from '../ingest/materialize.ts'
-import { snapshotDefinition, snapshotReach } from '../ingest/snapshot-plan.ts'
+import type { Stores } from '../gateway/open-stores.ts'
+import { importFile } from '../ingest/files/import-file.ts'
+import { importTargets } from '../ingest/files/import-target.ts'
+import { materialize } from '../ingest/materialize/materialize-view.ts'
+import { computeSnapshots, snapshotTimes } from '../ingest/snapshots/compute-snapshots.ts'
+import { snapshotDefinition } from '../ingest/snapshots/snapshot-plan.ts'
 import type { StreamObserver } from '../ingest/stream-observer.ts'
+import { longestReach } from '../ingest/tiles/followed-sources.ts'
 import type { RowLayouts } from '../online/row-layouts.ts'
-import type { Stores } from '../open-stores.ts'
 import type { BatchView, Registry } from '../registry/registry.ts'
 import type { EventStream } from '../stores/event-stream.ts'
 import { floorToHop } from '../windows/hop.ts'
+import { reachOf } from '../windows/reach-of.ts'
 import { demoSeed, readMark, setMark, withDemoLock } from './demo-mark.ts'
 import { type EmitTransactions, emitToLog, emitToTopic } from './emit-transactions.ts'
 import { customerCount, secondMicros, type Transaction, transactionsOfSecond } from './transactions.ts'
@@ -199,7 +200,7 @@ async function makeSnapshots(
   const targets = { ...stores, ...layouts, clock }
   const recorded = await stores.snapshots.recorded(daily, {
     definition: snapshotDefinition(daily),
-    reachMicros: snapshotReach(daily),
+    reachMicros: reachOf(daily),
     since: beginning,
   })
   const known = new Set(recorded.map(({ asOf }) => asOf))

@@ -1,5 +1,5 @@
 import { BadUserInput } from '../errors.ts'
-import { eventPusher, type PushEventsTargets } from '../ingest/push-events.ts'
+import { eventPusher, type PushEventsTargets } from '../ingest/push/push-events.ts'
 import type { EventSource } from '../registry/registry.ts'
 import type { EventStream } from '../stores/event-stream.ts'
 import { type Transaction, transactionMessage } from './transactions.ts'

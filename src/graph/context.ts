@@ -1,6 +1,6 @@
 import type { Micros } from '../definitions/timestamp.ts'
-import type { DeleteEntity } from '../ingest/delete-entity.ts'
-import type { PushRows } from '../ingest/push-rows.ts'
+import type { DeleteEntity } from '../ingest/deletion/delete-entity.ts'
+import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
 import type { RowLoader } from './row-loader.ts'

@@ -1,7 +1,7 @@
 import { GraphQLBoolean, GraphQLInt, GraphQLString } from 'graphql'
 import { registerEnumType } from 'type-graphql'
 import type { Micros } from '../definitions/timestamp.ts'
-import { acceptIdempotencyKey, type PushTarget } from '../ingest/push-rows.ts'
+import { acceptIdempotencyKey, type PushTarget } from '../ingest/push/push-rows.ts'
 import type { Registry, StoredView } from '../registry/registry.ts'
 import { type FieldDeclaration, inputType, objectType, type RootDeclaration } from './declare.ts'
 import { describeFeature } from './descriptions.ts'

@@ -1,6 +1,6 @@
 import type { Clock, Micros } from '../definitions/timestamp.ts'
-import type { DeleteEntity } from '../ingest/delete-entity.ts'
-import type { PushRows } from '../ingest/push-rows.ts'
+import type { DeleteEntity } from '../ingest/deletion/delete-entity.ts'
+import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { LiveTiles } from '../online/live-tiles.ts'
 import type { RowLayouts } from '../online/row-layouts.ts'
 import { viewReader } from '../online/view-reader.ts'

@@ -6,8 +6,8 @@ import { planAsOf } from '../historical/as-of-plan.ts'
 import { planRead } from '../online/read-plan.ts'
 import type { Entity, FeatureView } from '../registry/registry.ts'
 import type { OfflineStore } from '../stores/offline-store.ts'
-import { onlineKeySuffix } from '../stores/online-key.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
+import { onlineKeySuffix } from '../stores/online-value/online-key.ts'
 import {
   type ColumnReader,
   offlineColumn,

@@ -2,7 +2,7 @@ import type { RowStatus } from '../definitions/row-status.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { Value } from '../definitions/value.ts'
 import type { FeatureView } from '../registry/registry.ts'
-import { type RowLayout, readInt64, readSlot, type Slot, slotsOf } from '../stores/packed-row.ts'
+import { type RowLayout, readInt64, readSlot, type Slot, slotsOf } from '../stores/online-value/packed-row.ts'
 import { type FreshnessSource, ViewRow } from './view-row.ts'
 
 type RowClass = new (

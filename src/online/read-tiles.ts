@@ -1,8 +1,8 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { ScalarValue } from '../definitions/value.ts'
 import type { StreamView } from '../registry/registry.ts'
-import { packedFormat, packedHeaderBytes, packedRowKind } from '../stores/packed-row.ts'
-import { readSections } from '../stores/tile-sections.ts'
+import { packedFormat, packedHeaderBytes, packedRowKind } from '../stores/online-value/packed-row.ts'
+import { readSections } from '../stores/online-value/tile-sections.ts'
 import { byteReader } from '../windows/bytes.ts'
 import { tileLayout } from '../windows/tile-rings.ts'
 

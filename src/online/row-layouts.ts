@@ -1,10 +1,10 @@
 import { InvalidDefinitions, type Problem } from '../errors.ts'
 import type { FeatureView, Registry, StoredView, StreamView } from '../registry/registry.ts'
-import { onlineKeyPrefix } from '../stores/online-key.ts'
-import { type RowLayout, rowLayout } from '../stores/packed-row.ts'
+import { onlineKeyPrefix } from '../stores/online-value/online-key.ts'
+import { type RowLayout, rowLayout } from '../stores/online-value/packed-row.ts'
+import { windowsFingerprint } from '../stores/online-value/tile-sections.ts'
 import type { RegistryStore, StoredLayout } from '../stores/registry-store.ts'
 import type { TiledView } from '../stores/tile-generations.ts'
-import { windowsFingerprint } from '../stores/tile-sections.ts'
 import type { LayoutHistory } from './view-reader.ts'
 
 /** How the rows of each view are keyed and laid out today, and all layouts that were ever written. */

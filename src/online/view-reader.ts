@@ -2,7 +2,12 @@ import { foundRowStatus } from '../definitions/row-status.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { FeatureView } from '../registry/registry.ts'
 import type { AsOfRow, ExpiredHistory } from '../stores/offline-store.ts'
-import { packedFormat, packedHeaderBytes, packedRowKind, type RowLayout } from '../stores/packed-row.ts'
+import {
+  packedFormat,
+  packedHeaderBytes,
+  packedRowKind,
+  type RowLayout,
+} from '../stores/online-value/packed-row.ts'
 import { compileDecoder, compileRowClass, type PackedDecoder } from './compile-view-row.ts'
 import { type TiledRow, tileReader } from './read-tiles.ts'
 import type { FreshnessSource, ViewRow } from './view-row.ts'

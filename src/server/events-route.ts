@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
+import { notJson, readJsonLine } from '../ingest/accept/read-json-line.ts'
 import {
   type EventOutcome,
   type OfferedEvent,
   type PushEvents,
   refuseMappedEvents,
-} from '../ingest/push-events.ts'
-import { notJson, readJsonLine } from '../ingest/read-json-line.ts'
+} from '../ingest/push/push-events.ts'
 import type { EventSource, Registry } from '../registry/registry.ts'
 import { type Line, lineTooLong, ndjsonBatches } from './ndjson-batches.ts'
 import { ndjsonRoute } from './ndjson-route.ts'

@@ -9,8 +9,8 @@ import {
   type PushRows,
   type PushTarget,
   refuseMapped,
-} from '../ingest/push-rows.ts'
-import { readPushedLine } from '../ingest/read-pushed-line.ts'
+} from '../ingest/push/push-rows.ts'
+import { readPushedLine } from '../ingest/push/read-pushed-line.ts'
 import type { Registry, StoredView } from '../registry/registry.ts'
 import { lineTooLong, ndjsonBatches } from './ndjson-batches.ts'
 import { ndjsonRoute } from './ndjson-route.ts'

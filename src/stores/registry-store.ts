@@ -1,4 +1,4 @@
-import type { RowLayout } from './packed-row.ts'
+import type { RowLayout } from './online-value/packed-row.ts'
 
 /** A view's identity in keys and tables: its name when it was first applied. */
 export interface ViewIdentity {

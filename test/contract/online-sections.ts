@@ -2,8 +2,13 @@ import { randomUUID } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { OnlineStore } from '../../src/stores/online-store.ts'
-import { packTombstone } from '../../src/stores/packed-row.ts'
-import { mergeSection, packSection, readSections, type TileSection } from '../../src/stores/tile-sections.ts'
+import { packTombstone } from '../../src/stores/online-value/packed-row.ts'
+import {
+  mergeSection,
+  packSection,
+  readSections,
+  type TileSection,
+} from '../../src/stores/online-value/tile-sections.ts'
 import { nowMicros, type OnlineStoreHarness, packedRow } from './online-store.ts'
 
 const never = Number.NEGATIVE_INFINITY

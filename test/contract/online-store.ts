@@ -3,9 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Micros } from '../../src/definitions/timestamp.ts'
-import { onlineKeyPrefix, onlineKeySuffix } from '../../src/stores/online-key.ts'
 import type { OnlineStore, OnlineWrite } from '../../src/stores/online-store.ts'
-import { compareRowOrder, readRowOrder, rowLayout, rowPacker } from '../../src/stores/packed-row.ts'
+import { onlineKeyPrefix, onlineKeySuffix } from '../../src/stores/online-value/online-key.ts'
+import {
+  compareRowOrder,
+  readRowOrder,
+  rowLayout,
+  rowPacker,
+} from '../../src/stores/online-value/packed-row.ts'
 
 /** What the suite needs of a backend. */
 export interface OnlineStoreHarness {

@@ -1,5 +1,5 @@
 import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
-import type { TestEvent } from '../ingest/keep-events.ts'
+import type { TestEvent } from '../oracle/keep-events.ts'
 import { between, oneOf, type Random } from './random.ts'
 
 /** A message on its way to the topic. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Micros } from '../../src/definitions/timestamp.ts'
 import type { EventSource } from '../../src/registry/registry.ts'
-import { eventTable } from '../../src/stores/postgres/event-table.ts'
+import { eventTable } from '../../src/stores/postgres/tables/event-table.ts'
 import type { ProducedMessage } from './producer.ts'
 
 /** A kept event's number and place. */

@@ -24,8 +24,8 @@ import type {
   StoredOfflineView,
   StreamedOfflineView,
 } from '../../src/stores/offline-store.ts'
-import { asOfJoinSql } from '../../src/stores/postgres/as-of-join.ts'
-import { postgresEventStore } from '../../src/stores/postgres/postgres-event-store.ts'
+import { postgresEventStore } from '../../src/stores/postgres/events/event-store.ts'
+import { asOfJoinSql } from '../../src/stores/postgres/features/as-of-join.ts'
 import { allTypes, at, neverAborted, offlineView } from '../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testOfflineStore, testPool } from '../services/test-pool.ts'

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { StoreFailed } from '../../src/errors.ts'
-import { memoryRunStore } from '../../src/stores/memory/memory-run-store.ts'
 import type { RunKind } from '../../src/stores/run-store.ts'
+import { memoryRunStore } from '../oracle/memory-run-store.ts'
 import { now, second, type World } from './run-operation.ts'
 import { smallWorld } from './small-world.ts'
 

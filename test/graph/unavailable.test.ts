@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { rowPacker } from '../../src/stores/packed-row.ts'
+import { rowPacker } from '../../src/stores/online-value/packed-row.ts'
 import { now, type Operation, viewNamed } from './run-operation.ts'
 import { smallWorld } from './small-world.ts'
 

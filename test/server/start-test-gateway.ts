@@ -4,10 +4,10 @@ import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { readConfig } from '../../src/config.ts'
 import type { Clock, Micros } from '../../src/definitions/timestamp.ts'
-import { acceptRow } from '../../src/ingest/accept-row.ts'
-import { type WrittenRows, writeRows } from '../../src/ingest/write-rows.ts'
+import { type Gateway, startGateway, systemClock } from '../../src/gateway/start-gateway.ts'
+import { acceptRow } from '../../src/ingest/accept/accept-row.ts'
+import { type WrittenRows, writeRows } from '../../src/ingest/push/write-rows.ts'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
-import { type Gateway, startGateway, systemClock } from '../../src/server.ts'
 import { execute } from '../services/postgres.ts'
 
 export const worldFolder = fileURLToPath(new URL('../world', import.meta.url))

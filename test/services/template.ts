@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { migrate } from '../../src/stores/postgres/migrate.ts'
+import { migrate } from '../../src/stores/postgres/tables/migrate.ts'
 import { testPool } from './test-pool.ts'
 
 export const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url))

@@ -1,10 +1,10 @@
 import type pg from 'pg'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
-import { createPool } from '../../src/stores/postgres/pool.ts'
 import {
   type PostgresOfflineStoreOptions,
   postgresOfflineStore,
-} from '../../src/stores/postgres/postgres-offline-store.ts'
+} from '../../src/stores/postgres/features/offline-store.ts'
+import { createPool } from '../../src/stores/postgres/sql/pool.ts'
 
 /** A pool as the gateway makes it; null: no statement timeout, as for migrations and making tables. */
 export function testPool(

@@ -5,7 +5,7 @@ import type { ScalarType } from '../../src/definitions/value-type.ts'
 import type { WindowedAggregation } from '../../src/definitions/windowed-aggregation.ts'
 import { byteReader, byteWriter } from '../../src/windows/bytes.ts'
 import { tileLayout, type WindowedEvent } from '../../src/windows/tile-rings.ts'
-import { isPresent, windowValue } from '../ingest/window-oracle.ts'
+import { isPresent, windowValue } from '../oracle/window-oracle.ts'
 
 const second = 1_000_000
 const minute = 60 * second

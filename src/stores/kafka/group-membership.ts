@@ -11,7 +11,6 @@ import {
 } from '@platformatic/kafka'
 import { StoreFailed } from '../../errors.ts'
 import { partitionName, type TopicPartition } from '../event-stream.ts'
-import { signal } from '../signal.ts'
 import type { Cluster } from './cluster.ts'
 import {
   decodeAssignment,
@@ -22,6 +21,7 @@ import {
 } from './group-protocol.ts'
 import { answerIn, protocolError, protocolErrorsIn, storeFailed } from './protocol-error.ts'
 import { sharePartitions } from './share-partitions.ts'
+import { signal } from './signal.ts'
 
 export interface GroupTimeouts {
   /** The others get the partitions of a member that has been silent for so long. */

@@ -10,12 +10,12 @@ import {
   type StreamPosition,
   type TopicPartition,
 } from '../event-stream.ts'
-import { signal } from '../signal.ts'
 import type { Cluster } from './cluster.ts'
 import { type GroupTimeouts, joinGroup } from './group-membership.ts'
 import { listOffsets } from './list-offsets.ts'
 import { partitionFetcher } from './partition-fetcher.ts'
 import { protocolErrorsIn, storeFailed } from './protocol-error.ts'
+import { signal } from './signal.ts'
 
 const commitVersions = [offsetCommitV9.api, offsetCommitV8.api]
 const offsetFetchVersions = [offsetFetchV9.api, offsetFetchV8.api]

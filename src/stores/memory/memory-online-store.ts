@@ -1,7 +1,7 @@
 import type { Clock, Micros } from '../../definitions/timestamp.ts'
 import type { OnlineStore, OnlineWriteOutcome } from '../online-store.ts'
-import { compareRowOrder, readRowOrder } from '../packed-row.ts'
-import { mergeSection } from '../tile-sections.ts'
+import { compareRowOrder, readRowOrder } from '../online-value/packed-row.ts'
+import { mergeSection } from '../online-value/tile-sections.ts'
 
 /** The online store in plain code, inside one process: the oracle of the contract tests. */
 export function memoryOnlineStore(clock: Clock): OnlineStore {

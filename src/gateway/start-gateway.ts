@@ -1,0 +1,252 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { FastifyInstance } from 'fastify'
+import { type Logger, pino } from 'pino'
+import type { Config } from '../config.ts'
+import type { Clock } from '../definitions/timestamp.ts'
+import { markDemo } from '../demo/demo-mark.ts'
+import { type DemoProgress, demoWorld } from '../demo/demo-world.ts'
+import { claimGateway } from '../embedded/gateway-claim.ts'
+import { EmbeddedPostgresFailed, InvalidConfig } from '../errors.ts'
+import { apolloServer } from '../graph/apollo-server.ts'
+import { buildSchema } from '../graph/build-schema.ts'
+import { requestContexts } from '../graph/request-context.ts'
+import { type DeleteEntity, deleteEntity } from '../ingest/deletion/delete-entity.ts'
+import { eventPusher } from '../ingest/push/push-events.ts'
+import { type PushRows, type PushTargets, pushRows } from '../ingest/push/push-rows.ts'
+import type { StreamObserver } from '../ingest/stream-observer.ts'
+import { longestReach } from '../ingest/tiles/followed-sources.ts'
+import { type LiveTiles, liveTiles } from '../online/live-tiles.ts'
+import { openRowLayouts } from '../online/row-layouts.ts'
+import { loadRegistry } from '../registry/load.ts'
+import type { Registry } from '../registry/registry.ts'
+import { authenticator } from '../server/authenticate.ts'
+import { createHttpServer } from '../server/http-server.ts'
+import { createMetrics } from '../server/metrics.ts'
+import { openStores, type Stores } from './open-stores.ts'
+import { openEventStream, openStream } from './run-stream.ts'
+import { openWorker } from './run-worker.ts'
+
+export interface Gateway {
+  /** `http://127.0.0.1:4000` */
+  readonly url: string
+  readonly app: FastifyInstance
+  readonly registry: Registry
+  readonly stores: Stores
+  /** Finishes what is running, then closes the stores. */
+  readonly close: () => Promise<void>
+}
+
+export interface StartOptions {
+  readonly log?: Logger
+  readonly clock?: Clock
+  /** Told while the demo's history is written. */
+  readonly onDemoProgress?: DemoProgress
+}
+
+/** A caller who deletes waits for older transactions at most this long; again later completes it. */
+const deletionWaitMs = 20_000
+
+/** Microseconds by the machine's clock. */
+export function systemClock(): number {
+  return Date.now() * 1_000
+}
+
+/**
+ * Definitions → registry → stores → schema → a listening server.
+ * @throws whatever of the project's errors keeps it from starting; everything opened is closed again then.
+ */
+export async function startGateway(config: Config, options: StartOptions = {}): Promise<Gateway> {
+  const log = options.log ?? pino({ name: 'featuregraph', level: config.logLevel })
+  const clock = options.clock ?? systemClock
+  const metrics = createMetrics(clock)
+  const registry = await loadRegistry(config.schemaFolder)
+  const stores = await openStores(config, { log, clock, countNonFinite: metrics.countNonFinite })
+  const closers: (() => Promise<unknown>)[] = [stores.close]
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).reverse()) await closer()
+  }
+  try {
+    if (config.offlineUrl === null) closers.push(await claimEmbedded(stores, config.dataFolder))
+    if (config.demo) await markDemo(stores.system, config.project, clock())
+    const layouts = await openRowLayouts(config.project, registry, stores.registry)
+    await stores.offline.ensureTables(registry.views, registry.eventSources)
+    const world = { config, registry, stores, layouts, observe: metrics.stream, clock, log }
+    const stream = config.demo ? await openEventStream(config) : null
+    if (stream) closers.push(stream.close)
+    const demo = config.demo ? demoWorld({ ...world, project: config.project, stream }) : null
+    if (demo) {
+      await demo.bringUpToNow(options.onDemoProgress)
+      // The streamed views answer of the history as soon as anyone can ask.
+      await openStream(world, { once: true, signal: new AbortController().signal })
+      closers.push(inBackground(log, 'the demo', demo.goOn))
+    }
+    if (config.worker) {
+      closers.push(inBackground(log, 'the worker', (signal) => openWorker(world, { once: false, signal })))
+      closers.push(inBackground(log, 'the stream', (signal) => openStream(world, { once: false, signal })))
+    }
+
+    const tiles = liveTiles(layouts, registry.views, stores.generations)
+    await tiles.refresh()
+    closers.push(keepRefreshed(tiles, registry, metrics.stream, log))
+    const targets = { ...stores, ...layouts, clock, storeFailed: logPushFailures(log) }
+    const push: PushRows = (view, rows, pushOptions) => pushRows(targets, view, rows, pushOptions)
+    const deletion = { sleep, waitMs: deletionWaitMs, onWait: () => {} }
+    const remove: DeleteEntity = (entity, key) => deleteEntity(targets, registry, entity, key, deletion)
+    const contexts = requestContexts({
+      registry,
+      layouts,
+      tiles,
+      stores,
+      clock,
+      observe: logFailures(metrics.observeRead, log),
+      push,
+      deleteEntity: remove,
+    })
+    metrics.watchStatuses(contexts.tally)
+    const apollo = apolloServer(buildSchema(registry), {
+      maxEntities: config.maxEntities,
+      logger: log,
+      count: metrics.countEngine,
+      report: (error, requestId) =>
+        log.error({ err: error, reqId: requestId }, 'an error was masked from a caller'),
+      finished: (context, name, codes) =>
+        metrics.observeOperation(name, codes[0] ?? 'ok', (performance.now() - context.startedMs) / 1_000),
+    })
+    await apollo.start()
+    closers.push(() => apollo.stop())
+    const app = await createHttpServer({
+      apollo,
+      authenticate: authenticator(config),
+      makeContext: contexts.make,
+      registry,
+      push,
+      pushEvents: eventPusher({
+        ...targets,
+        observe: metrics.stream,
+        reach: (source) => longestReach(source, registry.views),
+      }),
+      metrics,
+      checkDependencies: () => checkDependencies(stores),
+      graphiqlFolder: fileURLToPath(new URL('../../dist/graphiql', import.meta.url)),
+      maxBodyBytes: config.maxBodyBytes,
+      log,
+    })
+    closers.push(() => app.close())
+    const url = await app.listen({ host: config.host, port: config.port }).catch(refuseAddress)
+    return { url, app, registry, stores, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function claimEmbedded(stores: Stores, folder: string): Promise<() => Promise<void>> {
+  const claim = await claimGateway(stores.offlineUrl)
+  if (claim) return claim.release
+  throw new EmbeddedPostgresFailed(
+    `another gateway runs on ${folder}; stop it, set FEATUREGRAPH_DATA to another folder, or FEATUREGRAPH_OFFLINE_URL to a Postgres that many can share`,
+  )
+}
+
+const tilesEveryMs = 500
+
+/** Answers how to stop: what is under way is waited for. While Postgres is away, what was known last counts. */
+function keepRefreshed(
+  tiles: LiveTiles,
+  { views }: Registry,
+  observe: Pick<StreamObserver, 'level'>,
+  log: Logger,
+): () => Promise<void> {
+  let refreshing: Promise<void> | null = null
+  const timer = setInterval(() => {
+    refreshing ??= tiles
+      .refresh()
+      .then(() => {
+        for (const view of views) {
+          const levelAt = view.kind === 'STREAM' ? (tiles.find(view)?.levelAt ?? null) : null
+          if (view.kind === 'STREAM' && levelAt !== null) observe.level(view, levelAt)
+        }
+      })
+      .catch((error: unknown) => log.warn({ err: error }, 'the generations of tiles could not be read'))
+      .finally(() => {
+        refreshing = null
+      })
+  }, tilesEveryMs)
+  timer.unref()
+  return async () => {
+    clearInterval(timer)
+    await refreshing
+  }
+}
+
+/** Answers how to stop: what is under way is waited for. */
+function inBackground(
+  log: Logger,
+  name: string,
+  run: (signal: AbortSignal) => Promise<unknown>,
+): () => Promise<void> {
+  const stopping = new AbortController()
+  const running = run(stopping.signal).catch((error: unknown) =>
+    log.error({ err: error }, `${name} has ended`),
+  )
+  return async () => {
+    stopping.abort()
+    await running
+  }
+}
+
+type ObserveRead = Parameters<typeof requestContexts>[0]['observe']
+
+/** A store that is down fails every request: the log gets one line a second for each. */
+function logFailures(observe: ObserveRead, log: Logger): ObserveRead {
+  const toldAt = { online: Number.NEGATIVE_INFINITY, offline: Number.NEGATIVE_INFINITY }
+  return (read) => {
+    observe(read)
+    if (read.error === undefined || performance.now() - toldAt[read.store] < 1_000) return
+    toldAt[read.store] = performance.now()
+    log.warn({ err: read.error, reqId: read.requestId }, `the ${read.store} store did not answer a read`)
+  }
+}
+
+/** As for reads: a stream of pushes to a store that is down gets one line a second. */
+function logPushFailures(log: Logger): PushTargets['storeFailed'] {
+  const toldAt = { online: Number.NEGATIVE_INFINITY, offline: Number.NEGATIVE_INFINITY }
+  return (store, error) => {
+    if (performance.now() - toldAt[store] < 1_000) return
+    toldAt[store] = performance.now()
+    log.warn({ err: error }, `the ${store} store did not take pushed rows`)
+  }
+}
+
+const addressProblems: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'the port is taken; stop what listens there, or choose another',
+  EACCES: 'this user may not listen on the port; choose one above 1023',
+  EADDRNOTAVAIL: 'this machine does not have the address in FEATUREGRAPH_HOST',
+}
+
+/** @throws InvalidConfig where the settings name an address that cannot be had; else what came. */
+function refuseAddress(error: unknown): never {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const message = addressProblems[code]
+  throw message === undefined ? error : new InvalidConfig([{ path: 'FEATUREGRAPH_PORT', message }])
+}
+
+/** A probe asks every few seconds: what takes longer than this is as good as down. */
+const readinessTimeoutMs = 2_000
+
+async function checkDependencies(stores: Stores): Promise<Readonly<Record<string, boolean>>> {
+  const answers = await Promise.all(
+    [stores.online.ping(), stores.offline.ping()].map((ping) => {
+      const answered = ping.then(
+        () => true,
+        () => false,
+      )
+      return Promise.race([answered, sleep(readinessTimeoutMs, false, { ref: false })])
+    }),
+  )
+  return {
+    [`online (${stores.online.name})`]: answers[0] ?? false,
+    'offline (postgres)': answers[1] ?? false,
+  }
+}

@@ -1,0 +1,109 @@
+import type { ScalarValue } from '../../definitions/value.ts'
+import type { ValueType } from '../../definitions/value-type.ts'
+import { BadUserInput } from '../../errors.ts'
+import type { EventSource, Expectation, PlainView, Registry } from '../../registry/registry.ts'
+import { suggest } from '../../registry/suggest.ts'
+import type { ImportTable } from '../../stores/import-store.ts'
+
+/** A column of the table and where a file has it. */
+interface TargetColumn {
+  readonly name: string
+  readonly type: ValueType
+  /** In the file. */
+  readonly column: string
+  /** A row without it names no entity. */
+  readonly isKey: boolean
+  /** Taken where the file has null, or no such column. */
+  readonly default: ScalarValue | null
+  readonly expectation: Expectation | null
+}
+
+/** What a file's rows become, in one table. */
+export interface ImportTarget {
+  /** Of the event source or the view: what violations and quarantined rows are told under. */
+  readonly name: string
+  readonly table: ImportTable
+  readonly view: PlainView | null
+  readonly eventTimestamp: string
+  readonly createdTimestamp: string | null
+  readonly eventId: string | null
+  readonly timezone: string | null
+  /** In the order of `ImportedRows.columns`. */
+  readonly columns: readonly TargetColumn[]
+}
+
+/**
+ * Where the files of a source go: the kept events of an event source, or the tables of the views that are filled from
+ * a file source.
+ * @throws BadUserInput for an unknown name, and for a source whose rows stand in Postgres.
+ */
+export function importTargets(registry: Registry, name: string): readonly ImportTarget[] {
+  const events = registry.eventSources.find((source) => source.name === name)
+  if (events) return [eventTarget(events)]
+  const plain = registry.views.filter((view) => view.kind === 'PLAIN')
+  const views = plain.flatMap((view) => (view.files?.name === name ? [viewTarget(view)] : []))
+  if (views.length > 0) return views
+  if (plain.some((view) => view.source?.name === name))
+    throw new BadUserInput(
+      `the rows of source "${name}" stand in Postgres and are read there; it needs no import`,
+    )
+  const known = [
+    ...registry.eventSources.filter(({ table }) => table === null).map((source) => source.name),
+    ...plain.flatMap((view) => view.files?.name ?? []),
+  ]
+  throw new BadUserInput(
+    `there is no event source or file source ${JSON.stringify(name)}; ${suggest(name, [...new Set(known)])}`,
+  )
+}
+
+function eventTarget(source: EventSource): ImportTarget {
+  if (source.table !== null) {
+    throw new BadUserInput(
+      `the events of source "${source.name}" stand in the table ${source.table} and are read there; it needs no import`,
+    )
+  }
+  const keys = new Set(source.keyFields.map(({ name }) => name))
+  return {
+    name: source.name,
+    table: { kind: 'EVENTS', source },
+    view: null,
+    eventTimestamp: source.eventTimestamp,
+    createdTimestamp: source.createdTimestamp,
+    eventId: source.eventId,
+    timezone: source.timezone,
+    columns: source.fields.map((field) => ({ ...field, isKey: keys.has(field.name) })),
+  }
+}
+
+function viewTarget(view: PlainView): ImportTarget {
+  const { files } = view
+  if (files === null) throw new BadUserInput(`feature view "${view.name}" is not filled from files`)
+  const column = (name: string): string => files.columns[name] ?? name
+  return {
+    name: view.name,
+    table: { kind: 'ROWS', view },
+    view,
+    eventTimestamp: files.eventTimestamp,
+    createdTimestamp: files.createdTimestamp ?? null,
+    eventId: null,
+    timezone: files.timezone ?? null,
+    columns: [
+      ...view.entity.joinKeys.map(({ name, type }) => ({
+        name,
+        type,
+        column: column(name),
+        isKey: true,
+        default: null,
+        expectation: null,
+      })),
+      ...view.features.map(({ name, type, expectation }) => ({
+        name,
+        type,
+        column: column(name),
+        isKey: false,
+        default: null,
+        expectation,
+      })),
+    ],
+  }
+}

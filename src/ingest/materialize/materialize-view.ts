@@ -1,0 +1,187 @@
+import type { Clock, Micros } from '../../definitions/timestamp.ts'
+import { StoreFailed } from '../../errors.ts'
+import type { StoredView } from '../../registry/registry.ts'
+import type { NewestRowsScope, OfflineStore, StoredFeatureRow } from '../../stores/offline-store.ts'
+import type { OnlineStore, OnlineWrite } from '../../stores/online-store.ts'
+import { onlineKeySuffix } from '../../stores/online-value/online-key.ts'
+import { type RowLayout, rowPacker } from '../../stores/online-value/packed-row.ts'
+import { physicalExpiry } from '../../stores/online-value/physical-expiry.ts'
+import type { RunStore, Watermark } from '../../stores/run-store.ts'
+import { insist } from '../retry.ts'
+
+export interface MaterializeTargets {
+  readonly offline: OfflineStore
+  readonly online: OnlineStore
+  readonly runs: RunStore
+  readonly keyPrefix: (view: StoredView) => string
+  readonly layout: (view: StoredView) => RowLayout
+  readonly clock: Clock
+}
+
+export interface MaterializeOptions {
+  /** Event timestamps from `from` on and before `to`; the watermark stays where it is. Null: everything new. */
+  readonly range: { readonly from: Micros | null; readonly to: Micros | null } | null
+  /** Unique; any text. */
+  readonly newMarker: () => string
+  readonly sleep: (ms: number) => Promise<unknown>
+  /** Another run of the view is under way and is waited for. */
+  readonly onWait: () => void
+  /** Rows read so far. */
+  readonly onProgress: (read: number) => void
+}
+
+/** Why a view was read in full. */
+export type FullReason = 'FIRST_RUN' | 'ONLINE_STORE_LOST_ROWS' | 'OTHER_DATABASE' | 'MAPPED_SOURCE'
+
+export interface Materialized {
+  readonly scope: NewestRowsScope['kind']
+  /** Null unless `scope` is FULL. */
+  readonly reason: FullReason | null
+  /** The newest rows of as many keys. */
+  readonly read: number
+  readonly written: number
+  /** The online store held a newer row. */
+  readonly older: number
+  /** So long past their ttl that the online store would not keep them; not sent. */
+  readonly expired: number
+}
+
+const writesInFlight = 4
+
+/**
+ * Carries the newest due row of each key online. Incremental by arrival since the watermark; in full on the first run,
+ * when the online store lacks the watermark's marker (it was emptied, set back or replaced), when the offline store is
+ * another database, and for mapped sources. Compare-and-set writes make it safe beside pushes and streams, to be
+ * stopped anywhere and to be run again. One run per view at a time; memory is bounded by the batches in flight.
+ * @throws StoreFailed when a store goes on failing; the watermark has not moved then, so the next run does it all.
+ */
+export async function materialize(
+  targets: MaterializeTargets,
+  view: StoredView,
+  options: MaterializeOptions,
+): Promise<Materialized> {
+  const { runs, clock } = targets
+  const subject = { kind: 'MATERIALIZE', view: view.name, asOf: null } as const
+  return await runs.withRun(subject, { now: clock, onWait: options.onWait }, async () => {
+    const result = await carry(targets, view, options)
+    const { read, written } = result
+    return { result, outcome: { state: 'SUCCEEDED', rowsRead: read, rowsWritten: written, error: null } }
+  })
+}
+
+async function carry(
+  targets: MaterializeTargets,
+  view: StoredView,
+  options: MaterializeOptions,
+): Promise<Materialized> {
+  const { offline, online, runs } = targets
+  const insisting = insistence(view, options.sleep)
+  const markerName = targets.keyPrefix(view)
+  const watermark = await runs.readWatermark(view.name)
+  const marker = await insisting('answer', () => online.readMarker(markerName))
+  const { scope, reason } = chooseScope(view, watermark, marker, options.range)
+
+  const now = targets.clock()
+  const sender = rowSender(targets, view, now, insisting)
+  let read = 0
+  const reading = await offline.newestRows({ view, now, scope }, async (rows) => {
+    await sender.send(view.source === null ? rows : await withoutDeleted(offline, view, rows))
+    read += rows.length
+    options.onProgress(read)
+  })
+  const counts = await sender.finish()
+  if (scope.kind !== 'RANGE') {
+    const next = { ...reading, carriedUntil: now, marker: options.newMarker() }
+    await insisting('take the marker', () => online.writeMarker(markerName, next.marker))
+    await runs.moveWatermark(view.name, next)
+  }
+  const otherDatabase = scope.kind === 'ARRIVED' && reading.scope === 'FULL'
+  return { scope: reading.scope, reason: otherDatabase ? 'OTHER_DATABASE' : reason, read, ...counts }
+}
+
+/** Rows of a table of the caller's stand there also after their entity was deleted. */
+async function withoutDeleted(
+  offline: OfflineStore,
+  view: StoredView,
+  rows: readonly StoredFeatureRow[],
+): Promise<readonly StoredFeatureRow[]> {
+  const deleted = await offline.deletedRows(view, rows)
+  return rows.filter((_, index) => !deleted[index])
+}
+
+function chooseScope(
+  view: StoredView,
+  watermark: Watermark | null,
+  marker: string | null,
+  range: MaterializeOptions['range'],
+): { readonly scope: NewestRowsScope; readonly reason: FullReason | null } {
+  if (range !== null) return { scope: { kind: 'RANGE', ...range }, reason: null }
+  const inFull = (reason: FullReason) => ({ scope: { kind: 'FULL' } as const, reason })
+  if (view.source !== null) return inFull('MAPPED_SOURCE')
+  if (watermark === null) return inFull('FIRST_RUN')
+  if (marker !== watermark.marker) return inFull('ONLINE_STORE_LOST_ROWS')
+  return { scope: { kind: 'ARRIVED', since: watermark }, reason: null }
+}
+
+type Insist = <Result>(what: string, attempt: () => Promise<Result>) => Promise<Result>
+
+function insistence(view: StoredView, sleep: MaterializeOptions['sleep']): Insist {
+  return (what, attempt) =>
+    insist(sleep, attempt, (tries, cause) => {
+      const message = `the online store did not ${what} in ${tries} tries (${cause.message})`
+      return new StoreFailed(
+        `feature view "${view.name}": ${message}; its watermark has not moved, so the next materialize carries the same rows`,
+        { cause },
+      )
+    })
+}
+
+type Counts = Pick<Materialized, 'written' | 'older' | 'expired'>
+
+interface RowSender {
+  /** Resolves when another batch may come, not when this one is written. */
+  readonly send: (rows: readonly StoredFeatureRow[]) => Promise<void>
+  /** Resolves when all is written. */
+  readonly finish: () => Promise<Counts>
+}
+
+/** Packs and writes batches, a few at a time: no key comes twice, so their order does not matter. */
+function rowSender(targets: MaterializeTargets, view: StoredView, now: Micros, insisting: Insist): RowSender {
+  const pack = rowPacker(targets.layout(view))
+  const prefix = targets.keyPrefix(view)
+  const expireAfter = physicalExpiry(view.ttlMicros)
+  const oldest = expireAfter === null ? Number.NEGATIVE_INFINITY : now - expireAfter
+  const inFlight = new Set<Promise<void>>()
+  const counts = { written: 0, older: 0, expired: 0 }
+  const failures: unknown[] = []
+
+  async function write(writes: readonly OnlineWrite[]): Promise<void> {
+    const outcomes = await insisting('take rows', () => targets.online.writeMany(writes, expireAfter))
+    for (const outcome of outcomes) counts[outcome === 'WRITTEN' ? 'written' : 'older'] += 1
+  }
+  function refuseAfterFailure(): void {
+    if (failures.length > 0) throw failures[0]
+  }
+
+  return {
+    async send(rows) {
+      const kept = rows.filter((row) => row.eventTimestamp > oldest)
+      counts.expired += rows.length - kept.length
+      if (kept.length === 0) return
+      const writes = kept.map((row) => ({ key: prefix + onlineKeySuffix(row.key), row: pack(row) }))
+      const writing: Promise<void> = write(writes)
+        .catch((error: unknown) => {
+          failures.push(error)
+        })
+        .finally(() => inFlight.delete(writing))
+      inFlight.add(writing)
+      while (inFlight.size >= writesInFlight) await Promise.race(inFlight)
+      refuseAfterFailure()
+    },
+    async finish() {
+      await Promise.all(inFlight)
+      refuseAfterFailure()
+      return counts
+    },
+  }
+}

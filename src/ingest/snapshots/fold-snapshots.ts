@@ -1,0 +1,176 @@
+import type { Micros } from '../../definitions/timestamp.ts'
+import type { EntityKey, Value } from '../../definitions/value.ts'
+import { checkRow } from '../../quality/check-row.ts'
+import type { BatchView, Feature } from '../../registry/registry.ts'
+import type {
+  FoldedSnapshots,
+  KeyTimeline,
+  SnapshotRow,
+  StoredSnapshotRow,
+} from '../../stores/snapshot-store.ts'
+import type { QuarantinedRow, Violation } from '../../stores/violation-store.ts'
+import { count } from '../../windows/aggregate.ts'
+import { slideWindows } from '../../windows/sliding-window.ts'
+import type { WindowValue } from '../../windows/tile-aggregate.ts'
+import type { SnapshotPlan } from './snapshot-plan.ts'
+
+export interface SnapshotTimes {
+  readonly now: Micros
+  /** When a snapshot's rows became known: for one that was never computed before, what the backfill says. */
+  readonly createdTimestamp: (snapshot: Micros) => Micros
+  /** Told of every key that a snapshot has a row for, written now or before. */
+  readonly countRow: (snapshot: number) => void
+}
+
+/**
+ * Timelines → the rows that are missing: one where the windows hold events and the store has no row or another one, and
+ * a closing one where a key had a row and has no event any more. Nothing is written for what is equal, floats within
+ * the tolerance of their sums. A row that breaks an expectation is told of, and kept out where that says so.
+ */
+export function foldSnapshots(
+  view: BatchView,
+  plan: SnapshotPlan,
+  times: SnapshotTimes,
+  timelines: readonly KeyTimeline[],
+): FoldedSnapshots {
+  const folded = {
+    rows: [] as SnapshotRow[],
+    violations: [] as Violation[],
+    quarantined: [] as QuarantinedRow[],
+  }
+  for (const timeline of timelines) foldKey(view, plan, times, timeline, folded)
+  return folded
+}
+
+interface GrowingFold {
+  readonly rows: SnapshotRow[]
+  readonly violations: Violation[]
+  readonly quarantined: QuarantinedRow[]
+}
+
+function foldKey(
+  view: BatchView,
+  plan: SnapshotPlan,
+  times: SnapshotTimes,
+  { key, tiles, stored }: KeyTimeline,
+  folded: GrowingFold,
+): void {
+  const numbers = tiles.map((tile) => tile.number)
+  const cells = tiles.map((tile) => tile.cells)
+  const events = slideWindows(
+    count,
+    numbers,
+    tiles.map((tile) => tile.events),
+    plan.presence,
+  )
+  const valueAt = plan.features.map(({ tiled, windows }) =>
+    tiled.tile.slide(numbers, cells, tiled.offset, windows),
+  )
+  let next = 0
+  let open = false
+  plan.times.forEach((time, snapshot) => {
+    // Rows of times that are not computed now.
+    for (; next < stored.length && (stored[next]?.eventTimestamp ?? 0) < time; next += 1)
+      open = stored[next]?.closing === false
+    const found = stored[next]?.eventTimestamp === time ? stored[next] : undefined
+    if ((events[snapshot] ?? 0) > 0) {
+      times.countRow(snapshot)
+      const values = valueAt.map((at) => at(snapshot))
+      const row = {
+        key,
+        eventTimestamp: time,
+        createdTimestamp: times.createdTimestamp(time),
+        values: values.map(({ value }) => value),
+        closing: false,
+      }
+      // A row that is kept out leaves things as they are.
+      const stands = found && isEqual(found, values)
+      if (stands || keepRow(view, row, values, times.now, folded)) open = true
+      else if (found) open = !found.closing
+    } else {
+      if (found ? !found.closing : open) folded.rows.push(closingRow(view, key, time, times))
+      open = false
+    }
+    if (found) next += 1
+  })
+}
+
+function closingRow(
+  { emptyValues }: BatchView,
+  key: EntityKey,
+  time: Micros,
+  { createdTimestamp }: SnapshotTimes,
+): SnapshotRow {
+  return {
+    key,
+    eventTimestamp: time,
+    createdTimestamp: createdTimestamp(time),
+    values: emptyValues,
+    closing: true,
+  }
+}
+
+function isEqual({ values: stored, closing }: StoredSnapshotRow, values: readonly WindowValue[]): boolean {
+  if (closing) return false
+  return values.every(({ value, tolerance }, index) => {
+    const other = stored[index] ?? null
+    if (typeof value === 'number' && typeof other === 'number') return Math.abs(value - other) <= tolerance
+    return sameValue(value, other)
+  })
+}
+
+function sameValue(value: Value | null, other: Value | null): boolean {
+  if (value instanceof Uint8Array && other instanceof Uint8Array) return Buffer.compare(value, other) === 0
+  return value === other
+}
+
+/** Records what the row breaks; false where an expectation keeps it out. */
+function keepRow(
+  view: BatchView,
+  row: SnapshotRow,
+  values: readonly WindowValue[],
+  now: Micros,
+  { rows, violations, quarantined }: GrowingFold,
+): boolean {
+  values.forEach(({ overflow }, index) => {
+    const feature = view.features[index]
+    if (overflow !== null && feature) violations.push(overflowed(view, feature, row, overflow, now))
+  })
+  const checked = checkRow(view, row, now)
+  violations.push(...checked.violations)
+  if (checked.action === 'quarantine') {
+    const reason = checked.violations.map(({ feature, message }) => `${feature}: ${message}`).join('; ')
+    quarantined.push({ view: view.name, content: row, reason, recordedAt: now })
+  }
+  if (checked.action === 'quarantine' || checked.action === 'reject') return false
+  rows.push(row)
+  return true
+}
+
+const largest: Readonly<Record<string, string>> = {
+  int64: '9223372036854775807',
+  float64: '1.7976931348623157e308',
+}
+
+function overflowed(
+  view: BatchView,
+  feature: Feature,
+  row: SnapshotRow,
+  value: string,
+  now: Micros,
+): Violation {
+  const isBelow = value.startsWith('-')
+  const bound = `${isBelow ? '-' : ''}${largest[feature.type] ?? ''}`
+  return {
+    view: view.name,
+    feature: feature.name,
+    key: row.key.map(String),
+    rule: isBelow ? 'MIN' : 'MAX',
+    value,
+    bound,
+    message: `Value ${value} ${isBelow ? 'below minimum' : 'above maximum'} ${bound} of ${feature.type}, so it is null`,
+    action: 'warn',
+    eventTimestamp: row.eventTimestamp,
+    recordedAt: now,
+  }
+}

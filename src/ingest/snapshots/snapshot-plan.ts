@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto'
+import type { Micros } from '../../definitions/timestamp.ts'
+import type { BatchView } from '../../registry/registry.ts'
+import type { TiledAggregation } from '../../stores/snapshot-store.ts'
+import { firstTimeSince, windowStart } from '../../windows/hop.ts'
+import type { TileWindow } from '../../windows/sliding-window.ts'
+import { type TileAggregate, tileAggregate } from '../../windows/tile-aggregate.ts'
+
+/** One feature's part: which of the tiles' aggregations it takes, and the tiles of its window at each snapshot. */
+interface PlannedFeature {
+  readonly tiled: PlannedAggregation
+  readonly windows: readonly TileWindow[]
+}
+
+interface PlannedAggregation {
+  readonly aggregation: TiledAggregation
+  readonly tile: TileAggregate
+  /** Where its cells begin in a tile's. */
+  readonly offset: number
+}
+
+/** How the snapshots of a view at some times are made of tiles. */
+export interface SnapshotPlan {
+  /** Oldest first. */
+  readonly times: readonly Micros[]
+  readonly bounds: readonly Micros[]
+  /** Each once, however many windows it is asked over. */
+  readonly aggregations: readonly TiledAggregation[]
+  /** In the order of the view's features. */
+  readonly features: readonly PlannedFeature[]
+  /** The longest window at each snapshot: a key without an event in it has no row. */
+  readonly presence: readonly TileWindow[]
+}
+
+/**
+ * Tiles begin and end where a window or a snapshot does: with daily snapshots and windows of days they are days. A single
+ * snapshot has one tile, in which each aggregation takes the events of its own window only: so nothing is merged, and
+ * different values are counted where they are, not sent.
+ */
+export function planSnapshots(view: BatchView, times: readonly Micros[]): SnapshotPlan {
+  const startsOf = (time: Micros): Micros[] =>
+    view.aggregations.map(({ windowMicros, hopMicros }) => windowStart(time, windowMicros, hopMicros))
+  const isSingle = times.length === 1
+  const bounds = [
+    ...new Set(
+      times.flatMap((time) => [time, ...(isSingle ? [Math.min(...startsOf(time))] : startsOf(time))]),
+    ),
+  ].sort((left, right) => left - right)
+  const numberOf = new Map(bounds.map((bound, number) => [bound, number]))
+  const tiles = (from: Micros, to: Micros): TileWindow => ({
+    from: numberOf.get(from) ?? 0,
+    to: numberOf.get(to) ?? 0,
+  })
+  const planned = new Map<string, PlannedAggregation>()
+  let offset = 0
+  const features = view.aggregations.map((aggregation): PlannedFeature => {
+    const { aggregate, field, where, windowMicros, hopMicros } = aggregation
+    const since = isSingle ? windowStart(times[0] ?? 0, windowMicros, hopMicros) : null
+    const same = JSON.stringify([
+      aggregate,
+      field?.name,
+      where.map((one) => [one.field.name, one.value]),
+      since,
+    ])
+    let tiled = planned.get(same)
+    if (!tiled) {
+      tiled = {
+        aggregation: { ...aggregation, since },
+        tile: tileAggregate(aggregation, isSingle),
+        offset,
+      }
+      offset += tiled.tile.cells.length
+      planned.set(same, tiled)
+    }
+    const windows = times.map((time) =>
+      isSingle ? { from: 0, to: 1 } : tiles(windowStart(time, windowMicros, hopMicros), time),
+    )
+    return { tiled, windows }
+  })
+  return {
+    times,
+    bounds,
+    aggregations: [...planned.values()].map(({ aggregation }) => aggregation),
+    features,
+    presence: times.map((time) => tiles(Math.min(...startsOf(time)), time)),
+  }
+}
+
+/** The first time whose windows hold no event from before an instant. */
+export function firstSnapshotSince({ aggregations }: BatchView, instant: Micros): Micros {
+  return Math.max(
+    ...aggregations.map(({ windowMicros, hopMicros }) => firstTimeSince(instant, windowMicros, hopMicros)),
+  )
+}
+
+/** The same text for the same question: what a stored snapshot was computed by. */
+export function snapshotDefinition({ aggregations, features, everyMicros }: BatchView): string {
+  const text = JSON.stringify([everyMicros, features.map(({ name, type }) => [name, type]), aggregations])
+  return createHash('sha256').update(text).digest('hex')
+}

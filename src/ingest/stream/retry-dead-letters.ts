@@ -1,0 +1,56 @@
+import type { Clock } from '../../definitions/timestamp.ts'
+import type { EventSource } from '../../registry/registry.ts'
+import type { DeadLetterStore } from '../../stores/dead-letter-store.ts'
+import { eventAcceptor, invalid } from '../accept/accept-event.ts'
+import { notJson, readJsonLine } from '../accept/read-json-line.ts'
+import { logTopic } from '../push/push-events.ts'
+
+interface RetryTargets {
+  readonly deadLetters: Pick<DeadLetterStore, 'page' | 'retry'>
+  readonly clock: Clock
+}
+
+export interface RetriedLetters {
+  /** Kept as events now. */
+  readonly kept: number
+  /** Their entity was deleted, or their id has an event already: gone. */
+  readonly dropped: number
+  /** By the reason why they stay. */
+  readonly refused: ReadonlyMap<string, number>
+}
+
+const lettersAtOnce = 500
+
+/**
+ * Messages that were put aside, tried again by today's definitions and clock. One that fits is kept at the end of the
+ * gateway's own log, since its place in the topic has been decided, and counts from now; its letter is gone with the same
+ * transaction. So it may be stopped anywhere and run again.
+ */
+export async function retryDeadLetters(
+  { deadLetters, clock }: RetryTargets,
+  source: EventSource,
+): Promise<RetriedLetters> {
+  const accept = eventAcceptor(source)
+  const refused = new Map<string, number>()
+  let [kept, dropped] = [0, 0]
+  for (let before: number | null = null; ; ) {
+    const letters = await deadLetters.page({ source: source.name, before, first: lettersAtOnce })
+    const now = clock()
+    const accepted = letters.flatMap(({ id, value }) => {
+      const read = readJsonLine(value)
+      const verdict = read === null ? invalid(notJson) : accept(read.json, now)
+      if (verdict.status === 'ACCEPTED')
+        return [{ id, event: { ...verdict.event, violations: verdict.violations } }]
+      refused.set(verdict.message, (refused.get(verdict.message) ?? 0) + 1)
+      return []
+    })
+    if (accepted.length > 0) {
+      const outcomes = await deadLetters.retry(source, logTopic(source), accepted, now)
+      kept += outcomes.filter((outcome) => outcome === 'KEPT').length
+      dropped += outcomes.filter((outcome) => outcome === 'DELETED' || outcome === 'REPEATED').length
+    }
+    const last = letters.at(-1)
+    if (!last || letters.length < lettersAtOnce) return { kept, dropped, refused }
+    before = last.id
+  }
+}

@@ -1,0 +1,196 @@
+import type { Clock, Micros } from '../../definitions/timestamp.ts'
+import { StoreFailed, TopicReplaced } from '../../errors.ts'
+import type { EventSource } from '../../registry/registry.ts'
+import type { EventStore, PartitionLevel } from '../../stores/event-store.ts'
+import {
+  type AssignedPartition,
+  type EventStream,
+  partitionName,
+  positionsBehind,
+  type StreamConsumer,
+  type StreamMessage,
+  type StreamPosition,
+  type TopicPartition,
+} from '../../stores/event-stream.ts'
+import type { StreamLog } from '../run-log.ts'
+import type { StreamObserver } from '../stream-observer.ts'
+
+interface GateTargets {
+  readonly events: Pick<EventStore, 'openTopic' | 'positions' | 'recordLevels'>
+  readonly stream: Pick<EventStream, 'describe'>
+  readonly clock: Clock
+}
+
+/** The sources of each topic. */
+type TopicSources = ReadonlyMap<string, readonly { readonly source: EventSource }[]>
+
+/** Which messages a consumer may keep, and how far its partitions are. */
+export interface TopicGate {
+  /**
+   * Partitions are ours: each is read on from where Postgres says that it was decided. A topic that is not the one whose
+   * events are kept stays shut, and is told of. Rejects with `StoreFailed`: then nothing is ours yet.
+   */
+  readonly assigned: (partitions: readonly AssignedPartition[], seek: Seek) => Promise<void>
+  readonly gone: (how: string, partitions: readonly TopicPartition[]) => void
+  /** The messages that may be kept. */
+  readonly admitted: (messages: readonly StreamMessage[]) => readonly StreamMessage[]
+  /** The topic of kept events of an admitted topic. */
+  readonly keptAs: (topic: string) => string
+  /** These are decided. */
+  readonly passed: (messages: readonly StreamMessage[]) => void
+  /** Records until when partitions are level: at some moment, all that stood in them then was decided since. */
+  readonly measure: (consumer: Pick<StreamConsumer, 'lag'>, behind: StreamObserver['behind']) => Promise<void>
+  /** Looks again, every few seconds, whether a topic has been adopted since: one that stays shut, or one that is read. */
+  readonly lookAgain: (seek: Seek) => Promise<void>
+}
+
+type Seek = (position: StreamPosition) => void
+
+interface OpenPartition extends AssignedPartition {
+  /** Polled up to here, and decided up to there. */
+  polled: number
+  next: number
+  /** At `at` the partition ended there. */
+  target: { readonly at: Micros; readonly end: number } | null
+}
+
+const lookAgainMicros: Micros = 5_000_000
+
+export function topicGate(
+  { events, stream, clock }: GateTargets,
+  topics: TopicSources,
+  log: StreamLog,
+): TopicGate {
+  const keptAs = new Map<string, string>()
+  const open = new Map<string, OpenPartition>()
+  const refused = new Map<string, AssignedPartition>()
+  let lookedAt = Number.NEGATIVE_INFINITY
+
+  async function admit(topic: string, partitions: readonly AssignedPartition[], seek: Seek): Promise<void> {
+    const identity = partitions[0]?.topicId ?? ''
+    const own = await events.openTopic(topic, identity)
+    if (own === null) throw new TopicReplaced(topic, 'is another one than the one whose events are kept')
+    // Before the topic's ends, which only grow: another consumer may be at work.
+    const decided = await Promise.all(
+      (topics.get(topic) ?? []).map(async ({ source }) => {
+        const positions = await events.positions(source)
+        return new Map(
+          positions
+            .filter((position) => position.topic === own)
+            .map(({ partition, nextOffset }) => [partition, nextOffset]),
+        )
+      }),
+    )
+    const [description] = await stream.describe([topic])
+    if (!description || description.id !== identity)
+      throw new StoreFailed(`topic ${topic} is being made anew; its partitions will come again`)
+    const placed = partitions.map(({ partition }) => {
+      const { firstOffset, endOffset } = description.partitions[partition] ?? { firstOffset: 0, endOffset: 0 }
+      const furthest = Math.max(...decided.map((positions) => positions.get(partition) ?? firstOffset))
+      if (furthest > endOffset) {
+        const how = `ends at ${endOffset} in partition ${partition}, where ${furthest} have been kept`
+        throw new TopicReplaced(topic, how)
+      }
+      const wanted = Math.min(...decided.map((positions) => positions.get(partition) ?? firstOffset))
+      if (wanted < firstOffset) {
+        const gone = `${firstOffset - wanted} messages of ${topic}/${partition} were gone from the topic before they were read`
+        log.warn(gone, new StoreFailed(gone))
+      }
+      return { topic, partition, offset: Math.max(firstOffset, wanted) }
+    })
+    keptAs.set(topic, own)
+    for (const position of placed) {
+      seek(position)
+      const name = partitionName(position)
+      refused.delete(name)
+      const { offset } = position
+      open.set(name, { ...position, topicId: identity, polled: offset, next: offset, target: null })
+    }
+  }
+
+  async function admitAll(partitions: readonly AssignedPartition[], seek: Seek): Promise<void> {
+    for (const [topic, own] of byTopic(partitions)) {
+      try {
+        await admit(topic, own, seek)
+      } catch (error) {
+        if (!(error instanceof TopicReplaced)) throw error
+        if (own.some((one) => !refused.has(partitionName(one)))) log.warn(error.message, error)
+        for (const one of own) refused.set(partitionName(one), one)
+      }
+    }
+  }
+
+  return {
+    async assigned(partitions, seek) {
+      log.info(`assigned ${partitions.map(partitionName).join(', ')}`)
+      await admitAll(partitions, seek)
+    },
+    gone(how, partitions) {
+      log.info(`${how} ${partitions.map(partitionName).join(', ')}`)
+      for (const one of partitions) {
+        open.delete(partitionName(one))
+        refused.delete(partitionName(one))
+      }
+    },
+    admitted(messages) {
+      const own =
+        refused.size === 0 ? messages : messages.filter((message) => open.has(partitionName(message)))
+      for (const { topic, partition, offset } of positionsBehind(own)) {
+        const one = open.get(partitionName({ topic, partition }))
+        if (one) one.polled = offset
+      }
+      return own
+    },
+    keptAs(topic) {
+      const found = keptAs.get(topic)
+      if (found === undefined) throw new TypeError(`topic ${topic} has not been opened`)
+      return found
+    },
+    passed(messages) {
+      for (const { topic, partition, offset } of positionsBehind(messages)) {
+        const one = open.get(partitionName({ topic, partition }))
+        if (one) one.next = Math.max(one.next, offset)
+      }
+    },
+    async measure(consumer, behind) {
+      const at = clock()
+      const levels = new Map<string, PartitionLevel[]>()
+      for (const partition of open.values()) {
+        const { topic, target, next } = partition
+        if (target === null || next < target.end) continue
+        const own = keptAs.get(topic)
+        if (own === undefined) continue
+        levels.set(topic, [
+          ...(levels.get(topic) ?? []),
+          { topic: own, partition: partition.partition, nextOffset: next, at: target.at },
+        ])
+        partition.target = null
+      }
+      for (const [topic, reached] of levels)
+        for (const { source } of topics.get(topic) ?? []) await events.recordLevels(source, reached)
+      for (const { topic, partition, lag } of await consumer.lag()) {
+        behind(topic, partition, lag)
+        const one = open.get(partitionName({ topic, partition }))
+        if (one) one.target ??= { at, end: one.polled + lag }
+      }
+    },
+    async lookAgain(seek) {
+      if (clock() - lookedAt < lookAgainMicros) return
+      lookedAt = clock()
+      if (refused.size > 0) await admitAll([...refused.values()], seek)
+      for (const [topic, own] of byTopic([...open.values()])) {
+        if ((await events.openTopic(topic, own[0]?.topicId ?? '')) === keptAs.get(topic)) continue
+        for (const one of own) open.delete(partitionName(one))
+        await admitAll(own, seek)
+      }
+    },
+  }
+}
+
+function byTopic(
+  partitions: readonly AssignedPartition[],
+): ReadonlyMap<string, readonly AssignedPartition[]> {
+  const topics = new Map<string, AssignedPartition[]>()
+  for (const one of partitions) topics.set(one.topic, [...(topics.get(one.topic) ?? []), one])
+  return topics
+}

@@ -1,0 +1,110 @@
+import type { Clock } from '../../definitions/timestamp.ts'
+import { BadUserInput } from '../../errors.ts'
+import type { EventSource, FeatureView, StreamView } from '../../registry/registry.ts'
+import type { EventStore } from '../../stores/event-store.ts'
+import type { EventStream } from '../../stores/event-stream.ts'
+import type { RunStore } from '../../stores/run-store.ts'
+import type { TileGenerations } from '../../stores/tile-generations.ts'
+import { beginGeneration, generationsOf, type TilePlaces } from './tile-generation.ts'
+
+interface RebuildTargets extends TilePlaces {
+  readonly events: Pick<EventStore, 'openTopic' | 'adoptTopic' | 'positions' | 'recordLevels'>
+  /** Those of the registry. */
+  readonly eventSources: readonly EventSource[]
+  readonly generations: TileGenerations
+  readonly runs: RunStore
+  /** Null: events come without one. */
+  readonly stream: Pick<EventStream, 'describe'> | null
+  readonly clock: Clock
+}
+
+export interface RebuildOptions {
+  /** Applies what there is to apply, if no other process is at it. */
+  readonly follow: () => Promise<void>
+  readonly pause: (ms: number) => Promise<unknown>
+  readonly signal: AbortSignal
+  /** Another rebuild of the view is waited for. */
+  readonly onWait: () => void
+  readonly onAdopted: (topic: string) => void
+  readonly onLive: (generation: number) => void
+}
+
+const lookMs = 200
+
+/** @throws BadUserInput for a view without tiles. */
+export function tiledView(view: FeatureView): StreamView {
+  if (view.kind === 'STREAM' && view.online) return view
+  const how = view.kind === 'STREAM' ? 'is not online' : 'is not computed on the stream'
+  throw new BadUserInput(`feature view "${view.name}" ${how}: it has no tiles to rebuild`)
+}
+
+/**
+ * Makes a view's tiles anew, from all events that are kept, beside those that are read meanwhile, and resolves when the new
+ * ones are live. A topic of its events that was made anew, or set back, is taken as a new one from here on. Recorded as a
+ * run; stopped anywhere, who leads the stream goes on with it.
+ * @throws StoreFailed
+ */
+export async function rebuildTiles(
+  targets: RebuildTargets,
+  view: StreamView,
+  { follow, pause, signal, onWait, onAdopted, onLive }: RebuildOptions,
+): Promise<void> {
+  const { generations, runs, clock } = targets
+  const subject = { kind: 'REBUILD', view: view.name, asOf: null } as const
+  await runs.withRun(subject, { now: clock, onWait }, async () => {
+    if (await adoptTopic(targets, view)) onAdopted(view.events.topic ?? '')
+    const newest = async () => generationsOf(targets, view, await generations.list()).at(-1)
+    const before = await generations.list()
+    await beginGeneration(targets, view, before)
+    const building = await newest()
+    for (;;) {
+      await follow()
+      const all = generationsOf(targets, view, await generations.list())
+      const own = all.find(({ generation }) => generation === building?.generation)
+      if (own?.state !== 'BUILDING') break
+      if (signal.aborted) {
+        const error = 'stopped before the new tiles were level; who leads the stream goes on'
+        return { result: undefined, outcome: { state: 'FAILED', rowsRead: null, rowsWritten: null, error } }
+      }
+      await pause(lookMs)
+    }
+    onLive(building?.generation ?? 0)
+    const outcome = { state: 'SUCCEEDED', rowsRead: null, rowsWritten: null, error: null } as const
+    return { result: undefined, outcome }
+  })
+}
+
+/** Whether the topic was not the one whose events are kept any more. */
+async function adoptTopic(
+  { events, stream, eventSources, clock }: RebuildTargets,
+  { events: source }: StreamView,
+): Promise<boolean> {
+  const { topic: name } = source
+  if (name === null || stream === null) return false
+  // Before the topic's ends, which only grow: a consumer may be at work.
+  const positions = await events.positions(source)
+  const at = clock()
+  const [found] = await stream.describe([name])
+  if (!found) return false
+  const keptAs = await events.openTopic(name, found.id)
+  const isSetBack = positions.some(
+    ({ topic, partition, nextOffset }) =>
+      topic === keptAs && nextOffset > (found.partitions[partition]?.endOffset ?? 0),
+  )
+  if (keptAs !== null && !isSetBack) return false
+  await events.adoptTopic(name, found.id)
+  if (keptAs === null) return true
+  // The same topic, which has lost its last messages: what it still has is kept.
+  const adopted = await events.openTopic(name, found.id)
+  const levels = found.partitions.map(({ endOffset }, partition) => ({
+    partition,
+    nextOffset: endOffset,
+    at,
+  }))
+  for (const one of eventSources.filter(({ topic }) => topic === name))
+    await events.recordLevels(
+      one,
+      levels.map((level) => ({ ...level, topic: adopted ?? name })),
+    )
+  return true
+}

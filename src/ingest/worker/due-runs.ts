@@ -1,0 +1,206 @@
+import { formatDuration } from '../../definitions/duration.ts'
+import type { Micros } from '../../definitions/timestamp.ts'
+import { lastFiring, nextFiring } from '../../registry/cron-firings.ts'
+import type { BatchView, FeatureView, StoredView } from '../../registry/registry.ts'
+import { snapshotAt } from '../../registry/snapshot-at.ts'
+import type { RecordedSnapshot } from '../../stores/snapshot-store.ts'
+import { snapshotTimes } from '../snapshots/compute-snapshots.ts'
+import { firstSnapshotSince } from '../snapshots/snapshot-plan.ts'
+
+export type DueRun =
+  /** Snapshots whose time has come, oldest first. */
+  | { readonly kind: 'MISSING'; readonly view: BatchView; readonly times: readonly Micros[] }
+  | { readonly kind: 'STALE'; readonly view: BatchView; readonly since: Micros }
+  | { readonly kind: 'MATERIALIZE'; readonly view: StoredView }
+
+type Task = DueRun['kind']
+
+/** What the stores tell of a view. */
+export interface ViewRecord {
+  /** Oldest first; of batch views. */
+  readonly snapshots: readonly RecordedSnapshot[]
+  /** Since when the events of a batch view are kept; null: always. */
+  readonly keptSince: Micros | null
+  /** The end of the newest batch run that wrote rows. */
+  readonly batchWroteAt: Micros | null
+  /** The newest materialize that carried everything; null: there was none. */
+  readonly carriedUntil: Micros | null
+}
+
+/** How the last run of a task went in this worker; another worker begins without a history, and tries at once. */
+interface TaskEnd {
+  readonly endedAt: Micros
+  /** In a row; 0: it went well. */
+  readonly failures: number
+}
+export type ViewHistory = Readonly<Partial<Record<Task, TaskEnd>>>
+
+export interface DueQuestion {
+  readonly now: Micros
+  /** How far back stale snapshots are computed anew. */
+  readonly recomputeMicros: Micros
+}
+
+const minute = 60_000_000
+const materializeEvery = 60 * minute
+/** Late events are looked for so often; between two recomputations is at least as much time. */
+const staleEvery = 5 * minute
+const retryAfter = [1, 5, 15, 60].map((minutes) => minutes * minute)
+const longestRetry = Math.max(...retryAfter)
+
+/**
+ * The first of what a view needs now: its missing snapshots since the newest recorded one (of a view without any the
+ * newest alone), then those that late events changed, then the way online; no snapshot of dropped events. Null: nothing, or
+ * nothing before `nextLook`.
+ * A firing that was missed counts as soon as someone asks, and once, however many were missed. What failed waits for
+ * `retryAt`; the other tasks do not.
+ */
+export function dueRun(
+  view: FeatureView,
+  record: ViewRecord,
+  history: ViewHistory,
+  question: DueQuestion,
+): DueRun | null {
+  const runs = neededRuns(view, record, question)
+  return runs.find((run) => run !== null && notBefore(view, run.kind, history) <= question.now) ?? null
+}
+
+function neededRuns(
+  view: FeatureView,
+  record: ViewRecord,
+  { now, recomputeMicros }: DueQuestion,
+): readonly (DueRun | null)[] {
+  switch (view.kind) {
+    case 'STREAM':
+      return []
+    case 'PLAIN':
+      return [neededMaterialize(view, record, now)]
+    case 'BATCH':
+      return [
+        missingSnapshots(view, record, now),
+        staleSnapshots(view, record, now - recomputeMicros),
+        neededMaterialize(view, record, now),
+      ]
+  }
+}
+
+function missingSnapshots(view: BatchView, record: ViewRecord, now: Micros): DueRun | null {
+  const first = firstPossible(view, record)
+  const times = missingTimes(view, record, now).filter((time) => time >= first)
+  return times.length === 0 ? null : { kind: 'MISSING', view, times }
+}
+
+function staleSnapshots(view: BatchView, record: ViewRecord, since: Micros): DueRun | null {
+  const first = firstPossible(view, record)
+  return staleTimes(record, since).some((time) => time >= first) ? { kind: 'STALE', view, since } : null
+}
+
+/** Of those that are needed, the snapshots that can never be computed, oldest first: of their events some were dropped. */
+export function expiredSnapshots(
+  view: FeatureView,
+  record: ViewRecord,
+  { now, recomputeMicros }: DueQuestion,
+): readonly Micros[] {
+  if (view.kind !== 'BATCH' || record.keptSince === null) return []
+  const first = firstPossible(view, record)
+  const needed = [...staleTimes(record, now - recomputeMicros), ...missingTimes(view, record, now)]
+  return needed.filter((time) => time < first)
+}
+
+function firstPossible(view: BatchView, { keptSince }: ViewRecord): Micros {
+  return keptSince === null ? Number.NEGATIVE_INFINITY : firstSnapshotSince(view, keptSince)
+}
+
+function missingTimes(view: BatchView, { snapshots }: ViewRecord, now: Micros): readonly Micros[] {
+  const { batch } = view.schedule
+  const firing = batch === null ? now : lastFiring(batch, now)
+  if (firing === null) return []
+  const to = snapshotAt(view, firing)
+  const newest = snapshots.at(-1)
+  const from = newest === undefined ? to : newest.asOf + 1
+  return snapshotTimes(view, { from, to, everyMicros: view.everyMicros })
+}
+
+function staleTimes({ snapshots }: ViewRecord, since: Micros): readonly Micros[] {
+  return snapshots.filter(({ asOf, stale }) => stale && asOf >= since).map(({ asOf }) => asOf)
+}
+
+function neededMaterialize(
+  view: StoredView,
+  { carriedUntil, batchWroteAt }: ViewRecord,
+  now: Micros,
+): DueRun | null {
+  if (!view.online) return null
+  const run = { kind: 'MATERIALIZE', view } as const
+  if (carriedUntil === null) return run
+  // A run of a clock that is ahead would otherwise be carried again and again until that time has come here.
+  if (batchWroteAt !== null && batchWroteAt > carriedUntil && batchWroteAt <= now) return run
+  const { materialize } = view.schedule
+  if (materialize === null) return carriedUntil + materializeEvery <= now ? run : null
+  return (lastFiring(materialize, now) ?? Number.NEGATIVE_INFINITY) > carriedUntil ? run : null
+}
+
+function notBefore(view: FeatureView, task: Task, history: ViewHistory): Micros {
+  const last = history[task]
+  if (last === undefined) return Number.NEGATIVE_INFINITY
+  if (last.failures > 0) return retryAt(view, task, last)
+  return task === 'STALE' ? last.endedAt + staleEvery : Number.NEGATIVE_INFINITY
+}
+
+/** After 1, 5, 15 and 60 minutes, then at the task's next firing, though never in less than 60 minutes again. */
+export function retryAt(view: FeatureView, task: Task, { endedAt, failures }: TaskEnd): Micros {
+  const pause = retryAfter[failures - 1]
+  if (pause !== undefined) return endedAt + pause
+  return Math.max(endedAt + longestRetry, firingAfter(view, task, endedAt))
+}
+
+function firingAfter(view: FeatureView, task: Task, time: Micros): Micros {
+  const cron = task === 'MATERIALIZE' ? view.schedule.materialize : view.schedule.batch
+  if (cron !== null) return nextFiring(cron, time) ?? Number.POSITIVE_INFINITY
+  return task === 'MATERIALIZE' || view.kind !== 'BATCH'
+    ? time + materializeEvery
+    : snapshotAt(view, time) + view.everyMicros
+}
+
+/** When a view of which nothing is due now has to be looked at again: later than `now`. */
+export function nextLook(view: FeatureView, record: ViewRecord, history: ViewHistory, now: Micros): Micros {
+  const times = tasksOf(view).map((task) => {
+    const waiting = notBefore(view, task, history)
+    if (waiting > now) return waiting
+    if (task === 'STALE') return now + staleEvery
+    return firingAfter(view, task, lastCarry(view, task, record) ?? now)
+  })
+  return Math.max(Math.min(...times), now + 1)
+}
+
+/** By default an hour is counted from the last materialize on. */
+function lastCarry({ schedule }: FeatureView, task: Task, { carriedUntil }: ViewRecord): Micros | null {
+  return task === 'MATERIALIZE' && schedule.materialize === null ? carriedUntil : null
+}
+
+/** What a worker has to do for a view at all; nothing for rows that are read where they stand. */
+export function tasksOf({ kind, online }: FeatureView): readonly Task[] {
+  const carried = online ? (['MATERIALIZE'] as const) : []
+  switch (kind) {
+    case 'STREAM':
+      return []
+    case 'PLAIN':
+      return carried
+    case 'BATCH':
+      return ['MISSING', 'STALE', ...carried]
+  }
+}
+
+/** In words: `daily: snapshots every 1d; online after each and every 1h`. */
+export function describeTasks(view: FeatureView): string {
+  const { batch, materialize } = view.schedule
+  const carry = materialize === null ? `every ${formatDuration(materializeEvery)}` : `at "${materialize}" UTC`
+  const parts: string[] = []
+  if (view.kind === 'BATCH') {
+    const every = formatDuration(view.everyMicros)
+    parts.push(batch === null ? `snapshots every ${every}` : `snapshots of every ${every} at "${batch}" UTC`)
+  }
+  if (view.online)
+    parts.push(view.kind === 'BATCH' ? `carried online after each and ${carry}` : `carried online ${carry}`)
+  return `${view.name}: ${parts.join(', ')}`
+}

@@ -1,0 +1,179 @@
+import pg from 'pg'
+import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
+import type { ScalarValue } from '../../../definitions/value.ts'
+import type { EventStore, KeptEvent, KeptEventSource } from '../../event-store.ts'
+import { fromSql, microsOf, selectExpression } from '../sql/column-type.ts'
+import { endingHungWriters } from '../sql/end-hung-writers.ts'
+import { quoteIdentifier } from '../sql/identifier.ts'
+import { inTransaction, storeFailed } from '../sql/pool.ts'
+import { eventTable } from '../tables/event-table.ts'
+import { countsSql } from './counted-events.ts'
+import { hourMicros } from './event-arrivals.ts'
+import { makeEventMonth, monthOf } from './event-months.ts'
+import { adoptTopic, openTopic, topicIdOf } from './event-topics.ts'
+import { appendEvents, deletedEvents, keepMessages } from './keep-events.ts'
+
+const checkViolation = '23514'
+
+/** Kept events of streams and of those who append by themselves. */
+export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
+  const topicIds = new Map<string, number>()
+  const months = new Set<string>()
+
+  async function topicId(topic: string): Promise<number> {
+    const known = topicIds.get(topic)
+    if (known !== undefined) return known
+    const made = await topicIdOf(pool, project, topic)
+    topicIds.set(topic, made)
+    return made
+  }
+
+  /** Before the transaction: one that waited for another connection of the pool could wait for itself. */
+  async function prepare(
+    source: KeptEventSource,
+    topic: string,
+    events: readonly { readonly eventTimestamp: Micros }[],
+  ): Promise<number> {
+    for (const number of new Set(
+      events.map(({ eventTimestamp }) => Math.floor(eventTimestamp / hourMicros)),
+    )) {
+      const eventTimestamp = number * hourMicros
+      const month = `${source.name} ${monthOf(eventTimestamp)}`
+      if (months.has(month)) continue
+      await makeEventMonth(pool, pool, project, source, eventTimestamp)
+      months.add(month)
+    }
+    return await topicId(topic)
+  }
+
+  /** In one transaction, behind `prepare`; once more if a month that is known here was dropped meanwhile. */
+  async function keeping<Result>(
+    source: KeptEventSource,
+    topic: string,
+    events: readonly { readonly eventTimestamp: Micros }[],
+    work: (client: pg.ClientBase, topicId: number) => Promise<Result>,
+  ): Promise<Result> {
+    const attempt = async (): Promise<Result> => {
+      const id = await prepare(source, topic, events)
+      return await inTransaction(pool, (client) => endingHungWriters(pool, client, work(client, id)))
+    }
+    return await attempt()
+      .catch((error: unknown) => {
+        if (!(error instanceof pg.DatabaseError) || error.code !== checkViolation) throw error
+        for (const { eventTimestamp } of events) months.delete(`${source.name} ${monthOf(eventTimestamp)}`)
+        return attempt()
+      })
+      .catch(storeFailed(`keeping events of ${source.name}`))
+  }
+
+  return {
+    openTopic: (name, identity) =>
+      openTopic(pool, project, name, identity).catch(storeFailed(`opening topic ${name}`)),
+    adoptTopic: (name, identity) =>
+      adoptTopic(pool, project, name, identity).catch(storeFailed(`adopting topic ${name}`)),
+    keep: (source, topic, messages, keptAt) =>
+      keeping(source, topic, messages.events, (client, id) =>
+        keepMessages(client, { project, source, topicId: id, keptAt }, messages),
+      ),
+    append: (source, topic, events, keptAt) =>
+      keeping(source, topic, events, (client, id) =>
+        appendEvents(client, { project, source, topicId: id, keptAt }, events),
+      ),
+    deletedEvents: (source, events) =>
+      deletedEvents(pool, project, source, events).catch(
+        storeFailed(`asking for deletions of ${source.name}`),
+      ),
+    async deletionMark() {
+      const { rows } = await pool
+        .query<{ mark: string }>(
+          'select marks::text as mark from featuregraph.deletion_secrets where project = $1',
+          [project],
+        )
+        .catch(storeFailed('reading deletions'))
+      return rows[0]?.mark ?? ''
+    },
+    async recordLevels(source, levels) {
+      await pool
+        .query(
+          `insert into featuregraph.event_positions (project, source, topic_id, partition, next_offset, level_at)
+           select $1, $2, t.id, l.partition, l.next_offset, l.at
+           from unnest($3::text[], $4::int[], $5::timestamptz[], $6::bigint[]) as l(topic, partition, at, next_offset)
+           join featuregraph.event_topics as t on t.project = $1 and t.topic = l.topic
+           order by t.id, l.partition
+           on conflict (project, source, topic_id, partition) do update
+           set level_at = greatest(event_positions.level_at, excluded.level_at)`,
+          [
+            project,
+            source.name,
+            levels.map(({ topic }) => topic),
+            levels.map(({ partition }) => partition),
+            levels.map(({ at }) => formatTimestamp(at)),
+            levels.map(({ nextOffset }) => nextOffset),
+          ],
+        )
+        .catch(storeFailed(`recording how far ${source.name} is kept`))
+    },
+    async positions(source) {
+      const { rows } = await pool
+        .query<{
+          topic: string
+          topic_id: number
+          partition: number
+          next_offset: string
+          level_at: string | null
+          is_streamed: boolean
+        }>(
+          `select t.topic, p.topic_id, p.partition, p.next_offset, ${microsOf('p.level_at')} as level_at,
+             exists (select from featuregraph.stream_topics as s
+               where s.project = p.project and s.name = $3 and s.topic_id = p.topic_id) as is_streamed
+           from featuregraph.event_positions as p
+           join featuregraph.event_topics as t on t.id = p.topic_id
+           where p.project = $1 and p.source = $2 order by t.topic, p.partition`,
+          [project, source.name, source.topic],
+        )
+        .catch(storeFailed(`reading how far ${source.name} is kept`))
+      return rows.map(({ topic, topic_id, partition, next_offset, level_at, is_streamed }) => ({
+        topic,
+        topicNumber: topic_id,
+        partition,
+        nextOffset: Number(next_offset),
+        isStreamed: is_streamed,
+        levelAt: level_at === null ? null : Number(level_at),
+      }))
+    },
+    async read(source, { topic, partition, offset }, { limit, since, until }) {
+      const failed = storeFailed(`reading events of ${source.name}`)
+      const id = await topicId(topic).catch(failed)
+      const fields = source.fields.map(({ name, type }) =>
+        selectExpression(type, `x.${quoteIdentifier(name)}`),
+      )
+      const { rows } = await pool
+        .query<unknown[]>({
+          rowMode: 'array',
+          text: `select x."offset", ${microsOf('x.event_timestamp')}, ${microsOf('x.ingested_at')}, x.event_id, ${fields.join(', ')}
+            from ${eventTable(project, source)} as x
+            where x.topic_id = $1 and x.partition = $2 and x."offset" >= $3 and x."offset" < $6
+              and ($5::timestamptz is null or x.event_timestamp >= $5)
+              and ${countsSql(project, source)}
+            order by x."offset" limit $4`,
+          values: [id, partition, offset, limit, since === null ? null : formatTimestamp(since), until],
+        })
+        .catch(failed)
+      const events = rows.map(
+        (columns): KeptEvent => ({
+          topic,
+          partition,
+          offset: Number(columns[0]),
+          eventTimestamp: Number(columns[1]),
+          keptAt: Number(columns[2]),
+          eventId: columns[3] === null ? null : String(columns[3]),
+          values: source.fields.map(
+            ({ type }, index) => fromSql(type, columns[4 + index], () => {}) as ScalarValue | null,
+          ),
+        }),
+      )
+      const last = events.at(-1)
+      return { events, next: events.length < limit || !last ? until : last.offset + 1 }
+    },
+  }
+}

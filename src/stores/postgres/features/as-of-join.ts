@@ -1,0 +1,99 @@
+import { formatTimestamp } from '../../../definitions/timestamp.ts'
+import type { AsOfJoin, OfflineView, StoredOfflineView } from '../../offline-store.ts'
+import { microsOf, selectExpression, sqlType } from '../sql/column-type.ts'
+import { quoteIdentifier } from '../sql/identifier.ts'
+import type { Sql } from '../sql/statement.ts'
+import { closingColumn, featureTable } from '../tables/feature-table.ts'
+import {
+  keptSinceColumn,
+  type StreamedOptions,
+  streamedCellTypes,
+  streamedProbe,
+  streamedStarts,
+} from '../windows/streamed-as-of.ts'
+
+/**
+ * One statement for all views and entity rows: arrays of keys and times, and per view a lateral probe of its newest row.
+ * One output row per entity row, in order: per view its event and created timestamp in microseconds (null: no row),
+ * then its features, and for a batch view whether it is a closing row; for a streamed view the cells of its aggregations,
+ * and since when its events are kept where its windows reach behind that.
+ * Up to about 1,000 entity rows nothing measured was faster than arrays with lateral probes.
+ */
+export function asOfJoinSql(project: string, { views, rows }: AsOfJoin): Sql {
+  const joinKeys = views[0]?.entity.joinKeys ?? []
+  const keyColumns = joinKeys.map((_, index) => `key_${index}`)
+  const starts = streamedStarts(views)
+  const times = ['as_of', 'known_at', ...starts.map(({ column }) => column)]
+  const arrays = [...joinKeys.map((key) => `${sqlType(key.type)}[]`), ...times.map(() => 'timestamptz[]')]
+  const parameters = arrays.map((type, index) => `$${index + 1}::${type}`).join(', ')
+  const values: unknown[] = [
+    ...joinKeys.map((_, index) => rows.map((row) => row.key[index])),
+    rows.map((row) => formatTimestamp(row.asOf)),
+    rows.map((row) => (row.knownAt === null ? null : formatTimestamp(row.knownAt))),
+    ...starts.map(({ startAt }) => rows.map((row) => formatTimestamp(startAt(row.asOf)))),
+  ]
+  const options = { project, starts, values }
+  const lines = [
+    `select ${views.flatMap((view, index) => outputColumns(view, index, options)).join(', ')}`,
+    `from unnest(${parameters}) with ordinality as e(${[...keyColumns, ...times, 'place'].join(', ')})`,
+    ...views.map((view, index) =>
+      view.kind === 'STREAM'
+        ? streamedProbe(view, { ...options, alias: `v${index}` })
+        : probe(project, view, index),
+    ),
+    'order by e.place',
+  ]
+  return { text: lines.join('\n'), values }
+}
+
+/** Columns that a view takes of each output row. */
+export function asOfColumnCount(view: OfflineView): number {
+  if (view.kind === 'STREAM') return 3 + streamedCellTypes(view).length
+  return 2 + view.features.length + (view.kind === 'BATCH' ? 1 : 0)
+}
+
+function outputColumns(view: OfflineView, index: number, options: StreamedOptions): string[] {
+  return [
+    microsOf(`v${index}.event_timestamp`),
+    microsOf(`v${index}.created_timestamp`),
+    ...(view.kind === 'STREAM'
+      ? streamedCellTypes(view).map((type, place) => selectExpression(type, `v${index}.cell_${place}`))
+      : view.features.map((feature) => `v${index}.${quoteIdentifier(feature.name)}`)),
+    ...(view.kind === 'BATCH' ? [`v${index}.${closingColumn}`] : []),
+    ...(view.kind === 'STREAM' ? [keptSinceColumn(view, options)] : []),
+  ]
+}
+
+function probe(project: string, view: StoredOfflineView, index: number): string {
+  const table = featureTable(project, view)
+  const created = table.createdTimestamp === null ? null : `x.${table.createdTimestamp}`
+  const event = `x.${table.eventTimestamp}`
+  const features = view.features.map(
+    (feature) =>
+      `${selectExpression(feature.type, `x.${table.column(feature.name)}`)} as ${quoteIdentifier(feature.name)}`,
+  )
+  if (view.kind === 'BATCH') features.push(`x.${closingColumn}`)
+  const conditions = [
+    ...view.entity.joinKeys.map((key, place) => {
+      // A mapped key may be a uuid, which Postgres compares with no text; text and varchar keep their index.
+      const cast = view.source !== null && key.type === 'string' ? '::text' : ''
+      return `x.${table.column(key.name)}${cast} = e.key_${place}`
+    }),
+    `${event} <= e.as_of`,
+    ...(created === null ? [] : [`(e.known_at is null or ${created} is null or ${created} <= e.known_at)`]),
+  ]
+  const order = [
+    `${event} desc`,
+    ...(created === null ? [] : [`${created} desc nulls last`]),
+    ...(table.rowId === null ? [] : [`x.${table.rowId} desc`]),
+  ]
+  return [
+    'left join lateral (',
+    `  select ${event}::timestamptz as event_timestamp, ${created ?? 'null'}::timestamptz as created_timestamp, ${features.join(', ')}`,
+    `  from ${table.from} as x`,
+    `  where ${conditions.join(' and ')}`,
+    `  order by ${order.join(', ')}`,
+    '  limit 1',
+    `) as v${index} on true`,
+  ].join('\n')
+}

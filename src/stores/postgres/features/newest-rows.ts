@@ -1,0 +1,135 @@
+import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
+import type {
+  CarriedPoint,
+  NewestRowsRequest,
+  NewestRowsScope,
+  StoredOfflineView,
+} from '../../offline-store.ts'
+import { microsOf, selectExpression } from '../sql/column-type.ts'
+import type { Sql } from '../sql/statement.ts'
+import { closingColumn, type FeatureTable, featureTable } from '../tables/feature-table.ts'
+
+/**
+ * The newest due row of each key, by (event timestamp, created timestamp with null oldest, row id). Columns: the join
+ * keys, event and created timestamp in microseconds, the row id, the features, and for a batch view whether it is a
+ * closing row. FULL and RANGE walk the table's as-of
+ * index; ARRIVED finds the keys by the arrival and due indexes and probes each once.
+ */
+export function newestRowsSql(project: string, { view, now, scope }: NewestRowsRequest): Sql {
+  const table = featureTable(project, view)
+  return scope.kind === 'ARRIVED'
+    ? arrivedSql(table, view, now, scope.since)
+    : scannedSql(table, view, now, scope)
+}
+
+function keyExpressions(table: FeatureTable, view: StoredOfflineView): string[] {
+  return view.entity.joinKeys.map((key) => selectExpression(key.type, `x.${table.column(key.name)}`))
+}
+
+function rowColumns(table: FeatureTable, view: StoredOfflineView): string[] {
+  return [
+    microsOf(`x.${table.eventTimestamp}::timestamptz`),
+    table.createdTimestamp === null ? 'null' : microsOf(`x.${table.createdTimestamp}::timestamptz`),
+    table.rowId === null ? 'null' : `x.${table.rowId}::text`,
+    ...view.features.map((feature) => selectExpression(feature.type, `x.${table.column(feature.name)}`)),
+    ...(view.kind === 'BATCH' ? [`x.${closingColumn}`] : []),
+  ]
+}
+
+function newestFirst(table: FeatureTable): string[] {
+  return [
+    `x.${table.eventTimestamp} desc`,
+    ...(table.createdTimestamp === null ? [] : [`x.${table.createdTimestamp} desc nulls last`]),
+    ...(table.rowId === null ? [] : [`x.${table.rowId} desc`]),
+  ]
+}
+
+type ScannedScope = Exclude<NewestRowsScope, { readonly kind: 'ARRIVED' }>
+
+function scannedSql(table: FeatureTable, view: StoredOfflineView, now: Micros, scope: ScannedScope): Sql {
+  const keys = keyExpressions(table, view)
+  const event = `x.${table.eventTimestamp}`
+  const values = [formatTimestamp(now)]
+  // A mapped table may hold keys and times that no entity row can name.
+  const conditions = [
+    ...(view.source === null ? [] : [...keys.map((key) => `${key} is not null`), `isfinite(${event})`]),
+    `${event} <= $1::timestamptz`,
+  ]
+  if (scope.kind === 'RANGE') {
+    if (scope.from !== null) conditions.push(`${event} >= $${values.push(formatTimestamp(scope.from))}`)
+    if (scope.to !== null) conditions.push(`${event} < $${values.push(formatTimestamp(scope.to))}`)
+  }
+  const text = [
+    `select distinct on (${keys.join(', ')}) ${[...keys, ...rowColumns(table, view)].join(', ')}`,
+    `from ${table.from} as x`,
+    `where ${conditions.join(' and ')}`,
+    `order by ${[...keys, ...newestFirst(table)].join(', ')}`,
+  ]
+  return { text: text.join('\n'), values }
+}
+
+function arrivedSql(table: FeatureTable, view: StoredOfflineView, now: Micros, since: CarriedPoint): Sql {
+  const columns = view.entity.joinKeys.map((key) => table.column(key.name))
+  const named = columns.map((column, index) => `${column} as key_${index}`).join(', ')
+  const probe = columns.map((column, index) => `x.${column} = k.key_${index}`)
+  const keys = view.entity.joinKeys.map((key, index) => selectExpression(key.type, `k.key_${index}`))
+  const event = table.eventTimestamp
+  const outputs = rowColumns(table, view).map((expression, index) => `${expression} as c${index}`)
+  const text = [
+    `select ${[...keys, ...outputs.map((_, index) => `n.c${index}`)].join(', ')}`,
+    'from (',
+    `  select ${named} from ${table.from} where ingested_xid >= $2::xid8 and ${event} <= $1::timestamptz`,
+    '  union',
+    `  select ${named} from ${table.from} where ${event} > $3::timestamptz and ${event} <= $1::timestamptz`,
+    ') as k',
+    'cross join lateral (',
+    `  select ${outputs.join(', ')}`,
+    `  from ${table.from} as x`,
+    `  where ${[...probe, `x.${event} <= $1::timestamptz`].join(' and ')}`,
+    `  order by ${newestFirst(table).join(', ')}`,
+    '  limit 1',
+    ') as n',
+  ]
+  return {
+    text: text.join('\n'),
+    values: [formatTimestamp(now), since.snapshotXmin, formatTimestamp(since.carriedUntil)],
+  }
+}
+
+/** The keys of the newest due rows. */
+export function newestKeysSql(project: string, view: StoredOfflineView, now: Micros, limit: number): Sql {
+  const table = featureTable(project, view)
+  const keys = keyExpressions(table, view)
+  const event = `x.${table.eventTimestamp}::timestamptz`
+  const text = [
+    `select ${keys.join(', ')}`,
+    `from ${table.from} as x`,
+    `where ${[...keys.map((key) => `${key} is not null`), `isfinite(${event})`, `${event} <= $1::timestamptz`].join(' and ')}`,
+    `order by ${event} desc limit $2`,
+  ]
+  return { text: text.join('\n'), values: [formatTimestamp(now), String(limit)] }
+}
+
+/** One row: the newest event timestamp, and that of the oldest due row after the point, in microseconds. */
+export function carryLagSql(
+  project: string,
+  view: StoredOfflineView,
+  now: Micros,
+  since: CarriedPoint | null,
+): Sql {
+  const table = featureTable(project, view)
+  const event = `x.${table.eventTimestamp}::timestamptz`
+  const values: string[] = [formatTimestamp(now)]
+  const conditions = [`${event} <= $1::timestamptz`]
+  if (since !== null) {
+    const later = [`${event} > $${values.push(formatTimestamp(since.carriedUntil))}::timestamptz`]
+    if (view.source === null) later.push(`x.ingested_xid >= $${values.push(since.snapshotXmin)}::xid8`)
+    conditions.push(`(${later.join(' or ')})`)
+  }
+  const text = [
+    `select ${microsOf(`max(${event})`)} as newest,`,
+    `  ${microsOf(`min(${event}) filter (where ${conditions.join(' and ')})`)} as waiting`,
+    `from ${table.from} as x where isfinite(${event})`,
+  ]
+  return { text: text.join('\n'), values }
+}

@@ -1,0 +1,209 @@
+import type pg from 'pg'
+import { z } from 'zod'
+import type { FeatureRow, KeyValue } from '../../../definitions/value.ts'
+import { TablesDiffer } from '../../../errors.ts'
+import type {
+  AsOfJoin,
+  AsOfRow,
+  ExpiredHistory,
+  InsertedOnce,
+  InsertedRowIds,
+  OfflineStore,
+  OfflineView,
+  PushReceipt,
+  StoredOfflineView,
+} from '../../offline-store.ts'
+import { deletionCheck } from '../deletion/deletion-check.ts'
+import { fromSql } from '../sql/column-type.ts'
+import { inTransaction, storeFailed } from '../sql/pool.ts'
+import { runCancellable } from '../sql/run-cancellable.ts'
+import { systemIdentifier } from '../sql/system-identifier.ts'
+import { ensureTables } from '../tables/ensure-tables.ts'
+import { readStreamedValues } from '../windows/streamed-as-of.ts'
+import { asOfColumnCount, asOfJoinSql } from './as-of-join.ts'
+import { insertRowsSql } from './insert-rows.ts'
+import { carryLagSql, newestKeysSql } from './newest-rows.ts'
+import { readNewestRows } from './read-newest-rows.ts'
+
+export interface PostgresOfflineStoreOptions {
+  readonly project: string
+  /** Without a statement timeout: building an index on a table that has rows, or reading all of them, may take long. */
+  readonly unboundedPool: pg.Pool
+  /** Told for every NaN and ±Infinity that a mapped table held; the value is answered as null. */
+  readonly countNonFinite: (view: string) => void
+}
+
+const insertBatch = 5_000
+
+/** The offline store on Postgres 14 or later, without extensions. `close` ends `pool`. */
+export function postgresOfflineStore(pool: pg.Pool, options: PostgresOfflineStoreOptions): OfflineStore {
+  const { project, countNonFinite } = options
+  return {
+    async asOfJoin(join, signal) {
+      if (join.rows.length === 0 || join.views.length === 0) return join.views.map(() => [])
+      const raw = await runCancellable(pool, asOfJoinSql(project, join), signal).catch(
+        storeFailed('the as-of join'),
+      )
+      return readAnswer(join, raw, countNonFinite)
+    },
+    insertRows: (view, rows) =>
+      inTransaction(pool, (client) => insertRows(client, project, view, rows)).catch(
+        storeFailed(`writing feature rows of ${view.name}`),
+      ),
+    insertRowsOnce: (view, rows, receipt) =>
+      inTransaction(pool, (client) => insertOnce(client, project, view, rows, receipt)).catch(
+        storeFailed(`writing pushed rows of ${view.name}`),
+      ),
+    deletedRows: (view, rows) =>
+      deletedRows(pool, project, view, rows).catch(storeFailed(`asking for deletions of ${view.name}`)),
+    newestRows: (request, receive) => readNewestRows(options.unboundedPool, request, options, receive),
+    async carryLag(view, now, since) {
+      const failed = storeFailed(`reading how far ${view.name} is carried`)
+      const own = since === null ? null : await systemIdentifier(options.unboundedPool).catch(failed)
+      const known = since !== null && since.systemIdentifier === own ? since : null
+      const sql = carryLagSql(project, view, now, known)
+      const { rows } = await options.unboundedPool
+        .query<{ newest: string | null; waiting: string | null }>(sql.text, [...sql.values])
+        .catch(failed)
+      const [row] = rows
+      return {
+        newestEventTimestamp: (row?.newest ?? null) === null ? null : Number(row?.newest),
+        oldestNotCarried: (row?.waiting ?? null) === null ? null : Number(row?.waiting),
+      }
+    },
+    async newestKeys(view, now, limit) {
+      const sql = newestKeysSql(project, view, now, limit)
+      const { rows } = await options.unboundedPool
+        .query<unknown[]>({ text: sql.text, values: [...sql.values], rowMode: 'array' })
+        .catch(storeFailed(`reading the newest keys of ${view.name}`))
+      return rows.map((columns) =>
+        view.entity.joinKeys.map(({ type }, index) => fromSql(type, columns[index], () => {}) as KeyValue),
+      )
+    },
+    async ensureTables(views, sources) {
+      await inTransaction(options.unboundedPool, async (client) => {
+        await client.query(`select pg_advisory_xact_lock(hashtext('featuregraph tables'))`)
+        await ensureTables(client, project, views, sources)
+      }).catch((error: unknown) => {
+        if (error instanceof TablesDiffer) throw error
+        return storeFailed('making tables')(error)
+      })
+    },
+    async ping() {
+      await pool.query('select 1').catch(storeFailed('answering'))
+    },
+    async close() {
+      await pool.end()
+    },
+  }
+}
+
+/** Inside a transaction, which gets its id before it looks at the deletions. */
+async function insertRows(
+  client: pg.PoolClient,
+  project: string,
+  view: StoredOfflineView,
+  rows: readonly FeatureRow[],
+): Promise<InsertedRowIds> {
+  await client.query('select pg_current_xact_id()')
+  const deleted = await deletedRows(client, project, view, rows)
+  const allowed = rows.filter((_, index) => !deleted[index])
+  const inserted: number[] = []
+  for (let start = 0; start < allowed.length; start += insertBatch) {
+    const sql = insertRowsSql(project, view, allowed.slice(start, start + insertBatch))
+    const result = await client.query<{ row_id: string }>(sql.text, [...sql.values])
+    for (const row of result.rows) inserted.push(Number(row.row_id))
+  }
+  const rowIds = inserted.values()
+  return deleted.map((isDeleted) => (isDeleted ? null : (rowIds.next().value ?? 0)))
+}
+
+async function deletedRows(
+  client: pg.Pool | pg.PoolClient,
+  project: string,
+  { entity }: OfflineView,
+  rows: Parameters<OfflineStore['deletedRows']>[1],
+): Promise<readonly boolean[]> {
+  const check = rows.length === 0 ? null : await deletionCheck(client, project, entity.joinKeys)
+  return check === null ? rows.map(() => false) : await check(rows)
+}
+
+const storedReceipt = z.object({
+  digest: z.string(),
+  answer: z.object({ rowIds: z.array(z.number().nullable()), arrival: z.number() }),
+})
+
+/** The receipt goes first: a second try under the same key waits there until the first has committed or is gone. */
+async function insertOnce(
+  client: pg.PoolClient,
+  project: string,
+  view: StoredOfflineView,
+  rows: readonly FeatureRow[],
+  { idempotencyKey, digest, arrival }: PushReceipt,
+): Promise<InsertedOnce> {
+  const place = [project, view.name, idempotencyKey]
+  const taken = await client.query(
+    `insert into featuregraph.push_receipts (project, view_id, idempotency_key, digest, answer)
+     values ($1, $2, $3, $4, '{}') on conflict do nothing`,
+    [...place, digest],
+  )
+  const where = 'project = $1 and view_id = $2 and idempotency_key = $3'
+  if (taken.rowCount === 1) {
+    const rowIds = await insertRows(client, project, view, rows)
+    await client.query(`update featuregraph.push_receipts set answer = $4 where ${where}`, [
+      ...place,
+      JSON.stringify({ rowIds, arrival }),
+    ])
+    return { status: 'INSERTED', rowIds, arrival }
+  }
+  const found = await client.query(
+    `select digest, answer from featuregraph.push_receipts where ${where}`,
+    place,
+  )
+  const stored = storedReceipt.parse(found.rows[0])
+  if (stored.digest !== digest) return { status: 'OTHER_ROWS' }
+  const deleted = await deletedRows(client, project, view, rows)
+  const rowIds = rows.map((_, index) => (deleted[index] ? null : (stored.answer.rowIds[index] ?? null)))
+  return { status: 'REPEATED', rowIds, arrival: stored.answer.arrival }
+}
+
+/** Rows of the statement → per view, one entry per entity row. */
+function readAnswer(
+  { views }: AsOfJoin,
+  raw: readonly (readonly unknown[])[],
+  countNonFinite: (view: string) => void,
+): (AsOfRow | ExpiredHistory | null)[][] {
+  let start = 0
+  return views.map((view) => {
+    const first = start
+    start += asOfColumnCount(view)
+    const count = (): void => countNonFinite(view.name)
+    return raw.map((columns) => readRow(view, columns, first, count))
+  })
+}
+
+function readRow(
+  view: OfflineView,
+  columns: readonly unknown[],
+  first: number,
+  countNonFinite: () => void,
+): AsOfRow | ExpiredHistory | null {
+  if (view.kind === 'STREAM') {
+    const keptSince = columns[first + asOfColumnCount(view) - 1]
+    if (keptSince !== null && keptSince !== undefined) return { keptSince: Number(keptSince) }
+  }
+  const event = columns[first]
+  if (event === null || event === undefined) return null
+  const created = columns[first + 1]
+  return {
+    eventTimestamp: Number(event),
+    createdTimestamp: created === null || created === undefined ? null : Number(created),
+    values:
+      view.kind === 'STREAM'
+        ? readStreamedValues(view, columns, first + 2, countNonFinite)
+        : view.features.map((feature, index) =>
+            fromSql(feature.type, columns[first + 2 + index], countNonFinite),
+          ),
+    closing: view.kind === 'BATCH' && columns[first + 2 + view.features.length] === true,
+  }
+}

@@ -1,0 +1,77 @@
+import type pg from 'pg'
+import type { Micros } from '../../../definitions/timestamp.ts'
+import type { KeptEventSource } from '../../event-store.ts'
+import type { ImportReceipt } from '../../import-store.ts'
+import { hourMicros, recordArrivals } from '../events/event-arrivals.ts'
+import { eventCopy } from '../events/event-copy.ts'
+import { makeEventMonth, monthOf } from '../events/event-months.ts'
+import { recordPosition } from '../events/event-positions.ts'
+import { topicIdOf } from '../events/event-topics.ts'
+import { copyPieceBytes, type RowWriter } from './row-writer.ts'
+
+/**
+ * A file's events by COPY into the table of kept events: topic `file:<digest>`, partition 0, offset = row number. Months
+ * that are missing are made on connections of their own, and stay if the import does not.
+ */
+export async function eventWriter(
+  pool: pg.Pool,
+  client: pg.ClientBase,
+  project: string,
+  source: KeptEventSource,
+  { digest }: ImportReceipt,
+): Promise<RowWriter> {
+  const topicId = await topicIdOf(client, project, `file:${digest}`)
+  const copy = eventCopy(client, project, source, topicId)
+  const hours = new Set<number>()
+  let lastRow = 0
+  const months = new Set<number>()
+
+  /** A COPY does not see partitions that were attached after it began. */
+  async function makeMonth(instant: Micros): Promise<void> {
+    await copy.flush()
+    await copy.end()
+    await makeEventMonth(pool, client, project, source, instant)
+  }
+
+  return {
+    async write({ kept, rowNumbers, eventTimestamps, createdTimestamps, eventIds, columns: values }) {
+      let lastHour = Number.NaN
+      let lastInstantHour = Number.NaN
+      for (const index of kept) {
+        const instant = eventTimestamps[index] ?? 0
+        // It counts from the moment that it was kept, if that is earlier.
+        const hour = Math.floor(Math.min(instant, createdTimestamps[index] ?? instant) / hourMicros)
+        if (hour !== lastHour) hours.add(hour)
+        lastHour = hour
+        const instantHour = Math.floor(instant / hourMicros)
+        if (instantHour !== lastInstantHour) {
+          const month = monthOf(instant)
+          if (!months.has(month)) {
+            months.add(month)
+            await makeMonth(instant)
+          }
+        }
+        lastInstantHour = instantHour
+        lastRow = rowNumbers[index] ?? lastRow
+        copy.add(
+          0,
+          lastRow,
+          instant,
+          createdTimestamps[index] ?? null,
+          eventIds[index] ?? null,
+          (field) => values[field]?.[index],
+        )
+      }
+      if (copy.size() >= copyPieceBytes) await copy.flush()
+    },
+    async pause() {
+      await copy.flush()
+      await copy.end()
+    },
+    abort: copy.abort,
+    async finish() {
+      await recordArrivals(client, project, source.name, hours)
+      await recordPosition(client, project, source.name, topicId, lastRow + 1)
+    },
+  }
+}

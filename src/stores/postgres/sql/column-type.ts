@@ -1,0 +1,155 @@
+import { formatTimestamp } from '../../../definitions/timestamp.ts'
+import type { ScalarValue, Value } from '../../../definitions/value.ts'
+import { elementType, type ScalarType, type ValueType } from '../../../definitions/value-type.ts'
+
+interface ScalarColumn {
+  /** The type of a managed table's column, as `format_type` prints it. */
+  readonly sqlType: string
+  /** Types of a mapped column that convert without loss of meaning. */
+  readonly mappable: readonly string[]
+}
+
+const integers = ['smallint', 'integer']
+const numbers = [...integers, 'bigint', 'real', 'double precision', 'numeric']
+const texts = ['text', 'character varying', 'character', 'uuid', 'name', 'citext']
+const times = ['timestamp with time zone', 'timestamp without time zone', 'date']
+
+const scalars: Readonly<Record<ScalarType, ScalarColumn>> = {
+  int32: { sqlType: 'integer', mappable: integers },
+  int64: { sqlType: 'bigint', mappable: [...integers, 'bigint'] },
+  float32: { sqlType: 'real', mappable: numbers },
+  float64: { sqlType: 'double precision', mappable: numbers },
+  string: { sqlType: 'text', mappable: texts },
+  bool: { sqlType: 'boolean', mappable: ['boolean'] },
+  timestamp: { sqlType: 'timestamp with time zone', mappable: times },
+  bytes: { sqlType: 'bytea', mappable: ['bytea'] },
+}
+
+export function sqlType(type: ValueType): string {
+  const element = elementType(type)
+  return element === null ? scalars[type as ScalarType].sqlType : `${scalars[element].sqlType}[]`
+}
+
+/** Column types, without length or precision, that a mapped feature of this type may have. */
+export function mappableTypes(type: ValueType): readonly string[] {
+  const element = elementType(type)
+  return element === null
+    ? scalars[type as ScalarType].mappable
+    : scalars[element].mappable.map((name) => `${name}[]`)
+}
+
+/** Types whose values have one small size: they may stand in a covering index without breaking its row limit. */
+export function isFixedSize(type: ValueType): boolean {
+  return elementType(type) === null && type !== 'string' && type !== 'bytes'
+}
+
+/**
+ * Whole microseconds since the epoch of a timestamptz expression; exact, since extract answers numeric. Null for the
+ * infinite ones that a mapped table may hold.
+ */
+export function microsOf(expression: string): string {
+  return `case when isfinite(${expression}) then (extract(epoch from ${expression}) * 1000000)::bigint end`
+}
+
+/** A column's value as an expression whose result `fromSql` reads. */
+export function selectExpression(type: ValueType, column: string): string {
+  if (type === 'timestamp') return microsOf(`${column}::timestamptz`)
+  if (type === 'timestamp[]') {
+    const micros = microsOf('item.value::timestamptz')
+    return `case when ${column} is not null then array(select ${micros} from unnest(${column}) with ordinality as item(value, place) order by place) end`
+  }
+  return `${column}::${readType(type)}`
+}
+
+/** The type that a value of `selectExpression` has in Postgres. */
+export function selectedType(type: ValueType): ValueType {
+  if (type === 'timestamp') return 'int64'
+  if (type === 'timestamp[]') return 'int64[]'
+  if (type === 'float32') return 'float64'
+  return type === 'float32[]' ? 'float64[]' : type
+}
+
+/** float32 is read as float64 and rounded here: Postgres refuses the whole statement for one value out of range. */
+function readType(type: ValueType): string {
+  if (type === 'float32') return sqlType('float64')
+  return sqlType(type === 'float32[]' ? 'float64[]' : type)
+}
+
+/** What the driver answered for `selectExpression` → the value; NaN and ±Infinity become null and are counted. */
+export function fromSql(type: ValueType, raw: unknown, countNonFinite: () => void): Value | null {
+  if (raw === null || raw === undefined) return null
+  const element = elementType(type)
+  if (element === null) return scalarFromSql(type as ScalarType, raw, countNonFinite)
+  const items: ScalarValue[] = []
+  for (const item of raw as readonly unknown[]) {
+    const value = item === null ? null : scalarFromSql(element, item, countNonFinite)
+    // A list holds values only; one hole makes the whole list unknown.
+    if (value === null) return null
+    items.push(value)
+  }
+  return items
+}
+
+function scalarFromSql(type: ScalarType, raw: unknown, countNonFinite: () => void): ScalarValue | null {
+  switch (type) {
+    case 'int64':
+    case 'timestamp': {
+      const number = Number(raw)
+      return Number.isSafeInteger(number) ? number : String(raw)
+    }
+    case 'int32':
+    case 'float32':
+    case 'float64': {
+      const number = type === 'float32' ? Math.fround(Number(raw)) : Number(raw)
+      if (Number.isFinite(number)) return number
+      countNonFinite()
+      return null
+    }
+    case 'bool':
+      return raw === true
+    case 'string':
+      return String(raw)
+    case 'bytes':
+      return raw as Buffer
+  }
+}
+
+/** How a column's values travel as one array parameter, and the expression that makes the column's value of an item. */
+export interface ArrayParameter {
+  readonly arrayType: string
+  readonly encode: (value: Value) => string | number | boolean
+  readonly expression: (item: string) => string
+}
+
+/** Lists and bytes travel as text, since `unnest` would flatten nested arrays. */
+export function arrayParameter(type: ValueType): ArrayParameter {
+  const element = elementType(type)
+  if (element !== null) {
+    return {
+      arrayType: 'text[]',
+      encode: listLiteral(element),
+      expression: (item) => `${item}::${sqlType(type)}`,
+    }
+  }
+  const encode = scalarEncoder(type as ScalarType)
+  return type === 'bytes'
+    ? { arrayType: 'text[]', encode, expression: (item) => `${item}::bytea` }
+    : { arrayType: `${sqlType(type)}[]`, encode, expression: (item) => item }
+}
+
+function scalarEncoder(type: ScalarType): (value: Value) => string | number | boolean {
+  if (type === 'timestamp') return (value) => formatTimestamp(Number(value))
+  if (type === 'bytes') return (value) => `\\x${Buffer.from(value as Uint8Array).toString('hex')}`
+  return (value) => value as string | number | boolean
+}
+
+/** A Postgres array literal; every item quoted, as its manual's section on arrays allows for all types. */
+function listLiteral(element: ScalarType): (value: Value) => string {
+  const encode = scalarEncoder(element)
+  return (value) => {
+    const items = (value as readonly ScalarValue[]).map(
+      (item) => `"${String(encode(item)).replace(/["\\]/g, (character) => `\\${character}`)}"`,
+    )
+    return `{${items.join(',')}}`
+  }
+}

@@ -1,0 +1,182 @@
+import pg from 'pg'
+import { z } from 'zod'
+import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
+import { StoreFailed } from '../../../errors.ts'
+import { type Run, type RunFilter, type RunStore, runKinds, runStates } from '../../run-store.ts'
+import { microsOf } from '../sql/column-type.ts'
+import { storeFailed } from '../sql/pool.ts'
+
+/** Of the lock that stands for a run as long as its process lives: `r` is its row. */
+const lockOf = `hashtextextended('featuregraph run ' || r.project || ' ' || r.kind || ' ' || coalesce(r.view, ''), 0)`
+
+/**
+ * The lock is looked at live, the row in a snapshot; a run that ends in between is not hit, since an update looks at
+ * the newest version of a row that another has changed.
+ */
+const interruptSql = `update featuregraph.runs as r set state = 'INTERRUPTED', error = 'its process ended before it did'
+where r.project = $1 and r.state = 'RUNNING' and not exists (
+  select from pg_locks as l where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+    and l.database = (select oid from pg_database where datname = current_database())
+    and (l.classid::bigint << 32 | l.objid::bigint) = ${lockOf}
+)`
+
+/** Under the lock no other run of the kind and view can be running. */
+const takeOverSql = `update featuregraph.runs set state = 'INTERRUPTED', error = 'its process ended before it did'
+where project = $1 and kind = $2 and view is not distinct from $3 and state = 'RUNNING'`
+
+const runRow = z.object({
+  id: z.string(),
+  kind: z.enum(runKinds),
+  view: z.string().nullable(),
+  asOf: z.coerce.number().nullable(),
+  state: z.enum(runStates),
+  startedAt: z.coerce.number(),
+  finishedAt: z.coerce.number().nullable(),
+  rowsRead: z.coerce.number().nullable(),
+  rowsWritten: z.coerce.number().nullable(),
+  error: z.string().nullable(),
+})
+
+/**
+ * Runs and watermarks in the system tables. A run holds a session's advisory lock on a connection of its own, so that
+ * the server frees it when the process ends, however that ends; a pooler between must not share sessions.
+ */
+export function postgresRunStore(pool: pg.Pool, project: string): RunStore {
+  return {
+    async withRun(subject, { now, onWait }, work) {
+      const { kind, view, asOf } = subject
+      const lock = await takeLock(pool, { project, kind, view }, onWait).catch(storeFailed('locking a run'))
+      try {
+        await pool.query(takeOverSql, [project, kind, view]).catch(storeFailed('recording a run'))
+        const { rows } = await pool
+          .query<{ id: string }>(
+            `insert into featuregraph.runs (project, kind, view, as_of, state, started_at)
+             values ($1, $2, $3, $4, 'RUNNING', $5) returning id`,
+            [project, kind, view, timestamp(asOf), timestamp(now())],
+          )
+          .catch(storeFailed('recording a run'))
+        const finish = (state: string, read: number | null, written: number | null, error: string | null) =>
+          pool
+            .query(
+              `update featuregraph.runs set state = $2, finished_at = $3, rows_read = $4, rows_written = $5, error = $6
+               where id = $1`,
+              [rows[0]?.id, state, timestamp(now()), read, written, error],
+            )
+            .catch(storeFailed("recording a run's outcome"))
+        const { outcome, result } = await work().catch(async (error: unknown) => {
+          await finish('FAILED', null, null, messageOf(error)).catch(() => {})
+          throw error
+        })
+        await finish(outcome.state, outcome.rowsRead, outcome.rowsWritten, outcome.error)
+        return result
+      } finally {
+        await lock.end().catch(() => {})
+      }
+    },
+
+    async runs(filter) {
+      await pool.query(interruptSql, [project]).catch(storeFailed('recording interrupted runs'))
+      return readRuns(pool, project, filter).catch(storeFailed('reading runs'))
+    },
+
+    async readWatermark(view) {
+      const { rows } = await pool
+        .query<{ snapshot_xmin: string; carried_until: string; system_identifier: string; marker: string }>(
+          `select w.snapshot_xmin::text, ${microsOf('w.carried_until')} as carried_until, w.system_identifier, w.marker
+           from featuregraph.watermarks as w
+           join featuregraph.views as v on v.project = w.project and v.id = w.view_id
+           where w.project = $1 and v.name = $2`,
+          [project, view],
+        )
+        .catch(storeFailed('reading a watermark'))
+      const row = rows[0]
+      if (!row) return null
+      return {
+        snapshotXmin: row.snapshot_xmin,
+        carriedUntil: Number(row.carried_until),
+        systemIdentifier: row.system_identifier,
+        marker: row.marker,
+      }
+    },
+
+    async moveWatermark(view, watermark) {
+      const { rowCount } = await pool
+        .query(
+          `insert into featuregraph.watermarks (project, view_id, snapshot_xmin, carried_until, system_identifier, marker)
+           select v.project, v.id, $3::xid8, $4::timestamptz, $5, $6 from featuregraph.views as v
+           where v.project = $1 and v.name = $2
+           on conflict (project, view_id) do update set snapshot_xmin = excluded.snapshot_xmin,
+             carried_until = excluded.carried_until, system_identifier = excluded.system_identifier, marker = excluded.marker`,
+          [
+            project,
+            view,
+            watermark.snapshotXmin,
+            timestamp(watermark.carriedUntil),
+            watermark.systemIdentifier,
+            watermark.marker,
+          ],
+        )
+        .catch(storeFailed('moving a watermark'))
+      if (rowCount !== 1) throw new StoreFailed(`feature view ${view} has not been recorded`)
+    },
+  }
+}
+
+interface LockSubject {
+  readonly project: string
+  readonly kind: string
+  readonly view: string | null
+}
+
+async function takeLock(
+  pool: pg.Pool,
+  { project, kind, view }: LockSubject,
+  onWait: () => void,
+): Promise<pg.Client> {
+  const client = new pg.Client(pool.options)
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    const from = 'from (values ($1::text, $2::text, $3::text)) as r(project, kind, view)'
+    const values = [project, kind, view]
+    const { rows } = await client.query<{ taken: boolean }>(
+      `select pg_try_advisory_lock(${lockOf}) as taken ${from}`,
+      values,
+    )
+    if (rows[0]?.taken !== true) {
+      onWait()
+      await client.query(`select pg_advisory_lock(${lockOf}) ${from}`, values)
+    }
+    return client
+  } catch (error) {
+    await client.end().catch(() => {})
+    throw error
+  }
+}
+
+async function readRuns(
+  pool: pg.Pool,
+  project: string,
+  { kind, view, since, first, after }: RunFilter,
+): Promise<readonly Run[]> {
+  const { rows } = await pool.query(
+    `select id, kind, view, ${microsOf('as_of')} as "asOf", state, ${microsOf('started_at')} as "startedAt",
+       ${microsOf('finished_at')} as "finishedAt", rows_read as "rowsRead", rows_written as "rowsWritten", error
+     from featuregraph.runs
+     where project = $1 and ($2::text is null or kind = $2) and ($3::text is null or view = $3)
+       and ($4::timestamptz is null or started_at >= $4)
+       and ($5::timestamptz is null or (started_at, id) < ($5, $6::uuid))
+     order by started_at desc, id desc
+     limit $7`,
+    [project, kind, view, timestamp(since), timestamp(after?.startedAt ?? null), after?.id ?? null, first],
+  )
+  return rows.map((row) => runRow.parse(row))
+}
+
+function timestamp(micros: Micros | null): string | null {
+  return micros === null ? null : formatTimestamp(micros)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

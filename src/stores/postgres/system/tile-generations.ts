@@ -1,0 +1,84 @@
+import type pg from 'pg'
+import { formatTimestamp } from '../../../definitions/timestamp.ts'
+import type { GenerationState, TileGenerations } from '../../tile-generations.ts'
+import { microsOf } from '../sql/column-type.ts'
+import { inTransaction, storeFailed } from '../sql/pool.ts'
+
+interface Row {
+  readonly view_id: string
+  readonly fingerprint: string
+  readonly generation: number
+  readonly state: GenerationState
+  readonly changed_at: string
+  readonly level_at: string | null
+}
+
+/** Generations of one project's tiles, in the system tables. */
+export function postgresTileGenerations(pool: pg.Pool, project: string): TileGenerations {
+  return {
+    async list() {
+      const { rows } = await pool
+        .query<Row>(
+          `select view_id, fingerprint, generation, state, ${microsOf('changed_at')} as changed_at, ${microsOf('level_at')} as level_at
+           from featuregraph.tile_generations where project = $1 order by view_id, fingerprint, generation`,
+          [project],
+        )
+        .catch(storeFailed('reading the generations of tiles'))
+      return rows.map(({ view_id, fingerprint, generation, state, changed_at, level_at }) => ({
+        viewId: view_id,
+        fingerprint: Number(fingerprint),
+        generation,
+        state,
+        changedAt: Number(changed_at),
+        levelAt: level_at === null ? null : Number(level_at),
+      }))
+    },
+    async begin({ viewId, fingerprint }, generation, at) {
+      await pool
+        .query(
+          `insert into featuregraph.tile_generations (project, view_id, fingerprint, generation, state, changed_at)
+           values ($1, $2, $3, $4, 'BUILDING', $5) on conflict do nothing`,
+          [project, viewId, fingerprint, generation, formatTimestamp(at)],
+        )
+        .catch(storeFailed('beginning a generation of tiles'))
+    },
+    async goLive({ viewId, fingerprint }, generation, at) {
+      const own = [project, viewId, fingerprint, generation, formatTimestamp(at)]
+      await inTransaction(pool, async (client) => {
+        const { rowCount } = await client.query(
+          `select from featuregraph.tile_generations
+           where project = $1 and view_id = $2 and fingerprint = $3 and generation = $4 and state = 'BUILDING' for update`,
+          own.slice(0, 4),
+        )
+        if (rowCount === 0) return
+        await client.query(
+          `update featuregraph.tile_generations set state = 'RETIRED', changed_at = $5
+           where project = $1 and view_id = $2 and fingerprint = $3 and generation <> $4 and state = 'LIVE'`,
+          own,
+        )
+        await client.query(
+          `update featuregraph.tile_generations set state = 'LIVE', changed_at = $5
+           where project = $1 and view_id = $2 and fingerprint = $3 and generation = $4`,
+          own,
+        )
+      }).catch(storeFailed('switching to a generation of tiles'))
+    },
+    async recordLevels(levels) {
+      if (levels.length === 0) return
+      await pool
+        .query(
+          `update featuregraph.tile_generations as g set level_at = greatest(g.level_at, l.at)
+           from unnest($2::text[], $3::bigint[], $4::int[], $5::timestamptz[]) as l(view_id, fingerprint, generation, at)
+           where g.project = $1 and g.view_id = l.view_id and g.fingerprint = l.fingerprint and g.generation = l.generation`,
+          [
+            project,
+            levels.map(({ viewId }) => viewId),
+            levels.map(({ fingerprint }) => fingerprint),
+            levels.map(({ generation }) => generation),
+            levels.map(({ at }) => formatTimestamp(at)),
+          ],
+        )
+        .catch(storeFailed('recording how level the tiles are'))
+    },
+  }
+}

@@ -1,0 +1,260 @@
+import type pg from 'pg'
+import { type Problem, StoreFailed, TablesDiffer } from '../../../errors.ts'
+import type { KeptEventSource } from '../../event-store.ts'
+import type { OfflineView, StoredOfflineView } from '../../offline-store.ts'
+import { mappableTypes } from '../sql/column-type.ts'
+import { quoteIdentifier, quoteTable } from '../sql/identifier.ts'
+import {
+  createEventTable,
+  eventColumns,
+  eventPartitionSchema,
+  eventSchema,
+  eventTable,
+} from './event-table.ts'
+import { createTable, featureSchema, featureTable, managedColumns, managedTable } from './feature-table.ts'
+import type { ManagedColumn } from './managed-column.ts'
+
+interface StoredColumn {
+  readonly name: string
+  readonly type: string
+  readonly notNull: boolean
+}
+
+/** A table that the store makes, and the definition that wants it. */
+interface WantedTable {
+  readonly table: string
+  /** `feature view "trips"` */
+  readonly owner: string
+  readonly part: 'feature' | 'field'
+  readonly columns: readonly ManagedColumn[]
+  readonly create: readonly string[]
+}
+
+/** A table, view or query of the user's and what is read from it. */
+interface MappedTable {
+  readonly path: string
+  /** What follows FROM. */
+  readonly from: string
+  readonly columns: readonly MappedColumn[]
+}
+
+interface MappedColumn {
+  readonly column: string
+  readonly meaning: string
+  /** Null: any. */
+  readonly types: readonly string[] | null
+}
+
+/**
+ * Makes missing tables and missing nullable columns, and checks everything else. Runs inside the caller's transaction,
+ * so that nothing is changed when something differs.
+ * @throws TablesDiffer
+ */
+export async function ensureTables(
+  client: pg.PoolClient,
+  project: string,
+  views: readonly OfflineView[],
+  sources: readonly KeptEventSource[],
+): Promise<void> {
+  const schemas = [
+    featureSchema(project),
+    ...(sources.some(({ table }) => table === null)
+      ? [eventSchema(project), eventPartitionSchema(project)]
+      : []),
+  ]
+  const statements = schemas.map((schema) => `create schema if not exists ${quoteIdentifier(schema)}`)
+  const problems: Problem[] = []
+  const stored = views.filter((view) => view.kind !== 'STREAM')
+  const mapped = [
+    ...stored.flatMap((view) => mappedView(project, view)),
+    ...sources.flatMap((source) => mappedEvents(source)),
+  ]
+  for (const table of mapped) problems.push(...(await checkMapped(client, table)))
+  const wanted = [
+    ...stored.filter((view) => view.source === null).map((view) => viewTable(project, view)),
+    ...sources.filter(({ table }) => table === null).map((source) => sourceTable(project, source)),
+  ]
+  for (const table of wanted) {
+    const stored = await storedColumns(client, table.table)
+    if (stored.length > 0) {
+      statements.push(...missingColumns(table, stored))
+      problems.push(...differences(table, stored))
+    }
+    statements.push(...(await missingParts(client, table)))
+  }
+  if (problems.length > 0) throw new TablesDiffer(problems)
+  for (const statement of statements) await client.query(statement)
+}
+
+const indexStatement = /^create index if not exists ("(?:[^"]|"")+") /
+
+/**
+ * Of the statements that make a table, those that are not done. One that makes an index waits, before it finds the index
+ * there, for everyone who is writing to the table: a gateway would not start while a file is imported.
+ */
+async function missingParts(client: pg.PoolClient, { table, create }: WantedTable): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    'select relname as name from pg_index join pg_class on oid = indexrelid where indrelid = to_regclass($1)',
+    [table],
+  )
+  const indexes = rows.map(({ name }) => quoteIdentifier(name))
+  return create.filter((statement) => !indexes.includes(indexStatement.exec(statement)?.[1] ?? ''))
+}
+
+function viewTable(project: string, view: StoredOfflineView): WantedTable {
+  return {
+    table: managedTable(project, view),
+    owner: `feature view "${view.name}"`,
+    part: 'feature',
+    columns: managedColumns(view),
+    create: createTable(project, view),
+  }
+}
+
+function sourceTable(project: string, source: KeptEventSource): WantedTable {
+  return {
+    table: eventTable(project, source),
+    owner: `event source "${source.name}"`,
+    part: 'field',
+    columns: eventColumns(source),
+    create: createEventTable(project, source),
+  }
+}
+
+async function storedColumns(client: pg.PoolClient, table: string): Promise<StoredColumn[]> {
+  const result = await client.query<StoredColumn>(
+    `select attname as name, format_type(atttypid, atttypmod) as type, attnotnull as "notNull"
+     from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped order by attnum`,
+    [table],
+  )
+  return result.rows
+}
+
+function missingColumns({ table, columns }: WantedTable, stored: readonly StoredColumn[]): string[] {
+  return columns
+    .filter((column) => !column.notNull && !stored.some((other) => other.name === column.name))
+    .map((column) => `alter table ${table} add column ${column.definition}`)
+}
+
+function differences(
+  { table, owner, part, columns }: WantedTable,
+  stored: readonly StoredColumn[],
+): Problem[] {
+  const place = (column: string): string => `table ${table}, column ${column}`
+  const wrong = columns.flatMap((column): Problem[] => {
+    const other = stored.find((candidate) => candidate.name === column.name)
+    const says = `${owner} says ${column.type}${column.notNull ? ' not null' : ''}`
+    if (!other) {
+      return column.notNull
+        ? [{ path: place(column.name), message: `${says}, the table has no such column` }]
+        : []
+    }
+    if (other.type === column.type && other.notNull === column.notNull) return []
+    return [
+      {
+        path: place(column.name),
+        message: `${says}, the table has ${other.type}${other.notNull ? ' not null' : ''}`,
+      },
+    ]
+  })
+  const unknown = stored
+    .filter((column) => !columns.some((other) => other.name === column.name))
+    .map((column): Problem => {
+      const message = `the table has ${column.type}, ${owner} has no such ${part}; put it back or drop the column`
+      return { path: place(column.name), message }
+    })
+  return [...wrong, ...unknown]
+}
+
+function mappedView(project: string, view: StoredOfflineView): MappedTable[] {
+  const { source } = view
+  if (source === null) return []
+  const column = (name: string): string => source.columns[name] ?? name
+  return [
+    {
+      path: `feature view ${view.name}, source ${source.name}`,
+      from: featureTable(project, view).from,
+      columns: [
+        ...mappedTimes(source.eventTimestamp, source.createdTimestamp ?? null),
+        ...(source.rowId === undefined ? [] : [{ column: source.rowId, meaning: 'the row id', types: null }]),
+        ...view.entity.joinKeys.map((key) => ({
+          column: column(key.name),
+          meaning: `join key "${key.name}" (${key.type})`,
+          types: mappableTypes(key.type),
+        })),
+        ...view.features.map((feature) => ({
+          column: column(feature.name),
+          meaning: `feature "${feature.name}" (${feature.type})`,
+          types: mappableTypes(feature.type),
+        })),
+      ],
+    },
+  ]
+}
+
+function mappedEvents(source: KeptEventSource): MappedTable[] {
+  if (source.table === null) return []
+  return [
+    {
+      path: `event source ${source.name}`,
+      from: quoteTable(source.table),
+      columns: [
+        ...mappedTimes(source.eventTimestamp, source.createdTimestamp),
+        ...(source.eventId === null
+          ? []
+          : [{ column: source.eventId, meaning: 'the event id', types: null }]),
+        ...source.fields.map((field) => ({
+          column: field.column,
+          meaning: `field "${field.name}" (${field.type})`,
+          types: mappableTypes(field.type),
+        })),
+      ],
+    },
+  ]
+}
+
+function mappedTimes(eventTimestamp: string, createdTimestamp: string | null): MappedColumn[] {
+  const types = mappableTypes('timestamp')
+  return [
+    { column: eventTimestamp, meaning: 'the event timestamp', types },
+    ...(createdTimestamp === null
+      ? []
+      : [{ column: createdTimestamp, meaning: 'the created timestamp', types }]),
+  ]
+}
+
+/** A mapped table, view or query is never changed: it must have the columns, with types that convert. */
+async function checkMapped(
+  client: pg.PoolClient,
+  { path, from, columns }: MappedTable,
+): Promise<readonly Problem[]> {
+  const fields = await mappedColumns(client, from)
+  if (typeof fields === 'string') return [{ path, message: `its rows cannot be read: ${fields}` }]
+  return columns.flatMap(({ column, meaning, types }): Problem[] => {
+    const field = fields.get(column)
+    if (field === undefined) {
+      const message = `${meaning} is mapped to column "${column}", which is not there; it has ${[...fields.keys()].join(', ')}`
+      return [{ path, message }]
+    }
+    if (types === null || types.includes(field)) return []
+    return [{ path, message: `${meaning} needs one of ${types.join(', ')}; column "${column}" has ${field}` }]
+  })
+}
+
+/** Name → type without its length or precision; or what Postgres says against the query. */
+async function mappedColumns(client: pg.PoolClient, from: string): Promise<Map<string, string> | string> {
+  await client.query('savepoint mapped')
+  try {
+    const { fields } = await client.query(`select * from ${from} as x limit 0`)
+    const { rows } = await client.query<{ type: string }>(
+      'select format_type(t.oid, null) as type from unnest($1::oid[]) with ordinality as t(oid, place) order by place',
+      [fields.map((field) => field.dataTypeID)],
+    )
+    return new Map(fields.map((field, index) => [field.name, rows[index]?.type ?? 'unknown']))
+  } catch (error) {
+    if (!(error instanceof Error))
+      throw new StoreFailed('Postgres failed at reading a mapped source', { cause: error })
+    await client.query('rollback to savepoint mapped')
+    return error.message
+  }
+}

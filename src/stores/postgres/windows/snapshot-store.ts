@@ -1,0 +1,252 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import pg from 'pg'
+import { from as copyFrom } from 'pg-copy-streams'
+import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
+import type { ValueType } from '../../../definitions/value-type.ts'
+import { HistoryExpired } from '../../../errors.ts'
+import { tileAggregate } from '../../../windows/tile-aggregate.ts'
+import type {
+  SnapshotComputation,
+  SnapshotCounts,
+  SnapshotRow,
+  SnapshotStore,
+  SnapshotView,
+} from '../../snapshot-store.ts'
+import { deletedKinds } from '../deletion/deletion-check.ts'
+import { readKeptSince } from '../events/event-retention.ts'
+import { microsOf } from '../sql/column-type.ts'
+import { copyEncoder, copyHeader, copyTrailer } from '../sql/copy-binary.ts'
+import { copyOut } from '../sql/copy-out.ts'
+import { quoteIdentifier } from '../sql/identifier.ts'
+import { storeFailed } from '../sql/pool.ts'
+import { systemIdentifier } from '../sql/system-identifier.ts'
+import { recordViolations } from '../system/violation-store.ts'
+import { closingColumn, managedTable, writtenColumns } from '../tables/feature-table.ts'
+import { keyTimelines } from './key-timelines.ts'
+import { storedSnapshotsSql, storedSnapshotTypes } from './stored-snapshots.ts'
+import { tilesSql } from './tiles.ts'
+
+/** Grouping and sorting some ten million events; one statement at a time, so it is not taken many times over. */
+const workMem = '256MB'
+const copyBytes = 8_388_608
+
+/** Snapshots in the managed tables. A computation has three connections of its own beside the pool. */
+export function postgresSnapshotStore(pool: pg.Pool, project: string): SnapshotStore {
+  return {
+    async recorded(view, { definition, reachMicros, since }) {
+      const failed = storeFailed(`reading the snapshots of ${view.name}`)
+      const identifier = await systemIdentifier(pool).catch(failed)
+      const { rows } = await pool
+        .query<{ as_of: string; stale: boolean }>(recordedSql, [
+          project,
+          view.name,
+          definition,
+          identifier,
+          view.events.name,
+          reachMicros,
+          since === null ? null : formatTimestamp(since),
+        ])
+        .catch(failed)
+      return rows.map(({ as_of, stale }) => ({ asOf: Number(as_of), stale }))
+    },
+
+    keptSince: (view) =>
+      keptSince(pool, project, view).catch(storeFailed(`reading since when events of ${view.name} are kept`)),
+
+    async compute(computation, fold, conclude) {
+      const { view } = computation
+      const failed = storeFailed(`computing snapshots of ${view.name}`)
+      const identifier = await systemIdentifier(pool).catch(failed)
+      return await withClients(pool, failed, async (tilesFrom, storedFrom, writer) => {
+        // Its id first: a deletion of what is read from here on waits for it, and removes what was made of it.
+        await writer.query('begin').catch(failed)
+        await writer.query('select pg_current_xact_id()').catch(failed)
+        const xmin = await beginReading(tilesFrom).catch(failed)
+        await beginReading(storedFrom).catch(failed)
+        const { events } = view
+        const deleted =
+          events.table === null ? [] : await deletedKinds(writer, project, events.fields).catch(failed)
+        const counts = { events: 0, keys: 0, rows: 0 }
+        const rowsIn = snapshotWriter(writer, project, view)
+        const timelines = keyTimelines(
+          view.entity.joinKeys,
+          copyOut(tilesFrom, tilesSql(project, computation, deleted), tileTypes(computation)),
+          copyOut(storedFrom, storedSnapshotsSql(project, computation), [
+            ...view.entity.joinKeys.map(({ type }) => type),
+            ...storedSnapshotTypes(view),
+          ]),
+          computation.keysPerFold,
+        )
+        for await (const batch of failing(timelines, failed)) {
+          const { rows, violations, quarantined } = fold(batch)
+          counts.keys += batch.length
+          counts.rows += rows.length
+          for (const { tiles } of batch) for (const tile of tiles) counts.events += tile.events
+          await rowsIn.add(rows).catch(failed)
+          if (violations.length > 0 || quarantined.length > 0) {
+            await rowsIn.flush().catch(failed)
+            await recordViolations(writer, project, violations, quarantined).catch(failed)
+          }
+        }
+        await rowsIn.flush().catch(failed)
+        // What was missing when the events were read had been announced before; the readers' own snapshot may be older.
+        const since = await keptSince(writer, project, view).catch(failed)
+        if (since !== null && (computation.bounds[0] ?? 0) < since) throw historyExpired(computation, since)
+        await recordViolations(writer, project, conclude(), []).catch(failed)
+        await recordSnapshots(writer, project, computation, xmin, identifier).catch(failed)
+        await writer.query('commit').catch(failed)
+        return counts satisfies SnapshotCounts
+      })
+    },
+  }
+}
+
+async function keptSince(
+  client: Parameters<typeof readKeptSince>[0],
+  project: string,
+  { events }: SnapshotView,
+): Promise<Micros | null> {
+  return events.table === null ? await readKeptSince(client, project, events.name) : null
+}
+
+function historyExpired({ view, bounds }: SnapshotComputation, since: Micros): HistoryExpired {
+  return new HistoryExpired(
+    `these snapshots of feature view "${view.name}" need events from ${formatTimestamp(bounds[0] ?? 0)} on, those of "${view.events.name}" are kept since ${formatTimestamp(since)}; nothing of them was written`,
+  )
+}
+
+const recordedSql = `select ${microsOf('s.as_of')} as as_of,
+  s.definition <> $3 or s.system_identifier <> $4 or exists (
+    select from featuregraph.event_arrivals as a
+    where a.project = s.project and a.source = $5 and a.latest_xid >= s.snapshot_xmin
+      and a.hour < s.as_of and a.hour + interval '1 hour' > s.as_of - $6::bigint * interval '1 microsecond'
+  ) as stale
+from featuregraph.snapshots as s
+join featuregraph.views as v on v.project = s.project and v.id = s.view_id
+where s.project = $1 and v.name = $2 and ($7::timestamptz is null or s.as_of >= $7 or s.as_of = (
+    select max(n.as_of) from featuregraph.snapshots as n where n.project = s.project and n.view_id = s.view_id
+  ))
+order by s.as_of`
+
+async function recordSnapshots(
+  writer: pg.Client,
+  project: string,
+  { view, times, definition, computedAt }: SnapshotComputation,
+  xmin: string,
+  identifier: string,
+): Promise<void> {
+  await writer.query(
+    `insert into featuregraph.snapshots (project, view_id, as_of, snapshot_xmin, system_identifier, definition, computed_at)
+     select v.project, v.id, t.as_of, $4::xid8, $5, $6, $7
+     from featuregraph.views as v cross join unnest($3::timestamptz[]) as t(as_of)
+     where v.project = $1 and v.name = $2
+     on conflict (project, view_id, as_of) do update set snapshot_xmin = excluded.snapshot_xmin,
+       system_identifier = excluded.system_identifier, definition = excluded.definition, computed_at = excluded.computed_at`,
+    [
+      project,
+      view.name,
+      times.map(formatTimestamp),
+      xmin,
+      identifier,
+      definition,
+      formatTimestamp(computedAt),
+    ],
+  )
+}
+
+function tileTypes({ view, aggregations }: SnapshotComputation): readonly ValueType[] {
+  return [
+    ...view.entity.joinKeys.map(({ type }) => type),
+    'int32',
+    'int64',
+    ...aggregations.flatMap((aggregation) => tileAggregate(aggregation, aggregation.since !== null).cells),
+  ]
+}
+
+async function beginReading(client: pg.Client): Promise<string> {
+  await client.query('begin isolation level repeatable read read only')
+  await client.query(`set local work_mem = '${workMem}'`)
+  const { rows } = await client.query<{ xmin: string }>(
+    'select pg_snapshot_xmin(pg_current_snapshot())::text as xmin',
+  )
+  return rows[0]?.xmin ?? '0'
+}
+
+/** Ends the connections whatever happens, and with them what was not committed. */
+async function withClients<Result>(
+  pool: pg.Pool,
+  failed: (cause: unknown) => never,
+  work: (...clients: readonly [pg.Client, pg.Client, pg.Client]) => Promise<Result>,
+): Promise<Result> {
+  const open = (): pg.Client => {
+    const client = new pg.Client(pool.options)
+    // The statement that it breaks is rejected; without a listener it would end the process.
+    client.on('error', () => {})
+    return client
+  }
+  const clients = [open(), open(), open()] as const
+  try {
+    await Promise.all(clients.map((client) => client.connect())).catch(failed)
+    return await work(...clients)
+  } finally {
+    for (const client of clients) endNow(client)
+  }
+}
+
+/** Without waiting for a COPY that is under way. */
+function endNow(client: pg.Client): void {
+  const { stream } = (client as unknown as { readonly connection: { readonly stream: { destroy(): void } } })
+    .connection
+  client.end().catch(() => {})
+  stream.destroy()
+}
+
+async function* failing<Item>(
+  items: AsyncIterable<Item>,
+  failed: (cause: unknown) => never,
+): AsyncGenerator<Item> {
+  const iterator = items[Symbol.asyncIterator]()
+  for (;;) {
+    const next = await iterator.next().catch(failed)
+    if (next.done === true) return
+    yield next.value
+  }
+}
+
+interface RowsIn {
+  readonly add: (rows: readonly SnapshotRow[]) => Promise<void>
+  /** Ends the COPY that is under way, so that other statements may follow. */
+  readonly flush: () => Promise<void>
+}
+
+/** Appends rows by COPY statements of some megabytes, so that others may stand between them in the transaction. */
+function snapshotWriter(client: pg.Client, project: string, view: SnapshotView): RowsIn {
+  const written = [...writtenColumns(view), { name: closingColumn, type: 'bool' } as const]
+  const encoder = copyEncoder(written.map(({ type }) => type))
+  const columns = written.map(({ name }) => quoteIdentifier(name)).join(', ')
+  const statement = `copy ${managedTable(project, view)} (${columns}) from stdin (format binary)`
+  let sending: Promise<void> = Promise.resolve()
+
+  /** The next rows are folded while these are on their way. */
+  async function send(): Promise<void> {
+    await sending
+    if (encoder.size() === 0) return
+    const pieces = [copyHeader(), encoder.take(), copyTrailer()]
+    sending = pipeline(Readable.from(pieces), client.query(copyFrom(statement)))
+    // Told at the next `send`.
+    sending.catch(() => {})
+  }
+
+  return {
+    async add(rows) {
+      for (const { key, eventTimestamp, createdTimestamp, values, closing } of rows)
+        encoder.add([...key, eventTimestamp, createdTimestamp, ...values, closing ? true : null])
+      if (encoder.size() >= copyBytes) await send()
+    },
+    async flush() {
+      await send()
+      await sending
+    },
+  }
+}

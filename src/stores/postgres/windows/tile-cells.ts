@@ -1,0 +1,72 @@
+import type { WindowedAggregation } from '../../../definitions/windowed-aggregation.ts'
+import { largestSquarable, smallestScaled, sumScale } from '../../../windows/tile-aggregate.ts'
+import { sqlType } from '../sql/column-type.ts'
+import { quoteIdentifier } from '../sql/identifier.ts'
+
+export interface TileCellsOptions {
+  /** Which of the events count; all must hold. */
+  readonly conditions: readonly string[]
+  /** Columns of `e` by which first and last go. */
+  readonly order: readonly string[]
+  /** There is one tile, so that different values can be counted where they are. */
+  readonly isSingle: boolean
+}
+
+/** The events that an aggregation's `where` lets count, among events `e` with their fields' names. */
+export function whereConditions(where: WindowedAggregation['where'], values: unknown[]): string[] {
+  return where.map((one) => {
+    const name = `e.${quoteIdentifier(one.field.name)}`
+    if (one.value === null) return `${name} is null`
+    return `${name} = $${values.push(String(one.value))}::${sqlType(one.field.type)}`
+  })
+}
+
+/** The cells that `tileAggregate` reads, as aggregates over events `e` with their fields' names. */
+export function tileCells(
+  { aggregate, field }: WindowedAggregation,
+  { conditions, order, isSingle }: TileCellsOptions,
+): readonly string[] {
+  const filtered = (call: string, ...more: readonly string[]): string => {
+    const all = [...conditions, ...more]
+    return all.length === 0 ? call : `${call} filter (where ${all.join(' and ')})`
+  }
+  if (field === null) return [filtered('count(*)')]
+  const value = `e.${quoteIdentifier(field.name)}`
+  const isInteger = field.type === 'int32' || field.type === 'int64'
+  const double = `${value}::float8`
+  // Postgres refuses a product that leaves float64 at its lower end, too; so little adds nothing to any sum.
+  const scaled = `case when abs(${double}) > ${smallestScaled}::float8 then ${double} * ${sumScale}::float8 else 0 * ${double} end`
+  switch (aggregate) {
+    case 'count':
+      return [filtered('count(*)')]
+    case 'sum':
+      return isInteger
+        ? [`${filtered(`sum(${value})`)}::text`]
+        : [filtered(`sum(${scaled})`), filtered(`sum(abs(${scaled}))`)]
+    case 'mean':
+      return [filtered(`sum(${scaled})`), filtered(`sum(abs(${scaled}))`), filtered(`count(${value})`)]
+    case 'variance':
+    case 'stddev': {
+      const tame = `abs(${double}) <= ${largestSquarable}::float8`
+      return [
+        filtered(`count(${value})`, tame),
+        filtered(`avg(${double})`, tame),
+        filtered(`var_pop(${double})`, tame),
+        filtered(`count(${value})`, `not ${tame}`),
+      ]
+    }
+    case 'min':
+    case 'max':
+      return [filtered(`${aggregate}(${value})`)]
+    case 'countDistinct':
+      return isSingle
+        ? [filtered(`count(distinct ${value})`)]
+        : [filtered(`array_agg(distinct ${value})`, `${value} is not null`)]
+    case 'first':
+    case 'last': {
+      const direction = aggregate === 'first' ? '' : ' desc'
+      const ordered = order.map((column) => `e.${column}${direction}`).join(', ')
+      return [`(${filtered(`array_agg(${value} order by ${ordered})`, `${value} is not null`)})[1]`]
+    }
+  }
+}

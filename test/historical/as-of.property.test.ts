@@ -1,0 +1,171 @@
+import fc from 'fast-check'
+import type pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { foundRowStatus } from '../../src/definitions/row-status.ts'
+import type { Micros } from '../../src/definitions/timestamp.ts'
+import type { EntityKey, FeatureRow } from '../../src/definitions/value.ts'
+import type { EntityRow, OfflineStore, StoredOfflineView } from '../../src/stores/offline-store.ts'
+import { managedTable } from '../../src/stores/postgres/tables/feature-table.ts'
+import { arbitraryString, arbitraryValue } from '../contract/arbitrary-value.ts'
+import { allTypes, at, neverAborted, offlineView } from '../contract/offline-store.ts'
+import { memoryOfflineStore } from '../oracle/memory-offline-store.ts'
+import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
+import { testOfflineStore, testPool } from '../services/test-pool.ts'
+
+const t = at('2026-11-20T12:00:00.123456Z')
+
+/** Few moments, so that ties and exact hits are common; single microseconds and whole days apart. */
+const moment: fc.Arbitrary<Micros> = fc
+  .constantFrom(-86_400_000_000, -1_000_000, -2, -1, 0, 1, 2, 999, 1_000_000, 3_600_000_000)
+  .map((offset) => t + offset)
+
+const compositeKey: fc.Arbitrary<EntityKey> = fc.constantFrom<EntityKey>(
+  [1, 12],
+  [11, 2],
+  [1, 2],
+  [12, 1],
+  ['9007199254740993', 0],
+  ['9007199254740992', 0],
+  [-1, -12],
+)
+const unknownKey = fc.constantFrom<EntityKey>([112, 0], [0, 112], ['9223372036854775807', 12])
+
+describe('the as-of join of Postgres', () => {
+  let database: TestDatabase
+  let pool: pg.Pool
+  let store: OfflineStore
+
+  beforeAll(async () => {
+    database = await createTestDatabase()
+    pool = testPool(database.url, 1)
+    store = testOfflineStore(database.url)
+  })
+  afterAll(async () => {
+    await Promise.all([pool.end(), store.close()])
+    await database.drop()
+  })
+
+  interface Insert {
+    readonly view: StoredOfflineView
+    readonly rows: readonly FeatureRow[]
+  }
+
+  /** Both stores with the same history, written in the same batches; then their answers. */
+  async function bothAnswers(
+    views: readonly StoredOfflineView[],
+    inserts: readonly Insert[],
+    rows: readonly EntityRow[],
+  ) {
+    const oracle = memoryOfflineStore()
+    await pool.query(`truncate ${views.map((view) => managedTable('default', view)).join(', ')}`)
+    for (const { view, rows: batch } of inserts) {
+      await oracle.insertRows(view, batch)
+      await store.insertRows(view, batch)
+    }
+    return {
+      expected: await oracle.asOfJoin({ views, rows }, neverAborted),
+      answered: await store.asOfJoin({ views, rows }, neverAborted),
+    }
+  }
+
+  it('answers every history as the oracle does: ties, late rows, composite keys, duplicates, unknown keys', async () => {
+    const joinKeys = { a: 'int64', b: 'int32' } as const
+    const one = offlineView('history_one', joinKeys, { n: 'int64', x: 'float64' })
+    const two = offlineView('history_two', joinKeys, { text: 'string' })
+    await store.ensureTables([one, two], [])
+    const times = fc.record({ key: compositeKey, event: moment, created: fc.option(moment) })
+    const batch = fc.record({
+      second: fc.boolean(),
+      rows: fc.array(times, { minLength: 1, maxLength: 60, size: 'max' }),
+    })
+    const entityRow = fc.record({
+      key: fc.oneof({ arbitrary: compositeKey, weight: 9 }, unknownKey),
+      asOf: moment,
+      knownAt: fc.option(moment),
+    })
+    let found = 0
+    const property = fc.asyncProperty(
+      fc.array(batch, { minLength: 1, maxLength: 8, size: 'max' }),
+      fc.array(entityRow, { minLength: 1, maxLength: 150, size: 'max' }),
+      async (batches, rows) => {
+        let n = 0
+        const inserts = batches.map(
+          ({ second, rows: batchRows }): Insert => ({
+            view: second ? two : one,
+            rows: batchRows.map(({ key, event, created }) => {
+              // A number of its own tells every row from every other.
+              n += 1
+              const values = second ? [`row ${n}`] : [n, n % 5 === 0 ? null : n / 3]
+              return { key, eventTimestamp: event, createdTimestamp: created, values }
+            }),
+          }),
+        )
+        const { expected, answered } = await bothAnswers([one, two], inserts, rows)
+        expect(answered.map((view) => view.length)).toEqual([rows.length, rows.length])
+        expect(answered).toEqual(expected)
+        found += answered.flat().filter((row) => row !== null).length
+      },
+    )
+    await fc.assert(property, { numRuns: 40 })
+    // Else the property would hold for a store that finds nothing.
+    expect(found).toBeGreaterThan(1_000)
+  })
+
+  it('answers values of every type, under string keys with every odd character', async () => {
+    const view = offlineView('history_types', { id: 'string', other: 'string' }, allTypes)
+    await store.ensureTables([view], [])
+    const values = fc.tuple(
+      ...view.features.map((feature) => fc.option(arbitraryValue(feature.type), { freq: 6 })),
+    )
+    const key = fc.tuple(arbitraryString, arbitraryString)
+    const rows = fc.array(fc.record({ key, event: moment, created: fc.option(moment), values }), {
+      minLength: 1,
+      maxLength: 40,
+      size: 'max',
+    })
+    const property = fc.asyncProperty(rows, moment, async (history, asOf) => {
+      const featureRows = history.map(({ event, created, ...rest }) => ({
+        ...rest,
+        eventTimestamp: event,
+        createdTimestamp: created,
+      }))
+      const half = featureRows.length >> 1
+      const inserts = [featureRows.slice(0, half), featureRows.slice(half)].map((batch) => ({
+        view,
+        rows: batch,
+      }))
+      const asked = history.flatMap((row): EntityRow[] => [
+        { key: row.key, asOf: row.event, knownAt: null },
+        { key: row.key, asOf, knownAt: row.created },
+        { key: [row.key[1], row.key[0]], asOf, knownAt: null },
+      ])
+      const { expected, answered } = await bothAnswers([view], inserts, asked)
+      expect(answered).toEqual(expected)
+    })
+    await fc.assert(property, { numRuns: 30 })
+  })
+})
+
+describe('the edge of the ttl', () => {
+  it.each([
+    ['at the event', 0, 'PRESENT'],
+    ['at the last microsecond', 3_600_000_000, 'PRESENT'],
+    ['a microsecond later', 3_600_000_001, 'OUTSIDE_TTL'],
+    ['ahead of the clock', -5, 'PRESENT'],
+  ] as const)('is %s: an age of %d µs under a ttl of an hour is %s', (_where, age, status) => {
+    expect(foundRowStatus(t, t + age, 3_600_000_000, null)).toBe(status)
+    expect(foundRowStatus(t, t + age, null, 3_600_000_000)).toBe(status)
+    expect(foundRowStatus(t, t + age, 3_600_000_000, 3_600_000_000)).toBe(status)
+    expect(foundRowStatus(t, t + age, null, null)).toBe('PRESENT')
+  })
+
+  it('is the tighter one of ttl and maxAge, for any of them', () => {
+    const bound = fc.option(fc.nat(20))
+    fc.assert(
+      fc.property(fc.integer({ min: -3, max: 25 }), bound, bound, (age, ttl, maxAge) => {
+        const tighter = Math.min(ttl ?? Number.POSITIVE_INFINITY, maxAge ?? Number.POSITIVE_INFINITY)
+        expect(foundRowStatus(t, t + age, ttl, maxAge)).toBe(age <= tighter ? 'PRESENT' : 'OUTSIDE_TTL')
+      }),
+    )
+  })
+})

@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto'
+import { batch, count, entity, eventSource, mean, sum, windowedView } from 'featuregraph'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { formatTimestamp, type Micros } from '../../../src/definitions/timestamp.ts'
+import { InvalidRow } from '../../../src/errors.ts'
+import { acceptRow } from '../../../src/ingest/accept/accept-row.ts'
+import { type MaterializeTargets, materialize } from '../../../src/ingest/materialize/materialize-view.ts'
+import { writeRows } from '../../../src/ingest/push/write-rows.ts'
+import { openRowLayouts } from '../../../src/online/row-layouts.ts'
+import { viewReader } from '../../../src/online/view-reader.ts'
+import type { OnlineStore } from '../../../src/stores/online-store.ts'
+import { onlineKeySuffix } from '../../../src/stores/online-value/online-key.ts'
+import { postgresRegistryStore } from '../../../src/stores/postgres/system/registry-store.ts'
+import { redisOnlineStore } from '../../../src/stores/redis/redis-online-store.ts'
+import { type RedisServer, startRedis } from '../../services/redis.ts'
+import { type BatchBench, day, hour, minute, openBatchBench, sale } from './batch-world.ts'
+
+const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
+const sales = eventSource('sales', {
+  eventTimestamp: 'at',
+  fields: { customer_id: 'int64', amount: 'float64' },
+})
+const spending = windowedView('spending', {
+  entity: customer,
+  source: sales,
+  ttl: '2d',
+  compute: batch({ every: '1d' }),
+  features: {
+    n: count('2d', { hop: '1d' }),
+    total: sum('amount', '2d', { hop: '1d' }),
+    average: mean('amount', '1d', { hop: '1d' }),
+  },
+})
+
+// Redis expires rows by its own clock: the world is of today and the days to come.
+const today = Math.floor((Date.now() * 1_000) / day) * day
+
+let bench: BatchBench
+let redis: RedisServer
+let online: OnlineStore
+beforeAll(async () => {
+  ;[bench, redis] = await Promise.all([openBatchBench(), startRedis()])
+  online = redisOnlineStore({ url: redis.url, readTimeoutMs: 5_000, onConnectionError: () => {} })
+})
+afterAll(async () => {
+  await online?.close()
+  await Promise.all([bench?.close(), redis?.stop()])
+})
+
+async function clocks() {
+  const world = await bench.makeWorld(customer, sales, spending)
+  const layouts = await openRowLayouts(
+    randomUUID(),
+    world.registry,
+    postgresRegistryStore(bench.pool, 'default'),
+  )
+  const targets: MaterializeTargets = { ...world.targets, ...layouts, offline: bench.offline, online }
+  const reader = viewReader(world.view, layouts.layout(world.view), layouts.history)
+  const carry = () =>
+    materialize(targets, world.view, {
+      range: null,
+      newMarker: randomUUID,
+      sleep: async () => {},
+      onWait: () => {},
+      onProgress: () => {},
+    })
+  /** What each clock answers for a customer now, told apart by the source only. */
+  const both = async (id: number, at: Micros, maxAge: Micros | null = null) => {
+    const [packed = null] = await online.readMany([layouts.keyPrefix(world.view) + onlineKeySuffix([id])])
+    const rows = [
+      reader.readPacked(packed, at, maxAge),
+      reader.readOffline(await world.asOf([id], at), at, maxAge),
+    ]
+    return rows.map((row) => ({ ...row, $source: null, freshness: { ...row.freshness, source: null } }))
+  }
+  return { world, carry, both, targets }
+}
+
+describe('a batch view on both clocks', () => {
+  it('answers the same for keys with a row, without one, closed, opened again and grown too old', async () => {
+    const { world, carry, both } = await clocks()
+    await world.keep(
+      sale(1, today + hour, { amount: 2 }),
+      sale(2, today + 26 * hour),
+      sale(1, today + 5 * day + hour, { amount: 4 }),
+    )
+    const seen = new Set<string>()
+    for (const number of [1, 2, 3, 4, 5, 6]) {
+      world.time.now = today + number * day + minute
+      await world.at(today + number * day)
+      await carry()
+      for (const id of [1, 2, 3]) {
+        for (const [age, maxAge] of [
+          [minute, null],
+          [hour, minute],
+          [2 * day, null],
+          [2 * day + 1, null],
+        ] as const) {
+          const [now, then] = await both(id, today + number * day + age, maxAge)
+          expect(now).toEqual(then)
+          seen.add(`${now?.$status} ${String(now?.freshness.eventTimestamp !== null)}`)
+          if (now?.$status === 'NOT_FOUND') expect(now).toMatchObject({ n: 0, total: 0, average: null })
+          if (now?.$status === 'OUTSIDE_TTL') expect(now).toMatchObject({ n: null, total: null })
+        }
+      }
+    }
+    expect(seen).toEqual(new Set(['PRESENT true', 'NOT_FOUND false', 'OUTSIDE_TTL true']))
+  })
+
+  it('takes a pushed correction of a snapshot as a later created row, and refuses other times', async () => {
+    const { world, both, targets } = await clocks()
+    await world.keep(sale(1, today + hour, { amount: 2 }))
+    const snapshot = today + day
+    world.time.now = snapshot + hour
+    await world.at(snapshot)
+    world.time.now = snapshot + 2 * hour
+    const offered = (eventTimestamp: Micros) =>
+      acceptRow(world.view, {
+        key: { customer_id: 1 },
+        values: { n: 7, total: 1.5 },
+        eventTimestamp,
+        createdTimestamp: world.time.now,
+      })
+    await writeRows(targets, world.view, [offered(snapshot)])
+    const [now, then] = await both(1, snapshot + 2 * hour)
+    expect(now).toEqual(then)
+    expect(now).toMatchObject({ n: 7, total: 1.5, average: null, $created: world.time.now })
+    expect((await world.asOf([1], snapshot, snapshot + hour))?.values).toEqual([1, 2, 2])
+    expect(() => offered(snapshot + 1)).toThrow(
+      new InvalidRow(
+        `a row of feature view "spending" does not fit: event timestamp: expected one of the view's snapshot times, the multiples of 1d from 1970 in UTC; got ${formatTimestamp(snapshot + 1)}`,
+      ),
+    )
+  })
+})

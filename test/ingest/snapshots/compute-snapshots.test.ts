@@ -1,0 +1,525 @@
+import fc from 'fast-check'
+import {
+  batch,
+  count,
+  countDistinct,
+  entity,
+  eventSource,
+  first,
+  last,
+  max,
+  mean,
+  min,
+  stddev,
+  sum,
+  variance,
+  windowedView,
+} from 'featuregraph'
+import type pg from 'pg'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { formatTimestamp, type Micros } from '../../../src/definitions/timestamp.ts'
+import type { EntityKey, ScalarValue, Value } from '../../../src/definitions/value.ts'
+import { HistoryExpired, RowCountRefused } from '../../../src/errors.ts'
+import { computeSnapshots } from '../../../src/ingest/snapshots/compute-snapshots.ts'
+import { snapshotDefinition } from '../../../src/ingest/snapshots/snapshot-plan.ts'
+import { buildRegistry } from '../../../src/registry/build-registry.ts'
+import type { BatchView } from '../../../src/registry/registry.ts'
+import type { AsOfRow } from '../../../src/stores/offline-store.ts'
+import { postgresEventRetention } from '../../../src/stores/postgres/events/event-retention.ts'
+import { eventTable } from '../../../src/stores/postgres/tables/event-table.ts'
+import { postgresSnapshotStore } from '../../../src/stores/postgres/windows/snapshot-store.ts'
+import { keepEvents, type TestEvent } from '../../oracle/keep-events.ts'
+import { isPresent, windowValue } from '../../oracle/window-oracle.ts'
+import {
+  type BatchBench,
+  type BatchWorld,
+  day,
+  hour,
+  minute,
+  monday,
+  openBatchBench,
+  sale,
+} from './batch-world.ts'
+
+const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
+const terminal = entity('terminal', { joinKeys: { shop: 'string', till: 'int32' } })
+const sales = eventSource('sales', {
+  eventTimestamp: 'at',
+  fields: {
+    customer_id: 'int64',
+    shop: 'string',
+    till: 'int32',
+    amount: 'float64',
+    items: 'int64',
+    weight: 'float32',
+    paid: 'bool',
+  },
+})
+const everything = windowedView('everything', {
+  entity: customer,
+  source: sales,
+  compute: batch({ every: '1h' }),
+  features: {
+    n: count('3h', { hop: '1h' }),
+    n_short: count('10m'),
+    unpaid: count('3h', { hop: '1h', where: { paid: false } }),
+    unknown: count('3h', { hop: '1h', where: { paid: null, shop: 'a' } }),
+    total: sum('amount', '3h', { hop: '1h' }),
+    total_short: sum('amount', '90m', { hop: '30m' }),
+    items: sum('items', '3h', { hop: '1h' }),
+    average: mean('amount', '3h', { hop: '1h' }),
+    least: min('amount', '1h'),
+    most: max('items', '3h', { hop: '1h' }),
+    heaviest: max('weight', '2h', { hop: '1h', where: { paid: true } }),
+    spread: variance('amount', '3h', { hop: '1h' }),
+    deviation: stddev('items', '2h', { hop: '1h' }),
+    shops: countDistinct('shop', '3h', { hop: '1h' }),
+    first_shop: first('shop', '3h', { hop: '1h' }),
+    last_amount: last('amount', '2h', { hop: '1h' }),
+  },
+})
+const daily = windowedView('daily', {
+  entity: customer,
+  source: sales,
+  ttl: '90d',
+  compute: batch({ every: '1d' }),
+  features: { n: count('3d', { hop: '1d' }), total: sum('amount', '3d', { hop: '1d' }) },
+})
+
+let bench: BatchBench
+let pool: pg.Pool
+beforeAll(async () => {
+  bench = await openBatchBench()
+  pool = bench.pool
+})
+afterAll(() => bench?.close())
+
+const makeWorld = (...definitions: readonly unknown[]): Promise<BatchWorld> => bench.makeWorld(...definitions)
+
+describe('snapshots of windows', () => {
+  const value = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { freq: 4 })
+  const event = fc
+    .record({
+      customer_id: fc.integer({ min: 1, max: 3 }),
+      shop: value(fc.constantFrom('a', 'b', 'c', '😀', '\uffee')),
+      till: fc.constant(1),
+      amount: value(fc.integer({ min: -500, max: 500 }).map((cents) => cents / 100)),
+      items: value(fc.integer({ min: -5, max: 9 })),
+      weight: value(fc.float({ min: 0, max: 10, noNaN: true }).map(Math.fround)),
+      paid: value(fc.boolean()),
+    })
+    .chain((fields) =>
+      fc
+        .oneof(
+          // On a boundary, a microsecond beside it, or anywhere.
+          fc.integer({ min: 0, max: 48 }).map((halves) => halves * 30 * minute),
+          fc.integer({ min: 0, max: 24 }).map((hours) => hours * hour - 1),
+          fc.integer({ min: 0, max: day }),
+        )
+        .map((offset): TestEvent => ({ at: monday + offset, fields })),
+    )
+
+  it('hold what the definition of their windows says, however they are computed together, and the same again writes nothing', async () => {
+    const world = await makeWorld(customer, sales, everything)
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(event, { maxLength: 60 }),
+        fc.uniqueArray(fc.integer({ min: 1, max: 26 }), { minLength: 1, maxLength: 12 }),
+        fc.integer({ min: 0, max: 60 }),
+        async (events, hours, late) => {
+          await pool.query(
+            `truncate featuregraph.snapshots, featuregraph.event_arrivals, features.everything, ${eventTable('default', world.source)}`,
+          )
+          const times = hours.map((number) => monday + number * hour)
+          // The rest arrives after the first half of the snapshots.
+          if (late > 0) await world.keep(...events.slice(0, late))
+          await world.at(...times.slice(0, hours.length >> 1))
+          if (events.length > late) await world.keep(...events.slice(late))
+          await world.at(...times)
+          await world.compute({ kind: 'STALE', since: null })
+          const ordered = inOrder(events)
+          for (const time of [...times, monday + 40 * hour]) {
+            const s = Math.max(...times.filter((one) => one <= time))
+            for (const id of [1, 2, 3]) {
+              const own = ordered.filter(({ fields }) => fields['customer_id'] === id)
+              expectRow(world.view, await world.asOf([id], time), own, s)
+            }
+          }
+          expect(await world.at(...times)).toMatchObject({ written: 0 })
+        },
+      ),
+      { numRuns: 40 },
+    )
+  })
+})
+
+describe('a snapshot', () => {
+  let world: BatchWorld
+  const total = (n: number, amount: number) => ({ closing: false, values: [n, amount] })
+  const closed = { closing: true, values: [0, 0] }
+
+  beforeEach(async () => {
+    await pool.query('truncate featuregraph.violations, featuregraph.quarantine')
+    world = await makeWorld(customer, sales, daily)
+  })
+
+  it('closes a key once when its last event has left the longest window, and opens it again', async () => {
+    await world.keep(sale(1, monday + hour, { amount: 2 }), sale(1, monday + 6 * day + hour, { amount: 5 }))
+    const days = [1, 2, 3, 4, 5, 6, 7].map((number) => monday + number * day)
+    expect(await world.at(...days)).toMatchObject({ written: 5 })
+    expect(await world.asOf([1], monday + 3 * day + hour)).toMatchObject(total(1, 2))
+    // Three days and the rest of the day that the tail is rounded to.
+    expect(await world.asOf([1], monday + 4 * day)).toMatchObject({
+      ...closed,
+      eventTimestamp: monday + 4 * day,
+    })
+    expect(await world.asOf([1], monday + 6 * day)).toMatchObject({
+      ...closed,
+      eventTimestamp: monday + 4 * day,
+    })
+    expect(await world.asOf([1], monday + 7 * day)).toMatchObject(total(1, 5))
+  })
+
+  it('closes keys whether snapshots are computed one by one, together, or from the last one backwards', async () => {
+    await world.keep(sale(1, monday + hour, { amount: 2 }), sale(2, monday + 5 * day, { amount: 3 }))
+    const days = [1, 2, 3, 4, 5, 6, 7, 8, 9].map((number) => monday + number * day)
+    const answers = async () =>
+      await Promise.all(
+        days.flatMap((time) => [1, 2].map(async (id) => (await world.asOf([id], time))?.values ?? [0, 0])),
+      )
+    await world.at(...days)
+    const together = await answers()
+    expect(new Set(together.map(String)).size).toBe(3)
+    for (const order of [days, [...days].reverse(), [days[4], days[8], days[0], days[2], ...days]]) {
+      await pool.query('truncate featuregraph.snapshots, features.daily')
+      for (const time of order) await world.at(time ?? 0)
+      expect(await answers()).toEqual(together)
+    }
+  })
+
+  it('tells the old truth by knownAt after late events, and a later created row tells the new one', async () => {
+    const snapshot = monday + 2 * day
+    await world.keep(sale(1, monday + hour, { amount: 2 }), sale(2, monday + hour, { amount: 9 }))
+    await world.at(monday + day, snapshot)
+    const before = world.time.now
+    world.time.now += hour
+    expect(await world.compute({ kind: 'STALE', since: null })).toMatchObject({ times: [], written: 0 })
+    await world.keep(sale(1, monday + 30 * hour, { amount: 40 }), sale(3, monday + 30 * hour, { amount: 1 }))
+    expect(await world.compute({ kind: 'STALE', since: monday + 3 * day })).toMatchObject({ times: [] })
+    // The event lies behind the first snapshot: only the second one is touched.
+    const done = await world.compute({ kind: 'STALE', since: null })
+    expect(done).toMatchObject({ times: [snapshot], written: 2 })
+    expect(await world.asOf([1], snapshot)).toMatchObject(total(2, 42))
+    expect(await world.asOf([1], snapshot, before)).toMatchObject(total(1, 2))
+    expect(await world.asOf([2], snapshot)).toMatchObject({ createdTimestamp: before })
+    expect(await world.asOf([3], snapshot, before)).toBeNull()
+    expect(await world.compute({ kind: 'STALE', since: null })).toMatchObject({ times: [] })
+  })
+
+  it('is stale when events come while it is being computed', async () => {
+    await world.keep(sale(1, monday + hour, { amount: 2 }))
+    const writer = await pool.connect()
+    await writer.query('begin')
+    await writer.query('select pg_current_xact_id()')
+    await world.at(monday + day)
+    // Committed behind the snapshot's reading, by a transaction that was there before it.
+    await writer.query(
+      `insert into ${eventTable('default', world.source)} (topic_id, partition, "offset", event_timestamp, ingested_at, customer_id, amount)
+       values (1, 7, 0, '2026-11-16T02:00:00Z', now(), 1, 5)`,
+    )
+    await writer.query(
+      `insert into featuregraph.event_arrivals values ('default', 'sales', '2026-11-16T02:00:00Z', pg_current_xact_id())`,
+    )
+    await writer.query('commit')
+    writer.release()
+    expect(await world.compute({ kind: 'STALE', since: null })).toMatchObject({ times: [monday + day] })
+    expect(await world.asOf([1], monday + day)).toMatchObject(total(2, 7))
+  })
+
+  it('is known from the backfill on, or so long after its time as the backfill says, corrections from now on', async () => {
+    await world.keep(sale(1, monday + hour, { amount: 2 }))
+    await world.compute(
+      { kind: 'TIMES', times: [monday + day, monday + 2 * day] },
+      { createdAfterMicros: 30 * minute },
+    )
+    const known = monday + day + 30 * minute
+    expect(await world.asOf([1], monday + day, known)).toMatchObject({ createdTimestamp: known })
+    expect(await world.asOf([1], monday + day, known - 1)).toBeNull()
+    await world.keep(sale(1, monday + 2 * hour, { amount: 2 }))
+    const again = { createdAfterMicros: 30 * minute }
+    await world.compute({ kind: 'TIMES', times: [monday + day] }, again)
+    expect(await world.asOf([1], monday + day, known)).toMatchObject(total(1, 2))
+    expect(await world.asOf([1], monday + day)).toMatchObject({ createdTimestamp: world.time.now })
+    world.time.now = monday + 3 * day + minute
+    await world.compute({ kind: 'TIMES', times: [monday + 3 * day] }, again)
+    // Nothing is known before it was computed.
+    expect(await world.asOf([1], monday + 3 * day)).toMatchObject({ createdTimestamp: world.time.now })
+  })
+
+  it('is stale when its view is defined otherwise', async () => {
+    await world.keep(sale(1, monday + hour, { amount: 2 }), sale(1, monday + 30 * hour, { amount: 5 }))
+    await world.at(monday + 2 * day)
+    const features = { n: count('1d', { hop: '1d' }), total: sum('amount', '1d', { hop: '1d' }) }
+    const changed = buildRegistry(
+      [customer, sales, { ...daily, features }].map((value) => ({ path: 'changed', value })),
+    ).views[0]
+    if (changed?.kind !== 'BATCH') throw new Error('no batch view')
+    const store = postgresSnapshotStore(pool, 'default')
+    const definition = snapshotDefinition(changed)
+    expect(definition).not.toBe(snapshotDefinition(world.view))
+    expect(await store.recorded(changed, { definition, reachMicros: day, since: null })).toEqual([
+      { asOf: monday + 2 * day, stale: true },
+    ])
+  })
+
+  it('is refused, or left as it is, where events of its windows were dropped', async () => {
+    const december = monday + 15 * day
+    await world.keep(sale(1, december - hour, { amount: 2 }), sale(1, december + hour, { amount: 5 }))
+    await world.at(december, december + day)
+    const before = await world.asOf([1], december)
+    expect(before).not.toBeNull()
+    await postgresEventRetention(pool, 'default').expire(world.source, december)
+    const refused = await world.at(december, december + 3 * day).catch((error: unknown) => error)
+    expect(refused).toBeInstanceOf(HistoryExpired)
+    expect(refused).toMatchObject({
+      code: 'HISTORY_EXPIRED',
+      message: `the snapshot of 2026-12-01T00:00:00.000000Z of feature view "daily" cannot be computed: the events of "sales" are kept since 2026-12-01T00:00:00.000000Z, which makes snapshots from ${formatTimestamp(december + 3 * day)} on possible`,
+    })
+    expect((await world.at(december + 3 * day)).times).toContain(december + 3 * day)
+    // What comes late for them makes them stale, and is no reason to count anew what is gone.
+    await world.keep(sale(1, december - 2 * hour, { amount: 9 }))
+    const stale = await world.compute({ kind: 'STALE', since: null })
+    expect(stale.expired).toContain(december)
+    expect(stale.times).not.toContain(december)
+    expect(await world.asOf([1], december)).toEqual(before)
+  })
+
+  it('is undone when events are dropped after it has looked since when they are kept', async () => {
+    const december = monday + 15 * day
+    await world.keep(sale(1, december - hour, { amount: 2 }))
+    await postgresEventRetention(pool, 'default').expire(world.source, december)
+    // As it was when the computing began.
+    const snapshots = { ...world.targets.snapshots, keptSince: async () => null }
+    const options = { createdAfterMicros: null, onWait: () => {}, onProgress: () => {} }
+    const scope = { kind: 'TIMES', times: [december] } as const
+    await expect(
+      computeSnapshots({ ...world.targets, snapshots }, world.view, scope, options),
+    ).rejects.toBeInstanceOf(HistoryExpired)
+    expect(await world.asOf([1], december)).toBeNull()
+  })
+
+  it('leaves nothing behind when its computing fails, and waits for another run of its view', async () => {
+    await world.keep(sale(1, monday + hour, { amount: 2 }))
+    const failing = world.compute(
+      { kind: 'TIMES', times: [monday + day] },
+      {
+        onProgress: () => {
+          throw new Error('the process is gone')
+        },
+      },
+    )
+    await expect(failing).rejects.toThrow('the process is gone')
+    expect(await world.asOf([1], monday + day)).toBeNull()
+    const both = await Promise.all([world.at(monday + day), world.at(monday + day)])
+    expect(both.map(({ written }) => written).sort()).toEqual([0, 1])
+  })
+})
+
+describe('a row of a snapshot', () => {
+  const view = (features: Parameters<typeof windowedView>[1]['features'], options: object = {}) =>
+    windowedView('checked', {
+      entity: customer,
+      source: sales,
+      compute: batch({ every: '1d' }),
+      features,
+      ...options,
+    })
+  const violations = async () => {
+    const { rows } = await pool.query(
+      'select feature, key, rule, value, bound, action, message from featuregraph.violations order by id',
+    )
+    return rows
+  }
+
+  beforeEach(async () => {
+    await pool.query('truncate featuregraph.violations, featuregraph.quarantine')
+  })
+
+  it('that breaks an expectation is told of, or kept out of the store', async () => {
+    const total = sum('amount', '1d', { hop: '1d', expect: { max: 10 } })
+    const n = count('1d', { hop: '1d', expect: { max: 1, action: 'quarantine' } })
+    const items = sum('items', '1d', { hop: '1d', expect: { min: 0, action: 'reject' } })
+    const world = await makeWorld(customer, sales, view({ total, n, items }))
+    await world.keep(
+      sale(1, monday, { amount: 12 }),
+      ...[1, 2].map((number) => sale(2, monday + number)),
+      sale(3, monday, { items: -4 }),
+      sale(4, monday),
+    )
+    expect(await world.at(monday + day)).toMatchObject({ written: 2 })
+    const found = await Promise.all([1, 2, 3, 4].map(async (id) => await world.asOf([id], monday + day)))
+    expect(found.map((row) => row?.values ?? null)).toEqual([[12, 1, 0], null, null, [0, 1, 0]])
+    expect(await violations()).toMatchObject([
+      { feature: 'total', key: ['1'], rule: 'MAX', action: 'warn', message: 'Value 12 above maximum 10' },
+      { feature: 'n', key: ['2'], rule: 'MAX', action: 'quarantine' },
+      { feature: 'items', key: ['3'], rule: 'MIN', action: 'reject' },
+    ])
+    const quarantined = await pool.query('select content, reason from featuregraph.quarantine')
+    expect(quarantined.rows).toMatchObject([{ content: { key: [2] }, reason: 'n: Value 2 above maximum 1' }])
+  })
+
+  it('has null and a violation where the exact sum leaves int64 or float64', async () => {
+    const world = await makeWorld(
+      customer,
+      sales,
+      view({
+        items: sum('items', '2d', { hop: '1d' }),
+        total: sum('amount', '1d', { hop: '1d' }),
+        s: variance('amount', '1d', { hop: '1d' }),
+      }),
+    )
+    const large = '9223372036854775807'
+    await world.keep(
+      sale(1, monday, { items: large, amount: 1.7e308 }),
+      sale(1, monday + day, { items: 1, amount: 1.7e308 }),
+      sale(1, monday + day, { amount: 1.7e308 }),
+      sale(2, monday + day, { items: large, amount: 1e-200 }),
+      // So small that Postgres refuses to scale it.
+      sale(3, monday + day, { amount: 5e-324 }),
+    )
+    await world.at(monday + 2 * day)
+    expect((await world.asOf([1], monday + 2 * day))?.values).toEqual([null, null, null])
+    expect((await world.asOf([2], monday + 2 * day))?.values).toEqual([large, 1e-200, null])
+    expect((await world.asOf([3], monday + 2 * day))?.values).toEqual([0, 0, null])
+    expect(await violations()).toMatchObject([
+      { feature: 'items', rule: 'MAX', value: '9223372036854775808', bound: large },
+      { feature: 'total', rule: 'MAX', value: 'Infinity' },
+      { feature: 's', value: 'NaN' },
+    ])
+    expect(await world.at(monday + 2 * day)).toMatchObject({ written: 0 })
+  })
+
+  it('too many or too few: the snapshot is told of, or refused as a whole', async () => {
+    const world = await makeWorld(
+      customer,
+      sales,
+      view({ n: count('1d', { hop: '1d' }) }, { expectRows: { min: 2, max: 3, action: 'reject' } }),
+    )
+    await world.keep(sale(1, monday), sale(2, monday), sale(1, monday + day))
+    await world.at(monday + day)
+    await expect(world.at(monday + 2 * day, monday + 3 * day)).rejects.toThrow(
+      new RowCountRefused(
+        'feature view "checked" at 2026-11-18T00:00:00.000000Z: Row count 1 below minimum 2; feature view "checked" at 2026-11-19T00:00:00.000000Z: Row count 0 below minimum 2; nothing of these snapshots was written',
+      ),
+    )
+    expect(await world.asOf([1], monday + 2 * day)).toMatchObject({ eventTimestamp: monday + day })
+    expect(await violations()).toMatchObject([
+      { feature: null, key: [], rule: 'ROW_COUNT', value: '1', bound: '2', action: 'reject' },
+      { rule: 'ROW_COUNT', value: '0' },
+    ])
+  })
+})
+
+describe('snapshots of composite keys', () => {
+  it('come in one order from Postgres and here, whatever the strings', async () => {
+    const world = await makeWorld(
+      terminal,
+      sales,
+      windowedView('tills', {
+        entity: terminal,
+        source: sales,
+        compute: batch({ every: '1d' }),
+        features: { n: count('1d', { hop: '1d' }) },
+      }),
+    )
+    const shops = ['', 'a', 'B', 'ä', 'Z', 'z', '\uffee', '😀', ' ', "'", '10', '9']
+    const keys = shops.flatMap((shop) => [-5, 10, 9].map((till): EntityKey => [shop, till]))
+    const events = keys.map(([shop = '', till = 0], index) => ({
+      at: monday + index,
+      fields: { shop, till },
+    }))
+    await world.keep(...events, { at: monday, fields: { shop: null, till: 1 } })
+    expect(await world.at(monday + day)).toMatchObject({ written: keys.length })
+    expect(await world.at(monday + day, monday + 2 * day)).toMatchObject({ written: keys.length })
+    for (const key of keys) expect(await world.asOf(key, monday + day)).toMatchObject({ values: [1] })
+  })
+})
+
+describe('events of a source', () => {
+  it('with ids count once, the one that was kept first, whenever its retry says that it was', async () => {
+    const withIds = { ...sales, eventId: 'id' }
+    const world = await makeWorld(customer, withIds, daily)
+    const [one, two] = [{ id: 'x' }, { id: 'y' }]
+    await world.keep(
+      { ...sale(1, monday + hour, { amount: 1 }), ...one },
+      { ...sale(1, monday + 30 * hour, { amount: 10 }), ...one },
+      { ...sale(1, monday + 2 * hour, { amount: 100 }), ...two },
+      sale(1, monday + hour, { amount: 1_000 }),
+      sale(1, monday + hour, { amount: 1_000 }),
+    )
+    await keepEvents(pool, world.source, 'a topic before', [{ ...sale(1, monday, { amount: 5 }), ...two }])
+    await world.at(monday + day, monday + 2 * day)
+    expect(await world.asOf([1], monday + day)).toMatchObject({ values: [4, 2_101] })
+    expect(await world.asOf([1], monday + 2 * day)).toMatchObject({ values: [4, 2_101] })
+  })
+
+  it('in an existing table are read where they stand, under its names, numbers that are none as null', async () => {
+    await pool.query(`create schema if not exists shop`)
+    await pool.query(`drop table if exists shop.sales`)
+    await pool.query(
+      `create table shop.sales (sold timestamp, buyer int, total numeric, count smallint, note text)`,
+    )
+    await pool.query(
+      `insert into shop.sales values ('2026-11-16 01:00', 1, 2.5, 3, 'a'), ('2026-11-16 02:00', 1, 'NaN', null, 'b'),
+         ('2026-11-16 03:00', null, 9, 9, 'c'), ('infinity', 1, 9, 9, 'd'), (null, 1, 9, 9, 'e')`,
+    )
+    const mapped = eventSource('mapped_sales', {
+      table: 'shop.sales',
+      eventTimestamp: 'sold',
+      fields: { customer_id: 'int64', amount: 'float64', items: 'int32', note: 'string' },
+      columns: { customer_id: 'buyer', amount: 'total', items: 'count' },
+    })
+    const world = await makeWorld(
+      customer,
+      mapped,
+      windowedView('mapped', {
+        entity: customer,
+        source: mapped,
+        compute: batch({ every: '1d' }),
+        features: {
+          n: count('1d', { hop: '1d' }),
+          total: sum('amount', '1d', { hop: '1d' }),
+          items: sum('items', '1d', { hop: '1d' }),
+          note: last('note', '1d', { hop: '1d' }),
+        },
+      }),
+    )
+    await world.at(monday + day)
+    expect(await world.asOf([1], monday + day)).toMatchObject({ values: [2, 2.5, 3, 'b'] })
+    expect(await world.at(monday + day)).toMatchObject({ written: 0 })
+  })
+})
+
+/** By time, then as they were kept. */
+function inOrder(events: readonly TestEvent[]): readonly TestEvent[] {
+  return [...events].sort((left, right) => left.at - right.at)
+}
+
+function expectRow(view: BatchView, row: AsOfRow | null, events: readonly TestEvent[], s: Micros): void {
+  if (!isPresent(view.aggregations, events, s)) {
+    if (row !== null) expect(row).toMatchObject({ closing: true, values: view.emptyValues })
+    return
+  }
+  expect(row).toMatchObject({ eventTimestamp: s, closing: false })
+  view.aggregations.forEach((aggregation, index) => {
+    expectClose(row?.values[index] ?? null, windowValue(aggregation, events, s), view.features[index]?.name)
+  })
+}
+
+function expectClose(found: Value | null, wanted: ScalarValue | null, name = ''): void {
+  if (typeof found === 'number' && typeof wanted === 'number' && !Number.isInteger(wanted))
+    expect(found, name).toBeCloseTo(wanted, 8)
+  else if (typeof found === 'number' && typeof wanted === 'number')
+    expect(Math.abs(found - wanted), name).toBeLessThan(1e-8)
+  else expect(found, name).toEqual(wanted)
+}

@@ -1,0 +1,13 @@
+import { deletionStoreContract } from '../contract/deletion-store.ts'
+import { offlineStoreContract } from '../contract/offline-store.ts'
+import { memoryOfflineStore } from './memory-offline-store.ts'
+
+offlineStoreContract('memory', async () => {
+  const store = memoryOfflineStore()
+  return { store, close: store.close }
+})
+
+deletionStoreContract('memory', async () => {
+  const store = memoryOfflineStore()
+  return { store, deletions: store.deletions, close: store.close }
+})

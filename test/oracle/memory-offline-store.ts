@@ -1,0 +1,172 @@
+import { randomUUID } from 'node:crypto'
+import type { Micros } from '../../src/definitions/timestamp.ts'
+import type { EntityKey, FeatureRow } from '../../src/definitions/value.ts'
+import { StoreFailed } from '../../src/errors.ts'
+import type { DeletionStore } from '../../src/stores/deletion-store.ts'
+import type {
+  AsOfRow,
+  CarriedPoint,
+  EntityRow,
+  InsertedOnce,
+  InsertedRowIds,
+  NewestRowsScope,
+  OfflineStore,
+  OfflineView,
+} from '../../src/stores/offline-store.ts'
+import { memoryDeletions } from './memory-deletions.ts'
+
+interface StoredRow extends FeatureRow {
+  readonly rowId: number
+  readonly closing: boolean
+}
+
+const readBatch = 500
+
+type Inserted = Exclude<InsertedOnce, { readonly status: 'OTHER_ROWS' }>
+
+export type MemoryOfflineStore = OfflineStore & { readonly deletions: DeletionStore }
+
+/**
+ * The offline store in plain code: a list of rows per view and a loop over all of them. The oracle of the tests. It keeps
+ * no events, and deletions with the keys themselves.
+ */
+export function memoryOfflineStore(): MemoryOfflineStore {
+  const deletions = memoryDeletions()
+  const tables = new Map<string, StoredRow[]>()
+  const receipts = new Map<string, { readonly digest: string; readonly inserted: Inserted }>()
+  const systemIdentifier = randomUUID()
+  let lastRowId = 0
+
+  function insert(view: OfflineView, rows: readonly FeatureRow[]): InsertedRowIds {
+    const table = tables.get(view.name) ?? []
+    tables.set(view.name, table)
+    return rows.map((row) => {
+      if (deletions.isDeleted(view, row)) return null
+      lastRowId += 1
+      table.push({ ...row, rowId: lastRowId, closing: false })
+      return lastRowId
+    })
+  }
+
+  function arrivedSince(row: StoredRow, since: CarriedPoint): boolean {
+    if (since.systemIdentifier !== systemIdentifier) return true
+    return row.rowId >= Number(since.snapshotXmin) || row.eventTimestamp > since.carriedUntil
+  }
+
+  function inScope(row: StoredRow, scope: NewestRowsScope): boolean {
+    switch (scope.kind) {
+      case 'FULL':
+        return true
+      case 'ARRIVED':
+        return arrivedSince(row, scope.since)
+      case 'RANGE':
+        return (
+          row.eventTimestamp >= (scope.from ?? Number.NEGATIVE_INFINITY) &&
+          row.eventTimestamp < (scope.to ?? Number.POSITIVE_INFINITY)
+        )
+    }
+  }
+
+  return {
+    asOfJoin: async ({ views, rows }) =>
+      views.map((view) => {
+        if (view.kind === 'STREAM')
+          throw new StoreFailed(`feature view "${view.name}" is computed from events; memory keeps no events`)
+        return rows.map((row) => newestRow(tables.get(view.name) ?? [], row))
+      }),
+    insertRows: async (view, rows) => insert(view, rows),
+    insertRowsOnce: async (view, rows, { idempotencyKey, digest, arrival }) => {
+      const place = JSON.stringify([view.name, idempotencyKey])
+      const known = receipts.get(place)
+      if (known && known.digest !== digest) return { status: 'OTHER_ROWS' }
+      if (known) {
+        const { rowIds, arrival: first } = known.inserted
+        const left = rows.map((row, index) =>
+          deletions.isDeleted(view, row) ? null : (rowIds[index] ?? null),
+        )
+        return { status: 'REPEATED', rowIds: left, arrival: first }
+      }
+      const inserted = { status: 'INSERTED' as const, rowIds: insert(view, rows), arrival }
+      receipts.set(place, { digest, inserted })
+      return inserted
+    },
+    deletedRows: async (view, rows) => rows.map((row) => deletions.isDeleted(view, row)),
+    newestRows: async ({ view, now, scope }, receive) => {
+      const table = tables.get(view.name) ?? []
+      const reading = { snapshotXmin: String(lastRowId + 1), systemIdentifier, scope: scope.kind }
+      const ofOther = scope.kind === 'ARRIVED' && scope.since.systemIdentifier !== systemIdentifier
+      const read: NewestRowsScope = ofOther ? { kind: 'FULL' } : scope
+      const due = table.filter((row) => row.eventTimestamp <= now)
+      const scoped = due.filter((row) => inScope(row, read))
+      const newest = new Map<string, StoredRow>()
+      // ARRIVED chooses keys, whose newest row may be an earlier one; RANGE chooses rows.
+      const keys = new Set(scoped.map((row) => JSON.stringify(row.key)))
+      for (const row of read.kind === 'RANGE' ? scoped : due) {
+        const key = JSON.stringify(row.key)
+        const other = newest.get(key)
+        if (keys.has(key) && (!other || isNewer(row, other))) newest.set(key, row)
+      }
+      const rows = [...newest.values()]
+      for (let start = 0; start < rows.length; start += readBatch)
+        await receive(rows.slice(start, start + readBatch))
+      return { ...reading, scope: read.kind }
+    },
+    carryLag: async (view, now, since) => {
+      const table = tables.get(view.name) ?? []
+      const waiting = table.filter(
+        (row) => row.eventTimestamp <= now && (since === null || arrivedSince(row, since)),
+      )
+      return {
+        newestEventTimestamp: extreme(table, Math.max),
+        oldestNotCarried: extreme(waiting, Math.min),
+      }
+    },
+    newestKeys: async (view, now, limit) =>
+      (tables.get(view.name) ?? [])
+        .filter((row) => row.eventTimestamp <= now)
+        .sort((left, right) => right.eventTimestamp - left.eventTimestamp)
+        .slice(0, limit)
+        .map((row) => row.key),
+    ensureTables: async () => {},
+    ping: async () => {},
+    close: async () => tables.clear(),
+    deletions: deletions.store(tables),
+  }
+}
+
+function extreme(
+  rows: readonly StoredRow[],
+  choose: (...events: readonly Micros[]) => Micros,
+): Micros | null {
+  return rows.length === 0 ? null : choose(...rows.map((row) => row.eventTimestamp))
+}
+
+function newestRow(table: readonly StoredRow[], entityRow: EntityRow): AsOfRow | null {
+  let newest: StoredRow | null = null
+  for (const row of table) {
+    if (!sameKey(row.key, entityRow.key)) continue
+    if (row.eventTimestamp > entityRow.asOf) continue
+    if (
+      entityRow.knownAt !== null &&
+      row.createdTimestamp !== null &&
+      row.createdTimestamp > entityRow.knownAt
+    )
+      continue
+    if (newest === null || isNewer(row, newest)) newest = row
+  }
+  if (newest === null) return null
+  const { eventTimestamp, createdTimestamp, values, closing } = newest
+  return { eventTimestamp, createdTimestamp, values, closing }
+}
+
+function sameKey(left: EntityKey, right: EntityKey): boolean {
+  return left.length === right.length && left.every((part, index) => part === right[index])
+}
+
+function isNewer(left: StoredRow, right: StoredRow): boolean {
+  if (left.eventTimestamp !== right.eventTimestamp) return left.eventTimestamp > right.eventTimestamp
+  const leftCreated = left.createdTimestamp ?? Number.NEGATIVE_INFINITY
+  const rightCreated = right.createdTimestamp ?? Number.NEGATIVE_INFINITY
+  if (leftCreated !== rightCreated) return leftCreated > rightCreated
+  return left.rowId > right.rowId
+}
