@@ -150,3 +150,8 @@ export class TopicReplaced extends FeaturegraphError {
     )
   }
 }
+
+/** What an error of unknown kind says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,8 +1,8 @@
 import { BadUserInput } from '../errors.ts'
 import { systemClock } from '../gateway/start-gateway.ts'
-import { type QuarantineKind, quarantineKinds } from '../ingest/files/fit-rows.ts'
 import { formatOf, type ImportedFile, importFile } from '../ingest/files/import-file.ts'
 import { importTargets } from '../ingest/files/import-target.ts'
+import { type QuarantineKind, quarantineKinds } from '../ingest/files/read-columns.ts'
 import { fileProgress } from './progress-bar.ts'
 import { withStores } from './with-stores.ts'
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { EmbeddedPostgresFailed } from '../errors.ts'
+import { EmbeddedPostgresFailed, messageOf } from '../errors.ts'
 import { findPostgresBinaries, linkLibraries } from './binaries.ts'
 import { initDatabase, readPassword } from './init-database.ts'
 import type { TiedProcess } from './pipe-tie.ts'
@@ -49,7 +49,7 @@ export async function startEmbeddedPostgres(
     return await startOrJoin(place, env, { password, log: options.log })
   } catch (error) {
     if (error instanceof EmbeddedPostgresFailed) throw error
-    const words = error instanceof Error ? error.message : String(error)
+    const words = messageOf(error)
     throw new EmbeddedPostgresFailed(`the embedded Postgres of ${folder} could not be started: ${words}`, {
       cause: error,
     })

@@ -15,7 +15,7 @@ import { csvFiles } from '../stores/files/csv-file.ts'
 import { localFiles } from '../stores/files/local-files.ts'
 import { ndjsonFiles } from '../stores/files/ndjson-file.ts'
 import type { ImportStore } from '../stores/import-store.ts'
-import type { WorkerLock } from '../stores/leader-lock.ts'
+import type { LeaderLock } from '../stores/leader-lock.ts'
 import { memoryOnlineStore } from '../stores/memory/memory-online-store.ts'
 import type { OfflineStore } from '../stores/offline-store.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
@@ -27,7 +27,7 @@ import { postgresOfflineStore } from '../stores/postgres/features/offline-store.
 import { postgresImportStore } from '../stores/postgres/imports/import-store.ts'
 import { postgresOnlineStore } from '../stores/postgres/online-store.ts'
 import { createPool } from '../stores/postgres/sql/pool.ts'
-import { postgresWorkerLock } from '../stores/postgres/system/leader-lock.ts'
+import { postgresLeaderLock } from '../stores/postgres/system/leader-lock.ts'
 import { postgresRegistryStore } from '../stores/postgres/system/registry-store.ts'
 import { postgresRunStore } from '../stores/postgres/system/run-store.ts'
 import { postgresTileGenerations } from '../stores/postgres/system/tile-generations.ts'
@@ -49,9 +49,9 @@ export interface Stores {
   readonly snapshots: SnapshotStore
   readonly violations: ViolationStore
   readonly deletions: DeletionStore
-  readonly workerLock: WorkerLock
+  readonly workerLock: LeaderLock
   /** Whose holder applies events to streamed views. */
-  readonly streamLock: WorkerLock
+  readonly streamLock: LeaderLock
   readonly files: FileStore
   readonly imports: ImportStore
   readonly events: EventStore
@@ -125,8 +125,8 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       snapshots: postgresSnapshotStore(system, config.project),
       violations: postgresViolationStore(system, config.project),
       deletions: postgresDeletionStore(system, config.project),
-      workerLock: postgresWorkerLock(system, config.project),
-      streamLock: postgresWorkerLock(system, config.project, 'stream'),
+      workerLock: postgresLeaderLock(system, config.project),
+      streamLock: postgresLeaderLock(system, config.project, 'stream'),
       files: localFiles({
         readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles },
         expand: expandPattern,

@@ -8,7 +8,7 @@ export type Sleep = (ms: number) => Promise<unknown>
  * Tries again a few times, with growing pauses, what a store that comes back soon would have done.
  * @throws what `giveUp` makes of the last failure; at once whatever is no StoreFailed.
  */
-export async function insist<Result>(
+export async function retryStore<Result>(
   sleep: Sleep,
   attempt: () => Promise<Result>,
   giveUp: (tries: number, cause: StoreFailed) => Error,

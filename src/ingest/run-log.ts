@@ -1,5 +1,5 @@
-/** What those who run a stream are told as it goes on. */
-export interface StreamLog {
+/** Where a worker or a stream reports what it does. */
+export interface RunLog {
   readonly info: (line: string) => void
   readonly warn: (line: string, error: unknown) => void
 }

@@ -1,5 +1,6 @@
 import { Cron } from 'croner'
 import type { Micros } from '../definitions/timestamp.ts'
+import { messageOf } from '../errors.ts'
 
 function parse(expression: string): Cron {
   return new Cron(expression, { paused: true, timezone: 'UTC', mode: '5-or-6-parts' })
@@ -10,7 +11,7 @@ export function cronProblem(expression: string): string | null {
   try {
     return parse(expression).nextRun(new Date(0)) === null ? 'it never fires' : null
   } catch (error) {
-    return error instanceof Error ? error.message.replace(/^CronPattern: /, '') : String(error)
+    return messageOf(error).replace(/^CronPattern: /, '')
   }
 }
 

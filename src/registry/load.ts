@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { tsImport } from 'tsx/esm/api'
-import { InvalidDefinitions } from '../errors.ts'
+import { InvalidDefinitions, messageOf } from '../errors.ts'
 import { buildRegistry } from './build-registry.ts'
 import type { Definition } from './parse-definitions.ts'
 import type { Registry } from './registry.ts'
@@ -47,7 +47,7 @@ async function importFile(file: string, shown: string): Promise<Record<string, u
   try {
     return await tsImport(pathToFileURL(file).href, import.meta.url)
   } catch (cause) {
-    const message = `the file cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`
+    const message = `the file cannot be loaded: ${messageOf(cause)}`
     throw Object.assign(new InvalidDefinitions([{ path: shown, message }]), { cause })
   }
 }

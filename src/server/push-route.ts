@@ -2,14 +2,9 @@ import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import { BadUserInput, InvalidRow } from '../errors.ts'
-import {
-  acceptIdempotencyKey,
-  type PushOptions,
-  type PushOutcome,
-  type PushRows,
-  type PushTarget,
-  refuseMapped,
-} from '../ingest/push/push-rows.ts'
+import { acceptIdempotencyKey } from '../ingest/push/idempotency-key.ts'
+import type { PushOutcome, PushTarget } from '../ingest/push/push-outcome.ts'
+import { type PushOptions, type PushRows, refuseMapped } from '../ingest/push/push-rows.ts'
 import { readPushedLine } from '../ingest/push/read-pushed-line.ts'
 import type { Registry, StoredView } from '../registry/registry.ts'
 import { lineTooLong, ndjsonBatches } from './ndjson-batches.ts'

@@ -6,8 +6,8 @@ import { readConfig } from '../../src/config.ts'
 import type { Clock, Micros } from '../../src/definitions/timestamp.ts'
 import { type Gateway, startGateway, systemClock } from '../../src/gateway/start-gateway.ts'
 import { acceptRow } from '../../src/ingest/accept/accept-row.ts'
-import { type WrittenRows, writeRows } from '../../src/ingest/push/write-rows.ts'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
+import { type WrittenRows, writeRows } from '../ingest/push/write-rows.ts'
 import { execute } from '../services/postgres.ts'
 
 export const worldFolder = fileURLToPath(new URL('../world', import.meta.url))

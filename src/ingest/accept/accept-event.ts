@@ -7,8 +7,8 @@ import type { EventSource } from '../../registry/registry.ts'
 import type { NewEvent } from '../../stores/event-store.ts'
 import type { Violation } from '../../stores/violation-store.ts'
 import { allowedSkewMicros } from './allowed-skew.ts'
-import { unfit } from './mismatch.ts'
-import { readEventId, readFileValue, Unfit } from './read-raw-value.ts'
+import { mismatch } from './mismatch.ts'
+import { readEventId, readRawValue, Unfit } from './read-raw-value.ts'
 
 export type EventRefusal = Extract<
   ErrorCode,
@@ -46,7 +46,7 @@ export type AcceptEvent = (json: unknown, now: Micros) => EventVerdict
 export function eventAcceptor(source: EventSource): AcceptEvent {
   const readLocal = source.timezone === null ? () => offsetExpected : fromLocalTime(source.timezone)
   const reader = (type: EventSource['fields'][number]['type'], isKey: boolean) =>
-    readFileValue({ type, form: 'JSON', isKey, isLocalTime: false, fromLocalTime: readLocal })
+    readRawValue({ type, form: 'JSON', isKey, isLocalTime: false, fromLocalTime: readLocal })
   const readEventTime = reader('timestamp', false)
   const fields = source.fields.map((field) => {
     const isKey = source.keyFields.some(({ name }) => name === field.name)
@@ -63,7 +63,7 @@ export function eventAcceptor(source: EventSource): AcceptEvent {
       Object.hasOwn(json, name) ? (json as Readonly<Record<string, unknown>>)[name] : undefined
     const problems: string[] = []
     const refuse = (place: string, expected: Unfit, raw: unknown): null => {
-      problems.push(`${place}: ${unfit(expected, raw)}`)
+      problems.push(`${place}: ${mismatch(expected, raw)}`)
       return null
     }
 

@@ -4,7 +4,7 @@ import type { Unfit } from './read-raw-value.ts'
 const shownCharacters = 60
 
 /** What was expected of a value, and its beginning as it came. */
-export function unfit({ expected }: Unfit, raw: unknown): string {
+export function mismatch({ expected }: Unfit, raw: unknown): string {
   const text = textOf(raw)
   const shown = text.length > shownCharacters ? `${text.slice(0, shownCharacters)}…` : text
   return `expected ${expected}, got ${shown}`
@@ -13,7 +13,7 @@ export function unfit({ expected }: Unfit, raw: unknown): string {
 /** Of a value that is nested more deeply than can be told, its kind. */
 function textOf(raw: unknown): string {
   try {
-    return JSON.stringify(told(raw, false)) ?? String(raw)
+    return JSON.stringify(jsonOf(raw, false)) ?? String(raw)
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
     return Array.isArray(raw) ? 'a deeply nested list' : 'a deeply nested object'
@@ -21,11 +21,11 @@ function textOf(raw: unknown): string {
 }
 
 /** A raw value as JSON can tell it; a typed time, which is a number, as RFC 3339. */
-export function told(raw: unknown, isTime: boolean): unknown {
+export function jsonOf(raw: unknown, isTime: boolean): unknown {
   if (typeof raw === 'bigint') return raw.toString()
   if (typeof raw === 'number' && !Number.isFinite(raw)) return String(raw)
   if (isTime && typeof raw === 'number') return Number.isSafeInteger(raw) ? formatTimestamp(raw) : String(raw)
   if (raw instanceof Uint8Array) return Buffer.from(raw).toString('base64')
-  if (Array.isArray(raw)) return raw.map((item) => told(item, isTime))
+  if (Array.isArray(raw)) return raw.map((item) => jsonOf(item, isTime))
   return raw ?? null
 }

@@ -36,13 +36,7 @@ const timestampExpected = 'an RFC 3339 timestamp with at most 6 fraction digits,
  * JSON; in JSON bytes are base64. A timestamp is RFC 3339 text (its offset
  * may lack the minutes, as Postgres and DuckDB write it), or typed; neither a date nor a number is one.
  */
-export function readFileValue({
-  type,
-  form,
-  isKey,
-  isLocalTime,
-  fromLocalTime,
-}: ReadValueOptions): ReadValue {
+export function readRawValue({ type, form, isKey, isLocalTime, fromLocalTime }: ReadValueOptions): ReadValue {
   const convert = converter(type, form, isLocalTime, fromLocalTime)
   const key = isKey ? joinKeyType.safeParse(type).data : undefined
   const accept = (value: unknown): Value | null | Unfit => {

@@ -7,8 +7,9 @@ import type { FileFormat, FileStore, OpenedFile } from '../../stores/file-reader
 import type { ImportCounts, ImportStore, RowSink } from '../../stores/import-store.ts'
 import type { RunStore } from '../../stores/run-store.ts'
 import type { Violation, ViolationStore } from '../../stores/violation-store.ts'
-import { type FittedBatch, type QuarantineKind, rowFitter, wantedColumns } from './fit-rows.ts'
 import type { ImportTarget } from './import-target.ts'
+import { type JudgedBatch, rowJudge } from './judge-rows.ts'
+import { type QuarantineKind, wantedColumns } from './read-columns.ts'
 
 export interface ImportStores {
   readonly files: FileStore
@@ -119,7 +120,7 @@ async function importInto(
     const local = localTimeOf(target, file, options)
     if (wantedColumns(target).some(({ column, type }) => type !== null && opened.localTimes.has(column)))
       local(0)
-    const fitBatch = rowFitter(target, {
+    const judgeBatch = rowJudge(target, {
       file,
       form: opened.form,
       localTimes: opened.localTimes,
@@ -129,12 +130,12 @@ async function importInto(
     const copy = async (sink: RowSink): Promise<ImportedFile> => {
       const tally = growingTally()
       for await (const batch of opened.read(wantedColumns(target))) {
-        const offered = fitBatch(batch)
+        const offered = judgeBatch(batch)
         const deleted = await sink.deletedRows(offered.rows)
-        const fitted = deleted.size === 0 ? offered : withoutDeleted(offered, deleted)
-        if (options.onError === 'stop') refuseBadRow(file, fitted)
-        await sink.write(fitted.rows, fitted.quarantined, fitted.violations)
-        tally.add(fitted, deleted.size)
+        const judged = deleted.size === 0 ? offered : withoutDeleted(offered, deleted)
+        if (options.onError === 'stop') refuseBadRow(file, judged)
+        await sink.write(judged.rows, judged.quarantined, judged.violations)
+        tally.add(judged, deleted.size)
         options.onProgress(target.name, tally.counts.read, batch.done)
       }
       const counts = tally.counts
@@ -204,11 +205,11 @@ function localTimeOf(target: ImportTarget, file: string, { assumeUtc }: ImportOp
   }
 }
 
-function withoutDeleted(fitted: FittedBatch, deleted: ReadonlySet<number>): FittedBatch {
-  const { rows, quarantined, violations, violationPlaces } = fitted
+function withoutDeleted(judged: JudgedBatch, deleted: ReadonlySet<number>): JudgedBatch {
+  const { rows, quarantined, violations, violationPlaces } = judged
   const rowNumbers = new Set([...deleted].map((place) => rows.rowNumbers[place]))
   return {
-    ...fitted,
+    ...judged,
     rows: { ...rows, kept: rows.kept.filter((place) => !deleted.has(place)) },
     quarantined: quarantined.filter(({ rowNumber }) => !rowNumbers.has(rowNumber)),
     violations: violations.filter((_, index) => !deleted.has(violationPlaces[index] ?? -1)),
@@ -216,7 +217,7 @@ function withoutDeleted(fitted: FittedBatch, deleted: ReadonlySet<number>): Fitt
   }
 }
 
-function refuseBadRow(file: string, { quarantined }: FittedBatch): void {
+function refuseBadRow(file: string, { quarantined }: JudgedBatch): void {
   const bad = quarantined.find(({ kind }) => kind !== 'EXPECTATION')
   if (bad)
     throw new BadUserInput(`${file}: row ${bad.rowNumber}: ${bad.reason}; nothing of the file was imported`)
@@ -226,19 +227,19 @@ type Counts = Omit<ImportedFile, 'target' | 'status'>
 
 function growingTally(): {
   readonly counts: Counts
-  readonly add: (fitted: FittedBatch, deleted: number) => void
+  readonly add: (judged: JudgedBatch, deleted: number) => void
 } {
   const quarantined: Partial<Record<QuarantineKind, number>> = {}
   const counts = { read: 0, kept: 0, quarantined, rejected: 0, deleted: 0, violations: 0 }
   return {
     counts,
-    add(fitted, deleted) {
+    add(judged, deleted) {
       counts.deleted += deleted
-      counts.read += fitted.rows.rowNumbers.length
-      counts.kept += fitted.rows.kept.length
-      counts.rejected += fitted.rejected
-      counts.violations += fitted.violations.length
-      for (const { kind } of fitted.quarantined) quarantined[kind] = (quarantined[kind] ?? 0) + 1
+      counts.read += judged.rows.rowNumbers.length
+      counts.kept += judged.rows.kept.length
+      counts.rejected += judged.rejected
+      counts.violations += judged.violations.length
+      for (const { kind } of judged.quarantined) quarantined[kind] = (quarantined[kind] ?? 0) + 1
     },
   }
 }

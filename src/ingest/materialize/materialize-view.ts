@@ -7,7 +7,7 @@ import { onlineKeySuffix } from '../../stores/online-value/online-key.ts'
 import { type RowLayout, rowPacker } from '../../stores/online-value/packed-row.ts'
 import { physicalExpiry } from '../../stores/online-value/physical-expiry.ts'
 import type { RunStore, Watermark } from '../../stores/run-store.ts'
-import { insist } from '../retry.ts'
+import { retryStore } from '../retry.ts'
 
 export interface MaterializeTargets {
   readonly offline: OfflineStore
@@ -127,7 +127,7 @@ type Insist = <Result>(what: string, attempt: () => Promise<Result>) => Promise<
 
 function insistence(view: StoredView, sleep: MaterializeOptions['sleep']): Insist {
   return (what, attempt) =>
-    insist(sleep, attempt, (tries, cause) => {
+    retryStore(sleep, attempt, (tries, cause) => {
       const message = `the online store did not ${what} in ${tries} tries (${cause.message})`
       return new StoreFailed(
         `feature view "${view.name}": ${message}; its watermark has not moved, so the next materialize carries the same rows`,

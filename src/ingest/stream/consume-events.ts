@@ -5,7 +5,7 @@ import type { DecidedEvent, EventStore, MessageAside } from '../../stores/event-
 import { type EventStream, positionsBehind, type StreamMessage } from '../../stores/event-stream.ts'
 import { type AcceptEvent, eventAcceptor, invalid } from '../accept/accept-event.ts'
 import { notJson, readJsonLine } from '../accept/read-json-line.ts'
-import type { StreamLog } from '../run-log.ts'
+import type { RunLog } from '../run-log.ts'
 import type { StreamObserver } from '../stream-observer.ts'
 import { longestReach } from '../tiles/followed-sources.ts'
 import { topicGate } from './topic-gate.ts'
@@ -25,7 +25,7 @@ export interface ConsumeEventsOptions {
   readonly observe: Pick<StreamObserver, 'decided' | 'behind' | 'flushed'>
   /** Told after each batch that something was put aside, and once at the beginning. */
   readonly onAside: () => void
-  readonly log: StreamLog
+  readonly log: RunLog
 }
 
 const maxMessages = 5_000

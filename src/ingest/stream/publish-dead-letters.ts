@@ -3,7 +3,7 @@ import { deadLetterTopic } from '../../registry/dead-letter-topic.ts'
 import type { EventSource } from '../../registry/registry.ts'
 import type { DeadLetter, DeadLetterStore } from '../../stores/dead-letter-store.ts'
 import type { EventStream } from '../../stores/event-stream.ts'
-import type { StreamLog } from '../run-log.ts'
+import type { RunLog } from '../run-log.ts'
 
 interface PublishTargets {
   readonly deadLetters: Pick<DeadLetterStore, 'unpublished' | 'markPublished'>
@@ -21,7 +21,7 @@ const lookAgainMs = 60_000
 export function deadLetterPublisher(
   { deadLetters, stream }: PublishTargets,
   sources: readonly EventSource[],
-  log: StreamLog,
+  log: RunLog,
 ): () => Promise<void> {
   const missingSince = new Map<string, number>()
   let running: Promise<void> | null = null

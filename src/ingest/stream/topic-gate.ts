@@ -12,7 +12,7 @@ import {
   type StreamPosition,
   type TopicPartition,
 } from '../../stores/event-stream.ts'
-import type { StreamLog } from '../run-log.ts'
+import type { RunLog } from '../run-log.ts'
 import type { StreamObserver } from '../stream-observer.ts'
 
 interface GateTargets {
@@ -59,7 +59,7 @@ const lookAgainMicros: Micros = 5_000_000
 export function topicGate(
   { events, stream, clock }: GateTargets,
   topics: TopicSources,
-  log: StreamLog,
+  log: RunLog,
 ): TopicGate {
   const keptAs = new Map<string, string>()
   const open = new Map<string, OpenPartition>()

@@ -1,5 +1,5 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
-import { BadUserInput } from '../../errors.ts'
+import { BadUserInput, messageOf } from '../../errors.ts'
 
 /** Reading needs little: batches are handed on as they come. Nothing is loaded from elsewhere, nothing spilled to disk. */
 const settings = {
@@ -33,13 +33,13 @@ export async function expandPattern(pattern: string): Promise<readonly string[]>
     const reader = await connection.runAndReadAll('select file from glob($1)', [pattern])
     return reader.getRows().map(([file]) => String(file))
   } catch (error) {
-    throw new BadUserInput(`the pattern ${JSON.stringify(pattern)} cannot be read: ${messageOf(error)}`)
+    throw new BadUserInput(`the pattern ${JSON.stringify(pattern)} cannot be read: ${firstLineOf(error)}`)
   } finally {
     close()
   }
 }
 
 /** DuckDB's words without its advice on SQL. */
-export function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? ''
+export function firstLineOf(error: unknown): string {
+  return messageOf(error).split('\n')[0] ?? ''
 }

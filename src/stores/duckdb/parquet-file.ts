@@ -1,7 +1,7 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { BadUserInput } from '../../errors.ts'
 import type { FileBatch, FileReader, MalformedRow, WantedColumn } from '../file-reader.ts'
-import { messageOf, openDuckDb } from './duckdb-files.ts'
+import { firstLineOf, openDuckDb } from './duckdb-files.ts'
 import { hasLocalTimes, type ParquetColumn, parquetColumn } from './parquet-column.ts'
 
 const noneMalformed: ReadonlyMap<number, MalformedRow> = new Map()
@@ -14,7 +14,7 @@ export const parquetFiles: FileReader = {
       close()
       throw error instanceof BadUserInput
         ? error
-        : new BadUserInput(`${path} cannot be read as Parquet: ${messageOf(error)}`)
+        : new BadUserInput(`${path} cannot be read as Parquet: ${firstLineOf(error)}`)
     }
     const stored = await connection
       .runAndReadAll(`describe select * from ${source(path)}`)
@@ -64,7 +64,7 @@ async function* readBatches(
     }
   } catch (error) {
     if (error instanceof BadUserInput) throw error
-    throw new BadUserInput(`${path} cannot be read on behind row ${read}: ${messageOf(error)}`)
+    throw new BadUserInput(`${path} cannot be read on behind row ${read}: ${firstLineOf(error)}`)
   }
 }
 

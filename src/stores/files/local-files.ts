@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { BadUserInput } from '../../errors.ts'
+import { BadUserInput, messageOf } from '../../errors.ts'
 import type { FileFormat, FileReader, FileStore } from '../file-reader.ts'
 
 export interface LocalFilesOptions {
@@ -26,7 +26,7 @@ export function localFiles({ readers, expand }: LocalFilesOptions): FileStore {
     },
     digest: (path) =>
       digestOf(path).catch((error: unknown) => {
-        const message = error instanceof Error ? error.message : String(error)
+        const message = messageOf(error)
         throw new BadUserInput(`${path} cannot be read: ${message}`, { cause: error })
       }),
     open: (path, format) => readers[format].open(path),

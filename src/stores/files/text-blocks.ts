@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { createGunzip } from 'node:zlib'
-import { BadUserInput } from '../../errors.ts'
+import { BadUserInput, messageOf } from '../../errors.ts'
 
 /** Whole lines of a text file; `text` ends with a line break, except perhaps at the file's end. */
 export interface TextBlock {
@@ -65,7 +65,7 @@ async function* readable(path: string, bytes: AsyncIterable<unknown>): AsyncGene
   try {
     for await (const piece of bytes) if (Buffer.isBuffer(piece)) yield piece
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = messageOf(error)
     throw new BadUserInput(`${path} cannot be read: ${message}`, { cause: error })
   }
 }

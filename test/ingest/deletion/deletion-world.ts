@@ -16,17 +16,13 @@ import type { Micros } from '../../../src/definitions/timestamp.ts'
 import type { EntityKey } from '../../../src/definitions/value.ts'
 import {
   type DeletionOptions,
-  type DeletionReceipt,
   type DeletionTargets,
   deleteEntity,
 } from '../../../src/ingest/deletion/delete-entity.ts'
+import type { DeletionReceipt } from '../../../src/ingest/deletion/deletion-receipt.ts'
 import { type MaterializeTargets, materialize } from '../../../src/ingest/materialize/materialize-view.ts'
-import {
-  type PushOutcome,
-  type PushTarget,
-  type PushTargets,
-  pushRows,
-} from '../../../src/ingest/push/push-rows.ts'
+import type { PushOutcome, PushTarget } from '../../../src/ingest/push/push-outcome.ts'
+import { type PushTargets, pushRows } from '../../../src/ingest/push/push-rows.ts'
 import { type BatchTargets, computeSnapshots } from '../../../src/ingest/snapshots/compute-snapshots.ts'
 import { openRowLayouts } from '../../../src/online/row-layouts.ts'
 import { buildRegistry } from '../../../src/registry/build-registry.ts'

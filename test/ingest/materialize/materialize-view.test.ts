@@ -11,7 +11,6 @@ import {
   type MaterializeTargets,
   materialize,
 } from '../../../src/ingest/materialize/materialize-view.ts'
-import { writeRows } from '../../../src/ingest/push/write-rows.ts'
 import { openRowLayouts } from '../../../src/online/row-layouts.ts'
 import { buildRegistry } from '../../../src/registry/build-registry.ts'
 import type { StoredView } from '../../../src/registry/registry.ts'
@@ -31,6 +30,7 @@ import { execute } from '../../services/postgres.ts'
 import { type RedisServer, startRedis } from '../../services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../services/test-pool.ts'
+import { writeRows } from '../push/write-rows.ts'
 
 const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
 const device = entity('device', { joinKeys: { merchant_id: 'string', device_no: 'int32' } })

@@ -2,8 +2,8 @@ import { entity, featureView, postgresSource } from 'featuregraph'
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
 import type { Micros } from '../../../src/definitions/timestamp.ts'
 import { BadUserInput, InvalidRow, StoreFailed } from '../../../src/errors.ts'
+import { acceptIdempotencyKey } from '../../../src/ingest/push/idempotency-key.ts'
 import {
-  acceptIdempotencyKey,
   type PushedRow,
   type PushOptions,
   type PushTargets,

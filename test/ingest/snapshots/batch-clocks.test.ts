@@ -5,7 +5,6 @@ import { formatTimestamp, type Micros } from '../../../src/definitions/timestamp
 import { InvalidRow } from '../../../src/errors.ts'
 import { acceptRow } from '../../../src/ingest/accept/accept-row.ts'
 import { type MaterializeTargets, materialize } from '../../../src/ingest/materialize/materialize-view.ts'
-import { writeRows } from '../../../src/ingest/push/write-rows.ts'
 import { openRowLayouts } from '../../../src/online/row-layouts.ts'
 import { viewReader } from '../../../src/online/view-reader.ts'
 import type { OnlineStore } from '../../../src/stores/online-store.ts'
@@ -13,6 +12,7 @@ import { onlineKeySuffix } from '../../../src/stores/online-value/online-key.ts'
 import { postgresRegistryStore } from '../../../src/stores/postgres/system/registry-store.ts'
 import { redisOnlineStore } from '../../../src/stores/redis/redis-online-store.ts'
 import { type RedisServer, startRedis } from '../../services/redis.ts'
+import { writeRows } from '../push/write-rows.ts'
 import { type BatchBench, day, hour, minute, openBatchBench, sale } from './batch-world.ts'
 
 const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })

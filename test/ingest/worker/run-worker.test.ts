@@ -15,7 +15,7 @@ import type { OnlineStore } from '../../../src/stores/online-store.ts'
 import { onlineKeySuffix } from '../../../src/stores/online-value/online-key.ts'
 import { readRowOrder, readSlot, slotsOf } from '../../../src/stores/online-value/packed-row.ts'
 import { postgresEventRetention } from '../../../src/stores/postgres/events/event-retention.ts'
-import { postgresWorkerLock } from '../../../src/stores/postgres/system/leader-lock.ts'
+import { postgresLeaderLock } from '../../../src/stores/postgres/system/leader-lock.ts'
 import { postgresRegistryStore } from '../../../src/stores/postgres/system/registry-store.ts'
 import { postgresRunStore } from '../../../src/stores/postgres/system/run-store.ts'
 import { postgresViolationStore } from '../../../src/stores/postgres/system/violation-store.ts'
@@ -90,7 +90,7 @@ beforeAll(async () => {
     snapshots: postgresSnapshotStore(pool, 'default'),
     runs: postgresRunStore(pool, 'default'),
     violations: postgresViolationStore(pool, 'default'),
-    workerLock: postgresWorkerLock(pool, 'default'),
+    workerLock: postgresLeaderLock(pool, 'default'),
     retention: postgresEventRetention(pool, 'default'),
     // Never the same twice, as on a real machine.
     clock: () => ++time.now,
@@ -343,7 +343,7 @@ describe('a worker', () => {
   })
 
   it('stands by while another has the lock, and takes over when it is free', async () => {
-    const other = postgresWorkerLock(pool, 'default')
+    const other = postgresLeaderLock(pool, 'default')
     expect(await other.hold()).toBe(true)
     expect(await work([scores], 10_000_000)).toEqual({ runs: 0, failures: 0 })
     expect(await work([scores])).toEqual({ runs: 0, failures: 0 })

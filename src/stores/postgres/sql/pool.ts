@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { StoreFailed } from '../../../errors.ts'
+import { messageOf, StoreFailed } from '../../../errors.ts'
 
 export interface PoolOptions {
   readonly url: string
@@ -71,11 +71,8 @@ export async function inTransaction<T>(
 export function storeFailed(doing: string): (cause: unknown) => never {
   return (cause) => {
     if (cause instanceof StoreFailed) throw cause
-    throw new StoreFailed(
-      `Postgres failed at ${doing}: ${cause instanceof Error ? cause.message : String(cause)}`,
-      {
-        cause,
-      },
-    )
+    throw new StoreFailed(`Postgres failed at ${doing}: ${messageOf(cause)}`, {
+      cause,
+    })
   }
 }

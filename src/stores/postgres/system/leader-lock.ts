@@ -1,5 +1,5 @@
 import pg from 'pg'
-import type { WorkerLock } from '../../leader-lock.ts'
+import type { LeaderLock } from '../../leader-lock.ts'
 import { storeFailed } from '../sql/pool.ts'
 
 /** A holder whose machine vanishes without a word is found out by the server in about ten seconds. */
@@ -11,11 +11,11 @@ const answerMs = 5_000
  * A session's advisory lock on a connection of its own, which is kept as long as it lasts; a pooler between must not
  * share sessions.
  */
-export function postgresWorkerLock(
+export function postgresLeaderLock(
   pool: pg.Pool,
   project: string,
   work: 'worker' | 'stream' = 'worker',
-): WorkerLock {
+): LeaderLock {
   let client: pg.Client | null = null
   let held = false
 

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { z } from 'zod'
 import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
-import { StoreFailed } from '../../../errors.ts'
+import { messageOf, StoreFailed } from '../../../errors.ts'
 import { type Run, type RunFilter, type RunStore, runKinds, runStates } from '../../run-store.ts'
 import { microsOf } from '../sql/column-type.ts'
 import { storeFailed } from '../sql/pool.ts'
@@ -175,8 +175,4 @@ async function readRuns(
 
 function timestamp(micros: Micros | null): string | null {
   return micros === null ? null : formatTimestamp(micros)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type pg from 'pg'
-import { FeaturegraphError, MigrationFailed } from '../../../errors.ts'
+import { FeaturegraphError, MigrationFailed, messageOf } from '../../../errors.ts'
 import { inTransaction, storeFailed } from '../sql/pool.ts'
 
 const filePattern = /^(\d{4})_[a-z0-9_]+\.sql$/
@@ -57,10 +57,7 @@ async function apply(client: pg.PoolClient, name: string, text: string, sha256: 
   try {
     await client.query(text)
   } catch (cause) {
-    throw new MigrationFailed(
-      `migration ${name} failed: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    )
+    throw new MigrationFailed(`migration ${name} failed: ${messageOf(cause)}`, { cause })
   }
   await client.query('insert into featuregraph.migrations (name, sha256) values ($1, $2)', [name, sha256])
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { StoreFailed } from '../../../../src/errors.ts'
-import { postgresWorkerLock } from '../../../../src/stores/postgres/system/leader-lock.ts'
+import { postgresLeaderLock } from '../../../../src/stores/postgres/system/leader-lock.ts'
 import { createTestDatabase, type TestDatabase } from '../../../services/test-database.ts'
 import { testPool } from '../../../services/test-pool.ts'
 
@@ -19,9 +19,9 @@ afterAll(async () => {
 
 it('is held by one of a project, until it lets go', async () => {
   const [first, second, other] = [
-    postgresWorkerLock(pool, 'a'),
-    postgresWorkerLock(pool, 'a'),
-    postgresWorkerLock(pool, 'b'),
+    postgresLeaderLock(pool, 'a'),
+    postgresLeaderLock(pool, 'a'),
+    postgresLeaderLock(pool, 'b'),
   ]
   expect([await first.hold(), await second.hold(), await other.hold()]).toEqual([true, false, true])
   expect([await first.hold(), await second.hold()]).toEqual([true, false])
@@ -31,7 +31,7 @@ it('is held by one of a project, until it lets go', async () => {
 })
 
 it('is lost with its connection, without harm to the process, and may be had again', async () => {
-  const [first, second] = [postgresWorkerLock(pool, 'c'), postgresWorkerLock(pool, 'c')]
+  const [first, second] = [postgresLeaderLock(pool, 'c'), postgresLeaderLock(pool, 'c')]
   expect([await first.hold(), await second.hold()]).toEqual([true, false])
   await pool.query(
     `select pg_terminate_backend(pid) from pg_stat_activity
@@ -47,7 +47,7 @@ it('is lost with its connection, without harm to the process, and may be had aga
 
 it('is not held when the database does not answer', async () => {
   const nowhere = testPool('postgres://nobody@127.0.0.1:1/none', 1)
-  const lock = postgresWorkerLock(nowhere, 'd')
+  const lock = postgresLeaderLock(nowhere, 'd')
   await expect(lock.hold()).rejects.toThrow(StoreFailed)
   await expect(lock.hold()).rejects.toThrow(/taking the lock of the worker/)
   await lock.release()

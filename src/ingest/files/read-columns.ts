@@ -1,0 +1,144 @@
+import type { FromLocalTime } from '../../definitions/local-time.ts'
+import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
+import type { Value } from '../../definitions/value.ts'
+import type { FileBatch, FileForm, WantedColumn } from '../../stores/file-reader.ts'
+import type { ImportedRows } from '../../stores/import-store.ts'
+import { allowedSkewMicros } from '../accept/allowed-skew.ts'
+import { mismatch } from '../accept/mismatch.ts'
+import { type ReadValue, readEventId, readRawValue, Unfit } from '../accept/read-raw-value.ts'
+import type { ImportTarget } from './import-target.ts'
+
+/** Why a row is quarantined; EXPECTATION: it can be read, and breaks what is expected of it. */
+export const quarantineKinds = [
+  'MALFORMED',
+  'TIMESTAMP',
+  'FUTURE',
+  'MISSING_KEY',
+  'TYPE',
+  'EXPECTATION',
+] as const
+export type QuarantineKind = (typeof quarantineKinds)[number]
+
+export interface ReadOptions {
+  readonly form: FileForm
+  /** Columns whose times are local. */
+  readonly localTimes: ReadonlySet<string>
+  readonly fromLocalTime: FromLocalTime
+  /** The import's moment: the created timestamp of rows that bring none. */
+  readonly now: Micros
+}
+
+/** The first kind of problem of a row, and all its reasons. */
+interface Problem {
+  readonly kind: QuarantineKind
+  readonly reasons: string[]
+}
+
+/** A batch in the stores' form; values of a row with a problem mean nothing. */
+interface ReadColumns extends Omit<ImportedRows, 'kept'> {
+  /** By the row's index in the batch. */
+  readonly problems: ReadonlyMap<number, Problem>
+}
+
+/** The columns that `columnReader` needs in a batch, in order. */
+export function wantedColumns(target: ImportTarget): readonly WantedColumn[] {
+  return [
+    { column: target.eventTimestamp, type: 'timestamp' },
+    ...(target.createdTimestamp === null
+      ? []
+      : [{ column: target.createdTimestamp, type: 'timestamp' } as const]),
+    ...(target.eventId === null ? [] : [{ column: target.eventId, type: null }]),
+    ...target.columns.map(({ column, type }) => ({ column, type })),
+  ]
+}
+
+/** Reads column by column, in the order of `wantedColumns`; no state between batches. */
+export function columnReader(
+  target: ImportTarget,
+  { form, localTimes, fromLocalTime, now }: ReadOptions,
+): (batch: FileBatch) => ReadColumns {
+  const timeReader = (column: string): ReadValue =>
+    readRawValue({
+      type: 'timestamp',
+      form,
+      isKey: false,
+      isLocalTime: localTimes.has(column),
+      fromLocalTime,
+    })
+  const readEventTime = timeReader(target.eventTimestamp)
+  const readCreated = target.createdTimestamp === null ? null : timeReader(target.createdTimestamp)
+  const readers = target.columns.map(({ type, isKey, column }) =>
+    readRawValue({ type, form, isKey, isLocalTime: localTimes.has(column), fromLocalTime }),
+  )
+
+  return (batch) => {
+    const problems = new Map<number, Problem>()
+    for (const [index, { reason }] of batch.malformed)
+      problems.set(index, { kind: 'MALFORMED', reasons: [reason] })
+    const report = (index: number, kind: QuarantineKind, reason: string): void => {
+      if (batch.malformed.has(index)) return
+      const known = problems.get(index)
+      if (known) known.reasons.push(reason)
+      else problems.set(index, { kind, reasons: [reason] })
+    }
+    const raws = batch.columns[Symbol.iterator]()
+    const nextRaws = (): readonly unknown[] => raws.next().value ?? []
+
+    const eventTimestamps = nextRaws().map((raw, index): Micros => {
+      const read = readEventTime(raw)
+      if (typeof read === 'number') {
+        if (read > now + allowedSkewMicros) {
+          const ahead = `event timestamp: ${formatTimestamp(read)} is more than 10 minutes ahead of the import`
+          report(index, 'FUTURE', ahead)
+        }
+        return read
+      }
+      report(
+        index,
+        'TIMESTAMP',
+        `event timestamp: ${read instanceof Unfit ? mismatch(read, raw) : 'missing'}`,
+      )
+      return 0
+    })
+    const createdTimestamps =
+      readCreated === null
+        ? eventTimestamps.map(() => now)
+        : nextRaws().map((raw, index): Micros => {
+            const read = readCreated(raw)
+            if (typeof read === 'number') {
+              const event = eventTimestamps[index] ?? 0
+              if (target.view === null && event > read + allowedSkewMicros) {
+                const ahead = `event timestamp: ${formatTimestamp(event)} is more than 10 minutes ahead of its created timestamp`
+                report(index, 'FUTURE', ahead)
+              }
+              return read
+            }
+            if (read instanceof Unfit) report(index, 'TIMESTAMP', `created timestamp: ${mismatch(read, raw)}`)
+            return now
+          })
+    const eventIds =
+      target.eventId === null
+        ? []
+        : nextRaws().map((raw, index): string | null => {
+            const read = readEventId(raw)
+            if (!(read instanceof Unfit)) return read
+            report(index, 'TYPE', `event id: ${mismatch(read, raw)}`)
+            return null
+          })
+    const columns = target.columns.map(({ name, isKey, default: byDefault }, position) => {
+      const read = readers[position] ?? (() => null)
+      return nextRaws().map((raw, index): Value | null => {
+        const value = read(raw)
+        if (value instanceof Unfit) {
+          report(index, 'TYPE', `${name}: ${mismatch(value, raw)}`)
+          return null
+        }
+        if (value !== null) return value
+        if (isKey && byDefault === null) report(index, 'MISSING_KEY', `${name}: missing`)
+        return byDefault
+      })
+    })
+    const { rowNumbers } = batch
+    return { rowNumbers, eventTimestamps, createdTimestamps, eventIds, columns, problems }
+  }
+}

@@ -1,0 +1,151 @@
+import type { Clock, Micros } from '../../definitions/timestamp.ts'
+import type { EventSource, StreamView } from '../../registry/registry.ts'
+import type { EventStore, KeptPartition } from '../../stores/event-store.ts'
+import type { OnlineStore } from '../../stores/online-store.ts'
+import type { TileGeneration, TileGenerations } from '../../stores/tile-generations.ts'
+import type { RunLog } from '../run-log.ts'
+import type { StreamObserver } from '../stream-observer.ts'
+import { type EventApplier, eventApplier } from './apply-events.ts'
+import { beginGeneration, generationsOf, type TilePlaces } from './tile-generation.ts'
+
+export interface LeadTargets extends TilePlaces {
+  readonly events: EventStore
+  readonly online: OnlineStore
+  readonly generations: TileGenerations
+  readonly clock: Clock
+}
+
+interface LeadOptions {
+  readonly observe: Pick<StreamObserver, 'applied' | 'level'>
+  readonly log: RunLog
+}
+
+/** What the one process does that writes a project's tiles. */
+export interface TileLeader {
+  /** Forgets what is in memory: it is of a time when another process may have written. */
+  readonly begin: () => void
+  /** Applies the next stored events to every generation in use. True: nothing that was stored when it began is left. */
+  readonly round: () => Promise<boolean>
+}
+
+/** How often generations are read from Postgres, and how far they are caught up is recorded there. */
+const generationsMs = 500
+/** Readers are on their way from a generation that retires to the one that is live. */
+const retiringMicros: Micros = 60_000_000
+const maxEntries = 200_000
+const eventsAtOnce = 5_000
+
+/** A generation at work. */
+interface Followed {
+  readonly view: StreamView
+  readonly number: number
+  readonly applier: EventApplier
+  state: TileGeneration['state']
+  /** All that is kept was in the tiles at one moment, since this process follows. */
+  wasLevel: boolean
+  /** All that had happened in the stream by then is in the tiles. */
+  levelAt: Micros | null
+}
+
+export function tileLeader(
+  targets: LeadTargets,
+  sources: ReadonlyMap<EventSource, readonly StreamView[]>,
+  { observe, log }: LeadOptions,
+): TileLeader {
+  const { events, generations, clock } = targets
+  const views = [...sources.values()].flat()
+  const followed = new Map<string, Followed>()
+  let lookedAt = Number.NEGATIVE_INFINITY
+  let deletionMark: string | null = null
+
+  /** Generations as they stand; where a view has none in use, one is begun. */
+  async function look(): Promise<void> {
+    const before = await generations.list()
+    const lacking = views.filter((view) =>
+      generationsOf(targets, view, before).every(({ state }) => state === 'RETIRED'),
+    )
+    for (const view of lacking) await beginGeneration(targets, view, before)
+    const known = lacking.length === 0 ? before : await generations.list()
+    const inUse = new Set<string>()
+    for (const view of views) {
+      for (const { generation, state, changedAt } of generationsOf(targets, view, known)) {
+        if (state === 'RETIRED' && clock() - changedAt > retiringMicros) continue
+        const name = `${view.name} ${generation}`
+        inUse.add(name)
+        const one = followed.get(name) ?? follow(view, generation, state)
+        one.state = state
+        followed.set(name, one)
+      }
+    }
+    for (const name of followed.keys()) if (!inUse.has(name)) followed.delete(name)
+  }
+
+  function follow(view: StreamView, number: number, state: TileGeneration['state']): Followed {
+    const whose = targets.tiledView(view)
+    const tiles = { view, prefix: targets.tilePrefix(whose, number), fingerprint: whose.fingerprint }
+    const applier = eventApplier(targets, tiles, { maxEntries, eventsAtOnce })
+    return { view, number, applier, state, wasLevel: false, levelAt: null }
+  }
+
+  async function applySource(source: EventSource): Promise<boolean> {
+    const at = clock()
+    const partitions = await events.positions(source)
+    let caughtUp = true
+    for (const one of followed.values()) {
+      if (one.view.events !== source) continue
+      const started = performance.now()
+      const did = await one.applier.applyNext(partitions)
+      if (did.events > 0) observe.applied(one.view, did.events, (performance.now() - started) / 1_000)
+      if (did.caughtUp) {
+        one.wasLevel = true
+        one.levelAt = levelOf(at, partitions) ?? one.levelAt
+      }
+      caughtUp = caughtUp && did.caughtUp
+    }
+    return caughtUp
+  }
+
+  async function tellLevels(): Promise<void> {
+    for (const { view, state, levelAt } of followed.values())
+      if (state === 'LIVE' && levelAt !== null) observe.level(view, levelAt)
+    await generations.recordLevels(
+      [...followed.values()].flatMap(({ view, number, levelAt }) =>
+        levelAt === null ? [] : [{ ...targets.tiledView(view), generation: number, at: levelAt }],
+      ),
+    )
+  }
+
+  return {
+    begin() {
+      followed.clear()
+      lookedAt = Number.NEGATIVE_INFINITY
+    },
+    async round() {
+      const now = clock() / 1_000
+      const isDue = now - lookedAt >= generationsMs
+      if (isDue) {
+        await look()
+        lookedAt = now
+      }
+      const mark = await events.deletionMark()
+      if (mark !== deletionMark) for (const { applier } of followed.values()) applier.forget()
+      deletionMark = mark
+      let caughtUp = true
+      for (const source of sources.keys()) caughtUp = (await applySource(source)) && caughtUp
+      const built = [...followed.values()].filter(({ state, wasLevel }) => state === 'BUILDING' && wasLevel)
+      if (isDue || built.length > 0) await tellLevels()
+      for (const { view, number } of built) {
+        await generations.goLive(targets.tiledView(view), number, clock())
+        log.info(`feature view ${view.name} is read from generation ${number} of its tiles now`)
+        lookedAt = Number.NEGATIVE_INFINITY
+      }
+      return caughtUp
+    },
+  }
+}
+
+/** What was kept at `at` is applied; a stream that is behind takes its own time back. Null: one was never level yet. */
+function levelOf(at: Micros, partitions: readonly KeptPartition[]): Micros | null {
+  const streamed = partitions.filter(({ isStreamed }) => isStreamed).map(({ levelAt }) => levelAt)
+  return streamed.includes(null) ? null : Math.min(at, ...streamed.flatMap((one) => one ?? []))
+}

@@ -1,0 +1,39 @@
+import type { Micros } from '../../definitions/timestamp.ts'
+import type { FeatureView } from '../../registry/registry.ts'
+import type { RunStore } from '../../stores/run-store.ts'
+import type { SnapshotStore } from '../../stores/snapshot-store.ts'
+import { reachOf } from '../../windows/reach-of.ts'
+import { snapshotDefinition } from '../snapshots/snapshot-plan.ts'
+import type { ViewRecord } from './due-runs.ts'
+
+interface RecordTargets {
+  readonly snapshots: SnapshotStore
+  readonly runs: RunStore
+  readonly clock: () => Micros
+}
+
+/** A batch run that wrote rows before so many that did not is no longer seen. */
+const batchRunsSeen = 20
+
+/** What the stores have recorded of a view; stale snapshots of the last `recomputeMicros` only. Up to four round trips. */
+export async function readViewRecord(
+  { snapshots, runs, clock }: RecordTargets,
+  view: FeatureView,
+  recomputeMicros: Micros,
+): Promise<ViewRecord> {
+  const watermark = view.online ? await runs.readWatermark(view.name) : null
+  const carriedUntil = watermark?.carriedUntil ?? null
+  if (view.kind !== 'BATCH') return { snapshots: [], keptSince: null, batchWroteAt: null, carriedUntil }
+  const filter = { kind: 'BATCH', view: view.name, since: null, first: batchRunsSeen, after: null } as const
+  const wrote = (await runs.runs(filter)).filter(({ rowsWritten }) => (rowsWritten ?? 0) > 0)
+  return {
+    snapshots: await snapshots.recorded(view, {
+      definition: snapshotDefinition(view),
+      reachMicros: reachOf(view),
+      since: clock() - recomputeMicros,
+    }),
+    keptSince: await snapshots.keptSince(view),
+    batchWroteAt: wrote.length === 0 ? null : Math.max(...wrote.map(({ finishedAt }) => finishedAt ?? 0)),
+    carriedUntil,
+  }
+}

@@ -1,0 +1,30 @@
+import type { FeatureRow } from '../../../src/definitions/value.ts'
+import { type OnlineTargets, writeOnline } from '../../../src/ingest/materialize/write-online.ts'
+import type { StoredView } from '../../../src/registry/registry.ts'
+import type { OfflineStore } from '../../../src/stores/offline-store.ts'
+
+export interface RowTargets extends OnlineTargets {
+  readonly offline: Pick<OfflineStore, 'insertRows'>
+}
+
+/** How many rows each store took; a row that is not yet due, or not the newest of its key, stays offline only. */
+export interface WrittenRows {
+  readonly offline: number
+  readonly online: number
+}
+
+/** Accepted rows into both stores without what a push does besides. */
+export async function writeRows(
+  targets: RowTargets,
+  view: StoredView,
+  rows: readonly FeatureRow[],
+): Promise<WrittenRows> {
+  const rowIds = await targets.offline.insertRows(view, rows)
+  const kept = rows.flatMap((row, index) => {
+    const rowId = rowIds[index] ?? null
+    return rowId === null ? [] : [{ ...row, rowId }]
+  })
+  if (!view.online) return { offline: kept.length, online: 0 }
+  const outcomes = await writeOnline(targets, view, kept)
+  return { offline: kept.length, online: outcomes.filter((outcome) => outcome === 'WRITTEN').length }
+}
