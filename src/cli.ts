@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { FeaturegraphError } from './errors.ts'
 
@@ -6,6 +7,7 @@ const program = new Command('featuregraph')
   .description(
     'A GraphQL feature-serving gateway: definitions in TypeScript, answers online and as of any past moment',
   )
+  .version(versionOf(new URL('../package.json', import.meta.url)), '-v, --version', 'print the version')
   .exitOverride((end) => {
     // Commander's own end (help, version, a usage error that it has told already).
     process.exit(end.exitCode === 0 ? 0 : 1)
@@ -124,6 +126,11 @@ try {
     `${error instanceof FeaturegraphError ? `featuregraph: ${error.message}` : describe(error)}\n`,
   )
   process.exitCode = 1
+}
+
+function versionOf(manifest: URL): string {
+  const { version }: { readonly version?: unknown } = JSON.parse(readFileSync(manifest, 'utf8'))
+  return String(version)
 }
 
 function describe(error: unknown): string {

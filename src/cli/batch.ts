@@ -1,7 +1,7 @@
 import { formatDuration } from '../definitions/duration.ts'
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import { BadUserInput } from '../errors.ts'
-import { systemClock } from '../gateway/start-gateway.ts'
+import { systemClock } from '../gateway/system-clock.ts'
 import {
   type BatchComputed,
   type BatchScope,

@@ -1,6 +1,6 @@
 import { formatTimestamp } from '../definitions/timestamp.ts'
 import { BadUserInput } from '../errors.ts'
-import { systemClock } from '../gateway/start-gateway.ts'
+import { systemClock } from '../gateway/system-clock.ts'
 import { retryDeadLetters } from '../ingest/stream/retry-dead-letters.ts'
 import type { EventSource, Registry } from '../registry/registry.ts'
 import { suggest } from '../registry/suggest.ts'

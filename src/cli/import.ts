@@ -1,5 +1,5 @@
 import { BadUserInput } from '../errors.ts'
-import { systemClock } from '../gateway/start-gateway.ts'
+import { systemClock } from '../gateway/system-clock.ts'
 import { formatOf, type ImportedFile, importFile } from '../ingest/files/import-file.ts'
 import { importTargets } from '../ingest/files/import-target.ts'
 import { type QuarantineKind, quarantineKinds } from '../ingest/files/read-columns.ts'

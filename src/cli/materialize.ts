@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BadUserInput } from '../errors.ts'
-import { systemClock } from '../gateway/start-gateway.ts'
+import { systemClock } from '../gateway/system-clock.ts'
 import { type FullReason, type Materialized, materialize } from '../ingest/materialize/materialize-view.ts'
 import type { FeatureView, Registry, StoredView } from '../registry/registry.ts'
 import { argumentTimestamp } from './argument-timestamp.ts'

@@ -1,18 +1,13 @@
 import { readConfig, readEnvironment } from '../config.ts'
-import { openStores } from '../gateway/open-stores.ts'
-import { systemClock } from '../gateway/start-gateway.ts'
+import { openPostgres } from '../gateway/open-postgres.ts'
 import { commandLog } from './command-log.ts'
 import { refuseMemory } from './refuse-memory.ts'
 
-/** `featuregraph migrate`: opening the stores applies the migrations; beside a running gateway it joins its server. */
+/** `featuregraph migrate`: opening Postgres applies the migrations; beside a running gateway it joins its server. */
 export async function migrateDatabase(): Promise<void> {
   const config = readConfig(readEnvironment())
   refuseMemory(config.onlineUrl)
-  const stores = await openStores(config, {
-    log: commandLog(config.logLevel),
-    clock: systemClock,
-    countNonFinite: () => {},
-  })
-  await stores.close()
+  const { close } = await openPostgres(config, commandLog(config.logLevel))
+  await close()
   process.stdout.write('the database is up to date\n')
 }

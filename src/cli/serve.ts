@@ -8,7 +8,6 @@ export async function serve(): Promise<void> {
   const bar = progressBar('writing the demo world', 'percent')
   const gateway = await startGateway(config, { onDemoProgress: bar.update })
   bar.stop()
-  process.stdout.write(welcome(config, gateway))
   let stopping = false
   const stop = (signal: string): void => {
     if (stopping) process.exit(1)
@@ -24,6 +23,7 @@ export async function serve(): Promise<void> {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+  process.stdout.write(welcome(config, gateway))
 }
 
 function welcome(config: Config, { url }: Gateway): string {

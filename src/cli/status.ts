@@ -1,6 +1,6 @@
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import { StoreFailed } from '../errors.ts'
-import { systemClock } from '../gateway/start-gateway.ts'
+import { systemClock } from '../gateway/system-clock.ts'
 import type { StoredView } from '../registry/registry.ts'
 import { onlineKeySuffix } from '../stores/online-value/online-key.ts'
 import { readRowOrder } from '../stores/online-value/packed-row.ts'

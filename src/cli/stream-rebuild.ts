@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Registry as MetricsRegistry } from 'prom-client'
 import { openEventStream, openStream } from '../gateway/run-stream.ts'
-import { systemClock } from '../gateway/start-gateway.ts'
+import { systemClock } from '../gateway/system-clock.ts'
 import { rebuildTiles, tiledView } from '../ingest/tiles/rebuild-tiles.ts'
 import { streamMetrics } from '../server/stream-metrics.ts'
 import { namedViews } from './named-views.ts'

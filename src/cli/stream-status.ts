@@ -1,7 +1,7 @@
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import { StoreFailed } from '../errors.ts'
 import { openEventStream } from '../gateway/run-stream.ts'
-import { systemClock } from '../gateway/start-gateway.ts'
+import { systemClock } from '../gateway/system-clock.ts'
 import { generationsOf } from '../ingest/tiles/tile-generation.ts'
 import type { EventSource } from '../registry/registry.ts'
 import { textTable } from './text-table.ts'

@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Registry as MetricsRegistry } from 'prom-client'
 import { openStream } from '../gateway/run-stream.ts'
-import { systemClock } from '../gateway/start-gateway.ts'
+import { systemClock } from '../gateway/system-clock.ts'
 import { followedSources } from '../ingest/tiles/followed-sources.ts'
 import { streamMetrics } from '../server/stream-metrics.ts'
 import { serveMetrics } from './metrics-server.ts'

@@ -1,5 +1,5 @@
 import { BadUserInput } from '../errors.ts'
-import { systemClock } from '../gateway/start-gateway.ts'
+import { systemClock } from '../gateway/system-clock.ts'
 import { validate } from '../quality/validate-view.ts'
 import { argumentTimestamp } from './argument-timestamp.ts'
 import { namedViews } from './named-views.ts'

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { type Config, readConfig, readEnvironment } from '../config.ts'
 import { openStores, type Stores } from '../gateway/open-stores.ts'
-import { systemClock } from '../gateway/start-gateway.ts'
+import { systemClock } from '../gateway/system-clock.ts'
 import { openRowLayouts, type RowLayouts } from '../online/row-layouts.ts'
 import { loadRegistry } from '../registry/load.ts'
 import type { Registry } from '../registry/registry.ts'

@@ -1,5 +1,5 @@
 import { openWorker } from '../gateway/run-worker.ts'
-import { systemClock } from '../gateway/start-gateway.ts'
+import { systemClock } from '../gateway/system-clock.ts'
 import { argumentDuration } from './argument-duration.ts'
 import { untilToldToStop } from './until-told-to-stop.ts'
 import { withStores } from './with-stores.ts'

@@ -1,16 +1,12 @@
-import { fileURLToPath } from 'node:url'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { Clock } from '../definitions/timestamp.ts'
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../embedded/embedded-postgres.ts'
 import type { DeadLetterStore } from '../stores/dead-letter-store.ts'
 import type { DeletionStore } from '../stores/deletion-store.ts'
-import { expandPattern } from '../stores/duckdb/duckdb-files.ts'
-import { parquetFiles } from '../stores/duckdb/parquet-file.ts'
 import type { EventRetention } from '../stores/event-retention.ts'
 import type { EventStore } from '../stores/event-store.ts'
-import type { FileStore } from '../stores/file-reader.ts'
+import type { FileReader, FileStore } from '../stores/file-reader.ts'
 import { csvFiles } from '../stores/files/csv-file.ts'
 import { localFiles } from '../stores/files/local-files.ts'
 import { ndjsonFiles } from '../stores/files/ndjson-file.ts'
@@ -26,20 +22,18 @@ import { postgresEventStore } from '../stores/postgres/events/event-store.ts'
 import { postgresOfflineStore } from '../stores/postgres/features/offline-store.ts'
 import { postgresImportStore } from '../stores/postgres/imports/import-store.ts'
 import { postgresOnlineStore } from '../stores/postgres/online-store.ts'
-import { createPool } from '../stores/postgres/sql/pool.ts'
 import { postgresLeaderLock } from '../stores/postgres/system/leader-lock.ts'
 import { postgresRegistryStore } from '../stores/postgres/system/registry-store.ts'
 import { postgresRunStore } from '../stores/postgres/system/run-store.ts'
 import { postgresTileGenerations } from '../stores/postgres/system/tile-generations.ts'
 import { postgresViolationStore } from '../stores/postgres/system/violation-store.ts'
-import { migrate } from '../stores/postgres/tables/migrate.ts'
 import { postgresSnapshotStore } from '../stores/postgres/windows/snapshot-store.ts'
-import { redisOnlineStore } from '../stores/redis/redis-online-store.ts'
 import type { RegistryStore } from '../stores/registry-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { SnapshotStore } from '../stores/snapshot-store.ts'
 import type { TileGenerations } from '../stores/tile-generations.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
+import { type OpenPostgres, openPostgres } from './open-postgres.ts'
 
 export interface Stores {
   readonly offline: OfflineStore
@@ -70,52 +64,25 @@ export interface OpenStoresOptions {
   readonly countNonFinite: (view: string) => void
 }
 
-/** Where the SQL files stand, from the sources and from the built package alike. */
-const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url))
-
 /**
  * Opens the stores that the settings name; without an offline URL the embedded Postgres, started or joined. Migrations
  * are applied. Redis may be away: its client goes on trying.
  * @throws StoreFailed when Postgres does not answer; EmbeddedPostgresFailed; MigrationFailed.
  */
 export async function openStores(config: Config, options: OpenStoresOptions): Promise<Stores> {
-  const embedded = config.offlineUrl === null ? await startEmbedded(config, options.log) : null
-  const offlineUrl = embedded?.url ?? config.offlineUrl ?? ''
-  const closers: (() => Promise<unknown>)[] = embedded ? [embedded.stop] : []
+  const { system, url: offlineUrl, pool, close: closePostgres } = await openPostgres(config, options.log)
+  const closers: (() => Promise<unknown>)[] = [closePostgres]
   const close = async (): Promise<void> => {
     for (const closer of closers.reverse()) await closer()
   }
   try {
-    const pool = (
-      url: string,
-      purpose: string,
-      statementTimeoutMs: number | null,
-      maxConnections: number,
-    ): pg.Pool =>
-      createPool({
-        url,
-        applicationName: `featuregraph ${purpose}`,
-        statementTimeoutMs,
-        maxConnections,
-        onConnectionError: (error) =>
-          options.log.warn({ reason: error.message }, `a connection to Postgres broke`),
-      })
-    const system = pool(offlineUrl, 'system', null, 8)
-    closers.push(() => system.end())
-    const applied = await migrate(system, migrationsFolder)
-    if (applied.length > 0) options.log.info({ applied }, 'migrations applied')
-    const offline = postgresOfflineStore(pool(offlineUrl, 'offline', config.offlineTimeoutMs, 8), {
+    const offline = postgresOfflineStore(pool(offlineUrl, 'offline', config.offlineTimeoutMs), {
       project: config.project,
       unboundedPool: system,
       countNonFinite: options.countNonFinite,
     })
     closers.push(offline.close)
-    const online = openOnlineStore(
-      config,
-      options,
-      (url) => pool(url, 'online', config.onlineTimeoutMs, 8),
-      offlineUrl,
-    )
+    const online = await openOnlineStore(config, options, pool, offlineUrl)
     closers.push(online.close)
     return {
       offline,
@@ -129,7 +96,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       streamLock: postgresLeaderLock(system, config.project, 'stream'),
       files: localFiles({
         readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles },
-        expand: expandPattern,
+        expand: async (pattern) => (await import('../stores/duckdb/duckdb-files.ts')).expandPattern(pattern),
       }),
       imports: postgresImportStore(system, config.project),
       events: postgresEventStore(system, config.project),
@@ -146,15 +113,21 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
   }
 }
 
-function openOnlineStore(
+/** DuckDB is loaded with the first Parquet file: it takes 20 MB. */
+const parquetFiles: FileReader = {
+  open: async (path) => (await import('../stores/duckdb/parquet-file.ts')).parquetFiles.open(path),
+}
+
+async function openOnlineStore(
   config: Config,
   options: OpenStoresOptions,
-  onlinePool: (url: string) => pg.Pool,
+  pool: OpenPostgres['pool'],
   offlineUrl: string,
-): OnlineStore {
+): Promise<OnlineStore> {
   const url = config.onlineUrl ?? offlineUrl
   if (url === 'memory:') return memoryOnlineStore(options.clock)
-  if (url.startsWith('postgres')) return postgresOnlineStore(onlinePool(url))
+  if (url.startsWith('postgres')) return postgresOnlineStore(pool(url, 'online', config.onlineTimeoutMs))
+  const { redisOnlineStore } = await import('../stores/redis/redis-online-store.ts')
   return redisOnlineStore({
     url,
     readTimeoutMs: config.onlineTimeoutMs,
@@ -174,8 +147,4 @@ function quietly(tell: (reason: string) => void): (error: Error) => void {
     toldAt = performance.now()
     tell(message)
   }
-}
-
-function startEmbedded(config: Config, log: Logger): Promise<EmbeddedPostgres> {
-  return startEmbeddedPostgres(config.dataFolder, { log: (line) => log.info(line) })
 }

@@ -26,6 +26,7 @@ import { createMetrics } from '../server/metrics.ts'
 import { openStores, type Stores } from './open-stores.ts'
 import { openEventStream, openStream } from './run-stream.ts'
 import { openWorker } from './run-worker.ts'
+import { systemClock } from './system-clock.ts'
 
 export interface Gateway {
   /** `http://127.0.0.1:4000` */
@@ -46,11 +47,6 @@ export interface StartOptions {
 
 /** A caller who deletes waits for older transactions at most this long; again later completes it. */
 const deletionWaitMs = 20_000
-
-/** Microseconds by the machine's clock. */
-export function systemClock(): number {
-  return Date.now() * 1_000
-}
 
 /**
  * Definitions → registry → stores → schema → a listening server.

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
-import { systemClock } from '../../src/gateway/start-gateway.ts'
+import { systemClock } from '../../src/gateway/system-clock.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { startTestGateway, type TestGateway } from './start-test-gateway.ts'
 

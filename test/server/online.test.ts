@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
-import { systemClock } from '../../src/gateway/start-gateway.ts'
+import { systemClock } from '../../src/gateway/system-clock.ts'
 import { execute } from '../services/postgres.ts'
 import { type RedisServer, startRedis } from '../services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
