@@ -89,6 +89,8 @@ interface Import {
   readonly to: string
   /** Erased by the compiler, so no part of a cycle at run time. */
   readonly typeOnly: boolean
+  /** Loaded when it is reached, not with the file. */
+  readonly dynamic: boolean
 }
 
 function sourceFiles(): string[] {
@@ -103,13 +105,15 @@ const dynamic = /import\('([^']+)'\)/g
 function importsOf(file: string): Import[] {
   const text = readFileSync(path.join(root, file), 'utf8')
   const found = [
-    ...[...text.matchAll(statement)].map(([, type, to]) => ({ to, typeOnly: type !== undefined })),
-    ...[...text.matchAll(dynamic)].map(([, to]) => ({ to, typeOnly: false })),
+    ...[...text.matchAll(statement)].map(([, type, to]) => ({
+      ...{ to, typeOnly: type !== undefined, dynamic: false },
+    })),
+    ...[...text.matchAll(dynamic)].map(([, to]) => ({ to, typeOnly: false, dynamic: true })),
   ]
-  return found.flatMap(({ to, typeOnly }) => {
+  return found.flatMap(({ to, ...kind }) => {
     if (to === undefined || to.startsWith('node:')) return []
     const target = to.startsWith('.') ? path.normalize(path.join(path.dirname(file), to)) : to
-    return [{ from: file, to: target, typeOnly }]
+    return [{ from: file, to: target, ...kind }]
   })
 }
 
@@ -128,7 +132,8 @@ const imports = sourceFiles().flatMap(importsOf)
 describe('imports under src', () => {
   it('are found at all', () => {
     expect(imports.length).toBeGreaterThan(100)
-    expect(imports).toContainEqual({ from: 'graph/row-loader.ts', to: 'dataloader', typeOnly: false })
+    const kind = { typeOnly: false, dynamic: false }
+    expect(imports).toContainEqual({ from: 'graph/row-loader.ts', to: 'dataloader', ...kind })
   })
 
   it('point only where the table allows', () => {
@@ -174,5 +179,47 @@ describe('imports under src', () => {
 
   it('see type-graphql in graph/ only', () => {
     expect(imports.filter(({ to, from }) => to === 'type-graphql' && partOf(from) !== 'graph')).toEqual([])
+  })
+})
+
+/** Everything that a file loads at its start. */
+function loadedBy(start: string): ReadonlySet<string> {
+  const loaded = new Set<string>()
+  const visit = (file: string): void => {
+    if (loaded.has(file)) return
+    loaded.add(file)
+    for (const { from, to, typeOnly, dynamic } of imports)
+      if (from === file && !typeOnly && !dynamic) visit(to)
+  }
+  visit(start)
+  return loaded
+}
+
+describe('a command loads at its start', () => {
+  const heavy = [
+    '@apollo/server',
+    'fastify',
+    'graphql',
+    '@duckdb/node-api',
+    '@platformatic/kafka',
+    'ioredis',
+    'tsx',
+  ]
+  const light = ['migrate', 'status', 'runs', 'materialize', 'batch', 'worker', 'delete-entity']
+
+  it('is found with what it imports', () => {
+    expect(loadedBy('cli/serve.ts')).toContain('@apollo/server')
+    expect(loadedBy('cli/migrate.ts')).toContain('pg')
+  })
+
+  for (const command of light) {
+    it(`none of the gateway's, the files' and the stream's packages: featuregraph ${command}`, () => {
+      const packages = [...loadedBy(`cli/${command}.ts`)].map((file) => file.replace(/^(tsx)\/.*/, '$1'))
+      expect(packages.filter((one) => heavy.includes(one))).toEqual([])
+    })
+  }
+
+  it('only the parser of arguments, to say what commands there are: featuregraph --help', () => {
+    expect([...loadedBy('cli.ts')].toSorted()).toEqual(['cli.ts', 'commander', 'errors.ts'])
   })
 })
