@@ -11,15 +11,15 @@ export interface SnapshotView extends StoredOfflineView {
   readonly events: KeptEventSource
 }
 
-/** What tiles hold: of all their events, or, where a single tile stands for every window, of those from `since` on. */
-export type TiledAggregation = WindowedAggregation & { readonly since: Micros | null }
+/** What spans hold: of all their events, or, where a single span stands for every window, of those from `since` on. */
+export type SpanAggregation = WindowedAggregation & { readonly since: Micros | null }
 
 /** Events of one key and one span of time, already aggregated; only spans that have events. */
-export interface Tile {
+export interface Span {
   /** The span is [bounds[number], bounds[number + 1]). */
   readonly number: number
   readonly events: number
-  /** The cells of the asked aggregations (`tileAggregate`), one after the other. */
+  /** The cells of the asked aggregations (`spanAggregate`), one after the other. */
   readonly cells: readonly (Value | null)[]
 }
 
@@ -33,7 +33,7 @@ export interface StoredSnapshotRow {
 export interface KeyTimeline {
   readonly key: EntityKey
   /** By their numbers. */
-  readonly tiles: readonly Tile[]
+  readonly spans: readonly Span[]
   /** Oldest first: the newest row before the first snapshot, then those from the first to the last one, one a time. */
   readonly stored: readonly StoredSnapshotRow[]
 }
@@ -51,9 +51,9 @@ export interface SnapshotComputation {
   readonly view: SnapshotView
   /** Snapshot times, oldest first. */
   readonly times: readonly Micros[]
-  /** Where the tiles begin and end, oldest first. */
+  /** Where the spans begin and end, oldest first. */
   readonly bounds: readonly Micros[]
-  readonly aggregations: readonly TiledAggregation[]
+  readonly aggregations: readonly SpanAggregation[]
   /** Names the view's aggregations: another text makes recorded snapshots stale. */
   readonly definition: string
   readonly computedAt: Micros
@@ -95,7 +95,7 @@ export interface SnapshotStore {
   readonly keptSince: (view: SnapshotView) => Promise<Micros | null>
 
   /**
-   * Reads the events once, aggregates them to tiles in the database, hands the timelines over in the order of their keys
+   * Reads the events once, aggregates them to spans in the database, hands the timelines over in the order of their keys
    * and keeps what comes back; everything is one transaction with the record of the snapshots, so that it is done or
    * not begun. What `fold` or `conclude` (called when all is folded) throws undoes it and is thrown on. No time limit;
    * memory is bounded by the timelines of one fold.

@@ -1,5 +1,5 @@
-/** Tiles `from` (included) to `to` (excluded), by their numbers. */
-export interface TileWindow {
+/** Spans `from` (included) to `to` (excluded), by their numbers. */
+export interface SpanWindow {
   readonly from: number
   readonly to: number
 }
@@ -12,7 +12,7 @@ export interface Mergeable<State> {
 
 /**
  * The merged state of each window, for windows whose beginnings and ends never go back. `numbers` ascend and say which
- * tile each state is of; a tile without a state is empty.
+ * span each state is of; a span without a state is empty.
  *
  * Two stacks: what lies behind the last turn as merged suffixes, what came since as one state. Each state is merged about
  * twice however many windows hold it, and nothing is ever subtracted, which min, max, first and last could not bear and
@@ -22,7 +22,7 @@ export function slideWindows<State>(
   { empty, merge }: Mergeable<State>,
   numbers: readonly number[],
   states: readonly State[],
-  windows: readonly TileWindow[],
+  windows: readonly SpanWindow[],
 ): State[] {
   const suffixes: State[] = []
   let low = 0
@@ -55,24 +55,24 @@ export function slideWindows<State>(
 export function slideDistinct(
   numbers: readonly number[],
   valuesOf: readonly (readonly string[])[],
-  windows: readonly TileWindow[],
+  windows: readonly SpanWindow[],
 ): number[] {
-  const tilesWith = new Map<string, number>()
+  const spansWith = new Map<string, number>()
   let low = 0
   let high = 0
   return windows.map(({ from, to }) => {
     while (high < numbers.length && (numbers[high] ?? 0) < to) {
-      for (const value of valuesOf[high] ?? []) tilesWith.set(value, (tilesWith.get(value) ?? 0) + 1)
+      for (const value of valuesOf[high] ?? []) spansWith.set(value, (spansWith.get(value) ?? 0) + 1)
       high += 1
     }
     while (low < high && (numbers[low] ?? 0) < from) {
       for (const value of valuesOf[low] ?? []) {
-        const left = (tilesWith.get(value) ?? 0) - 1
-        if (left === 0) tilesWith.delete(value)
-        else tilesWith.set(value, left)
+        const left = (spansWith.get(value) ?? 0) - 1
+        if (left === 0) spansWith.delete(value)
+        else spansWith.set(value, left)
       }
       low += 1
     }
-    return tilesWith.size
+    return spansWith.size
   })
 }

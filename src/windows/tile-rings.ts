@@ -1,9 +1,10 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { ScalarValue } from '../definitions/value.ts'
 import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
-import type { EventPlace } from './aggregate.ts'
+import type { EventPlace } from './aggregates/aggregate.ts'
+import { eventAggregate } from './aggregates/aggregates.ts'
+import type { EventAggregate } from './aggregates/event-aggregate.ts'
 import type { ByteReader, ByteWriter } from './bytes.ts'
-import { type EventAggregate, eventAggregate } from './event-aggregate.ts'
 import { windowStart } from './hop.ts'
 
 /** An event as windows see it: when it counts, where it stands, and its fields by name. */

@@ -16,7 +16,7 @@ import type { EntityToDelete } from '../../src/stores/deletion-store.ts'
 import { deletedKinds } from '../../src/stores/postgres/deletion/deletion-check.ts'
 import { postgresDeletionStore } from '../../src/stores/postgres/deletion/deletion-store.ts'
 import { eraseStatements, widerKeysSql } from '../../src/stores/postgres/deletion/erase-rows.ts'
-import { tilesSql } from '../../src/stores/postgres/windows/tiles.ts'
+import { spansSql } from '../../src/stores/postgres/windows/spans.ts'
 import { at } from '../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testOfflineStore, testPool } from '../services/test-pool.ts'
@@ -101,7 +101,7 @@ describe('the SQL of deletions', () => {
     for (const sql of wider) expect((await pool.query(sql.text, [...sql.values])).rows).toEqual([])
   })
 
-  it('is what is committed, and leaves out events of deleted entities alone: tiles of a mapped table', async () => {
+  it('is what is committed, and leaves out events of deleted entities alone: spans of a mapped table', async () => {
     const view = registry.views.find(({ name }) => name === 'sold')
     if (view?.kind !== 'BATCH') throw new Error('no batch view')
     await pool.query(`insert into shop.sales values
@@ -113,12 +113,12 @@ describe('the SQL of deletions', () => {
     await store.record({ ...deletion, entity: whole, key: ['ü', 1] }, moment)
     const kinds = await deletedKinds(pool, 'default', view.events.fields)
     expect(kinds).toHaveLength(2)
-    const sql = tilesSql(
+    const sql = spansSql(
       'default',
       { view, ...planSnapshots(view, [moment]) },
       [...kinds].sort((left, right) => left.joinKeys.length - right.joinKeys.length),
     )
-    await expectGolden('deletions/mapped-table.tiles.sql', `${sql.text}\n`)
+    await expectGolden('deletions/mapped-table.spans.sql', `${sql.text}\n`)
     const { rows } = await pool.query({ text: sql.text, values: [...sql.values], rowMode: 'array' })
     expect(rows.map(([place, till, , events]) => [place, till, events])).toEqual([
       ["o'clock", 1, '1'],
@@ -127,6 +127,6 @@ describe('the SQL of deletions', () => {
   })
 
   it('has no golden file that nothing makes', async () => {
-    expect(await goldenFiles('deletions')).toEqual(['erase.sql', 'mapped-table.tiles.sql', 'wider-keys.sql'])
+    expect(await goldenFiles('deletions')).toEqual(['erase.sql', 'mapped-table.spans.sql', 'wider-keys.sql'])
   })
 })

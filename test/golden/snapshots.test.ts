@@ -19,8 +19,8 @@ import { buildRegistry } from '../../src/registry/build-registry.ts'
 import type { BatchView } from '../../src/registry/registry.ts'
 import { createEventMonth, createEventTable } from '../../src/stores/postgres/tables/event-table.ts'
 import { createTable } from '../../src/stores/postgres/tables/feature-table.ts'
+import { spansSql } from '../../src/stores/postgres/windows/spans.ts'
 import { storedSnapshotsSql } from '../../src/stores/postgres/windows/stored-snapshots.ts'
-import { tilesSql } from '../../src/stores/postgres/windows/tiles.ts'
 import { at } from '../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testPool } from '../services/test-pool.ts'
@@ -128,25 +128,25 @@ describe('the SQL of snapshots', () => {
 
     const times = [at('2026-02-10T00:00:00Z'), at('2026-02-11T00:00:00Z')]
     const plan = planSnapshots(view, times)
-    const tiles = tilesSql('default', { view, ...plan })
-    await expectGolden(`snapshots/${name}.tiles.sql`, `${tiles.text}\n`)
-    const single = tilesSql('default', { view, ...planSnapshots(view, times.slice(0, 1)) })
+    const spans = spansSql('default', { view, ...plan })
+    await expectGolden(`snapshots/${name}.spans.sql`, `${spans.text}\n`)
+    const single = spansSql('default', { view, ...planSnapshots(view, times.slice(0, 1)) })
     await expectGolden(`snapshots/${name}.single.sql`, `${single.text}\n`)
     const stored = storedSnapshotsSql('default', { view, times })
     await expectGolden(`snapshots/${name}.stored.sql`, `${stored.text}\n`)
-    for (const { text, values } of [tiles, single, stored])
+    for (const { text, values } of [spans, single, stored])
       expect((await pool.query(text, [...values])).rows).toEqual([])
   })
 
   it('has no golden file that nothing makes', async () => {
     const made = Object.keys(cases).flatMap((name) =>
-      ['create', 'single', 'stored', 'tiles'].map((kind) => `${name}.${kind}.sql`),
+      ['create', 'single', 'spans', 'stored'].map((kind) => `${name}.${kind}.sql`),
     )
     expect(await goldenFiles('snapshots')).toEqual(made.sort())
   })
 })
 
-describe('tiles', () => {
+describe('spans', () => {
   it('are days for daily snapshots of windows of days, and one for a single snapshot', () => {
     const view = viewOf('customer_transactions')
     const noon = at('2026-02-10T00:00:00Z')

@@ -1,22 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ScalarValue } from '../../src/definitions/value.ts'
-import {
-  type Aggregate,
-  compareEventPlaces,
-  count,
-  countDistinct,
-  type EventPlace,
-  first,
-  floatSum,
-  integerSum,
-  last,
-  max,
-  mean,
-  min,
-  stddev,
-  variance,
-} from '../../src/windows/aggregate.ts'
+import type { Aggregate, EventPlace } from '../../src/windows/aggregates/aggregate.ts'
+import { count } from '../../src/windows/aggregates/count.ts'
+import { countDistinct } from '../../src/windows/aggregates/count-distinct.ts'
+import { compareEventPlaces, first, last } from '../../src/windows/aggregates/first-last.ts'
+import { mean } from '../../src/windows/aggregates/mean.ts'
+import { max, min } from '../../src/windows/aggregates/min-max.ts'
+import { floatSum, integerSum } from '../../src/windows/aggregates/sum.ts'
+import { stddev, variance } from '../../src/windows/aggregates/variance.ts'
 
 interface Event {
   readonly place: EventPlace

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { slideDistinct, slideWindows } from '../../src/windows/sliding-window.ts'
 
-/** Tiles by their numbers, and windows whose beginnings and ends never go back. */
-const tilesAndWindows = fc
+/** Spans by their numbers, and windows whose beginnings and ends never go back. */
+const spansAndWindows = fc
   .tuple(
     fc.uniqueArray(fc.integer({ min: 0, max: 40 }), { maxLength: 25 }),
     fc.array(fc.tuple(fc.integer({ min: 0, max: 6 }), fc.integer({ min: 0, max: 6 })), { maxLength: 20 }),
@@ -18,15 +18,15 @@ const tilesAndWindows = fc
     return { numbers: numbers.sort((left, right) => left - right), windows }
   })
 
-describe('windows that slide over tiles', () => {
-  it('hold the states of their tiles in order, each once, as if each were merged by itself', () => {
+describe('windows that slide over spans', () => {
+  it('hold the states of their spans in order, each once, as if each were merged by itself', () => {
     // Lists of numbers: a merge that is associative, does not commute and tells everything.
     const lists = {
       empty: () => [] as readonly number[],
       merge: (left: readonly number[], right: readonly number[]) => [...left, ...right],
     }
     fc.assert(
-      fc.property(tilesAndWindows, ({ numbers, windows }) => {
+      fc.property(spansAndWindows, ({ numbers, windows }) => {
         const slid = slideWindows(
           lists,
           numbers,
@@ -59,10 +59,10 @@ describe('windows that slide over tiles', () => {
   it('count different values exactly', () => {
     const values = fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e'), { maxLength: 4 })
     fc.assert(
-      fc.property(tilesAndWindows, fc.array(values, { minLength: 25, maxLength: 25 }), (given, pool) => {
+      fc.property(spansAndWindows, fc.array(values, { minLength: 25, maxLength: 25 }), (given, pool) => {
         const { numbers, windows } = given
-        // As a tile has them: each value once.
-        const distinct = pool.map((tile) => [...new Set(tile)])
+        // As a span has them: each value once.
+        const distinct = pool.map((span) => [...new Set(span)])
         expect(slideDistinct(numbers, distinct, windows)).toEqual(
           windows.map(({ from, to }) => {
             const inside = numbers.flatMap((number, index) =>

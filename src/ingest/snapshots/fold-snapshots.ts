@@ -9,9 +9,9 @@ import type {
   StoredSnapshotRow,
 } from '../../stores/snapshot-store.ts'
 import type { QuarantinedRow, Violation } from '../../stores/violation-store.ts'
-import { count } from '../../windows/aggregate.ts'
+import { count } from '../../windows/aggregates/count.ts'
+import type { WindowValue } from '../../windows/aggregates/span-aggregate.ts'
 import { slideWindows } from '../../windows/sliding-window.ts'
-import type { WindowValue } from '../../windows/tile-aggregate.ts'
 import type { SnapshotPlan } from './snapshot-plan.ts'
 
 export interface SnapshotTimes {
@@ -52,19 +52,19 @@ function foldKey(
   view: BatchView,
   plan: SnapshotPlan,
   times: SnapshotTimes,
-  { key, tiles, stored }: KeyTimeline,
+  { key, spans, stored }: KeyTimeline,
   folded: GrowingFold,
 ): void {
-  const numbers = tiles.map((tile) => tile.number)
-  const cells = tiles.map((tile) => tile.cells)
+  const numbers = spans.map((span) => span.number)
+  const cells = spans.map((span) => span.cells)
   const events = slideWindows(
     count,
     numbers,
-    tiles.map((tile) => tile.events),
+    spans.map((span) => span.events),
     plan.presence,
   )
-  const valueAt = plan.features.map(({ tiled, windows }) =>
-    tiled.tile.slide(numbers, cells, tiled.offset, windows),
+  const valueAt = plan.features.map(({ aggregated, windows }) =>
+    aggregated.span.slide(numbers, cells, aggregated.offset, windows),
   )
   let next = 0
   let open = false

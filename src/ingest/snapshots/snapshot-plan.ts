@@ -1,40 +1,41 @@
 import { createHash } from 'node:crypto'
 import type { Micros } from '../../definitions/timestamp.ts'
 import type { BatchView } from '../../registry/registry.ts'
-import type { TiledAggregation } from '../../stores/snapshot-store.ts'
+import type { SpanAggregation } from '../../stores/snapshot-store.ts'
+import { spanAggregate } from '../../windows/aggregates/aggregates.ts'
+import type { SpanAggregate } from '../../windows/aggregates/span-aggregate.ts'
 import { firstTimeSince, windowStart } from '../../windows/hop.ts'
-import type { TileWindow } from '../../windows/sliding-window.ts'
-import { type TileAggregate, tileAggregate } from '../../windows/tile-aggregate.ts'
+import type { SpanWindow } from '../../windows/sliding-window.ts'
 
-/** One feature's part: which of the tiles' aggregations it takes, and the tiles of its window at each snapshot. */
+/** One feature's part: which of the spans' aggregations it takes, and the spans of its window at each snapshot. */
 interface PlannedFeature {
-  readonly tiled: PlannedAggregation
-  readonly windows: readonly TileWindow[]
+  readonly aggregated: PlannedAggregation
+  readonly windows: readonly SpanWindow[]
 }
 
 interface PlannedAggregation {
-  readonly aggregation: TiledAggregation
-  readonly tile: TileAggregate
-  /** Where its cells begin in a tile's. */
+  readonly aggregation: SpanAggregation
+  readonly span: SpanAggregate
+  /** Where its cells begin in a span's. */
   readonly offset: number
 }
 
-/** How the snapshots of a view at some times are made of tiles. */
+/** How the snapshots of a view at some times are made of spans. */
 export interface SnapshotPlan {
   /** Oldest first. */
   readonly times: readonly Micros[]
   readonly bounds: readonly Micros[]
   /** Each once, however many windows it is asked over. */
-  readonly aggregations: readonly TiledAggregation[]
+  readonly aggregations: readonly SpanAggregation[]
   /** In the order of the view's features. */
   readonly features: readonly PlannedFeature[]
   /** The longest window at each snapshot: a key without an event in it has no row. */
-  readonly presence: readonly TileWindow[]
+  readonly presence: readonly SpanWindow[]
 }
 
 /**
- * Tiles begin and end where a window or a snapshot does: with daily snapshots and windows of days they are days. A single
- * snapshot has one tile, in which each aggregation takes the events of its own window only: so nothing is merged, and
+ * Spans begin and end where a window or a snapshot does: with daily snapshots and windows of days they are days. A single
+ * snapshot has one span, in which each aggregation takes the events of its own window only: so nothing is merged, and
  * different values are counted where they are, not sent.
  */
 export function planSnapshots(view: BatchView, times: readonly Micros[]): SnapshotPlan {
@@ -47,7 +48,7 @@ export function planSnapshots(view: BatchView, times: readonly Micros[]): Snapsh
     ),
   ].sort((left, right) => left - right)
   const numberOf = new Map(bounds.map((bound, number) => [bound, number]))
-  const tiles = (from: Micros, to: Micros): TileWindow => ({
+  const spans = (from: Micros, to: Micros): SpanWindow => ({
     from: numberOf.get(from) ?? 0,
     to: numberOf.get(to) ?? 0,
   })
@@ -62,27 +63,27 @@ export function planSnapshots(view: BatchView, times: readonly Micros[]): Snapsh
       where.map((one) => [one.field.name, one.value]),
       since,
     ])
-    let tiled = planned.get(same)
-    if (!tiled) {
-      tiled = {
+    let aggregated = planned.get(same)
+    if (!aggregated) {
+      aggregated = {
         aggregation: { ...aggregation, since },
-        tile: tileAggregate(aggregation, isSingle),
+        span: spanAggregate(aggregation, isSingle),
         offset,
       }
-      offset += tiled.tile.cells.length
-      planned.set(same, tiled)
+      offset += aggregated.span.cells.length
+      planned.set(same, aggregated)
     }
     const windows = times.map((time) =>
-      isSingle ? { from: 0, to: 1 } : tiles(windowStart(time, windowMicros, hopMicros), time),
+      isSingle ? { from: 0, to: 1 } : spans(windowStart(time, windowMicros, hopMicros), time),
     )
-    return { tiled, windows }
+    return { aggregated, windows }
   })
   return {
     times,
     bounds,
     aggregations: [...planned.values()].map(({ aggregation }) => aggregation),
     features,
-    presence: times.map((time) => tiles(Math.min(...startsOf(time)), time)),
+    presence: times.map((time) => spans(Math.min(...startsOf(time)), time)),
   }
 }
 

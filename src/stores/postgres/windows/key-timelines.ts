@@ -1,36 +1,36 @@
 import type { EntityKey, KeyValue, Value } from '../../../definitions/value.ts'
 import { StoreFailed } from '../../../errors.ts'
 import type { EventKeys } from '../../event-store.ts'
-import type { KeyTimeline, StoredSnapshotRow, Tile } from '../../snapshot-store.ts'
+import type { KeyTimeline, Span, StoredSnapshotRow } from '../../snapshot-store.ts'
 
 type Row = readonly (Value | null)[]
 
 /**
- * Rows of tiles and of stored snapshots, both in the order of their keys → every key that either has, with all of its
+ * Rows of spans and of stored snapshots, both in the order of their keys → every key that either has, with all of its
  * rows, in batches of so many keys. Holds one batch and what the server sent last.
  */
 export async function* keyTimelines(
   joinKeys: EventKeys,
-  tileRows: AsyncIterable<readonly Row[]>,
+  spanRows: AsyncIterable<readonly Row[]>,
   storedRows: AsyncIterable<readonly Row[]>,
   keysPerBatch: number,
 ): AsyncGenerator<KeyTimeline[]> {
   const width = joinKeys.length
   const compareKeys = keyComparison(joinKeys)
-  const tiles = keyGroups(tileRows, width, compareKeys)
+  const spans = keyGroups(spanRows, width, compareKeys)
   const stored = keyGroups(storedRows, width, compareKeys)
   let batch: KeyTimeline[] = []
-  let tileGroup = await tiles.next()
+  let spanGroup = await spans.next()
   let storedGroup = await stored.next()
-  while (tileGroup || storedGroup) {
-    const order = tileGroup && storedGroup ? compareKeys(tileGroup.key, storedGroup.key) : tileGroup ? -1 : 1
-    const key = (order <= 0 ? tileGroup : storedGroup)?.key ?? []
+  while (spanGroup || storedGroup) {
+    const order = spanGroup && storedGroup ? compareKeys(spanGroup.key, storedGroup.key) : spanGroup ? -1 : 1
+    const key = (order <= 0 ? spanGroup : storedGroup)?.key ?? []
     batch.push({
       key,
-      tiles: order <= 0 && tileGroup ? tileGroup.rows.map((row) => readTile(row, width)) : [],
+      spans: order <= 0 && spanGroup ? spanGroup.rows.map((row) => readSpan(row, width)) : [],
       stored: order >= 0 && storedGroup ? readStored(storedGroup.rows, width) : [],
     })
-    if (order <= 0) tileGroup = await tiles.next()
+    if (order <= 0) spanGroup = await spans.next()
     if (order >= 0) storedGroup = await stored.next()
     if (batch.length === keysPerBatch) {
       yield batch
@@ -40,7 +40,7 @@ export async function* keyTimelines(
   if (batch.length > 0) yield batch
 }
 
-function readTile(row: Row, width: number): Tile {
+function readSpan(row: Row, width: number): Span {
   return { number: Number(row[width]), events: Number(row[width + 1]), cells: row.slice(width + 2) }
 }
 

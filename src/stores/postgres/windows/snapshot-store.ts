@@ -5,7 +5,7 @@ import { from as copyFrom } from 'pg-copy-streams'
 import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
 import type { ValueType } from '../../../definitions/value-type.ts'
 import { HistoryExpired } from '../../../errors.ts'
-import { tileAggregate } from '../../../windows/tile-aggregate.ts'
+import { spanAggregate } from '../../../windows/aggregates/aggregates.ts'
 import type {
   SnapshotComputation,
   SnapshotCounts,
@@ -24,8 +24,8 @@ import { systemIdentifier } from '../sql/system-identifier.ts'
 import { recordViolations } from '../system/violation-store.ts'
 import { closingColumn, managedTable, writtenColumns } from '../tables/feature-table.ts'
 import { keyTimelines } from './key-timelines.ts'
+import { spansSql } from './spans.ts'
 import { storedSnapshotsSql, storedSnapshotTypes } from './stored-snapshots.ts'
-import { tilesSql } from './tiles.ts'
 
 /** Grouping and sorting some ten million events; one statement at a time, so it is not taken many times over. */
 const workMem = '256MB'
@@ -58,11 +58,11 @@ export function postgresSnapshotStore(pool: pg.Pool, project: string): SnapshotS
       const { view } = computation
       const failed = storeFailed(`computing snapshots of ${view.name}`)
       const identifier = await systemIdentifier(pool).catch(failed)
-      return await withClients(pool, failed, async (tilesFrom, storedFrom, writer) => {
+      return await withClients(pool, failed, async (spansFrom, storedFrom, writer) => {
         // Its id first: a deletion of what is read from here on waits for it, and removes what was made of it.
         await writer.query('begin').catch(failed)
         await writer.query('select pg_current_xact_id()').catch(failed)
-        const xmin = await beginReading(tilesFrom).catch(failed)
+        const xmin = await beginReading(spansFrom).catch(failed)
         await beginReading(storedFrom).catch(failed)
         const { events } = view
         const deleted =
@@ -71,7 +71,7 @@ export function postgresSnapshotStore(pool: pg.Pool, project: string): SnapshotS
         const rowsIn = snapshotWriter(writer, project, view)
         const timelines = keyTimelines(
           view.entity.joinKeys,
-          copyOut(tilesFrom, tilesSql(project, computation, deleted), tileTypes(computation)),
+          copyOut(spansFrom, spansSql(project, computation, deleted), spanTypes(computation)),
           copyOut(storedFrom, storedSnapshotsSql(project, computation), [
             ...view.entity.joinKeys.map(({ type }) => type),
             ...storedSnapshotTypes(view),
@@ -82,7 +82,7 @@ export function postgresSnapshotStore(pool: pg.Pool, project: string): SnapshotS
           const { rows, violations, quarantined } = fold(batch)
           counts.keys += batch.length
           counts.rows += rows.length
-          for (const { tiles } of batch) for (const tile of tiles) counts.events += tile.events
+          for (const { spans } of batch) for (const span of spans) counts.events += span.events
           await rowsIn.add(rows).catch(failed)
           if (violations.length > 0 || quarantined.length > 0) {
             await rowsIn.flush().catch(failed)
@@ -155,12 +155,12 @@ async function recordSnapshots(
   )
 }
 
-function tileTypes({ view, aggregations }: SnapshotComputation): readonly ValueType[] {
+function spanTypes({ view, aggregations }: SnapshotComputation): readonly ValueType[] {
   return [
     ...view.entity.joinKeys.map(({ type }) => type),
     'int32',
     'int64',
-    ...aggregations.flatMap((aggregation) => tileAggregate(aggregation, aggregation.since !== null).cells),
+    ...aggregations.flatMap((aggregation) => spanAggregate(aggregation, aggregation.since !== null).cells),
   ]
 }
 

@@ -2,14 +2,14 @@ import type { Micros } from '../../../definitions/timestamp.ts'
 import type { Value } from '../../../definitions/value.ts'
 import type { ValueType } from '../../../definitions/value-type.ts'
 import type { WindowedAggregation } from '../../../definitions/windowed-aggregation.ts'
+import { spanAggregate } from '../../../windows/aggregates/aggregates.ts'
 import { windowStart } from '../../../windows/hop.ts'
-import { tileAggregate } from '../../../windows/tile-aggregate.ts'
 import type { OfflineView, StreamedOfflineView } from '../../offline-store.ts'
 import { countedAt, countsSql, furthestAhead } from '../events/counted-events.ts'
 import { fromSql, microsOf } from '../sql/column-type.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import { eventTable } from '../tables/event-table.ts'
-import { tileCells, whereConditions } from './tile-cells.ts'
+import { spanCells, whereConditions } from './span-cells.ts'
 
 /** A column of the entity rows: where the windows of one length and hop begin at each row's time. */
 export interface StreamedStart {
@@ -37,7 +37,7 @@ function aggregationsOf(view: OfflineView): readonly WindowedAggregation[] {
 
 /** The types of the columns `cell_0`, `cell_1`, … of a streamed view's probe. */
 export function streamedCellTypes({ aggregations }: StreamedOfflineView): readonly ValueType[] {
-  return aggregations.flatMap((aggregation) => tileAggregate(aggregation, true).cells)
+  return aggregations.flatMap((aggregation) => spanAggregate(aggregation, true).cells)
 }
 
 export interface StreamedOptions {
@@ -79,7 +79,7 @@ export function keptSinceColumn(
 }
 
 /**
- * A lateral probe of the kept events: one row, with null times where no event counts, and the cells of a single tile, in
+ * A lateral probe of the kept events: one row, with null times where no event counts, and the cells of a single span, in
  * which each aggregation takes the events of its own window. Reads the events of one key from the earliest window's start
  * on by the index (join keys, event_timestamp). The index knows the events' own timestamps only, which are the times that
  * they count at or later ones; hence its upper bound.
@@ -114,7 +114,7 @@ export function streamedProbe(
     ...(events.eventId === null ? [] : [countsSql(project, events)]),
   ]
   const cells = aggregations.flatMap((aggregation) =>
-    tileCells(aggregation, {
+    spanCells(aggregation, {
       conditions: [...whereConditions(aggregation.where, values), `e.after_${startOf(aggregation, options)}`],
       order: ['event_timestamp', 'topic', 'partition', '"offset"'],
       isSingle: true,
@@ -147,9 +147,9 @@ export function readStreamedValues(
 ): readonly (Value | null)[] {
   let next = first
   return aggregations.map((aggregation) => {
-    const tile = tileAggregate(aggregation, true)
-    const cells = tile.cells.map((type, place) => fromSql(type, columns[next + place], countNonFinite))
+    const span = spanAggregate(aggregation, true)
+    const cells = span.cells.map((type, place) => fromSql(type, columns[next + place], countNonFinite))
     next += cells.length
-    return tile.slide([0], [cells], 0, [{ from: 0, to: 1 }])(0).value
+    return span.slide([0], [cells], 0, [{ from: 0, to: 1 }])(0).value
   })
 }

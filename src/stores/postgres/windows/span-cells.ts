@@ -1,14 +1,15 @@
 import type { WindowedAggregation } from '../../../definitions/windowed-aggregation.ts'
-import { largestSquarable, smallestScaled, sumScale } from '../../../windows/tile-aggregate.ts'
+import { smallestScaled, sumScale } from '../../../windows/aggregates/sum.ts'
+import { largestSquarable } from '../../../windows/aggregates/variance.ts'
 import { sqlType } from '../sql/column-type.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 
-export interface TileCellsOptions {
+export interface SpanCellsOptions {
   /** Which of the events count; all must hold. */
   readonly conditions: readonly string[]
   /** Columns of `e` by which first and last go. */
   readonly order: readonly string[]
-  /** There is one tile, so that different values can be counted where they are. */
+  /** There is one span, so that different values can be counted where they are. */
   readonly isSingle: boolean
 }
 
@@ -21,10 +22,10 @@ export function whereConditions(where: WindowedAggregation['where'], values: unk
   })
 }
 
-/** The cells that `tileAggregate` reads, as aggregates over events `e` with their fields' names. */
-export function tileCells(
+/** The cells that `spanAggregate` reads, as aggregates over events `e` with their fields' names. */
+export function spanCells(
   { aggregate, field }: WindowedAggregation,
-  { conditions, order, isSingle }: TileCellsOptions,
+  { conditions, order, isSingle }: SpanCellsOptions,
 ): readonly string[] {
   const filtered = (call: string, ...more: readonly string[]): string => {
     const all = [...conditions, ...more]

@@ -1,25 +1,25 @@
 import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
 import type { ScalarType } from '../../../definitions/value-type.ts'
-import type { SnapshotComputation, TiledAggregation } from '../../snapshot-store.ts'
+import type { SnapshotComputation, SpanAggregation } from '../../snapshot-store.ts'
 import { type DeletedKind, notDeletedSql } from '../deletion/deletion-check.ts'
 import { countedAt, countsSql, furthestAhead } from '../events/counted-events.ts'
 import { sqlType } from '../sql/column-type.ts'
 import { quoteIdentifier, quoteTable } from '../sql/identifier.ts'
 import type { Sql } from '../sql/statement.ts'
 import { eventTable } from '../tables/event-table.ts'
-import { tileCells, whereConditions } from './tile-cells.ts'
+import { spanCells, whereConditions } from './span-cells.ts'
 
-type TileQuestion = Pick<SnapshotComputation, 'view' | 'bounds' | 'aggregations'>
+type SpanQuestion = Pick<SnapshotComputation, 'view' | 'bounds' | 'aggregations'>
 
 /**
- * Events → one row per key and tile that has any, in the order of the keys (strings by their bytes) and tiles. Columns:
- * the join keys, the tile's number, its events, then the cells of each aggregation as `tileAggregate` reads them. One
- * scan of the events between the first and the last bound, however many snapshots are made of the tiles. `deleted`: kinds
+ * Events → one row per key and span that has any, in the order of the keys (strings by their bytes) and spans. Columns:
+ * the join keys, the span's number, its events, then the cells of each aggregation as `spanAggregate` reads them. One
+ * scan of the events between the first and the last bound, however many snapshots are made of the spans. `deleted`: kinds
  * of entities whose deletions events of a mapped table are held against; kept events are gone with their entity.
  */
-export function tilesSql(
+export function spansSql(
   project: string,
-  { view, bounds, aggregations }: TileQuestion,
+  { view, bounds, aggregations }: SpanQuestion,
   deleted: readonly DeletedKind[] = [],
 ): Sql {
   const begin = bounds[0] ?? 0
@@ -27,17 +27,17 @@ export function tilesSql(
   const keys = view.entity.joinKeys.map(({ name, type }) =>
     type === 'string' ? `e.${quoteIdentifier(name)} collate "C"` : `e.${quoteIdentifier(name)}`,
   )
-  const tile =
+  const span =
     bounds.length <= 2
       ? '0'
       : `width_bucket(e.event_timestamp, $${values.push(bounds.map(formatTimestamp))}::timestamptz[]) - 1`
   // Mapped tables tell no places: of equal times any may come first.
   const order = ['event_timestamp', ...(view.events.table === null ? ['topic', 'partition', '"offset"'] : [])]
   const cells = aggregations.flatMap((aggregation) => cellsSince(aggregation, begin, order, values))
-  const places = [...keys, tile].map((_, index) => String(index + 1)).join(', ')
+  const places = [...keys, span].map((_, index) => String(index + 1)).join(', ')
   const needsPlace = aggregations.some(({ aggregate }) => aggregate === 'first' || aggregate === 'last')
   const text = [
-    `select ${[...keys, tile, 'count(*)', ...cells].join(',\n  ')}`,
+    `select ${[...keys, span, 'count(*)', ...cells].join(',\n  ')}`,
     `from (\n${eventsSql(project, view, needsPlace, deleted, values)}\n) as e`,
     `group by ${places}`,
     `order by ${places}`,
@@ -48,7 +48,7 @@ export function tilesSql(
 /** Events of the span $1 to $2 whose keys are there, under the names of the fields, times and places as one knows them. */
 function eventsSql(
   project: string,
-  { events, entity }: TileQuestion['view'],
+  { events, entity }: SpanQuestion['view'],
   needsPlace: boolean,
   deleted: readonly DeletedKind[],
   values: unknown[],
@@ -108,7 +108,7 @@ function finite(type: ScalarType, value: string): string {
 }
 
 function cellsSince(
-  aggregation: TiledAggregation,
+  aggregation: SpanAggregation,
   begin: Micros,
   order: readonly string[],
   values: unknown[],
@@ -117,5 +117,5 @@ function cellsSince(
   const conditions = whereConditions(where, values)
   if (since !== null && since > begin)
     conditions.push(`e.event_timestamp >= $${values.push(formatTimestamp(since))}::timestamptz`)
-  return tileCells(aggregation, { conditions, order, isSingle: since !== null })
+  return spanCells(aggregation, { conditions, order, isSingle: since !== null })
 }

@@ -1,0 +1,69 @@
+import type { ScalarValue, Value } from '../../definitions/value.ts'
+import type { ValueType } from '../../definitions/value-type.ts'
+import { type Mergeable, type SpanWindow, slideWindows } from '../sliding-window.ts'
+
+/** An aggregation's value for one window, and how exact it is. */
+export interface WindowValue {
+  readonly value: ScalarValue | null
+  /** The exact result, or what it came to, where no value of the type can hold it; the value is null then. */
+  readonly overflow: string | null
+  /** Another computation over the same events may differ by so much (design section 3.5). */
+  readonly tolerance: number
+}
+
+/** What a span has of one aggregation, from its first cell on. */
+export type Cells = readonly (Value | null)[]
+
+/**
+ * What Postgres computes of the events of one span, and how windows are made of spans. Spans are apart in time, so first
+ * and last need no places.
+ */
+export interface SpanAggregate {
+  /** The types of the cells that a span has for it. */
+  readonly cells: readonly ValueType[]
+  /**
+   * The value of each window, by its position in `windows`. `rows` are the spans' cells, in the order of `numbers`, of
+   * which this aggregation's begin at `offset`.
+   */
+  readonly slide: (
+    numbers: readonly number[],
+    rows: readonly Cells[],
+    offset: number,
+    windows: readonly SpanWindow[],
+  ) => (window: number) => WindowValue
+}
+
+export function merged<State>(
+  cells: readonly ValueType[],
+  aggregate: Mergeable<State>,
+  read: (cells: Cells, at: number) => State,
+  finish: (state: State) => WindowValue,
+): SpanAggregate {
+  return {
+    cells,
+    slide(numbers, rows, offset, windows) {
+      const states = rows.map((row) => read(row, offset))
+      const slid = slideWindows(aggregate, numbers, states, windows)
+      return (window) => finish(slid[window] ?? aggregate.empty())
+    },
+  }
+}
+
+export function scalarAt(cells: Cells, at: number): ScalarValue | null {
+  return (cells[at] ?? null) as ScalarValue | null
+}
+
+/** A cell of a float sum or count; 0 where it is null. */
+export function numberAt(cells: Cells, at: number): number {
+  return Number(cells[at] ?? 0)
+}
+
+export function exactly(value: ScalarValue | null): WindowValue {
+  return { value, overflow: null, tolerance: 0 }
+}
+
+export function finite(value: number, tolerance: number): WindowValue {
+  return Number.isFinite(value)
+    ? { value, overflow: null, tolerance }
+    : { value: null, overflow: String(value), tolerance: 0 }
+}
