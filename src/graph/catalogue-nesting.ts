@@ -1,5 +1,6 @@
 import { type DocumentNode, GraphQLError, type SelectionSetNode, type ValidationRule } from 'graphql'
 import { documentFragments } from './document-fragments.ts'
+import { visitSelections } from './visit-selections.ts'
 
 /** Times that `featureViews` may stand inside itself, counting the first. */
 const maxNesting = 2
@@ -41,12 +42,15 @@ function nestingCounter(document: DocumentNode): (selectionSet: SelectionSetNode
   }
   function of(selectionSet: SelectionSetNode | undefined): number {
     let deepest = 0
-    for (const selection of selectionSet?.selections ?? []) {
-      const own = selection.kind === 'Field' && selection.name.value === 'featureViews' ? 1 : 0
-      const below =
-        selection.kind === 'FragmentSpread' ? ofFragment(selection.name.value) : of(selection.selectionSet)
-      deepest = Math.max(deepest, own + below)
-    }
+    visitSelections(selectionSet, {
+      fragmentNamed(name) {
+        deepest = Math.max(deepest, ofFragment(name))
+        return undefined
+      },
+      field({ name, selectionSet: below }) {
+        deepest = Math.max(deepest, (name.value === 'featureViews' ? 1 : 0) + of(below))
+      },
+    })
     return deepest
   }
   return of

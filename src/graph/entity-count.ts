@@ -6,11 +6,11 @@ import {
   isListType,
   isNonNullType,
   type OperationDefinitionNode,
-  type SelectionSetNode,
   type ValueNode,
 } from 'graphql'
 import { documentFragments } from './document-fragments.ts'
-import { type Condition, conditionsHold, withConditions } from './selection-conditions.ts'
+import { type Condition, conditionsHold } from './selection-conditions.ts'
+import { visitSelections } from './visit-selections.ts'
 
 type Variables = Readonly<Record<string, unknown>>
 
@@ -42,31 +42,23 @@ export function entityCounter(
   /** By response name: places of one name are one field, asked once. */
   const asked = new Map<string, AskedFor>()
 
-  function walk(selectionSet: SelectionSetNode, outer: readonly Condition[]): void {
-    for (const selection of selectionSet.selections) {
-      const conditions = withConditions(outer, selection.directives)
-      if (conditions === null) continue
-      if (selection.kind === 'Field') {
-        const value = keysOf(selection)
-        const name = (selection.alias ?? selection.name).value
-        const known = asked.get(name)
-        if (known) known.places.push(conditions)
-        else if (value !== undefined) asked.set(name, { value, places: [conditions] })
-      } else if (selection.kind === 'InlineFragment') {
-        walk(selection.selectionSet, conditions)
-      } else {
-        const fragment = fragments.get(selection.name.value)
-        if (fragment) walk(fragment.selectionSet, conditions)
-      }
-    }
-  }
   function keysOf(field: FieldNode): ValueNode | null | undefined {
     const required = roots[field.name.value]?.args.filter((argument) => isNonNullType(argument.type)) ?? []
     const list = required.find((argument) => isListType(getNullableType(argument.type)))
     if (!list) return required.length > 0 ? null : undefined
     return field.arguments?.find((node) => node.name.value === list.name)?.value ?? null
   }
-  walk(operation.selectionSet, [])
+  visitSelections(operation.selectionSet, {
+    fragmentNamed: (name) => fragments.get(name),
+    field(field, conditions) {
+      if (conditions === null) return
+      const value = keysOf(field)
+      const name = (field.alias ?? field.name).value
+      const known = asked.get(name)
+      if (known) known.places.push(conditions)
+      else if (value !== undefined) asked.set(name, { value, places: [conditions] })
+    },
+  })
 
   return (given) => {
     const variables = withDefaults(given, defaults)

@@ -1,5 +1,6 @@
 import type { DocumentNode, OperationDefinitionNode, SelectionSetNode } from 'graphql'
 import { documentFragments } from './document-fragments.ts'
+import { visitSelections } from './visit-selections.ts'
 
 /**
  * How many fields an operation selects, a fragment counted at every place where it is spread. Validation has bounded
@@ -7,14 +8,15 @@ import { documentFragments } from './document-fragments.ts'
  */
 export function countSelections(document: DocumentNode, operation: OperationDefinitionNode): number {
   const fragments = documentFragments(document)
-  const count = (selectionSet: SelectionSetNode | undefined): number => {
-    let fields = 0
-    for (const selection of selectionSet?.selections ?? []) {
-      if (selection.kind === 'Field') fields += 1 + count(selection.selectionSet)
-      else if (selection.kind === 'InlineFragment') fields += count(selection.selectionSet)
-      else fields += count(fragments.get(selection.name.value)?.selectionSet)
-    }
-    return fields
-  }
-  return count(operation.selectionSet)
+  let fields = 0
+  const count = (selectionSet: SelectionSetNode | undefined): void =>
+    visitSelections(selectionSet, {
+      fragmentNamed: (name) => fragments.get(name),
+      field(field) {
+        fields += 1
+        count(field.selectionSet)
+      },
+    })
+  count(operation.selectionSet)
+  return fields
 }

@@ -1,6 +1,7 @@
-import type { FieldNode, GraphQLResolveInfo, OperationDefinitionNode, SelectionSetNode } from 'graphql'
+import type { GraphQLResolveInfo, OperationDefinitionNode, SelectionSetNode } from 'graphql'
 import type { Entity, FeatureView } from '../registry/registry.ts'
-import { type Condition, conditionsHold, withConditions } from './selection-conditions.ts'
+import { type Condition, conditionsHold } from './selection-conditions.ts'
+import { type SelectionVisitor, visitSelections } from './visit-selections.ts'
 
 interface Selected {
   readonly view: FeatureView
@@ -42,38 +43,28 @@ function planRoots(
   const viewOf = new Map(entity.views.map((view) => [view.graphqlName, view]))
   const roots = new Map<string, Map<FeatureView, Selected>>()
 
-  function walk(
+  const visit = (
     selectionSet: SelectionSetNode | undefined,
-    outer: readonly Condition[],
-    enter: (field: FieldNode, conditions: readonly Condition[]) => void,
-  ): void {
-    for (const selection of selectionSet?.selections ?? []) {
-      const conditions = withConditions(outer, selection.directives)
-      if (conditions === null) continue
-      switch (selection.kind) {
-        case 'Field':
-          enter(selection, conditions)
-          break
-        case 'InlineFragment':
-          walk(selection.selectionSet, conditions, enter)
-          break
-        case 'FragmentSpread':
-          walk(fragments[selection.name.value]?.selectionSet, conditions, enter)
-      }
-    }
-  }
+    field: SelectionVisitor['field'],
+    outer?: readonly Condition[],
+  ): void => visitSelections(selectionSet, { field, fragmentNamed: (name) => fragments[name] }, outer)
 
-  walk(operation.selectionSet, [], (root, rootConditions) => {
+  visit(operation.selectionSet, (root, rootConditions) => {
+    if (rootConditions === null) return
     const name = (root.alias ?? root.name).value
     const selected = roots.get(name) ?? new Map<FeatureView, Selected>()
     roots.set(name, selected)
-    walk(root.selectionSet, rootConditions, (field, conditions) => {
-      const view = viewOf.get(field.name.value)
-      if (!view) return
-      const known = selected.get(view)
-      if (known) known.places.push(conditions)
-      else selected.set(view, { view, places: [conditions] })
-    })
+    visit(
+      root.selectionSet,
+      (field, conditions) => {
+        const view = viewOf.get(field.name.value)
+        if (!view || conditions === null) return
+        const known = selected.get(view)
+        if (known) known.places.push(conditions)
+        else selected.set(view, { view, places: [conditions] })
+      },
+      rootConditions,
+    )
   })
   return new Map([...roots].map(([name, selected]) => [name, planOf([...selected.values()])]))
 }
