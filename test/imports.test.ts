@@ -12,13 +12,14 @@ const ingest = [...pure, 'registry', 'quality', ...ports, 'ingest (shared)']
 const postgres = [...pure, ...ports, 'pg', 'zod']
 const allowed: Readonly<Record<string, readonly string[]>> = {
   'errors.ts': [],
+  'rate-limit.ts': [],
   definitions: ['errors.ts', 'zod'],
   registry: ['definitions', 'windows', 'errors.ts', 'zod', 'tsx', 'croner'],
   windows: ['definitions', 'errors.ts'],
   'stores/online-value': pure,
   'stores (ports)': ['definitions', 'windows', 'errors.ts', 'stores/online-value'],
   'stores/redis': [...pure, ...ports, 'ioredis'],
-  'stores/kafka': [...pure, ...ports, '@platformatic/kafka'],
+  'stores/kafka': [...pure, ...ports, 'rate-limit.ts', '@platformatic/kafka'],
   'stores/duckdb': [...pure, ...ports, '@duckdb/node-api'],
   'stores/files': [...pure, ...ports],
   'stores/memory': [...pure, ...ports],
@@ -27,10 +28,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'stores/postgres/system': [...postgres, 'stores/postgres/sql'],
   'stores/postgres/deletion': [...postgres, ...inPostgres('sql', 'tables')],
   'stores/postgres/events': [...postgres, ...inPostgres('sql', 'tables', 'system', 'deletion')],
-  'stores/postgres/windows': [
-    ...[...postgres, ...inPostgres('sql', 'tables', 'system', 'deletion', 'events')],
-    'pg-copy-streams',
-  ],
+  'stores/postgres/windows': [...postgres, ...inPostgres('sql', 'tables', 'system', 'deletion', 'events')],
   'stores/postgres/features': [...postgres, ...inPostgres('sql', 'tables', 'deletion', 'windows')],
   'stores/postgres/imports': [...postgres, ...inPostgres('sql', 'tables', 'system', 'deletion', 'events')],
   'stores/postgres': [...postgres, ...inPostgres('sql')],

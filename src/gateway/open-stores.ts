@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { Clock } from '../definitions/timestamp.ts'
+import { atMostEvery } from '../rate-limit.ts'
 import type { DeadLetterStore } from '../stores/dead-letter-store.ts'
 import type { DeletionStore } from '../stores/deletion-store.ts'
 import type { EventRetention } from '../stores/event-retention.ts'
@@ -127,24 +128,14 @@ async function openOnlineStore(
   const url = config.onlineUrl ?? offlineUrl
   if (url === 'memory:') return memoryOnlineStore(options.clock)
   if (url.startsWith('postgres')) return postgresOnlineStore(pool(url, 'online', config.onlineTimeoutMs))
+  // Its client tries several times a second.
+  const isNews = atMostEvery(10_000)
   const { redisOnlineStore } = await import('../stores/redis/redis-online-store.ts')
   return redisOnlineStore({
     url,
     readTimeoutMs: config.onlineTimeoutMs,
-    onConnectionError: quietly((reason) =>
-      options.log.warn({ reason }, 'Redis cannot be reached; trying again'),
-    ),
+    onConnectionError: ({ message: reason }) => {
+      if (isNews(reason)) options.log.warn({ reason }, 'Redis cannot be reached; trying again')
+    },
   })
-}
-
-/** A client that tries several times a second would fill the log: the same reason is told once every ten seconds. */
-function quietly(tell: (reason: string) => void): (error: Error) => void {
-  let last = ''
-  let toldAt = Number.NEGATIVE_INFINITY
-  return ({ message }) => {
-    if (message === last && performance.now() - toldAt < 10_000) return
-    last = message
-    toldAt = performance.now()
-    tell(message)
-  }
 }

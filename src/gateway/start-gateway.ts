@@ -18,6 +18,7 @@ import type { StreamObserver } from '../ingest/stream-observer.ts'
 import { longestReach } from '../ingest/tiles/followed-sources.ts'
 import { type LiveTiles, liveTiles } from '../online/live-tiles.ts'
 import { openRowLayouts } from '../online/row-layouts.ts'
+import { atMostEvery } from '../rate-limit.ts'
 import { loadRegistry } from '../registry/load.ts'
 import type { Registry } from '../registry/registry.ts'
 import { authenticator } from '../server/authenticate.ts'
@@ -195,23 +196,21 @@ function inBackground(
 type ObserveRead = Parameters<typeof requestContexts>[0]['observe']
 
 /** A store that is down fails every request: the log gets one line a second for each. */
+const failureLineMs = 1_000
+
 function logFailures(observe: ObserveRead, log: Logger): ObserveRead {
-  const toldAt = { online: Number.NEGATIVE_INFINITY, offline: Number.NEGATIVE_INFINITY }
+  const isNews = atMostEvery(failureLineMs)
   return (read) => {
     observe(read)
-    if (read.error === undefined || performance.now() - toldAt[read.store] < 1_000) return
-    toldAt[read.store] = performance.now()
-    log.warn({ err: read.error, reqId: read.requestId }, `the ${read.store} store did not answer a read`)
+    if (read.error !== undefined && isNews(read.store))
+      log.warn({ err: read.error, reqId: read.requestId }, `the ${read.store} store did not answer a read`)
   }
 }
 
-/** As for reads: a stream of pushes to a store that is down gets one line a second. */
 function logPushFailures(log: Logger): PushTargets['storeFailed'] {
-  const toldAt = { online: Number.NEGATIVE_INFINITY, offline: Number.NEGATIVE_INFINITY }
+  const isNews = atMostEvery(failureLineMs)
   return (store, error) => {
-    if (performance.now() - toldAt[store] < 1_000) return
-    toldAt[store] = performance.now()
-    log.warn({ err: error }, `the ${store} store did not take pushed rows`)
+    if (isNews(store)) log.warn({ err: error }, `the ${store} store did not take pushed rows`)
   }
 }
 

@@ -5,7 +5,7 @@ import type { LiveTiles } from '../online/live-tiles.ts'
 import type { RowLayouts } from '../online/row-layouts.ts'
 import { viewReader } from '../online/view-reader.ts'
 import type { FeatureView, Registry } from '../registry/registry.ts'
-import type { OfflineStore } from '../stores/offline-store.ts'
+import type { AsOfReader } from '../stores/as-of-reader.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
@@ -20,7 +20,7 @@ export interface RequestContextOptions {
   readonly tiles: Pick<LiveTiles, 'find'>
   readonly stores: {
     readonly online: OnlineStore
-    readonly offline: OfflineStore
+    readonly offline: AsOfReader
     readonly runs: RunStore
     readonly violations: ViolationStore
   }

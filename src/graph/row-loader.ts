@@ -5,7 +5,7 @@ import { StoreFailed } from '../errors.ts'
 import { planAsOf } from '../historical/as-of-plan.ts'
 import { planRead } from '../online/read-plan.ts'
 import type { Entity, FeatureView } from '../registry/registry.ts'
-import type { OfflineStore } from '../stores/offline-store.ts'
+import type { AsOfReader } from '../stores/as-of-reader.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
 import { onlineKeySuffix } from '../stores/online-value/online-key.ts'
 import {
@@ -33,7 +33,7 @@ export type RowLoader = DataLoader<Need, readonly ViewColumn[]>
 /** What loaders of all requests share. */
 export interface RowSources {
   readonly online: OnlineStore
-  readonly offline: OfflineStore
+  readonly offline: AsOfReader
   readonly reader: (view: FeatureView) => ColumnReader
   /** The front of the view's online keys; null where a streamed view has no tiles to read. */
   readonly keyPrefix: (view: FeatureView) => string | null

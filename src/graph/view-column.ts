@@ -4,7 +4,7 @@ import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import type { ViewReader } from '../online/view-reader.ts'
 import type { FreshnessSource, ViewRow } from '../online/view-row.ts'
 import type { FeatureView } from '../registry/registry.ts'
-import type { AsOfRow, ExpiredHistory } from '../stores/offline-store.ts'
+import type { AsOfRow, ExpiredHistory } from '../stores/as-of-reader.ts'
 import { firstTimeSince } from '../windows/hop.ts'
 import type { UnavailableReason } from './unavailable-views.ts'
 

@@ -1,6 +1,6 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { EntityKey } from '../definitions/value.ts'
-import type { EntityRow } from '../stores/offline-store.ts'
+import type { EntityRow } from '../stores/as-of-reader.ts'
 import { onlineKeySuffix } from '../stores/online-value/online-key.ts'
 
 /** A list of entity keys of one type, each with the moment that is asked for. */

@@ -1,7 +1,7 @@
 import { foundRowStatus } from '../definitions/row-status.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { FeatureView } from '../registry/registry.ts'
-import type { AsOfRow, ExpiredHistory } from '../stores/offline-store.ts'
+import type { AsOfRow, ExpiredHistory } from '../stores/as-of-reader.ts'
 import {
   packedFormat,
   packedHeaderBytes,

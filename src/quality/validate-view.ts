@@ -1,6 +1,7 @@
 import type { Clock, Micros } from '../definitions/timestamp.ts'
 import type { StoredView } from '../registry/registry.ts'
-import type { OfflineStore, StoredFeatureRow } from '../stores/offline-store.ts'
+import type { StoredFeatureRow } from '../stores/newest-rows.ts'
+import type { OfflineStore } from '../stores/offline-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { Violation, ViolationStore } from '../stores/violation-store.ts'
 import { checkRow } from './check-row.ts'

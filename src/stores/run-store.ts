@@ -1,5 +1,5 @@
 import type { Micros } from '../definitions/timestamp.ts'
-import type { CarriedPoint } from './offline-store.ts'
+import type { CarriedPoint } from './newest-rows.ts'
 
 export const runKinds = ['IMPORT', 'BATCH', 'MATERIALIZE', 'VALIDATE', 'REBUILD'] as const
 export type RunKind = (typeof runKinds)[number]

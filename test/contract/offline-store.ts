@@ -2,16 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Micros, parseTimestamp } from '../../src/definitions/timestamp.ts'
 import type { EntityKey, FeatureRow, Value } from '../../src/definitions/value.ts'
 import { type JoinKeyType, scalarTypes, type ValueType } from '../../src/definitions/value-type.ts'
-import type {
-  AsOfJoin,
-  AsOfRow,
-  EntityRow,
-  NewestRowsScope,
-  OfflineStore,
-  OfflineView,
-  StoredFeatureRow,
-  StoredOfflineView,
-} from '../../src/stores/offline-store.ts'
+import type { AsOfJoin, AsOfRow, EntityRow } from '../../src/stores/as-of-reader.ts'
+import type { NewestRowsScope, StoredFeatureRow } from '../../src/stores/newest-rows.ts'
+import type { OfflineStore } from '../../src/stores/offline-store.ts'
+import type { OfflineView, StoredOfflineView } from '../../src/stores/offline-view.ts'
 
 export interface OfflineStoreHarness {
   readonly store: OfflineStore

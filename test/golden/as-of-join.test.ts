@@ -17,13 +17,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { postgresSourceDefinition } from '../../src/definitions/data-source.ts'
 import type { EntityKey, FeatureRow, Value } from '../../src/definitions/value.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
+import type { EntityRow } from '../../src/stores/as-of-reader.ts'
 import type { EventToKeep } from '../../src/stores/event-store.ts'
-import type {
-  EntityRow,
-  OfflineStore,
-  StoredOfflineView,
-  StreamedOfflineView,
-} from '../../src/stores/offline-store.ts'
+import type { OfflineStore } from '../../src/stores/offline-store.ts'
+import type { StoredOfflineView, StreamedOfflineView } from '../../src/stores/offline-view.ts'
 import { postgresEventStore } from '../../src/stores/postgres/events/event-store.ts'
 import { asOfJoinSql } from '../../src/stores/postgres/features/as-of-join.ts'
 import { allTypes, at, neverAborted, offlineView } from '../contract/offline-store.ts'

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { StoredOfflineView } from '../../src/stores/offline-store.ts'
+import type { StoredOfflineView } from '../../src/stores/offline-view.ts'
 import { insertRowsSql } from '../../src/stores/postgres/features/insert-rows.ts'
 import { createTable } from '../../src/stores/postgres/tables/feature-table.ts'
 import { allTypes, at, offlineView } from '../contract/offline-store.ts'

@@ -7,7 +7,7 @@ import {
   type OnlineKey,
   sameKey,
 } from '../../src/stores/deletion-store.ts'
-import type { OfflineView } from '../../src/stores/offline-store.ts'
+import type { OfflineView } from '../../src/stores/offline-view.ts'
 
 type DatedRow = Pick<FeatureRow, 'key' | 'eventTimestamp'>
 

@@ -2,17 +2,12 @@ import { randomUUID } from 'node:crypto'
 import type { Micros } from '../../src/definitions/timestamp.ts'
 import type { EntityKey, FeatureRow } from '../../src/definitions/value.ts'
 import { StoreFailed } from '../../src/errors.ts'
+import type { AsOfRow, EntityRow } from '../../src/stores/as-of-reader.ts'
 import type { DeletionStore } from '../../src/stores/deletion-store.ts'
-import type {
-  AsOfRow,
-  CarriedPoint,
-  EntityRow,
-  InsertedOnce,
-  InsertedRowIds,
-  NewestRowsScope,
-  OfflineStore,
-  OfflineView,
-} from '../../src/stores/offline-store.ts'
+import type { InsertedOnce, InsertedRowIds } from '../../src/stores/feature-rows.ts'
+import type { CarriedPoint, NewestRowsScope } from '../../src/stores/newest-rows.ts'
+import type { OfflineStore } from '../../src/stores/offline-store.ts'
+import type { OfflineView } from '../../src/stores/offline-view.ts'
 import { memoryDeletions } from './memory-deletions.ts'
 
 interface StoredRow extends FeatureRow {

@@ -3,7 +3,7 @@ import type { FeatureRow } from '../../definitions/value.ts'
 import { BadUserInput, EntityDeleted, InvalidRow, StoreFailed } from '../../errors.ts'
 import { checkRow } from '../../quality/check-row.ts'
 import type { FeatureView, StoredView } from '../../registry/registry.ts'
-import type { OfflineStore } from '../../stores/offline-store.ts'
+import type { FeatureRows } from '../../stores/feature-rows.ts'
 import type { ViolationStore } from '../../stores/violation-store.ts'
 import { acceptRow, type OfferedRow } from '../accept/accept-row.ts'
 import { type KeptRow, type OnlineTargets, writeOnline } from '../materialize/write-online.ts'
@@ -18,7 +18,7 @@ import { type BrokenRow, recordBrokenRows, refusedBy } from './record-broken-row
 import { pushDigest, type StoredPush, storePushedRows } from './store-pushed-rows.ts'
 
 export interface PushTargets extends OnlineTargets {
-  readonly offline: Pick<OfflineStore, 'insertRows' | 'insertRowsOnce' | 'deletedRows'>
+  readonly offline: FeatureRows
   readonly violations: Pick<ViolationStore, 'record'>
   readonly storeFailed: StoreFailureObserver
 }

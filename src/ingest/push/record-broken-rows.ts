@@ -3,7 +3,7 @@ import type { FeatureRow } from '../../definitions/value.ts'
 import { EntityDeleted, StoreFailed } from '../../errors.ts'
 import type { CheckedRow } from '../../quality/check-row.ts'
 import type { StoredView } from '../../registry/registry.ts'
-import type { OfflineStore } from '../../stores/offline-store.ts'
+import type { FeatureRows } from '../../stores/feature-rows.ts'
 import type { Violation, ViolationStore } from '../../stores/violation-store.ts'
 import { type PushOutcome, refusal, type StoreFailureObserver } from './push-outcome.ts'
 
@@ -17,7 +17,7 @@ export interface BrokenRow {
 }
 
 interface RecordTargets {
-  readonly offline: Pick<OfflineStore, 'deletedRows'>
+  readonly offline: Pick<FeatureRows, 'deletedRows'>
   readonly violations: Pick<ViolationStore, 'record'>
   readonly storeFailed: StoreFailureObserver
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { FeatureRow } from '../../definitions/value.ts'
 import { BadUserInput } from '../../errors.ts'
 import type { StoredView } from '../../registry/registry.ts'
-import type { InsertedRowIds, OfflineStore, PushReceipt } from '../../stores/offline-store.ts'
+import type { FeatureRows, InsertedRowIds, PushReceipt } from '../../stores/feature-rows.ts'
 import type { KeptRow } from '../materialize/write-online.ts'
 import type { PushOutcome, PushTarget } from './push-outcome.ts'
 
@@ -18,7 +18,7 @@ export interface StoredPush {
  * Inserts the rows, with a receipt once. @throws BadUserInput when the receipt's key was used with other rows.
  */
 export async function storePushedRows(
-  offline: Pick<OfflineStore, 'insertRows' | 'insertRowsOnce'>,
+  offline: FeatureRows,
   view: StoredView,
   rows: readonly FeatureRow[],
   receipt: PushReceipt | null,

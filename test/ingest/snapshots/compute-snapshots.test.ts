@@ -24,7 +24,7 @@ import { computeSnapshots } from '../../../src/ingest/snapshots/compute-snapshot
 import { snapshotDefinition } from '../../../src/ingest/snapshots/snapshot-plan.ts'
 import { buildRegistry } from '../../../src/registry/build-registry.ts'
 import type { BatchView } from '../../../src/registry/registry.ts'
-import type { AsOfRow } from '../../../src/stores/offline-store.ts'
+import type { AsOfRow } from '../../../src/stores/as-of-reader.ts'
 import { postgresEventRetention } from '../../../src/stores/postgres/events/event-retention.ts'
 import { eventTable } from '../../../src/stores/postgres/tables/event-table.ts'
 import { postgresSnapshotStore } from '../../../src/stores/postgres/windows/snapshot-store.ts'

@@ -1,5 +1,6 @@
 import { formatTimestamp } from '../../../definitions/timestamp.ts'
-import type { AsOfJoin, OfflineView, StoredOfflineView } from '../../offline-store.ts'
+import type { AsOfJoin } from '../../as-of-reader.ts'
+import type { OfflineView, StoredOfflineView } from '../../offline-view.ts'
 import { microsOf, selectExpression, sqlType } from '../sql/column-type.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import type { Sql } from '../sql/statement.ts'

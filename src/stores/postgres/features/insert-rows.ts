@@ -1,6 +1,6 @@
 import { formatTimestamp } from '../../../definitions/timestamp.ts'
 import type { FeatureRow } from '../../../definitions/value.ts'
-import type { StoredOfflineView } from '../../offline-store.ts'
+import type { StoredOfflineView } from '../../offline-view.ts'
 import { type ArrayParameter, arrayParameter } from '../sql/column-type.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import type { Sql } from '../sql/statement.ts'

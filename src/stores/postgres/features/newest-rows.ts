@@ -1,10 +1,6 @@
 import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
-import type {
-  CarriedPoint,
-  NewestRowsRequest,
-  NewestRowsScope,
-  StoredOfflineView,
-} from '../../offline-store.ts'
+import type { CarriedPoint, NewestRowsRequest, NewestRowsScope } from '../../newest-rows.ts'
+import type { StoredOfflineView } from '../../offline-view.ts'
 import { microsOf, selectExpression } from '../sql/column-type.ts'
 import type { Sql } from '../sql/statement.ts'
 import { closingColumn, type FeatureTable, featureTable } from '../tables/feature-table.ts'

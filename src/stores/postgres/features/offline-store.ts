@@ -2,17 +2,10 @@ import type pg from 'pg'
 import { z } from 'zod'
 import type { FeatureRow, KeyValue } from '../../../definitions/value.ts'
 import { TablesDiffer } from '../../../errors.ts'
-import type {
-  AsOfJoin,
-  AsOfRow,
-  ExpiredHistory,
-  InsertedOnce,
-  InsertedRowIds,
-  OfflineStore,
-  OfflineView,
-  PushReceipt,
-  StoredOfflineView,
-} from '../../offline-store.ts'
+import type { AsOfJoin, AsOfRow, ExpiredHistory } from '../../as-of-reader.ts'
+import type { InsertedOnce, InsertedRowIds, PushReceipt } from '../../feature-rows.ts'
+import type { OfflineStore } from '../../offline-store.ts'
+import type { OfflineView, StoredOfflineView } from '../../offline-view.ts'
 import { deletionCheck } from '../deletion/deletion-check.ts'
 import { fromSql } from '../sql/column-type.ts'
 import { inTransaction, storeFailed } from '../sql/pool.ts'

@@ -1,12 +1,8 @@
 import type pg from 'pg'
 import type { KeyValue } from '../../../definitions/value.ts'
 import type { ValueType } from '../../../definitions/value-type.ts'
-import type {
-  NewestRowsReading,
-  NewestRowsRequest,
-  StoredFeatureRow,
-  StoredOfflineView,
-} from '../../offline-store.ts'
+import type { NewestRowsReading, NewestRowsRequest, StoredFeatureRow } from '../../newest-rows.ts'
+import type { StoredOfflineView } from '../../offline-view.ts'
 import { fromSql, selectedType } from '../sql/column-type.ts'
 import { copyOut } from '../sql/copy-out.ts'
 import { storeFailed } from '../sql/pool.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ValueType } from '../../../definitions/value-type.ts'
-import type { StoredOfflineView } from '../../offline-store.ts'
+import type { StoredOfflineView } from '../../offline-view.ts'
 import { isFixedSize, sqlType } from '../sql/column-type.ts'
 import { quoteIdentifier, quoteTable } from '../sql/identifier.ts'
 import { type ManagedColumn, managedColumn } from './managed-column.ts'

@@ -1,7 +1,4 @@
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
-import { from as copyFrom } from 'pg-copy-streams'
 import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
 import type { ValueType } from '../../../definitions/value-type.ts'
 import { HistoryExpired } from '../../../errors.ts'
@@ -9,20 +6,18 @@ import { spanAggregate } from '../../../windows/aggregates/aggregates.ts'
 import type {
   SnapshotComputation,
   SnapshotCounts,
-  SnapshotRow,
   SnapshotStore,
   SnapshotView,
 } from '../../snapshot-store.ts'
 import { deletedKinds } from '../deletion/deletion-check.ts'
 import { readKeptSince } from '../events/event-retention.ts'
 import { microsOf } from '../sql/column-type.ts'
-import { copyEncoder, copyHeader, copyTrailer } from '../sql/copy-binary.ts'
 import { copyOut } from '../sql/copy-out.ts'
-import { quoteIdentifier } from '../sql/identifier.ts'
 import { storeFailed } from '../sql/pool.ts'
 import { systemIdentifier } from '../sql/system-identifier.ts'
 import { recordViolations } from '../system/violation-store.ts'
-import { closingColumn, managedTable, writtenColumns } from '../tables/feature-table.ts'
+import { featureCopy } from '../tables/feature-copy.ts'
+import { closingColumn } from '../tables/feature-table.ts'
 import { keyTimelines } from './key-timelines.ts'
 import { spansSql } from './spans.ts'
 import { storedSnapshotsSql, storedSnapshotTypes } from './stored-snapshots.ts'
@@ -68,7 +63,11 @@ export function postgresSnapshotStore(pool: pg.Pool, project: string): SnapshotS
         const deleted =
           events.table === null ? [] : await deletedKinds(writer, project, events.fields).catch(failed)
         const counts = { events: 0, keys: 0, rows: 0 }
-        const rowsIn = snapshotWriter(writer, project, view)
+        const copy = featureCopy(writer, project, view, [{ name: closingColumn, type: 'bool' }])
+        const copyEnded = async (): Promise<void> => {
+          await copy.flush()
+          await copy.end()
+        }
         const timelines = keyTimelines(
           view.entity.joinKeys,
           copyOut(spansFrom, spansSql(project, computation, deleted), spanTypes(computation)),
@@ -83,13 +82,15 @@ export function postgresSnapshotStore(pool: pg.Pool, project: string): SnapshotS
           counts.keys += batch.length
           counts.rows += rows.length
           for (const { spans } of batch) for (const span of spans) counts.events += span.events
-          await rowsIn.add(rows).catch(failed)
+          for (const { key, eventTimestamp, createdTimestamp, values, closing } of rows)
+            copy.add([...key, eventTimestamp, createdTimestamp, ...values, closing ? true : null])
+          if (copy.size() >= copyBytes) await copy.flush().catch(failed)
           if (violations.length > 0 || quarantined.length > 0) {
-            await rowsIn.flush().catch(failed)
+            await copyEnded().catch(failed)
             await recordViolations(writer, project, violations, quarantined).catch(failed)
           }
         }
-        await rowsIn.flush().catch(failed)
+        await copyEnded().catch(failed)
         // What was missing when the events were read had been announced before; the readers' own snapshot may be older.
         const since = await keptSince(writer, project, view).catch(failed)
         if (since !== null && (computation.bounds[0] ?? 0) < since) throw historyExpired(computation, since)
@@ -211,42 +212,5 @@ async function* failing<Item>(
     const next = await iterator.next().catch(failed)
     if (next.done === true) return
     yield next.value
-  }
-}
-
-interface RowsIn {
-  readonly add: (rows: readonly SnapshotRow[]) => Promise<void>
-  /** Ends the COPY that is under way, so that other statements may follow. */
-  readonly flush: () => Promise<void>
-}
-
-/** Appends rows by COPY statements of some megabytes, so that others may stand between them in the transaction. */
-function snapshotWriter(client: pg.Client, project: string, view: SnapshotView): RowsIn {
-  const written = [...writtenColumns(view), { name: closingColumn, type: 'bool' } as const]
-  const encoder = copyEncoder(written.map(({ type }) => type))
-  const columns = written.map(({ name }) => quoteIdentifier(name)).join(', ')
-  const statement = `copy ${managedTable(project, view)} (${columns}) from stdin (format binary)`
-  let sending: Promise<void> = Promise.resolve()
-
-  /** The next rows are folded while these are on their way. */
-  async function send(): Promise<void> {
-    await sending
-    if (encoder.size() === 0) return
-    const pieces = [copyHeader(), encoder.take(), copyTrailer()]
-    sending = pipeline(Readable.from(pieces), client.query(copyFrom(statement)))
-    // Told at the next `send`.
-    sending.catch(() => {})
-  }
-
-  return {
-    async add(rows) {
-      for (const { key, eventTimestamp, createdTimestamp, values, closing } of rows)
-        encoder.add([...key, eventTimestamp, createdTimestamp, ...values, closing ? true : null])
-      if (encoder.size() >= copyBytes) await send()
-    },
-    async flush() {
-      await send()
-      await sending
-    },
   }
 }

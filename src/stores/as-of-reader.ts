@@ -1,0 +1,52 @@
+import type { Micros } from '../definitions/timestamp.ts'
+import type { EntityKey, Value } from '../definitions/value.ts'
+import type { OfflineView } from './offline-view.ts'
+
+/** An entity key and the moment that is asked for; `knownAt` null: everything that is known now. */
+export interface EntityRow {
+  readonly key: EntityKey
+  readonly asOf: Micros
+  readonly knownAt: Micros | null
+}
+
+/** The newest row at or before an entity row's time. The ttl is not applied. */
+export interface AsOfRow {
+  readonly eventTimestamp: Micros
+  readonly createdTimestamp: Micros | null
+  /** In the view's feature order. */
+  readonly values: readonly (Value | null)[]
+  /** The key had no event in its windows any more: as if there were no row, but newer than those before it. */
+  readonly closing: boolean
+}
+
+/** The windows of a streamed view reach behind `keptSince`, from when on all events are there: their values are not known. */
+export interface ExpiredHistory {
+  readonly keptSince: Micros
+}
+
+export interface AsOfJoin {
+  /** Views of one entity type. */
+  readonly views: readonly OfflineView[]
+  readonly rows: readonly EntityRow[]
+}
+
+/** Per view, one entry per entity row in the order asked for. */
+type AsOfAnswer = readonly (readonly (AsOfRow | ExpiredHistory | null)[])[]
+
+/** Point-in-time joins; the rule is design section 3.1, held by one contract suite. */
+export interface AsOfReader {
+  /**
+   * Per view and entity row, among the rows with that key, `event_timestamp <= asOf` and a created timestamp that is
+   * null or `<= knownAt`, the newest by (event timestamp, created timestamp with null oldest, row id); null without one.
+   * Of a STREAM view its windows at `asOf` over the events kept until `knownAt`, each at the earlier of its event timestamp
+   * and the moment it was kept (design sections 3.5, 3.6 and 3.8); null where no window holds an event, else the event
+   * timestamp is the newest of these times, the created timestamp the latest moment of keeping in the longest window.
+   * Where one of its windows begins before its events are kept, that is answered instead, whatever is still there.
+   * Exactly one entry per entity row, in order, duplicates kept. One statement, one index probe per view and entity
+   * row. An aborted signal cancels the statement in the server.
+   */
+  readonly asOfJoin: (join: AsOfJoin, signal: AbortSignal) => Promise<AsOfAnswer>
+
+  /** Resolves when the server answers. */
+  readonly ping: () => Promise<void>
+}

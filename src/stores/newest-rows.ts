@@ -1,0 +1,69 @@
+import type { Micros } from '../definitions/timestamp.ts'
+import type { EntityKey, FeatureRow } from '../definitions/value.ts'
+import type { StoredOfflineView } from './offline-view.ts'
+
+/** A feature row as it stands in the store; `rowId` null where a mapped source has none that is a safe integer. */
+export interface StoredFeatureRow extends FeatureRow {
+  readonly rowId: number | null
+  readonly closing: boolean
+}
+
+/** What an earlier reading saw: everything of transactions below `snapshotXmin`, and rows due until `carriedUntil`. */
+export interface CarriedPoint {
+  readonly snapshotXmin: string
+  readonly carriedUntil: Micros
+  /** Transaction ids of another database mean nothing here. */
+  readonly systemIdentifier: string
+}
+
+export type NewestRowsScope =
+  | { readonly kind: 'FULL' }
+  /** Keys with a row that may have arrived, or became due, after the point. */
+  | { readonly kind: 'ARRIVED'; readonly since: CarriedPoint }
+  /** Event timestamps from `from` on and before `to`; null is no bound. */
+  | { readonly kind: 'RANGE'; readonly from: Micros | null; readonly to: Micros | null }
+
+export interface NewestRowsRequest {
+  readonly view: StoredOfflineView
+  /** Rows whose event timestamp is later have not come yet. */
+  readonly now: Micros
+  readonly scope: NewestRowsScope
+}
+
+/** The reading's own point, for the next one, and the scope that was read in fact. */
+export interface NewestRowsReading {
+  readonly snapshotXmin: string
+  readonly systemIdentifier: string
+  readonly scope: NewestRowsScope['kind']
+}
+
+/** How far a view has been carried, by the offline store's rows. */
+interface CarryLag {
+  /** Null: no row at all. */
+  readonly newestEventTimestamp: Micros | null
+  /** The oldest due row that may have arrived, or became due, after the point; null: none. */
+  readonly oldestNotCarried: Micros | null
+}
+
+/** What is to be materialized: the newest row of each key. */
+export interface NewestRows {
+  /**
+   * Hands over the newest due row of each key of the scope, by the total order of design section 3.1, a key once, in
+   * batches of a bounded number; the next batch comes once `receive` has resolved. All rows are of one snapshot.
+   * ARRIVED is read as FULL where the view has a source (its rows tell no arrival) or the point is another database's.
+   * What `receive` throws ends the reading and is thrown on as it is. No time limit.
+   */
+  readonly newestRows: (
+    request: NewestRowsRequest,
+    receive: (rows: readonly StoredFeatureRow[]) => Promise<void>,
+  ) => Promise<NewestRowsReading>
+
+  /**
+   * `since` null: nothing has been carried. Rows of a mapped source count by their event timestamps alone. A scan of
+   * the table; no time limit.
+   */
+  readonly carryLag: (view: StoredOfflineView, now: Micros, since: CarriedPoint | null) => Promise<CarryLag>
+
+  /** Keys of the newest due rows by event timestamp, newest first, at most `limit`. A scan of the table; no time limit. */
+  readonly newestKeys: (view: StoredOfflineView, now: Micros, limit: number) => Promise<readonly EntityKey[]>
+}

@@ -1,0 +1,29 @@
+import type { PostgresSource } from '../definitions/data-source.ts'
+import type { JoinKeyType, ValueType } from '../definitions/value-type.ts'
+import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
+import type { KeptEventSource } from './event-store.ts'
+
+interface ViewColumns {
+  readonly name: string
+  readonly entity: { readonly joinKeys: readonly { readonly name: string; readonly type: JoinKeyType }[] }
+  readonly features: readonly { readonly name: string; readonly type: ValueType }[]
+}
+
+/** A view whose rows stand somewhere. BATCH: they are snapshots of windows, and some of them are closing rows. */
+export interface StoredOfflineView extends ViewColumns {
+  readonly kind: 'PLAIN' | 'BATCH'
+  /** Null: a table that the store makes and writes itself. */
+  readonly source: PostgresSource | null
+}
+
+/** A view that is computed from kept events when it is asked for. */
+export interface StreamedOfflineView extends ViewColumns {
+  readonly kind: 'STREAM'
+  readonly source: null
+  readonly events: KeptEventSource
+  /** In the features' order. */
+  readonly aggregations: readonly WindowedAggregation[]
+}
+
+/** What a store must know of a feature view: its columns, its key and where its rows stand or come from. */
+export type OfflineView = StoredOfflineView | StreamedOfflineView
