@@ -59,37 +59,35 @@ export interface Problem {
   readonly message: string
 }
 
-function listed(problems: readonly Problem[]): string {
-  return problems.map((problem) => `  ${problem.path}: ${problem.message}`).join('\n')
+abstract class SeveralProblems extends FeaturegraphError {
+  readonly problems: readonly Problem[]
+  constructor(what: string, problems: readonly Problem[]) {
+    super(`${what}:\n${problems.map(({ path, message }) => `  ${path}: ${message}`).join('\n')}`)
+    this.problems = problems
+  }
 }
 
 /** The definitions contradict themselves; all problems at once, each with its path. */
-export class InvalidDefinitions extends FeaturegraphError {
+export class InvalidDefinitions extends SeveralProblems {
   readonly code = 'INVALID_DEFINITIONS'
-  readonly problems: readonly Problem[]
   constructor(problems: readonly Problem[]) {
-    super(`the definitions have ${problems.length} problem(s):\n${listed(problems)}`)
-    this.problems = problems
+    super(`the definitions have ${problems.length} problem(s)`, problems)
   }
 }
 
 /** Settings cannot be used; all problems at once, each named by its variable. Never holds a secret. */
-export class InvalidConfig extends FeaturegraphError {
+export class InvalidConfig extends SeveralProblems {
   readonly code = 'INVALID_CONFIG'
-  readonly problems: readonly Problem[]
   constructor(problems: readonly Problem[]) {
-    super(`the settings have ${problems.length} problem(s):\n${listed(problems)}`)
-    this.problems = problems
+    super(`the settings have ${problems.length} problem(s)`, problems)
   }
 }
 
 /** A table in Postgres and the definition that it should carry disagree. */
-export class TablesDiffer extends FeaturegraphError {
+export class TablesDiffer extends SeveralProblems {
   readonly code = 'TABLES_DIFFER'
-  readonly problems: readonly Problem[]
   constructor(problems: readonly Problem[]) {
-    super(`the offline store's tables differ from the definitions:\n${listed(problems)}`)
-    this.problems = problems
+    super("the offline store's tables differ from the definitions", problems)
   }
 }
 

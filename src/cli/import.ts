@@ -3,7 +3,7 @@ import { systemClock } from '../gateway/system-clock.ts'
 import { formatOf, type ImportedFile, importFile } from '../ingest/files/import-file.ts'
 import { importTargets } from '../ingest/files/import-target.ts'
 import { type QuarantineKind, quarantineKinds } from '../ingest/files/read-columns.ts'
-import { fileProgress } from './progress-bar.ts'
+import { progressBar } from './progress-bar.ts'
 import { withStores } from './with-stores.ts'
 
 interface ImportArguments {
@@ -28,7 +28,7 @@ export async function importFiles(
     for (const file of files) formatOf(file)
     for (const file of files) {
       const startedAt = performance.now()
-      const progress = fileProgress(`${dryRun ? 'checking' : 'importing'} ${file}`)
+      const progress = progressBar(`${dryRun ? 'checking' : 'importing'} ${file}`)
       const imported = await importFile({ ...stores, clock: systemClock }, source, file, {
         ...{ dryRun, onError, assumeUtc },
         onWait: () =>

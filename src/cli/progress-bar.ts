@@ -1,30 +1,42 @@
 import { SingleBar } from 'cli-progress'
 
 export interface ProgressBar {
-  readonly update: (done: number, total: number) => void
+  /** `done` from 0 to 1; `rows` so far, where rows are counted. */
+  readonly update: (done: number, rows?: number) => void
   readonly stop: () => void
 }
 
-const plainEvery = 10
+/** Plain lines are written at every tenth part. */
+const plainParts = 10
 
-/** A bar on a terminal; elsewhere a plain line at every tenth part. Shown from the first update on. */
-export function progressBar(doing: string, unit: string): ProgressBar {
-  if (!process.stderr.isTTY) return plainLines(doing, unit)
-  const bar = new SingleBar({
-    format: `${doing} {bar} {value}/{total} ${unit}, {eta_formatted} left`,
-    stream: process.stderr,
-    clearOnComplete: true,
-    hideCursor: true,
-  })
-  let started = false
+/** How far something is, its rate and what remains: a bar on a terminal, elsewhere plain lines. Shown from the first update on. */
+export function progressBar(doing: string): ProgressBar {
+  const startedAt = performance.now()
+  const bar = process.stderr.isTTY
+    ? new SingleBar({
+        format: `${doing} {bar} {percentage} %{counted}, {eta_formatted} left`,
+        stream: process.stderr,
+        clearOnComplete: true,
+        hideCursor: true,
+      })
+    : null
+  let shownPart: number | null = null
   return {
-    update(done, total) {
-      if (!started) bar.start(total, 0)
-      started = true
-      bar.update(done)
+    update(done, rows) {
+      const seconds = (performance.now() - startedAt) / 1_000
+      const counted = rows === undefined ? '' : `, ${rows} rows, ${Math.round(rows / seconds)} a second`
+      const part = Math.floor(done * plainParts)
+      if (bar) {
+        if (shownPart === null) bar.start(100, 0, { counted })
+        bar.update(Math.floor(done * 100), { counted })
+      } else if (part !== (shownPart ?? 0) && part < plainParts) {
+        const left = Math.ceil((seconds / done) * (1 - done))
+        process.stderr.write(`${doing}: ${part * (100 / plainParts)} %${counted}, ${left} s left\n`)
+      }
+      shownPart = part
     },
     stop() {
-      if (started) bar.stop()
+      if (shownPart !== null) bar?.stop()
     },
   }
 }
@@ -55,59 +67,5 @@ export function rowCounter(doing: string, unit: string): RowCounter {
     stop() {
       if (isTTY && shown > 0) process.stderr.write('\r\x1b[K')
     },
-  }
-}
-
-export interface FileProgress {
-  /** `done` from 0 to 1. */
-  readonly update: (rows: number, done: number) => void
-  readonly stop: () => void
-}
-
-/** Rows, rate and what remains of a file: a bar on a terminal, elsewhere a plain line at every tenth part. */
-export function fileProgress(doing: string): FileProgress {
-  const { isTTY } = process.stderr
-  const startedAt = performance.now()
-  const bar = new SingleBar({
-    format: `${doing} {bar} {percentage} %, {rows} rows, {rate} a second, {eta_formatted} left`,
-    stream: process.stderr,
-    clearOnComplete: true,
-    hideCursor: true,
-  })
-  let started = false
-  let told = 0
-  return {
-    update(rows, done) {
-      const seconds = (performance.now() - startedAt) / 1_000
-      const rate = Math.round(rows / seconds)
-      if (isTTY) {
-        if (!started) bar.start(100, 0, { rows, rate })
-        started = true
-        bar.update(Math.floor(done * 100), { rows, rate })
-        return
-      }
-      const part = Math.floor(done * plainEvery)
-      if (part === told || part === plainEvery) return
-      told = part
-      const left = Math.ceil((seconds / done) * (1 - done))
-      const text = `${doing}: ${part * (100 / plainEvery)} %, ${rows} rows, ${rate} a second, ${left} s left`
-      process.stderr.write(`${text}\n`)
-    },
-    stop() {
-      if (started) bar.stop()
-    },
-  }
-}
-
-function plainLines(doing: string, unit: string): ProgressBar {
-  let told = 0
-  return {
-    update(done, total) {
-      const part = Math.floor((done / total) * plainEvery)
-      if (part === told) return
-      told = part
-      process.stderr.write(`${doing}: ${done}/${total} ${unit}\n`)
-    },
-    stop() {},
   }
 }

@@ -5,8 +5,8 @@ import { progressBar } from './progress-bar.ts'
 /** `featuregraph serve`: runs until SIGTERM or SIGINT, then finishes what is running. */
 export async function serve(): Promise<void> {
   const config = readConfig(readEnvironment())
-  const bar = progressBar('writing the demo world', 'percent')
-  const gateway = await startGateway(config, { onDemoProgress: bar.update })
+  const bar = progressBar('writing the demo world')
+  const gateway = await startGateway(config, { onDemoProgress: (done, total) => bar.update(done / total) })
   bar.stop()
   let stopping = false
   const stop = (signal: string): void => {

@@ -6,17 +6,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Clock, Micros } from '../definitions/timestamp.ts'
-import type { Stores } from '../gateway/open-stores.ts'
-import { importFile } from '../ingest/files/import-file.ts'
+import { type ImportStores, importFile } from '../ingest/files/import-file.ts'
 import { importTargets } from '../ingest/files/import-target.ts'
 import { materialize } from '../ingest/materialize/materialize-view.ts'
-import { computeSnapshots, snapshotTimes } from '../ingest/snapshots/compute-snapshots.ts'
+import { type BatchTargets, computeSnapshots, snapshotTimes } from '../ingest/snapshots/compute-snapshots.ts'
 import { snapshotDefinition } from '../ingest/snapshots/snapshot-plan.ts'
 import type { StreamObserver } from '../ingest/stream-observer.ts'
 import { longestReach } from '../ingest/tiles/followed-sources.ts'
 import type { RowLayouts } from '../online/row-layouts.ts'
 import type { BatchView, Registry } from '../registry/registry.ts'
+import type { EventStore } from '../stores/event-store.ts'
 import type { EventStream } from '../stores/event-stream.ts'
+import type { OfflineStore } from '../stores/offline-store.ts'
+import type { OnlineStore } from '../stores/online-store.ts'
 import { floorToHop } from '../windows/hop.ts'
 import { reachOf } from '../windows/reach-of.ts'
 import { demoSeed, readMark, setMark, withDemoLock } from './demo-mark.ts'
@@ -42,10 +44,12 @@ export interface DemoWorld {
 /** Told, while the history is written, which of how many steps are done. */
 export type DemoProgress = (done: number, total: number) => void
 
-type DemoStores = Pick<
-  Stores,
-  'offline' | 'online' | 'runs' | 'snapshots' | 'violations' | 'files' | 'imports' | 'events' | 'system'
->
+interface DemoStores extends Omit<ImportStores & BatchTargets, 'clock'> {
+  readonly offline: OfflineStore
+  readonly online: OnlineStore
+  readonly events: EventStore
+  readonly system: pg.Pool
+}
 
 interface DemoOptions {
   readonly project: string
