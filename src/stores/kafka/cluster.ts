@@ -5,15 +5,11 @@ import {
   type Connection,
   ConnectionPool,
   findCoordinatorV4,
-  findCoordinatorV5,
-  findCoordinatorV6,
   metadataV10,
-  metadataV11,
-  metadataV12,
 } from '@platformatic/kafka'
 import { StoreFailed } from '../../errors.ts'
 import type { KafkaAddress } from './kafka-url.ts'
-import { answerIn, isTimeout, protocolError, reasonOf } from './protocol-error.ts'
+import { answerIn, isTimeout, protocolError, protocolErrorsIn, reasonOf } from './protocol-error.ts'
 
 interface TopicLeaders {
   readonly id: string
@@ -21,120 +17,111 @@ interface TopicLeaders {
   readonly leaders: readonly number[]
 }
 
-/** Connections to the brokers, made when needed and made anew when broken; one request after the other on each. */
-export interface Cluster {
-  /** Sends to one node (a number) or to whichever answers, in the newest version that both sides know. */
-  readonly request: <Arguments extends unknown[], Answer>(
-    to: number | 'any',
-    versions: readonly API<Arguments, Answer>[],
-    ...rest: Arguments
-  ) => Promise<Answer>
-  /** Asks anew unless the answer for all of them is younger than `maxAgeMs`; null: no such topic. */
+type Send<To> = <Arguments extends unknown[], Answer>(
+  to: To,
+  api: API<Arguments, Answer>,
+  ...rest: Arguments
+) => Promise<Answer>
+
+/** Connections to the brokers, opened when needed and again after a failure; one request after the other on each. */
+export interface Channel {
+  /** Sends to one node (a number) or to the first that answers. */
+  readonly request: Send<number | 'any'>
+  /** Sends to the node that coordinates the group; it is asked for again after a failure. */
+  readonly requestCoordinator: Send<string>
+  readonly close: () => Promise<void>
+}
+
+type Connections = Omit<Channel, 'requestCoordinator'>
+
+export interface Cluster extends Channel {
+  /** Asks the brokers unless the answer for all of them is younger than `maxAgeMs`; null: no such topic. */
   readonly topics: (
     names: readonly string[],
     maxAgeMs: number,
   ) => Promise<ReadonlyMap<string, TopicLeaders | null>>
-  /** The node that looks after the group; asked once, until `forgetCoordinator`. */
-  readonly coordinator: (group: string) => Promise<number>
-  readonly forgetCoordinator: () => void
-  /** Connections of their own to the same brokers, for requests that wait long: others would queue behind them. */
-  readonly beside: (requestTimeoutMs: number) => Pick<Cluster, 'request' | 'close'>
+  /** Separate connections to the same brokers, for requests that wait long: others would queue behind them. */
+  readonly beside: (requestTimeoutMs: number) => Channel
   readonly ping: () => Promise<void>
-  readonly close: () => Promise<void>
 }
 
-const metadataVersions = [metadataV12.api, metadataV11.api, metadataV10.api]
-const coordinatorVersions = [findCoordinatorV6.api, findCoordinatorV5.api, findCoordinatorV4.api]
 const unknownTopic = 'UNKNOWN_TOPIC_OR_PARTITION'
-const connectTimeoutMs = 3_000
+export const connectTimeoutMs = 3_000
 
 type VersionRanges = ReadonlyMap<number, { readonly minVersion: number; readonly maxVersion: number }>
 
 /**
- * Rejections are `StoreFailed` when nobody could be reached, else the client's own: see `protocolError`.
- * A request that is not answered within its time breaks its connection, since the client loses its place in the answers then.
+ * Rejections are `StoreFailed` when no broker answered, else the library's own with the broker's answer: see `protocolError`.
+ * A request that is not answered within its time breaks its connection, since the library loses its position in the answers then.
  */
 export function connectCluster(address: KafkaAddress, requestTimeoutMs: number): Cluster {
   const nodes = new Map<number, Broker>()
   const cache = new Map<string, { readonly at: number; readonly topic: TopicLeaders | null }>()
-  let coordinatorNode: number | null = null
-  const brokersFor = (to: number | 'any'): readonly Broker[] => {
-    if (to === 'any') return [...address.brokers, ...nodes.values()]
-    const node = nodes.get(to)
-    if (node === undefined) throw new StoreFailed(`Kafka's node ${to} is not known`)
-    return [node]
+  const connections = openConnections(address, nodes, requestTimeoutMs)
+  let coordinator: number | null = null
+
+  const findCoordinator = async (group: string): Promise<number> => {
+    const [found] = (await connections.request('any', findCoordinatorV4.api, 0, [group])).coordinators
+    if (found === undefined) throw new StoreFailed(`Kafka knows no coordinator of the group "${group}"`)
+    nodes.set(found.nodeId, { host: found.host, port: found.port })
+    return found.nodeId
   }
-  const channel = connectionChannel(address, brokersFor, requestTimeoutMs)
+  const channelOver = (over: Connections): Channel => ({
+    ...over,
+    requestCoordinator: async (group, api, ...rest) => {
+      try {
+        coordinator ??= await findCoordinator(group)
+        return await over.request(coordinator, api, ...rest)
+      } catch (error) {
+        const names = [...protocolErrorsIn(error)]
+        if (names.every((name) => name.includes('COORDINATOR'))) coordinator = null
+        throw error
+      }
+    },
+  })
 
   const refresh = async (names: readonly string[]): Promise<void> => {
-    const answer = await answerIn(channel.request('any', metadataVersions, [...names], false, false))
+    const answer = await answerIn(connections.request('any', metadataV10.api, [...names], false, false))
     for (const { nodeId, host, port } of answer.brokers) nodes.set(nodeId, { host, port })
     for (const topic of answer.topics) {
       const error = topic.errorCode === 0 ? null : protocolError(topic.errorCode)
       if (error !== null && error !== unknownTopic)
         throw new StoreFailed(`Kafka topic "${topic.name}": ${error}`)
       const leaders: number[] = []
-      for (const one of topic.partitions)
-        leaders[one.partitionIndex] = one.errorCode === 0 ? one.leaderId : -1
+      for (const { partitionIndex, errorCode, leaderId } of topic.partitions)
+        leaders[partitionIndex] = errorCode === 0 ? leaderId : -1
       const found = error === null ? { id: topic.topicId, leaders } : null
       cache.set(topic.name ?? '', { at: performance.now(), topic: found })
     }
   }
 
   return {
-    request: channel.request,
+    ...channelOver(connections),
     topics: async (names, maxAgeMs) => {
       const oldest = performance.now() - maxAgeMs
       const stale = names.filter((name) => (cache.get(name)?.at ?? -Infinity) <= oldest)
       if (stale.length > 0) await refresh(names)
       return new Map(names.map((name) => [name, cache.get(name)?.topic ?? null]))
     },
-    coordinator: async (group) => {
-      if (coordinatorNode !== null) return coordinatorNode
-      const answer = await channel.request('any', coordinatorVersions, 0, [group])
-      const [found] = answer.coordinators
-      if (found === undefined) throw new StoreFailed(`Kafka knows no coordinator of the group "${group}"`)
-      nodes.set(found.nodeId, { host: found.host, port: found.port })
-      coordinatorNode = found.nodeId
-      return coordinatorNode
-    },
-    forgetCoordinator: () => {
-      coordinatorNode = null
-    },
-    beside: (timeoutMs) => connectionChannel(address, brokersFor, timeoutMs),
+    beside: (timeoutMs) => channelOver(openConnections(address, nodes, timeoutMs)),
     ping: async () => await refresh([]),
-    close: channel.close,
   }
 }
 
-function connectionChannel(
+function openConnections(
   address: KafkaAddress,
-  brokersFor: (to: number | 'any') => readonly Broker[],
+  nodes: Map<number, Broker>,
   requestTimeout: number,
-): Pick<Cluster, 'request' | 'close'> {
+): Connections {
+  const login = loginOf(address)
   const pool = new ConnectionPool('featuregraph', {
     connectTimeout: connectTimeoutMs,
     requestTimeout,
-    ...(address.tls ? { tls: {} } : {}),
-    ...(address.sasl === null ? {} : { sasl: address.sasl }),
+    ...login,
   })
-  // Each failure is told to the caller; an error event without a listener would end the process.
-  pool.on('connecting', ({ connection }) => connection.on('error', () => {}))
+  ignoreErrorEvents(pool)
   const ranges = new WeakMap<Connection, Promise<VersionRanges>>()
 
-  const connected = async (to: number | 'any'): Promise<Connection> => {
-    const failures = new Set<string>()
-    // Connected ones first: the others may be away.
-    const brokers = brokersFor(to).toSorted((a, b) => Number(pool.has(b)) - Number(pool.has(a)))
-    for (const broker of brokers) {
-      try {
-        return await pool.get(broker)
-      } catch (error) {
-        failures.add(reasonOf(error))
-      }
-    }
-    throw new StoreFailed(`Kafka cannot be reached: ${[...failures].join('; ')}`)
-  }
   const rangesOf = async (connection: Connection): Promise<VersionRanges> => {
     const known = ranges.get(connection)
     if (known !== undefined) return await known
@@ -145,24 +132,46 @@ function connectionChannel(
     asked.catch(() => ranges.delete(connection))
     return await asked
   }
-  return {
-    request: async (to, versions, ...rest) => {
-      const connection = await connected(to)
+  const send: Send<Connection> = async (connection, api, ...rest) => {
+    try {
+      const { minVersion = 1, maxVersion = 0 } = (await rangesOf(connection)).get(api.key) ?? {}
+      if (api.version < minVersion || api.version > maxVersion)
+        throw new StoreFailed('the Kafka broker is too old or too new: 3.1 to 4 is needed')
+      return await api.async(connection, ...rest)
+    } catch (error) {
+      if (isTimeout(error)) connection.socket.destroy()
+      throw error
+    }
+  }
+  const request: Connections['request'] = async (to, api, ...rest) => {
+    const node = to === 'any' ? undefined : nodes.get(to)
+    const brokers = node === undefined ? [...address.brokers, ...nodes.values()] : [node]
+    const failures = new Set<string>()
+    // Connected ones first: the others may be away.
+    for (const broker of brokers.toSorted((a, b) => Number(pool.has(b)) - Number(pool.has(a)))) {
       try {
-        const known = await rangesOf(connection)
-        const api = versions.find(({ key, version }) => {
-          const range = known.get(key)
-          return range !== undefined && range.minVersion <= version && version <= range.maxVersion
-        })
-        if (api === undefined) throw new StoreFailed('the Kafka broker is too old: 3.1 or later is needed')
-        return await api.async(connection, ...rest)
+        return await send(await pool.get(broker), api, ...rest)
       } catch (error) {
-        if (isTimeout(error)) connection.socket.destroy()
-        throw error
+        if (error instanceof StoreFailed || protocolErrorsIn(error).size > 0) throw error
+        failures.add(reasonOf(error))
       }
-    },
+    }
+    throw new StoreFailed(`Kafka cannot be reached: ${[...failures].join('; ')}`)
+  }
+  return {
+    request,
     close: async () => {
       await pool.close()
     },
   }
+}
+
+/** How connections of the library log in. */
+export function loginOf({ tls, sasl }: KafkaAddress) {
+  return { ...(tls ? { tls: {} } : {}), ...(sasl === null ? {} : { sasl }) }
+}
+
+/** Each failure is reported to the caller too; an error event without a listener would end the process. */
+export function ignoreErrorEvents(pool: ConnectionPool): void {
+  pool.on('connecting', ({ connection }) => connection.on('error', () => {}))
 }

@@ -29,7 +29,22 @@ export async function answerIn<Answer>(request: Promise<Answer>): Promise<Answer
 }
 
 export function isTimeout(error: unknown): boolean {
+  if (error instanceof MultipleErrors) return error.errors.some(isTimeout)
   return error instanceof GenericError && error.message === 'Request timed out'
+}
+
+/**
+ * Whether the same request may succeed later: a leader has moved, a broker is away. Also an answer that cannot be read:
+ * 1.35 misreads one in which the leader of a partition has moved and other partitions follow.
+ */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof MultipleErrors && error.findBy('hasStaleMetadata', true) !== null) return true
+  return protocolErrorsIn(error).size === 0 ? !isTimeout(error) : !hasFinalError(error)
+}
+
+function hasFinalError(error: unknown): boolean {
+  if (error instanceof MultipleErrors) return error.errors.some(hasFinalError)
+  return error instanceof GenericError && error['apiId'] !== undefined && error['canRetry'] === false
 }
 
 /** One line for the log: the innermost reason, which holds hosts, topics and Kafka's codes, never a password. */
