@@ -9,10 +9,13 @@ type OutgoingRecord = MessageToProduce<Buffer, Buffer, Buffer, Buffer> & {
   readonly value: Buffer
 }
 
+type ByteProducer = Producer<Buffer, Buffer, Buffer, Buffer>
+
 /** Writes to one topic by the library's idempotent `Producer`; one call after the other. */
 export interface TopicWriter {
   /** Resolves once all in-sync replicas have the records, else rejects with `StoreFailed`; the producer is replaced then. */
   readonly write: (records: readonly OutgoingRecord[]) => Promise<void>
+  /** Waits for what is being written. */
   readonly close: () => Promise<void>
 }
 
@@ -37,7 +40,7 @@ export function topicWriter(
   topic: string,
   checkTopic: () => Promise<void>,
 ): TopicWriter {
-  let producer: Producer<Buffer, Buffer, Buffer, Buffer> | null = null
+  let producer: ByteProducer | null = null
   let opened = 0
   let hasFailed = false
   let last: Promise<void> = Promise.resolve()
@@ -46,7 +49,7 @@ export function topicWriter(
     // Another broker first than the last time, which may have been one that does not answer.
     const first = opened % address.brokers.length
     opened += 1
-    const created = new Producer<Buffer, Buffer, Buffer, Buffer>({
+    const created: ByteProducer = new Producer({
       clientId: 'featuregraph',
       bootstrapBrokers: [...address.brokers.slice(first), ...address.brokers.slice(0, first)],
       ...loginOf(address),
@@ -61,11 +64,14 @@ export function topicWriter(
     ignoreErrorEvents(created.connections)
     return created
   }
-  const writeChunk = async (chunk: readonly OutgoingRecord[], until: number): Promise<void> => {
+  const writeChunk = async (
+    own: ByteProducer,
+    chunk: readonly OutgoingRecord[],
+    until: number,
+  ): Promise<void> => {
     for (let left = chunk; ; ) {
-      producer ??= open()
       try {
-        await producer.send({ messages: [...left] })
+        await own.send({ messages: [...left] })
         return
       } catch (error) {
         const written = partitionsWritten(error)
@@ -73,23 +79,25 @@ export function topicWriter(
         await checkTopic()
         if (!isPassing(error) || performance.now() > until) throw error
         // Leaders are asked for again.
-        producer.clearMetadata()
+        own.clearMetadata()
       }
       await sleep(retryMs)
     }
   }
   const write = async (records: readonly OutgoingRecord[]): Promise<void> => {
     const until = performance.now() + (hasFailed ? retryAfterFailureMs : retryForMs)
+    producer ??= open()
     try {
-      for (const chunk of chunks(records)) await writeChunk(chunk, until)
+      for (const chunk of chunks(records)) await writeChunk(producer, chunk, until)
       hasFailed = false
     } catch (error) {
       hasFailed = true
-      await close()
+      // A connection whose broker does not answer may take long to close.
+      void discard()
       throw storeFailed(`Kafka topic "${topic}" did not take all messages`, error)
     }
   }
-  const close = async (): Promise<void> => {
+  const discard = async (): Promise<void> => {
     const closed = producer
     producer = null
     await closed?.close().catch(() => {})
@@ -101,7 +109,10 @@ export function topicWriter(
       last = written.catch(() => {})
       await written
     },
-    close,
+    close: async () => {
+      await last
+      await discard()
+    },
   }
 }
 
