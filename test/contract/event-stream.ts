@@ -58,7 +58,7 @@ export function watchedConsumer(
   return { ...consumer, ...seen }
 }
 
-export function storePositions(stored: StoredPositions, messages: readonly StreamMessage[]): void {
+function storePositions(stored: StoredPositions, messages: readonly StreamMessage[]): void {
   for (const one of positionsBehind(messages)) stored.set(partitionName(one), one.offset)
 }
 

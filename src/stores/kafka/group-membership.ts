@@ -9,7 +9,7 @@ import {
   encodeSubscription,
   groupProtocol,
 } from './group-protocol.ts'
-import { answerIn, protocolError, protocolErrorsIn, storeFailed } from './protocol-error.ts'
+import { answerIn, protocolErrorsIn, storeFailed } from './protocol-error.ts'
 import { sharePartitions } from './share-partitions.ts'
 import { signal } from './signal.ts'
 
@@ -71,7 +71,6 @@ export function joinGroup(options: MembershipOptions): GroupMembership {
   /** Partition counts of all subscribed topics, when we shared them out as the leader; null: another is the leader. */
   let sharedCounts: { readonly at: number; readonly counts: ReadonlyMap<string, number> } | null = null
 
-  const ownedNames = (): ReadonlySet<string> => new Set(options.owned().map(partitionName))
   const lose = (): void => {
     ;[assigned, toRelease, generation, sharedCounts, mustJoin] = [new Map(), [], -1, null, true]
     options.onLost()
@@ -90,22 +89,21 @@ export function joinGroup(options: MembershipOptions): GroupMembership {
     const protocols = [{ name: groupProtocol, metadata }]
     const ask = async () => {
       const mine = [sessionTimeoutMs, revocationTimeoutMs, memberId, null, 'consumer'] as const
-      return await answerIn(channel.requestCoordinator(group, joinGroupV7.api, group, ...mine, protocols))
+      return await channel.requestCoordinator(group, joinGroupV7.api, group, ...mine, protocols)
     }
-    let answer = await ask()
-    if (answer.errorCode !== 0 && protocolError(answer.errorCode) === 'MEMBER_ID_REQUIRED') {
-      memberId = answer.memberId ?? ''
+    let answer = await answerIn(ask())
+    if (answer.errorCode !== 0) {
+      // The first answer to a new member is a refusal with its id.
+      memberId = answer.memberId || memberId
       answer = await ask()
     }
-    if (answer.errorCode !== 0) throw new GroupRefused(protocolError(answer.errorCode))
     memberId = answer.memberId ?? ''
     generation = answer.generationId
     sharedCounts = null
     const shares = answer.leader === memberId ? await share(answer.members) : []
     const mine = [generation, memberId, null, 'consumer', groupProtocol] as const
     const synced = await channel.requestCoordinator(group, syncGroupV5.api, group, ...mine, shares)
-    const { assignment } = synced
-    assigned = new Map(decodeAssignment(assignment).map((one) => [partitionName(one), one]))
+    assigned = new Map(decodeAssignment(synced.assignment).map((one) => [partitionName(one), one]))
     toRelease = [...claimed.keys()].filter((name) => !assigned.has(name))
     releaseUntil = performance.now() + revocationTimeoutMs
     mustJoin = false
@@ -127,22 +125,10 @@ export function joinGroup(options: MembershipOptions): GroupMembership {
     await wake.wait(options.heartbeatMs)
     if (isLeaving || hasMissed) return
     if (toRelease.length > 0) {
-      const owned = ownedNames()
-      if (!toRelease.some((name) => owned.has(name))) {
-        mustJoin = true
-        return
-      }
-      if (performance.now() > releaseUntil) {
-        hasMissed = true
-        await sendLeave()
-        memberId = ''
-        lose()
-        const waited = `${options.revocationTimeoutMs} ms`
-        options.onError(
-          new StoreFailed(`revoked partitions were not given up within ${waited}: left the group "${group}"`),
-        )
-        return
-      }
+      const owned = new Set(options.owned().map(partitionName))
+      mustJoin = !toRelease.some((name) => owned.has(name))
+      if (mustJoin) return
+      if (performance.now() > releaseUntil) return await leaveUntilPolled()
     }
     await cluster.requestCoordinator(group, heartbeatV4.api, group, generation, memberId, null)
     if (sharedCounts !== null && performance.now() - sharedCounts.at > options.metadataMs) {
@@ -152,19 +138,23 @@ export function joinGroup(options: MembershipOptions): GroupMembership {
       mustJoin = [...now].some(([name, count]) => counts.get(name) !== count)
     }
   }
+  const leaveUntilPolled = async (): Promise<void> => {
+    hasMissed = true
+    await sendLeave()
+    memberId = ''
+    lose()
+    const what = `revoked partitions were not given up within ${options.revocationTimeoutMs} ms`
+    options.onError(new StoreFailed(`${what}: left the Kafka group "${group}"`))
+  }
+  /** Where it fails, the session timeout will do. Not on our own channel: a join may be waiting there. */
   const sendLeave = async (): Promise<void> => {
     if (memberId === '') return
-    try {
-      // Not on our own channel: a join may be waiting there.
-      await cluster.requestCoordinator(group, leaveGroupV4.api, group, [{ memberId }])
-    } catch {
-      // The session timeout will do.
-    }
+    await cluster.requestCoordinator(group, leaveGroupV4.api, group, [{ memberId }]).catch(() => {})
   }
 
   /** How long to pause before going on. */
   const recover = (error: unknown, failures: number): number => {
-    const names = error instanceof GroupRefused ? new Set([error.message]) : protocolErrorsIn(error)
+    const names = protocolErrorsIn(error)
     if (names.has('REBALANCE_IN_PROGRESS')) {
       mustJoin = true
       return 0
@@ -217,6 +207,3 @@ export function joinGroup(options: MembershipOptions): GroupMembership {
     },
   }
 }
-
-/** The error of a broker's answer to a join, by its name. */
-class GroupRefused extends Error {}

@@ -56,17 +56,11 @@ export function partitionFetcher({ cluster, onMessages, onError }: FetcherOption
   const channel = cluster.beside(requestTimeoutMs)
   const partitions = new Map<string, Partition>()
   const busy = new Set<number>()
-  const timers = new Set<NodeJS.Timeout>()
   let [isFinding, isClosed] = [false, false]
   let turn = 0
 
   const putOff = (partition: Partition, ms: number): void => {
     partition.notBefore = performance.now() + ms
-    const timer = setTimeout(() => {
-      timers.delete(timer)
-      pump()
-    }, ms + 1)
-    timers.add(timer)
   }
   /** Sends what is due to each leader that is not answering another request. */
   const pump = (): void => {
@@ -164,6 +158,8 @@ export function partitionFetcher({ cluster, onMessages, onError }: FetcherOption
     }
   }
 
+  const retrying = setInterval(pump, retryMs)
+
   return {
     read: ({ topic, partition, topicId }, offset) => {
       const name = partitionName({ topic, partition })
@@ -194,7 +190,7 @@ export function partitionFetcher({ cluster, onMessages, onError }: FetcherOption
       }),
     close: async () => {
       isClosed = true
-      for (const timer of timers) clearTimeout(timer)
+      clearInterval(retrying)
       partitions.clear()
       await channel.close().catch(() => {})
     },

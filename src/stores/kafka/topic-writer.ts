@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type MessageToProduce, MultipleErrors, Producer } from '@platformatic/kafka'
-import { connectTimeoutMs, ignoreErrorEvents, loginOf } from './cluster.ts'
+import { connectTimeoutMs, ignoreErrorEvents, loginOf } from './connections.ts'
 import type { KafkaAddress } from './kafka-url.ts'
 import { isPassing, storeFailed } from './protocol-error.ts'
 

@@ -202,11 +202,13 @@ else {
       const read = await pollFor(consumer, 5)
       expect(read.map(textOf)).toEqual(numbers(5, 5))
       consumer.commit(positionsBehind(read))
-      await consumer.poll({ maxMessages: 10, waitMs: 0 })
       const { isAtEnd } = consumerGroup(bootstrap, topic, topic)
-      await expect
-        .poll(() => isAtEnd([0, 1].map((index) => (index === read[0]?.partition ? 10 : 0))))
-        .toBe(true)
+      const ends = [0, 1].map((index) => (index === read[0]?.partition ? 10 : 0))
+      const isCommitted = async () => {
+        await consumer.poll({ maxMessages: 10, waitMs: 0 })
+        return await isAtEnd(ends)
+      }
+      await expect.poll(isCommitted, { timeout: 10_000 }).toBe(true)
       expect(consumer.revoked).toEqual([])
       expect(consumer.assigned).toHaveLength(2)
     })

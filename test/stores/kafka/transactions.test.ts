@@ -82,13 +82,14 @@ else {
     it('of an aborted transaction beside an abort without messages of another producer', async () => {
       const topic = await newTopic()
       const [empty, full] = [transactional(), transactional()]
-      const transaction = await empty.beginTransaction()
+      const emptyTransaction = await empty.beginTransaction()
       const metadata = await empty.metadata({ topics: [topic] })
       const fullTransaction = await full.beginTransaction()
-      await fullTransaction.send({ messages: [messageOf(topic, 'aborted')] })
+      await fullTransaction.send({ messages: [messageOf(topic, 'aborted 1')] })
       // The partition is part of the transaction, and gets the mark of its end, without a message.
-      await transaction.addPartitions(metadata, [{ ...messageOf(topic, ''), partition: 0 }])
-      await transaction.abort()
+      await emptyTransaction.addPartitions(metadata, [{ ...messageOf(topic, ''), partition: 0 }])
+      await emptyTransaction.abort()
+      await fullTransaction.send({ messages: [messageOf(topic, 'aborted 2')] })
       await stream.publish(topic, textMessages(['between']))
       await fullTransaction.abort()
       await stream.publish(topic, textMessages(['after']))
