@@ -87,17 +87,11 @@ export function joinGroup(options: MembershipOptions): GroupMembership {
     const metadata = encodeSubscription({ topics, held: [...claimed.values()] })
     const { sessionTimeoutMs, revocationTimeoutMs } = options
     const protocols = [{ name: groupProtocol, metadata }]
-    const ask = async () => {
-      const mine = [sessionTimeoutMs, revocationTimeoutMs, memberId, null, 'consumer'] as const
-      return await channel.requestCoordinator(group, joinGroupV7.api, group, ...mine, protocols)
-    }
-    let answer = await answerIn(ask())
-    if (answer.errorCode !== 0) {
-      // The first answer to a new member is a refusal with its id.
-      memberId = answer.memberId || memberId
-      answer = await ask()
-    }
-    memberId = answer.memberId ?? ''
+    const own = [sessionTimeoutMs, revocationTimeoutMs, memberId, null, 'consumer'] as const
+    const joining = channel.requestCoordinator(group, joinGroupV7.api, group, ...own, protocols)
+    // A new member gets its id with a refusal.
+    memberId = (await answerIn(joining)).memberId || memberId
+    const answer = await joining
     generation = answer.generationId
     sharedCounts = null
     const shares = answer.leader === memberId ? await share(answer.members) : []
@@ -155,7 +149,7 @@ export function joinGroup(options: MembershipOptions): GroupMembership {
   /** How long to pause before going on. */
   const recover = (error: unknown, failures: number): number => {
     const names = protocolErrorsIn(error)
-    if (names.has('REBALANCE_IN_PROGRESS')) {
+    if (names.has('REBALANCE_IN_PROGRESS') || names.has('MEMBER_ID_REQUIRED')) {
       mustJoin = true
       return 0
     }
