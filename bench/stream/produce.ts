@@ -1,13 +1,14 @@
+import { murmur2 } from '@platformatic/kafka'
 import type { EventStream } from '../../src/stores/event-stream.ts'
 import type { Oracle } from './oracle.ts'
-import { messageOf, type Transaction } from './world.ts'
+import { messageOf, partitions, type Transaction } from './world.ts'
 
 const batch = 5_000
 /** Customers of the last events of each partition. */
 const tailOfPartition = 20
 
 /**
- * Sends transactions, keyed by their customer, and tells the oracle of them. Answers the customers whose events come
+ * Sends transactions, keyed by their customer, and adds them to the oracle. Returns the customers whose events come
  * last, since partitions are read in order: when those are there, so are nearly surely all.
  */
 export async function produce(
@@ -18,8 +19,10 @@ export async function produce(
 ): Promise<readonly number[]> {
   const tails = new Map<number, number[]>()
   const send = async (some: readonly Transaction[]): Promise<void> => {
-    const places = await stream.publish(topic, some.map(messageOf))
-    for (const [index, { partition }] of places.entries()) {
+    const messages = some.map(messageOf)
+    await stream.publish(topic, messages)
+    for (const [index, { key }] of messages.entries()) {
+      const partition = (murmur2(key) & 0x7fffffff) % partitions
       const tail = tails.get(partition) ?? []
       tails.set(partition, tail)
       tail.push(some[index]?.customer ?? 0)

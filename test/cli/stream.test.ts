@@ -100,7 +100,10 @@ else {
       await Promise.all([kafka.createTopic('orders', 2), kafka.createTopic('orders.dead-letters', 1)])
       const aside = stream.consume({
         ...{ group: 'who mends', topics: ['orders.dead-letters'] },
-        ...{ onAssigned: async () => {}, onRevoked: async () => {}, onLost: () => {}, onError: () => {} },
+        onAssigned: async (partitions) => {
+          for (const one of partitions) aside.seek({ ...one, offset: 0 })
+        },
+        ...{ onRevoked: async () => {}, onError: () => {} },
       })
       await stream.publish('orders', [
         message({ at: at(), customer_id: 7, amount: 1 }),

@@ -24,37 +24,42 @@ export interface EventStreamHarness {
 export interface WatchedConsumer extends StreamConsumer {
   readonly assigned: AssignedPartition[]
   readonly revoked: TopicPartition[]
-  readonly lost: TopicPartition[]
   readonly errors: StoreFailed[]
 }
 
-/** A consumer that keeps what it was told. */
+/** By `partitionName`: where a partition is to be read on, as a consumer's own store has it. */
+export type StoredPositions = Map<string, number>
+
+/** A consumer that records what is reported to it, and reads partitions from where they are stored, else from offset 0. */
 export function watchedConsumer(
   stream: EventStream,
   options: Partial<ConsumeOptions> & Pick<ConsumeOptions, 'group' | 'topics'>,
+  stored: StoredPositions = new Map(),
 ): WatchedConsumer {
-  const told = {
+  const seen = {
     assigned: [] as AssignedPartition[],
     revoked: [] as TopicPartition[],
-    lost: [] as TopicPartition[],
     errors: [] as StoreFailed[],
   }
   const consumer = stream.consume({
     onAssigned: async (partitions) => {
-      told.assigned.push(...partitions)
+      seen.assigned.push(...partitions)
+      for (const { topic, partition } of partitions)
+        consumer.seek({ topic, partition, offset: stored.get(partitionName({ topic, partition })) ?? 0 })
     },
     onRevoked: async (partitions) => {
-      told.revoked.push(...partitions)
-    },
-    onLost: (partitions) => {
-      told.lost.push(...partitions)
+      seen.revoked.push(...partitions)
     },
     onError: (error) => {
-      told.errors.push(error)
+      seen.errors.push(error)
     },
     ...options,
   })
-  return { ...consumer, ...told }
+  return { ...consumer, ...seen }
+}
+
+function storePositions(stored: StoredPositions, messages: readonly StreamMessage[]): void {
+  for (const one of positionsBehind(messages)) stored.set(partitionName(one), one.offset)
 }
 
 export function textMessages(texts: readonly string[], key: string | null = null) {
@@ -104,8 +109,12 @@ export function eventStreamContract(name: string, open: () => Promise<EventStrea
       await harness.createTopic(topic, partitions)
       return topic
     }
-    function consume(topic: string, options: Partial<ConsumeOptions> = {}): WatchedConsumer {
-      const consumer = watchedConsumer(stream, { group: topic, topics: [topic], ...options })
+    function consume(
+      topic: string,
+      options: Partial<ConsumeOptions> = {},
+      stored: StoredPositions = new Map(),
+    ): WatchedConsumer {
+      const consumer = watchedConsumer(stream, { group: topic, topics: [topic], ...options }, stored)
       consumers.push(consumer)
       return consumer
     }
@@ -127,7 +136,7 @@ export function eventStreamContract(name: string, open: () => Promise<EventStrea
       expect(await stream.describe([])).toEqual([])
     })
 
-    it('gives a topic that was made anew another id', async () => {
+    it('gives a topic that was created again another id', async () => {
       const topic = await newTopic(1)
       const [before] = await stream.describe([topic])
       await harness.deleteTopic(topic)
@@ -137,32 +146,39 @@ export function eventStreamContract(name: string, open: () => Promise<EventStrea
       expect(after?.id).not.toBe(before?.id)
     })
 
-    it('keeps the order within a partition, one key in one partition, and tells each place', async () => {
+    it('publishes the messages of one key to one partition, in order', async () => {
       const topic = await newTopic(4)
       const messages = numbers(1_000).map((text) => ({
         key: Buffer.from(`key ${Number(text) % 7}`),
         value: Buffer.from(text),
       }))
-      const places = await stream.publish(topic, messages)
+      await stream.publish(topic, messages)
       const read = await pollFor(consume(topic), 1_000)
       expect(new Set(read.map(({ partition }) => partition)).size).toBeGreaterThan(1)
+      const partitionOf = new Map(read.map(({ key, partition }) => [String(key), partition]))
       for (const partition of [0, 1, 2, 3]) {
-        const ones = read.filter((one) => one.partition === partition)
-        expect(ones.map(({ offset }) => offset)).toEqual(ones.map((_, index) => index))
-        const published = messages.filter((_, index) => places[index]?.partition === partition)
-        expect(ones.map(textOf)).toEqual(published.map(({ value }) => value.toString()))
+        const own = read.filter((one) => one.partition === partition)
+        expect(own.map(({ offset }) => offset)).toEqual(own.map((_, index) => index))
+        const published = messages.filter(({ key }) => partitionOf.get(String(key)) === partition)
+        expect(own.map(textOf)).toEqual(published.map(({ value }) => value.toString()))
       }
-      const partitionsOfKey = new Map<string, Set<number>>()
-      for (const { key, partition } of read) {
-        const text = key?.toString() ?? ''
-        partitionsOfKey.set(text, (partitionsOfKey.get(text) ?? new Set()).add(partition))
-      }
-      expect([...partitionsOfKey.values()].map(({ size }) => size)).toEqual(
-        Array.from({ length: 7 }, () => 1),
-      )
     })
 
-    it('tells key, value and time of production of a message, and takes one without a key', async () => {
+    it('publishes each message once when many calls run at the same time', async () => {
+      const topic = await newTopic(2)
+      await Promise.all(numbers(40).map((text) => stream.publish(topic, textMessages([text], text))))
+      const read = await pollFor(consume(topic), 40)
+      expect(
+        read
+          .map(textOf)
+          .map(Number)
+          .toSorted((a, b) => a - b),
+      ).toEqual(numbers(40).map(Number))
+      const [described] = await stream.describe([topic])
+      expect(described?.partitions.reduce((sum, { endOffset }) => sum + endOffset, 0)).toBe(40)
+    })
+
+    it('returns key, value and time of production of a message, and takes one without a key', async () => {
       const topic = await newTopic(1)
       const before = Date.now() * 1_000
       await stream.publish(topic, [
@@ -205,16 +221,31 @@ export function eventStreamContract(name: string, open: () => Promise<EventStrea
       expect(performance.now() - start).toBeLessThan(2_000)
     })
 
-    it('goes on from the last commit, for the group that made it', async () => {
+    it('reads a partition from where seek sets it, and not before', async () => {
       const topic = await newTopic(1)
       await stream.publish(topic, textMessages(numbers(10)))
-      const first = consume(topic)
-      await first.commit(positionsBehind(await pollFor(first, 4)))
+      const assigned: AssignedPartition[] = []
+      const consumer = consume(topic, {
+        onAssigned: async (partitions) => {
+          assigned.push(...partitions)
+        },
+      })
+      while (assigned.length === 0) expect(await consumer.poll({ maxMessages: 9, waitMs: 50 })).toEqual([])
+      expect(await consumer.poll({ maxMessages: 9, waitMs: 300 })).toEqual([])
+      expect(await consumer.lag()).toEqual([])
+      consumer.seek({ topic, partition: 0, offset: 6 })
+      expect((await pollFor(consumer, 4)).map(textOf)).toEqual(numbers(4, 6))
+    })
+
+    it('assigns partitions to a new member after one has left, to be read on from where the caller sets it', async () => {
+      const topic = await newTopic(1)
+      await stream.publish(topic, textMessages(numbers(10)))
+      const stored: StoredPositions = new Map()
+      const first = consume(topic, {}, stored)
+      storePositions(stored, await pollFor(first, 4))
       await pollFor(first, 3)
       await first.close()
-      const second = consume(topic)
-      expect((await pollFor(second, 6)).map(textOf)).toEqual(numbers(6, 4))
-      expect(second.assigned.map(({ offset }) => offset)).toEqual([4])
+      expect((await pollFor(consume(topic, {}, stored), 6)).map(textOf)).toEqual(numbers(6, 4))
       expect((await pollFor(consume(topic, { group: `${topic}-2` }), 10)).map(textOf)).toEqual(numbers(10))
     })
 
@@ -229,20 +260,20 @@ export function eventStreamContract(name: string, open: () => Promise<EventStrea
       expect((await pollFor(consumer, 2)).map(textOf)).toEqual(numbers(2, 18))
     })
 
-    it('lets onAssigned move the start, before any message comes', async () => {
+    it('lets onAssigned set the start, before any message comes', async () => {
       const topic = await newTopic(1)
       const [described] = await stream.describe([topic])
       await stream.publish(topic, textMessages(numbers(10)))
       const consumer = consume(topic, {
         onAssigned: async ([partition]) => {
-          expect(partition).toEqual({ topic, partition: 0, offset: 0, topicId: described?.id })
+          expect(partition).toEqual({ topic, partition: 0, topicId: described?.id })
           consumer.seek({ topic, partition: 0, offset: 7 })
         },
       })
       expect((await pollFor(consumer, 3)).map(textOf)).toEqual(numbers(3, 7))
     })
 
-    it('hands what a callback throws to the poll, and asks again', async () => {
+    it('rejects a poll with what onAssigned threw, and calls it again', async () => {
       const topic = await newTopic(1)
       await stream.publish(topic, textMessages(['x']))
       let calls = 0
@@ -250,6 +281,7 @@ export function eventStreamContract(name: string, open: () => Promise<EventStrea
         onAssigned: async () => {
           calls += 1
           if (calls === 1) throw new Error('not ready')
+          consumer.seek({ topic, partition: 0, offset: 0 })
         },
       })
       await expect(pollFor(consumer, 1)).rejects.toThrow('not ready')
@@ -257,32 +289,38 @@ export function eventStreamContract(name: string, open: () => Promise<EventStrea
       expect(calls).toBe(2)
     })
 
-    it('tells the lag of each partition', async () => {
+    it('reports the lag of each partition', async () => {
       const topic = await newTopic(2)
-      const [place] = await stream.publish(topic, textMessages(numbers(10), 'k'))
+      await stream.publish(topic, textMessages(numbers(10), 'k'))
       const consumer = consume(topic)
-      await pollFor(consumer, 4)
-      const other = 1 - (place?.partition ?? 0)
+      const [message] = await pollFor(consumer, 4)
+      const partition = message?.partition ?? 0
       const lags = async () =>
-        Object.fromEntries((await consumer.lag()).map(({ partition, lag }) => [partition, lag]))
-      expect(await lags()).toEqual({ [place?.partition ?? 0]: 6, [other]: 0 })
+        Object.fromEntries((await consumer.lag()).map(({ partition: index, lag }) => [index, lag]))
+      expect(await lags()).toEqual({ [partition]: 6, [1 - partition]: 0 })
       await pollFor(consumer, 6)
-      expect(await lags()).toEqual({ [place?.partition ?? 0]: 0, [other]: 0 })
+      expect(await lags()).toEqual({ [partition]: 0, [1 - partition]: 0 })
     })
 
-    it('refuses a commit or a seek of a partition that is not ours, and an unknown topic', async () => {
+    it('refuses a seek of a partition that is not ours, and ignores a commit of it', async () => {
       const topic = await newTopic(1)
       const consumer = consume(topic)
       await consumer.poll({ maxMessages: 1, waitMs: 500 })
       const foreign = { topic, partition: 7, offset: 0 }
-      await expect(consumer.commit([foreign])).rejects.toBeInstanceOf(StoreFailed)
+      consumer.commit([foreign])
       expect(() => consumer.seek(foreign)).toThrow(StoreFailed)
-      await expect(stream.publish('no-such-topic', textMessages(['x']))).rejects.toBeInstanceOf(StoreFailed)
-      await consumer.commit([])
-      expect(await stream.publish('no-such-topic', [])).toEqual([])
+      expect(await consumer.poll({ maxMessages: 1, waitMs: 50 })).toEqual([])
+      expect(consumer.errors).toEqual([])
     })
 
-    it('takes values of 5 MB, among small ones', async () => {
+    it('refuses to publish to a topic that does not exist', async () => {
+      const publish = stream.publish('no-such-topic', textMessages(['x']))
+      await expect(publish).rejects.toBeInstanceOf(StoreFailed)
+      await expect(publish).rejects.toThrow(/there is no (Kafka )?topic "no-such-topic"/)
+      await stream.publish('no-such-topic', [])
+    })
+
+    it('publishes and reads values of 5 MB, among small ones', async () => {
       const topic = await newTopic(1)
       const large = Buffer.alloc(5 * 1_048_576, 'large ')
       const messages = [...textMessages(['before']), { key: null, value: large }, ...textMessages(['after'])]
@@ -292,7 +330,7 @@ export function eventStreamContract(name: string, open: () => Promise<EventStrea
       expect(read[1]?.value.equals(large)).toBe(true)
     })
 
-    it('does not read a topic that was made anew in place of the one it was given', async () => {
+    it('does not read a topic that was created again in place of the one that was assigned', async () => {
       const topic = await newTopic(1)
       await stream.publish(topic, textMessages(['old']))
       const consumer = consume(topic)
@@ -303,23 +341,26 @@ export function eventStreamContract(name: string, open: () => Promise<EventStrea
       expect(await consumer.poll({ maxMessages: 9, waitMs: 700 })).toEqual([])
     })
 
-    it('gives revoked partitions up only when onRevoked is done, so that nothing committed comes twice', async () => {
+    it('gives revoked partitions up only when onRevoked is done, so that nothing that it stores comes twice', async () => {
       const topic = await newTopic(2)
       await stream.publish(topic, [...textMessages(numbers(20), 'a'), ...textMessages(numbers(20, 20), 'c')])
       const seen: StreamMessage[] = []
+      const stored: StoredPositions = new Map()
       let flushed = false
-      const first: WatchedConsumer = consume(topic, {
+      const first = consume(topic, {
         onRevoked: async (partitions) => {
           await new Promise((resolve) => setTimeout(resolve, 150))
           const names = new Set(partitions.map(partitionName))
-          await first.commit(positionsBehind(seen.filter((one) => names.has(partitionName(one)))))
+          const own = seen.filter((one) => names.has(partitionName(one)))
+          storePositions(stored, own)
           flushed = true
         },
       })
       seen.push(...(await pollFor(first, 25)))
       const second = consume(topic, {
-        onAssigned: async () => {
+        onAssigned: async (partitions) => {
           expect(flushed).toBe(true)
+          for (const one of partitions) second.seek({ ...one, offset: stored.get(partitionName(one)) ?? 0 })
         },
       })
       const others: StreamMessage[] = []
@@ -330,29 +371,30 @@ export function eventStreamContract(name: string, open: () => Promise<EventStrea
       expect(flushed).toBe(true)
     })
 
-    it('loses nothing while consumers join and leave under load, and repeats nothing that was committed', async () => {
+    it('loses nothing while consumers join and leave under load, and repeats nothing whose position was stored', async () => {
       const topic = await newTopic(6)
-      const committed = new Set<string>()
+      const stored: StoredPositions = new Map()
+      const [flushed, all] = [new Set<string>(), new Set<string>()]
       const repeated: string[] = []
-      const all = new Set<string>()
       const member = () => {
-        const uncommitted: StreamMessage[] = []
-        const place = (one: StreamPosition): string => `${one.partition}:${one.offset}`
+        const unflushed: StreamMessage[] = []
+        const nameOf = (one: StreamPosition): string => `${one.partition}:${one.offset}`
         const flush = async (): Promise<void> => {
-          const batch = uncommitted.splice(0)
-          await consumer.commit(positionsBehind(batch))
-          for (const one of batch) committed.add(place(one))
+          const batch = unflushed.splice(0)
+          await new Promise((resolve) => setTimeout(resolve, 3))
+          storePositions(stored, batch)
+          for (const one of batch) flushed.add(nameOf(one))
         }
-        const consumer: WatchedConsumer = consume(topic, { onRevoked: flush })
+        const consumer = consume(topic, { onRevoked: flush }, stored)
         let stopping = false
         const running = (async () => {
           while (!stopping) {
             for (const one of await consumer.poll({ maxMessages: 100, waitMs: 50 })) {
-              if (committed.has(place(one))) repeated.push(place(one))
-              all.add(place(one))
-              uncommitted.push(one)
+              if (flushed.has(nameOf(one))) repeated.push(nameOf(one))
+              all.add(nameOf(one))
+              unflushed.push(one)
             }
-            if (uncommitted.length > 300) await flush()
+            if (unflushed.length > 300) await flush()
           }
           await consumer.close()
         })()
@@ -372,7 +414,8 @@ export function eventStreamContract(name: string, open: () => Promise<EventStrea
             key: Buffer.from(`${text}-${published % 13}`),
             value: Buffer.from('x'),
           }))
-          published += (await stream.publish(topic, messages)).length
+          await stream.publish(topic, messages)
+          published += messages.length
           await new Promise((resolve) => setTimeout(resolve, 5))
         }
       })()
@@ -393,7 +436,7 @@ export function eventStreamContract(name: string, open: () => Promise<EventStrea
       await expect.poll(() => all.size, { timeout: 10_000 }).toBe(published)
       await two.stop()
       expect(repeated).toEqual([])
-      expect(committed.size).toBe(published)
+      expect(flushed.size).toBe(published)
       expect(published).toBeGreaterThan(500)
     })
   })

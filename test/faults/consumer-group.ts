@@ -7,10 +7,10 @@ export interface ConsumerGroup {
   readonly rewind: (partitions: number) => Promise<void>
 }
 
-/** A group's offsets in one topic, as an operator sees and sets them. */
+/** A group's offsets in one topic, as an operator sees and sets them. `bootstrap` may name several brokers. */
 export function consumerGroup(bootstrap: string, groupId: string, topic: string): ConsumerGroup {
   const withAdmin = async <Result>(work: (admin: Admin) => Promise<Result>): Promise<Result> => {
-    const admin = new Admin({ clientId: 'featuregraph-tests', bootstrapBrokers: [bootstrap] })
+    const admin = new Admin({ clientId: 'featuregraph-tests', bootstrapBrokers: bootstrap.split(',') })
     try {
       return await work(admin)
     } finally {

@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ProduceAcks, Producer as RawProducer } from '@platformatic/kafka'
 import type { Micros } from '../../src/definitions/timestamp.ts'
 import { StoreFailed } from '../../src/errors.ts'
-import type { EventStream } from '../../src/stores/event-stream.ts'
+import type { EventStream, StreamMessage, StreamPosition } from '../../src/stores/event-stream.ts'
 import { kafkaEventStream } from '../../src/stores/kafka/kafka-event-stream.ts'
 import { parseKafkaUrl } from '../../src/stores/kafka/kafka-url.ts'
 import { type MadeMessage, madeEvent } from './made-message.ts'
@@ -28,7 +28,7 @@ export interface Producer {
   readonly sendTombstones: (count: number) => Promise<void>
   /** Sends on and on; the result ends it. */
   readonly load: (make?: Make) => () => Promise<void>
-  /** What was sent and stands in the topic, in no order. Reads it back where the broker did not acknowledge all. */
+  /** What was sent and stands in the topic, in no order; read back from it. */
   readonly produced: () => Promise<readonly ProducedMessage[]>
   readonly close: () => Promise<void>
 }
@@ -42,11 +42,22 @@ export interface ProducerOptions {
 const atOnce = 50
 const pauseMs = 50
 
+interface SentMessage {
+  readonly seq: number
+  readonly event: MadeMessage['event']
+  readonly sentAt: Micros
+  readonly identity: string
+  /** False: perhaps in the topic, perhaps not. */
+  readonly isAcknowledged: boolean
+}
+
 export function openProducer({ bootstrap, topic, random }: ProducerOptions): Producer {
   const stream = kafkaEventStream(parseKafkaUrl(`kafka://${bootstrap}`, 'URL'))
-  const acknowledged: ProducedMessage[] = []
-  /** By number: perhaps in the topic, perhaps not. */
-  const unsure = new Map<number, Omit<ProducedMessage, 'partition' | 'offset'>>()
+  const log = topicLog(stream, topic)
+  const standing: ProducedMessage[] = []
+  /** Not found in the topic yet. */
+  let sent: readonly SentMessage[] = []
+  const tombstones = new Set<string>()
   let seq = 0
 
   async function sendOnce(count: number, make: Make): Promise<void> {
@@ -55,16 +66,19 @@ export function openProducer({ bootstrap, topic, random }: ProducerOptions): Pro
       seq += 1
       return make(random, seq, sentAt)
     })
-    try {
-      const places = await stream.publish(topic, messages)
-      places.forEach(({ partition, offset }, index) => {
-        const message = messages[index]
-        if (message) acknowledged.push({ seq: message.seq, event: message.event, partition, offset, sentAt })
-      })
-    } catch (error) {
-      if (!(error instanceof StoreFailed)) throw error
-      for (const { seq: number, event } of messages) unsure.set(number, { seq: number, event, sentAt })
-    }
+    const isAcknowledged = await stream.publish(topic, messages).then(
+      () => true,
+      (error: unknown) => {
+        if (!(error instanceof StoreFailed)) throw error
+        return false
+      },
+    )
+    sent = [
+      ...sent,
+      ...messages.map((message) => {
+        return { ...message, sentAt, identity: identityOf(message), isAcknowledged }
+      }),
+    ]
   }
 
   return {
@@ -84,8 +98,10 @@ export function openProducer({ bootstrap, topic, random }: ProducerOptions): Pro
             messages: [{ topic, key: Buffer.from(String(seq)) }],
             acks: ProduceAcks.ALL,
           })
-          for (const { partition, offset } of offsets)
-            acknowledged.push({ seq, event: null, partition, offset: Number(offset), sentAt })
+          for (const { partition, offset } of offsets) {
+            standing.push({ seq, event: null, partition, offset: Number(offset), sentAt })
+            tombstones.add(`${partition}/${offset}`)
+          }
         }
       } finally {
         await raw.close()
@@ -100,7 +116,7 @@ export function openProducer({ bootstrap, topic, random }: ProducerOptions): Pro
         }
       }
       const running = run()
-      // Told to whoever stops it.
+      // Reported to the caller that stops it.
       running.catch(() => {})
       return async () => {
         stopped = true
@@ -108,51 +124,66 @@ export function openProducer({ bootstrap, topic, random }: ProducerOptions): Pro
       }
     },
     async produced() {
-      if (unsure.size === 0) return acknowledged
-      const standing = await readBack(stream, topic)
-      for (const { seq: number, partition, offset } of acknowledged) {
-        const place = standing.get(number)
-        if (place?.partition !== partition || place.offset !== offset)
-          throw new Error(`message ${number} was acknowledged at ${partition}/${offset} and is not there`)
+      const found = new Map<string, StreamPosition[]>()
+      for (const message of await log.readOn()) {
+        if (tombstones.has(`${message.partition}/${message.offset}`)) continue
+        const identity = identityOf(message)
+        found.set(identity, [...(found.get(identity) ?? []), message])
       }
-      const found = [...unsure.values()].flatMap((message): ProducedMessage[] => {
-        const place = standing.get(message.seq)
-        return place === undefined ? [] : [{ ...message, ...place }]
-      })
-      return [...acknowledged, ...found]
+      const missing: SentMessage[] = []
+      for (const message of sent.toSorted((a, b) => Number(b.isAcknowledged) - Number(a.isAcknowledged))) {
+        const { seq: number, event, sentAt, identity, isAcknowledged } = message
+        const position = found.get(identity)?.shift()
+        if (position !== undefined) {
+          const { partition, offset } = position
+          standing.push({ seq: number, event, partition, offset, sentAt })
+        } else if (isAcknowledged)
+          throw new Error(`message ${number} was acknowledged and is not in the topic`)
+        else missing.push(message)
+      }
+      sent = missing
+      for (const [position] of found.values())
+        if (position) throw new Error(`a message stands twice: at ${position.partition}/${position.offset}`)
+      return standing
     },
-    close: stream.close,
+    async close() {
+      await log.close()
+      await stream.close()
+    },
   }
 }
 
-/** Where each message of the topic stands, by its number; all of them must be events. */
-async function readBack(
-  stream: EventStream,
-  topic: string,
-): Promise<ReadonlyMap<number, { readonly partition: number; readonly offset: number }>> {
-  const [described] = await stream.describe([topic])
-  const ends = described?.partitions.map(({ endOffset }) => endOffset) ?? []
+/** The same for messages that nothing can tell apart. */
+function identityOf({ key, value }: { readonly key: Buffer | null; readonly value: Buffer }): string {
+  return `${key?.toString('base64')} ${createHash('sha1').update(value).digest('base64')}`
+}
+
+/** Reads the whole topic, each message once. */
+function topicLog(stream: EventStream, topic: string) {
+  const next = new Map<number, number>()
   const consumer = stream.consume({
     group: `read-back-${randomUUID()}`,
     topics: [topic],
-    onAssigned: async () => {},
+    onAssigned: async (partitions) => {
+      for (const { partition } of partitions)
+        consumer.seek({ topic, partition, offset: next.get(partition) ?? 0 })
+    },
     onRevoked: async () => {},
-    onLost: () => {},
     onError: () => {},
   })
-  try {
-    const places = new Map<number, { readonly partition: number; readonly offset: number }>()
-    const next = ends.map(() => 0)
-    while (next.some((offset, partition) => offset < (ends[partition] ?? 0))) {
-      for (const { partition, offset, value } of await consumer.poll({ maxMessages: 10_000, waitMs: 500 })) {
-        const { seq } = JSON.parse(value.toString()) as { readonly seq: number }
-        if (places.has(seq)) throw new Error(`message ${seq} stands twice in the topic`)
-        places.set(seq, { partition, offset })
-        next[partition] = offset + 1
+  return {
+    /** All that came since the last time, up to where the topic ends now. */
+    async readOn(): Promise<readonly StreamMessage[]> {
+      const [described] = await stream.describe([topic])
+      const ends = described?.partitions.map(({ endOffset }) => endOffset) ?? []
+      const messages: StreamMessage[] = []
+      while (ends.some((end, partition) => (next.get(partition) ?? 0) < end)) {
+        const polled = await consumer.poll({ maxMessages: 10_000, waitMs: 500 })
+        for (const { partition, offset } of polled) next.set(partition, offset + 1)
+        messages.push(...polled)
       }
-    }
-    return places
-  } finally {
-    await consumer.close()
+      return messages
+    },
+    close: consumer.close,
   }
 }

@@ -14,7 +14,6 @@ import { type Signal, signal } from '../../src/stores/kafka/signal.ts'
 /** Beside the port, what Kafka's administration does. */
 export interface MemoryEventStream extends EventStream {
   readonly createTopic: (name: string, partitions: number) => void
-  /** With what its groups have committed. */
   readonly deleteTopic: (name: string) => void
 }
 
@@ -28,14 +27,13 @@ interface Member {
 }
 
 interface Group {
-  readonly committed: Map<string, number>
   readonly members: Member[]
   readonly owners: Map<string, Member>
 }
 
 /**
  * The event stream in this process: nothing is ever deleted, groups live among its own consumers, and there is no
- * revocation timeout: who does not poll holds up the others for good. `now` says when a message is produced.
+ * revocation timeout: a member that does not poll holds up the others for good. `now` is when a message is produced.
  */
 export function memoryEventStream(now: () => Micros): MemoryEventStream {
   const topics = new Map<string, Topic>()
@@ -61,11 +59,8 @@ export function memoryEventStream(now: () => Micros): MemoryEventStream {
       changed.raise()
     },
     deleteTopic: (name) => {
-      const deleted = topicOf(name)
+      topicOf(name)
       topics.delete(name)
-      for (const { committed } of groups.values())
-        for (const partition of deleted.partitions.keys())
-          committed.delete(partitionName({ topic: name, partition }))
     },
     describe: async (names) =>
       names.map((name) => {
@@ -75,21 +70,18 @@ export function memoryEventStream(now: () => Micros): MemoryEventStream {
         return { id: topic.id, partitions }
       }),
     publish: async (topic, messages) => {
-      if (messages.length === 0) return []
+      if (messages.length === 0) return
       const { partitions } = topicOf(topic)
       const timestamp = Math.floor(now() / 1_000) * 1_000
-      const places = messages.map(({ key, value }) => {
+      for (const { key, value } of messages) {
         const partition = key === null ? 0 : key.reduce((sum, byte) => sum * 31 + byte, 7) % partitions.length
         const log = partitions[partition] ?? []
-        const place = { topic, partition, offset: log.length }
-        log.push({ ...place, key, value, timestamp })
-        return place
-      })
+        log.push({ topic, partition, offset: log.length, key, value, timestamp })
+      }
       changed.raise()
-      return places
     },
     consume: (options) => {
-      const fresh: Group = { committed: new Map(), members: [], owners: new Map() }
+      const fresh: Group = { members: [], owners: new Map() }
       const group = groups.get(options.group) ?? fresh
       groups.set(options.group, group)
       const member = { topics: options.topics }
@@ -111,7 +103,8 @@ function memoryConsumer(world: {
   readonly changed: Signal
 }): StreamConsumer {
   const { options, member, group, topics } = world
-  const owned = new Map<string, TopicPartition & { readonly read: Topic; position: number }>()
+  /** `position` is null until the first `seek`. */
+  const owned = new Map<string, TopicPartition & { readonly read: Topic; position: number | null }>()
   let [polling, closing] = [false, false]
   let idle = Promise.resolve()
   let turn = 0
@@ -136,16 +129,15 @@ function memoryConsumer(world: {
       const [name, read] = [partitionName(one), topics.get(one.topic)]
       if (read === undefined || group.owners.has(name)) return []
       group.owners.set(name, member)
-      const taken = { ...one, read, position: group.committed.get(name) ?? 0 }
+      const taken = { ...one, read, position: null }
       owned.set(name, taken)
       return [taken]
     })
     if (fresh.length === 0) return
     try {
-      const told = fresh.map(({ topic, partition, read, position }) => {
-        return { topic, partition, topicId: read.id, offset: position }
-      })
-      await options.onAssigned(told)
+      await options.onAssigned(
+        fresh.map(({ topic, partition, read }) => ({ topic, partition, topicId: read.id })),
+      )
     } catch (error) {
       for (const one of fresh) giveBack(one)
       throw error
@@ -157,7 +149,7 @@ function memoryConsumer(world: {
     turn += 1
     for (let index = 0; index < all.length; index++) {
       const one = all[(turn + index) % all.length]
-      if (one === undefined || topics.get(one.topic) !== one.read) continue
+      if (one === undefined || one.position === null || topics.get(one.topic) !== one.read) continue
       const log = one.read.partitions[one.partition] ?? []
       const messages = log.slice(one.position, one.position + count - taken.length)
       one.position += messages.length
@@ -198,17 +190,15 @@ function memoryConsumer(world: {
         polling = false
       }
     },
-    commit: async (positions) => {
-      for (const one of positions) ownedAt(one)
-      for (const one of positions) group.committed.set(partitionName(one), one.offset)
-    },
+    // Nobody administers these groups.
+    commit: () => {},
     seek: (position) => {
       ownedAt(position).position = position.offset
     },
     lag: async () =>
-      [...owned.values()].map(({ topic, partition, read, position }) => {
+      [...owned.values()].flatMap(({ topic, partition, read, position }) => {
         const end = read.partitions[partition]?.length ?? 0
-        return { topic, partition, lag: Math.max(0, end - position) }
+        return position === null ? [] : [{ topic, partition, lag: Math.max(0, end - position) }]
       }),
     close: async () => {
       if (closing) return

@@ -2,7 +2,12 @@ import type { Clock, Micros } from '../../definitions/timestamp.ts'
 import { StoreFailed } from '../../errors.ts'
 import type { EventSource, Registry } from '../../registry/registry.ts'
 import type { DecidedEvent, EventStore, MessageAside } from '../../stores/event-store.ts'
-import { type EventStream, positionsBehind, type StreamMessage } from '../../stores/event-stream.ts'
+import {
+  type EventStream,
+  positionsBehind,
+  type StreamMessage,
+  type StreamPosition,
+} from '../../stores/event-stream.ts'
 import { type AcceptEvent, eventAcceptor, invalid } from '../accept/accept-event.ts'
 import { notJson, readJsonLine } from '../accept/read-json-line.ts'
 import type { RunLog } from '../run-log.ts'
@@ -36,7 +41,7 @@ const retryAfterMs = [100, 400, 1_600, 5_000]
 
 /**
  * Keeps what the topics of event sources bring, until the signal aborts: a batch is kept in one transaction a source, with
- * what is no event put aside, and only then are the offsets committed. What counts is where Postgres says that a
+ * what is no event put aside, and only then are the offsets committed, for operators. What counts is where Postgres says that a
  * partition was decided: a consumer goes on from there, so that a crash, a rebalance or a group set back changes nothing.
  * While a batch is on its way to Postgres the next one is polled and decided, no more than that: a store that does not
  * answer is waited for.
@@ -55,14 +60,19 @@ export async function consumeEvents(
   const consumer = targets.stream.consume({
     group,
     topics: [...topics.keys()],
-    onAssigned: (partitions) => gate.assigned(partitions, (position) => consumer.seek(position)),
+    onAssigned: (partitions) => gate.assigned(partitions, readFrom),
     onRevoked: async (partitions) => {
       await flight
-      gate.gone('given up', partitions)
+      gate.gone(partitions)
     },
-    onLost: (partitions) => gate.gone('lost', partitions),
     onError: (error) => log.warn(error.message, error),
   })
+
+  function readFrom(position: StreamPosition): void {
+    consumer.seek(position)
+    // Postgres may be ahead of what the group has committed, or behind it.
+    consumer.commit([position])
+  }
 
   async function keepAndCommit(
     messages: readonly StreamMessage[],
@@ -74,11 +84,7 @@ export async function consumeEvents(
     const isStale = targets.clock() - (decided[0]?.at ?? 0) > staleMicros
     if (!(await keepAll(targets, isStale ? decide() : decided, decide, options))) return false
     gate.passed(messages)
-    await consumer.commit(positionsBehind(messages)).catch((error: unknown) => {
-      // The partition is another's by now: it goes on from what is kept.
-      if (!(error instanceof StoreFailed)) throw error
-      log.warn(`offsets were not committed: ${error.message}`, error)
-    })
+    consumer.commit(positionsBehind(messages))
     observe.flushed((performance.now() - started) / 1_000)
     return true
   }
@@ -100,7 +106,7 @@ export async function consumeEvents(
         if (now() - levelAt >= levelEveryMs) {
           levelAt = now()
           await gate.measure(consumer, observe.behind)
-          await gate.lookAgain((position) => consumer.seek(position))
+          await gate.lookAgain(readFrom)
         }
         failures = 0
       } catch (error) {

@@ -31,7 +31,7 @@ export interface TopicGate {
    * events are kept stays shut, and is told of. Rejects with `StoreFailed`: then nothing is ours yet.
    */
   readonly assigned: (partitions: readonly AssignedPartition[], seek: Seek) => Promise<void>
-  readonly gone: (how: string, partitions: readonly TopicPartition[]) => void
+  readonly gone: (partitions: readonly TopicPartition[]) => void
   /** The messages that may be kept. */
   readonly admitted: (messages: readonly StreamMessage[]) => readonly StreamMessage[]
   /** The topic of kept events of an admitted topic. */
@@ -104,7 +104,8 @@ export function topicGate(
       const name = partitionName(position)
       refused.delete(name)
       const { offset } = position
-      open.set(name, { ...position, topicId: identity, polled: offset, next: offset, target: null })
+      const at = { topic, partition: position.partition, topicId: identity }
+      open.set(name, { ...at, polled: offset, next: offset, target: null })
     }
   }
 
@@ -125,8 +126,8 @@ export function topicGate(
       log.info(`assigned ${partitions.map(partitionName).join(', ')}`)
       await admitAll(partitions, seek)
     },
-    gone(how, partitions) {
-      log.info(`${how} ${partitions.map(partitionName).join(', ')}`)
+    gone(partitions) {
+      log.info(`given up ${partitions.map(partitionName).join(', ')}`)
       for (const one of partitions) {
         open.delete(partitionName(one))
         refused.delete(partitionName(one))

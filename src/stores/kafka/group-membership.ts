@@ -1,14 +1,4 @@
-import {
-  heartbeatV4,
-  joinGroupV6,
-  joinGroupV7,
-  joinGroupV8,
-  joinGroupV9,
-  leaveGroupV4,
-  leaveGroupV5,
-  syncGroupV4,
-  syncGroupV5,
-} from '@platformatic/kafka'
+import { heartbeatV4, joinGroupV7, leaveGroupV4, syncGroupV5 } from '@platformatic/kafka'
 import { StoreFailed } from '../../errors.ts'
 import { partitionName, type TopicPartition } from '../event-stream.ts'
 import type { Cluster } from './cluster.ts'
@@ -19,7 +9,7 @@ import {
   encodeSubscription,
   groupProtocol,
 } from './group-protocol.ts'
-import { answerIn, protocolError, protocolErrorsIn, storeFailed } from './protocol-error.ts'
+import { answerIn, protocolErrorsIn, storeFailed } from './protocol-error.ts'
 import { sharePartitions } from './share-partitions.ts'
 import { signal } from './signal.ts'
 
@@ -29,7 +19,7 @@ export interface GroupTimeouts {
   readonly heartbeatMs: number
   /** A member that does not give up a revoked partition within this time is out of the group. */
   readonly revocationTimeoutMs: number
-  /** How often new partitions and topics are looked for. */
+  /** How often new partitions and topics are checked for. */
   readonly metadataMs: number
 }
 
@@ -37,45 +27,38 @@ export interface MembershipOptions extends GroupTimeouts {
   readonly cluster: Cluster
   readonly group: string
   readonly topics: readonly string[]
-  /** What the consumer has taken of `assigned` and not given up yet. */
+  /** What the consumer has taken of `assigned`, and neither given up nor lost. */
   readonly owned: () => readonly TopicPartition[]
-  /** Everything owned is gone. */
+  /** Everything owned may be another member's by now. */
   readonly onLost: () => void
-  /** `assigned` is another. */
+  /** `assigned` has changed. */
   readonly onChange: () => void
   readonly onError: (error: StoreFailed) => void
 }
 
 /**
- * A place in a consumer group by Kafka's classic protocol, in the cooperative manner of KIP-429: joins, heartbeats and
- * joins anew in the background, and never takes or gives up a partition itself. The consumer takes what is `assigned`,
- * gives up what is not any more, and says `released`; only then does the group hear of it, so that no other gets it before.
+ * A membership of a consumer group by Kafka's classic protocol, in the cooperative manner of KIP-429: joins, sends
+ * heartbeats and joins again in the background, and never takes or gives up a partition itself. The consumer takes what is
+ * `assigned`, gives up what is not any more, and calls `released`; only then does the group learn of it, so that no other
+ * member gets it before.
  */
 export interface GroupMembership {
   readonly assigned: () => ReadonlyMap<string, TopicPartition>
-  /** What a commit is signed with; null: not a member now. `settled` is false while a rebalance goes on. */
-  readonly member: () => {
-    readonly id: string
-    readonly generation: number
-    readonly settled: boolean
-  } | null
+  /** What a commit is signed with; null: not a member now. */
+  readonly member: () => { readonly id: string; readonly generation: number } | null
   /** Something that is not assigned any more has been given up. */
   readonly released: () => void
-  /** The consumer is alive: it is let in again after a revocation that it missed. */
+  /** The consumer is alive: it may join again after a revocation that it missed. */
   readonly polled: () => void
-  /** Never rejects: a group that cannot be told waits for the session timeout. */
+  /** Never rejects: where no broker answers, the group waits for the session timeout. */
   readonly leave: () => Promise<void>
 }
 
-const joinVersions = [joinGroupV9.api, joinGroupV8.api, joinGroupV7.api, joinGroupV6.api]
-const syncVersions = [syncGroupV5.api, syncGroupV4.api]
-const heartbeatVersions = [heartbeatV4.api]
-const leaveVersions = [leaveGroupV5.api, leaveGroupV4.api]
 const longestPauseMs = 2_000
 
 export function joinGroup(options: MembershipOptions): GroupMembership {
   const { cluster, group, topics } = options
-  // For joining only: it is answered when all members have come, and nothing passes it on its connection meanwhile.
+  // For joining only: it is answered when all members have joined, and nothing passes it on its connection meanwhile.
   const channel = cluster.beside(options.revocationTimeoutMs + options.sessionTimeoutMs)
   const wake = signal()
   let memberId = ''
@@ -84,11 +67,10 @@ export function joinGroup(options: MembershipOptions): GroupMembership {
   /** Claimed when we joined and not ours any more: the group waits for us to join without them. */
   let toRelease: readonly string[] = []
   let releaseUntil = Number.POSITIVE_INFINITY
-  let [mustJoin, joining, missed, leaving] = [true, false, false, false]
-  /** Of all subscribed topics, when we shared them out as the leader; null: another is the leader. */
+  let [mustJoin, hasMissed, isLeaving] = [true, false, false]
+  /** Partition counts of all subscribed topics, when we shared them out as the leader; null: another is the leader. */
   let sharedCounts: { readonly at: number; readonly counts: ReadonlyMap<string, number> } | null = null
 
-  const ownedNames = (): ReadonlySet<string> => new Set(options.owned().map(partitionName))
   const lose = (): void => {
     ;[assigned, toRelease, generation, sharedCounts, mustJoin] = [new Map(), [], -1, null, true]
     options.onLost()
@@ -100,44 +82,22 @@ export function joinGroup(options: MembershipOptions): GroupMembership {
   }
 
   const join = async (): Promise<void> => {
-    joining = true
     const claimed = new Map(assigned)
     for (const one of options.owned()) claimed.set(partitionName(one), one)
     const metadata = encodeSubscription({ topics, held: [...claimed.values()] })
-    const protocols = [{ name: groupProtocol, metadata }]
     const { sessionTimeoutMs, revocationTimeoutMs } = options
-    const node = await cluster.coordinator(group)
-    const ask = async () =>
-      await answerIn(
-        channel.request(
-          ...([node, joinVersions, group, sessionTimeoutMs, revocationTimeoutMs, memberId] as const),
-          ...([null, 'consumer', protocols, null] as const),
-        ),
-      )
-    let answer = await ask()
-    if (answer.errorCode !== 0 && protocolError(answer.errorCode) === 'MEMBER_ID_REQUIRED') {
-      memberId = answer.memberId ?? ''
-      answer = await ask()
-    }
-    if (answer.errorCode !== 0) throw new GroupRefused(protocolError(answer.errorCode))
-    memberId = answer.memberId ?? ''
+    const protocols = [{ name: groupProtocol, metadata }]
+    const own = [sessionTimeoutMs, revocationTimeoutMs, memberId, null, 'consumer'] as const
+    const joining = channel.requestCoordinator(group, joinGroupV7.api, group, ...own, protocols)
+    // A new member gets its id with a refusal.
+    memberId = (await answerIn(joining)).memberId || memberId
+    const answer = await joining
     generation = answer.generationId
     sharedCounts = null
     const shares = answer.leader === memberId ? await share(answer.members) : []
-    const { assignment } = await channel.request(
-      ...([
-        node,
-        syncVersions,
-        group,
-        generation,
-        memberId,
-        null,
-        'consumer',
-        groupProtocol,
-        shares,
-      ] as const),
-    )
-    assigned = new Map(decodeAssignment(assignment).map((one) => [partitionName(one), one]))
+    const mine = [generation, memberId, null, 'consumer', groupProtocol] as const
+    const synced = await channel.requestCoordinator(group, syncGroupV5.api, group, ...mine, shares)
+    assigned = new Map(decodeAssignment(synced.assignment).map((one) => [partitionName(one), one]))
     toRelease = [...claimed.keys()].filter((name) => !assigned.has(name))
     releaseUntil = performance.now() + revocationTimeoutMs
     mustJoin = false
@@ -157,33 +117,14 @@ export function joinGroup(options: MembershipOptions): GroupMembership {
 
   const keepAlive = async (): Promise<void> => {
     await wake.wait(options.heartbeatMs)
-    if (leaving || missed) return
+    if (isLeaving || hasMissed) return
     if (toRelease.length > 0) {
-      const owned = ownedNames()
-      if (!toRelease.some((name) => owned.has(name))) {
-        mustJoin = true
-        return
-      }
-      if (performance.now() > releaseUntil) {
-        missed = true
-        await tellLeaving()
-        memberId = ''
-        lose()
-        const waited = `${options.revocationTimeoutMs} ms`
-        options.onError(
-          new StoreFailed(`revoked partitions were not given up within ${waited}: left the group "${group}"`),
-        )
-        return
-      }
+      const owned = new Set(options.owned().map(partitionName))
+      mustJoin = !toRelease.some((name) => owned.has(name))
+      if (mustJoin) return
+      if (performance.now() > releaseUntil) return await leaveUntilPolled()
     }
-    await cluster.request(
-      await cluster.coordinator(group),
-      heartbeatVersions,
-      group,
-      generation,
-      memberId,
-      null,
-    )
+    await cluster.requestCoordinator(group, heartbeatV4.api, group, generation, memberId, null)
     if (sharedCounts !== null && performance.now() - sharedCounts.at > options.metadataMs) {
       const { counts } = sharedCounts
       const now = await countsOf([...counts.keys()], 0)
@@ -191,47 +132,52 @@ export function joinGroup(options: MembershipOptions): GroupMembership {
       mustJoin = [...now].some(([name, count]) => counts.get(name) !== count)
     }
   }
-  const tellLeaving = async (): Promise<void> => {
+  const leaveUntilPolled = async (): Promise<void> => {
+    hasMissed = true
+    await sendLeave()
+    memberId = ''
+    lose()
+    const what = `revoked partitions were not given up within ${options.revocationTimeoutMs} ms`
+    options.onError(new StoreFailed(`${what}: left the Kafka group "${group}"`))
+  }
+  /** Where it fails, the session timeout will do. Not on our own channel: a join may be waiting there. */
+  const sendLeave = async (): Promise<void> => {
     if (memberId === '') return
-    try {
-      // Not on our own channel: a join may be waiting there.
-      await cluster.request(await cluster.coordinator(group), leaveVersions, group, [{ memberId }])
-    } catch {
-      // The session timeout will do.
-    }
+    await cluster.requestCoordinator(group, leaveGroupV4.api, group, [{ memberId }]).catch(() => {})
   }
 
   /** How long to pause before going on. */
   const recover = (error: unknown, failures: number): number => {
-    const names = error instanceof GroupRefused ? new Set([error.message]) : protocolErrorsIn(error)
-    if (names.has('REBALANCE_IN_PROGRESS')) {
+    const names = protocolErrorsIn(error)
+    if (names.has('REBALANCE_IN_PROGRESS') || names.has('MEMBER_ID_REQUIRED')) {
       mustJoin = true
       return 0
     }
     if (names.has('UNKNOWN_MEMBER_ID') || names.has('ILLEGAL_GENERATION')) {
       if (names.has('UNKNOWN_MEMBER_ID')) memberId = ''
+      if (options.owned().length > 0)
+        options.onError(
+          new StoreFailed(`the Kafka group "${group}" gave this consumer's partitions to others`),
+        )
       lose()
       return failures === 1 ? 0 : 100
     }
-    cluster.forgetCoordinator()
-    // The first is told when it repeats: a new cluster has no coordinators until the first group asks for one.
+    // The first is not reported: a new cluster has no coordinators until the first group asks for one.
     if (failures > 1) options.onError(storeFailed(`the Kafka group "${group}"`, error))
     return Math.min(50 * 2 ** failures, longestPauseMs)
   }
   const run = async (): Promise<void> => {
     let failures = 0
-    while (!leaving) {
+    while (!isLeaving) {
       try {
-        if (mustJoin && !missed) await join()
+        if (mustJoin && !hasMissed) await join()
         else await keepAlive()
         failures = 0
       } catch (error) {
-        if (leaving) return
+        if (isLeaving) return
         failures += 1
         const pauseMs = recover(error, failures)
         if (pauseMs > 0) await wake.wait(pauseMs)
-      } finally {
-        joining = false
       }
     }
   }
@@ -239,22 +185,19 @@ export function joinGroup(options: MembershipOptions): GroupMembership {
 
   return {
     assigned: () => assigned,
-    member: () => (generation < 0 ? null : { id: memberId, generation, settled: !joining && !mustJoin }),
+    member: () => (generation < 0 ? null : { id: memberId, generation }),
     released: wake.raise,
     polled: () => {
-      if (!missed) return
-      missed = false
+      if (!hasMissed) return
+      hasMissed = false
       wake.raise()
     },
     leave: async () => {
-      leaving = true
+      isLeaving = true
       wake.raise()
-      await tellLeaving()
+      await sendLeave()
       await channel.close().catch(() => {})
       await running
     },
   }
 }
-
-/** The broker's answer to a join, by its name. */
-class GroupRefused extends Error {}

@@ -1,10 +1,10 @@
 import { Reader, Writer } from '@platformatic/kafka'
 import type { TopicPartition } from '../event-stream.ts'
 
-/** What a member says of itself when it joins: Kafka's ConsumerProtocolSubscription, version 1. */
+/** What a member sends when it joins: Kafka's ConsumerProtocolSubscription, version 1. */
 export interface Subscription {
   readonly topics: readonly string[]
-  /** What it has, or has been given and may take at any moment. */
+  /** What it owns, or was assigned and may take at any moment. */
   readonly held: readonly TopicPartition[]
 }
 

@@ -3,19 +3,19 @@ import { type EventStream, partitionName } from '../event-stream.ts'
 import { connectCluster } from './cluster.ts'
 import type { GroupTimeouts } from './group-membership.ts'
 import { kafkaConsumer } from './kafka-consumer.ts'
+import { kafkaPublisher } from './kafka-publisher.ts'
 import type { KafkaAddress } from './kafka-url.ts'
 import { listOffsets } from './list-offsets.ts'
 import { storeFailed } from './protocol-error.ts'
-import { kafkaPublish } from './publish.ts'
 
-/** A broker that is asked to publish may take ten seconds before it says no. */
 const requestTimeoutMs = 15_000
 const usualSessionTimeoutMs = 30_000
 
 function groupTimeouts(sessionTimeoutMs: number): GroupTimeouts {
   return {
     sessionTimeoutMs,
-    heartbeatMs: Math.min(1_000, Math.floor(sessionTimeoutMs / 4)),
+    // What moves is read by nobody from when it is given up until its new owner's next heartbeat.
+    heartbeatMs: Math.min(250, Math.floor(sessionTimeoutMs / 4)),
     revocationTimeoutMs: Math.max(60_000, sessionTimeoutMs),
     metadataMs: 30_000,
   }
@@ -29,10 +29,11 @@ function consumerRequestTimeoutMs({ sessionTimeoutMs }: GroupTimeouts): number {
 /**
  * The event stream on Kafka 3.1 or later (topic ids). Connects when first used, and again by itself after a failure. A
  * rebalance begins within a heartbeat. Values can be as large as the topic's `max.message.bytes` allows. Batches in zstd
- * need Node 22.15: with an older one `onError` tells, and the partition stands still.
+ * need Node 22.15: with an older one `onError` reports it, and the partition is not read on.
  */
 export function kafkaEventStream(address: KafkaAddress, timeouts: Partial<GroupTimeouts> = {}): EventStream {
   const cluster = connectCluster(address, requestTimeoutMs)
+  const publisher = kafkaPublisher(cluster, address)
   const group = { ...groupTimeouts(address.sessionTimeoutMs ?? usualSessionTimeoutMs), ...timeouts }
   return {
     describe: async (topics) => {
@@ -58,7 +59,7 @@ export function kafkaEventStream(address: KafkaAddress, timeouts: Partial<GroupT
         throw storeFailed('Kafka did not describe topics', error)
       }
     },
-    publish: kafkaPublish(cluster),
+    publish: publisher.publish,
     consume: (options) =>
       kafkaConsumer(connectCluster(address, consumerRequestTimeoutMs(group)), options, group),
     ping: async () => {
@@ -69,7 +70,7 @@ export function kafkaEventStream(address: KafkaAddress, timeouts: Partial<GroupT
       }
     },
     close: async () => {
-      await cluster.close().catch((error: unknown) => {
+      await Promise.all([publisher.close(), cluster.close()]).catch((error: unknown) => {
         throw new StoreFailed('the connections to Kafka did not close', { cause: error })
       })
     },

@@ -1,38 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  listOffsetsV5,
-  listOffsetsV6,
-  listOffsetsV7,
-  listOffsetsV8,
-  listOffsetsV9,
-} from '@platformatic/kafka'
+import { listOffsetsV7 } from '@platformatic/kafka'
 import { StoreFailed } from '../../errors.ts'
 import { partitionName, type TopicPartition } from '../event-stream.ts'
 import type { Cluster } from './cluster.ts'
 import { answerIn, protocolError } from './protocol-error.ts'
 
-const versions = [
-  ...[listOffsetsV9.api, listOffsetsV8.api, listOffsetsV7.api, listOffsetsV6.api],
-  listOffsetsV5.api,
-]
 const which = { first: -2n, end: -1n } as const
 export const readCommitted = 1
-
-/** A leader has moved, or does not know yet that it is one. */
-const passing = new Set([
-  ...[
-    'NOT_LEADER_OR_FOLLOWER',
-    'LEADER_NOT_AVAILABLE',
-    'UNKNOWN_TOPIC_OR_PARTITION',
-    'REPLICA_NOT_AVAILABLE',
-  ],
-  ...['FENCED_LEADER_EPOCH', 'UNKNOWN_LEADER_EPOCH', 'OFFSET_NOT_AVAILABLE'],
-])
 const attempts = 5
 
 /**
  * The first offset of each partition, or its end: the next one to be written, or the first of an open transaction. By
- * `partitionName`. One request per leader, again for those whose leader is moving. Rejects when one cannot be told.
+ * `partitionName`. One request per leader, some more while a leader moves. Rejects when one is not to be had.
  */
 export async function listOffsets(
   cluster: Cluster,
@@ -40,43 +19,37 @@ export async function listOffsets(
   end: keyof typeof which,
 ): Promise<ReadonlyMap<string, number>> {
   const offsets = new Map<string, number>()
-  const errors = new Map<string, string>()
-  for (let attempt = 0; attempt < attempts; attempt++) {
+  for (let attempt = 1; ; attempt++) {
     const left = partitions.filter((one) => !offsets.has(partitionName(one)))
-    if (left.length === 0) break
-    if (attempt > 0) await sleep(25 * 2 ** attempt)
-    errors.clear()
-    const topics = await cluster.topics(
-      [...new Set(left.map(({ topic }) => topic))],
-      attempt === 0 ? 1_000 : 0,
-    )
+    if (left.length === 0) return offsets
+    const names = [...new Set(left.map(({ topic }) => topic))]
+    const topics = await cluster.topics(names, attempt === 1 ? 1_000 : 0)
+    const errors: string[] = []
     const byLeader = new Map<number, TopicPartition[]>()
     for (const one of left) {
       const leader = topics.get(one.topic)?.leaders[one.partition] ?? -1
-      if (leader < 0) errors.set(partitionName(one), 'LEADER_NOT_AVAILABLE')
+      if (leader < 0) errors.push(`${partitionName(one)}: LEADER_NOT_AVAILABLE`)
       else byLeader.set(leader, [...(byLeader.get(leader) ?? []), one])
     }
-    await Promise.all(
-      [...byLeader].map(async ([leader, ones]) => {
-        for (const { name, errorCode, offset } of await ask(cluster, leader, ones, which[end])) {
-          if (errorCode === 0) offsets.set(name, Number(offset))
-          else errors.set(name, protocolError(errorCode))
-        }
-      }),
+    const answers = await Promise.all(
+      [...byLeader].map(([leader, led]) => ask(cluster, leader, led, which[end])),
     )
-    if ([...errors.values()].some((error) => !passing.has(error))) break
+    for (const { name, errorCode, offset } of answers.flat()) {
+      if (errorCode === 0) offsets.set(name, Number(offset))
+      else errors.push(`${name}: ${protocolError(errorCode)}`)
+    }
+    if (errors.length > 0 && attempt === attempts)
+      throw new StoreFailed(`Kafka did not return the offsets of ${errors.join(', ')}`)
+    if (errors.length > 0) await sleep(25 * 2 ** attempt)
   }
-  const told = [...errors].map(([name, error]) => `${name}: ${error}`)
-  if (told.length > 0) throw new StoreFailed(`Kafka did not tell the offsets of ${told.join(', ')}`)
-  return offsets
 }
 
-async function ask(cluster: Cluster, leader: number, ones: readonly TopicPartition[], timestamp: bigint) {
-  const asked = ones.map(({ topic, partition }) => ({
+async function ask(cluster: Cluster, leader: number, led: readonly TopicPartition[], timestamp: bigint) {
+  const asked = led.map(({ topic, partition }) => ({
     name: topic,
     partitions: [{ partitionIndex: partition, currentLeaderEpoch: -1, timestamp }],
   }))
-  const { topics } = await answerIn(cluster.request(leader, versions, -1, readCommitted, asked))
+  const { topics } = await answerIn(cluster.request(leader, listOffsetsV7.api, -1, readCommitted, asked))
   return topics.flatMap(({ name: topic, partitions }) =>
     partitions.map(({ partitionIndex, errorCode, offset }) => {
       return { name: partitionName({ topic, partition: partitionIndex }), errorCode, offset }

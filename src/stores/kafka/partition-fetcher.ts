@@ -1,21 +1,25 @@
-import { fetchV13, fetchV14, fetchV15 } from '@platformatic/kafka'
+import type { fetchV13 } from '@platformatic/kafka'
 import { StoreFailed } from '../../errors.ts'
-import type { AssignedPartition, StreamMessage, StreamPosition, TopicPartition } from '../event-stream.ts'
-import { partitionName } from '../event-stream.ts'
+import {
+  type AssignedPartition,
+  partitionName,
+  type StreamMessage,
+  type StreamPosition,
+  type TopicPartition,
+} from '../event-stream.ts'
 import type { Cluster } from './cluster.ts'
-import { listOffsets, readCommitted } from './list-offsets.ts'
-import { answerIn, protocolError, storeFailed } from './protocol-error.ts'
+import { fetchPartitions } from './fetch-partitions.ts'
+import { listOffsets } from './list-offsets.ts'
+import { protocolError, storeFailed } from './protocol-error.ts'
 import { readBatches } from './read-batches.ts'
 
 export interface PartitionFetcher {
-  /** Begins to read a partition; its topic id stays the one given. */
-  readonly add: (partition: AssignedPartition) => void
+  /** Reads the topic of that id from there on; what was fetched of the partition before is dropped. */
+  readonly read: (partition: AssignedPartition, offset: number) => void
   readonly remove: (partition: TopicPartition) => void
-  /** Drops what was fetched. The partition must have been added. */
-  readonly seek: (position: StreamPosition) => void
-  /** Up to `count` of what is there, in offset order within a partition; the partitions take turns. */
-  readonly take: (count: number) => StreamMessage[]
-  /** Of each partition: the next offset that `take` returns. */
+  /** Up to `count` of what was fetched, in offset order within a partition; the partitions take turns. */
+  readonly take: (count: number) => readonly StreamMessage[]
+  /** Of each partition that is read: the next offset that `take` returns. */
   readonly positions: () => readonly StreamPosition[]
   readonly close: () => Promise<void>
 }
@@ -26,68 +30,56 @@ export interface FetcherOptions {
   readonly onError: (error: StoreFailed) => void
 }
 
-/** No newer ones: their answers hold tagged fields when a leader has moved, which the client cannot read. */
-const fetchVersions = [fetchV15.api, fetchV14.api, fetchV13.api]
-/** A batch of messages that is larger comes whole all the same. */
-const partitionBytes = 1_048_576
-const requestBytes = 2_097_152
 /** No partition that has so much waiting is fetched, and none at all when all together have four times that. */
 const waitingBytes = 1_048_576
 const longPollMs = 250
 /** Beside partitions that were left out since they have enough waiting: they may need more soon. */
 const shortPollMs = 20
+const requestTimeoutMs = 10_000
 const retryMs = 200
 const stalledMs = 5_000
 
-interface Partition extends TopicPartition {
-  readonly topicId: string
+/** Another object after each `read`: an answer to a request for the one before is dropped. */
+interface Partition extends AssignedPartition {
+  /** Fetched and not taken yet. */
+  readonly waiting: StreamMessage[]
+  bytes: number
   /** Null: to be asked for. */
   leader: number | null
+  /** The next offset to fetch. */
   next: number
-  position: number
-  readonly chunks: { readonly messages: readonly StreamMessage[]; at: number; readonly bytes: number }[]
-  bytes: number
   notBefore: number
-  /** Another after each seek: an answer to an older request is dropped. */
-  round: number
 }
 
 /** Reads partitions ahead, one request at a time to each leader, no further than a few megabytes. */
 export function partitionFetcher({ cluster, onMessages, onError }: FetcherOptions): PartitionFetcher {
-  const channel = cluster.beside(10_000)
+  const channel = cluster.beside(requestTimeoutMs)
   const partitions = new Map<string, Partition>()
   const busy = new Set<number>()
-  const timers = new Set<NodeJS.Timeout>()
-  let finding = false
-  let closed = false
+  let [isFinding, isClosed] = [false, false]
   let turn = 0
 
-  const later = (ms: number): void => {
-    const timer = setTimeout(() => {
-      timers.delete(timer)
-      pump()
-    }, ms)
-    timers.add(timer)
-  }
   const putOff = (partition: Partition, ms: number): void => {
     partition.notBefore = performance.now() + ms
-    later(ms + 1)
   }
+  /** Sends what is due to each leader that is not answering another request. */
   const pump = (): void => {
-    if (closed) return
+    if (isClosed) return
     const now = performance.now()
-    const total = [...partitions.values()].reduce((sum, one) => sum + one.bytes, 0)
+    const all = [...partitions.values()]
+    const total = all.reduce((sum, { bytes }) => sum + bytes, 0)
     const due = new Map<number, Partition[]>()
-    for (const partition of partitions.values()) {
-      if (partition.notBefore > now) continue
-      if (partition.leader === null) void findLeaders()
-      else if (partition.bytes < waitingBytes && total < 4 * waitingBytes)
-        due.set(partition.leader, [...(due.get(partition.leader) ?? []), partition])
+    for (const partition of all) {
+      const { leader, notBefore, bytes } = partition
+      if (notBefore > now) continue
+      if (leader === null) void findLeaders()
+      else if (bytes < waitingBytes && total < 4 * waitingBytes)
+        due.set(leader, [...(due.get(leader) ?? []), partition])
     }
-    for (const [leader, ones] of due) {
+    for (const [leader, asked] of due) {
       if (busy.has(leader)) continue
       busy.add(leader)
-      void fetchFrom(leader, ones).finally(() => {
+      void fetchFrom(leader, asked).finally(() => {
         busy.delete(leader)
         pump()
       })
@@ -95,135 +87,89 @@ export function partitionFetcher({ cluster, onMessages, onError }: FetcherOption
   }
 
   const findLeaders = async (): Promise<void> => {
-    if (finding) return
-    finding = true
-    const lost = [...partitions.values()].filter(({ leader }) => leader === null)
+    if (isFinding) return
+    isFinding = true
+    const leaderless = [...partitions.values()].filter(({ leader }) => leader === null)
     try {
-      const topics = await cluster.topics([...new Set(lost.map(({ topic }) => topic))], retryMs)
-      for (const partition of lost) {
+      const topics = await cluster.topics([...new Set(leaderless.map(({ topic }) => topic))], retryMs)
+      for (const partition of leaderless) {
         const topic = topics.get(partition.topic) ?? null
         const leader = topic?.leaders[partition.partition] ?? -1
-        if (topic?.id === partition.topicId && leader >= 0) partition.leader = leader
-        else if (topic?.id === partition.topicId) putOff(partition, retryMs)
-        else {
+        if (topic?.id !== partition.topicId) {
           const what =
-            topic === null ? 'is not there any more' : 'was made anew: what comes now is another topic'
+            topic === null ? 'does not exist any more' : 'was created again: it is another topic now'
           onError(new StoreFailed(`Kafka topic "${partition.topic}" ${what}; nothing is read of it`))
           putOff(partition, stalledMs)
-        }
+        } else if (leader >= 0) partition.leader = leader
+        else putOff(partition, retryMs)
       }
     } catch (error) {
-      onError(storeFailed('Kafka did not tell the leaders of partitions', error))
-      for (const partition of lost) putOff(partition, retryMs)
+      onError(storeFailed('Kafka did not name the leaders of partitions', error))
+      for (const partition of leaderless) putOff(partition, retryMs)
     } finally {
-      finding = false
+      isFinding = false
     }
     pump()
   }
 
-  const fetchFrom = async (leader: number, ones: readonly Partition[]): Promise<void> => {
-    const rounds = new Map(ones.map((one) => [one, one.round]))
-    const others = [...partitions.values()].some((one) => one.leader === leader && !rounds.has(one))
-    const topics = ones.map((one) => ({
-      topicId: one.topicId,
-      partitions: [
-        {
-          ...{ partition: one.partition, currentLeaderEpoch: -1, lastFetchedEpoch: -1 },
-          ...{ fetchOffset: BigInt(one.next), partitionMaxBytes: partitionBytes },
-        },
-      ],
-    }))
-    const isCurrent = (one: Partition): boolean =>
-      partitions.get(partitionName(one)) === one && rounds.get(one) === one.round
+  const fetchFrom = async (leader: number, asked: readonly Partition[]): Promise<void> => {
+    const isPartOfLeader = [...partitions.values()].some(
+      (one) => one.leader === leader && !asked.includes(one),
+    )
     try {
-      const answer = await answerIn(
-        channel.request(
-          ...([leader, fetchVersions, others ? shortPollMs : longPollMs, 1, requestBytes] as const),
-          // No fetch session: the broker would keep one for each request.
-          readCommitted,
-          0,
-          -1,
-          topics,
-          [],
-          '',
-        ),
-      )
-      if (answer.errorCode !== 0) throw new StoreFailed(protocolError(answer.errorCode))
-      for (const { topicId, partitions: found } of answer.responses) {
-        for (const fetched of found) {
-          const one = ones.find(
-            (asked) => asked.topicId === topicId && asked.partition === fetched.partitionIndex,
-          )
-          if (one === undefined || !isCurrent(one)) continue
-          if (fetched.errorCode === 0) keep(one, fetched)
-          else await refused(one, protocolError(fetched.errorCode))
-        }
+      const waitMs = isPartOfLeader ? shortPollMs : longPollMs
+      for (const [partition, fetched] of await fetchPartitions(channel, leader, asked, waitMs)) {
+        if (partitions.get(partitionName(partition)) !== partition) continue
+        if (fetched.errorCode === 0) store(partition, fetched)
+        else await refused(partition, protocolError(fetched.errorCode))
       }
     } catch (error) {
-      if (closed) return
+      if (isClosed) return
       onError(storeFailed('Kafka did not answer a fetch', error))
-      for (const one of ones) {
-        one.leader = null
-        putOff(one, retryMs)
+      for (const partition of asked) {
+        partition.leader = null
+        putOff(partition, retryMs)
       }
     }
   }
-  const keep = (one: Partition, fetched: fetchV15.FetchResponsePartition): void => {
-    const { messages, next } = readBatches(one, fetched, one.next)
-    one.next = next
-    if (messages.length > 0) {
-      const bytes = messages.reduce((sum, { key, value }) => sum + value.length + (key?.length ?? 0) + 64, 0)
-      one.chunks.push({ messages, at: 0, bytes })
-      one.bytes += bytes
-      onMessages()
-    } else if (one.chunks.length === 0) one.position = next
+  const store = (partition: Partition, fetched: fetchV13.FetchResponsePartition): void => {
+    const { messages, next } = readBatches(partition, fetched, partition.next)
+    partition.next = next
+    for (const message of messages) partition.waiting.push(message)
+    partition.bytes += sizeOf(messages)
+    if (messages.length > 0) onMessages()
   }
-  const refused = async (one: Partition, error: string): Promise<void> => {
-    const place = partitionName(one)
+  const refused = async (partition: Partition, error: string): Promise<void> => {
+    const name = partitionName(partition)
+    const report = (what: string): void => onError(new StoreFailed(`Kafka, ${name}: ${what}`))
     if (error !== 'OFFSET_OUT_OF_RANGE') {
-      one.leader = null
-      putOff(one, retryMs)
-      onError(new StoreFailed(`Kafka, ${place}: ${error}`))
+      partition.leader = null
+      putOff(partition, retryMs)
+      report(error)
       return
     }
-    const first = (await listOffsets(cluster, [one], 'first')).get(place) ?? 0
-    if (one.next < first) {
-      onError(new StoreFailed(`Kafka, ${place}: messages ${one.next} to ${first - 1} were deleted unread`))
-      one.next = first
-      if (one.chunks.length === 0) one.position = first
+    const first = (await listOffsets(cluster, [partition], 'first')).get(name) ?? 0
+    if (partition.next < first) {
+      report(`messages ${partition.next} to ${first - 1} were deleted unread`)
+      partition.next = first
     } else {
-      onError(
-        new StoreFailed(`Kafka, ${place}: it ends before offset ${one.next}, where it was to be read on`),
-      )
-      putOff(one, stalledMs)
+      report(`it ends before offset ${partition.next}, where it was to be read on`)
+      putOff(partition, stalledMs)
     }
   }
 
+  const retrying = setInterval(pump, retryMs)
+
   return {
-    add: ({ topic, partition, topicId, offset }) => {
-      const fresh = {
-        leader: null,
-        next: offset,
-        position: offset,
-        chunks: [],
-        bytes: 0,
-        notBefore: 0,
-        round: 0,
-      }
-      partitions.set(partitionName({ topic, partition }), { topic, partition, topicId, ...fresh })
+    read: ({ topic, partition, topicId }, offset) => {
+      const name = partitionName({ topic, partition })
+      const leader = partitions.get(name)?.leader ?? null
+      const fresh = { leader, waiting: [], bytes: 0, next: offset, notBefore: 0 }
+      partitions.set(name, { topic, partition, topicId, ...fresh })
       pump()
     },
     remove: (partition) => {
       partitions.delete(partitionName(partition))
-    },
-    seek: (position) => {
-      const partition = partitions.get(partitionName(position))
-      if (partition === undefined) return
-      partition.round += 1
-      partition.chunks.length = 0
-      ;[partition.bytes, partition.notBefore] = [0, 0]
-      ;[partition.next, partition.position] = [position.offset, position.offset]
-      pump()
     },
     take: (count) => {
       const taken: StreamMessage[] = []
@@ -231,40 +177,27 @@ export function partitionFetcher({ cluster, onMessages, onError }: FetcherOption
       turn += 1
       for (let index = 0; index < all.length && taken.length < count; index++) {
         const partition = all[(turn + index) % all.length]
-        if (partition !== undefined) takeFrom(partition, count - taken.length, taken)
+        const messages = partition?.waiting.splice(0, count - taken.length) ?? []
+        if (partition !== undefined) partition.bytes -= sizeOf(messages)
+        for (const message of messages) taken.push(message)
       }
       if (taken.length > 0) pump()
       return taken
     },
     positions: () =>
-      [...partitions.values()].map(({ topic, partition, position }) => ({
-        topic,
-        partition,
-        offset: position,
-      })),
+      [...partitions.values()].map(({ topic, partition, waiting, next }) => {
+        return { topic, partition, offset: waiting[0]?.offset ?? next }
+      }),
     close: async () => {
-      closed = true
-      for (const timer of timers) clearTimeout(timer)
+      isClosed = true
+      clearInterval(retrying)
       partitions.clear()
       await channel.close().catch(() => {})
     },
   }
 }
 
-function takeFrom(partition: Partition, count: number, taken: StreamMessage[]): void {
-  let left = count
-  for (let [chunk] = partition.chunks; chunk !== undefined && left > 0; [chunk] = partition.chunks) {
-    const messages = chunk.messages.slice(chunk.at, chunk.at + left)
-    for (const message of messages) taken.push(message)
-    left -= messages.length
-    chunk.at += messages.length
-    if (chunk.at < chunk.messages.length) {
-      partition.position = (messages.at(-1)?.offset ?? partition.position - 1) + 1
-      return
-    }
-    partition.bytes -= chunk.bytes
-    partition.chunks.shift()
-    // Past what was left out behind it, too.
-    partition.position = partition.chunks[0]?.messages[0]?.offset ?? partition.next
-  }
+/** About what they take in memory. */
+function sizeOf(messages: readonly StreamMessage[]): number {
+  return messages.reduce((sum, { key, value }) => sum + value.length + (key?.length ?? 0) + 64, 0)
 }

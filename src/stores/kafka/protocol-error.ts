@@ -15,8 +15,8 @@ export function protocolErrorsIn(error: unknown): ReadonlySet<string> {
 }
 
 /**
- * The answer, also one that holds errors: the client makes it a rejection although other parts of it are fine.
- * The errors are in it still, as codes beside what they belong to.
+ * The answer, also one that holds errors: the library makes it a rejection although other parts of it are fine.
+ * The errors are still in it, as codes beside what they belong to.
  */
 export async function answerIn<Answer>(request: Promise<Answer>): Promise<Answer> {
   try {
@@ -29,7 +29,19 @@ export async function answerIn<Answer>(request: Promise<Answer>): Promise<Answer
 }
 
 export function isTimeout(error: unknown): boolean {
+  if (error instanceof MultipleErrors) return error.errors.some(isTimeout)
   return error instanceof GenericError && error.message === 'Request timed out'
+}
+
+/**
+ * Whether the same request may succeed later: a leader has moved, a broker is away. Also an answer that cannot be read:
+ * 1.35 misreads one in which the leader of a partition has moved and other partitions follow.
+ */
+export function isPassing(error: unknown): boolean {
+  if (error instanceof MultipleErrors)
+    return error.findBy('hasStaleMetadata', true) !== null || error.errors.every(isPassing)
+  const isAnswer = error instanceof GenericError && error['apiId'] !== undefined
+  return isAnswer ? error['canRetry'] === true : !isTimeout(error)
 }
 
 /** One line for the log: the innermost reason, which holds hosts, topics and Kafka's codes, never a password. */
@@ -43,7 +55,7 @@ export function reasonOf(error: unknown): string {
   return error.message
 }
 
-/** Without the client's error as its cause, which can carry a whole request or a buffer of the login. */
+/** Without the library's error as its cause, which can carry a whole request or a buffer of the login. */
 export function storeFailed(what: string, error: unknown): StoreFailed {
   return error instanceof StoreFailed ? error : new StoreFailed(`${what}: ${reasonOf(error)}`)
 }

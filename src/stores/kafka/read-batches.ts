@@ -1,4 +1,4 @@
-import type { fetchV15 } from '@platformatic/kafka'
+import type { fetchV13 } from '@platformatic/kafka'
 import type { StreamMessage, TopicPartition } from '../event-stream.ts'
 
 const logAppendTime = 1 << 3
@@ -14,7 +14,7 @@ const abortMarker = 0
  */
 export function readBatches(
   { topic, partition }: TopicPartition,
-  fetched: Pick<fetchV15.FetchResponsePartition, 'records' | 'abortedTransactions'>,
+  fetched: Pick<fetchV13.FetchResponsePartition, 'records' | 'abortedTransactions'>,
   from: number,
 ): { readonly messages: readonly StreamMessage[]; readonly next: number } {
   const messages: StreamMessage[] = []

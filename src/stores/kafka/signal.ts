@@ -1,4 +1,4 @@
-/** Wakes those who wait for something to change. Whoever is not waiting misses it: look at the state first. */
+/** Wakes those that wait for something to change. A caller that is not waiting misses it: check the state first. */
 export interface Signal {
   /** Resolves at the next `raise`, or after `ms`. */
   readonly wait: (ms: number) => Promise<void>

@@ -21,6 +21,7 @@ import {
   textOf,
   watchedConsumer,
 } from '../../contract/event-stream.ts'
+import { consumerGroup } from '../../faults/consumer-group.ts'
 import { kafkaOrSkip } from '../../services/kafka.ts'
 
 const secret = 'p@ss:w/rd'
@@ -107,7 +108,7 @@ else {
       await Promise.all([plain.close(), producer.close()])
     })
 
-    it('tells that partitions are lost when they were not given up in time, and comes back with the next poll', async () => {
+    it('gives the partitions of a consumer that does not poll to the others, and lets it join again with its next poll', async () => {
       const stream = opened({ revocationTimeoutMs: 600 })
       const topic = await newTopic(2)
       await stream.publish(topic, [...textMessages(numbers(5), 'a'), ...textMessages(numbers(5, 5), 'c')])
@@ -116,11 +117,10 @@ else {
       const other = consume(stream, topic)
       const all = await pollFor(other, 10)
       expect(all.map(textOf).toSorted()).toEqual(read.map(textOf).toSorted())
-      await expect(silent.commit(positionsBehind(read))).rejects.toBeInstanceOf(StoreFailed)
-      await silent.poll({ maxMessages: 1, waitMs: 0 })
-      expect(silent.lost).toHaveLength(2)
       expect(silent.revoked).toEqual([])
       expect(silent.errors.map(({ message }) => message).join()).toContain('not given up within 600 ms')
+      expect(await silent.poll({ maxMessages: 1, waitMs: 0 })).toEqual([])
+      expect(silent.revoked).toHaveLength(2)
       const until = performance.now() + 5_000
       while (silent.assigned.length < 3 && performance.now() < until)
         await Promise.all([silent, other].map((one) => one.poll({ maxMessages: 9, waitMs: 50 })))
@@ -128,19 +128,42 @@ else {
       expect(other.revoked).toHaveLength(1)
     })
 
-    it('lets a dead member go after its session, and commits of one that was put out fail', async () => {
+    it('shows operators in Kafka how far the group is, also what was committed just before a consumer left', async () => {
+      const stream = opened()
+      const topic = await newTopic(2)
+      await stream.publish(topic, [...textMessages(numbers(5), 'a'), ...textMessages(numbers(5, 5), 'c')])
+      const { isAtEnd } = consumerGroup(bootstrap, topic, topic)
+      const first = consume(stream, topic)
+      await pollFor(first, 10)
+      first.commit([{ topic, partition: 0, offset: 3 }])
+      await first.poll({ maxMessages: 1, waitMs: 0 })
+      await expect.poll(() => isAtEnd([3, 0])).toBe(true)
+      first.commit([
+        { topic, partition: 0, offset: 5 },
+        { topic, partition: 1, offset: 4 },
+      ])
+      await first.close()
+      expect(await isAtEnd([5, 4])).toBe(true)
+    })
+
+    it('lets others take over from a dead member after its session, whose later commits change nothing', async () => {
       const stream = opened({ sessionTimeoutMs: 700, heartbeatMs: 5_000 })
       const topic = await newTopic(1)
       await stream.publish(topic, textMessages(numbers(3)))
+      const { isAtEnd } = consumerGroup(bootstrap, topic, topic)
       const dead = consume(stream, topic)
       const read = await pollFor(dead, 3)
       const next = consume(opened({ sessionTimeoutMs: 6_000 }), topic)
       expect((await pollFor(next, 3)).map(textOf)).toEqual(numbers(3))
-      await next.commit(positionsBehind(read))
-      await expect(dead.commit([{ topic, partition: 0, offset: 1 }])).rejects.toBeInstanceOf(StoreFailed)
+      next.commit(positionsBehind(read))
+      await next.poll({ maxMessages: 1, waitMs: 0 })
+      await expect.poll(() => isAtEnd([3])).toBe(true)
+      dead.commit([{ topic, partition: 0, offset: 1 }])
+      await dead.poll({ maxMessages: 1, waitMs: 200 })
+      expect(await isAtEnd([3])).toBe(true)
     })
 
-    it('lets in users by each mechanism, and tells no secret when it does not', async () => {
+    it('lets in users by each mechanism, and reports no secret when it does not', async () => {
       const login = `someone:${encodeURIComponent(secret)}`
       for (const sasl of ['plain', 'scram-sha-256', 'scram-sha-512']) {
         const stream = kafkaEventStream(
@@ -162,7 +185,7 @@ else {
       const topic = await newTopic(2)
       await stream.publish(topic, textMessages(numbers(5), 'a'))
       const consumer = consume(stream, topic)
-      await consumer.commit(positionsBehind(await pollFor(consumer, 5)))
+      consumer.commit(positionsBehind(await pollFor(consumer, 5)))
       const waiting = consumer.poll({ maxMessages: 10, waitMs: 300 })
       await kafka.kill()
       expect(await waiting).toEqual([])
@@ -178,8 +201,15 @@ else {
       await stream.publish(topic, textMessages(numbers(5, 5), 'a'))
       const read = await pollFor(consumer, 5)
       expect(read.map(textOf)).toEqual(numbers(5, 5))
-      await consumer.commit(positionsBehind(read))
-      expect(consumer.lost).toEqual([])
+      consumer.commit(positionsBehind(read))
+      const { isAtEnd } = consumerGroup(bootstrap, topic, topic)
+      const ends = [0, 1].map((index) => (index === read[0]?.partition ? 10 : 0))
+      const isCommitted = async () => {
+        await consumer.poll({ maxMessages: 10, waitMs: 0 })
+        return await isAtEnd(ends)
+      }
+      await expect.poll(isCommitted, { timeout: 10_000 }).toBe(true)
+      expect(consumer.revoked).toEqual([])
       expect(consumer.assigned).toHaveLength(2)
     })
   })
