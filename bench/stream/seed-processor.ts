@@ -24,7 +24,7 @@ export async function openSeedProcessor(): Promise<
     const packages = await pythonPackages('confluent-kafka-redis-py', requirements, { alone: false })
     return async ({ bootstrap, topic, redisPort, events }) => {
       const args = [bootstrap, topic, redisPort, String(events)]
-      const printed = await runPython(packages, './seed_processor.py', ...args)
+      const printed = await runPython(packages, '../stream/seed_processor.py', ...args)
       return JSON.parse(printed) as SeedRun
     }
   } catch (error) {
