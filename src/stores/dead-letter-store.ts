@@ -1,5 +1,6 @@
 import type { Micros } from '../definitions/timestamp.ts'
-import type { DecidedEvent, KeepOutcome, KeptEventSource } from './event-store.ts'
+import type { DecidedEvent, KeepOutcome } from './event-log.ts'
+import type { KeptEventSource } from './stored-event-source.ts'
 
 /** A message of a stream that was put aside, as it came. */
 export interface DeadLetter {

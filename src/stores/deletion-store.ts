@@ -1,7 +1,7 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { EntityKey } from '../definitions/value.ts'
-import type { EventKeys, KeptEventSource } from './event-store.ts'
 import type { OfflineView } from './offline-view.ts'
+import type { EventKeys, KeptEventSource } from './stored-event-source.ts'
 
 /** A key of an entity, and all that may hold rows of it: what `concernsEntity`. */
 export interface EntityToDelete {

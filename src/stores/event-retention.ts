@@ -1,5 +1,5 @@
 import type { Micros } from '../definitions/timestamp.ts'
-import type { KeptEventSource } from './event-store.ts'
+import type { KeptEventSource } from './stored-event-source.ts'
 
 /** Months by their beginning, oldest first. */
 interface DroppedMonths {

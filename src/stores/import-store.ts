@@ -1,7 +1,7 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { Value } from '../definitions/value.ts'
-import type { KeptEventSource } from './event-store.ts'
 import type { StoredOfflineView } from './offline-view.ts'
+import type { KeptEventSource } from './stored-event-source.ts'
 import type { QuarantinedRow, Violation } from './violation-store.ts'
 
 /** A table that the store writes: the kept events of a source, or the rows of a view without a Postgres source. */

@@ -1,8 +1,8 @@
 import type { AsOfReader } from './as-of-reader.ts'
-import type { KeptEventSource } from './event-store.ts'
 import type { FeatureRows } from './feature-rows.ts'
 import type { NewestRows } from './newest-rows.ts'
 import type { OfflineView } from './offline-view.ts'
+import type { KeptEventSource } from './stored-event-source.ts'
 
 /**
  * All feature rows with their times: three ports on one database. Every method rejects with `StoreFailed` when the

@@ -1,7 +1,7 @@
 import type { PostgresSource } from '../definitions/data-source.ts'
 import type { JoinKeyType, ValueType } from '../definitions/value-type.ts'
 import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
-import type { KeptEventSource } from './event-store.ts'
+import type { KeptEventSource } from './stored-event-source.ts'
 
 interface ViewColumns {
   readonly name: string

@@ -1,8 +1,8 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { EntityKey, FeatureRow, Value } from '../definitions/value.ts'
 import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
-import type { EventKeys, KeptEventSource } from './event-store.ts'
 import type { StoredOfflineView } from './offline-view.ts'
+import type { EventKeys, KeptEventSource } from './stored-event-source.ts'
 import type { QuarantinedRow, Violation } from './violation-store.ts'
 
 /** A batch view as the store must know it. */

@@ -1,4 +1,4 @@
-import type { DecidedMessages, EventToKeep } from '../../src/stores/event-store.ts'
+import type { DecidedMessages, EventToKeep } from '../../src/stores/event-log.ts'
 
 /** Events that break nothing, and nothing put aside. */
 export function decided(events: readonly EventToKeep[]): DecidedMessages {

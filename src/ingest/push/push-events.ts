@@ -1,7 +1,8 @@
 import type { Clock, Micros } from '../../definitions/timestamp.ts'
 import { BadUserInput, EntityDeleted, type ErrorCode, StoreFailed } from '../../errors.ts'
 import type { EventSource } from '../../registry/registry.ts'
-import type { EventStore, KeepOutcome, NewEvent } from '../../stores/event-store.ts'
+import type { KeepOutcome, NewEvent } from '../../stores/event-log.ts'
+import type { EventStore } from '../../stores/event-store.ts'
 import type { ViolationStore } from '../../stores/violation-store.ts'
 import {
   type AcceptEvent,

@@ -1,7 +1,8 @@
 import type { Clock, Micros } from '../../definitions/timestamp.ts'
 import { StoreFailed } from '../../errors.ts'
 import type { EventSource, Registry } from '../../registry/registry.ts'
-import type { DecidedEvent, EventStore, MessageAside } from '../../stores/event-store.ts'
+import type { DecidedEvent, MessageAside } from '../../stores/event-log.ts'
+import type { EventStore } from '../../stores/event-store.ts'
 import {
   type EventStream,
   positionsBehind,

@@ -1,7 +1,8 @@
 import type { Clock, Micros } from '../../definitions/timestamp.ts'
 import { StoreFailed, TopicReplaced } from '../../errors.ts'
 import type { EventSource } from '../../registry/registry.ts'
-import type { EventStore, PartitionLevel } from '../../stores/event-store.ts'
+import type { PartitionLevel } from '../../stores/event-positions.ts'
+import type { EventStore } from '../../stores/event-store.ts'
 import {
   type AssignedPartition,
   type EventStream,

@@ -1,4 +1,5 @@
-import type { EventStore, KeptEvent } from '../../stores/event-store.ts'
+import type { KeptEvent } from '../../stores/event-log.ts'
+import type { EventStore } from '../../stores/event-store.ts'
 
 /** A piece of a partition, all that was decided in it from `from` to before `next`. */
 interface Piece {

@@ -1,6 +1,7 @@
 import type { Clock, Micros } from '../../definitions/timestamp.ts'
 import type { EventSource, StreamView } from '../../registry/registry.ts'
-import type { EventStore, KeptPartition } from '../../stores/event-store.ts'
+import type { KeptPartition } from '../../stores/event-positions.ts'
+import type { EventStore } from '../../stores/event-store.ts'
 import type { OnlineStore } from '../../stores/online-store.ts'
 import type { TileGeneration, TileGenerations } from '../../stores/tile-generations.ts'
 import type { RunLog } from '../run-log.ts'

@@ -1,4 +1,5 @@
 import { StoreFailed } from '../../errors.ts'
+import { atMostEvery } from '../../rate-limit.ts'
 import {
   type AssignedPartition,
   type ConsumeOptions,
@@ -32,7 +33,10 @@ export function kafkaConsumer(
 ): StreamConsumer {
   const { group, topics } = options
   const changed = signal()
-  const onError = rarely(options.onError)
+  const isNews = atMostEvery(reportEveryMs)
+  const onError = (error: StoreFailed): void => {
+    if (isNews(error.message)) options.onError(error)
+  }
   const owned = new Map<string, OwnedPartition>()
   let [isPolling, isClosing] = [false, false]
   let idle = Promise.resolve()
@@ -168,17 +172,5 @@ export function kafkaConsumer(
         await cluster.close().catch(() => {})
       }
     },
-  }
-}
-
-/** The same message at most once in five seconds. */
-function rarely(report: (error: StoreFailed) => void): (error: StoreFailed) => void {
-  const reported = new Map<string, number>()
-  return (error) => {
-    const now = performance.now()
-    for (const [message, at] of reported) if (now - at >= reportEveryMs) reported.delete(message)
-    if (reported.has(error.message)) return
-    reported.set(error.message, now)
-    report(error)
   }
 }

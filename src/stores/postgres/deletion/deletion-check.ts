@@ -4,7 +4,7 @@ import { concernsEntity } from '../../../definitions/concerns-entity.ts'
 import type { Micros } from '../../../definitions/timestamp.ts'
 import type { Value } from '../../../definitions/value.ts'
 import { joinKeyType, type ValueType } from '../../../definitions/value-type.ts'
-import type { EventKeys } from '../../event-store.ts'
+import type { EventKeys } from '../../stored-event-source.ts'
 import { microsOf } from '../sql/column-type.ts'
 import { deletionDigest, deletionText } from './deletion-digest.ts'
 

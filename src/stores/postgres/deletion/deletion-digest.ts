@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Value } from '../../../definitions/value.ts'
-import type { EventKeys } from '../../event-store.ts'
+import type { EventKeys } from '../../stored-event-source.ts'
 
 /**
  * An entity key in the one form that Postgres can make too, `customer_id:4:1001,`: per join key its name, how many bytes of

@@ -1,7 +1,7 @@
 import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
 import { type DeletionSource, type DeletionView, type EntityToDelete, sameKey } from '../../deletion-store.ts'
-import type { EventKeys } from '../../event-store.ts'
 import type { OfflineView } from '../../offline-view.ts'
+import type { EventKeys } from '../../stored-event-source.ts'
 import { selectExpression, sqlType } from '../sql/column-type.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import type { Sql } from '../sql/statement.ts'

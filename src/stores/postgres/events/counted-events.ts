@@ -1,4 +1,4 @@
-import type { KeptEventSource } from '../../event-store.ts'
+import type { KeptEventSource } from '../../stored-event-source.ts'
 import { eventTable } from '../tables/event-table.ts'
 
 /** When the kept event `x` counts: one from ahead from the moment that it was kept, so that none lies in the future. */

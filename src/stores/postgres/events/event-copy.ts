@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { Micros } from '../../../definitions/timestamp.ts'
 import type { Value } from '../../../definitions/value.ts'
-import type { KeptEventSource } from '../../event-store.ts'
+import type { KeptEventSource } from '../../stored-event-source.ts'
 import { type CopyRows, copyRows } from '../sql/copy-rows.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import { eventTable } from '../tables/event-table.ts'

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import type { Micros } from '../../../definitions/timestamp.ts'
-import type { KeptEventSource } from '../../event-store.ts'
+import type { KeptEventSource } from '../../stored-event-source.ts'
 import { inTransaction } from '../sql/pool.ts'
 import { createEventMonth } from '../tables/event-table.ts'
 

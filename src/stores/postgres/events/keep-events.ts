@@ -3,13 +3,13 @@ import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
 import type {
   DecidedMessages,
   DecisionOutcomes,
-  EventStore,
   EventToKeep,
   KeepOutcome,
-  KeptEventSource,
   MessageAside,
   NewEvent,
-} from '../../event-store.ts'
+} from '../../event-log.ts'
+import type { EventStore } from '../../event-store.ts'
+import type { KeptEventSource } from '../../stored-event-source.ts'
 import { deletionCheck } from '../deletion/deletion-check.ts'
 import { microsOf } from '../sql/column-type.ts'
 import { keepableJson, keepableText } from '../sql/keepable-text.ts'

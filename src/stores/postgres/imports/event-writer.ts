@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { Micros } from '../../../definitions/timestamp.ts'
-import type { KeptEventSource } from '../../event-store.ts'
 import type { ImportReceipt } from '../../import-store.ts'
+import type { KeptEventSource } from '../../stored-event-source.ts'
 import { hourMicros, recordArrivals } from '../events/event-arrivals.ts'
 import { eventCopy } from '../events/event-copy.ts'
 import { makeEventMonth, monthOf } from '../events/event-months.ts'

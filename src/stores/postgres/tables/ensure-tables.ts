@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { type Problem, StoreFailed, TablesDiffer } from '../../../errors.ts'
-import type { KeptEventSource } from '../../event-store.ts'
 import type { OfflineView, StoredOfflineView } from '../../offline-view.ts'
+import type { KeptEventSource } from '../../stored-event-source.ts'
 import { mappableTypes } from '../sql/column-type.ts'
 import { quoteIdentifier, quoteTable } from '../sql/identifier.ts'
 import {

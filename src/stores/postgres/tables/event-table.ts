@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Micros } from '../../../definitions/timestamp.ts'
 import { formatTimestamp } from '../../../definitions/timestamp.ts'
-import type { KeptEventSource } from '../../event-store.ts'
+import type { KeptEventSource } from '../../stored-event-source.ts'
 import { sqlType } from '../sql/column-type.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import { type ManagedColumn, managedColumn } from './managed-column.ts'

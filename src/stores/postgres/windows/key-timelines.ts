@@ -1,7 +1,7 @@
 import type { EntityKey, KeyValue, Value } from '../../../definitions/value.ts'
 import { StoreFailed } from '../../../errors.ts'
-import type { EventKeys } from '../../event-store.ts'
 import type { KeyTimeline, Span, StoredSnapshotRow } from '../../snapshot-store.ts'
+import type { EventKeys } from '../../stored-event-source.ts'
 
 type Row = readonly (Value | null)[]
 

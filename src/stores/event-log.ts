@@ -1,0 +1,109 @@
+import type { Micros } from '../definitions/timestamp.ts'
+import type { ScalarValue } from '../definitions/value.ts'
+import type { KeptEventSource } from './stored-event-source.ts'
+import type { Violation } from './violation-store.ts'
+
+/** An event on its way into the store; values in the order of the source's fields, in the form of `acceptValue`. */
+export interface EventToKeep {
+  readonly partition: number
+  readonly offset: number
+  readonly eventTimestamp: Micros
+  readonly eventId: string | null
+  readonly values: readonly (ScalarValue | null)[]
+}
+
+/**
+ * KEPT: the event counts, from the moment given. REPEATED: another event of its id had been kept before it, and counts
+ * instead. DELETED: its entity was deleted at its time or later; it is not there. DECIDED: its place had been decided
+ * before, this way or another, and stays so.
+ */
+export type KeepOutcome = 'KEPT' | 'REPEATED' | 'DELETED' | 'DECIDED'
+
+/** An event for the end of a log. */
+export type NewEvent = Omit<EventToKeep, 'partition' | 'offset'>
+
+/** A message that is no event of its source, or not to be kept as one. */
+export interface MessageAside {
+  readonly partition: number
+  readonly offset: number
+  readonly key: Buffer | null
+  readonly value: Buffer
+  /** In the shape of an imported row as far as it can be read, so that an entity's messages can be found. */
+  readonly content: object
+  /** Null where it cannot be read as an event. */
+  readonly event: NewEvent | null
+  readonly reason: string
+  readonly violations: readonly Violation[]
+}
+
+/** What it breaks and is only warned of is recorded if it is kept. */
+export interface DecidedEvent extends EventToKeep {
+  readonly violations: readonly Violation[]
+}
+
+/** Messages of one topic with what was decided about each. */
+export interface DecidedMessages {
+  readonly events: readonly DecidedEvent[]
+  readonly aside: readonly MessageAside[]
+}
+
+/** One outcome each, in order. An entity's messages are put aside only if it was not deleted. */
+export interface DecisionOutcomes {
+  /** From when on the events that are kept count: later than asked for where the clock of another writer is ahead. */
+  readonly keptAt: Micros
+  readonly events: readonly KeepOutcome[]
+  readonly aside: readonly ('PUT_ASIDE' | 'DELETED' | 'DECIDED')[]
+}
+
+/** An event as it stands, with the moment that it was kept. */
+export interface KeptEvent extends EventToKeep {
+  readonly topic: string
+  readonly keptAt: Micros
+}
+
+/** Where a partition's events are to be read on. */
+interface KeptPosition {
+  readonly topic: string
+  readonly partition: number
+  /** The first that is wanted. */
+  readonly offset: number
+}
+
+/** The stored events of sources without a table. Every method rejects with `StoreFailed` when the database does not answer. */
+export interface EventLog {
+  /**
+   * Keeps events of one topic, and puts aside what is none, in one transaction; writers of a partition take turns. A place
+   * that was decided before, below the partition's position, stays as it was decided: replays and writers who have lost
+   * their partition change nothing. Snapshots that hold an event's hour become stale.
+   */
+  readonly keep: (
+    source: KeptEventSource,
+    topic: string,
+    messages: DecidedMessages,
+    keptAt: Micros,
+  ) => Promise<DecisionOutcomes>
+  /** As `keep`, at the next offsets of partition 0: the log of those who have no stream. Callers take turns. */
+  readonly append: (
+    source: KeptEventSource,
+    topic: string,
+    events: readonly NewEvent[],
+    keptAt: Micros,
+  ) => Promise<readonly Exclude<KeepOutcome, 'DECIDED'>[]>
+  /** One flag an event, in order: whether an entity of its fields was deleted at its time or later, as of now. */
+  readonly deletedEvents: (
+    source: KeptEventSource,
+    events: readonly Pick<EventToKeep, 'eventTimestamp' | 'values'>[],
+  ) => Promise<readonly boolean[]>
+  /** Another text after every deletion of an entity: what was held in memory may be of events that are gone. */
+  readonly deletionMark: () => Promise<string>
+  /**
+   * At most `limit` events of a partition from a position on, by offset, those only that count (of an id the one that was
+   * kept first) and that happened at `since` or later (null: all); with the position behind them. `until` is the
+   * partition's own as it was told.
+   */
+  readonly read: (
+    source: KeptEventSource,
+    from: KeptPosition,
+    options: { readonly limit: number; readonly since: Micros | null; readonly until: number },
+  ) => Promise<{ readonly events: readonly KeptEvent[]; readonly next: number }>
+}

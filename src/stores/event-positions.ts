@@ -1,0 +1,30 @@
+import type { Micros } from '../definitions/timestamp.ts'
+import type { KeptEventSource } from './stored-event-source.ts'
+
+/** A partition of a topic and where its next event will stand. */
+export interface KeptPartition {
+  readonly topic: string
+  readonly topicNumber: number
+  readonly partition: number
+  readonly nextOffset: number
+  /** Of the source's topic in the stream, as it is now; logs, files and topics of before are always level. */
+  readonly isStreamed: boolean
+  /** All that stood in the stream's partition at this moment is decided; null: that is not known. */
+  readonly levelAt: Micros | null
+}
+
+export interface PartitionLevel {
+  readonly topic: string
+  readonly partition: number
+  /** Everything below it is decided. */
+  readonly nextOffset: number
+  readonly at: Micros
+}
+
+/** How far events are stored. Every method rejects with `StoreFailed` when the database does not answer. */
+export interface EventPositions {
+  /** Until when partitions of the source are level with their stream; never moved back. */
+  readonly recordLevels: (source: KeptEventSource, levels: readonly PartitionLevel[]) => Promise<void>
+  /** How far every partition of the source is kept: what is read below `nextOffset` is all that there will be. */
+  readonly positions: (source: KeptEventSource) => Promise<readonly KeptPartition[]>
+}
