@@ -106,7 +106,7 @@ export interface Config {
   readonly demo: boolean
   /** Whether the gateway runs a worker too. */
   readonly worker: boolean
-  /** How far back the worker computes stale snapshots anew. */
+  /** How far back the worker computes stale snapshots again. */
   readonly recomputeMicros: Micros
   readonly maxEntities: number
   readonly maxBodyBytes: number
@@ -138,7 +138,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const parsed = settings.safeParse(given)
   for (const issue of parsed.error?.issues ?? [])
     problems.push({ path: prefix + issue.path.join('.'), message: issue.message })
-  // Looked at whatever else is wrong: all problems are told at once.
+  // Looked at whatever else is wrong: all problems are reported at once.
   const keysFile = given['API_KEYS_FILE']
   const apiKeys = keysFile === undefined ? null : readApiKeys(keysFile, problems)
   const host = given['HOST']

@@ -124,7 +124,7 @@ export class DeletionUnfinished extends FeaturegraphError {
   readonly code = 'UNAVAILABLE'
 }
 
-/** A snapshot or a file has a number of rows that its view does not accept; nothing of it was kept. */
+/** A snapshot or a file has a number of rows that its view does not accept; nothing of it was stored. */
 export class RowCountRefused extends FeaturegraphError {
   readonly code = 'ROW_COUNT_REFUSED'
 }
@@ -139,7 +139,7 @@ export class DemoRefused extends FeaturegraphError {
   readonly code = 'DEMO_REFUSED'
 }
 
-/** A topic of the stream is not the one whose events are kept; nothing of it is read. */
+/** A topic of the stream is not the one whose events are stored; nothing of it is read. */
 export class TopicReplaced extends FeaturegraphError {
   readonly code = 'TOPIC_REPLACED'
   constructor(topic: string, how: string) {

@@ -9,7 +9,7 @@ import type { FeatureValues } from './database.ts'
 import { firstDay } from './world.ts'
 
 /** When all of them are from. */
-export const carriedTime = firstDay
+export const materializedTime = firstDay
 
 const time = `timestamptz '2025-01-01 00:00:00+00'`
 

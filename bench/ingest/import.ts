@@ -37,7 +37,7 @@ export async function measureImport(bench: Bench): Promise<Findings> {
   }
 }
 
-/** Imports the file anew, and checks what stands in the table then. */
+/** Imports the file again, and checks what stands in the table then. */
 export async function importTransactions(bench: Bench): Promise<Done> {
   const { database, transactions, ours } = bench
   const project = projects.ours

@@ -1,19 +1,19 @@
 import path from 'node:path'
 import { type Bench, byTurns, type Findings, type Peer } from './bench.ts'
-import { carriedTime, emptyRedis, fillOffline, readOnline, writeParquet } from './carried-rows.ts'
+import { emptyRedis, fillOffline, materializedTime, readOnline, writeParquet } from './carried-rows.ts'
 import { checkEqual, checkFeatures } from './check.ts'
 import { feastFigure, openFeast } from './feast.ts'
 import type { Done } from './ours.ts'
 import { sampleIds } from './world.ts'
 
 /** Projects whose tables hold as many rows as customers, and this many times as many. */
-export const carriedProjects = { few: 'carried_few', many: 'carried_many' } as const
+export const materializedProjects = { few: 'carried_few', many: 'carried_many' } as const
 const timesAsMany = 4
 
 /** Every customer's newest row into an empty Redis, beside Feast; then more rows, for our memory. */
 export async function measureMaterialize(bench: Bench): Promise<Findings> {
   const { sizes, shortRounds, folder } = bench
-  const { few, many } = carriedProjects
+  const { few, many } = materializedProjects
   const [rows, manyRows] = [sizes.customers, timesAsMany * sizes.customers]
   const ids = sampleIds(sizes)
   await fillOffline(bench, few, rows)
@@ -23,7 +23,7 @@ export async function measureMaterialize(bench: Bench): Promise<Findings> {
 
   const ours = (): Promise<Done> => carry(bench, few, rows)
   const feast = await openFeast(folder)
-  const offline = await bench.database.featuresAt(few, carriedTime, ids)
+  const offline = await bench.database.featuresAt(few, materializedTime, ids)
   let done: readonly Done[]
   let peer: Peer
   if (typeof feast === 'function') {
@@ -66,7 +66,7 @@ export async function measureMaterialize(bench: Bench): Promise<Findings> {
   }
 }
 
-/** Into an empty Redis, so that the project is carried in full, and checked. */
+/** Into an empty Redis, so that the project is materialized in full, and checked. */
 async function carry(bench: Bench, project: string, rows: number): Promise<Done> {
   const { database, redisUrl, ours, sizes } = bench
   await emptyRedis(redisUrl)
@@ -76,7 +76,7 @@ async function carry(bench: Bench, project: string, rows: number): Promise<Done>
   checkEqual('rows written online', done.rows, rows)
   const online = await readOnline(bench, project, sampleIds(sizes))
   checkEqual('keys in Redis, with the marker', online.keys, rows + 1)
-  const offline = await database.featuresAt(project, carriedTime, sampleIds(sizes))
+  const offline = await database.featuresAt(project, materializedTime, sampleIds(sizes))
   checkEqual('customers with a row in Postgres', offline.size, sampleIds(sizes).length)
   checkFeatures('rows in Redis beside those in Postgres', online.rows, offline)
   return done

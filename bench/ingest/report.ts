@@ -50,7 +50,7 @@ function theirSeconds({ peer }: Comparison): number | null {
   }
 }
 
-/** Within a round: the machine's speed moves between rounds. Of rates or of times, as the goal is told. */
+/** Within a round: the machine's speed moves between rounds. Of rates or of times, as the goal is reported. */
 function ratioOf({ ours, peer, goal }: Comparison): Range | null {
   if (peer.kind === 'ABSENT') return null
   return range(

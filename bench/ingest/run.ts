@@ -11,7 +11,7 @@ import { WrongRows } from './check.ts'
 import { makeDatabase } from './database.ts'
 import { type DurablePostgres, postgresSettings, startDurablePostgres } from './durable-postgres.ts'
 import { importTransactions, measureImport } from './import.ts'
-import { carriedProjects, measureMaterialize } from './materialize.ts'
+import { materializedProjects, measureMaterialize } from './materialize.ts'
 import { oursBy } from './ours-process.ts'
 import { comparisonTable, growthLine } from './report.ts'
 import { measureSnapshot } from './snapshot.ts'
@@ -83,7 +83,7 @@ async function setUp(options: Options): Promise<Bench> {
   const redis = await startRedis()
   closers.push(redis.stop)
   const world = openWorld()
-  const names = [...Object.values(projects), ...Object.values(carriedProjects)]
+  const names = [...Object.values(projects), ...Object.values(materializedProjects)]
   const database = await makeDatabase(postgres.url, world, sizes, names)
   closers.push(database.close)
   const transactions = await makeTransactions(folder, sizes)

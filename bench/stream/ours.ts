@@ -15,7 +15,7 @@ export interface Ours {
   readonly consume: () => Promise<Consumer>
   /** Answers of a gateway, in order, at most a thousand. */
   readonly ask: (customers: readonly number[]) => Promise<readonly Answer[]>
-  /** Events that are kept, or refused. */
+  /** Events that are stored, or refused. */
   readonly kept: () => Promise<number>
   readonly stop: () => Promise<void>
 }

@@ -11,13 +11,13 @@ const topic = 'transactions'
 /** Of event times, behind the moment that they are sent: no event leaves the window for a quarter of an hour. */
 const spanMicros = 45 * 60_000_000
 const jitterMicros = 2_000_000
-const keptWithinMs = 900_000
-/** From when all are kept. */
+const storedWithinMs = 900_000
+/** From when all are stored. */
 const appliedWithinMs = 120_000
 const rightWithinMs = 30_000
 
 interface Drained {
-  readonly keptSeconds: number
+  readonly storedSeconds: number
   readonly appliedSeconds: number
   readonly cpuSeconds: number | null
   readonly peakBytes: number | null
@@ -72,30 +72,30 @@ async function drain(
   try {
     const consumer = await ours.consume()
     const secondsSince = (): number => (Date.now() - consumer.assignedMs) / 1_000
-    const untilKept = async (): Promise<number> => {
+    const untilStored = async (): Promise<number> => {
       while ((await ours.kept()) < events) {
-        if (secondsSince() > keptWithinMs / 1_000)
+        if (secondsSince() > storedWithinMs / 1_000)
           throw new WrongAnswers(`${await ours.kept()} of ${events} events were kept in ${secondsSince()} s`)
         await sleep(50)
       }
       return secondsSince()
     }
-    const kept = untilKept()
+    const kept = untilStored()
     const untilApplied = async (): Promise<number> => {
       await untilRight(ours, oracle, tail, { everyMs: 50, withinMs: appliedWithinMs, from: kept })
       await untilRight(ours, oracle, oracle.customers(), { everyMs: 50, withinMs: rightWithinMs })
       return secondsSince()
     }
-    const [keptSeconds, appliedSeconds] = await Promise.all([kept, untilApplied()])
+    const [storedSeconds, appliedSeconds] = await Promise.all([kept, untilApplied()])
     const cpu = consumer.cpuMicros()
     const drained = {
-      keptSeconds,
+      storedSeconds,
       appliedSeconds,
       cpuSeconds: cpu === null ? null : cpu / 1e6,
       peakBytes: await consumer.peakBytes(),
     }
     say(
-      `${project}: ours kept all in ${keptSeconds.toFixed(1)} s, applied all in ${appliedSeconds.toFixed(1)} s; the answers about ${oracle.customers().length} customers are right`,
+      `${project}: ours kept all in ${storedSeconds.toFixed(1)} s, applied all in ${appliedSeconds.toFixed(1)} s; the answers about ${oracle.customers().length} customers are right`,
     )
     return drained
   } finally {
@@ -162,7 +162,7 @@ function findingsOf(
     {
       ...shared,
       what: 'all kept in Postgres',
-      ours: range(rounds.map(({ ours }) => events / ours.keptSeconds)),
+      ours: range(rounds.map(({ ours }) => events / ours.storedSeconds)),
       goal: { kind: 'NONE' },
       remark: 'a part of the same runs',
     },

@@ -50,7 +50,7 @@ export async function listDeadLetters(
   })
 }
 
-/** `featuregraph dead-letters retry [source]`: what fits by now is kept, and why the others stay. */
+/** `featuregraph dead-letters retry [source]`: what fits by now is stored, and why the others stay. */
 export async function retryLetters(name: string | undefined): Promise<void> {
   await withStores(async ({ registry, stores }) => {
     const sources =

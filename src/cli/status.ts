@@ -8,10 +8,10 @@ import { textTable } from './text-table.ts'
 import { type CommandWorld, withStores } from './with-stores.ts'
 
 /** Of so many of the newest rows it is looked whether they are online. */
-const lookedAt = 500
+const checkedAt = 500
 
 /**
- * `featuregraph status`: per view the newest row offline, the newest online, until when rows were carried, and the oldest
+ * `featuregraph status`: per view the newest row offline, the newest online, until when rows were materialized, and the oldest
  * due row that no materialize has carried yet (a push may have, at once).
  */
 export async function status(): Promise<void> {
@@ -21,13 +21,13 @@ export async function status(): Promise<void> {
     const rows: string[][] = []
     for (const view of registry.views.filter((one) => one.kind !== 'STREAM')) {
       const watermark = view.online ? await stores.runs.readWatermark(view.name) : null
-      const lag = await stores.offline.carryLag(view, now, watermark)
+      const lag = await stores.offline.materializeLag(view, now, watermark)
       rows.push([
         view.name,
         shown(lag.newestEventTimestamp),
         view.online ? await newestOnline(world, view, now) : 'not online',
-        view.online ? shown(watermark?.carriedUntil ?? null) : '-',
-        view.online ? shown(lag.oldestNotCarried) : '-',
+        view.online ? shown(watermark?.materializedUntil ?? null) : '-',
+        view.online ? shown(lag.oldestNotMaterialized) : '-',
       ])
     }
     const head = ['VIEW', 'NEWEST OFFLINE', 'NEWEST ONLINE', 'CARRIED UNTIL', 'OLDEST NOT CARRIED']
@@ -41,7 +41,7 @@ async function newestOnline(
   view: StoredView,
   now: Micros,
 ): Promise<string> {
-  const keys = await stores.offline.newestKeys(view, now, lookedAt)
+  const keys = await stores.offline.newestKeys(view, now, checkedAt)
   const prefix = layouts.keyPrefix(view)
   try {
     const rows = await stores.online.readMany(keys.map((key) => prefix + onlineKeySuffix(key)))

@@ -5,12 +5,12 @@ import { systemClock } from '../gateway/system-clock.ts'
 import { rebuildTiles, tiledView } from '../ingest/tiles/rebuild-tiles.ts'
 import { streamMetrics } from '../server/stream-metrics.ts'
 import { namedViews } from './named-views.ts'
-import { untilToldToStop } from './until-told-to-stop.ts'
+import { stopSignal } from './stop-signal.ts'
 import { withStores } from './with-stores.ts'
 
 /** `featuregraph stream rebuild <view>`: until the new tiles are read. It applies events itself if nobody else does. */
 export async function rebuildView(name: string): Promise<void> {
-  const { signal } = untilToldToStop('the look under way')
+  const { signal } = stopSignal('the look under way')
   await withStores(async ({ config, registry, stores, layouts, log }) => {
     const tell = (line: string) => process.stderr.write(`${name}: ${line}\n`)
     const stream = await openEventStream(config)

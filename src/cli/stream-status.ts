@@ -8,8 +8,8 @@ import { textTable } from './text-table.ts'
 import { type CommandWorld, withStores } from './with-stores.ts'
 
 /**
- * `featuregraph stream status`: per streamed view which tiles are read and how far they are behind, and per partition how
- * far it is kept and how many messages the stream has beyond.
+ * `featuregraph stream status`: per streaming view which tiles are read and how far they are behind, and per partition how
+ * far it is stored and how many messages the stream has beyond.
  */
 export async function streamStatus(): Promise<void> {
   await withStores(async (world) => {
@@ -25,19 +25,19 @@ export async function streamStatus(): Promise<void> {
         ...(live ? [`generation ${live.generation}`] : ['no tiles yet']),
         ...(building ? [`building ${building.generation}`] : []),
       ]
-      return [[view.name, view.events.name, state.join(', '), behind(now, live?.levelAt ?? null)]]
+      return [[view.name, view.events.name, state.join(', '), behind(now, live?.watermark ?? null)]]
     })
     process.stdout.write(textTable([['VIEW', 'SOURCE', 'TILES', 'SECONDS BEHIND'], ...views]))
     const ends = await streamEnds(world)
     const partitions: string[][] = []
     for (const source of registry.eventSources.filter(({ table }) => table === null)) {
       for (const position of await stores.events.positions(source)) {
-        const { topic, partition, nextOffset, isStreamed, levelAt } = position
-        // Of a file all is kept at once.
+        const { topic, partition, nextOffset, isStreamed, watermark } = position
+        // Of a file all is stored at once.
         if (topic.startsWith('file:')) continue
         const end = isStreamed ? ends.get(`${source.topic}/${partition}`) : undefined
         const left = end === undefined ? '-' : String(Math.max(0, end - nextOffset))
-        const level = levelAt === null ? '-' : formatTimestamp(levelAt)
+        const level = watermark === null ? '-' : formatTimestamp(watermark)
         partitions.push([source.name, `${topic}/${partition}`, String(nextOffset), left, level])
       }
     }
@@ -46,8 +46,8 @@ export async function streamStatus(): Promise<void> {
   })
 }
 
-function behind(now: Micros, levelAt: Micros | null): string {
-  return levelAt === null ? '-' : (Math.max(0, now - levelAt) / 1_000_000).toFixed(1)
+function behind(now: Micros, watermark: Micros | null): string {
+  return watermark === null ? '-' : (Math.max(0, now - watermark) / 1_000_000).toFixed(1)
 }
 
 /** Where each partition of the sources' topics ends; nothing where there is no stream, or it does not answer. */

@@ -4,16 +4,16 @@ import { systemClock } from '../gateway/system-clock.ts'
 import { followedSources } from '../ingest/tiles/followed-sources.ts'
 import { streamMetrics } from '../server/stream-metrics.ts'
 import { serveMetrics } from './metrics-server.ts'
-import { untilToldToStop } from './until-told-to-stop.ts'
+import { stopSignal } from './stop-signal.ts'
 import { withStores } from './with-stores.ts'
 
 /**
- * `featuregraph stream`: events from the topics of the sources, where there is a stream, and from the kept events into the
- * tiles of streamed views; until SIGTERM or SIGINT, then to the end of the batch under way; a second signal ends it at
+ * `featuregraph stream`: events from the topics of the sources, where there is a stream, and from the stored events into the
+ * tiles of streaming views; until SIGTERM or SIGINT, then to the end of the batch under way; a second signal ends it at
  * once.
  */
 export async function stream({ once = false }: { readonly once?: boolean }): Promise<void> {
-  const { signal } = untilToldToStop('the batch under way')
+  const { signal } = stopSignal('the batch under way')
   await withStores(async ({ config, registry, stores, layouts, log }) => {
     const sources = [...followedSources(registry.views)]
     for (const [source, views] of sources)

@@ -1,7 +1,7 @@
 import { openWorker } from '../gateway/run-worker.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { argumentDuration } from './argument-duration.ts'
-import { untilToldToStop } from './until-told-to-stop.ts'
+import { stopSignal } from './stop-signal.ts'
 import { withStores } from './with-stores.ts'
 
 interface WorkerArguments {
@@ -12,7 +12,7 @@ interface WorkerArguments {
 /** `featuregraph worker`: until SIGTERM or SIGINT, then to the end of the run under way; a second signal ends it at once. */
 export async function work({ recompute, once = false }: WorkerArguments): Promise<void> {
   const asked = argumentDuration('--recompute', recompute)
-  const stopping = untilToldToStop('the run under way')
+  const stopping = stopSignal('the run under way')
   await withStores(async ({ config, registry, stores, layouts, log }) => {
     const world = {
       config: { project: config.project, recomputeMicros: asked ?? config.recomputeMicros },

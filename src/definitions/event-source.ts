@@ -62,12 +62,12 @@ export const eventSourceDefinition = z
 export type EventSourceDefinition = z.input<typeof eventSourceDefinition>
 
 /**
- * Events that windowed views aggregate. They are kept in a table that the gateway makes, filled by `featuregraph import`
+ * Events that windowed views aggregate. They are stored in a table that the gateway makes, filled by `featuregraph import`
  * and from the topic; or, with `table`, they stand in an existing one, which is never written.
  * `eventTimestamp`, `createdTimestamp` and `eventId` name what the event's times and its own id are called in files,
  * messages or the table; `columns` maps fields to what they are called there where that differs. With an `eventId`, of
  * several events with the same id the one of the lowest position counts. `timezone` is that of times without an offset.
- * With a `retention` the worker drops kept events by whole months (UTC) once all of a month is older; without one they are
+ * With a `retention` the worker drops stored events by whole months (UTC) once all of a month is older; without one they are
  * kept for ever.
  */
 export function eventSource(

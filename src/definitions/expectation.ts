@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { duration } from './duration.ts'
 
-/** What happens to a row that breaks an expectation: it is told, kept out of both stores, or refused to its sender. */
+/** What happens to a row that breaks an expectation: it is reported, kept out of both stores, or refused to its sender. */
 const expectationActions = ['warn', 'quarantine', 'reject'] as const
 export type ExpectationAction = (typeof expectationActions)[number]
 

@@ -7,7 +7,7 @@ export type Clock = () => Micros
 const pattern =
   /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,6}))?(?:([Zz])|([+-])(\d{2}):(\d{2}))$/
 
-/** The earliest and the latest instant that is told exactly, as whole seconds: 1684-07-28 to 2255-06-05. */
+/** The earliest and the latest instant that is reported exactly, as whole seconds: 1684-07-28 to 2255-06-05. */
 const limitMicros = Number.MAX_SAFE_INTEGER
 
 /**

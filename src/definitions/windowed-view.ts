@@ -51,7 +51,7 @@ export function batch(options: Omit<BatchCompute, 'mode'>): BatchCompute {
 }
 
 /**
- * At the very moment that is asked for: online from tiles that follow the kept events, as of a past time from the kept
+ * At the very moment that is asked for: online from tiles that follow the stored events, as of a past time from the stored
  * events themselves; with `online: false` always from these. The ttl nulls nothing: windows slide by themselves.
  */
 export function stream(): StreamCompute {

@@ -58,7 +58,7 @@ interface DemoOptions {
   readonly layouts: Pick<RowLayouts, 'keyPrefix' | 'layout'>
   /** Where transactions are sent; null: into the gateway's own log. */
   readonly stream: Pick<EventStream, 'publish'> | null
-  readonly observe: Pick<StreamObserver, 'decided'>
+  readonly observe: Pick<StreamObserver, 'processed'>
   readonly clock: Clock
   readonly log: Logger
 }
@@ -110,7 +110,7 @@ export function demoWorld(options: DemoOptions): DemoWorld | null {
   }
 }
 
-/** A failure is told once, until it goes well again. */
+/** A failure is reported once, until it goes well again. */
 async function repeatedly(
   { everyMs, signal, log }: { readonly everyMs: number; readonly signal: AbortSignal; readonly log: Logger },
   work: () => Promise<void>,
@@ -135,7 +135,7 @@ type PartProgress = (done: number) => void
 
 /**
  * Every second up to now gets its transactions once, whatever is interrupted, and wherever: how far a span goes is marked
- * before it is made, and one that was begun is made again, as it was. Its length alone tells how: a short one is sent, as
+ * before it is made, and one that was begun is made again, as it was. Its length alone says how: a short one is sent, as
  * the seconds go by or after a pause; a long one is history, and imported. Without `emit` it ends
  * before what is to be sent.
  */

@@ -29,7 +29,7 @@ const nobody: Account = { uid: 65534, gid: 65534 }
  *
  * Not root: everything in place. Root: Postgres runs as the account that owns the data, 65534 for new data. When that
  * account may not enter a folder above the data or the binaries (`/root` is 0700), both go under
- * `/var/tmp/featuregraph-<digest of the folder's path>`, and `log` is told. That folder must be root's own and writable
+ * `/var/tmp/featuregraph-<digest of the folder's path>`, and `log` gets a line. That folder must be root's own and writable
  * by no one else: in `/var/tmp` anybody may have made it first. Throws EmbeddedPostgresFailed when it is not.
  */
 export async function choosePlace(

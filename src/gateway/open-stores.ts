@@ -45,7 +45,7 @@ export interface Stores {
   readonly violations: ViolationStore
   readonly deletions: DeletionStore
   readonly workerLock: LeaderLock
-  /** Whose holder applies events to streamed views. */
+  /** Whose holder applies events to streaming views. */
   readonly streamLock: LeaderLock
   readonly files: FileStore
   readonly imports: ImportStore

@@ -24,7 +24,7 @@ export interface StreamWorld {
 }
 
 export interface StreamOptions {
-  /** Applies what is kept, then ends; topics are not read. */
+  /** Applies what is stored, then ends; topics are not read. */
   readonly once: boolean
   readonly signal: AbortSignal
 }
@@ -39,11 +39,11 @@ export async function openEventStream({ streamUrl }: Pick<Config, 'streamUrl'>):
   return kafkaEventStream(parseKafkaUrl(streamUrl, 'FEATUREGRAPH_STREAM_URL'))
 }
 
-/** Kept events are remembered for the follower in the same process. */
+/** Stored events are remembered for the follower in the same process. */
 const rememberedBytes = 64 * 1_048_576
 
 /**
- * Events from the topics of the sources, where there is a stream, and from the kept events into the tiles of streamed
+ * Events from the topics of the sources, where there is a stream, and from the stored events into the tiles of streaming
  * views, until the signal aborts. One that fails takes the other with it, so that whoever runs it hears of it.
  */
 export async function openStream(world: StreamWorld, { once, signal }: StreamOptions): Promise<void> {
@@ -73,7 +73,7 @@ export async function openStream(world: StreamWorld, { once, signal }: StreamOpt
     let publishing: Promise<void> = Promise.resolve()
     const consume = consumeEvents({ events, stream, clock }, registry, {
       group: `featuregraph-${config.project}`,
-      onAside: () => {
+      onDeadLetter: () => {
         publishing = publish()
       },
       ...host,

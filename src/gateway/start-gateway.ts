@@ -42,7 +42,7 @@ export interface Gateway {
 export interface StartOptions {
   readonly log?: Logger
   readonly clock?: Clock
-  /** Told while the demo's history is written. */
+  /** Called while the demo's history is written. */
   readonly onDemoProgress?: DemoProgress
 }
 
@@ -74,7 +74,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     const demo = config.demo ? demoWorld({ ...world, project: config.project, stream }) : null
     if (demo) {
       await demo.bringUpToNow(options.onDemoProgress)
-      // The streamed views answer of the history as soon as anyone can ask.
+      // The streaming views answer of the history as soon as anyone can ask.
       await openStream(world, { once: true, signal: new AbortController().signal })
       closers.push(inBackground(log, 'the demo', demo.goOn))
     }
@@ -161,8 +161,8 @@ function keepRefreshed(
       .refresh()
       .then(() => {
         for (const view of views) {
-          const levelAt = view.kind === 'STREAM' ? (tiles.find(view)?.levelAt ?? null) : null
-          if (view.kind === 'STREAM' && levelAt !== null) observe.level(view, levelAt)
+          const watermark = view.kind === 'STREAM' ? (tiles.find(view)?.watermark ?? null) : null
+          if (view.kind === 'STREAM' && watermark !== null) observe.level(view, watermark)
         }
       })
       .catch((error: unknown) => log.warn({ err: error }, 'the generations of tiles could not be read'))

@@ -20,9 +20,9 @@ interface Logger {
 
 export interface ApolloOptions extends ExecuteOptions {
   readonly logger: Logger
-  /** Told what was masked from a caller, who got the request id instead. */
+  /** Called with what was masked from a caller, who got the request id instead. */
   readonly report: (error: unknown, requestId: string) => void
-  /** Told how an operation ended: its name as the document gives it, and the codes of its errors. */
+  /** Called with how an operation ended: its name as the document gives it, and the codes of its errors. */
   readonly finished: (
     context: GraphContext,
     operationName: string | null,

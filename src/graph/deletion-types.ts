@@ -45,7 +45,7 @@ function declareDeletion(
   }
 }
 
-/** What a caller can do something about is told; a store's own words are not. */
+/** What a caller can do something about is reported; a store's own words are not. */
 function unfinished(error: unknown): never {
   if (!(error instanceof DeletionUnfinished || error instanceof StoreFailed)) throw error
   const message =

@@ -19,7 +19,7 @@ import { countSelections } from './selection-count.ts'
 export interface ExecuteOptions {
   /** Entity rows that one request may ask for. */
   readonly maxEntities: number
-  /** Told when an operation was compiled, could not be, or was answered by graphql-js after all. */
+  /** Called when an operation was compiled, could not be, or was answered by graphql-js after all. */
   readonly count: (event: 'compiled' | 'not-compilable' | 'repeated') => void
 }
 
@@ -131,7 +131,7 @@ function runInterpreted(run: Omit<Run, 'operation'>): Promise<ExecutionResult> |
   })
 }
 
-/** Errors in variables come first: a list of wrong keys is told as such, whatever its length. */
+/** Errors in variables come first: a list of wrong keys is reported as such, whatever its length. */
 function refuseTooMany(
   run: Run,
   { countEntities, selections }: KnownOperation,

@@ -12,7 +12,7 @@ export interface PagePlace {
 const defaultFirst = 100
 const maxFirst = 1_000
 
-/** Arguments of every list that is told in pages. */
+/** Arguments of every list that is reported in pages. */
 export const pageArguments = {
   first: { type: GraphQLInt, nullable: true, defaultValue: defaultFirst },
   after: { type: GraphQLString, nullable: true },

@@ -43,7 +43,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
   const readers = new Map(
     [...tally].map(([view, counts]) => [
       view,
-      { ...viewReader(view, layouts.layout(view), layouts.history, levelOf(view, tiles)), counts },
+      { ...viewReader(view, layouts.layout(view), layouts.history, watermarkOf(view, tiles)), counts },
     ]),
   )
   function reader(view: FeatureView): ColumnReader {
@@ -74,6 +74,6 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
   }
 }
 
-function levelOf(view: FeatureView, tiles: Pick<LiveTiles, 'find'>): () => Micros | null {
-  return view.kind === 'STREAM' ? () => tiles.find(view)?.levelAt ?? null : () => null
+function watermarkOf(view: FeatureView, tiles: Pick<LiveTiles, 'find'>): () => Micros | null {
+  return view.kind === 'STREAM' ? () => tiles.find(view)?.watermark ?? null : () => null
 }

@@ -35,12 +35,12 @@ export interface RowSources {
   readonly online: OnlineStore
   readonly offline: AsOfReader
   readonly reader: (view: FeatureView) => ColumnReader
-  /** The front of the view's online keys; null where a streamed view has no tiles to read. */
+  /** The front of the view's online keys; null where a streaming view has no tiles to read. */
   readonly keyPrefix: (view: FeatureView) => string | null
   readonly observe: RowObserver
 }
 
-/** Told after every read of a store; `error` when it failed. */
+/** Called after every read of a store; `error` when it failed. */
 export type RowObserver = (read: {
   readonly store: 'online' | 'offline'
   readonly rows: number

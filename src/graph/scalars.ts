@@ -3,7 +3,7 @@ import { formatDuration, parseDuration } from '../definitions/duration.ts'
 import { formatTimestamp, type Micros, parseTimestamp } from '../definitions/timestamp.ts'
 import { type Accepted, acceptInt64 } from '../definitions/value.ts'
 
-/** `node` is the literal, if it is one: its place is told with the error. */
+/** `node` is the literal, if it is one: its place is reported with the error. */
 function accept<T>(outcome: Accepted<T>, node: ValueNode | null = null): T {
   if (outcome.ok) return outcome.value
   throw new GraphQLError(`expected ${outcome.expected}`, { nodes: node })

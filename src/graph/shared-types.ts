@@ -3,7 +3,7 @@ import { registerEnumType } from 'type-graphql'
 import { objectType, type TypeClass } from './declare.ts'
 import { timestampScalar } from './scalars.ts'
 
-/** Types that every view and service uses; made anew for each schema, since type-graphql forgets between builds. */
+/** Types that every view and service uses; created again for each schema, since type-graphql forgets between builds. */
 export interface SharedTypes {
   readonly freshness: TypeClass
   readonly featureStatus: object

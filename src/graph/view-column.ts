@@ -63,8 +63,8 @@ export function offlineColumn(
   return {
     view: reader.view,
     get reason() {
-      const expired = rows.find((row) => row !== null && 'keptSince' in row)
-      return expired !== undefined && expired !== null && 'keptSince' in expired
+      const expired = rows.find((row) => row !== null && 'storedSince' in row)
+      return expired !== undefined && expired !== null && 'storedSince' in expired
         ? historyExpired(reader.view, expired)
         : unknownLayout
     },
@@ -92,17 +92,17 @@ export function unavailableColumn(
   }
 }
 
-function historyExpired(view: FeatureView, { keptSince }: ExpiredHistory): UnavailableReason {
+function historyExpired(view: FeatureView, { storedSince }: ExpiredHistory): UnavailableReason {
   // Others have rows, which do not expire.
   if (view.kind !== 'STREAM') return unknownLayout
   const longest = Math.max(...view.aggregations.map(({ windowMicros }) => windowMicros))
   const first = Math.max(
     ...view.aggregations.map(({ windowMicros, hopMicros }) =>
-      firstTimeSince(keptSince, windowMicros, hopMicros),
+      firstTimeSince(storedSince, windowMicros, hopMicros),
     ),
   )
   return {
     code: 'HISTORY_EXPIRED',
-    message: `the events of "${view.events.name}" are kept since ${formatTimestamp(keptSince)}; its windows reach back ${formatDuration(longest)}, so it answers from ${formatTimestamp(first)} on`,
+    message: `the events of "${view.events.name}" are kept since ${formatTimestamp(storedSince)}; its windows reach back ${formatDuration(longest)}, so it answers from ${formatTimestamp(first)} on`,
   }
 }

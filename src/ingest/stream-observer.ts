@@ -1,12 +1,12 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { EventSource, StreamView } from '../registry/registry.ts'
 
-/** Told what becomes of events, for metrics. Never throws. */
+/** Called with what becomes of events, for metrics. Never throws. */
 export interface StreamObserver {
-  /** `late`: of those kept, older than every window of the source's streamed views. */
-  readonly decided: (
+  /** `late`: of those kept, older than every window of the source's streaming views. */
+  readonly processed: (
     source: EventSource,
-    counts: { readonly kept: number; readonly late: number; readonly aside: number },
+    counts: { readonly kept: number; readonly late: number; readonly deadLetters: number },
   ) => void
   /** Messages of a partition that are not read yet. */
   readonly behind: (topic: string, partition: number, messages: number) => void

@@ -3,12 +3,12 @@ import type { FeatureView, StreamView } from '../registry/registry.ts'
 import type { TileGenerations } from '../stores/tile-generations.ts'
 import type { RowLayouts } from './row-layouts.ts'
 
-/** Where a streamed view is read online. */
+/** Where a streaming view is read online. */
 interface LiveGeneration {
   /** The front of its keys. */
   readonly prefix: string
-  /** All that had happened in the stream and been kept by then is in the tiles; null while nobody has told it. */
-  readonly levelAt: Micros | null
+  /** All that had happened in the stream and been stored by then is in the tiles; null while nobody has told it. */
+  readonly watermark: Micros | null
 }
 
 /** What readers know of the tiles: as of the last refresh, which is to be asked for every half second. */
@@ -36,7 +36,7 @@ export function liveTiles(
           const { viewId, fingerprint } = tiledView(view)
           const own = known.find((one) => one.viewId === viewId && one.fingerprint === fingerprint)
           return own
-            ? [[view, { prefix: tilePrefix(own, own.generation), levelAt: own.levelAt }] as const]
+            ? [[view, { prefix: tilePrefix(own, own.generation), watermark: own.watermark }] as const]
             : []
         }),
       )

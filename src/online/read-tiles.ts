@@ -16,10 +16,10 @@ export type TiledRow =
       readonly status: 'PRESENT'
       readonly values: readonly (ScalarValue | null)[]
       readonly newestEvent: Micros
-      readonly latestKept: Micros
+      readonly latestStored: Micros
     }
 
-/** Bytes of a streamed view → its windows at `at`; the sections of all partitions are merged. */
+/** Bytes of a streaming view → its windows at `at`; the sections of all partitions are merged. */
 export function tileReader(view: StreamView, fingerprint: number): (value: Buffer, at: Micros) => TiledRow {
   const layout = tileLayout(view.aggregations)
   return (value, at) => {
@@ -28,12 +28,12 @@ export function tileReader(view: StreamView, fingerprint: number): (value: Buffe
     if (stored.fingerprint !== fingerprint) return { status: 'UNKNOWN' }
     try {
       const parts = stored.sections.map(({ tiles }) => layout.read(byteReader(tiles)))
-      const latestKept = Math.max(...stored.sections.map((section) => section.latestKept))
+      const latestStored = Math.max(...stored.sections.map((section) => section.latestStored))
       // Clocks of two machines: no answer holds an event that its own time excludes.
-      const values = layout.valuesAt(parts, Math.max(at, latestKept + 1))
+      const values = layout.valuesAt(parts, Math.max(at, latestStored + 1))
       if (values === null) return { status: 'ABSENT' }
       const newestEvent = Math.max(...stored.sections.map((section) => section.newestEvent))
-      return { status: 'PRESENT', values: values.map(({ value: one }) => one), newestEvent, latestKept }
+      return { status: 'PRESENT', values: values.map(({ value: one }) => one), newestEvent, latestStored }
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
       return { status: 'UNKNOWN' }

@@ -10,7 +10,7 @@ import type { LayoutHistory } from './view-reader.ts'
 /** How the rows of each view are keyed and laid out today, and all layouts that were ever written. */
 export interface RowLayouts {
   readonly keyPrefix: (view: StoredView) => string
-  /** Whose tiles a streamed view's are. */
+  /** Whose tiles a streaming view's are. */
   readonly tiledView: (view: StreamView) => TiledView
   /** As `keyPrefix`, of one generation of tiles. */
   readonly tilePrefix: (tiles: TiledView, generation: number) => string
@@ -87,7 +87,7 @@ export async function openRowLayouts(
   }
 }
 
-/** A streamed view's values are tiles: what they mean depends on the windows too. */
+/** A streaming view's values are tiles: what they mean depends on the windows too. */
 function layoutOf(project: string, viewId: string, view: FeatureView): RowLayout {
   const layout = rowLayout(project, viewId, view.features)
   return view.kind === 'STREAM'

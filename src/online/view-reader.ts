@@ -21,7 +21,7 @@ export interface ViewReader {
   readonly view: FeatureView
   /** Null is NOT_FOUND; bytes that are not understood are UNAVAILABLE, never a guess. */
   readonly readPacked: (row: Buffer | null, at: Micros, maxAge: Micros | null) => ViewRow
-  /** What lies behind the kept events is UNAVAILABLE. */
+  /** What lies behind the stored events is UNAVAILABLE. */
   readonly readOffline: (row: AsOfRow | ExpiredHistory | null, at: Micros, maxAge: Micros | null) => ViewRow
   readonly unavailable: (source: FreshnessSource, at: Micros) => ViewRow
 }
@@ -33,14 +33,14 @@ export interface LayoutHistory {
 }
 
 /**
- * The reader of one view. `layout` is the one that is written today; older ones come from the history. `levelAt` is until
- * when the tiles of a streamed view are known to hold all.
+ * The reader of one view. `layout` is the one that is written today; older ones come from the history. `watermark` is until
+ * when the tiles of a streaming view are known to hold all.
  */
 export function viewReader(
   view: FeatureView,
   layout: RowLayout,
   history: LayoutHistory,
-  levelAt: () => Micros | null = () => null,
+  watermark: () => Micros | null = () => null,
 ): ViewReader {
   const Row = compileRowClass(view)
   const today = compileDecoder(view, layout, Row)
@@ -78,10 +78,10 @@ export function viewReader(
         history.reportUnknown(view)
         return unavailable('ONLINE', at)
       case 'PRESENT': {
-        const { newestEvent, latestKept } = row
+        const { newestEvent, latestStored } = row
         const status = foundRowStatus(newestEvent, at, null, maxAge)
         const values = status === 'PRESENT' ? row.values : noValues
-        return new Row(view, 'ONLINE', at, status, newestEvent, latestKept, ...values)
+        return new Row(view, 'ONLINE', at, status, newestEvent, latestStored, ...values)
       }
     }
   }
@@ -93,7 +93,7 @@ export function viewReader(
       if (readTiles) {
         const tiled: TiledRow = row === null ? { status: 'ABSENT' } : readTiles(row, at)
         const answer = readTiled(tiled, at, maxAge)
-        answer.$levelAt = levelAt()
+        answer.$levelAt = watermark()
         return answer
       }
       if (row === null) return notFound('ONLINE', at)
@@ -120,7 +120,7 @@ export function viewReader(
     },
     readOffline(row, at, maxAge) {
       if (row === null) return notFound('OFFLINE', at)
-      if ('keptSince' in row) return unavailable('OFFLINE', at)
+      if ('storedSince' in row) return unavailable('OFFLINE', at)
       if (row.closing) return notFound('OFFLINE', at)
       const status = foundRowStatus(row.eventTimestamp, at, ttlMicros, maxAge)
       const values = status === 'PRESENT' ? row.values : noValues

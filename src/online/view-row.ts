@@ -13,7 +13,7 @@ export interface Freshness {
   readonly ageSeconds: number | null
   readonly expiresAt: Micros | null
   readonly source: FreshnessSource
-  /** How far the tiles of a streamed view are behind, online. */
+  /** How far the tiles of a streaming view are behind, online. */
   readonly lagSeconds: number | null
 }
 
@@ -29,7 +29,7 @@ export class ViewRow {
   readonly $status: RowStatus
   readonly $event: Micros | null
   readonly $created: Micros | null
-  /** Online, of a streamed view: all that had happened by then is in its tiles. */
+  /** Online, of a streaming view: all that had happened by then is in its tiles. */
   $levelAt: Micros | null
   private $freshness: Freshness | null
 
@@ -66,7 +66,7 @@ export class ViewRow {
       eventTimestamp: event,
       createdTimestamp: this.$created,
       ageSeconds: event === null ? null : Math.max(0, this.$at - event) / 1_000_000,
-      // Behind the year 2255 it could not be told exactly: such a ttl is as good as none.
+      // Behind the year 2255 it could not be reported exactly: such a ttl is as good as none.
       expiresAt: Number.isSafeInteger(expiresAt) ? expiresAt : null,
       source: this.$source,
       lagSeconds: this.$levelAt === null ? null : Math.max(0, this.$at - this.$levelAt) / 1_000_000,

@@ -67,7 +67,7 @@ interface CheckedRow {
   readonly violations: readonly Violation[]
 }
 
-/** Nothing is told of an entity that was deleted since, or whose rows stand in a table of the caller's. */
+/** Nothing is reported of an entity that was deleted since, or whose rows stand in a table of the caller's. */
 async function notDeleted(
   offline: OfflineStore,
   view: StoredView,

@@ -103,7 +103,7 @@ export interface BatchView extends AnyFeatureView {
   readonly aggregations: readonly WindowedAggregation[]
 }
 
-/** Windows over events at any moment: online from tiles, as of a past time from the kept events. It has no table. */
+/** Windows over events at any moment: online from tiles, as of a past time from the stored events. It has no table. */
 export interface StreamView extends AnyFeatureView {
   readonly kind: 'STREAM'
   readonly source: null
@@ -139,12 +139,12 @@ export interface EventSource extends Documented {
   readonly eventId: string | null
   /** Of times without an offset. */
   readonly timezone: string | null
-  /** Months of kept events that are older are dropped; null: kept for ever. */
+  /** Months of stored events that are older are dropped; null: kept for ever. */
   readonly retentionMicros: Micros | null
   readonly fields: readonly EventField[]
   /** The fields that are join keys of a view over this source: an event without one of them is not kept. */
   readonly keyFields: readonly EventField[]
-  /** The join keys of streamed views over this source, in their order. */
+  /** The join keys of streaming views over this source, in their order. */
   readonly indexedKeys: readonly (readonly string[])[]
 }
 

@@ -61,7 +61,7 @@ export const reservedColumns: ReadonlySet<string> = new Set([
   'closing',
 ])
 
-/** Columns that every table of kept events has beside the fields. */
+/** Columns that every table of stored events has beside the fields. */
 export const reservedEventColumns: ReadonlySet<string> = new Set([
   ...['topic_id', 'partition', 'offset', 'event_timestamp', 'ingested_at', 'event_id'],
 ])

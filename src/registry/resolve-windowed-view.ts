@@ -109,7 +109,7 @@ function checkStreamed(
   }
 }
 
-/** What answers for now must not reach behind the kept events: the windows of a snapshot until the next one has come. */
+/** What answers for now must not reach behind the stored events: the windows of a snapshot until the next one has come. */
 function checkRetention(
   name: string,
   {

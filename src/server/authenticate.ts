@@ -41,7 +41,7 @@ export function authenticator({ host, apiKeys, allowAnonymous }: AuthSettings): 
     if (token === undefined) return refuse()
     const digest = createHash('sha256').update(token).digest()
     let caller: Caller | null = null
-    // Every key is compared, so that the time tells nothing of which one matched.
+    // Every key is compared, so that the time says nothing of which one matched.
     for (const key of known) if (timingSafeEqual(key.digest, digest)) caller = key.caller
     return caller ?? refuse()
   }

@@ -38,7 +38,7 @@ export function eventsRoute({
   })
 }
 
-/** A line per event and a last one with the counts. Of a body that breaks off, the batches before it are kept. */
+/** A line per event and a last one with the counts. Of a body that breaks off, the batches before it are stored. */
 async function* answerLines(
   pushEvents: PushEvents,
   source: EventSource,

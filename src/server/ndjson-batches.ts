@@ -10,7 +10,7 @@ const silenceMs = 30_000
 /** Why a line that is too long is not read. */
 export const lineTooLong = `a line has at most ${maxLineBytes} bytes`
 
-/** A line without its end; of one that is too long nothing is kept. */
+/** A line without its end; of one that is too long nothing is stored. */
 export type Line = Buffer | 'too long'
 
 /**

@@ -20,7 +20,7 @@ export function streamMetrics(register: Registry, clock: Clock): StreamObserver 
     labelNames: ['source'],
     registers,
   })
-  const aside = new Counter({
+  const deadLetters = new Counter({
     name: 'featuregraph_events_aside_total',
     help: 'Events and messages that were put aside: no event, from ahead, or against an expectation',
     labelNames: ['source'],
@@ -51,22 +51,22 @@ export function streamMetrics(register: Registry, clock: Clock): StreamObserver 
     buckets: secondsBuckets,
     registers,
   })
-  const levels = new Map<StreamView, Micros>()
+  const watermarks = new Map<StreamView, Micros>()
   new Gauge({
     name: 'featuregraph_stream_lag_seconds',
     help: 'How far the tiles of a view are behind what has happened in its stream',
     labelNames: ['view'],
     registers,
     collect() {
-      for (const [{ name }, at] of levels) this.set({ view: name }, Math.max(0, clock() - at) / 1_000_000)
+      for (const [{ name }, at] of watermarks) this.set({ view: name }, Math.max(0, clock() - at) / 1_000_000)
     },
   })
   return {
-    decided(source, counts) {
+    processed(source, counts) {
       const labels = { source: source.name }
       kept.inc(labels, counts.kept)
       late.inc(labels, counts.late)
-      aside.inc(labels, counts.aside)
+      deadLetters.inc(labels, counts.deadLetters)
     },
     behind: (topic, partition, messages) => behind.set({ topic, partition }, messages),
     flushed: (seconds) => flushSeconds.observe(seconds),
@@ -74,6 +74,6 @@ export function streamMetrics(register: Registry, clock: Clock): StreamObserver 
       applied.inc({ view: view.name }, events)
       applySeconds.observe({ view: view.name }, seconds)
     },
-    level: (view, at) => levels.set(view, at),
+    level: (view, at) => watermarks.set(view, at),
   }
 }

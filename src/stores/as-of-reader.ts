@@ -19,9 +19,9 @@ export interface AsOfRow {
   readonly closing: boolean
 }
 
-/** The windows of a streamed view reach behind `keptSince`, from when on all events are there: their values are not known. */
+/** The windows of a streaming view reach behind `storedSince`, from when on all events are there: their values are not known. */
 export interface ExpiredHistory {
-  readonly keptSince: Micros
+  readonly storedSince: Micros
 }
 
 export interface AsOfJoin {
@@ -38,10 +38,10 @@ export interface AsOfReader {
   /**
    * Per view and entity row, among the rows with that key, `event_timestamp <= asOf` and a created timestamp that is
    * null or `<= knownAt`, the newest by (event timestamp, created timestamp with null oldest, row id); null without one.
-   * Of a STREAM view its windows at `asOf` over the events kept until `knownAt`, each at the earlier of its event timestamp
-   * and the moment it was kept (design sections 3.5, 3.6 and 3.8); null where no window holds an event, else the event
-   * timestamp is the newest of these times, the created timestamp the latest moment of keeping in the longest window.
-   * Where one of its windows begins before its events are kept, that is answered instead, whatever is still there.
+   * Of a STREAM view its windows at `asOf` over the events stored until `knownAt`, each at the earlier of its event timestamp
+   * and the moment it was stored (design sections 3.5, 3.6 and 3.8); null where no window holds an event, else the event
+   * timestamp is the newest of these times, the created timestamp the latest moment of storing in the longest window.
+   * Where one of its windows begins before its events are stored, that is answered instead, whatever is still there.
    * Exactly one entry per entity row, in order, duplicates kept. One statement, one index probe per view and entity
    * row. An aborted signal cancels the statement in the server.
    */

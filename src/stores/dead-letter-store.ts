@@ -1,8 +1,8 @@
 import type { Micros } from '../definitions/timestamp.ts'
-import type { DecidedEvent, KeepOutcome } from './event-log.ts'
-import type { KeptEventSource } from './stored-event-source.ts'
+import type { AcceptedEvent, StoreOutcome } from './event-log.ts'
+import type { StoredEventSource } from './stored-event-source.ts'
 
-/** A message of a stream that was put aside, as it came. */
+/** A message of a stream that was dead-lettered, as it came. */
 export interface DeadLetter {
   readonly id: number
   /** The name of the event source that did not take it. */
@@ -28,13 +28,13 @@ export interface DeadLetterStore {
   readonly unpublished: (sources: readonly string[], first: number) => Promise<readonly DeadLetter[]>
   readonly markPublished: (ids: readonly number[]) => Promise<void>
   /**
-   * Keeps events that were made of letters at the end of a log, and removes the letters, in one transaction; null for a
+   * Stores events that were made of letters at the end of a log, and removes the letters, in one transaction; null for a
    * letter that was not there any more.
    */
   readonly retry: (
-    source: KeptEventSource,
+    source: StoredEventSource,
     log: string,
-    letters: readonly { readonly id: number; readonly event: Omit<DecidedEvent, 'partition' | 'offset'> }[],
-    keptAt: Micros,
-  ) => Promise<readonly (KeepOutcome | null)[]>
+    letters: readonly { readonly id: number; readonly event: Omit<AcceptedEvent, 'partition' | 'offset'> }[],
+    storedAt: Micros,
+  ) => Promise<readonly (StoreOutcome | null)[]>
 }

@@ -1,7 +1,7 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { EntityKey } from '../definitions/value.ts'
 import type { OfflineView } from './offline-view.ts'
-import type { EventKeys, KeptEventSource } from './stored-event-source.ts'
+import type { EventKeys, StoredEventSource } from './stored-event-source.ts'
 
 /** A key of an entity, and all that may hold rows of it: what `concernsEntity`. */
 export interface EntityToDelete {
@@ -12,7 +12,7 @@ export interface EntityToDelete {
 }
 
 export type DeletionView = OfflineView & { readonly online: boolean }
-export type DeletionSource = KeptEventSource & { readonly keyFields: readonly { readonly name: string }[] }
+export type DeletionSource = StoredEventSource & { readonly keyFields: readonly { readonly name: string }[] }
 
 /** Rows that are gone, by the name of a table. */
 export interface DeletionCount {
@@ -52,7 +52,7 @@ export interface DeletionStore {
   readonly erase: (deletion: EntityToDelete, deletedAt: Micros) => Promise<readonly DeletionCount[]>
   /**
    * Of online views that have more join keys than the entity: the keys of rows that stand there now, mapped ones too (of a
-   * streamed view those of its kept events), and those of erased rows and events that were not forgotten yet.
+   * streaming view those of its stored events), and those of erased rows and events that were not forgotten yet.
    */
   readonly onlineKeys: (deletion: EntityToDelete) => Promise<readonly OnlineKey[]>
   /** Their tombstones stand. */

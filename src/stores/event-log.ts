@@ -1,10 +1,10 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { ScalarValue } from '../definitions/value.ts'
-import type { KeptEventSource } from './stored-event-source.ts'
+import type { StoredEventSource } from './stored-event-source.ts'
 import type { Violation } from './violation-store.ts'
 
 /** An event on its way into the store; values in the order of the source's fields, in the form of `acceptValue`. */
-export interface EventToKeep {
+export interface EventToStore {
   readonly partition: number
   readonly offset: number
   readonly eventTimestamp: Micros
@@ -13,17 +13,17 @@ export interface EventToKeep {
 }
 
 /**
- * KEPT: the event counts, from the moment given. REPEATED: another event of its id had been kept before it, and counts
+ * KEPT: the event counts, from the moment given. REPEATED: another event of its id had been stored before it, and counts
  * instead. DELETED: its entity was deleted at its time or later; it is not there. DECIDED: its place had been decided
  * before, this way or another, and stays so.
  */
-export type KeepOutcome = 'KEPT' | 'REPEATED' | 'DELETED' | 'DECIDED'
+export type StoreOutcome = 'STORED' | 'REPEATED' | 'DELETED' | 'PROCESSED'
 
 /** An event for the end of a log. */
-export type NewEvent = Omit<EventToKeep, 'partition' | 'offset'>
+export type NewEvent = Omit<EventToStore, 'partition' | 'offset'>
 
-/** A message that is no event of its source, or not to be kept as one. */
-export interface MessageAside {
+/** A message that is no event of its source, or not to be stored as one. */
+export interface DeadLetteredMessage {
   readonly partition: number
   readonly offset: number
   readonly key: Buffer | null
@@ -36,33 +36,33 @@ export interface MessageAside {
   readonly violations: readonly Violation[]
 }
 
-/** What it breaks and is only warned of is recorded if it is kept. */
-export interface DecidedEvent extends EventToKeep {
+/** What it breaks and is only warned of is recorded if it is stored. */
+export interface AcceptedEvent extends EventToStore {
   readonly violations: readonly Violation[]
 }
 
 /** Messages of one topic with what was decided about each. */
-export interface DecidedMessages {
-  readonly events: readonly DecidedEvent[]
-  readonly aside: readonly MessageAside[]
+export interface ProcessedMessages {
+  readonly events: readonly AcceptedEvent[]
+  readonly deadLetters: readonly DeadLetteredMessage[]
 }
 
-/** One outcome each, in order. An entity's messages are put aside only if it was not deleted. */
-export interface DecisionOutcomes {
-  /** From when on the events that are kept count: later than asked for where the clock of another writer is ahead. */
-  readonly keptAt: Micros
-  readonly events: readonly KeepOutcome[]
-  readonly aside: readonly ('PUT_ASIDE' | 'DELETED' | 'DECIDED')[]
+/** One outcome each, in order. An entity's messages are dead-lettered only if it was not deleted. */
+export interface ProcessedOutcomes {
+  /** From when on the stored events count: later than asked for where the clock of another writer is ahead. */
+  readonly storedAt: Micros
+  readonly events: readonly StoreOutcome[]
+  readonly deadLetters: readonly ('DEAD_LETTERED' | 'DELETED' | 'PROCESSED')[]
 }
 
-/** An event as it stands, with the moment that it was kept. */
-export interface KeptEvent extends EventToKeep {
+/** An event as it stands, with the moment that it was stored. */
+export interface StoredEvent extends EventToStore {
   readonly topic: string
-  readonly keptAt: Micros
+  readonly storedAt: Micros
 }
 
 /** Where a partition's events are to be read on. */
-interface KeptPosition {
+interface ReadPosition {
   readonly topic: string
   readonly partition: number
   /** The first that is wanted. */
@@ -72,38 +72,38 @@ interface KeptPosition {
 /** The stored events of sources without a table. Every method rejects with `StoreFailed` when the database does not answer. */
 export interface EventLog {
   /**
-   * Keeps events of one topic, and puts aside what is none, in one transaction; writers of a partition take turns. A place
+   * Stores events of one topic, and dead-letters what is none, in one transaction; writers of a partition take turns. A place
    * that was decided before, below the partition's position, stays as it was decided: replays and writers who have lost
    * their partition change nothing. Snapshots that hold an event's hour become stale.
    */
-  readonly keep: (
-    source: KeptEventSource,
+  readonly storeMessages: (
+    source: StoredEventSource,
     topic: string,
-    messages: DecidedMessages,
-    keptAt: Micros,
-  ) => Promise<DecisionOutcomes>
-  /** As `keep`, at the next offsets of partition 0: the log of those who have no stream. Callers take turns. */
+    messages: ProcessedMessages,
+    storedAt: Micros,
+  ) => Promise<ProcessedOutcomes>
+  /** As `storeMessages`, at the next offsets of partition 0: the log of those who have no stream. Callers take turns. */
   readonly append: (
-    source: KeptEventSource,
+    source: StoredEventSource,
     topic: string,
     events: readonly NewEvent[],
-    keptAt: Micros,
-  ) => Promise<readonly Exclude<KeepOutcome, 'DECIDED'>[]>
+    storedAt: Micros,
+  ) => Promise<readonly Exclude<StoreOutcome, 'PROCESSED'>[]>
   /** One flag an event, in order: whether an entity of its fields was deleted at its time or later, as of now. */
   readonly deletedEvents: (
-    source: KeptEventSource,
-    events: readonly Pick<EventToKeep, 'eventTimestamp' | 'values'>[],
+    source: StoredEventSource,
+    events: readonly Pick<EventToStore, 'eventTimestamp' | 'values'>[],
   ) => Promise<readonly boolean[]>
   /** Another text after every deletion of an entity: what was held in memory may be of events that are gone. */
   readonly deletionMark: () => Promise<string>
   /**
    * At most `limit` events of a partition from a position on, by offset, those only that count (of an id the one that was
-   * kept first) and that happened at `since` or later (null: all); with the position behind them. `until` is the
-   * partition's own as it was told.
+   * stored first) and that happened at `since` or later (null: all); with the position behind them. `until` is the
+   * partition's own as it was reported.
    */
   readonly read: (
-    source: KeptEventSource,
-    from: KeptPosition,
+    source: StoredEventSource,
+    from: ReadPosition,
     options: { readonly limit: number; readonly since: Micros | null; readonly until: number },
-  ) => Promise<{ readonly events: readonly KeptEvent[]; readonly next: number }>
+  ) => Promise<{ readonly events: readonly StoredEvent[]; readonly next: number }>
 }

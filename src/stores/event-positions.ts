@@ -1,8 +1,8 @@
 import type { Micros } from '../definitions/timestamp.ts'
-import type { KeptEventSource } from './stored-event-source.ts'
+import type { StoredEventSource } from './stored-event-source.ts'
 
 /** A partition of a topic and where its next event will stand. */
-export interface KeptPartition {
+export interface StoredPartition {
   readonly topic: string
   readonly topicNumber: number
   readonly partition: number
@@ -10,10 +10,10 @@ export interface KeptPartition {
   /** Of the source's topic in the stream, as it is now; logs, files and topics of before are always level. */
   readonly isStreamed: boolean
   /** All that stood in the stream's partition at this moment is decided; null: that is not known. */
-  readonly levelAt: Micros | null
+  readonly watermark: Micros | null
 }
 
-export interface PartitionLevel {
+export interface PartitionWatermark {
   readonly topic: string
   readonly partition: number
   /** Everything below it is decided. */
@@ -23,8 +23,11 @@ export interface PartitionLevel {
 
 /** How far events are stored. Every method rejects with `StoreFailed` when the database does not answer. */
 export interface EventPositions {
-  /** Until when partitions of the source are level with their stream; never moved back. */
-  readonly recordLevels: (source: KeptEventSource, levels: readonly PartitionLevel[]) => Promise<void>
-  /** How far every partition of the source is kept: what is read below `nextOffset` is all that there will be. */
-  readonly positions: (source: KeptEventSource) => Promise<readonly KeptPartition[]>
+  /** Until when partitions of the source are caught up with their stream; never moved back. */
+  readonly recordWatermarks: (
+    source: StoredEventSource,
+    watermarks: readonly PartitionWatermark[],
+  ) => Promise<void>
+  /** How far every partition of the source is stored: what is read below `nextOffset` is all that there will be. */
+  readonly positions: (source: StoredEventSource) => Promise<readonly StoredPartition[]>
 }

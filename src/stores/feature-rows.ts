@@ -2,7 +2,7 @@ import type { Micros } from '../definitions/timestamp.ts'
 import type { FeatureRow } from '../definitions/value.ts'
 import type { StoredOfflineView } from './offline-view.ts'
 
-/** What tells the retry of a push from another push. */
+/** What distinguishes the retry of a push from another push. */
 export interface PushReceipt {
   /** One per view; at most a few hundred characters. */
   readonly idempotencyKey: string

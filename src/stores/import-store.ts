@@ -1,16 +1,16 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { Value } from '../definitions/value.ts'
 import type { StoredOfflineView } from './offline-view.ts'
-import type { KeptEventSource } from './stored-event-source.ts'
+import type { StoredEventSource } from './stored-event-source.ts'
 import type { QuarantinedRow, Violation } from './violation-store.ts'
 
-/** A table that the store writes: the kept events of a source, or the rows of a view without a Postgres source. */
+/** A table that the store writes: the stored events of a source, or the rows of a view without a Postgres source. */
 export type ImportTable =
-  | { readonly kind: 'EVENTS'; readonly source: KeptEventSource }
+  | { readonly kind: 'EVENTS'; readonly source: StoredEventSource }
   | { readonly kind: 'ROWS'; readonly view: StoredOfflineView }
 
 export interface ImportReceipt {
-  /** sha-256 of the file's bytes, in hex; what tells one file from another. */
+  /** sha-256 of the file's bytes, in hex; what distinguishes one file from another. */
   readonly digest: string
   readonly file: string
   readonly importedAt: Micros

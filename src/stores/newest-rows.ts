@@ -8,10 +8,10 @@ export interface StoredFeatureRow extends FeatureRow {
   readonly closing: boolean
 }
 
-/** What an earlier reading saw: everything of transactions below `snapshotXmin`, and rows due until `carriedUntil`. */
-export interface CarriedPoint {
+/** What an earlier reading saw: everything of transactions below `snapshotXmin`, and rows due until `materializedUntil`. */
+export interface MaterializedPoint {
   readonly snapshotXmin: string
-  readonly carriedUntil: Micros
+  readonly materializedUntil: Micros
   /** Transaction ids of another database mean nothing here. */
   readonly systemIdentifier: string
 }
@@ -19,7 +19,7 @@ export interface CarriedPoint {
 export type NewestRowsScope =
   | { readonly kind: 'FULL' }
   /** Keys with a row that may have arrived, or became due, after the point. */
-  | { readonly kind: 'ARRIVED'; readonly since: CarriedPoint }
+  | { readonly kind: 'ARRIVED'; readonly since: MaterializedPoint }
   /** Event timestamps from `from` on and before `to`; null is no bound. */
   | { readonly kind: 'RANGE'; readonly from: Micros | null; readonly to: Micros | null }
 
@@ -37,12 +37,12 @@ export interface NewestRowsReading {
   readonly scope: NewestRowsScope['kind']
 }
 
-/** How far a view has been carried, by the offline store's rows. */
-interface CarryLag {
+/** How far a view has been materialized, by the offline store's rows. */
+interface MaterializeLag {
   /** Null: no row at all. */
   readonly newestEventTimestamp: Micros | null
   /** The oldest due row that may have arrived, or became due, after the point; null: none. */
-  readonly oldestNotCarried: Micros | null
+  readonly oldestNotMaterialized: Micros | null
 }
 
 /** What is to be materialized: the newest row of each key. */
@@ -59,10 +59,14 @@ export interface NewestRows {
   ) => Promise<NewestRowsReading>
 
   /**
-   * `since` null: nothing has been carried. Rows of a mapped source count by their event timestamps alone. A scan of
+   * `since` null: nothing has been materialized. Rows of a mapped source count by their event timestamps alone. A scan of
    * the table; no time limit.
    */
-  readonly carryLag: (view: StoredOfflineView, now: Micros, since: CarriedPoint | null) => Promise<CarryLag>
+  readonly materializeLag: (
+    view: StoredOfflineView,
+    now: Micros,
+    since: MaterializedPoint | null,
+  ) => Promise<MaterializeLag>
 
   /** Keys of the newest due rows by event timestamp, newest first, at most `limit`. A scan of the table; no time limit. */
   readonly newestKeys: (view: StoredOfflineView, now: Micros, limit: number) => Promise<readonly EntityKey[]>

@@ -2,7 +2,7 @@ import type { AsOfReader } from './as-of-reader.ts'
 import type { FeatureRows } from './feature-rows.ts'
 import type { NewestRows } from './newest-rows.ts'
 import type { OfflineView } from './offline-view.ts'
-import type { KeptEventSource } from './stored-event-source.ts'
+import type { StoredEventSource } from './stored-event-source.ts'
 
 /**
  * All feature rows with their times: three ports on one database. Every method rejects with `StoreFailed` when the
@@ -14,7 +14,10 @@ export interface OfflineStore extends AsOfReader, FeatureRows, NewestRows {
    * and checks everything else:
    * @throws TablesDiffer naming every difference, both sides; nothing is changed then.
    */
-  readonly ensureTables: (views: readonly OfflineView[], sources: readonly KeptEventSource[]) => Promise<void>
+  readonly ensureTables: (
+    views: readonly OfflineView[],
+    sources: readonly StoredEventSource[],
+  ) => Promise<void>
 
   readonly close: () => Promise<void>
 }

@@ -1,7 +1,7 @@
 import type { PostgresSource } from '../definitions/data-source.ts'
 import type { JoinKeyType, ValueType } from '../definitions/value-type.ts'
 import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
-import type { KeptEventSource } from './stored-event-source.ts'
+import type { StoredEventSource } from './stored-event-source.ts'
 
 interface ViewColumns {
   readonly name: string
@@ -9,18 +9,18 @@ interface ViewColumns {
   readonly features: readonly { readonly name: string; readonly type: ValueType }[]
 }
 
-/** A view whose rows stand somewhere. BATCH: they are snapshots of windows, and some of them are closing rows. */
+/** A view whose rows stand somewhere. BATCH: they are batch snapshots, and some of them are closing rows. */
 export interface StoredOfflineView extends ViewColumns {
   readonly kind: 'PLAIN' | 'BATCH'
   /** Null: a table that the store makes and writes itself. */
   readonly source: PostgresSource | null
 }
 
-/** A view that is computed from kept events when it is asked for. */
+/** A view that is computed from stored events when it is asked for. */
 export interface StreamedOfflineView extends ViewColumns {
   readonly kind: 'STREAM'
   readonly source: null
-  readonly events: KeptEventSource
+  readonly events: StoredEventSource
   /** In the features' order. */
   readonly aggregations: readonly WindowedAggregation[]
 }

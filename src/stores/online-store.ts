@@ -28,7 +28,7 @@ export interface OnlineStore {
 
   /**
    * One outcome per write, in order. Each row replaces the stored one unless that is newer by the total order (an
-   * equal one is replaced, so that rows can be written anew in another layout); each key's decision is atomic, the
+   * equal one is replaced, so that rows can be written again in another layout); each key's decision is atomic, the
    * batch is not. Two writes of one key behave as one after the other.
    * A row expires physically `expireAfterMicros` after its own event timestamp (null: never); a row that has already
    * expired counts as WRITTEN and is not kept. A stored value that is no packed row is replaced.
@@ -39,7 +39,7 @@ export interface OnlineStore {
   ) => Promise<readonly OnlineWriteOutcome[]>
 
   /**
-   * One outcome per write, in order. Each row is a streamed view's value of one section (`tile-sections.ts`); it takes
+   * One outcome per write, in order. Each row is a streaming view's value of one section (`tile-sections.ts`); it takes
    * the place of that partition's section in the stored value, unless the stored one is of a later offset, and leaves the
    * others as they are. Each key's decision is atomic, the batch is not. A stored value that is of other
    * windows, or no such value, is replaced as a whole. A written value expires at `expireAt` (null: never).

@@ -1,5 +1,5 @@
 import type { Micros } from '../definitions/timestamp.ts'
-import type { CarriedPoint } from './newest-rows.ts'
+import type { MaterializedPoint } from './newest-rows.ts'
 
 export const runKinds = ['IMPORT', 'BATCH', 'MATERIALIZE', 'VALIDATE', 'REBUILD'] as const
 export type RunKind = (typeof runKinds)[number]
@@ -44,13 +44,13 @@ export interface RunFilter {
   readonly after: Pick<Run, 'id' | 'startedAt'> | null
 }
 
-/** How far a view was carried online; `marker` stands in the online store too. */
-export interface Watermark extends CarriedPoint {
+/** How far a view was materialized; `marker` stands in the online store too. */
+export interface Watermark extends MaterializedPoint {
   readonly marker: string
 }
 
 /**
- * What was run when and with which outcome, and how far each view has been carried. Of one project.
+ * What was run when and with which outcome, and how far each view has been materialized. Of one project.
  * Every method rejects with `StoreFailed` when the database does not answer.
  */
 export interface RunStore {

@@ -2,13 +2,13 @@ import type { Micros } from '../definitions/timestamp.ts'
 import type { EntityKey, FeatureRow, Value } from '../definitions/value.ts'
 import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
 import type { StoredOfflineView } from './offline-view.ts'
-import type { EventKeys, KeptEventSource } from './stored-event-source.ts'
+import type { EventKeys, StoredEventSource } from './stored-event-source.ts'
 import type { QuarantinedRow, Violation } from './violation-store.ts'
 
 /** A batch view as the store must know it. */
 export interface SnapshotView extends StoredOfflineView {
   readonly entity: { readonly joinKeys: EventKeys }
-  readonly events: KeptEventSource
+  readonly events: StoredEventSource
 }
 
 /** What spans hold: of all their events, or, where a single span stands for every window, of those from `since` on. */
@@ -76,7 +76,7 @@ interface RecordedQuestion {
 
 export interface RecordedSnapshot {
   readonly asOf: Micros
-  /** Events of its windows may have been kept since, or its view is defined otherwise now. */
+  /** Events of its windows may have been stored since, or its view is defined otherwise now. */
   readonly stale: boolean
 }
 
@@ -92,7 +92,7 @@ export interface SnapshotStore {
   readonly recorded: (view: SnapshotView, question: RecordedQuestion) => Promise<readonly RecordedSnapshot[]>
 
   /** From when on all events of the view are there; null: none was ever dropped, as in a mapped table. */
-  readonly keptSince: (view: SnapshotView) => Promise<Micros | null>
+  readonly storedSince: (view: SnapshotView) => Promise<Micros | null>
 
   /**
    * Reads the events once, aggregates them to spans in the database, hands the timelines over in the order of their keys

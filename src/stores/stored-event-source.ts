@@ -1,11 +1,11 @@
 import type { JoinKeyType, ScalarType } from '../definitions/value-type.ts'
 
 /** What a store must know of an event source. */
-export interface KeptEventSource {
+export interface StoredEventSource {
   readonly name: string
   /** Of the stream. */
   readonly topic: string | null
-  /** Fields by which streamed views look events up, each list with the event timestamp behind it. */
+  /** Fields by which streaming views look events up, each list with the event timestamp behind it. */
   readonly indexedKeys: readonly (readonly string[])[]
   /** An existing table; null: one that the store makes and writes itself. */
   readonly table: string | null

@@ -15,8 +15,8 @@ export interface TileGeneration extends TiledView {
   readonly generation: number
   readonly state: GenerationState
   readonly changedAt: Micros
-  /** All that had happened in the stream and been kept by then is in the tiles; null: it never was level. */
-  readonly levelAt: Micros | null
+  /** All that had happened in the stream and been stored by then is in the tiles; null: it was never caught up. */
+  readonly watermark: Micros | null
 }
 
 /** Which tiles are read and which are being built. Rejects with `StoreFailed`. */
@@ -27,7 +27,7 @@ export interface TileGenerations {
   /** The one that was built is read from now on; the one before it retires. Nothing happens where it is not being built. */
   readonly goLive: (view: TiledView, generation: number, at: Micros) => Promise<void>
   /** Never moved back. */
-  readonly recordLevels: (
-    levels: readonly (TiledView & { readonly generation: number; readonly at: Micros })[],
+  readonly recordWatermarks: (
+    watermarks: readonly (TiledView & { readonly generation: number; readonly at: Micros })[],
   ) => Promise<void>
 }

@@ -42,7 +42,7 @@ export type StoredViolation = Violation & { readonly id: number }
 
 /** Rejects with `StoreFailed` when the database does not answer. */
 export interface ViolationStore {
-  /** Appends both in one transaction. Violations of one call are told newest first in the order given, reversed. */
+  /** Appends both in one transaction. Violations of one call are reported newest first in the order given, reversed. */
   readonly record: (violations: readonly Violation[], quarantined: readonly QuarantinedRow[]) => Promise<void>
   /** Newest first, at most `first`. */
   readonly page: (filter: ViolationFilter) => Promise<readonly StoredViolation[]>

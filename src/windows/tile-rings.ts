@@ -28,7 +28,7 @@ interface TiledValue {
 }
 
 /**
- * How a streamed view keeps its windows: one ring of tiles per hop, each tile with the state of every different
+ * How a streaming view keeps its windows: one ring of tiles per hop, each tile with the state of every different
  * aggregation that has a window of that hop. Everything is a function of rings and times; the clock is an argument.
  */
 export interface TileLayout {

@@ -140,7 +140,7 @@ describe('featuregraph batch', () => {
     const running = `select from featuregraph.runs where project = '${killed.PROJECT}' and kind = 'MATERIALIZE' and state = 'RUNNING'`
     for (const pause of [0, 20]) await killWhen(start(killed, 'materialize', 'spending'), running, pause)
     const last = await run(killed, 'materialize', 'spending')
-    // A run that was killed late may have carried everything.
+    // A run that was killed late may have materialized everything.
     expect(last.stdout).toMatch(/spending: (2000|0) rows read, /)
     expect(await everything(killed)).toEqual(await everything(clean))
     const { rows } = await pool.query(

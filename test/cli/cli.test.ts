@@ -144,12 +144,15 @@ describe.concurrent('migrate', () => {
 })
 
 describe.concurrent('a wrong call', () => {
-  it.each([[['nonsense']], [['sdl', '--nonsense']], [[]]])('is told, with exit code 1: %j', async (args) => {
-    const { code, stdout, stderr } = await run(args)
-    expect([code, stdout]).toEqual([1, ''])
-    expect(stderr).toMatch(/unknown|Usage/)
-    expect(stderr).not.toMatch(stack)
-  })
+  it.each([[['nonsense']], [['sdl', '--nonsense']], [[]]])(
+    'is reported, with exit code 1: %j',
+    async (args) => {
+      const { code, stdout, stderr } = await run(args)
+      expect([code, stdout]).toEqual([1, ''])
+      expect(stderr).toMatch(/unknown|Usage/)
+      expect(stderr).not.toMatch(stack)
+    },
+  )
 
   it('--help is no error', async () => {
     const { code, stdout } = await run(['--help'])

@@ -94,7 +94,7 @@ else {
       await writeOrders('renewed', 'renewed', 1_000)
     })
 
-    it('lists what was put aside, has it in a topic, and keeps it once the definitions fit', async () => {
+    it('lists what was dead-lettered, has it in a topic, and keeps it once the definitions fit', async () => {
       const own = { ...settings(), LOG_LEVEL: 'info', METRICS_PORT: '0' }
       const run = (...args: readonly string[]) => startCommand(args, own, folder).ended
       await Promise.all([kafka.createTopic('orders', 2), kafka.createTopic('orders.dead-letters', 1)])
@@ -157,7 +157,7 @@ else {
       expect((await ask(own)).data.customer.recent).toMatchObject({ n: 3, most: 500 })
     }, 180_000)
 
-    it('reads nothing of a topic that was made anew until a rebuild takes it as a new one', async () => {
+    it('reads nothing of a topic that was created again until a rebuild takes it as a new one', async () => {
       const own = { ...settings(), SCHEMA: join(folder, 'renewed') }
       const run = (...args: readonly string[]) => startCommand(args, own, folder).ended
       const publish = (amount: number) =>

@@ -37,7 +37,7 @@ export function at(text: string): Micros {
 
 export const neverAborted = new AbortController().signal
 
-/** As the store's own, where no row may lie behind the kept events. */
+/** As the store's own, where no row may lie behind the stored events. */
 export async function asOfJoin(
   store: OfflineStore,
   join: AsOfJoin,
@@ -45,7 +45,7 @@ export async function asOfJoin(
   const answer = await store.asOfJoin(join, neverAborted)
   return answer.map((rows) =>
     rows.map((row) => {
-      if (row !== null && 'keptSince' in row) throw new Error(`kept since ${row.keptSince} only`)
+      if (row !== null && 'storedSince' in row) throw new Error(`kept since ${row.storedSince} only`)
       return row
     }),
   )
@@ -432,7 +432,7 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
         row([3], t + 9, null, 4),
       ])
       const { reading } = await newest(view, { kind: 'FULL' })
-      const since = { ...reading, carriedUntil: t }
+      const since = { ...reading, materializedUntil: t }
       expect((await newest(view, { kind: 'ARRIVED', since })).events).toEqual([])
       await store.insertRows(view, [row([1], t - 50, null, 5), row([4], t - 60, null, 6)])
       const arrived = await newest(view, { kind: 'ARRIVED', since })
@@ -441,7 +441,7 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
         [1, -1],
         [4, -60],
       ])
-      const next = { ...arrived.reading, carriedUntil: t }
+      const next = { ...arrived.reading, materializedUntil: t }
       expect((await newest(view, { kind: 'ARRIVED', since: next }, t + 5)).events).toEqual([[2, 5]])
       const foreign = { ...next, systemIdentifier: 'another' }
       const full = await newest(view, { kind: 'ARRIVED', since: foreign })
@@ -480,24 +480,24 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
 
     it('tells the newest row and the oldest due one that arrived or became due since a reading', async () => {
       const view = await newView()
-      expect(await store.carryLag(view, t, null)).toEqual({
+      expect(await store.materializeLag(view, t, null)).toEqual({
         newestEventTimestamp: null,
-        oldestNotCarried: null,
+        oldestNotMaterialized: null,
       })
       await store.insertRows(view, [row([1], t - 9, null, 1), row([1], t + 9, null, 2)])
-      expect(await store.carryLag(view, t, null)).toEqual({
+      expect(await store.materializeLag(view, t, null)).toEqual({
         newestEventTimestamp: t + 9,
-        oldestNotCarried: t - 9,
+        oldestNotMaterialized: t - 9,
       })
       const { reading } = await newest(view, { kind: 'FULL' })
-      const since = { ...reading, carriedUntil: t }
-      expect((await store.carryLag(view, t, since)).oldestNotCarried).toBeNull()
+      const since = { ...reading, materializedUntil: t }
+      expect((await store.materializeLag(view, t, since)).oldestNotMaterialized).toBeNull()
       const [newestKey] = await store.newestKeys(view, t, 1)
       expect(await store.newestKeys(view, t, 100)).toContainEqual(newestKey)
       expect(await store.newestKeys(view, t - 1_000_000_000, 100)).toEqual([])
-      expect((await store.carryLag(view, t + 9, since)).oldestNotCarried).toBe(t + 9)
+      expect((await store.materializeLag(view, t + 9, since)).oldestNotMaterialized).toBe(t + 9)
       await store.insertRows(view, [row([2], t - 90, null, 3)])
-      expect((await store.carryLag(view, t, since)).oldestNotCarried).toBe(t - 90)
+      expect((await store.materializeLag(view, t, since)).oldestNotMaterialized).toBe(t - 90)
     })
   })
 }

@@ -119,7 +119,7 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
       })
     }
 
-    it('replaces a row of the same place in the order, so that rows can be written anew', async () => {
+    it('replaces a row of the same place in the order, so that rows can be written again', async () => {
       for (const order of [
         [5, 5, 5],
         [5, null, null],

@@ -18,7 +18,7 @@ export interface DemoEvents {
   readonly idsIn: (from: Micros, to: Micros) => Promise<readonly string[]>
   /** Resolves when the demo is marked as made up to then. */
   readonly untilMade: (to: Micros) => Promise<void>
-  /** What the realtime view is to answer at a time by the kept events, each id once; one entry per customer, in order. */
+  /** What the realtime view is to answer at a time by the stored events, each id once; one entry per customer, in order. */
   readonly lastHours: (ids: readonly number[], at: Micros) => Promise<readonly LastHour[]>
 }
 

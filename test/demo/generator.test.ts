@@ -73,7 +73,7 @@ async function realtime(asOf: Micros | null): Promise<readonly LastHour[]> {
   return data.customers.map(({ customerRealtimeFeatures }) => customerRealtimeFeatures)
 }
 
-/** Online as soon as it is applied, and as of now: what the kept events say. */
+/** Online as soon as it is applied, and as of now: what the stored events say. */
 async function bothClocksAgree(): Promise<void> {
   const truth = await events.lastHours(customers, now)
   await expect.poll(() => realtime(null), { timeout: 10_000, interval: 100 }).toEqual(truth)
@@ -172,7 +172,7 @@ describe("the demo's generator", () => {
     const from = Number(counted[0]?.id.slice(0, 10)) * second
     const sent = idsSent(from, until)
     expect(sent.length).toBeGreaterThan(15)
-    // What was kept and not marked yet may follow.
+    // What was stored and not marked yet may follow.
     expect(counted.map(({ id }) => id).slice(0, sent.length)).toEqual(sent)
     const history = await events.rows<{ last: string }>(
       `select max(event_timestamp)::text as last, count(*) - count(distinct event_id) as twice

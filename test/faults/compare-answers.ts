@@ -2,7 +2,7 @@ import { fieldName } from '../../src/definitions/graphql-name.ts'
 import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
 import type { ScalarValue } from '../../src/definitions/value.ts'
 import type { StreamView } from '../../src/registry/registry.ts'
-import type { TestEvent } from '../oracle/keep-events.ts'
+import type { TestEvent } from '../oracle/store-events.ts'
 import { isPresent, windowValue } from '../oracle/window-oracle.ts'
 import type { TestGateway } from '../server/start-test-gateway.ts'
 import { customers } from './made-message.ts'
@@ -12,7 +12,7 @@ export interface CountedEvent {
   readonly event: TestEvent
   readonly partition: number
   readonly offset: number
-  readonly keptAt: Micros
+  readonly storedAt: Micros
 }
 
 export interface Comparison {
@@ -27,12 +27,12 @@ type Answers = (customer: number, view: StreamView) => Answered
 
 const ids = Array.from({ length: customers }, (_, index) => index + 1)
 
-/** What the windows of every customer hold at t by their definition, over the events that were kept by then. */
+/** What the windows of every customer hold at t by their definition, over the events that were stored by then. */
 export function oracleAnswers(counted: readonly CountedEvent[], t: Micros): Answers {
   const byCustomer = new Map<unknown, TestEvent[]>()
   const known = counted
-    .filter(({ keptAt }) => keptAt <= t)
-    .map((one) => ({ ...one, at: Math.min(one.event.at, one.keptAt) }))
+    .filter(({ storedAt }) => storedAt <= t)
+    .map((one) => ({ ...one, at: Math.min(one.event.at, one.storedAt) }))
     .sort((a, b) => a.at - b.at || a.partition - b.partition || a.offset - b.offset)
   for (const { event, at } of known) {
     const id = event.fields['customer_id']

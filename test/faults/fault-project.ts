@@ -18,7 +18,7 @@ import { consumerGroup } from './consumer-group.ts'
 import type { FaultServers } from './fault-servers.ts'
 import { openProducer, type Producer } from './producer.ts'
 import { between, type Random } from './random.ts'
-import { countKept, type HeldEvents, holdEvents, misplaced, readStored } from './stored-events.ts'
+import { countStored, type HeldEvents, holdEvents, misplaced, readStored } from './stored-events.ts'
 import { faultWorld } from './world.ts'
 
 /** A project of its own with its topic, its processes of `featuregraph stream`, and a producer that knows what it sent. */
@@ -29,17 +29,17 @@ export interface FaultProject {
   readonly end: (signal: 'SIGKILL' | 'SIGTERM') => Promise<void>
   /** All of them, by SIGTERM, each of which must say that it ended in order. */
   readonly endAll: () => Promise<void>
-  /** Resolves when more events are kept than when it was called. */
-  readonly untilMoreIsKept: () => Promise<void>
+  /** Resolves when more events are stored than when it was called. */
+  readonly untilMoreIsStored: () => Promise<void>
   /** One of the processes stands still until the result is called. */
   readonly hang: () => () => void
-  readonly holdKeptEvents: () => Promise<HeldEvents>
+  readonly holdStoredEvents: () => Promise<HeldEvents>
   /** The group is to read all partitions from their first message on. No process may run. */
   readonly rewind: () => Promise<void>
   /** By number. */
-  readonly keptMoments: () => Promise<ReadonlyMap<number, Micros>>
+  readonly storedMoments: () => Promise<ReadonlyMap<number, Micros>>
   /**
-   * Waits until all that was sent is kept and applied, and compares everything that can be asked for with what the
+   * Waits until all that was sent is stored and applied, and compares everything that can be asked for with what the
    * producer knows. Throws with what differs.
    */
   readonly check: () => Promise<void>
@@ -97,16 +97,16 @@ export async function openFaultProject(
     return gateway
   }
 
-  async function keptMoments(): Promise<ReadonlyMap<number, Micros>> {
+  async function storedMoments(): Promise<ReadonlyMap<number, Micros>> {
     const { kept } = await readStored(pool, project, source)
-    return new Map(kept.map(({ seq, keptAt }) => [seq, keptAt]))
+    return new Map(kept.map(({ seq, storedAt }) => [seq, storedAt]))
   }
 
   async function counted(): Promise<readonly CountedEvent[]> {
-    const keptAt = await keptMoments()
+    const storedAt = await storedMoments()
     return (await producer.produced()).flatMap(({ seq, event, partition, offset }) => {
-      const moment = keptAt.get(seq)
-      return event === null || moment === undefined ? [] : [{ event, partition, offset, keptAt: moment }]
+      const moment = storedAt.get(seq)
+      return event === null || moment === undefined ? [] : [{ event, partition, offset, storedAt: moment }]
     })
   }
 
@@ -138,7 +138,7 @@ export async function openFaultProject(
     return await what()
   }
 
-  async function untilLevel(): Promise<Comparison> {
+  async function untilCaughtUp(): Promise<Comparison> {
     const events = await counted()
     let last: Comparison = { answers: 0, differences: [] }
     await until(async () => {
@@ -161,7 +161,7 @@ export async function openFaultProject(
     const problems = misplaced(topic, messages, await readStored(pool, project, source), now)
     if (problems.length > 0) fail('not every message is where it should be', problems)
     if (!isAtEnd) fail('the offsets of all that is kept are not committed', [])
-    const level = await untilLevel()
+    const level = await untilCaughtUp()
     if (level.differences.length > 0) fail('online was not brought level', level.differences)
 
     const events = await counted()
@@ -202,18 +202,18 @@ export async function openFaultProject(
         told.push(stderr)
       }
     },
-    async untilMoreIsKept() {
-      const count = (): Promise<number> => countKept(pool, project, source)
+    async untilMoreIsStored() {
+      const count = (): Promise<number> => countStored(pool, project, source)
       const before = await count().catch(() => 0)
       if (!(await until(async () => (await count()) > before))) fail('no more events are kept', [])
     },
-    async holdKeptEvents() {
+    async holdStoredEvents() {
       const one = await holdEvents(offlineUrl, project, source)
       held.push(one)
       return one
     },
     rewind: () => group.rewind(partitions),
-    keptMoments,
+    storedMoments,
     check,
     compared: () => ({ produced, answers }),
     async close() {

@@ -79,18 +79,18 @@ else {
     })
   }
 
-  describe('every event is kept once and every window is right, on both clocks', () => {
+  describe('every event is stored once and every window is right, on both clocks', () => {
     fault('a consumer is killed at any moment, beside others', async ({ project, random, rounds, times }) => {
       project.start(2)
       await rounds(1, 10, async () => {
         const stop = project.producer.load(tenthGarbage)
         await times(3, async () => {
-          if (random() < 0.5) await project.untilMoreIsKept()
+          if (random() < 0.5) await project.untilMoreIsStored()
           await sleep(between(random, 0, 1_500))
           await project.end('SIGKILL')
           project.start(1)
         })
-        await project.untilMoreIsKept()
+        await project.untilMoreIsStored()
         await stop()
       })
     })
@@ -100,13 +100,13 @@ else {
       await project.producer.send(300)
       await project.check()
       await rounds(1, 5, async () => {
-        const held = await project.holdKeptEvents()
+        const held = await project.holdStoredEvents()
         await project.producer.send(200)
         await held.untilAsked('by a writer')
         const goOn = project.hang()
         await held.release()
         project.start(1)
-        await times(1, () => project.untilMoreIsKept())
+        await times(1, () => project.untilMoreIsStored())
         goOn()
         await project.producer.send(200)
       })
@@ -117,11 +117,11 @@ else {
       project.start(2)
       await rounds(1, 10, async () => {
         const stop = project.producer.load()
-        await project.untilMoreIsKept()
+        await project.untilMoreIsStored()
         const setBack = await servers.snapshotRedis()
         await sleep(between(random, 200, 1_500))
         await times(1, setBack)
-        await project.untilMoreIsKept()
+        await project.untilMoreIsStored()
         await sleep(between(random, 0, 500))
         await times(1, servers.emptyRedis)
         await sleep(between(random, 0, 500))
@@ -137,7 +137,7 @@ else {
         const bringBack = await servers.snapshotRedis()
         await servers.killRedis()
         const sendMore = async (): Promise<void> => {
-          const more = project.untilMoreIsKept()
+          const more = project.untilMoreIsStored()
           await project.producer.send(200)
           await more
         }
@@ -146,7 +146,7 @@ else {
         await project.endAll()
         project.start(1)
         await sendMore()
-        const held = await project.holdKeptEvents()
+        const held = await project.holdStoredEvents()
         await bringBack()
         await held.untilAsked('by a reader')
         await times(1, servers.emptyRedis)
@@ -161,13 +161,13 @@ else {
       await rounds(1, 15, async () => {
         const stop = project.producer.load()
         await times(2, async () => {
-          await project.untilMoreIsKept()
+          await project.untilMoreIsStored()
           await sleep(between(random, 0, 500))
           await servers.postgres.kill()
           await sleep(between(random, 0, 1_000))
           await servers.postgres.restart()
         })
-        await project.untilMoreIsKept()
+        await project.untilMoreIsStored()
         await stop()
       })
     })
@@ -177,13 +177,13 @@ else {
       await rounds(1, 10, async () => {
         const stop = project.producer.load()
         await times(1, async () => {
-          await project.untilMoreIsKept()
+          await project.untilMoreIsStored()
           await sleep(between(random, 0, 500))
           await kafka.kill()
           await sleep(between(random, 0, 1_000))
           await kafka.restart()
         })
-        await project.untilMoreIsKept()
+        await project.untilMoreIsStored()
         await stop()
       })
     })
@@ -194,7 +194,7 @@ else {
         const stop = project.producer.load(tenthGarbage)
         await times(3, async () => {
           project.start(1)
-          await project.untilMoreIsKept()
+          await project.untilMoreIsStored()
           await sleep(between(random, 1_000, 2_000))
           await project.end('SIGTERM')
         })
@@ -207,16 +207,16 @@ else {
       await project.producer.send(1_500)
       await project.check()
       await rounds(1, 10, async () => {
-        const before = await project.keptMoments()
+        const before = await project.storedMoments()
         await project.endAll()
         await project.rewind()
         project.start(2)
         await times(1, () => project.producer.send(1_000))
-        await project.untilMoreIsKept()
+        await project.untilMoreIsStored()
         await project.producer.send(500)
         await project.check()
-        // Each counts from the moment that it was kept the first time.
-        const after = await project.keptMoments()
+        // Each counts from the moment that it was stored the first time.
+        const after = await project.storedMoments()
         expect([...before].filter(([seq, moment]) => after.get(seq) !== moment)).toEqual([])
       })
     })

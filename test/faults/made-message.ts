@@ -1,11 +1,11 @@
 import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
-import type { TestEvent } from '../oracle/keep-events.ts'
+import type { TestEvent } from '../oracle/store-events.ts'
 import { between, oneOf, type Random } from './random.ts'
 
 /** A message on its way to the topic. */
 export interface MadeMessage {
   readonly seq: number
-  /** Null: no event of the source, to be put aside. */
+  /** Null: no event of the source, to be dead-lettered. */
   readonly event: TestEvent | null
   readonly key: Buffer | null
   readonly value: Buffer

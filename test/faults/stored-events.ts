@@ -5,20 +5,20 @@ import type { EventSource } from '../../src/registry/registry.ts'
 import { eventTable } from '../../src/stores/postgres/tables/event-table.ts'
 import type { ProducedMessage } from './producer.ts'
 
-/** A kept event's number and place. */
+/** A stored event's number and place. */
 interface StoredEvent {
   readonly seq: number
   readonly place: string
-  readonly keptAt: Micros
+  readonly storedAt: Micros
 }
 
 interface Stored {
   readonly kept: readonly StoredEvent[]
-  /** The places of messages that were put aside, each as often as it was. */
+  /** The places of messages that were dead-lettered, each as often as it was. */
   readonly aside: readonly string[]
 }
 
-/** All that became of a project's messages. How tables are named and what they hold is told in this file only. */
+/** All that became of a project's messages. How tables are named and what they hold is reported in this file only. */
 export async function readStored(pool: pg.Pool, project: string, source: EventSource): Promise<Stored> {
   const kept = await pool.query<{ seq: string; place: string; kept_at: string }>(
     `select x.seq, t.topic || '/' || x.partition || '@' || x."offset" as place,
@@ -32,7 +32,11 @@ export async function readStored(pool: pg.Pool, project: string, source: EventSo
     [project],
   )
   return {
-    kept: kept.rows.map(({ seq, place, kept_at }) => ({ seq: Number(seq), place, keptAt: Number(kept_at) })),
+    kept: kept.rows.map(({ seq, place, kept_at }) => ({
+      seq: Number(seq),
+      place,
+      storedAt: Number(kept_at),
+    })),
     aside: aside.rows.map(({ place }) => place),
   }
 }
@@ -47,7 +51,7 @@ export interface HeldEvents {
 const askedMs = 30_000
 const lockModes = { 'by a reader': 'AccessShareLock', 'by a writer': 'RowExclusiveLock' } as const
 
-/** Whoever reads or keeps events waits from here on. */
+/** Whoever reads or stores events waits from here on. */
 export async function holdEvents(url: string, project: string, source: EventSource): Promise<HeldEvents> {
   const table = eventTable(project, source)
   const client = new pg.Client({ connectionString: url })
@@ -73,7 +77,7 @@ export async function holdEvents(url: string, project: string, source: EventSour
   }
 }
 
-export async function countKept(pool: pg.Pool, project: string, source: EventSource): Promise<number> {
+export async function countStored(pool: pg.Pool, project: string, source: EventSource): Promise<number> {
   const { rows } = await pool.query<{ n: number }>(
     `select count(*)::int as n from ${eventTable(project, source)}`,
   )
@@ -83,7 +87,7 @@ export async function countKept(pool: pg.Pool, project: string, source: EventSou
 const allowedAhead: Micros = 600_000_000
 
 /**
- * Why not every event is kept once and the rest put aside once, at its place; empty when it is so. An event from ahead
+ * Why not every event is stored once and the rest dead-lettered once, at its place; empty when it is so. An event from ahead
  * may be either when the moment of its decision, between `sentAt` and `now`, is what it depends on.
  */
 export function misplaced(
@@ -95,24 +99,24 @@ export function misplaced(
   const places = new Map(
     produced.map(({ seq, partition, offset }) => [seq, `${topic}/${partition}@${offset}`]),
   )
-  const keptAs = new Map<number, string[]>()
-  for (const { seq, place } of kept) keptAs.set(seq, [...(keptAs.get(seq) ?? []), place])
-  const asideTimes = new Map<string, number>()
-  for (const place of aside) asideTimes.set(place, (asideTimes.get(place) ?? 0) + 1)
+  const storedAs = new Map<number, string[]>()
+  for (const { seq, place } of kept) storedAs.set(seq, [...(storedAs.get(seq) ?? []), place])
+  const deadLetterTimes = new Map<string, number>()
+  for (const place of aside) deadLetterTimes.set(place, (deadLetterTimes.get(place) ?? 0) + 1)
   const problems = produced.flatMap(({ seq, event, sentAt }) => {
     const place = places.get(seq) ?? ''
     const of = `message ${seq}, ${place}`
-    const standing = keptAs.get(seq) ?? []
-    const asides = asideTimes.get(place) ?? 0
-    if (standing.length + asides === 0) return [`${of}, is lost`]
+    const standing = storedAs.get(seq) ?? []
+    const deadLetters = deadLetterTimes.get(place) ?? 0
+    if (standing.length + deadLetters === 0) return [`${of}, is lost`]
     if (standing.length > 1) return [`${of}, is kept ${standing.length} times`]
-    if (asides > 1) return [`${of}, is put aside ${asides} times`]
-    if (standing.length + asides > 1) return [`${of}, is both kept and put aside`]
+    if (deadLetters > 1) return [`${of}, is put aside ${deadLetters} times`]
+    if (standing.length + deadLetters > 1) return [`${of}, is both kept and put aside`]
     if (standing[0] !== undefined && standing[0] !== place) return [`${of}, is kept as ${standing[0]}`]
-    const mayBeKept = event !== null && event.at <= now + allowedAhead
-    const mayBeAside = event === null || event.at > sentAt + allowedAhead
-    if (standing.length === 1 && !mayBeKept) return [`${of}, is kept and was to be put aside`]
-    if (asides === 1 && !mayBeAside) return [`${of}, is put aside and was to be kept`]
+    const mayBeStored = event !== null && event.at <= now + allowedAhead
+    const mayBeDeadLettered = event === null || event.at > sentAt + allowedAhead
+    if (standing.length === 1 && !mayBeStored) return [`${of}, is kept and was to be put aside`]
+    if (deadLetters === 1 && !mayBeDeadLettered) return [`${of}, is put aside and was to be kept`]
     return []
   })
   const sent = new Set(places.values())

@@ -29,7 +29,7 @@ export function faultWorld(topic: string): FaultWorld {
     eventTimestamp: 'at',
     fields: {
       customer_id: 'int64',
-      /** Another for each message: tells what is lost from what is there twice. */
+      /** Another for each message: says what is lost from what is there twice. */
       seq: 'int64',
       amount: 'float64',
       shop: 'string',

@@ -18,7 +18,7 @@ import { postgresSourceDefinition } from '../../src/definitions/data-source.ts'
 import type { EntityKey, FeatureRow, Value } from '../../src/definitions/value.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
 import type { EntityRow } from '../../src/stores/as-of-reader.ts'
-import type { EventToKeep } from '../../src/stores/event-log.ts'
+import type { EventToStore } from '../../src/stores/event-log.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
 import type { StoredOfflineView, StreamedOfflineView } from '../../src/stores/offline-view.ts'
 import { postgresEventStore } from '../../src/stores/postgres/events/event-store.ts'
@@ -26,22 +26,22 @@ import { asOfJoinSql } from '../../src/stores/postgres/features/as-of-join.ts'
 import { allTypes, at, neverAborted, offlineView } from '../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testOfflineStore, testPool } from '../services/test-pool.ts'
-import { decided } from '../world/decided.ts'
+import { judged } from '../world/decided.ts'
 import { expectGolden, goldenFiles, rowsAsJson } from './golden-file.ts'
 
 const t = at('2026-11-20T12:00:00Z')
 const second = 1_000_000
 
 interface KeptAt {
-  readonly keptAt: number
-  readonly events: readonly EventToKeep[]
+  readonly storedAt: number
+  readonly events: readonly EventToStore[]
 }
 
 interface Case {
   readonly name: string
   /** Stored views with the rows of those that are managed. */
   readonly views: readonly { readonly view: StoredOfflineView; readonly rows: readonly FeatureRow[] }[]
-  /** Joined behind the stored ones, with the kept events of their sources. */
+  /** Joined behind the stored ones, with the stored events of their sources. */
   readonly streamed?: readonly { readonly view: StreamedOfflineView; readonly events: readonly KeptAt[] }[]
   /** What mapped sources read. */
   readonly setUp?: string
@@ -143,14 +143,14 @@ function streamedView({ name }: { readonly name: string }): StreamedOfflineView 
   return view
 }
 
-function kept(offset: number, eventTimestamp: number, ...values: EventToKeep['values']): EventToKeep {
+function kept(offset: number, eventTimestamp: number, ...values: EventToStore['values']): EventToStore {
   return { partition: 0, offset, eventTimestamp, eventId: null, values }
 }
 
-const ridesKept: readonly KeptAt[] = [
-  { keptAt: t - 1_800 * second, events: [kept(0, t - 1_800 * second, 1001, 12.5, true)] },
+const ridesStored: readonly KeptAt[] = [
+  { storedAt: t - 1_800 * second, events: [kept(0, t - 1_800 * second, 1001, 12.5, true)] },
   {
-    keptAt: t - 1,
+    storedAt: t - 1,
     events: [
       kept(1, t + 60 * second, 1001, 7.25, false),
       kept(2, t - 3_600 * second, 1001, 4, false),
@@ -253,15 +253,15 @@ const cases: readonly Case[] = [
         view: streamedView(stopBoardings),
         events: [
           {
-            keptAt: t - second,
+            storedAt: t - second,
             events: [
               { ...kept(0, t - 2 * second, 'N1', 4, 'late', 0.5, 2), eventId: 'a' },
               kept(1, t + 5 * second, 'N1', 4, "o'clock", Math.fround(0.1), null),
               kept(2, t - 59 * second, 'N1', 4, null, null, 1),
             ],
           },
-          { keptAt: t, events: [{ ...kept(3, t - 30 * second, 'N1', 4, 'again', 9, 9), eventId: 'a' }] },
-          { keptAt: t + second, events: [kept(4, t - 40 * second, 'N1', 4, 'early', null, 3)] },
+          { storedAt: t, events: [{ ...kept(3, t - 30 * second, 'N1', 4, 'again', 9, 9), eventId: 'a' }] },
+          { storedAt: t + second, events: [kept(4, t - 40 * second, 'N1', 4, 'early', null, 3)] },
         ],
       },
     ],
@@ -278,7 +278,7 @@ const cases: readonly Case[] = [
     name: 'streamed-and-stored-views',
     views: [drivers, ratings],
     streamed: [
-      { view: streamedView(rideTotals), events: ridesKept },
+      { view: streamedView(rideTotals), events: ridesStored },
       { view: streamedView(ridesUnpaid), events: [] },
     ],
     rows: [
@@ -321,8 +321,8 @@ describe('the SQL of an as-of join', () => {
         await store.insertRows(view, history)
       }
       for (const { view, events } of streamed) {
-        for (const { keptAt, events: batch } of events)
-          await postgresEventStore(pool, 'default').keep(view.events, name, decided(batch), keptAt)
+        for (const { storedAt, events: batch } of events)
+          await postgresEventStore(pool, 'default').storeMessages(view.events, name, judged(batch), storedAt)
       }
       const result = await pool.query<unknown[]>({
         text: sql.text,

@@ -147,7 +147,7 @@ describe('the SQL of snapshots', () => {
 })
 
 describe('spans', () => {
-  it('are days for daily snapshots of windows of days, and one for a single snapshot', () => {
+  it('are days for daily batch snapshots of days, and one for a single snapshot', () => {
     const view = viewOf('customer_transactions')
     const noon = at('2026-02-10T00:00:00Z')
     const day = 86_400_000_000

@@ -295,7 +295,7 @@ describe('a request', () => {
     expect((await world.run({ query })).errors).toBeUndefined()
   })
 
-  it('is told of wrong variables first, whatever the length of the list', async () => {
+  it('is reported of wrong variables first, whatever the length of the list', async () => {
     const world = await smallWorld({ maxEntities: 2 })
     const query = 'query($ids: [Int64!]!) { customers(customerIds: $ids) { customerId } }'
     const { errors } = await world.run({ query, variables: { ids: [1, 2, 'three'] } })

@@ -58,7 +58,7 @@ export interface World {
   readonly reads: { readonly online: (readonly string[])[]; readonly offline: AsOfJoin[] }
   /** The rows of every push without an idempotency key that reached the offline store, in order. */
   readonly inserted: readonly (readonly FeatureRow[])[]
-  /** What the executor told of its engines. */
+  /** What the executor reported of its engines. */
   readonly engineEvents: string[]
   /** What was masked from callers. */
   readonly masked: unknown[]

@@ -27,7 +27,7 @@ describe('runs', () => {
     return { errors, ...(Object(data)['runs'] as { nodes: unknown[]; pageInfo: Record<string, unknown> }) }
   }
 
-  it('are told newest first, with everything that was recorded', async () => {
+  it('are reported newest first, with everything that was recorded', async () => {
     const { nodes, pageInfo } = await ask(
       '',
       'id kind view asOf state startedAt finishedAt rowsRead rowsWritten error',

@@ -11,7 +11,7 @@ const spending = featureView('spending', {
   expect: { total: { min: 0, max: 10_000, action: 'quarantine' } },
 })
 
-it('what a push broke is told in pages, newest first, with the seed’s words', async () => {
+it('what a push broke is reported in pages, newest first, with the seed’s words', async () => {
   const world = await makeWorld([person, spending])
   const push = `mutation { pushSpending(rows: [
     { personId: 1, eventTimestamp: "2026-11-23T11:00:00Z", total: 12000 }

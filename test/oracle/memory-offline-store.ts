@@ -5,7 +5,7 @@ import { StoreFailed } from '../../src/errors.ts'
 import type { AsOfRow, EntityRow } from '../../src/stores/as-of-reader.ts'
 import type { DeletionStore } from '../../src/stores/deletion-store.ts'
 import type { InsertedOnce, InsertedRowIds } from '../../src/stores/feature-rows.ts'
-import type { CarriedPoint, NewestRowsScope } from '../../src/stores/newest-rows.ts'
+import type { MaterializedPoint, NewestRowsScope } from '../../src/stores/newest-rows.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
 import type { OfflineView } from '../../src/stores/offline-view.ts'
 import { memoryDeletions } from './memory-deletions.ts'
@@ -43,9 +43,9 @@ export function memoryOfflineStore(): MemoryOfflineStore {
     })
   }
 
-  function arrivedSince(row: StoredRow, since: CarriedPoint): boolean {
+  function arrivedSince(row: StoredRow, since: MaterializedPoint): boolean {
     if (since.systemIdentifier !== systemIdentifier) return true
-    return row.rowId >= Number(since.snapshotXmin) || row.eventTimestamp > since.carriedUntil
+    return row.rowId >= Number(since.snapshotXmin) || row.eventTimestamp > since.materializedUntil
   }
 
   function inScope(row: StoredRow, scope: NewestRowsScope): boolean {
@@ -106,14 +106,14 @@ export function memoryOfflineStore(): MemoryOfflineStore {
         await receive(rows.slice(start, start + readBatch))
       return { ...reading, scope: read.kind }
     },
-    carryLag: async (view, now, since) => {
+    materializeLag: async (view, now, since) => {
       const table = tables.get(view.name) ?? []
       const waiting = table.filter(
         (row) => row.eventTimestamp <= now && (since === null || arrivedSince(row, since)),
       )
       return {
         newestEventTimestamp: extreme(table, Math.max),
-        oldestNotCarried: extreme(waiting, Math.min),
+        oldestNotMaterialized: extreme(waiting, Math.min),
       }
     },
     newestKeys: async (view, now, limit) =>

@@ -1,7 +1,7 @@
 import type { Micros } from '../../src/definitions/timestamp.ts'
 import type { ScalarValue } from '../../src/definitions/value.ts'
 import type { WindowedAggregation } from '../../src/definitions/windowed-aggregation.ts'
-import type { TestEvent } from './keep-events.ts'
+import type { TestEvent } from './store-events.ts'
 
 /**
  * The window function straight from its definition (design sections 3.5 and 3.6), event by event and in no hurry: what

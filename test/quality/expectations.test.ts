@@ -22,7 +22,7 @@ function messages(
 }
 
 describe('the rules that a value breaks', () => {
-  it("are told in the seed's words, with value and bound", () => {
+  it("are reported in the seed's words, with value and bound", () => {
     expect(messages({ max: 10_000 }, 12_000)).toEqual(['Value 12000 above maximum 10000'])
     expect(messages({ min: 0 }, -0.5)).toEqual(['Value -0.5 below minimum 0'])
     expect(messages({ notNull: true }, null)).toEqual(['Value is null'])

@@ -31,7 +31,7 @@ function problemsOf(...args: Parameters<typeof build>): readonly string[] {
 }
 
 describe('a schedule', () => {
-  it('is kept as it was written', () => {
+  it('is stored as it was written', () => {
     const schedule = { batch: '15 0 * * *', materialize: '30 5 6 * * MON-FRI' }
     expect(build(schedule).views[0]?.schedule).toEqual(schedule)
     expect(build({}).views[0]?.schedule).toEqual({ batch: null, materialize: null })

@@ -206,7 +206,7 @@ describe('a windowed view', () => {
   })
 })
 
-describe('a streamed view', () => {
+describe('a streaming view', () => {
   it('has no step, no schedule and no table, and its source looks events up by its keys', () => {
     const registry = build(
       customer,
@@ -292,26 +292,26 @@ describe('an event source', () => {
   })
 
   describe('with a retention', () => {
-    const clicksKept = (retention: string) =>
+    const clicksStored = (retention: string) =>
       eventSource('clicks', { eventTimestamp: 'at', retention, fields: { customer_id: 'int64' } })
     const recent = windowedView('recent', {
       entity: customer,
-      source: clicksKept('1d'),
+      source: clicksStored('1d'),
       compute: stream(),
       features: { far: count('25h', { hop: '24h' }), near: count('26h', { hop: '1h' }) },
     })
     const daily = windowedView('daily', {
       entity: customer,
-      source: clicksKept('1d'),
+      source: clicksStored('1d'),
       compute: batch({ every: '2d' }),
       features: { n: count('30d') },
     })
 
-    it('keeps events as long as its views need them at least', () => {
-      expect(build(customer, clicksKept('49h'), recent).eventSources[0]?.retentionMicros).toBe(49 * hour)
+    it('stores events as long as its views need them at least', () => {
+      expect(build(customer, clicksStored('49h'), recent).eventSources[0]?.retentionMicros).toBe(49 * hour)
       expect(build(customer, transactions).eventSources[0]?.retentionMicros).toBe(null)
-      expect(problemsOf(customer, clicksKept('33d'), recent, daily)).toEqual([])
-      expect(problemsOf(customer, clicksKept('48h'), recent, daily)).toMatchInlineSnapshot(`
+      expect(problemsOf(customer, clicksStored('33d'), recent, daily)).toEqual([])
+      expect(problemsOf(customer, clicksStored('48h'), recent, daily)).toMatchInlineSnapshot(`
         [
           "event source clicks.retention: feature view "recent" needs events of the last 49h (its longest window and hop), a retention of 2d came",
           "event source clicks.retention: feature view "daily" needs events of the last 33d (its longest window, its hop and \`every\`), a retention of 2d came",
@@ -320,12 +320,12 @@ describe('an event source', () => {
     })
 
     it('is refused where it is no duration, or the table is another one', () => {
-      expect(problemsOf(customer, clicksKept('0d'))).toMatchInlineSnapshot(`
+      expect(problemsOf(customer, clicksStored('0d'))).toMatchInlineSnapshot(`
         [
           "event source clicks.retention (fraud.ts: 1): a duration is a whole number above 0 and a unit, as 250ms, 30s, 5m, 1h or 90d",
         ]
       `)
-      expect(problemsOf(customer, { ...clicksKept('400d'), table: 'web.clicks' })).toMatchInlineSnapshot(`
+      expect(problemsOf(customer, { ...clicksStored('400d'), table: 'web.clicks' })).toMatchInlineSnapshot(`
         [
           "event source clicks (fraud.ts: 1): a retention drops kept events; a mapped table is never written",
         ]

@@ -101,7 +101,7 @@ describe('with a keys file', () => {
     })
   })
 
-  it('answers a missing and an unknown key alike, and tells nothing of the known ones', async () => {
+  it('answers a missing and an unknown key alike, and says nothing of the known ones', async () => {
     const expected: Told = {
       status: 401,
       code: 'UNAUTHENTICATED',

@@ -40,7 +40,7 @@ interface Refusal {
   readonly errors: readonly AnswerError[]
 }
 
-/** A refusal is JSON in one shape, from the documented list, and tells nothing of the inside. */
+/** A refusal is JSON in one shape, from the documented list, and says nothing of the inside. */
 function expectRefusal(status: number, text: string, headers?: Headers): Refusal {
   expect(status).toBeGreaterThanOrEqual(400)
   expect(status, text).toBeLessThan(500)
@@ -302,7 +302,7 @@ describe('a value in a variable is BAD_USER_INPUT', () => {
       expect((await refused(bodyOf(text, { raw: digits }))).text).not.toMatch(/\d{16}|1e\+?22/)
   })
 
-  it('is told as such also when there are more wrong values than are told', async () => {
+  it('is reported as such also when there are more wrong values than are told', async () => {
     const query = 'query Many($ids: [Int64!]!) { customers(customerIds: $ids) { customerId } }'
     for (const count of [5, 60, 2_000]) {
       const { status, errors } = await refusedThrice(query, { ids: Array(count).fill('x') })
@@ -319,7 +319,7 @@ describe('a value in a variable is BAD_USER_INPUT', () => {
     expect([codesOf(within), within.errors.length <= 51]).toEqual([['BAD_USER_INPUT'], true])
   })
 
-  it('is told as such when the variables are not the operation’s', async () => {
+  it('is reported as such when the variables are not the operation’s', async () => {
     const query = 'query Own($v: Int64!) { customer(customerId: $v) { customerId } }'
     expect(codesOf(await refusedThrice(query, {}))).toEqual(['BAD_USER_INPUT'])
     expect(codesOf(await refusedThrice(query, { other: 1 }))).toEqual(['BAD_USER_INPUT'])
@@ -419,8 +419,8 @@ describe('a document', () => {
     }
   })
 
-  const deep = (open: string, inside: string, close: string, levels: number) =>
-    open.repeat(levels) + inside + close.repeat(levels)
+  const deep = (open: string, inside: string, close: string, watermarks: number) =>
+    open.repeat(watermarks) + inside + close.repeat(watermarks)
   it.each([
     ['selections', `{${deep('a{', 'b', '}', 3_000)}}`],
     ['selections that do not end', '{a'.repeat(4_990)],
@@ -576,7 +576,7 @@ describe('the limit of entities', () => {
     expect(codesOf(await refusedThrice(query, { ids: ids(maxEntities + 1) }))).toEqual(['LIMIT_EXCEEDED'])
   })
 
-  it('comes after wrong values: a list of wrong keys is told as such, whatever its length', async () => {
+  it('comes after wrong values: a list of wrong keys is reported as such, whatever its length', async () => {
     for (const count of [maxEntities + 1, 40]) {
       const answer = await refusedThrice(list, { ids: [...ids(count), 'x'] })
       expect([codesOf(answer), answer.status]).toEqual([['BAD_USER_INPUT'], 400])

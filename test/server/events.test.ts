@@ -148,7 +148,7 @@ function quarantineOf(customer: number): Promise<readonly unknown[]> {
 }
 
 describe('POST /events/<source>', () => {
-  it('keeps events at the end of the source’s log, where a batch snapshot counts them', async () => {
+  it('stores events at the end of the source’s log, where a batch snapshot counts them', async () => {
     const { status, lines } = await post(
       'payments',
       line({ ts, customer_id: 1, Amount: 2.5, id: 'a', other: true }) +
@@ -187,7 +187,7 @@ describe('POST /events/<source>', () => {
     expect(data.customer.paymentsDaily).toEqual({ n: 2, total: 6.5, freshness: { status: 'PRESENT' } })
   })
 
-  it('tells of every event that does not fit why, and keeps the others', async () => {
+  it('reports of every event that does not fit why, and keeps the others', async () => {
     const { lines } = await post(
       'payments',
       [
@@ -229,7 +229,7 @@ describe('POST /events/<source>', () => {
       { accepted: 2, rejected: 0 },
     ])
     expect((await post('payments', event)).lines[0]).toEqual({ row: 0, ...repeated })
-    // What it broke is told once too.
+    // What it broke is reported once too.
     expect(await violationsOf(11)).toHaveLength(1)
   })
 
@@ -273,7 +273,7 @@ describe('POST /events/<source>', () => {
     expect(await eventsOf('payments', [15])).toHaveLength(1)
   })
 
-  it('takes nothing of a deleted entity, nor tells of it, but what happened later', async () => {
+  it('takes nothing of a deleted entity, nor reports of it, but what happened later', async () => {
     const mutation = 'mutation { deleteCustomer(customerId: 20) { deletedAt } }'
     const { errors } = await gateway.ask(mutation, {}, { headers: bearer(keys.all) })
     expect(errors).toBeUndefined()

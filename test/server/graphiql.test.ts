@@ -183,7 +183,7 @@ describe('the built page', () => {
     expect(html).not.toMatch(/https?:|<script(?![^>]* src=)|<style|%/)
   })
 
-  test('names assets that are there, may be kept for good, and have their own type', async () => {
+  test('names assets that are there, may be stored for good, and have their own type', async () => {
     const html = (await fetchRaw(url, '/')).body.toString()
     const links = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, link]) => `/${link}`)
     expect(links).toHaveLength(3)

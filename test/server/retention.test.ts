@@ -31,7 +31,7 @@ afterAll(async () => {
   await Promise.all([rm(folder, { recursive: true, force: true }), database?.drop()])
 })
 
-it('is kept by the worker; what reaches behind it is unavailable with its own code, everything else answers', async () => {
+it('is stored by the worker; what reaches behind it is unavailable with its own code, everything else answers', async () => {
   const own = {
     OFFLINE_URL: database.url,
     ONLINE_URL: inject('redisUrl'),
@@ -41,10 +41,10 @@ it('is kept by the worker; what reaches behind it is unavailable with its own co
   const run = (...args: readonly string[]) => startCommand(args, own, folder).ended
   const now = Date.now() * 1_000
   const oldest = new Date((now - 40 * day) / 1_000)
-  const keptSince = Date.UTC(oldest.getUTCFullYear(), oldest.getUTCMonth()) * 1_000
-  const first = keptSince + 30 * day
+  const storedSince = Date.UTC(oldest.getUTCFullYear(), oldest.getUTCMonth()) * 1_000
+  const first = storedSince + 30 * day
   const file = join(folder, 'payments.ndjson')
-  const times = [now - 100 * day, keptSince - 1, keptSince, keptSince + day, now - day]
+  const times = [now - 100 * day, storedSince - 1, storedSince, storedSince + day, now - day]
   const lines = times.map((at) => JSON.stringify({ at: formatTimestamp(at), customer_id: 7 }))
   await writeFile(file, lines.join('\n'))
   expect((await run('import', 'payments', file)).stdout).toContain('5 rows read, 5 kept')
@@ -53,13 +53,13 @@ it('is kept by the worker; what reaches behind it is unavailable with its own co
   const told = worked.stderr + worked.stdout
   expect(told).toContain('payments: months of events that are older than 40d dropped')
   expect(told).toMatch(
-    new RegExp(`payments: the events of .* are dropped; kept since ${formatTimestamp(keptSince)}`),
+    new RegExp(`payments: the events of .* are dropped; kept since ${formatTimestamp(storedSince)}`),
   )
 
   const refused = await run('batch', 'daily', '--as-of', formatTimestamp(first - 1))
   expect(refused.code).toBe(1)
   expect(refused.stderr).toContain(
-    `the events of "payments" are kept since ${formatTimestamp(keptSince)}, which makes snapshots from ${formatTimestamp(first)} on possible`,
+    `the events of "payments" are kept since ${formatTimestamp(storedSince)}, which makes snapshots from ${formatTimestamp(first)} on possible`,
   )
   expect((await run('batch', 'daily', '--as-of', formatTimestamp(first))).code).toBe(0)
 
@@ -89,7 +89,7 @@ it('is kept by the worker; what reaches behind it is unavailable with its own co
     expect(data.customersAsOf[1].daily).toEqual({ n: 2, freshness: { status: 'PRESENT' } })
     expect(errors).toEqual([
       {
-        message: `feature view "recent" is unavailable: the events of "payments" are kept since ${formatTimestamp(keptSince)}; its windows reach back 30d, so it answers from ${formatTimestamp(first)} on`,
+        message: `feature view "recent" is unavailable: the events of "payments" are kept since ${formatTimestamp(storedSince)}; its windows reach back 30d, so it answers from ${formatTimestamp(first)} on`,
         path: ['customersAsOf', 0, 'recent'],
         extensions: { code: 'HISTORY_EXPIRED', view: 'recent', count: 2, requestId: expect.any(String) },
       },

@@ -32,7 +32,7 @@ afterAll(async () => {
 const fields = '{ n total freshness { status source ageSeconds expiresAt } }'
 const question = `query ($asOf: Timestamp) { customer(customerId: 7, asOf: $asOf) { recent ${fields} recentOffline ${fields} } }`
 
-describe('streamed views in a gateway', () => {
+describe('streaming views in a gateway', () => {
   it('answer on both clocks what was imported and applied, and tell no expiry', async () => {
     const own = {
       OFFLINE_URL: database.url,

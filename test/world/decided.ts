@@ -1,6 +1,6 @@
-import type { DecidedMessages, EventToKeep } from '../../src/stores/event-log.ts'
+import type { EventToStore, ProcessedMessages } from '../../src/stores/event-log.ts'
 
-/** Events that break nothing, and nothing put aside. */
-export function decided(events: readonly EventToKeep[]): DecidedMessages {
-  return { events: events.map((event) => ({ ...event, violations: [] })), aside: [] }
+/** Events that break nothing, and nothing dead-lettered. */
+export function judged(events: readonly EventToStore[]): ProcessedMessages {
+  return { events: events.map((event) => ({ ...event, violations: [] })), deadLetters: [] }
 }

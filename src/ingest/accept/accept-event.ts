@@ -15,7 +15,7 @@ export type EventRefusal = Extract<
   'INVALID_EVENT' | 'EVENT_FROM_AHEAD' | 'QUARANTINED' | 'EXPECTATION_FAILED'
 >
 
-/** An event that is not to be kept. */
+/** An event that is not to be stored. */
 export interface RefusedEvent {
   readonly status: 'REFUSED'
   readonly code: EventRefusal
@@ -39,7 +39,7 @@ export type AcceptEvent = (json: unknown, now: Micros) => EventVerdict
 /**
  * The way of an event from outside into the store, by the rules of an imported file of NDJSON: fields, event timestamp and
  * event id have the names of the source's messages, a field that is missing or null takes its default, and what else the
- * message has is left alone. The created timestamp is left alone too: the event is known from when it is kept.
+ * message has is left alone. The created timestamp is left alone too: the event is known from when it is stored.
  * INVALID_EVENT names every problem; EVENT_FROM_AHEAD is one that fits and happened more than 10 minutes after `now`,
  * which is quarantined without asking what is expected of it.
  */

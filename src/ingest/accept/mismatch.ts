@@ -10,7 +10,7 @@ export function mismatch({ expected }: Unfit, raw: unknown): string {
   return `expected ${expected}, got ${shown}`
 }
 
-/** Of a value that is nested more deeply than can be told, its kind. */
+/** Of a value that is nested more deeply than can be reported, its kind. */
 function textOf(raw: unknown): string {
   try {
     return JSON.stringify(jsonOf(raw, false)) ?? String(raw)

@@ -39,7 +39,7 @@ export interface ImportedFile extends ImportCounts {
   readonly status: 'IMPORTED' | 'ALREADY_IMPORTED'
   readonly quarantined: Readonly<Partial<Record<QuarantineKind, number>>>
   readonly rejected: number
-  /** Of entities that were deleted at their event timestamp or later: nothing of them is kept. */
+  /** Of entities that were deleted at their event timestamp or later: nothing of them is stored. */
   readonly deleted: number
   /** Of expectations, whatever they did with the row. */
   readonly violations: number

@@ -20,7 +20,7 @@ interface TargetColumn {
 
 /** What a file's rows become, in one table. */
 export interface ImportTarget {
-  /** Of the event source or the view: what violations and quarantined rows are told under. */
+  /** Of the event source or the view: what violations and quarantined rows are reported under. */
   readonly name: string
   readonly table: ImportTable
   readonly view: PlainView | null
@@ -33,7 +33,7 @@ export interface ImportTarget {
 }
 
 /**
- * Where the files of a source go: the kept events of an event source, or the tables of the views that are filled from
+ * Where the files of a source go: the stored events of an event source, or the tables of the views that are filled from
  * a file source.
  * @throws BadUserInput for an unknown name, and for a source whose rows stand in Postgres.
  */

@@ -92,7 +92,7 @@ async function carry(
   })
   const counts = await sender.finish()
   if (scope.kind !== 'RANGE') {
-    const next = { ...reading, carriedUntil: now, marker: options.newMarker() }
+    const next = { ...reading, materializedUntil: now, marker: options.newMarker() }
     await insisting('take the marker', () => online.writeMarker(markerName, next.marker))
     await runs.moveWatermark(view.name, next)
   }

@@ -14,19 +14,19 @@ export interface OnlineTargets {
 }
 
 /** A row that the offline store has taken, with the id that it got there. */
-export interface KeptRow extends FeatureRow {
+export interface RowWithId extends FeatureRow {
   readonly rowId: number
 }
 
 /**
- * Of rows that are kept offline, the newest of each key goes online; one outcome a row, in order. NOT_YET: its event
+ * Of rows that are stored offline, the newest of each key goes online; one outcome a row, in order. NOT_YET: its event
  * timestamp has not come by the clock. OLDER: another row of its key is newer, in the store or among these rows (of
  * equal ones the later in the list has the higher row id).
  */
 export async function writeOnline(
   targets: OnlineTargets,
   view: StoredView,
-  rows: readonly KeptRow[],
+  rows: readonly RowWithId[],
 ): Promise<readonly (OnlineWriteOutcome | 'NOT_YET')[]> {
   const now = targets.clock()
   const newest = new Map<string, number>()

@@ -1,7 +1,7 @@
 import type { Clock, Micros } from '../../definitions/timestamp.ts'
 import { BadUserInput, EntityDeleted, type ErrorCode, StoreFailed } from '../../errors.ts'
 import type { EventSource } from '../../registry/registry.ts'
-import type { KeepOutcome, NewEvent } from '../../stores/event-log.ts'
+import type { NewEvent, StoreOutcome } from '../../stores/event-log.ts'
 import type { EventStore } from '../../stores/event-store.ts'
 import type { ViolationStore } from '../../stores/violation-store.ts'
 import {
@@ -18,17 +18,17 @@ export interface PushEventsTargets {
   readonly events: Pick<EventStore, 'append' | 'deletedEvents'>
   readonly violations: Pick<ViolationStore, 'record'>
   readonly clock: Clock
-  readonly observe: Pick<StreamObserver, 'decided'>
-  /** Events of so long ago are in no window of the source's streamed views. */
+  readonly observe: Pick<StreamObserver, 'processed'>
+  /** Events of so long ago are in no window of the source's streaming views. */
   readonly reach: (source: EventSource) => Micros
-  /** Told of a store that did not take events; the caller gets the outcome only. */
+  /** Called for a store that did not take events; the caller gets the outcome only. */
   readonly storeFailed: (store: 'offline', error: StoreFailed) => void
 }
 
 /** As it came from the caller, or why nothing could be read. */
 export type OfferedEvent = { readonly json: unknown } | { readonly unreadable: string }
 
-/** `repeated`: an event of its id was kept before and counts instead, or this one had been kept already. */
+/** `repeated`: an event of its id was stored before and counts instead, or this one had been stored already. */
 export type EventOutcome =
   | { readonly accepted: true; readonly repeated: boolean }
   | {
@@ -46,8 +46,8 @@ export type PushEvents = (
 
 /**
  * Events from outside, of sources without a producer, at the end of the gateway's own log; one outcome an event, in order.
- * All that fit are kept in one transaction; an id of the source's own makes it safe to send them again. What is told of an
- * event (violations, quarantine) is told only of those that are kept now or kept out, and never of a deleted entity's.
+ * All that fit are stored in one transaction; an id of the source's own makes it safe to send them again. What is reported of an
+ * event (violations, quarantine) is reported only of those that are stored now or kept out, and never of a deleted entity's.
  * @throws BadUserInput for a source whose events stand in a mapped table.
  */
 export function eventPusher(targets: PushEventsTargets): PushEvents {
@@ -58,7 +58,7 @@ export function eventPusher(targets: PushEventsTargets): PushEvents {
     acceptors.set(source, accept)
     const now = targets.clock()
     const verdicts = offered.map((one) => ('json' in one ? accept(one.json, now) : invalid(one.unreadable)))
-    const kept = await keep(targets, source, verdicts)
+    const kept = await store(targets, source, verdicts)
     const refused = await recordRefused(targets, source, verdicts, now)
     count(targets, source, verdicts, new Map([...kept, ...refused]), now)
     return verdicts.map((verdict) => {
@@ -78,17 +78,17 @@ function count(
   now: Micros,
 ): void {
   const since = now - reach(source)
-  let [kept, late, aside] = [0, 0, 0]
+  let [kept, late, deadLetters] = [0, 0, 0]
   for (const verdict of verdicts) {
     const outcome = outcomes.get(verdict)
-    // What is told of a refused one beside its verdict is that it is not in quarantine.
-    if (verdict.status === 'REFUSED') aside += verdict.isQuarantined && !outcome ? 1 : 0
+    // What is reported of a refused one beside its verdict is that it is not in quarantine.
+    if (verdict.status === 'REFUSED') deadLetters += verdict.isQuarantined && !outcome ? 1 : 0
     else if (outcome?.accepted && !outcome.repeated) {
       kept += 1
       if (verdict.event.eventTimestamp < since) late += 1
     }
   }
-  observe.decided(source, { kept, late, aside })
+  observe.processed(source, { kept, late, deadLetters })
 }
 
 /** @throws BadUserInput for a source whose events stand in a table of the caller's. */
@@ -102,24 +102,26 @@ export function refuseMappedEvents({ name, table }: EventSource): void {
 type Outcomes = ReadonlyMap<EventVerdict, EventOutcome>
 
 /** The outcomes of accepted events. What they break and are only to be warned of is recorded of those that count. */
-async function keep(
+async function store(
   { events, violations, clock, storeFailed }: PushEventsTargets,
   source: EventSource,
   verdicts: readonly EventVerdict[],
 ): Promise<Outcomes> {
   const accepted = verdicts.filter((verdict) => verdict.status === 'ACCEPTED')
   if (accepted.length === 0) return new Map()
-  let outcomes: readonly KeepOutcome[]
+  let outcomes: readonly StoreOutcome[]
   try {
-    const toKeep = accepted.map(({ event }) => event)
-    outcomes = await events.append(source, logTopic(source), toKeep, clock())
+    const toStore = accepted.map(({ event }) => event)
+    outcomes = await events.append(source, logTopic(source), toStore, clock())
   } catch (error) {
     if (!(error instanceof StoreFailed)) throw error
     storeFailed('offline', error)
     return new Map(accepted.map((verdict) => [verdict, unanswered(verdict.event)]))
   }
-  const broken = accepted.flatMap((verdict, index) => (outcomes[index] === 'KEPT' ? verdict.violations : []))
-  // The events are kept: what cannot be told of them does not undo that.
+  const broken = accepted.flatMap((verdict, index) =>
+    outcomes[index] === 'STORED' ? verdict.violations : [],
+  )
+  // The events are stored: what cannot be reported of them does not undo that.
   if (broken.length > 0) await violations.record(broken, []).catch(tellOf(storeFailed))
   return new Map(accepted.map((verdict, index) => [verdict, outcomeOf(outcomes[index])]))
 }
@@ -131,9 +133,9 @@ function tellOf(storeFailed: PushEventsTargets['storeFailed']) {
   }
 }
 
-function outcomeOf(outcome: KeepOutcome | undefined): EventOutcome {
+function outcomeOf(outcome: StoreOutcome | undefined): EventOutcome {
   switch (outcome) {
-    case 'KEPT':
+    case 'STORED':
       return { accepted: true, repeated: false }
     case 'REPEATED':
       return { accepted: true, repeated: true }

@@ -6,7 +6,7 @@ import type { FeatureView, StoredView } from '../../registry/registry.ts'
 import type { FeatureRows } from '../../stores/feature-rows.ts'
 import type { ViolationStore } from '../../stores/violation-store.ts'
 import { acceptRow, type OfferedRow } from '../accept/accept-row.ts'
-import { type KeptRow, type OnlineTargets, writeOnline } from '../materialize/write-online.ts'
+import { type OnlineTargets, type RowWithId, writeOnline } from '../materialize/write-online.ts'
 import {
   type OnlineOutcome,
   type PushOutcome,
@@ -41,8 +41,8 @@ export type PushRows = (
 
 /**
  * Rows from outside into both stores; one outcome a row, in order. What cannot be read as a row comes as the reason.
- * A row that breaks an expectation is told of, and kept out of both stores where the expectation says so.
- * All that fit, but those of deleted entities, are kept offline in one transaction with the receipt of the idempotency
+ * A row that breaks an expectation is reported, and kept out of both stores where the expectation says so.
+ * All that fit, but those of deleted entities, are stored offline in one transaction with the receipt of the idempotency
  * key, then the newest of each key goes online. The same key again answers by the receipt: nothing is inserted, and the
  * online write is made again, which changes nothing unless it failed the first time or its time has come; rows of an
  * entity that was deleted meanwhile are refused.
@@ -118,7 +118,7 @@ export async function pushRows(
 async function putOnline(
   targets: PushTargets,
   view: StoredView,
-  kept: readonly KeptRow[],
+  kept: readonly RowWithId[],
 ): Promise<readonly OnlineOutcome[]> {
   try {
     return await writeOnline(targets, view, kept)

@@ -3,12 +3,12 @@ import type { FeatureRow } from '../../definitions/value.ts'
 import { BadUserInput } from '../../errors.ts'
 import type { StoredView } from '../../registry/registry.ts'
 import type { FeatureRows, InsertedRowIds, PushReceipt } from '../../stores/feature-rows.ts'
-import type { KeptRow } from '../materialize/write-online.ts'
+import type { RowWithId } from '../materialize/write-online.ts'
 import type { PushOutcome, PushTarget } from './push-outcome.ts'
 
 export interface StoredPush {
   /** The rows that the offline store has, in order. */
-  readonly kept: readonly KeptRow[]
+  readonly kept: readonly RowWithId[]
   /** One flag a row: refused, or taken once and deleted since. */
   readonly deleted: readonly boolean[]
   readonly isRetry: boolean
@@ -25,7 +25,7 @@ export async function storePushedRows(
 ): Promise<StoredPush> {
   if (receipt === null) {
     const rowIds = await offline.insertRows(view, rows)
-    return { kept: keptRows(rows, rowIds), deleted: rowIds.map((rowId) => rowId === null), isRetry: false }
+    return { kept: rowsWithIds(rows, rowIds), deleted: rowIds.map((rowId) => rowId === null), isRetry: false }
   }
   const inserted = await offline.insertRowsOnce(view, rows, receipt)
   if (inserted.status === 'OTHER_ROWS') {
@@ -35,14 +35,14 @@ export async function storePushedRows(
   }
   const { rowIds, arrival } = inserted
   return {
-    kept: keptRows(rows, rowIds).map((row) => ({ ...row, createdTimestamp: arrival })),
+    kept: rowsWithIds(rows, rowIds).map((row) => ({ ...row, createdTimestamp: arrival })),
     deleted: rowIds.map((rowId) => rowId === null),
     isRetry: inserted.status === 'REPEATED',
   }
 }
 
 /** The rows that the offline store has taken, in order. */
-function keptRows(rows: readonly FeatureRow[], rowIds: InsertedRowIds): readonly KeptRow[] {
+function rowsWithIds(rows: readonly FeatureRow[], rowIds: InsertedRowIds): readonly RowWithId[] {
   return rows.flatMap((row, index) => {
     const rowId = rowIds[index] ?? null
     return rowId === null ? [] : [{ ...row, rowId }]

@@ -48,7 +48,7 @@ const valuesPerFold = 200_000
 
 /**
  * Computes snapshots of a view and keeps what they lack: nothing for what is equal, a later created row for what late
- * events changed. The events are scanned once for up to 366 snapshots, all of which are kept together or not at all; so a
+ * events changed. The events are scanned once for up to 366 snapshots, all of which are stored together or not at all; so a
  * run that was interrupted is continued by running it again. One run per view at a time.
  * @throws RowCountRefused when a snapshot has a number of rows that its view does not accept; HistoryExpired when events
  * of a time that was asked for were dropped; StoreFailed.
@@ -90,11 +90,11 @@ async function compute(
       : recorded
           .filter(({ asOf, stale }) => stale && asOf >= (scope.since ?? Number.NEGATIVE_INFINITY))
           .map(({ asOf }) => asOf)
-  const keptSince = await snapshots.keptSince(view)
-  const first = keptSince === null ? Number.NEGATIVE_INFINITY : firstSnapshotSince(view, keptSince)
+  const storedSince = await snapshots.storedSince(view)
+  const first = storedSince === null ? Number.NEGATIVE_INFINITY : firstSnapshotSince(view, storedSince)
   const expired = asked.filter((time) => time < first)
-  if (keptSince !== null && scope.kind === 'TIMES' && expired.length > 0)
-    throw historyExpired(view, expired, keptSince, first)
+  if (storedSince !== null && scope.kind === 'TIMES' && expired.length > 0)
+    throw historyExpired(view, expired, storedSince, first)
   const times = withFollowers(
     asked.filter((time) => time >= first),
     recorded.map(({ asOf }) => asOf),
@@ -146,7 +146,7 @@ async function compute(
         },
       )
       .catch(async (error: unknown) => {
-        // What undid the snapshots is told all the same.
+        // What undid the snapshots is reported all the same.
         if (error instanceof RowCountRefused) await violations.record(refused, [])
         throw error
       })
@@ -159,12 +159,12 @@ async function compute(
 function historyExpired(
   view: BatchView,
   expired: readonly Micros[],
-  keptSince: Micros,
+  storedSince: Micros,
   first: Micros,
 ): HistoryExpired {
   const snapshots = `the snapshot of ${formatTimestamp(expired[0] ?? 0)}${expired.length === 1 ? '' : ` and ${expired.length - 1} more`}`
   return new HistoryExpired(
-    `${snapshots} of feature view "${view.name}" cannot be computed: the events of "${view.events.name}" are kept since ${formatTimestamp(keptSince)}, which makes snapshots from ${formatTimestamp(first)} on possible`,
+    `${snapshots} of feature view "${view.name}" cannot be computed: the events of "${view.events.name}" are kept since ${formatTimestamp(storedSince)}, which makes snapshots from ${formatTimestamp(first)} on possible`,
   )
 }
 

@@ -18,14 +18,14 @@ export interface SnapshotTimes {
   readonly now: Micros
   /** When a snapshot's rows became known: for one that was never computed before, what the backfill says. */
   readonly createdTimestamp: (snapshot: Micros) => Micros
-  /** Told of every key that a snapshot has a row for, written now or before. */
+  /** Called for every key that a snapshot has a row for, written now or before. */
   readonly countRow: (snapshot: number) => void
 }
 
 /**
  * Timelines → the rows that are missing: one where the windows hold events and the store has no row or another one, and
  * a closing one where a key had a row and has no event any more. Nothing is written for what is equal, floats within
- * the tolerance of their sums. A row that breaks an expectation is told of, and kept out where that says so.
+ * the tolerance of their sums. A row that breaks an expectation is reported, and kept out where that says so.
  */
 export function foldSnapshots(
   view: BatchView,

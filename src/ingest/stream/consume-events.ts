@@ -1,7 +1,7 @@
 import type { Clock, Micros } from '../../definitions/timestamp.ts'
 import { StoreFailed } from '../../errors.ts'
 import type { EventSource, Registry } from '../../registry/registry.ts'
-import type { DecidedEvent, MessageAside } from '../../stores/event-log.ts'
+import type { AcceptedEvent, DeadLetteredMessage } from '../../stores/event-log.ts'
 import type { EventStore } from '../../stores/event-store.ts'
 import {
   type EventStream,
@@ -17,7 +17,7 @@ import { longestReach } from '../tiles/followed-sources.ts'
 import { topicGate } from './topic-gate.ts'
 
 export interface ConsumeTargets {
-  readonly events: Pick<EventStore, 'keep' | 'openTopic' | 'positions' | 'recordLevels'>
+  readonly events: Pick<EventStore, 'storeMessages' | 'openTopic' | 'positions' | 'recordWatermarks'>
   readonly stream: EventStream
   readonly clock: Clock
 }
@@ -28,23 +28,23 @@ export interface ConsumeEventsOptions {
   readonly signal: AbortSignal
   /** Resolves early when the signal aborts. */
   readonly pause: (ms: number) => Promise<unknown>
-  readonly observe: Pick<StreamObserver, 'decided' | 'behind' | 'flushed'>
-  /** Told after each batch that something was put aside, and once at the beginning. */
-  readonly onAside: () => void
+  readonly observe: Pick<StreamObserver, 'processed' | 'behind' | 'flushed'>
+  /** Called after each batch that something was dead-lettered, and once at the beginning. */
+  readonly onDeadLetter: () => void
   readonly log: RunLog
 }
 
 const maxMessages = 5_000
 const waitMs = 250
-const levelEveryMs = 500
+const watermarkEveryMs = 500
 const staleMicros: Micros = 1_000_000
 const retryAfterMs = [100, 400, 1_600, 5_000]
 
 /**
- * Keeps what the topics of event sources bring, until the signal aborts: a batch is kept in one transaction a source, with
- * what is no event put aside, and only then are the offsets committed, for operators. What counts is where Postgres says that a
- * partition was decided: a consumer goes on from there, so that a crash, a rebalance or a group set back changes nothing.
- * While a batch is on its way to Postgres the next one is polled and decided, no more than that: a store that does not
+ * Stores what the topics of event sources bring, until the signal aborts: a batch is stored in one transaction a source,
+ * what is no event is dead-lettered with it, and only then are the offsets committed, for operators. The position is
+ * Postgres': a consumer goes on from there, so that a crash, a rebalance or a group that was set back changes nothing.
+ * While a batch is on its way to Postgres the next one is polled and judged, no more than that: a store that does not
  * answer is waited for.
  */
 export async function consumeEvents(
@@ -56,7 +56,7 @@ export async function consumeEvents(
   const topics = consumedTopics(registry)
   if (topics.size === 0) return
   const gate = topicGate(targets, topics, log)
-  /** The batch on its way; false: the signal aborted before it was kept. */
+  /** The batch on its way; false: the signal aborted before it was stored. */
   let flight: Promise<boolean> = Promise.resolve(true)
   const consumer = targets.stream.consume({
     group,
@@ -75,15 +75,15 @@ export async function consumeEvents(
     consumer.commit([position])
   }
 
-  async function keepAndCommit(
+  async function storeAndCommit(
     messages: readonly StreamMessage[],
-    decided: readonly Decided[],
+    judged: readonly Judged[],
   ): Promise<boolean> {
     const started = performance.now()
-    const decide = (): readonly Decided[] => decideAll(targets, topics, gate.keptAs, messages)
+    const judge = (): readonly Judged[] => judgeAll(targets, topics, gate.storedAs, messages)
     // What waited for long behind the batch before it counts from now.
-    const isStale = targets.clock() - (decided[0]?.at ?? 0) > staleMicros
-    if (!(await keepAll(targets, isStale ? decide() : decided, decide, options))) return false
+    const isStale = targets.clock() - (judged[0]?.at ?? 0) > staleMicros
+    if (!(await storeAll(targets, isStale ? judge() : judged, judge, options))) return false
     gate.passed(messages)
     consumer.commit(positionsBehind(messages))
     observe.flushed((performance.now() - started) / 1_000)
@@ -91,23 +91,23 @@ export async function consumeEvents(
   }
 
   const now = (): number => targets.clock() / 1_000
-  let levelAt = Number.NEGATIVE_INFINITY
-  options.onAside()
+  let watermark = Number.NEGATIVE_INFINITY
+  options.onDeadLetter()
   try {
     for (let failures = 0; !signal.aborted; ) {
       try {
         const messages = gate.admitted(await consumer.poll({ maxMessages, waitMs }))
-        const decided = decideAll(targets, topics, gate.keptAs, messages)
+        const judged = judgeAll(targets, topics, gate.storedAs, messages)
         if (!(await flight)) return
         if (messages.length > 0) {
-          flight = keepAndCommit(messages, decided)
-          // Whoever awaits it hears of its failure; before that it must not end the process.
+          flight = storeAndCommit(messages, judged)
+          // The caller that  it hears of its failure; before that it must not end the process.
           flight.catch(() => {})
         }
-        if (now() - levelAt >= levelEveryMs) {
-          levelAt = now()
+        if (now() - watermark >= watermarkEveryMs) {
+          watermark = now()
           await gate.measure(consumer, observe.behind)
-          await gate.lookAgain(readFrom)
+          await gate.checkAgain(readFrom)
         }
         failures = 0
       } catch (error) {
@@ -126,7 +126,7 @@ export async function consumeEvents(
 interface ConsumedSource {
   readonly source: EventSource
   readonly accept: AcceptEvent
-  /** An event of so long ago is in no window of a streamed view. */
+  /** An event of so long ago is in no window of a streaming view. */
   readonly reachMicros: Micros
 }
 
@@ -141,33 +141,33 @@ function consumedTopics({ eventSources, views }: Pick<Registry, 'eventSources' |
 }
 
 /** Messages of a topic as one source sees them; from the moment `at` on its events count. */
-interface Decided {
+interface Judged {
   readonly one: ConsumedSource
-  /** Under which they are kept. */
+  /** Under which they are stored. */
   readonly topic: string
   readonly at: Micros
-  readonly events: readonly DecidedEvent[]
-  readonly aside: readonly MessageAside[]
+  readonly events: readonly AcceptedEvent[]
+  readonly deadLetters: readonly DeadLetteredMessage[]
 }
 
-function decideAll(
+function judgeAll(
   { clock }: ConsumeTargets,
   topics: ReadonlyMap<string, readonly ConsumedSource[]>,
-  keptAs: (topic: string) => string,
+  storedAs: (topic: string) => string,
   messages: readonly StreamMessage[],
-): readonly Decided[] {
+): readonly Judged[] {
   if (messages.length === 0) return []
   const at = clock()
   return [...topics].flatMap(([topic, sources]) => {
     const own = topics.size === 1 ? messages : messages.filter((message) => message.topic === topic)
     if (own.length === 0) return []
-    return sources.map((one) => ({ one, topic: keptAs(topic), at, ...decide(one, own, at) }))
+    return sources.map((one) => ({ one, topic: storedAs(topic), at, ...judge(one, own, at) }))
   })
 }
 
-function decide({ accept }: ConsumedSource, messages: readonly StreamMessage[], at: Micros) {
-  const events: DecidedEvent[] = []
-  const aside: MessageAside[] = []
+function judge({ accept }: ConsumedSource, messages: readonly StreamMessage[], at: Micros) {
+  const events: AcceptedEvent[] = []
+  const deadLetters: DeadLetteredMessage[] = []
   for (const { partition, offset, key, value } of messages) {
     const read = readJsonLine(value)
     const verdict = read === null ? invalid(notJson) : accept(read.json, at)
@@ -178,37 +178,37 @@ function decide({ accept }: ConsumedSource, messages: readonly StreamMessage[], 
       events.push({ partition, offset, eventTimestamp, eventId, values, violations })
     } else {
       const { event, content, message: reason } = verdict
-      aside.push({ partition, offset, key, value, event, content, reason, violations })
+      deadLetters.push({ partition, offset, key, value, event, content, reason, violations })
     }
   }
-  return { events, aside }
+  return { events, deadLetters }
 }
 
-/** False when the signal aborted before all was kept; decided anew and tried again until it is. */
-async function keepAll(
+/** False when the signal aborted before all was stored; judged again and tried again until it is. */
+async function storeAll(
   { events }: ConsumeTargets,
-  decided: readonly Decided[],
-  decideAgain: () => readonly Decided[],
-  { signal, pause, log, observe, onAside }: ConsumeEventsOptions,
+  judged: readonly Judged[],
+  judgeAgain: () => readonly Judged[],
+  { signal, pause, log, observe, onDeadLetter }: ConsumeEventsOptions,
 ): Promise<boolean> {
-  let left = decided
+  let left = judged
   for (let tries = 0; !signal.aborted; tries += 1) {
     try {
       for (const { one, topic, at, ...messages } of left) {
-        const outcomes = await events.keep(one.source, topic, messages, at)
-        const kept = messages.events.filter((_, index) => outcomes.events[index] === 'KEPT')
-        const aside = outcomes.aside.filter((outcome) => outcome === 'PUT_ASIDE').length
+        const outcomes = await events.storeMessages(one.source, topic, messages, at)
+        const kept = messages.events.filter((_, index) => outcomes.events[index] === 'STORED')
+        const deadLetters = outcomes.deadLetters.filter((outcome) => outcome === 'DEAD_LETTERED').length
         const late = kept.filter(({ eventTimestamp }) => eventTimestamp < at - one.reachMicros).length
-        observe.decided(one.source, { kept: kept.length, late, aside })
-        if (aside > 0) onAside()
+        observe.processed(one.source, { kept: kept.length, late, deadLetters })
+        if (deadLetters > 0) onDeadLetter()
       }
       return true
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error
       log.warn(`events could not be kept: ${error.message}; trying again`, error)
       await pause(retryAfterMs[Math.min(tries, retryAfterMs.length - 1)] ?? 0)
-      // They count from when they are kept, which may be much later than when they came.
-      left = decideAgain()
+      // They count from when they are stored, which may be much later than when they came.
+      left = judgeAgain()
     }
   }
   return false

@@ -11,12 +11,12 @@ interface PublishTargets {
 }
 
 const lettersAtOnce = 500
-const lookAgainMs = 60_000
+const checkAgainMs = 60_000
 
 /**
- * Copies what was put aside to the topics of dead letters that there are, as it came, with the reason in the headers; each
- * at least once. To be called when something was put aside: calls do not overlap, and one that fails is made up for by the
- * next. A topic that is not there is looked for once a minute.
+ * Copies what was dead-lettered to the topics of dead letters that there are, as it came, with the reason in the headers; each
+ * at least once. To be called when something was dead-lettered: calls do not overlap, and one that fails is made up for by the
+ * next. A topic that is not there is checked for once a minute.
  */
 export function deadLetterPublisher(
   { deadLetters, stream }: PublishTargets,
@@ -66,7 +66,7 @@ export function deadLetterPublisher(
   }
 
   async function isThere(topic: string): Promise<boolean> {
-    if (performance.now() - (missingSince.get(topic) ?? Number.NEGATIVE_INFINITY) < lookAgainMs) return false
+    if (performance.now() - (missingSince.get(topic) ?? Number.NEGATIVE_INFINITY) < checkAgainMs) return false
     const [found] = await stream.describe([topic])
     if (found) return true
     if (!missingSince.has(topic)) {

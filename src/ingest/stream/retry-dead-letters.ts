@@ -22,7 +22,7 @@ export interface RetriedLetters {
 const lettersAtOnce = 500
 
 /**
- * Messages that were put aside, tried again by today's definitions and clock. One that fits is kept at the end of the
+ * Messages that were dead-lettered, tried again by today's definitions and clock. One that fits is stored at the end of the
  * gateway's own log, since its place in the topic has been decided, and counts from now; its letter is gone with the same
  * transaction. So it may be stopped anywhere and run again.
  */
@@ -46,7 +46,7 @@ export async function retryDeadLetters(
     })
     if (accepted.length > 0) {
       const outcomes = await deadLetters.retry(source, logTopic(source), accepted, now)
-      kept += outcomes.filter((outcome) => outcome === 'KEPT').length
+      kept += outcomes.filter((outcome) => outcome === 'STORED').length
       dropped += outcomes.filter((outcome) => outcome === 'DELETED' || outcome === 'REPEATED').length
     }
     const last = letters.at(-1)

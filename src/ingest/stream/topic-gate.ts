@@ -1,7 +1,7 @@
 import type { Clock, Micros } from '../../definitions/timestamp.ts'
 import { StoreFailed, TopicReplaced } from '../../errors.ts'
 import type { EventSource } from '../../registry/registry.ts'
-import type { PartitionLevel } from '../../stores/event-positions.ts'
+import type { PartitionWatermark } from '../../stores/event-positions.ts'
 import type { EventStore } from '../../stores/event-store.ts'
 import {
   type AssignedPartition,
@@ -17,7 +17,7 @@ import type { RunLog } from '../run-log.ts'
 import type { StreamObserver } from '../stream-observer.ts'
 
 interface GateTargets {
-  readonly events: Pick<EventStore, 'openTopic' | 'positions' | 'recordLevels'>
+  readonly events: Pick<EventStore, 'openTopic' | 'positions' | 'recordWatermarks'>
   readonly stream: Pick<EventStream, 'describe'>
   readonly clock: Clock
 }
@@ -29,20 +29,20 @@ type TopicSources = ReadonlyMap<string, readonly { readonly source: EventSource 
 export interface TopicGate {
   /**
    * Partitions are ours: each is read on from where Postgres says that it was decided. A topic that is not the one whose
-   * events are kept stays shut, and is told of. Rejects with `StoreFailed`: then nothing is ours yet.
+   * events are stored stays shut, and is reported. Rejects with `StoreFailed`: then nothing is ours yet.
    */
   readonly assigned: (partitions: readonly AssignedPartition[], seek: Seek) => Promise<void>
   readonly gone: (partitions: readonly TopicPartition[]) => void
-  /** The messages that may be kept. */
+  /** The messages that may be stored. */
   readonly admitted: (messages: readonly StreamMessage[]) => readonly StreamMessage[]
-  /** The topic of kept events of an admitted topic. */
-  readonly keptAs: (topic: string) => string
+  /** The topic of stored events of an admitted topic. */
+  readonly storedAs: (topic: string) => string
   /** These are decided. */
   readonly passed: (messages: readonly StreamMessage[]) => void
-  /** Records until when partitions are level: at some moment, all that stood in them then was decided since. */
+  /** Records until when partitions are caught up: at some moment, all that stood in them then was decided since. */
   readonly measure: (consumer: Pick<StreamConsumer, 'lag'>, behind: StreamObserver['behind']) => Promise<void>
   /** Looks again, every few seconds, whether a topic has been adopted since: one that stays shut, or one that is read. */
-  readonly lookAgain: (seek: Seek) => Promise<void>
+  readonly checkAgain: (seek: Seek) => Promise<void>
 }
 
 type Seek = (position: StreamPosition) => void
@@ -55,24 +55,24 @@ interface OpenPartition extends AssignedPartition {
   target: { readonly at: Micros; readonly end: number } | null
 }
 
-const lookAgainMicros: Micros = 5_000_000
+const checkAgainMicros: Micros = 5_000_000
 
 export function topicGate(
   { events, stream, clock }: GateTargets,
   topics: TopicSources,
   log: RunLog,
 ): TopicGate {
-  const keptAs = new Map<string, string>()
+  const storedAs = new Map<string, string>()
   const open = new Map<string, OpenPartition>()
   const refused = new Map<string, AssignedPartition>()
-  let lookedAt = Number.NEGATIVE_INFINITY
+  let checkedAt = Number.NEGATIVE_INFINITY
 
   async function admit(topic: string, partitions: readonly AssignedPartition[], seek: Seek): Promise<void> {
     const identity = partitions[0]?.topicId ?? ''
     const own = await events.openTopic(topic, identity)
     if (own === null) throw new TopicReplaced(topic, 'is another one than the one whose events are kept')
     // Before the topic's ends, which only grow: another consumer may be at work.
-    const decided = await Promise.all(
+    const judged = await Promise.all(
       (topics.get(topic) ?? []).map(async ({ source }) => {
         const positions = await events.positions(source)
         return new Map(
@@ -87,19 +87,19 @@ export function topicGate(
       throw new StoreFailed(`topic ${topic} is being made anew; its partitions will come again`)
     const placed = partitions.map(({ partition }) => {
       const { firstOffset, endOffset } = description.partitions[partition] ?? { firstOffset: 0, endOffset: 0 }
-      const furthest = Math.max(...decided.map((positions) => positions.get(partition) ?? firstOffset))
+      const furthest = Math.max(...judged.map((positions) => positions.get(partition) ?? firstOffset))
       if (furthest > endOffset) {
         const how = `ends at ${endOffset} in partition ${partition}, where ${furthest} have been kept`
         throw new TopicReplaced(topic, how)
       }
-      const wanted = Math.min(...decided.map((positions) => positions.get(partition) ?? firstOffset))
+      const wanted = Math.min(...judged.map((positions) => positions.get(partition) ?? firstOffset))
       if (wanted < firstOffset) {
         const gone = `${firstOffset - wanted} messages of ${topic}/${partition} were gone from the topic before they were read`
         log.warn(gone, new StoreFailed(gone))
       }
       return { topic, partition, offset: Math.max(firstOffset, wanted) }
     })
-    keptAs.set(topic, own)
+    storedAs.set(topic, own)
     for (const position of placed) {
       seek(position)
       const name = partitionName(position)
@@ -143,8 +143,8 @@ export function topicGate(
       }
       return own
     },
-    keptAs(topic) {
-      const found = keptAs.get(topic)
+    storedAs(topic) {
+      const found = storedAs.get(topic)
       if (found === undefined) throw new TypeError(`topic ${topic} has not been opened`)
       return found
     },
@@ -156,32 +156,32 @@ export function topicGate(
     },
     async measure(consumer, behind) {
       const at = clock()
-      const levels = new Map<string, PartitionLevel[]>()
+      const watermarks = new Map<string, PartitionWatermark[]>()
       for (const partition of open.values()) {
         const { topic, target, next } = partition
         if (target === null || next < target.end) continue
-        const own = keptAs.get(topic)
+        const own = storedAs.get(topic)
         if (own === undefined) continue
-        levels.set(topic, [
-          ...(levels.get(topic) ?? []),
+        watermarks.set(topic, [
+          ...(watermarks.get(topic) ?? []),
           { topic: own, partition: partition.partition, nextOffset: next, at: target.at },
         ])
         partition.target = null
       }
-      for (const [topic, reached] of levels)
-        for (const { source } of topics.get(topic) ?? []) await events.recordLevels(source, reached)
+      for (const [topic, reached] of watermarks)
+        for (const { source } of topics.get(topic) ?? []) await events.recordWatermarks(source, reached)
       for (const { topic, partition, lag } of await consumer.lag()) {
         behind(topic, partition, lag)
         const one = open.get(partitionName({ topic, partition }))
         if (one) one.target ??= { at, end: one.polled + lag }
       }
     },
-    async lookAgain(seek) {
-      if (clock() - lookedAt < lookAgainMicros) return
-      lookedAt = clock()
+    async checkAgain(seek) {
+      if (clock() - checkedAt < checkAgainMicros) return
+      checkedAt = clock()
       if (refused.size > 0) await admitAll([...refused.values()], seek)
       for (const [topic, own] of byTopic([...open.values()])) {
-        if ((await events.openTopic(topic, own[0]?.topicId ?? '')) === keptAs.get(topic)) continue
+        if ((await events.openTopic(topic, own[0]?.topicId ?? '')) === storedAs.get(topic)) continue
         for (const one of own) open.delete(partitionName(one))
         await admitAll(own, seek)
       }

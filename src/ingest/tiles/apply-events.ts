@@ -2,8 +2,8 @@ import { LRUCache } from 'lru-cache'
 import type { Clock, Micros } from '../../definitions/timestamp.ts'
 import type { EntityKey, KeyValue, ScalarValue } from '../../definitions/value.ts'
 import type { EventSource, StreamView } from '../../registry/registry.ts'
-import type { KeptEvent } from '../../stores/event-log.ts'
-import type { KeptPartition } from '../../stores/event-positions.ts'
+import type { StoredEvent } from '../../stores/event-log.ts'
+import type { StoredPartition } from '../../stores/event-positions.ts'
 import type { EventStore } from '../../stores/event-store.ts'
 import type { OnlineStore } from '../../stores/online-store.ts'
 import { onlineKeySuffix } from '../../stores/online-value/online-key.ts'
@@ -20,7 +20,7 @@ export interface ApplyTargets {
   readonly clock: Clock
 }
 
-/** One generation of a streamed view's tiles. */
+/** One generation of a streaming view's tiles. */
 export interface TilesToWrite {
   readonly view: StreamView
   /** The front of its online keys. */
@@ -38,17 +38,17 @@ export interface ApplyOptions {
 /** What one look has done. */
 interface Applied {
   readonly events: number
-  /** True: nothing that was kept when it began is left. */
+  /** True: nothing that was stored when it began is left. */
   readonly caughtUp: boolean
 }
 
-/** Carries the kept events of a view's source into one generation of its tiles. */
+/** Carries the stored events of a view's source into one generation of its tiles. */
 export interface EventApplier {
   /**
    * One batch of each of these partitions that has something new. Rejects with `StoreFailed`; then nothing counts as
    * applied.
    */
-  readonly applyNext: (partitions: readonly KeptPartition[]) => Promise<Applied>
+  readonly applyNext: (partitions: readonly StoredPartition[]) => Promise<Applied>
   /** Memory is dropped: what stands in the online store counts. */
   readonly forget: () => void
 }
@@ -59,13 +59,13 @@ interface Entry {
   readonly clearedAt: Micros
   offset: number
   newestEvent: Micros
-  latestKept: Micros
+  latestStored: Micros
 }
 
 const keysAtOnce = 250
 
 /**
- * Follows the kept events, which are the authority: each partition is read on from the marker in the online store, tiles
+ * Follows the stored events, which are the authority: each partition is read on from the marker in the online store, tiles
  * are changed in memory and written as sections, and then the marker. So a store that was set back is brought up to date
  * by itself, and what was applied twice changes nothing: a section knows its last offset. One applier of a generation at
  * a time (see the lock of the streams); memory is bounded by its entries and a batch for each partition.
@@ -85,7 +85,7 @@ export function eventApplier(
   /** By name: as this applier left them. */
   const markers = new Map<string, string>()
 
-  async function applyPartition(partition: KeptPartition): Promise<Applied> {
+  async function applyPartition(partition: StoredPartition): Promise<Applied> {
     const now = clock()
     const name = streamMarkerName(prefix, partition)
     const marker = (await online.readMarker(name)) ?? (await beginMarker(name, now))
@@ -122,8 +122,8 @@ export function eventApplier(
 
   /** Events into the entries of their keys, in memory; `wasRead`: some of those came from the online store. */
   async function change(
-    partition: KeptPartition,
-    batch: readonly KeptEvent[],
+    partition: StoredPartition,
+    batch: readonly StoredEvent[],
     now: Micros,
   ): Promise<{ readonly entries: ReadonlyMap<string, Entry>; readonly wasRead: boolean }> {
     const suffixes = batch.map((event) => {
@@ -137,8 +137,8 @@ export function eventApplier(
       if (!event || typeof suffix !== 'string') continue
       const entry = loaded.get(suffix)
       if (!entry || event.offset <= entry.offset) continue
-      // An event from ahead counts from the moment that it was kept.
-      const timestamp = Math.min(event.eventTimestamp, event.keptAt)
+      // An event from ahead counts from the moment that it was stored.
+      const timestamp = Math.min(event.eventTimestamp, event.storedAt)
       if (layout.isNeeded(timestamp, now)) {
         const { topic, offset } = event
         const place = { timestamp, topic, partition: event.partition, offset }
@@ -146,14 +146,14 @@ export function eventApplier(
       }
       entry.offset = event.offset
       entry.newestEvent = Math.max(entry.newestEvent, timestamp)
-      entry.latestKept = Math.max(entry.latestKept, event.keptAt)
+      entry.latestStored = Math.max(entry.latestStored, event.storedAt)
       changed.set(suffix, entry)
     }
     return { entries: changed, wasRead }
   }
 
   async function writeChanged(
-    partition: KeptPartition,
+    partition: StoredPartition,
     changed: ReadonlyMap<string, Entry>,
     now: Micros,
   ): Promise<boolean> {
@@ -162,9 +162,9 @@ export function eventApplier(
     const writes = [...changed].map(([suffix, entry]) => {
       layout.prune(entry.rings, now)
       layout.write(out, entry.rings)
-      const { clearedAt, offset, newestEvent, latestKept } = entry
+      const { clearedAt, offset, newestEvent, latestStored } = entry
       const { topicNumber: topic } = partition
-      const section = { topic, partition: partition.partition, offset, newestEvent, latestKept }
+      const section = { topic, partition: partition.partition, offset, newestEvent, latestStored }
       return {
         key: prefix + suffix,
         row: packSection(fingerprint, clearedAt, { ...section, tiles: out.take() }),
@@ -186,7 +186,7 @@ export function eventApplier(
 
   /** The entries of some keys, from memory or the online store. */
   async function load(
-    partition: KeptPartition,
+    partition: StoredPartition,
     suffixes: ReadonlySet<string | null>,
   ): Promise<{ readonly found: ReadonlyMap<string, Entry>; readonly wasRead: boolean }> {
     const found = new Map<string, Entry>()
@@ -210,7 +210,7 @@ export function eventApplier(
     return { found, wasRead: missing.length > 0 }
   }
 
-  function readEntry(partition: KeptPartition, value: Buffer | null): Entry {
+  function readEntry(partition: StoredPartition, value: Buffer | null): Entry {
     const stored = value === null ? null : readSections(value)
     const clearedAt = value === null ? Number.NEGATIVE_INFINITY : clearedAtOf(value)
     const section = stored?.sections.find(
@@ -222,11 +222,11 @@ export function eventApplier(
         clearedAt,
         offset: -1,
         newestEvent: Number.NEGATIVE_INFINITY,
-        latestKept: Number.NEGATIVE_INFINITY,
+        latestStored: Number.NEGATIVE_INFINITY,
       }
     }
-    const { offset, newestEvent, latestKept, tiles } = section
-    return { rings: layout.read(byteReader(tiles)), clearedAt, offset, newestEvent, latestKept }
+    const { offset, newestEvent, latestStored, tiles } = section
+    return { rings: layout.read(byteReader(tiles)), clearedAt, offset, newestEvent, latestStored }
   }
 
   return {
@@ -241,16 +241,16 @@ export function eventApplier(
   }
 }
 
-function entryName({ topicNumber, partition }: KeptPartition, suffix: string): string {
+function entryName({ topicNumber, partition }: StoredPartition, suffix: string): string {
   return `${topicNumber} ${partition} ${suffix}`
 }
 
-function keyOf(keyPlaces: readonly number[], { values }: KeptEvent): EntityKey | null {
+function keyOf(keyPlaces: readonly number[], { values }: StoredEvent): EntityKey | null {
   const key = keyPlaces.map((place) => values[place] ?? null)
   return key.some((part) => part === null) ? null : (key as KeyValue[])
 }
 
-function fieldsOf(source: EventSource, { values }: KeptEvent): Record<string, ScalarValue | null> {
+function fieldsOf(source: EventSource, { values }: StoredEvent): Record<string, ScalarValue | null> {
   const fields: Record<string, ScalarValue | null> = {}
   source.fields.forEach(({ name }, index) => {
     fields[name] = values[index] ?? null

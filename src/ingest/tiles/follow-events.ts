@@ -27,9 +27,9 @@ const lockBeatMs = 3_000
 const failedMs = 1_000
 
 /**
- * Keeps the tiles of all streamed views level with the kept events, while this process holds the project's lock; without
+ * Keeps the tiles of all streaming views caught up with the stored events, while this process holds the project's lock; without
  * it stands by. A view whose windows have no tiles yet gets a generation, and one that is being built goes live as soon as
- * it is level. A store that fails is tried again; nothing is lost, since what counts are the kept events and the markers.
+ * it is caught up. A store that fails is tried again; nothing is lost, since what counts are the stored events and the markers.
  */
 export async function followEvents(
   targets: FollowTargets,
@@ -38,7 +38,7 @@ export async function followEvents(
 ): Promise<void> {
   const sources = followedSources(views)
   if (sources.size === 0) {
-    // Whoever runs it waits for its end, which is a failure or the signal.
+    // The caller that runs it waits for its end, which is a failure or the signal.
     while (!once && !signal.aborted) await pause(standByMs)
     return
   }

@@ -2,7 +2,7 @@ import type { Micros } from '../../definitions/timestamp.ts'
 import type { EventSource, FeatureView, StreamView } from '../../registry/registry.ts'
 import { reachOf } from '../../windows/reach-of.ts'
 
-/** The sources of streamed views that are online, each with its views. */
+/** The sources of streaming views that are online, each with its views. */
 export function followedSources(
   views: readonly FeatureView[],
 ): ReadonlyMap<EventSource, readonly StreamView[]> {
@@ -21,7 +21,7 @@ export function tileExpiry(view: StreamView): Micros {
   return reachOf(view) + expiryMargin
 }
 
-/** An event of longer ago is in no window of the source's streamed views; without any it never is. */
+/** An event of longer ago is in no window of the source's streaming views; without any it never is. */
 export function longestReach(source: EventSource, views: readonly FeatureView[]): Micros {
   const own = followedSources(views).get(source) ?? []
   return own.length === 0 ? Number.POSITIVE_INFINITY : Math.max(...own.map(reachOf))

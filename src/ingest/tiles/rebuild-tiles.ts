@@ -8,7 +8,7 @@ import type { TileGenerations } from '../../stores/tile-generations.ts'
 import { beginGeneration, generationsOf, type TilePlaces } from './tile-generation.ts'
 
 interface RebuildTargets extends TilePlaces {
-  readonly events: Pick<EventStore, 'openTopic' | 'adoptTopic' | 'positions' | 'recordLevels'>
+  readonly events: Pick<EventStore, 'openTopic' | 'adoptTopic' | 'positions' | 'recordWatermarks'>
   /** Those of the registry. */
   readonly eventSources: readonly EventSource[]
   readonly generations: TileGenerations
@@ -39,8 +39,8 @@ export function tiledView(view: FeatureView): StreamView {
 }
 
 /**
- * Makes a view's tiles anew, from all events that are kept, beside those that are read meanwhile, and resolves when the new
- * ones are live. A topic of its events that was made anew, or set back, is taken as a new one from here on. Recorded as a
+ * Makes a view's tiles again, from all stored events, beside those that are read meanwhile, and resolves when the new
+ * ones are live. A topic of its events that was created again, or set back, is taken as a new one from here on. Recorded as a
  * run; stopped anywhere, who leads the stream goes on with it.
  * @throws StoreFailed
  */
@@ -74,7 +74,7 @@ export async function rebuildTiles(
   })
 }
 
-/** Whether the topic was not the one whose events are kept any more. */
+/** Whether the topic was not the one whose events are stored any more. */
 async function adoptTopic(
   { events, stream, eventSources, clock }: RebuildTargets,
   { events: source }: StreamView,
@@ -86,25 +86,25 @@ async function adoptTopic(
   const at = clock()
   const [found] = await stream.describe([name])
   if (!found) return false
-  const keptAs = await events.openTopic(name, found.id)
+  const storedAs = await events.openTopic(name, found.id)
   const isSetBack = positions.some(
     ({ topic, partition, nextOffset }) =>
-      topic === keptAs && nextOffset > (found.partitions[partition]?.endOffset ?? 0),
+      topic === storedAs && nextOffset > (found.partitions[partition]?.endOffset ?? 0),
   )
-  if (keptAs !== null && !isSetBack) return false
+  if (storedAs !== null && !isSetBack) return false
   await events.adoptTopic(name, found.id)
-  if (keptAs === null) return true
-  // The same topic, which has lost its last messages: what it still has is kept.
+  if (storedAs === null) return true
+  // The same topic, which has lost its last messages: what it still has is stored.
   const adopted = await events.openTopic(name, found.id)
-  const levels = found.partitions.map(({ endOffset }, partition) => ({
+  const watermarks = found.partitions.map(({ endOffset }, partition) => ({
     partition,
     nextOffset: endOffset,
     at,
   }))
   for (const one of eventSources.filter(({ topic }) => topic === name))
-    await events.recordLevels(
+    await events.recordWatermarks(
       one,
-      levels.map((level) => ({ ...level, topic: adopted ?? name })),
+      watermarks.map((level) => ({ ...level, topic: adopted ?? name })),
     )
   return true
 }

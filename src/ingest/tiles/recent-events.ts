@@ -1,15 +1,15 @@
-import type { KeptEvent } from '../../stores/event-log.ts'
+import type { StoredEvent } from '../../stores/event-log.ts'
 import type { EventStore } from '../../stores/event-store.ts'
 
 /** A piece of a partition, all that was decided in it from `from` to before `next`. */
 interface Piece {
   readonly from: number
   readonly next: number
-  readonly events: readonly KeptEvent[]
+  readonly events: readonly StoredEvent[]
 }
 
 /**
- * The event store, which remembers what was kept through it: who applies events in the same process need not have them read
+ * The event store, which remembers what was stored through it: who applies events in the same process need not have them read
  * back. Of the newest about `maxBytes` are held; a deletion makes all be forgotten, as soon as the deletions' mark is
  * read.
  */
@@ -42,38 +42,38 @@ export function rememberingEventStore(store: EventStore, maxBytes: number): Even
 
   return {
     ...store,
-    async keep(source, topic, messages, keptAt) {
+    async storeMessages(source, topic, messages, storedAt) {
       const markBefore = deletionMark
-      const outcomes = await store.keep(source, topic, messages, keptAt)
+      const outcomes = await store.storeMessages(source, topic, messages, storedAt)
       // A deletion may have waited for these, and taken some of them away already.
       if (deletionMark !== markBefore) return outcomes
-      const decided = new Map<number, { from: number; next: number; events: KeptEvent[] }>()
+      const judged = new Map<number, { from: number; next: number; events: StoredEvent[] }>()
       const widen = (partition: number, offset: number) => {
-        const piece = decided.get(partition) ?? { from: offset, next: offset + 1, events: [] }
+        const piece = judged.get(partition) ?? { from: offset, next: offset + 1, events: [] }
         piece.from = Math.min(piece.from, offset)
         piece.next = Math.max(piece.next, offset + 1)
-        decided.set(partition, piece)
+        judged.set(partition, piece)
         return piece
       }
       messages.events.forEach(({ partition, offset, eventTimestamp, eventId, values }, index) => {
         const outcome = outcomes.events[index]
-        if (outcome === 'DECIDED') return
+        if (outcome === 'PROCESSED') return
         const piece = widen(partition, offset)
-        if (outcome === 'KEPT')
+        if (outcome === 'STORED')
           piece.events.push({
             topic,
             partition,
             offset,
             eventTimestamp,
-            keptAt: outcomes.keptAt,
+            storedAt: outcomes.storedAt,
             eventId,
             values,
           })
       })
-      messages.aside.forEach(({ partition, offset }, index) => {
-        if (outcomes.aside[index] !== 'DECIDED') widen(partition, offset)
+      messages.deadLetters.forEach(({ partition, offset }, index) => {
+        if (outcomes.deadLetters[index] !== 'PROCESSED') widen(partition, offset)
       })
-      for (const [partition, piece] of decided) remember(`${source.name} ${partition} ${topic}`, piece)
+      for (const [partition, piece] of judged) remember(`${source.name} ${partition} ${topic}`, piece)
       return outcomes
     },
     async deletionMark() {
@@ -100,7 +100,7 @@ export function rememberingEventStore(store: EventStore, maxBytes: number): Even
 }
 
 /** About what an event takes in memory. */
-function bytesOf({ values }: KeptEvent): number {
+function bytesOf({ values }: StoredEvent): number {
   let bytes = 200
   for (const value of values) {
     if (typeof value === 'string') bytes += 2 * value.length

@@ -1,6 +1,6 @@
 import type { Clock, Micros } from '../../definitions/timestamp.ts'
 import type { EventSource, StreamView } from '../../registry/registry.ts'
-import type { KeptPartition } from '../../stores/event-positions.ts'
+import type { StoredPartition } from '../../stores/event-positions.ts'
 import type { EventStore } from '../../stores/event-store.ts'
 import type { OnlineStore } from '../../stores/online-store.ts'
 import type { TileGeneration, TileGenerations } from '../../stores/tile-generations.ts'
@@ -42,10 +42,10 @@ interface Followed {
   readonly number: number
   readonly applier: EventApplier
   state: TileGeneration['state']
-  /** All that is kept was in the tiles at one moment, since this process follows. */
-  wasLevel: boolean
+  /** All that is stored was in the tiles at one moment, since this process follows. */
+  wasCaughtUp: boolean
   /** All that had happened in the stream by then is in the tiles. */
-  levelAt: Micros | null
+  watermark: Micros | null
 }
 
 export function tileLeader(
@@ -56,7 +56,7 @@ export function tileLeader(
   const { events, generations, clock } = targets
   const views = [...sources.values()].flat()
   const followed = new Map<string, Followed>()
-  let lookedAt = Number.NEGATIVE_INFINITY
+  let checkedAt = Number.NEGATIVE_INFINITY
   let deletionMark: string | null = null
 
   /** Generations as they stand; where a view has none in use, one is begun. */
@@ -85,7 +85,7 @@ export function tileLeader(
     const whose = targets.tiledView(view)
     const tiles = { view, prefix: targets.tilePrefix(whose, number), fingerprint: whose.fingerprint }
     const applier = eventApplier(targets, tiles, { maxEntries, eventsAtOnce })
-    return { view, number, applier, state, wasLevel: false, levelAt: null }
+    return { view, number, applier, state, wasCaughtUp: false, watermark: null }
   }
 
   async function applySource(source: EventSource): Promise<boolean> {
@@ -98,20 +98,20 @@ export function tileLeader(
       const did = await one.applier.applyNext(partitions)
       if (did.events > 0) observe.applied(one.view, did.events, (performance.now() - started) / 1_000)
       if (did.caughtUp) {
-        one.wasLevel = true
-        one.levelAt = levelOf(at, partitions) ?? one.levelAt
+        one.wasCaughtUp = true
+        one.watermark = watermarkOf(at, partitions) ?? one.watermark
       }
       caughtUp = caughtUp && did.caughtUp
     }
     return caughtUp
   }
 
-  async function tellLevels(): Promise<void> {
-    for (const { view, state, levelAt } of followed.values())
-      if (state === 'LIVE' && levelAt !== null) observe.level(view, levelAt)
-    await generations.recordLevels(
-      [...followed.values()].flatMap(({ view, number, levelAt }) =>
-        levelAt === null ? [] : [{ ...targets.tiledView(view), generation: number, at: levelAt }],
+  async function reportWatermarks(): Promise<void> {
+    for (const { view, state, watermark } of followed.values())
+      if (state === 'LIVE' && watermark !== null) observe.level(view, watermark)
+    await generations.recordWatermarks(
+      [...followed.values()].flatMap(({ view, number, watermark }) =>
+        watermark === null ? [] : [{ ...targets.tiledView(view), generation: number, at: watermark }],
       ),
     )
   }
@@ -119,34 +119,36 @@ export function tileLeader(
   return {
     begin() {
       followed.clear()
-      lookedAt = Number.NEGATIVE_INFINITY
+      checkedAt = Number.NEGATIVE_INFINITY
     },
     async round() {
       const now = clock() / 1_000
-      const isDue = now - lookedAt >= generationsMs
+      const isDue = now - checkedAt >= generationsMs
       if (isDue) {
         await look()
-        lookedAt = now
+        checkedAt = now
       }
       const mark = await events.deletionMark()
       if (mark !== deletionMark) for (const { applier } of followed.values()) applier.forget()
       deletionMark = mark
       let caughtUp = true
       for (const source of sources.keys()) caughtUp = (await applySource(source)) && caughtUp
-      const built = [...followed.values()].filter(({ state, wasLevel }) => state === 'BUILDING' && wasLevel)
-      if (isDue || built.length > 0) await tellLevels()
+      const built = [...followed.values()].filter(
+        ({ state, wasCaughtUp }) => state === 'BUILDING' && wasCaughtUp,
+      )
+      if (isDue || built.length > 0) await reportWatermarks()
       for (const { view, number } of built) {
         await generations.goLive(targets.tiledView(view), number, clock())
         log.info(`feature view ${view.name} is read from generation ${number} of its tiles now`)
-        lookedAt = Number.NEGATIVE_INFINITY
+        checkedAt = Number.NEGATIVE_INFINITY
       }
       return caughtUp
     },
   }
 }
 
-/** What was kept at `at` is applied; a stream that is behind takes its own time back. Null: one was never level yet. */
-function levelOf(at: Micros, partitions: readonly KeptPartition[]): Micros | null {
-  const streamed = partitions.filter(({ isStreamed }) => isStreamed).map(({ levelAt }) => levelAt)
+/** What was stored at `at` is applied; a stream that is behind takes its own time back. Null: one was never caught up yet. */
+function watermarkOf(at: Micros, partitions: readonly StoredPartition[]): Micros | null {
+  const streamed = partitions.filter(({ isStreamed }) => isStreamed).map(({ watermark }) => watermark)
   return streamed.includes(null) ? null : Math.min(at, ...streamed.flatMap((one) => one ?? []))
 }

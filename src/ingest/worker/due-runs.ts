@@ -15,16 +15,16 @@ export type DueRun =
 
 type Task = DueRun['kind']
 
-/** What the stores tell of a view. */
+/** What the stores report of a view. */
 export interface ViewRecord {
   /** Oldest first; of batch views. */
   readonly snapshots: readonly RecordedSnapshot[]
-  /** Since when the events of a batch view are kept; null: always. */
-  readonly keptSince: Micros | null
+  /** Since when the events of a batch view are stored; null: always. */
+  readonly storedSince: Micros | null
   /** The end of the newest batch run that wrote rows. */
   readonly batchWroteAt: Micros | null
-  /** The newest materialize that carried everything; null: there was none. */
-  readonly carriedUntil: Micros | null
+  /** The newest materialize that materialized everything; null: there was none. */
+  readonly materializedUntil: Micros | null
 }
 
 /** How the last run of a task went in this worker; another worker begins without a history, and tries at once. */
@@ -37,7 +37,7 @@ export type ViewHistory = Readonly<Partial<Record<Task, TaskEnd>>>
 
 export interface DueQuestion {
   readonly now: Micros
-  /** How far back stale snapshots are computed anew. */
+  /** How far back stale snapshots are computed again. */
   readonly recomputeMicros: Micros
 }
 
@@ -51,7 +51,7 @@ const longestRetry = Math.max(...retryAfter)
 /**
  * The first of what a view needs now: its missing snapshots since the newest recorded one (of a view without any the
  * newest alone), then those that late events changed, then the way online; no snapshot of dropped events. Null: nothing, or
- * nothing before `nextLook`.
+ * nothing before `nextCheck`.
  * A firing that was missed counts as soon as someone asks, and once, however many were missed. What failed waits for
  * `retryAt`; the other tasks do not.
  */
@@ -101,14 +101,14 @@ export function expiredSnapshots(
   record: ViewRecord,
   { now, recomputeMicros }: DueQuestion,
 ): readonly Micros[] {
-  if (view.kind !== 'BATCH' || record.keptSince === null) return []
+  if (view.kind !== 'BATCH' || record.storedSince === null) return []
   const first = firstPossible(view, record)
   const needed = [...staleTimes(record, now - recomputeMicros), ...missingTimes(view, record, now)]
   return needed.filter((time) => time < first)
 }
 
-function firstPossible(view: BatchView, { keptSince }: ViewRecord): Micros {
-  return keptSince === null ? Number.NEGATIVE_INFINITY : firstSnapshotSince(view, keptSince)
+function firstPossible(view: BatchView, { storedSince }: ViewRecord): Micros {
+  return storedSince === null ? Number.NEGATIVE_INFINITY : firstSnapshotSince(view, storedSince)
 }
 
 function missingTimes(view: BatchView, { snapshots }: ViewRecord, now: Micros): readonly Micros[] {
@@ -127,17 +127,17 @@ function staleTimes({ snapshots }: ViewRecord, since: Micros): readonly Micros[]
 
 function neededMaterialize(
   view: StoredView,
-  { carriedUntil, batchWroteAt }: ViewRecord,
+  { materializedUntil, batchWroteAt }: ViewRecord,
   now: Micros,
 ): DueRun | null {
   if (!view.online) return null
   const run = { kind: 'MATERIALIZE', view } as const
-  if (carriedUntil === null) return run
+  if (materializedUntil === null) return run
   // A run of a clock that is ahead would otherwise be carried again and again until that time has come here.
-  if (batchWroteAt !== null && batchWroteAt > carriedUntil && batchWroteAt <= now) return run
+  if (batchWroteAt !== null && batchWroteAt > materializedUntil && batchWroteAt <= now) return run
   const { materialize } = view.schedule
-  if (materialize === null) return carriedUntil + materializeEvery <= now ? run : null
-  return (lastFiring(materialize, now) ?? Number.NEGATIVE_INFINITY) > carriedUntil ? run : null
+  if (materialize === null) return materializedUntil + materializeEvery <= now ? run : null
+  return (lastFiring(materialize, now) ?? Number.NEGATIVE_INFINITY) > materializedUntil ? run : null
 }
 
 function notBefore(view: FeatureView, task: Task, history: ViewHistory): Micros {
@@ -163,19 +163,23 @@ function firingAfter(view: FeatureView, task: Task, time: Micros): Micros {
 }
 
 /** When a view of which nothing is due now has to be looked at again: later than `now`. */
-export function nextLook(view: FeatureView, record: ViewRecord, history: ViewHistory, now: Micros): Micros {
+export function nextCheck(view: FeatureView, record: ViewRecord, history: ViewHistory, now: Micros): Micros {
   const times = tasksOf(view).map((task) => {
     const waiting = notBefore(view, task, history)
     if (waiting > now) return waiting
     if (task === 'STALE') return now + staleEvery
-    return firingAfter(view, task, lastCarry(view, task, record) ?? now)
+    return firingAfter(view, task, lastMaterialize(view, task, record) ?? now)
   })
   return Math.max(Math.min(...times), now + 1)
 }
 
 /** By default an hour is counted from the last materialize on. */
-function lastCarry({ schedule }: FeatureView, task: Task, { carriedUntil }: ViewRecord): Micros | null {
-  return task === 'MATERIALIZE' && schedule.materialize === null ? carriedUntil : null
+function lastMaterialize(
+  { schedule }: FeatureView,
+  task: Task,
+  { materializedUntil }: ViewRecord,
+): Micros | null {
+  return task === 'MATERIALIZE' && schedule.materialize === null ? materializedUntil : null
 }
 
 /** What a worker has to do for a view at all; nothing for rows that are read where they stand. */

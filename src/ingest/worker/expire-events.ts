@@ -24,15 +24,15 @@ export function expires(source: EventSource): source is ExpiringSource {
 }
 
 /**
- * Drops the months of a source's kept events that are wholly older than its retention. May be repeated at any time.
+ * Drops the months of a source's stored events that are wholly older than its retention. May be repeated at any time.
  * Rejects with StoreFailed.
  */
 export async function expireEvents(
   { retention, clock }: ExpiryTargets,
   source: ExpiringSource,
 ): Promise<Expired> {
-  const { keptSince, dropped, inUse } = await retention.expire(source, clock() - source.retentionMicros)
-  const since = keptSince === null ? '' : `; kept since ${formatTimestamp(keptSince)}`
+  const { storedSince, dropped, inUse } = await retention.expire(source, clock() - source.retentionMicros)
+  const since = storedSince === null ? '' : `; kept since ${formatTimestamp(storedSince)}`
   return {
     dropped:
       dropped.length === 0

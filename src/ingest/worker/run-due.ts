@@ -4,7 +4,7 @@ import type { FeatureView } from '../../registry/registry.ts'
 import { type MaterializeTargets, materialize } from '../materialize/materialize-view.ts'
 import type { RunLog } from '../run-log.ts'
 import { type BatchTargets, computeSnapshots } from '../snapshots/compute-snapshots.ts'
-import { type DueRun, dueRun, expiredSnapshots, nextLook, retryAt, type ViewHistory } from './due-runs.ts'
+import { type DueRun, dueRun, expiredSnapshots, nextCheck, retryAt, type ViewHistory } from './due-runs.ts'
 import { readViewRecord } from './view-record.ts'
 
 export interface RunTargets extends BatchTargets, MaterializeTargets {}
@@ -55,7 +55,7 @@ export async function runDue(
   reportExpired(watched, expiredSnapshots(view, record, { now, recomputeMicros }), log)
   const run = dueRun(view, record, history, { now, recomputeMicros })
   if (run === null) {
-    watched.checkAt = nextLook(view, record, history, now)
+    watched.checkAt = nextCheck(view, record, history, now)
     return 'IDLE'
   }
   try {

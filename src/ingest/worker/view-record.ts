@@ -22,8 +22,9 @@ export async function readViewRecord(
   recomputeMicros: Micros,
 ): Promise<ViewRecord> {
   const watermark = view.online ? await runs.readWatermark(view.name) : null
-  const carriedUntil = watermark?.carriedUntil ?? null
-  if (view.kind !== 'BATCH') return { snapshots: [], keptSince: null, batchWroteAt: null, carriedUntil }
+  const materializedUntil = watermark?.materializedUntil ?? null
+  if (view.kind !== 'BATCH')
+    return { snapshots: [], storedSince: null, batchWroteAt: null, materializedUntil }
   const filter = { kind: 'BATCH', view: view.name, since: null, first: batchRunsSeen, after: null } as const
   const wrote = (await runs.runs(filter)).filter(({ rowsWritten }) => (rowsWritten ?? 0) > 0)
   return {
@@ -32,8 +33,8 @@ export async function readViewRecord(
       reachMicros: reachOf(view),
       since: clock() - recomputeMicros,
     }),
-    keptSince: await snapshots.keptSince(view),
+    storedSince: await snapshots.storedSince(view),
     batchWroteAt: wrote.length === 0 ? null : Math.max(...wrote.map(({ finishedAt }) => finishedAt ?? 0)),
-    carriedUntil,
+    materializedUntil,
   }
 }

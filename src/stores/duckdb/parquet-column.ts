@@ -54,7 +54,7 @@ export function parquetColumn(name: string, stored: string, type: ValueType | nu
   return { expression, value: listValue }
 }
 
-/** Whether the column has times that no zone is told of. */
+/** Whether the column has times without a zone. */
 export function hasLocalTimes(stored: string): boolean {
   return localTimes.includes(stored.replace(/\[\d*\]$/, ''))
 }

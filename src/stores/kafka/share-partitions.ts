@@ -8,7 +8,7 @@ export interface Member extends Subscription {
 /**
  * Who gets which partition: evenly, and everyone keeps what it holds as far as that is even (the cooperative protocol of
  * KIP-429). A partition that moves is given to nobody yet while another holds it: that one, seeing that it is not its
- * own any more, lets go of it and joins anew, and only then does it get its new owner. The same for one that two hold.
+ * own any more, lets go of it and joins again, and only then does it get its new owner. The same for one that two hold.
  * One entry per member, in the order of `members`; the result depends on nothing but the arguments.
  */
 export function sharePartitions(

@@ -4,7 +4,7 @@ import type { WindowedAggregation } from '../../definitions/windowed-aggregation
 import { packedHeaderBytes, packTombstone } from './packed-row.ts'
 
 /**
- * A streamed view's value of one key, the same bytes in every online store: one section for each source partition that
+ * A streaming view's value of one key, the same bytes in every online store: one section for each source partition that
  * has events of the key, so that partitions never write over each other. Little-endian:
  *
  * | at | size | what |
@@ -23,7 +23,7 @@ import { packedHeaderBytes, packTombstone } from './packed-row.ts'
  * | 8 | 4 | bytes of the tiles |
  * | 12 | 8 | offset of the last event applied, float64 |
  * | 20 | 8 | newest event timestamp, microseconds, float64 |
- * | 28 | 8 | latest moment that an applied event was kept, microseconds, float64 |
+ * | 28 | 8 | latest moment that an applied event was stored, microseconds, float64 |
  */
 const sectionsFormat = 2
 const sectionsHeaderBytes = 16
@@ -40,7 +40,7 @@ const tombstoneStart = packTombstone(0).readUInt32LE(0)
 export interface TileSection extends SectionPlace {
   readonly offset: number
   readonly newestEvent: Micros
-  readonly latestKept: Micros
+  readonly latestStored: Micros
   /** What `TileLayout.write` made. */
   readonly tiles: Buffer
 }
@@ -52,7 +52,7 @@ export interface TileSections {
   readonly sections: readonly TileSection[]
 }
 
-/** What tells the tiles of one set of windows from those of another, of any view. */
+/** What distinguishes the tiles of one set of windows from those of another, of any view. */
 export function windowsFingerprint(
   project: string,
   viewId: string,
@@ -81,7 +81,7 @@ export function readSections(value: Buffer): TileSections | null {
       partition: value.readUInt32LE(at + 4),
       offset: value.readDoubleLE(at + 12),
       newestEvent: value.readDoubleLE(at + 20),
-      latestKept: value.readDoubleLE(at + 28),
+      latestStored: value.readDoubleLE(at + 28),
       tiles: value.subarray(start, end),
     })
     at = end
@@ -106,13 +106,13 @@ function packSections({ fingerprint, clearedAt, sections }: TileSections): Buffe
   value.writeUInt32LE(fingerprint, 4)
   value.writeDoubleLE(clearedAt, 8)
   let at = sectionsHeaderBytes
-  for (const { topic, partition, offset, newestEvent, latestKept, tiles } of sections) {
+  for (const { topic, partition, offset, newestEvent, latestStored, tiles } of sections) {
     value.writeUInt32LE(topic, at)
     value.writeUInt32LE(partition, at + 4)
     value.writeUInt32LE(tiles.length, at + 8)
     value.writeDoubleLE(offset, at + 12)
     value.writeDoubleLE(newestEvent, at + 20)
-    value.writeDoubleLE(latestKept, at + 28)
+    value.writeDoubleLE(latestStored, at + 28)
     value.set(tiles, at + sectionHeaderBytes)
     at += sectionHeaderBytes + tiles.length
   }
@@ -144,7 +144,7 @@ export function mergeSection(stored: Buffer | null, written: Buffer): Buffer | n
   return packSections({ ...before, sections: before.sections.with(own, section) })
 }
 
-/** The time of the last deletion that a value tells of; of everything else before all times. */
+/** The time of the last deletion that a value reports of; of everything else before all times. */
 export function clearedAtOf(stored: Buffer): Micros {
   const isTombstone = stored.length === packedHeaderBytes && stored.readUInt32LE(0) === tombstoneStart
   return isTombstone ? stored.readDoubleLE(8) : (readSections(stored)?.clearedAt ?? Number.NEGATIVE_INFINITY)

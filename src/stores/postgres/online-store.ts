@@ -143,7 +143,7 @@ async function writeChunk(
   const sorted = [...chunk].sort((left, right) => (left.key < right.key ? -1 : 1))
   const orders = sorted.map((write) => readRowOrder(write.row) ?? [0, 0, 0])
   const won = await inTransaction(pool, async (client) => {
-    // What a crash may lose here is carried again by materialize; the offline store has it.
+    // What a crash may lose here is materialized again by materialize; the offline store has it.
     await client.query('set local synchronous_commit = off')
     const result = await client.query<{ key: string }>(writeSql, [
       sorted.map((write) => write.key),

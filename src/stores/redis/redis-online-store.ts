@@ -12,7 +12,7 @@ export interface RedisOnlineStoreOptions {
   readonly url: string
   /** A read that takes longer fails. */
   readonly readTimeoutMs: number
-  /** Told when the connection fails, never with a secret. */
+  /** Called when the connection fails, never with a secret. */
   readonly onConnectionError: (error: Error) => void
 }
 

@@ -1,6 +1,6 @@
 /**
  * Puts a writer's section into each stored value (`tile-sections.ts`), or leaves it where the stored one is of a later
- * offset or tells of a later deletion. KEYS: the values' keys, none twice; ARGV[1]: when they expire, in milliseconds since the epoch,
+ * offset or reports of a later deletion. KEYS: the values' keys, none twice; ARGV[1]: when they expire, in milliseconds since the epoch,
  * 0 for never; then `rowArguments`: a value of one section for each key. Answers 1 or 0 per key; the same decisions as
  * `mergeSection`.
  */

@@ -197,7 +197,7 @@ describe('an event timestamp', () => {
   })
 })
 
-it('tells of what is nested too deeply to be told, and goes on', () => {
+it('reports of what is nested too deeply to be reported, and goes on', () => {
   const deep = JSON.parse(`${'['.repeat(4_000)}${']'.repeat(4_000)}`)
   expect(accept({ ...event, Amount: deep }, now)).toMatchObject({
     code: 'INVALID_EVENT',
@@ -208,7 +208,7 @@ it('tells of what is nested too deeply to be told, and goes on', () => {
 })
 
 describe('what is expected of fields', () => {
-  it('is told, and the event kept, with warn', () => {
+  it('is reported, and the event kept, with warn', () => {
     expect(accept({ ...event, Amount: 101 }, now)).toMatchObject({
       status: 'ACCEPTED',
       violations: [

@@ -229,7 +229,7 @@ describe('a deletion', () => {
       ).rowCount
     expect((await world.push('profile', rows)).map(({ accepted }) => accepted)).toEqual([false, true])
     expect([await told(), await quarantined()]).toEqual([2, 1])
-    // As a file's row is kept: text, under the name of the event source.
+    // As a file's row is stored: text, under the name of the event source.
     await world.pool.query(
       `insert into featuregraph.quarantine (project, view, content, reason, recorded_at, file, row_number) values
          ('default', 'sales', $1, 'x', to_timestamp($2), 'f.csv', 1), ('default', 'daily', $3, 'x', to_timestamp($2), null, null)`,
@@ -265,13 +265,13 @@ describe('what is under way while an entity is deleted', () => {
     const id = newId()
     const { now } = world.time
     await world.push('loyalty', [[['a', id], now - 1, 1]], { to: 'OFFLINE' })
-    const [slowPush, slowCarry] = [gated(), gated()]
+    const [slowPush, slowMaterialize] = [gated(), gated()]
     const pushing = world.push('profile', [[[id], now, 1]], { online: slowPush.online })
-    const carrying = world.carry('loyalty', slowCarry.online)
-    await Promise.all([slowPush.reached, slowCarry.reached])
+    const carrying = world.carry('loyalty', slowMaterialize.online)
+    await Promise.all([slowPush.reached, slowMaterialize.reached])
     await world.remove('customer', [id])
     slowPush.open()
-    slowCarry.open()
+    slowMaterialize.open()
     await carrying
     expect(await pushing).toEqual([{ accepted: true, online: 'OLDER' }])
     expect([await world.found('profile', [id]), await world.found('loyalty', ['a', id])]).toEqual([

@@ -26,7 +26,7 @@ import { neverAborted } from '../../contract/offline-store.ts'
 import { type RedisServer, startRedis } from '../../services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../services/test-pool.ts'
-import { decided } from '../../world/decided.ts'
+import { judged } from '../../world/decided.ts'
 
 const hour = 3_600_000_000
 const start = Math.ceil((Date.now() * 1_000) / hour) * hour
@@ -111,7 +111,7 @@ async function paid(...payments: readonly (readonly [customer: number, shop: str
     offset += 1
     return { partition: offset % 2, offset, eventTimestamp, eventId: null, values: [id, shop, card, 2] }
   })
-  await events.keep(source, 'payments', decided(kept), time.now)
+  await events.storeMessages(source, 'payments', judged(kept), time.now)
   time.now += 1_000
   await follow()
 }
@@ -125,7 +125,7 @@ async function counted(...places: readonly (readonly [view: string, ...key: Enti
 const remembered = async () =>
   (await pool.query('select view, key from featuregraph.deletion_online_keys order by view, key')).rows
 
-describe('a deletion of an entity of streamed views', () => {
+describe('a deletion of an entity of streaming views', () => {
   it('keeps what happens while it waits for older transactions, whoever holds tiles in memory', async () => {
     await paid([5, 'a', 'x'], [5, 'a', 'x'])
     const older = await pool.connect()
@@ -148,8 +148,8 @@ describe('a deletion of an entity of streamed views', () => {
   })
 })
 
-describe('a deletion of an entity that streamed views have among other join keys', () => {
-  it('leaves nothing online under any of their keys, also when the tiles are made anew', async () => {
+describe('a deletion of an entity that streaming views have among other join keys', () => {
+  it('leaves nothing online under any of their keys, also when the tiles are created again', async () => {
     await paid([1, 'a', 'x'], [1, 'a', 'y'], [1, 'b', 'x'], [2, 'a', 'x'])
     const own = [
       ['of_customer', 1],
@@ -180,7 +180,7 @@ describe('a deletion of an entity that streamed views have among other join keys
     await paid([2, 'a', 'x'])
     expect(await counted(...own)).toEqual([0, 0, 0, 0, 0])
     expect(await counted(...others)).toEqual([2, 2, 2])
-    // Later events count anew, and alone.
+    // Later events count again, and alone.
     await paid([1, 'b', 'x'])
     expect(await counted(...own)).toEqual([1, 0, 1, 1, 0])
   })

@@ -39,7 +39,7 @@ import { postgresViolationStore } from '../../../src/stores/postgres/system/viol
 import { postgresSnapshotStore } from '../../../src/stores/postgres/windows/snapshot-store.ts'
 import { redisOnlineStore } from '../../../src/stores/redis/redis-online-store.ts'
 import { asOfJoin } from '../../contract/offline-store.ts'
-import { keepEvents } from '../../oracle/keep-events.ts'
+import { storeEvents } from '../../oracle/store-events.ts'
 import { execute } from '../../services/postgres.ts'
 import { type RedisServer, startRedis } from '../../services/redis.ts'
 import { createTestDatabase } from '../../services/test-database.ts'
@@ -179,7 +179,7 @@ export async function openWorld(): Promise<DeletionWorld> {
       return pushRows({ ...stores, online: other }, view, pushed, { to, idempotencyKey })
     },
     keep: (...events) =>
-      keepEvents(
+      storeEvents(
         pool,
         sourceOf('sales'),
         'sales',

@@ -25,7 +25,7 @@ describe('events of a file', () => {
     [3, 3, null, '', false, '7', '2026-11-20T10:00:00.000000', '2026-11-23T12:00'],
   ]
 
-  it('are kept by their own columns, from CSV', async () => {
+  it('are stored by their own columns, from CSV', async () => {
     const file = await world.file(
       'p.csv',
       lines(
@@ -43,7 +43,7 @@ describe('events of a file', () => {
     expect(await paymentsOf('p.csv')).toEqual(kept)
   })
 
-  it('are kept alike from NDJSON', async () => {
+  it('are stored alike from NDJSON', async () => {
     const file = await world.file(
       'p.ndjson',
       lines(
@@ -56,7 +56,7 @@ describe('events of a file', () => {
     expect(await paymentsOf('p.ndjson')).toEqual(kept)
   })
 
-  it('are kept alike from Parquet, whatever its types', async () => {
+  it('are stored alike from Parquet, whatever its types', async () => {
     const file = await world.parquet(
       'p.parquet',
       `select * from (values
@@ -173,7 +173,7 @@ describe('rows that do not fit', () => {
     expect(await world.rows(events)).toEqual([[16, '9223372036854775807', 1_000, 'quoted, line\n']])
   })
 
-  it('are kept there as they came, by registry name, U+0000 too', async () => {
+  it('are stored there as they came, by registry name, U+0000 too', async () => {
     const content = await world.rows(
       `select content from featuregraph.quarantine where file like '%/bad.csv' and row_number in (12, 13) order by row_number`,
     )

@@ -20,7 +20,7 @@ const violationsOf = (view: string) =>
   )
 
 describe("what is expected of an event source's fields", () => {
-  it('is told, kept out, or refused, before the event is kept', async () => {
+  it('is reported, kept out, or refused, before the event is stored', async () => {
     const row = (id: number, price: number, state: string, colour: string): string =>
       `2026-11-05T08:00:00Z,${id},${price},${state},${colour}`
     const content = lines(

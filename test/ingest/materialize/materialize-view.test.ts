@@ -481,17 +481,18 @@ describe('materialize over Postgres', () => {
     expect(events).toEqual([start - 10 * second, start - second, null])
   })
 
-  it('tells how far a view is carried', async () => {
+  it('says how far a view is materialized', async () => {
     const view = viewOf('lost')
-    const lag = async () => targets.offline.carryLag(view, start, await targets.runs.readWatermark(view.name))
+    const lag = async () =>
+      targets.offline.materializeLag(view, start, await targets.runs.readWatermark(view.name))
     await carry(targets, 'lost')
-    expect(await lag()).toMatchObject({ oldestNotCarried: null })
+    expect(await lag()).toMatchObject({ oldestNotMaterialized: null })
     await targets.offline.insertRows(view, [
       row(7, start - 77, 1),
       row(8, start - 7, 1),
       row(9, start + 1, 1),
     ])
-    expect(await lag()).toEqual({ newestEventTimestamp: start + 1, oldestNotCarried: start - 77 })
+    expect(await lag()).toEqual({ newestEventTimestamp: start + 1, oldestNotMaterialized: start - 77 })
   })
 
   it('has INTERRUPTED for a run whose process is gone, and RUNNING for one that is not', async () => {

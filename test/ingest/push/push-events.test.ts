@@ -29,7 +29,7 @@ it('answers for each event that the offline store was away, and what to do, and 
     events: { append: away, deletedEvents: away },
     violations: { record: away },
     clock: () => at('2026-11-23T12:00:00Z'),
-    observe: { decided: (_, counts) => told.push(counts) },
+    observe: { processed: (_, counts) => told.push(counts) },
     reach: () => Number.POSITIVE_INFINITY,
     storeFailed: (store, error) => told.push([store, error.message]),
   })
@@ -54,5 +54,5 @@ it('answers for each event that the offline store was away, and what to do, and 
     { accepted: false, code: 'INVALID_EVENT', message: 'expected a JSON object, one a line' },
     { accepted: false, code: 'INVALID_EVENT', message: 'a line has at most 1 bytes' },
   ])
-  expect(told).toEqual([['offline', 'away'], ['offline', 'away'], { kept: 0, late: 0, aside: 0 }])
+  expect(told).toEqual([['offline', 'away'], ['offline', 'away'], { kept: 0, late: 0, deadLetters: 0 }])
 })

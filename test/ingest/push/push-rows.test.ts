@@ -407,7 +407,7 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
       expect(await violations.page(everything)).toHaveLength(1)
     })
 
-    it('tells a row that could be kept nowhere, not even in quarantine', async () => {
+    it('tells a row that could be stored nowhere, not even in quarantine', async () => {
       const failing: ViolationStore = {
         ...memoryViolationStore(),
         record: async () => {

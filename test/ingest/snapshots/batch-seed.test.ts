@@ -7,7 +7,7 @@ import { batch, count, countDistinct, entity, eventSource, max, mean, sum, windo
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { formatTimestamp, type Micros } from '../../../src/definitions/timestamp.ts'
 import type { Value } from '../../../src/definitions/value.ts'
-import type { TestEvent } from '../../oracle/keep-events.ts'
+import type { TestEvent } from '../../oracle/store-events.ts'
 import { pandas } from '../../services/pandas.ts'
 import { type BatchBench, type BatchWorld, day, hour, monday, openBatchBench, sale } from './batch-world.ts'
 

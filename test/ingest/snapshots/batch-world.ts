@@ -17,7 +17,7 @@ import { postgresRunStore } from '../../../src/stores/postgres/system/run-store.
 import { postgresViolationStore } from '../../../src/stores/postgres/system/violation-store.ts'
 import { postgresSnapshotStore } from '../../../src/stores/postgres/windows/snapshot-store.ts'
 import { asOfJoin, at } from '../../contract/offline-store.ts'
-import { keepEvents, type TestEvent } from '../../oracle/keep-events.ts'
+import { storeEvents, type TestEvent } from '../../oracle/store-events.ts'
 import { createTestDatabase } from '../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../services/test-pool.ts'
 
@@ -100,7 +100,7 @@ async function makeWorld(
     targets,
     compute,
     at: (...times) => compute({ kind: 'TIMES', times }),
-    keep: (...events) => keepEvents(pool, view.events, 'test', events),
+    keep: (...events) => storeEvents(pool, view.events, 'test', events),
     asOf: async (key, t, knownAt) => {
       const row = { key, asOf: t, knownAt: knownAt ?? null }
       const [answer] = await asOfJoin(offline, { views: [view], rows: [row] })

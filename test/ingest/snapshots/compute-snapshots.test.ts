@@ -28,7 +28,7 @@ import type { AsOfRow } from '../../../src/stores/as-of-reader.ts'
 import { postgresEventRetention } from '../../../src/stores/postgres/events/event-retention.ts'
 import { eventTable } from '../../../src/stores/postgres/tables/event-table.ts'
 import { postgresSnapshotStore } from '../../../src/stores/postgres/windows/snapshot-store.ts'
-import { keepEvents, type TestEvent } from '../../oracle/keep-events.ts'
+import { storeEvents, type TestEvent } from '../../oracle/store-events.ts'
 import { isPresent, windowValue } from '../../oracle/window-oracle.ts'
 import {
   type BatchBench,
@@ -96,7 +96,7 @@ afterAll(() => bench?.close())
 
 const makeWorld = (...definitions: readonly unknown[]): Promise<BatchWorld> => bench.makeWorld(...definitions)
 
-describe('snapshots of windows', () => {
+describe('batch snapshots', () => {
   const value = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { freq: 4 })
   const event = fc
     .record({
@@ -286,7 +286,7 @@ describe('a snapshot', () => {
       message: `the snapshot of 2026-12-01T00:00:00.000000Z of feature view "daily" cannot be computed: the events of "sales" are kept since 2026-12-01T00:00:00.000000Z, which makes snapshots from ${formatTimestamp(december + 3 * day)} on possible`,
     })
     expect((await world.at(december + 3 * day)).times).toContain(december + 3 * day)
-    // What comes late for them makes them stale, and is no reason to count anew what is gone.
+    // What comes late for them makes them stale, and is no reason to count again what is gone.
     await world.keep(sale(1, december - 2 * hour, { amount: 9 }))
     const stale = await world.compute({ kind: 'STALE', since: null })
     expect(stale.expired).toContain(december)
@@ -294,12 +294,12 @@ describe('a snapshot', () => {
     expect(await world.asOf([1], december)).toEqual(before)
   })
 
-  it('is undone when events are dropped after it has looked since when they are kept', async () => {
+  it('is undone when events are dropped after it has looked since when they are stored', async () => {
     const december = monday + 15 * day
     await world.keep(sale(1, december - hour, { amount: 2 }))
     await postgresEventRetention(pool, 'default').expire(world.source, december)
     // As it was when the computing began.
-    const snapshots = { ...world.targets.snapshots, keptSince: async () => null }
+    const snapshots = { ...world.targets.snapshots, storedSince: async () => null }
     const options = { createdAfterMicros: null, onWait: () => {}, onProgress: () => {} }
     const scope = { kind: 'TIMES', times: [december] } as const
     await expect(
@@ -345,7 +345,7 @@ describe('a row of a snapshot', () => {
     await pool.query('truncate featuregraph.violations, featuregraph.quarantine')
   })
 
-  it('that breaks an expectation is told of, or kept out of the store', async () => {
+  it('that breaks an expectation is reported, or kept out of the store', async () => {
     const total = sum('amount', '1d', { hop: '1d', expect: { max: 10 } })
     const n = count('1d', { hop: '1d', expect: { max: 1, action: 'quarantine' } })
     const items = sum('items', '1d', { hop: '1d', expect: { min: 0, action: 'reject' } })
@@ -399,7 +399,7 @@ describe('a row of a snapshot', () => {
     expect(await world.at(monday + 2 * day)).toMatchObject({ written: 0 })
   })
 
-  it('too many or too few: the snapshot is told of, or refused as a whole', async () => {
+  it('too many or too few: the snapshot is reported, or refused as a whole', async () => {
     const world = await makeWorld(
       customer,
       sales,
@@ -446,7 +446,7 @@ describe('snapshots of composite keys', () => {
 })
 
 describe('events of a source', () => {
-  it('with ids count once, the one that was kept first, whenever its retry says that it was', async () => {
+  it('with ids count once, the one that was stored first, whenever its retry says that it was', async () => {
     const withIds = { ...sales, eventId: 'id' }
     const world = await makeWorld(customer, withIds, daily)
     const [one, two] = [{ id: 'x' }, { id: 'y' }]
@@ -457,7 +457,7 @@ describe('events of a source', () => {
       sale(1, monday + hour, { amount: 1_000 }),
       sale(1, monday + hour, { amount: 1_000 }),
     )
-    await keepEvents(pool, world.source, 'a topic before', [{ ...sale(1, monday, { amount: 5 }), ...two }])
+    await storeEvents(pool, world.source, 'a topic before', [{ ...sale(1, monday, { amount: 5 }), ...two }])
     await world.at(monday + day, monday + 2 * day)
     expect(await world.asOf([1], monday + day)).toMatchObject({ values: [4, 2_101] })
     expect(await world.asOf([1], monday + 2 * day)).toMatchObject({ values: [4, 2_101] })
@@ -500,7 +500,7 @@ describe('events of a source', () => {
   })
 })
 
-/** By time, then as they were kept. */
+/** By time, then as they were stored. */
 function inOrder(events: readonly TestEvent[]): readonly TestEvent[] {
   return [...events].sort((left, right) => left.at - right.at)
 }

@@ -42,7 +42,7 @@ afterAll(async () => {
   await database?.drop()
 })
 
-it('puts aside what is no event, and keeps and tells nothing of a deleted entity', async () => {
+it('dead-letters what is no event, and keeps and says nothing of a deleted entity', async () => {
   const [source] = registry.eventSources
   const [known] = registry.entities
   if (!source || !known) throw new Error('no source')
@@ -63,7 +63,7 @@ it('puts aside what is no event, and keeps and tells nothing of a deleted entity
     values.map((value) => ({ key: null, value: Buffer.from(value) })),
   )
   const stopping = new AbortController()
-  let decidedMessages = 0
+  let processedMessages = 0
   await consumeEvents(
     {
       events: postgresEventStore(pool, 'default'),
@@ -76,15 +76,15 @@ it('puts aside what is no event, and keeps and tells nothing of a deleted entity
       signal: stopping.signal,
       pause: sleep,
       observe: {
-        decided: (_, { kept, aside }) => {
-          decidedMessages += kept + aside
+        processed: (_, { kept, deadLetters }) => {
+          processedMessages += kept + deadLetters
           // Those of the deleted entity are neither.
-          if (decidedMessages === 3) stopping.abort()
+          if (processedMessages === 3) stopping.abort()
         },
         behind: () => {},
         flushed: () => {},
       },
-      onAside: () => {},
+      onDeadLetter: () => {},
       log: { info: () => {}, warn: () => {} },
     },
   )
@@ -92,8 +92,8 @@ it('puts aside what is no event, and keeps and tells nothing of a deleted entity
     `select customer_id::int, "offset"::int from ${eventTable('default', source)}`,
   )
   expect(kept.rows).toEqual([{ customer_id: 1, offset: 0 }])
-  const aside = await pool.query(`select "offset"::int, reason from featuregraph.quarantine order by 1`)
-  expect(aside.rows).toEqual([
+  const deadLetters = await pool.query(`select "offset"::int, reason from featuregraph.quarantine order by 1`)
+  expect(deadLetters.rows).toEqual([
     { offset: 1, reason: 'the line is not JSON in UTF-8' },
     { offset: 2, reason: 'amount: Value 101 above maximum 100' },
   ])
@@ -118,23 +118,23 @@ async function streamedProject(project: string) {
   }
 }
 
-it('counts what waited behind a batch from when it is kept, not from when it was polled', async () => {
+it('counts what waited behind a batch from when it is stored, not from when it was polled', async () => {
   const { source, time, stream, stored, publish } = await streamedProject('waiting')
   const asked: (() => void)[] = []
   const events: typeof stored = {
     ...stored,
-    async keep(...batch) {
+    async storeMessages(...batch) {
       if (asked.length === 0) await new Promise<void>((resolve) => asked.push(resolve))
-      return await stored.keep(...batch)
+      return await stored.storeMessages(...batch)
     },
   }
   const stopping = new AbortController()
   let kept = 0
   await publish()
   const consuming = consumeEvents({ events, stream, clock: () => time.now }, registry, {
-    ...{ group: 'waiting', signal: stopping.signal, pause: sleep, onAside: () => {} },
+    ...{ group: 'waiting', signal: stopping.signal, pause: sleep, onDeadLetter: () => {} },
     observe: {
-      decided: (_, counts) => {
+      processed: (_, counts) => {
         kept += counts.kept
         if (kept === 2) stopping.abort()
       },
@@ -160,21 +160,21 @@ it('keeps what comes after an adoption under the adopted name, also of a topic t
   const { source, time, stream, stored: events, publish } = await streamedProject('adopting')
   const stopping = new AbortController()
   const consuming = consumeEvents({ events, stream, clock: () => time.now }, registry, {
-    ...{ group: 'adopting', signal: stopping.signal, pause: sleep, onAside: () => {} },
-    observe: { decided: () => {}, behind: () => {}, flushed: () => {} },
+    ...{ group: 'adopting', signal: stopping.signal, pause: sleep, onDeadLetter: () => {} },
+    observe: { processed: () => {}, behind: () => {}, flushed: () => {} },
     log: { info: () => {}, warn: () => {} },
   })
-  const keptAs = async () =>
+  const storedAs = async () =>
     (await events.positions(source)).map(({ topic, nextOffset }) => [topic, nextOffset])
   await publish()
-  await expect.poll(keptAs).toEqual([['payments', 1]])
+  await expect.poll(storedAs).toEqual([['payments', 1]])
   const [description] = await stream.describe(['payments'])
   await events.adoptTopic('payments', description?.id ?? '')
-  await events.recordLevels(source, [{ topic: 'payments@1', partition: 0, nextOffset: 1, at: time.now }])
+  await events.recordWatermarks(source, [{ topic: 'payments@1', partition: 0, nextOffset: 1, at: time.now }])
   time.now += 6_000_000
   await sleep(800)
   await publish()
-  await expect.poll(keptAs).toEqual([
+  await expect.poll(storedAs).toEqual([
     ['payments', 1],
     ['payments@1', 2],
   ])

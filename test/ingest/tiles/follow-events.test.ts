@@ -62,7 +62,7 @@ async function makeWorld() {
       view,
       layouts.layout(view),
       layouts.history,
-      () => tiles.find(view)?.levelAt ?? null,
+      () => tiles.find(view)?.watermark ?? null,
     )
     return {
       view,
@@ -114,7 +114,7 @@ describe('who follows the events', () => {
     expect(await before.ask()).toMatchObject({ lagSeconds: 90 })
   })
 
-  it('writes what is built anew beside what is read, goes live when it is level, and keeps the old one level for a while', async () => {
+  it('writes what is built again beside what is read, goes live when it is caught up, and keeps the old one level for a while', async () => {
     const { time, open, generations } = await makeWorld()
     const world = await open({ n: '1h', n_week: '7d' })
     await world.follow()
@@ -138,12 +138,12 @@ describe('who follows the events', () => {
     await world.paid(time.now)
     time.now += 1
     await world.follow()
-    const levels = (await own()).map(({ levelAt }) => levelAt)
-    expect(levels).toEqual([time.now, time.now])
+    const watermarks = (await own()).map(({ watermark }) => watermark)
+    expect(watermarks).toEqual([time.now, time.now])
     // Long after, nobody is on the way any more.
     time.now += 2 * minute
     await world.follow()
-    expect((await own()).map(({ levelAt }) => levelAt)).toEqual([levels[0], time.now])
+    expect((await own()).map(({ watermark }) => watermark)).toEqual([watermarks[0], time.now])
     expect(await world.ask()).toMatchObject({ counts: [2, 3] })
   })
 

@@ -11,7 +11,7 @@ import { eventTable } from '../../../src/stores/postgres/tables/event-table.ts'
 import { at } from '../../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../services/test-pool.ts'
-import { decided } from '../../world/decided.ts'
+import { judged } from '../../world/decided.ts'
 
 const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
 const payments = eventSource('payments', {
@@ -66,7 +66,7 @@ describe('an event store that remembers', () => {
     skipped: fc.integer({ min: 0, max: 2 }),
     late: fc.integer({ min: 0, max: 20 }),
     id: fc.option(fc.constantFrom('a', 'b', 'c')),
-    aside: fc.boolean(),
+    deadLetters: fc.boolean(),
   })
 
   it('answers what the one below answers, whatever it has forgotten', async () => {
@@ -81,19 +81,21 @@ describe('an event store that remembers', () => {
           const below = counted(stored)
           const store = rememberingEventStore(below, bytes)
           const next = [0, 0]
-          let keptAt = noon
+          let storedAt = noon
           for (const batch of batches) {
-            keptAt += 1_000
+            storedAt += 1_000
             const placed = batch.map((one) => {
               const offset = (next[one.partition] ?? 0) + one.skipped
               next[one.partition] = offset + 1
               return { ...one, offset }
             })
-            const events = placed.flatMap(({ partition, offset, late, id, aside }) => {
+            const events = placed.flatMap(({ partition, offset, late, id, deadLetters }) => {
               const values = [1, `at ${offset}`]
-              return aside ? [] : [{ partition, offset, eventTimestamp: noon - late, eventId: id, values }]
+              return deadLetters
+                ? []
+                : [{ partition, offset, eventTimestamp: noon - late, eventId: id, values }]
             })
-            const aside = placed.flatMap(({ partition, offset, aside: is }) => {
+            const deadLetters = placed.flatMap(({ partition, offset, deadLetters: is }) => {
               const message = {
                 partition,
                 offset,
@@ -104,7 +106,12 @@ describe('an event store that remembers', () => {
               }
               return is ? [{ ...message, reason: 'none', violations: [] }] : []
             })
-            await store.keep(source, 'topic', { events: decided(events).events, aside }, keptAt)
+            await store.storeMessages(
+              source,
+              'topic',
+              { events: judged(events).events, deadLetters },
+              storedAt,
+            )
           }
           for (const { topic, partition, nextOffset } of await store.positions(source)) {
             for (const limit of [1, 100]) {
@@ -137,7 +144,7 @@ describe('an event store that remembers', () => {
     const store = rememberingEventStore(stored, 1_000_000)
     await store.deletionMark()
     const one = { partition: 0, offset: 0, eventTimestamp: noon, eventId: null, values: [7, null] }
-    await store.keep(source, 'deleted', decided([one]), noon)
+    await store.storeMessages(source, 'deleted', judged([one]), noon)
     const read = async () =>
       (
         await store.read(

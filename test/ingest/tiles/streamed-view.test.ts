@@ -21,7 +21,7 @@ import { viewReader } from '../../../src/online/view-reader.ts'
 import type { ViewRow } from '../../../src/online/view-row.ts'
 import { buildRegistry } from '../../../src/registry/build-registry.ts'
 import type { StreamView } from '../../../src/registry/registry.ts'
-import type { EventToKeep } from '../../../src/stores/event-log.ts'
+import type { EventToStore } from '../../../src/stores/event-log.ts'
 import type { EventStore } from '../../../src/stores/event-store.ts'
 import type { OfflineStore } from '../../../src/stores/offline-store.ts'
 import type { OnlineStore } from '../../../src/stores/online-store.ts'
@@ -36,7 +36,7 @@ import { neverAborted } from '../../contract/offline-store.ts'
 import { type RedisServer, startRedis } from '../../services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../services/test-pool.ts'
-import { decided } from '../../world/decided.ts'
+import { judged } from '../../world/decided.ts'
 
 const second = 1_000_000
 const minute = 60 * second
@@ -152,7 +152,7 @@ function expectSame(left: ViewRow, right: ViewRow): void {
   }
 }
 
-describe('a streamed view', () => {
+describe('a streaming view', () => {
   const event = fc.record({
     customerId: fc.integer({ min: 1, max: 3 }),
     partition: fc.integer({ min: 0, max: 2 }),
@@ -180,7 +180,7 @@ describe('a streamed view', () => {
           const world = await makeWorld()
           let applier = world.open()
           const offsets = [0, 0, 0]
-          const kept: EventToKeep[][] = []
+          const kept: EventToStore[][] = []
           const answered: { readonly id: number; readonly t: Micros; readonly row: ViewRow }[] = []
           for (const [what, pause] of steps) {
             world.time.now += pause
@@ -198,12 +198,13 @@ describe('a streamed view', () => {
                 }
               })
               kept.push(batch)
-              await events.keep(view.events, 'payments', decided(batch), now)
+              await events.storeMessages(view.events, 'payments', judged(batch), now)
             }
             // A new process, or one with hardly any memory.
             if ('restart' in what) applier = world.open(2)
             if ('replay' in what)
-              for (const batch of kept) await events.keep(view.events, 'payments', decided(batch), now)
+              for (const batch of kept)
+                await events.storeMessages(view.events, 'payments', judged(batch), now)
             if ('forget' in what) applier.forget()
             await drain(applier)
             for (const t of [now + 1, now + 3 * minute]) {
@@ -226,7 +227,7 @@ describe('a streamed view', () => {
     const applier = world.open()
     const values = [1, 5, 'a', true]
     const one = { partition: 0, offset: 0, eventTimestamp: start, eventId: null, values }
-    await events.keep(view.events, 'payments', decided([one]), start)
+    await events.storeMessages(view.events, 'payments', judged([one]), start)
     await drain(applier)
     expect(await world.online(1, start + 1)).toMatchObject({
       n: 1,
@@ -252,10 +253,10 @@ describe('a streamed view', () => {
     const world = await makeWorld()
     const applier = world.open()
     const keep = (offset: number) =>
-      events.keep(
+      events.storeMessages(
         view.events,
         'payments',
-        decided([{ partition: 0, offset, eventTimestamp: start, eventId: null, values: [1, 1, null, null] }]),
+        judged([{ partition: 0, offset, eventTimestamp: start, eventId: null, values: [1, 1, null, null] }]),
         start,
       )
     world.time.now = start + 1
@@ -278,14 +279,14 @@ describe('a streamed view', () => {
     expect(await world.online(1, start + 1)).toMatchObject({ n: 4, total: 4 })
   })
 
-  it('forgets a deleted entity, and counts it anew from its next event on', async () => {
+  it('forgets a deleted entity, and counts it again from its next event on', async () => {
     const world = await makeWorld()
     const applier = world.open()
     const keep = (offset: number, eventTimestamp: Micros) =>
-      events.keep(
+      events.storeMessages(
         view.events,
         'payments',
-        decided([{ partition: 0, offset, eventTimestamp, eventId: null, values: [2, 1, null, null] }]),
+        judged([{ partition: 0, offset, eventTimestamp, eventId: null, values: [2, 1, null, null] }]),
         eventTimestamp,
       )
     await keep(0, start)

@@ -5,7 +5,7 @@ import {
   describeTasks,
   dueRun,
   expiredSnapshots,
-  nextLook,
+  nextCheck,
   retryAt,
   tasksOf,
   type ViewHistory,
@@ -50,9 +50,9 @@ const stale = (...times: readonly string[]) => times.map((text) => ({ asOf: at(t
 function due(name: string, now: string, record: Partial<ViewRecord> = {}, history: ViewHistory = {}) {
   const whole: ViewRecord = {
     snapshots: [],
-    keptSince: null,
+    storedSince: null,
     batchWroteAt: null,
-    carriedUntil: null,
+    materializedUntil: null,
     ...record,
   }
   const run = dueRun(viewOf(name), whole, history, { now: at(now), recomputeMicros: 3 * day })
@@ -70,12 +70,12 @@ function due(name: string, now: string, record: Partial<ViewRecord> = {}, histor
 function look(name: string, now: string, record: Partial<ViewRecord>, history: ViewHistory = {}): Micros {
   const whole: ViewRecord = {
     snapshots: [],
-    keptSince: null,
+    storedSince: null,
     batchWroteAt: null,
-    carriedUntil: null,
+    materializedUntil: null,
     ...record,
   }
-  return nextLook(viewOf(name), whole, history, at(now))
+  return nextCheck(viewOf(name), whole, history, at(now))
 }
 
 const times = (...texts: readonly string[]): readonly Micros[] => texts.map(at)
@@ -83,9 +83,9 @@ const times = (...texts: readonly string[]): readonly Micros[] => texts.map(at)
 describe('missing snapshots', () => {
   it('are due to the microsecond when their time has come', () => {
     const snapshots = fresh('2026-11-22T00:00:00Z')
-    const carriedUntil = at('2026-11-22T23:30:00Z')
-    expect(due('daily', '2026-11-22T23:59:59.999999Z', { snapshots, carriedUntil })).toBe(null)
-    expect(due('daily', '2026-11-23T00:00:00Z', { snapshots, carriedUntil })).toEqual(
+    const materializedUntil = at('2026-11-22T23:30:00Z')
+    expect(due('daily', '2026-11-22T23:59:59.999999Z', { snapshots, materializedUntil })).toBe(null)
+    expect(due('daily', '2026-11-23T00:00:00Z', { snapshots, materializedUntil })).toEqual(
       times('2026-11-23T00:00:00Z'),
     )
   })
@@ -103,40 +103,40 @@ describe('missing snapshots', () => {
 
   it('of a schedule are those that had come at its last firing, also when that was missed', () => {
     const snapshots = fresh('2026-11-22T02:00:00Z')
-    const carriedUntil = at('2026-11-23T02:00:00Z')
-    expect(due('nightly', '2026-11-23T02:14:59.999999Z', { snapshots, carriedUntil })).toBe(null)
+    const materializedUntil = at('2026-11-23T02:00:00Z')
+    expect(due('nightly', '2026-11-23T02:14:59.999999Z', { snapshots, materializedUntil })).toBe(null)
     const day_ = Array.from({ length: 24 }, (_, index) => at('2026-11-22T03:00:00Z') + index * hour)
-    expect(due('nightly', '2026-11-23T02:15:00Z', { snapshots, carriedUntil })).toEqual(day_)
-    expect(due('nightly', '2026-11-23T17:00:00Z', { snapshots, carriedUntil })).toEqual(day_)
+    expect(due('nightly', '2026-11-23T02:15:00Z', { snapshots, materializedUntil })).toEqual(day_)
+    expect(due('nightly', '2026-11-23T17:00:00Z', { snapshots, materializedUntil })).toEqual(day_)
     expect(due('nightly', '2026-11-23T17:00:00Z')).toEqual(times('2026-11-23T02:00:00Z'))
   })
 })
 
 describe('snapshots whose events are dropped', () => {
   // Of the windows of seven days the first that begins then.
-  const keptSince = at('2026-11-15T00:00:00Z')
+  const storedSince = at('2026-11-15T00:00:00Z')
   const question = { now: at('2026-11-23T09:00:00Z'), recomputeMicros: 30 * day }
 
   it('are never due, missing or stale, and are told apart', () => {
     const snapshots = [...stale('2026-11-19T00:00:00Z'), ...fresh('2026-11-20T00:00:00Z')]
     const now = '2026-11-23T09:00:00Z'
-    expect(due('daily', now, { snapshots, keptSince })).toEqual(
+    expect(due('daily', now, { snapshots, storedSince })).toEqual(
       times('2026-11-22T00:00:00Z', '2026-11-23T00:00:00Z'),
     )
-    const record = { snapshots, keptSince, batchWroteAt: null, carriedUntil: null }
+    const record = { snapshots, storedSince, batchWroteAt: null, materializedUntil: null }
     expect(expiredSnapshots(viewOf('daily'), record, question)).toEqual(
       times('2026-11-19T00:00:00Z', '2026-11-21T00:00:00Z'),
     )
-    expect(expiredSnapshots(viewOf('daily'), { ...record, keptSince: null }, question)).toEqual([])
+    expect(expiredSnapshots(viewOf('daily'), { ...record, storedSince: null }, question)).toEqual([])
   })
 
-  it('are not computed anew with those that can be', () => {
+  it('are not computed again with those that can be', () => {
     const now = '2026-11-23T09:00:00Z'
-    const carriedUntil = at(now)
+    const materializedUntil = at(now)
     const old = [...stale('2026-11-21T00:00:00Z'), ...fresh('2026-11-23T00:00:00Z')]
-    expect(due('daily', now, { snapshots: old, keptSince, carriedUntil })).toBe(null)
+    expect(due('daily', now, { snapshots: old, storedSince, materializedUntil })).toBe(null)
     const both = [...stale('2026-11-21T00:00:00Z', '2026-11-22T00:00:00Z'), ...fresh('2026-11-23T00:00:00Z')]
-    expect(due('daily', now, { snapshots: both, keptSince, carriedUntil })).toEqual({
+    expect(due('daily', now, { snapshots: both, storedSince, materializedUntil })).toEqual({
       since: at(now) - 3 * day,
     })
   })
@@ -145,7 +145,7 @@ describe('snapshots whose events are dropped', () => {
 describe('stale snapshots', () => {
   const now = '2026-11-23T09:00:00Z'
 
-  it('of the span are computed anew, after the missing ones', () => {
+  it('of the span are computed again, after the missing ones', () => {
     const since = at(now) - 3 * day
     const snapshots = stale('2026-11-21T00:00:00Z', '2026-11-22T00:00:00Z')
     expect(due('daily', now, { snapshots })).toEqual(times('2026-11-23T00:00:00Z'))
@@ -154,19 +154,19 @@ describe('stale snapshots', () => {
   })
 
   it('older than the span, and fresh ones, make no run', () => {
-    const carriedUntil = at(now)
+    const materializedUntil = at(now)
     const old = [...stale('2026-11-20T00:00:00Z'), ...fresh('2026-11-23T00:00:00Z')]
-    expect(due('daily', now, { snapshots: old, carriedUntil })).toBe(null)
+    expect(due('daily', now, { snapshots: old, materializedUntil })).toBe(null)
   })
 
   it('are looked for every five minutes, and not computed more often, whatever the store says', () => {
     const snapshots = stale('2026-11-23T00:00:00Z')
-    const carriedUntil = at(now)
+    const materializedUntil = at(now)
     const history = { STALE: { endedAt: at(now) - 4 * minute, failures: 0 } }
-    expect(due('daily', now, { snapshots, carriedUntil }, history)).toBe(null)
-    expect(look('daily', now, { snapshots, carriedUntil }, history)).toBe(at(now) + minute)
-    expect(due('daily', '2026-11-23T09:01:00Z', { snapshots, carriedUntil }, history)).toMatchObject({})
-    expect(look('daily', now, { snapshots: fresh('2026-11-23T00:00:00Z'), carriedUntil })).toBe(
+    expect(due('daily', now, { snapshots, materializedUntil }, history)).toBe(null)
+    expect(look('daily', now, { snapshots, materializedUntil }, history)).toBe(at(now) + minute)
+    expect(due('daily', '2026-11-23T09:01:00Z', { snapshots, materializedUntil }, history)).toMatchObject({})
+    expect(look('daily', now, { snapshots: fresh('2026-11-23T00:00:00Z'), materializedUntil })).toBe(
       at(now) + 5 * minute,
     )
   })
@@ -174,25 +174,27 @@ describe('stale snapshots', () => {
 
 describe('the way online', () => {
   it('is due at once for what was never carried, then an hour after the last run', () => {
-    const carriedUntil = at('2026-11-23T09:00:00Z')
+    const materializedUntil = at('2026-11-23T09:00:00Z')
     expect(due('plain', '2026-11-23T09:00:00Z')).toBe('MATERIALIZE')
-    expect(due('plain', '2026-11-23T09:59:59.999999Z', { carriedUntil })).toBe(null)
-    expect(look('plain', '2026-11-23T09:10:00Z', { carriedUntil })).toBe(at('2026-11-23T10:00:00Z'))
-    expect(due('plain', '2026-11-23T10:00:00Z', { carriedUntil })).toBe('MATERIALIZE')
+    expect(due('plain', '2026-11-23T09:59:59.999999Z', { materializedUntil })).toBe(null)
+    expect(look('plain', '2026-11-23T09:10:00Z', { materializedUntil })).toBe(at('2026-11-23T10:00:00Z'))
+    expect(due('plain', '2026-11-23T10:00:00Z', { materializedUntil })).toBe('MATERIALIZE')
   })
 
   it('by a schedule is due once after a firing, however many were missed', () => {
-    const carriedUntil = at('2026-11-23T08:30:00Z')
-    expect(due('planned', '2026-11-23T10:29:59.999999Z', { carriedUntil })).toBe(null)
-    expect(look('planned', '2026-11-23T08:30:00Z', { carriedUntil })).toBe(at('2026-11-23T10:30:00Z'))
-    expect(due('planned', '2026-11-23T10:30:00Z', { carriedUntil })).toBe('MATERIALIZE')
-    expect(due('planned', '2026-11-24T21:00:00Z', { carriedUntil })).toBe('MATERIALIZE')
-    expect(due('planned', '2026-11-24T21:00:01Z', { carriedUntil: at('2026-11-24T21:00:00Z') })).toBe(null)
+    const materializedUntil = at('2026-11-23T08:30:00Z')
+    expect(due('planned', '2026-11-23T10:29:59.999999Z', { materializedUntil })).toBe(null)
+    expect(look('planned', '2026-11-23T08:30:00Z', { materializedUntil })).toBe(at('2026-11-23T10:30:00Z'))
+    expect(due('planned', '2026-11-23T10:30:00Z', { materializedUntil })).toBe('MATERIALIZE')
+    expect(due('planned', '2026-11-24T21:00:00Z', { materializedUntil })).toBe('MATERIALIZE')
+    expect(due('planned', '2026-11-24T21:00:01Z', { materializedUntil: at('2026-11-24T21:00:00Z') })).toBe(
+      null,
+    )
   })
 
   it('follows a batch run that wrote rows, unless by a clock that is ahead', () => {
     const now = '2026-11-23T09:00:00Z'
-    const carried = { snapshots: fresh('2026-11-23T00:00:00Z'), carriedUntil: at(now) - 10 }
+    const carried = { snapshots: fresh('2026-11-23T00:00:00Z'), materializedUntil: at(now) - 10 }
     expect(due('daily', now, { ...carried, batchWroteAt: at(now) - 20 })).toBe(null)
     expect(due('daily', now, { ...carried, batchWroteAt: at(now) - 5 })).toBe('MATERIALIZE')
     expect(due('daily', now, { ...carried, batchWroteAt: at(now) + 5 })).toBe(null)
@@ -224,7 +226,7 @@ describe('a failure', () => {
     const history = { MISSING: { endedAt: now, failures: 2 } }
     const snapshots = fresh('2026-11-22T00:00:00Z')
     expect(due('daily', '2026-11-23T00:05:29Z', { snapshots }, history)).toBe('MATERIALIZE')
-    const carried = { snapshots, carriedUntil: now }
+    const carried = { snapshots, materializedUntil: now }
     expect(due('daily', '2026-11-23T00:05:29Z', carried, history)).toBe(null)
     expect(look('daily', '2026-11-23T00:05:29Z', carried, history)).toBe(now + 5 * minute)
     expect(due('daily', '2026-11-23T00:05:30Z', carried, history)).toEqual(times('2026-11-23T00:00:00Z'))

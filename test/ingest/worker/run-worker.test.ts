@@ -24,7 +24,7 @@ import { managedTable } from '../../../src/stores/postgres/tables/feature-table.
 import { postgresSnapshotStore } from '../../../src/stores/postgres/windows/snapshot-store.ts'
 import { redisOnlineStore } from '../../../src/stores/redis/redis-online-store.ts'
 import { at } from '../../contract/offline-store.ts'
-import { keepEvents } from '../../oracle/keep-events.ts'
+import { storeEvents } from '../../oracle/store-events.ts'
 import { type RedisServer, startRedis } from '../../services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../services/test-pool.ts'
@@ -145,7 +145,7 @@ async function work(
 
 async function sold(customerId: number, ...times: readonly Micros[]): Promise<void> {
   const events = times.map((one) => ({ at: one, fields: { customer_id: customerId } }))
-  await keepEvents(pool, daily.events, 'test', events)
+  await storeEvents(pool, daily.events, 'test', events)
 }
 
 /** Oldest first: what was run, with the rows that it wrote. */
@@ -202,7 +202,7 @@ describe('a worker', () => {
     expect(rows.map(({ n }) => Number(n))).toEqual([1, 2, 1, 1, 1])
   })
 
-  it('computes anew what late events of the last days changed, carries it, and makes no empty run', async () => {
+  it('computes again what late events of the last days changed, carries it, and makes no empty run', async () => {
     await sold(1, monday - hour)
     await work([daily])
     await sold(1, monday - 2 * hour)
@@ -281,7 +281,7 @@ describe('a worker', () => {
     const visited = async (...times: readonly Micros[]) => {
       const [, source] = registry.eventSources
       if (!source) throw new Error('no source')
-      await keepEvents(
+      await storeEvents(
         pool,
         source,
         'visits',
@@ -289,7 +289,7 @@ describe('a worker', () => {
       )
     }
 
-    it('drops the months that are wholly older, looks again after a day, and tells what went', async () => {
+    it('drops the months that are wholly older, checks again after a day, and says what went', async () => {
       await visited(at('2026-07-31T00:00:00Z'), at('2026-08-01T00:00:00Z'), october - 1, october)
       time.now = october + 40 * day - hour
       expect(await work([])).toEqual({ runs: 0, failures: 0 })
@@ -312,7 +312,7 @@ describe('a worker', () => {
         expire: async () => {
           tries += 1
           if (tries === 1) throw new StoreFailed('Postgres is away')
-          return { keptSince: october, dropped: [], inUse: tries === 2 ? [october - 1] : [] }
+          return { storedSince: october, dropped: [], inUse: tries === 2 ? [october - 1] : [] }
         },
       }
       const on = { ...targets, retention, workerLock: alone }

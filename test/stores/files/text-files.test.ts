@@ -43,7 +43,7 @@ const csv = (content: string | Uint8Array, extension?: string) =>
 const ndjson = (content: string | Uint8Array) => rowsOf(ndjsonFiles, content, ['a', 'b'])
 
 describe('CSV', () => {
-  it('tells nothing from an empty text, and reads quotes, doubled quotes, line breaks and delimiters in them', async () => {
+  it('says nothing from an empty text, and reads quotes, doubled quotes, line breaks and delimiters in them', async () => {
     expect(await csv('a,b\n1,\n"",x\n"say ""hi"", now","two\nlines"\r\n4,"q"')).toEqual([
       [1, '1', null],
       [2, '', 'x'],

@@ -213,7 +213,7 @@ describe('a Redis that fails', () => {
     return { error, ms: performance.now() - start }
   }
 
-  it('is told at once by reads, writes and pings, and works again after its return without a new store', async () => {
+  it('is reported at once by reads, writes and pings, and works again after its return without a new store', async () => {
     const errors: Error[] = []
     const store = await answering(open(server.url, errors))
     stores.push(store)
@@ -267,7 +267,7 @@ describe('a Redis that fails', () => {
         expect(ms).toBeGreaterThan(readTimeoutMs - 20)
         expect(ms).toBeLessThan(readTimeoutMs + 400)
       }
-      // Also while the client tries to connect anew.
+      // Also while the client tries to connect again.
       await sleep(1_000)
       const later = await timed(store.readMany(['a']))
       expect(later.error).toBeInstanceOf(StoreFailed)

@@ -30,7 +30,7 @@ export function eraseStatements(
   const { views, sources } = deletion
   return [
     ...views
-      // A streamed view has no rows of its own.
+      // A streaming view has no rows of its own.
       .filter((view) => view.kind !== 'STREAM')
       .filter((view) => view.source === null)
       .map((view) =>
@@ -107,7 +107,7 @@ function keyConditions(
   )
 }
 
-/** Whose violations and quarantined rows are told under a name. */
+/** Whose violations and quarantined rows are reported under a name. */
 interface Telling {
   readonly name: string
   /** What a violation's key holds, in order. */
@@ -184,8 +184,8 @@ export function isWider(view: DeletionView, deletion: EntityToDelete): boolean {
 }
 
 /**
- * The different keys of a wider view's rows that are of the entity; mapped ones as `fromSql` reads them. Of a streamed view
- * those of its kept events.
+ * The different keys of a wider view's rows that are of the entity; mapped ones as `fromSql` reads them. Of a streaming view
+ * those of its stored events.
  */
 export function widerKeysSql(project: string, view: OfflineView, { entity, key }: EntityToDelete): Sql {
   const table =

@@ -5,7 +5,7 @@ import { inTransaction, storeFailed } from '../sql/pool.ts'
 import { recordViolations } from '../system/violation-store.ts'
 import { makeEventMonth } from './event-months.ts'
 import { topicIdOf } from './event-topics.ts'
-import { appendEvents } from './keep-events.ts'
+import { appendEvents } from './store-events.ts'
 
 type Row = Omit<DeadLetter, 'id' | 'offset' | 'recordedAt'> & {
   readonly id: string
@@ -52,7 +52,7 @@ export function postgresDeadLetterStore(pool: pg.Pool, project: string): DeadLet
         )
         .catch(storeFailed('marking dead letters'))
     },
-    async retry(source, log, letters, keptAt) {
+    async retry(source, log, letters, storedAt) {
       const failed = storeFailed(`retrying dead letters of ${source.name}`)
       for (const { event } of letters)
         await makeEventMonth(pool, pool, project, source, event.eventTimestamp).catch(failed)
@@ -64,9 +64,9 @@ export function postgresDeadLetterStore(pool: pg.Pool, project: string): DeadLet
         )
         const there = new Set(rows.map(({ id }) => Number(id)))
         const events = letters.flatMap(({ id, event }) => (there.has(id) ? [event] : []))
-        const outcomes = await appendEvents(client, { project, source, topicId, keptAt }, events)
+        const outcomes = await appendEvents(client, { project, source, topicId, storedAt }, events)
         const broken = events.flatMap(({ violations }, index) =>
-          outcomes[index] === 'KEPT' ? violations : [],
+          outcomes[index] === 'STORED' ? violations : [],
         )
         await recordViolations(client, project, broken, [])
         const next = outcomes.values()

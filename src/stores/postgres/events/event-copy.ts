@@ -1,19 +1,19 @@
 import type pg from 'pg'
 import type { Micros } from '../../../definitions/timestamp.ts'
 import type { Value } from '../../../definitions/value.ts'
-import type { KeptEventSource } from '../../stored-event-source.ts'
+import type { StoredEventSource } from '../../stored-event-source.ts'
 import { type CopyRows, copyRows } from '../sql/copy-rows.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import { eventTable } from '../tables/event-table.ts'
 
-/** Kept events by COPY, on the connection's transaction; whose places must be free. */
+/** Stored events by COPY, on the connection's transaction; whose places must be free. */
 export interface EventCopy extends Omit<CopyRows, 'add'> {
   /** `fieldValue` gives the source's fields by their places. */
   readonly add: (
     partition: number,
     offset: number,
     eventTimestamp: Micros,
-    keptAt: Micros | null,
+    storedAt: Micros | null,
     eventId: string | null,
     fieldValue: (field: number) => Value | null | undefined,
   ) => void
@@ -25,7 +25,7 @@ const types = ['int32', 'int32', 'int64', 'timestamp', 'timestamp', 'string'] as
 export function eventCopy(
   client: pg.ClientBase,
   project: string,
-  source: KeptEventSource,
+  source: StoredEventSource,
   topicId: number,
 ): EventCopy {
   const names = [...columns, ...source.fields.map(({ name }) => name)].map(quoteIdentifier)
@@ -35,11 +35,11 @@ export function eventCopy(
   row[0] = topicId
   return {
     ...copy,
-    add(partition, offset, eventTimestamp, keptAt, eventId, fieldValue) {
+    add(partition, offset, eventTimestamp, storedAt, eventId, fieldValue) {
       row[1] = partition
       row[2] = offset
       row[3] = eventTimestamp
-      row[4] = keptAt
+      row[4] = storedAt
       row[5] = eventId
       for (let field = 0; field < source.fields.length; field += 1)
         row[columns.length + field] = fieldValue(field) ?? null

@@ -1,6 +1,6 @@
 import pg from 'pg'
 import type { Micros } from '../../../definitions/timestamp.ts'
-import type { KeptEventSource } from '../../stored-event-source.ts'
+import type { StoredEventSource } from '../../stored-event-source.ts'
 import { inTransaction } from '../sql/pool.ts'
 import { createEventMonth } from '../tables/event-table.ts'
 
@@ -22,7 +22,7 @@ export async function makeEventMonth(
   pool: pg.Pool,
   own: pg.ClientBase | pg.Pool,
   project: string,
-  source: KeptEventSource,
+  source: StoredEventSource,
   instant: Micros,
 ): Promise<void> {
   const make = createEventMonth(project, source, instant)

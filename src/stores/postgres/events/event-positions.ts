@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { StoreFailed } from '../../../errors.ts'
 
-/** A file's events up to there are kept by this transaction. */
+/** A file's events up to there are stored by this transaction. */
 export async function recordPosition(
   client: pg.ClientBase,
   project: string,

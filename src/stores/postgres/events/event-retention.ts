@@ -19,7 +19,7 @@ cross join lateral regexp_match(pg_get_expr(c.relpartbound, c.oid), $$FROM \\('(
 where i.inhparent = to_regclass($1) and b.bounds[2]::timestamptz <= $2::timestamptz
 order by b.bounds[2]::timestamptz`
 
-const moveKeptSince = `insert into featuregraph.event_retention (project, source, kept_since) values ($1, $2, $3)
+const moveStoredSince = `insert into featuregraph.event_retention (project, source, kept_since) values ($1, $2, $3)
 on conflict (project, source) do update set kept_since = greatest(event_retention.kept_since, excluded.kept_since)`
 
 /** `pool` has no statement timeout. */
@@ -36,7 +36,7 @@ export function postgresEventRetention(pool: pg.Pool, project: string): EventRet
       const newest = rows.at(-1)
       if (newest !== undefined) {
         const values = [project, source.name, formatTimestamp(Number(newest.ends))]
-        await pool.query(moveKeptSince, values).catch(failed)
+        await pool.query(moveStoredSince, values).catch(failed)
       }
       const dropped: Micros[] = []
       const inUse: Micros[] = []
@@ -47,7 +47,7 @@ export function postgresEventRetention(pool: pg.Pool, project: string): EventRet
           dropped.push(Number(starts))
         else inUse.push(Number(starts))
       }
-      return { keptSince: await readKeptSince(pool, project, source.name).catch(failed), dropped, inUse }
+      return { storedSince: await readStoredSince(pool, project, source.name).catch(failed), dropped, inUse }
     },
   }
 }
@@ -70,7 +70,7 @@ async function dropMonth(pool: pg.Pool, partition: string): Promise<boolean> {
  * From when on a source's events are all there; null: nothing was dropped. It is recorded before anything is dropped: what
  * asks in its own statement after it has read finds whatever may have been missing there.
  */
-export async function readKeptSince(
+export async function readStoredSince(
   client: Pick<pg.Pool, 'query'> | Pick<pg.ClientBase, 'query'>,
   project: string,
   source: string,

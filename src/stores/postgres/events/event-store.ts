@@ -1,9 +1,9 @@
 import pg from 'pg'
 import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
 import type { ScalarValue } from '../../../definitions/value.ts'
-import type { KeptEvent } from '../../event-log.ts'
+import type { StoredEvent } from '../../event-log.ts'
 import type { EventStore } from '../../event-store.ts'
-import type { KeptEventSource } from '../../stored-event-source.ts'
+import type { StoredEventSource } from '../../stored-event-source.ts'
 import { fromSql, microsOf, selectExpression } from '../sql/column-type.ts'
 import { endingHungWriters } from '../sql/end-hung-writers.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
@@ -13,11 +13,11 @@ import { countsSql } from './counted-events.ts'
 import { hourMicros } from './event-arrivals.ts'
 import { makeEventMonth, monthOf } from './event-months.ts'
 import { adoptTopic, openTopic, topicIdOf } from './event-topics.ts'
-import { appendEvents, deletedEvents, keepMessages } from './keep-events.ts'
+import { appendEvents, deletedEvents, storeMessages } from './store-events.ts'
 
 const checkViolation = '23514'
 
-/** Kept events of streams and of those who append by themselves. */
+/** Stored events of streams and of those who append by themselves. */
 export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
   const topicIds = new Map<string, number>()
   const months = new Set<string>()
@@ -32,7 +32,7 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
 
   /** Before the transaction: one that waited for another connection of the pool could wait for itself. */
   async function prepare(
-    source: KeptEventSource,
+    source: StoredEventSource,
     topic: string,
     events: readonly { readonly eventTimestamp: Micros }[],
   ): Promise<number> {
@@ -50,7 +50,7 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
 
   /** In one transaction, behind `prepare`; once more if a month that is known here was dropped meanwhile. */
   async function keeping<Result>(
-    source: KeptEventSource,
+    source: StoredEventSource,
     topic: string,
     events: readonly { readonly eventTimestamp: Micros }[],
     work: (client: pg.ClientBase, topicId: number) => Promise<Result>,
@@ -73,13 +73,13 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
       openTopic(pool, project, name, identity).catch(storeFailed(`opening topic ${name}`)),
     adoptTopic: (name, identity) =>
       adoptTopic(pool, project, name, identity).catch(storeFailed(`adopting topic ${name}`)),
-    keep: (source, topic, messages, keptAt) =>
+    storeMessages: (source, topic, messages, storedAt) =>
       keeping(source, topic, messages.events, (client, id) =>
-        keepMessages(client, { project, source, topicId: id, keptAt }, messages),
+        storeMessages(client, { project, source, topicId: id, storedAt }, messages),
       ),
-    append: (source, topic, events, keptAt) =>
+    append: (source, topic, events, storedAt) =>
       keeping(source, topic, events, (client, id) =>
-        appendEvents(client, { project, source, topicId: id, keptAt }, events),
+        appendEvents(client, { project, source, topicId: id, storedAt }, events),
       ),
     deletedEvents: (source, events) =>
       deletedEvents(pool, project, source, events).catch(
@@ -94,7 +94,7 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
         .catch(storeFailed('reading deletions'))
       return rows[0]?.mark ?? ''
     },
-    async recordLevels(source, levels) {
+    async recordWatermarks(source, watermarks) {
       await pool
         .query(
           `insert into featuregraph.event_positions (project, source, topic_id, partition, next_offset, level_at)
@@ -107,10 +107,10 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
           [
             project,
             source.name,
-            levels.map(({ topic }) => topic),
-            levels.map(({ partition }) => partition),
-            levels.map(({ at }) => formatTimestamp(at)),
-            levels.map(({ nextOffset }) => nextOffset),
+            watermarks.map(({ topic }) => topic),
+            watermarks.map(({ partition }) => partition),
+            watermarks.map(({ at }) => formatTimestamp(at)),
+            watermarks.map(({ nextOffset }) => nextOffset),
           ],
         )
         .catch(storeFailed(`recording how far ${source.name} is kept`))
@@ -140,7 +140,7 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
         partition,
         nextOffset: Number(next_offset),
         isStreamed: is_streamed,
-        levelAt: level_at === null ? null : Number(level_at),
+        watermark: level_at === null ? null : Number(level_at),
       }))
     },
     async read(source, { topic, partition, offset }, { limit, since, until }) {
@@ -162,12 +162,12 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
         })
         .catch(failed)
       const events = rows.map(
-        (columns): KeptEvent => ({
+        (columns): StoredEvent => ({
           topic,
           partition,
           offset: Number(columns[0]),
           eventTimestamp: Number(columns[1]),
-          keptAt: Number(columns[2]),
+          storedAt: Number(columns[2]),
           eventId: columns[3] === null ? null : String(columns[3]),
           values: source.fields.map(
             ({ type }, index) => fromSql(type, columns[4 + index], () => {}) as ScalarValue | null,

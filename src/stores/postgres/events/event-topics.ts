@@ -17,7 +17,7 @@ export async function topicIdOf(
   return rows[0]?.id ?? 0
 }
 
-/** The topic of kept events for a topic of a stream, see `EventStore.openTopic`. */
+/** The topic of stored events for a topic of a stream, see `EventStore.openTopic`. */
 export async function openTopic(
   pool: pg.Pool,
   project: string,
@@ -37,7 +37,7 @@ export async function openTopic(
   return rows[0]?.topic ?? null
 }
 
-/** Its events get a topic of their own, since its offsets begin anew. */
+/** Its events get a topic of their own, since its offsets begin again. */
 export async function adoptTopic(
   pool: pg.Pool,
   project: string,

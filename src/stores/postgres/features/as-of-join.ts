@@ -6,8 +6,8 @@ import { quoteIdentifier } from '../sql/identifier.ts'
 import type { Sql } from '../sql/statement.ts'
 import { closingColumn, featureTable } from '../tables/feature-table.ts'
 import {
-  keptSinceColumn,
   type StreamedOptions,
+  storedSinceColumn,
   streamedCellTypes,
   streamedProbe,
   streamedStarts,
@@ -16,8 +16,8 @@ import {
 /**
  * One statement for all views and entity rows: arrays of keys and times, and per view a lateral probe of its newest row.
  * One output row per entity row, in order: per view its event and created timestamp in microseconds (null: no row),
- * then its features, and for a batch view whether it is a closing row; for a streamed view the cells of its aggregations,
- * and since when its events are kept where its windows reach behind that.
+ * then its features, and for a batch view whether it is a closing row; for a streaming view the cells of its aggregations,
+ * and since when its events are stored where its windows reach behind that.
  * Up to about 1,000 entity rows nothing measured was faster than arrays with lateral probes.
  */
 export function asOfJoinSql(project: string, { views, rows }: AsOfJoin): Sql {
@@ -61,7 +61,7 @@ function outputColumns(view: OfflineView, index: number, options: StreamedOption
       ? streamedCellTypes(view).map((type, place) => selectExpression(type, `v${index}.cell_${place}`))
       : view.features.map((feature) => `v${index}.${quoteIdentifier(feature.name)}`)),
     ...(view.kind === 'BATCH' ? [`v${index}.${closingColumn}`] : []),
-    ...(view.kind === 'STREAM' ? [keptSinceColumn(view, options)] : []),
+    ...(view.kind === 'STREAM' ? [storedSinceColumn(view, options)] : []),
   ]
 }
 

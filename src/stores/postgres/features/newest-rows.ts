@@ -1,5 +1,5 @@
 import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
-import type { CarriedPoint, NewestRowsRequest, NewestRowsScope } from '../../newest-rows.ts'
+import type { MaterializedPoint, NewestRowsRequest, NewestRowsScope } from '../../newest-rows.ts'
 import type { StoredOfflineView } from '../../offline-view.ts'
 import { microsOf, selectExpression } from '../sql/column-type.ts'
 import type { Sql } from '../sql/statement.ts'
@@ -64,7 +64,12 @@ function scannedSql(table: FeatureTable, view: StoredOfflineView, now: Micros, s
   return { text: text.join('\n'), values }
 }
 
-function arrivedSql(table: FeatureTable, view: StoredOfflineView, now: Micros, since: CarriedPoint): Sql {
+function arrivedSql(
+  table: FeatureTable,
+  view: StoredOfflineView,
+  now: Micros,
+  since: MaterializedPoint,
+): Sql {
   const columns = view.entity.joinKeys.map((key) => table.column(key.name))
   const named = columns.map((column, index) => `${column} as key_${index}`).join(', ')
   const probe = columns.map((column, index) => `x.${column} = k.key_${index}`)
@@ -88,7 +93,7 @@ function arrivedSql(table: FeatureTable, view: StoredOfflineView, now: Micros, s
   ]
   return {
     text: text.join('\n'),
-    values: [formatTimestamp(now), since.snapshotXmin, formatTimestamp(since.carriedUntil)],
+    values: [formatTimestamp(now), since.snapshotXmin, formatTimestamp(since.materializedUntil)],
   }
 }
 
@@ -107,18 +112,18 @@ export function newestKeysSql(project: string, view: StoredOfflineView, now: Mic
 }
 
 /** One row: the newest event timestamp, and that of the oldest due row after the point, in microseconds. */
-export function carryLagSql(
+export function materializeLagSql(
   project: string,
   view: StoredOfflineView,
   now: Micros,
-  since: CarriedPoint | null,
+  since: MaterializedPoint | null,
 ): Sql {
   const table = featureTable(project, view)
   const event = `x.${table.eventTimestamp}::timestamptz`
   const values: string[] = [formatTimestamp(now)]
   const conditions = [`${event} <= $1::timestamptz`]
   if (since !== null) {
-    const later = [`${event} > $${values.push(formatTimestamp(since.carriedUntil))}::timestamptz`]
+    const later = [`${event} > $${values.push(formatTimestamp(since.materializedUntil))}::timestamptz`]
     if (view.source === null) later.push(`x.ingested_xid >= $${values.push(since.snapshotXmin)}::xid8`)
     conditions.push(`(${later.join(' or ')})`)
   }

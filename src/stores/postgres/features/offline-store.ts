@@ -15,7 +15,7 @@ import { ensureTables } from '../tables/ensure-tables.ts'
 import { readStreamedValues } from '../windows/streamed-as-of.ts'
 import { asOfColumnCount, asOfJoinSql } from './as-of-join.ts'
 import { insertRowsSql } from './insert-rows.ts'
-import { carryLagSql, newestKeysSql } from './newest-rows.ts'
+import { materializeLagSql, newestKeysSql } from './newest-rows.ts'
 import { readNewestRows } from './read-newest-rows.ts'
 
 export interface PostgresOfflineStoreOptions {
@@ -50,18 +50,18 @@ export function postgresOfflineStore(pool: pg.Pool, options: PostgresOfflineStor
     deletedRows: (view, rows) =>
       deletedRows(pool, project, view, rows).catch(storeFailed(`asking for deletions of ${view.name}`)),
     newestRows: (request, receive) => readNewestRows(options.unboundedPool, request, options, receive),
-    async carryLag(view, now, since) {
+    async materializeLag(view, now, since) {
       const failed = storeFailed(`reading how far ${view.name} is carried`)
       const own = since === null ? null : await systemIdentifier(options.unboundedPool).catch(failed)
       const known = since !== null && since.systemIdentifier === own ? since : null
-      const sql = carryLagSql(project, view, now, known)
+      const sql = materializeLagSql(project, view, now, known)
       const { rows } = await options.unboundedPool
         .query<{ newest: string | null; waiting: string | null }>(sql.text, [...sql.values])
         .catch(failed)
       const [row] = rows
       return {
         newestEventTimestamp: (row?.newest ?? null) === null ? null : Number(row?.newest),
-        oldestNotCarried: (row?.waiting ?? null) === null ? null : Number(row?.waiting),
+        oldestNotMaterialized: (row?.waiting ?? null) === null ? null : Number(row?.waiting),
       }
     },
     async newestKeys(view, now, limit) {
@@ -182,8 +182,8 @@ function readRow(
   countNonFinite: () => void,
 ): AsOfRow | ExpiredHistory | null {
   if (view.kind === 'STREAM') {
-    const keptSince = columns[first + asOfColumnCount(view) - 1]
-    if (keptSince !== null && keptSince !== undefined) return { keptSince: Number(keptSince) }
+    const storedSince = columns[first + asOfColumnCount(view) - 1]
+    if (storedSince !== null && storedSince !== undefined) return { storedSince: Number(storedSince) }
   }
   const event = columns[first]
   if (event === null || event === undefined) return null

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { Micros } from '../../../definitions/timestamp.ts'
 import type { ImportReceipt } from '../../import-store.ts'
-import type { KeptEventSource } from '../../stored-event-source.ts'
+import type { StoredEventSource } from '../../stored-event-source.ts'
 import { hourMicros, recordArrivals } from '../events/event-arrivals.ts'
 import { eventCopy } from '../events/event-copy.ts'
 import { makeEventMonth, monthOf } from '../events/event-months.ts'
@@ -10,14 +10,14 @@ import { topicIdOf } from '../events/event-topics.ts'
 import { copyPieceBytes, type RowWriter } from './row-writer.ts'
 
 /**
- * A file's events by COPY into the table of kept events: topic `file:<digest>`, partition 0, offset = row number. Months
+ * A file's events by COPY into the table of stored events: topic `file:<digest>`, partition 0, offset = row number. Months
  * that are missing are made on connections of their own, and stay if the import does not.
  */
 export async function eventWriter(
   pool: pg.Pool,
   client: pg.ClientBase,
   project: string,
-  source: KeptEventSource,
+  source: StoredEventSource,
   { digest }: ImportReceipt,
 ): Promise<RowWriter> {
   const topicId = await topicIdOf(client, project, `file:${digest}`)
@@ -39,7 +39,7 @@ export async function eventWriter(
       let lastInstantHour = Number.NaN
       for (const index of kept) {
         const instant = eventTimestamps[index] ?? 0
-        // It counts from the moment that it was kept, if that is earlier.
+        // It counts from the moment that it was stored, if that is earlier.
         const hour = Math.floor(Math.min(instant, createdTimestamps[index] ?? instant) / hourMicros)
         if (hour !== lastHour) hours.add(hour)
         lastHour = hour

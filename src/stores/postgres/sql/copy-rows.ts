@@ -29,7 +29,7 @@ export function copyRows(client: pg.ClientBase, into: string, types: readonly Va
     if (open === null) {
       const stream = client.query(copyFrom(`copy ${into} from stdin (format binary)`))
       const done = finished(stream)
-      // Whoever waits for it hears of its failure; before that it must not end the process.
+      // The caller that  for it hears of its failure; before that it must not end the process.
       done.catch(() => {})
       // At once: a stream whose COPY the server has ended has no connection to write to.
       stream.once('error', () => {

@@ -10,7 +10,7 @@ export interface PoolOptions {
    */
   readonly statementTimeoutMs: number | null
   readonly maxConnections: number
-  /** Told when an idle connection breaks. */
+  /** Called when an idle connection breaks. */
   readonly onConnectionError: (error: Error) => void
 }
 

@@ -93,7 +93,7 @@ export function postgresRunStore(pool: pg.Pool, project: string): RunStore {
       if (!row) return null
       return {
         snapshotXmin: row.snapshot_xmin,
-        carriedUntil: Number(row.carried_until),
+        materializedUntil: Number(row.carried_until),
         systemIdentifier: row.system_identifier,
         marker: row.marker,
       }
@@ -111,7 +111,7 @@ export function postgresRunStore(pool: pg.Pool, project: string): RunStore {
             project,
             view,
             watermark.snapshotXmin,
-            timestamp(watermark.carriedUntil),
+            timestamp(watermark.materializedUntil),
             watermark.systemIdentifier,
             watermark.marker,
           ],

@@ -30,7 +30,7 @@ export function postgresTileGenerations(pool: pg.Pool, project: string): TileGen
         generation,
         state,
         changedAt: Number(changed_at),
-        levelAt: level_at === null ? null : Number(level_at),
+        watermark: level_at === null ? null : Number(level_at),
       }))
     },
     async begin({ viewId, fingerprint }, generation, at) {
@@ -63,8 +63,8 @@ export function postgresTileGenerations(pool: pg.Pool, project: string): TileGen
         )
       }).catch(storeFailed('switching to a generation of tiles'))
     },
-    async recordLevels(levels) {
-      if (levels.length === 0) return
+    async recordWatermarks(watermarks) {
+      if (watermarks.length === 0) return
       await pool
         .query(
           `update featuregraph.tile_generations as g set level_at = greatest(g.level_at, l.at)
@@ -72,10 +72,10 @@ export function postgresTileGenerations(pool: pg.Pool, project: string): TileGen
            where g.project = $1 and g.view_id = l.view_id and g.fingerprint = l.fingerprint and g.generation = l.generation`,
           [
             project,
-            levels.map(({ viewId }) => viewId),
-            levels.map(({ fingerprint }) => fingerprint),
-            levels.map(({ generation }) => generation),
-            levels.map(({ at }) => formatTimestamp(at)),
+            watermarks.map(({ viewId }) => viewId),
+            watermarks.map(({ fingerprint }) => fingerprint),
+            watermarks.map(({ generation }) => generation),
+            watermarks.map(({ at }) => formatTimestamp(at)),
           ],
         )
         .catch(storeFailed('recording how level the tiles are'))

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { type Problem, StoreFailed, TablesDiffer } from '../../../errors.ts'
 import type { OfflineView, StoredOfflineView } from '../../offline-view.ts'
-import type { KeptEventSource } from '../../stored-event-source.ts'
+import type { StoredEventSource } from '../../stored-event-source.ts'
 import { mappableTypes } from '../sql/column-type.ts'
 import { quoteIdentifier, quoteTable } from '../sql/identifier.ts'
 import {
@@ -54,7 +54,7 @@ export async function ensureTables(
   client: pg.PoolClient,
   project: string,
   views: readonly OfflineView[],
-  sources: readonly KeptEventSource[],
+  sources: readonly StoredEventSource[],
 ): Promise<void> {
   const schemas = [
     featureSchema(project),
@@ -111,7 +111,7 @@ function viewTable(project: string, view: StoredOfflineView): WantedTable {
   }
 }
 
-function sourceTable(project: string, source: KeptEventSource): WantedTable {
+function sourceTable(project: string, source: StoredEventSource): WantedTable {
   return {
     table: eventTable(project, source),
     owner: `event source "${source.name}"`,
@@ -192,7 +192,7 @@ function mappedView(project: string, view: StoredOfflineView): MappedTable[] {
   ]
 }
 
-function mappedEvents(source: KeptEventSource): MappedTable[] {
+function mappedEvents(source: StoredEventSource): MappedTable[] {
   if (source.table === null) return []
   return [
     {

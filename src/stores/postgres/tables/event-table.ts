@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Micros } from '../../../definitions/timestamp.ts'
 import { formatTimestamp } from '../../../definitions/timestamp.ts'
-import type { KeptEventSource } from '../../stored-event-source.ts'
+import type { StoredEventSource } from '../../stored-event-source.ts'
 import { sqlType } from '../sql/column-type.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import { type ManagedColumn, managedColumn } from './managed-column.ts'
 
-/** The schema of a project's kept events: `events`, or `events_<project>` beside the default project. */
+/** The schema of a project's stored events: `events`, or `events_<project>` beside the default project. */
 export function eventSchema(project: string): string {
   return project === 'default' ? 'events' : `events_${project}`
 }
@@ -16,12 +16,12 @@ export function eventPartitionSchema(project: string): string {
   return project === 'default' ? 'event_partitions' : `event_partitions_${project}`
 }
 
-export function eventTable(project: string, source: KeptEventSource): string {
+export function eventTable(project: string, source: StoredEventSource): string {
   return `${quoteIdentifier(eventSchema(project))}.${quoteIdentifier(source.name)}`
 }
 
-/** The columns of a table of kept events, in order: where the event stood, its times, its id, its fields. */
-export function eventColumns(source: KeptEventSource): readonly ManagedColumn[] {
+/** The columns of a table of stored events, in order: where the event stood, its times, its id, its fields. */
+export function eventColumns(source: StoredEventSource): readonly ManagedColumn[] {
   return [
     managedColumn('topic_id', 'integer', true),
     managedColumn('partition', 'integer', true),
@@ -33,8 +33,8 @@ export function eventColumns(source: KeptEventSource): readonly ManagedColumn[] 
   ]
 }
 
-/** Statements that make a table of kept events, without any month; each can be run again. */
-export function createEventTable(project: string, source: KeptEventSource): readonly string[] {
+/** Statements that make a table of stored events, without any month; each can be run again. */
+export function createEventTable(project: string, source: StoredEventSource): readonly string[] {
   const table = eventTable(project, source)
   const lines = [
     ...eventColumns(source).map((column) => column.definition),
@@ -60,7 +60,7 @@ export function createEventTable(project: string, source: KeptEventSource): read
  * attached, not made as a part of the table: that waits for no one who reads or writes events, and lets nobody wait, also
  * while a transaction of ours is writing. To be run in a transaction of its own, one at a time.
  */
-export function createEventMonth(project: string, source: KeptEventSource, instant: Micros): string {
+export function createEventMonth(project: string, source: StoredEventSource, instant: Micros): string {
   const month = new Date(instant / 1_000)
   const year = month.getUTCFullYear()
   const start = Date.UTC(year, month.getUTCMonth()) * 1_000

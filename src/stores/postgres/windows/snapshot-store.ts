@@ -10,7 +10,7 @@ import type {
   SnapshotView,
 } from '../../snapshot-store.ts'
 import { deletedKinds } from '../deletion/deletion-check.ts'
-import { readKeptSince } from '../events/event-retention.ts'
+import { readStoredSince } from '../events/event-retention.ts'
 import { microsOf } from '../sql/column-type.ts'
 import { copyOut } from '../sql/copy-out.ts'
 import { storeFailed } from '../sql/pool.ts'
@@ -46,8 +46,10 @@ export function postgresSnapshotStore(pool: pg.Pool, project: string): SnapshotS
       return rows.map(({ as_of, stale }) => ({ asOf: Number(as_of), stale }))
     },
 
-    keptSince: (view) =>
-      keptSince(pool, project, view).catch(storeFailed(`reading since when events of ${view.name} are kept`)),
+    storedSince: (view) =>
+      storedSince(pool, project, view).catch(
+        storeFailed(`reading since when events of ${view.name} are kept`),
+      ),
 
     async compute(computation, fold, conclude) {
       const { view } = computation
@@ -92,7 +94,7 @@ export function postgresSnapshotStore(pool: pg.Pool, project: string): SnapshotS
         }
         await copyEnded().catch(failed)
         // What was missing when the events were read had been announced before; the readers' own snapshot may be older.
-        const since = await keptSince(writer, project, view).catch(failed)
+        const since = await storedSince(writer, project, view).catch(failed)
         if (since !== null && (computation.bounds[0] ?? 0) < since) throw historyExpired(computation, since)
         await recordViolations(writer, project, conclude(), []).catch(failed)
         await recordSnapshots(writer, project, computation, xmin, identifier).catch(failed)
@@ -103,12 +105,12 @@ export function postgresSnapshotStore(pool: pg.Pool, project: string): SnapshotS
   }
 }
 
-async function keptSince(
-  client: Parameters<typeof readKeptSince>[0],
+async function storedSince(
+  client: Parameters<typeof readStoredSince>[0],
   project: string,
   { events }: SnapshotView,
 ): Promise<Micros | null> {
-  return events.table === null ? await readKeptSince(client, project, events.name) : null
+  return events.table === null ? await readStoredSince(client, project, events.name) : null
 }
 
 function historyExpired({ view, bounds }: SnapshotComputation, since: Micros): HistoryExpired {

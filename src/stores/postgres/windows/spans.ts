@@ -15,7 +15,7 @@ type SpanQuestion = Pick<SnapshotComputation, 'view' | 'bounds' | 'aggregations'
  * Events → one row per key and span that has any, in the order of the keys (strings by their bytes) and spans. Columns:
  * the join keys, the span's number, its events, then the cells of each aggregation as `spanAggregate` reads them. One
  * scan of the events between the first and the last bound, however many snapshots are made of the spans. `deleted`: kinds
- * of entities whose deletions events of a mapped table are held against; kept events are gone with their entity.
+ * of entities whose deletions events of a mapped table are held against; stored events are gone with their entity.
  */
 export function spansSql(
   project: string,
@@ -57,7 +57,7 @@ function eventsSql(
   const from = events.table === null ? eventTable(project, events) : quoteTable(events.table)
   const column = (name: string, original: string): string => `x.${quoteIdentifier(mapped ? original : name)}`
   const event = column('event_timestamp', events.eventTimestamp)
-  // An event from ahead counts from the moment that it was kept; of a mapped table that is not known.
+  // An event from ahead counts from the moment that it was stored; of a mapped table that is not known.
   const counted = mapped ? event : countedAt
   const placed = needsPlace && !mapped
   const outputs = [

@@ -19,7 +19,7 @@ export interface StreamedStart {
   readonly startAt: (asOf: Micros) => Micros
 }
 
-/** One for every distinct window and hop of the streamed views. */
+/** One for every distinct window and hop of the streaming views. */
 export function streamedStarts(views: readonly OfflineView[]): readonly StreamedStart[] {
   const starts = new Map<string, StreamedStart>()
   for (const { windowMicros, hopMicros } of views.flatMap(aggregationsOf)) {
@@ -35,7 +35,7 @@ function aggregationsOf(view: OfflineView): readonly WindowedAggregation[] {
   return view.kind === 'STREAM' ? view.aggregations : []
 }
 
-/** The types of the columns `cell_0`, `cell_1`, … of a streamed view's probe. */
+/** The types of the columns `cell_0`, `cell_1`, … of a streaming view's probe. */
 export function streamedCellTypes({ aggregations }: StreamedOfflineView): readonly ValueType[] {
   return aggregations.flatMap((aggregation) => spanAggregate(aggregation, true).cells)
 }
@@ -48,7 +48,7 @@ export interface StreamedOptions {
   readonly values: unknown[]
 }
 
-/** What tells where the windows of an aggregation begin, as a column of the entity rows. */
+/** What says where the windows of an aggregation begin, as a column of the entity rows. */
 function startOf({ windowMicros, hopMicros }: WindowedAggregation, { starts }: StreamedOptions): string {
   return (
     starts.find((start) => start.windowMicros === windowMicros && start.hopMicros === hopMicros)?.column ?? ''
@@ -61,11 +61,11 @@ function earliestStart(columns: readonly string[]): string {
 }
 
 /**
- * Since when the events are kept, in microseconds, for the entity rows whose windows begin before that; null for others.
+ * Since when the events are stored, in microseconds, for the entity rows whose windows begin before that; null for others.
  * In the statement that reads the events: its snapshot is taken when its partitions are known and locked, so that it holds
  * the moment which was committed before one of them could be missing.
  */
-export function keptSinceColumn(
+export function storedSinceColumn(
   { events, aggregations }: StreamedOfflineView,
   options: StreamedOptions,
 ): string {
@@ -79,7 +79,7 @@ export function keptSinceColumn(
 }
 
 /**
- * A lateral probe of the kept events: one row, with null times where no event counts, and the cells of a single span, in
+ * A lateral probe of the stored events: one row, with null times where no event counts, and the cells of a single span, in
  * which each aggregation takes the events of its own window. Reads the events of one key from the earliest window's start
  * on by the index (join keys, event_timestamp). The index knows the events' own timestamps only, which are the times that
  * they count at or later ones; hence its upper bound.

@@ -13,7 +13,7 @@ import { eventTable } from '../../../../src/stores/postgres/tables/event-table.t
 import { at, neverAborted } from '../../../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../../services/test-pool.ts'
-import { decided } from '../../../world/decided.ts'
+import { judged } from '../../../world/decided.ts'
 
 const hour = 3_600_000_000
 const day = 24 * hour
@@ -76,14 +76,14 @@ async function paid(of: EventSource, ...times: readonly Micros[]): Promise<void>
     offset += 1
     return { partition: 0, offset, eventTimestamp, eventId: null, values: [1] }
   })
-  await events.keep(of, 'topic', decided(batch), Math.max(...times))
+  await events.storeMessages(of, 'topic', judged(batch), Math.max(...times))
 }
 
-/** The first feature of customer 1, or since when events are kept. */
+/** The first feature of customer 1, or since when events are stored. */
 async function ask(view: StreamView, ...times: readonly Micros[]) {
   const rows = times.map((asOf) => ({ key: [1], asOf, knownAt: null }))
   const [answer] = await offline.asOfJoin({ views: [view], rows }, neverAborted)
-  return answer?.map((row) => (row === null ? 0 : 'keptSince' in row ? row : row.values[0]))
+  return answer?.map((row) => (row === null ? 0 : 'storedSince' in row ? row : row.values[0]))
 }
 
 async function monthsOf(of: EventSource): Promise<readonly string[]> {
@@ -94,20 +94,24 @@ async function monthsOf(of: EventSource): Promise<readonly string[]> {
   return rows.map(({ name }) => name.replace('event_partitions.', ''))
 }
 
-describe('the retention of kept events', () => {
-  it('drops the months that ended by then, of this source alone, and tells since when the others are kept', async () => {
+describe('the retention of stored events', () => {
+  it('drops the months that ended by then, of this source alone, and says since when the others are stored', async () => {
     await paid(source, august, september - 1, september, october - 1, october, november)
     await paid(other, august, november)
-    expect(await retention.expire(source, september - 1)).toEqual({ keptSince: null, dropped: [], inUse: [] })
+    expect(await retention.expire(source, september - 1)).toEqual({
+      storedSince: null,
+      dropped: [],
+      inUse: [],
+    })
     expect(await retention.expire(source, november - 1)).toEqual({
-      keptSince: october,
+      storedSince: october,
       dropped: [august, september],
       inUse: [],
     })
     expect(await monthsOf(source)).toEqual(['payments_2026_10', 'payments_2026_11'])
     expect(await monthsOf(other)).toEqual(['others_2026_08', 'others_2026_11'])
     expect(await retention.expire(source, november - 1)).toEqual({
-      keptSince: october,
+      storedSince: october,
       dropped: [],
       inUse: [],
     })
@@ -116,14 +120,14 @@ describe('the retention of kept events', () => {
 
   it('promises what was never dropped: a month without events ends nothing', async () => {
     await paid(source, august, november)
-    expect(await retention.expire(source, november + day)).toMatchObject({ keptSince: september })
+    expect(await retention.expire(source, november + day)).toMatchObject({ storedSince: september })
     expect(await ask(hourly, september + 2 * hour, november + 1)).toEqual([0, 1])
   })
 
   it('ends answers to the microsecond where a window begins before, for each view by its own windows', async () => {
     await paid(source, september, october, october + hour, october + 29 * day, november)
     await retention.expire(source, october)
-    const expired = { keptSince: october }
+    const expired = { storedSince: october }
     const first = october + 30 * day
     expect(await ask(recent, first - 1, first, first + day, november + 1)).toEqual([expired, 3, 1, 2])
     expect(await ask(hourly, october, october + hour - 1, october + hour, november + 1)).toEqual([
@@ -146,8 +150,8 @@ describe('the retention of kept events', () => {
     await reader.query('begin')
     await reader.query(`select from ${eventTable('default', source)}`)
     const waited = await retention.expire(source, october)
-    expect(waited).toEqual({ keptSince: october, dropped: [], inUse: [september] })
-    expect(await ask(hourly, september + hour + 1)).toEqual([{ keptSince: october }])
+    expect(waited).toEqual({ storedSince: october, dropped: [], inUse: [september] })
+    expect(await ask(hourly, september + hour + 1)).toEqual([{ storedSince: october }])
     await reader.query('rollback')
     reader.release()
     expect(await retention.expire(source, october)).toMatchObject({ dropped: [september], inUse: [] })
@@ -159,10 +163,10 @@ describe('the retention of kept events', () => {
     // By a process that made the month before.
     await paid(source, september + 1, october + 1)
     expect(await monthsOf(source)).toEqual(['payments_2026_09', 'payments_2026_10'])
-    expect(await ask(hourly, september + 2, october + hour + 2)).toEqual([{ keptSince: october }, 2])
-    expect(await retention.expire(source, september)).toMatchObject({ keptSince: october, dropped: [] })
+    expect(await ask(hourly, september + 2, october + hour + 2)).toEqual([{ storedSince: october }, 2])
+    expect(await retention.expire(source, september)).toMatchObject({ storedSince: october, dropped: [] })
     expect(await retention.expire(source, october)).toMatchObject({
-      keptSince: october,
+      storedSince: october,
       dropped: [september],
     })
   })

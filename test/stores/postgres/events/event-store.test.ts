@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Micros } from '../../../../src/definitions/timestamp.ts'
 import { buildRegistry } from '../../../../src/registry/build-registry.ts'
 import type { EventSource } from '../../../../src/registry/registry.ts'
-import type { EventToKeep, MessageAside } from '../../../../src/stores/event-log.ts'
+import type { DeadLetteredMessage, EventToStore } from '../../../../src/stores/event-log.ts'
 import type { EventStore } from '../../../../src/stores/event-store.ts'
 import type { OfflineStore } from '../../../../src/stores/offline-store.ts'
 import { postgresDeletionStore } from '../../../../src/stores/postgres/deletion/deletion-store.ts'
@@ -15,7 +15,7 @@ import { eventTable } from '../../../../src/stores/postgres/tables/event-table.t
 import { at } from '../../../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../../services/test-pool.ts'
-import { decided } from '../../../world/decided.ts'
+import { judged } from '../../../world/decided.ts'
 
 const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
 const fields = { customer_id: 'int64', amount: 'float64', note: 'string', raw: 'bytes' } as const
@@ -51,7 +51,7 @@ afterAll(async () => {
   await database.drop()
 })
 
-function event(offset: number, more: Partial<EventToKeep> = {}): EventToKeep {
+function event(offset: number, more: Partial<EventToStore> = {}): EventToStore {
   return {
     partition: 0,
     offset,
@@ -69,19 +69,19 @@ const offsetsOf = async (topic: string, partition = 0, since: Micros | null = nu
   const { events } = await store.read(payments, { topic, partition, offset: 0 }, { ...all, since })
   return events.map(({ offset }) => offset)
 }
-const keep = async (topic: string, events: readonly EventToKeep[], keptAt: Micros, one = store) =>
-  (await one.keep(payments, topic, decided(events), keptAt)).events
+const keep = async (topic: string, events: readonly EventToStore[], storedAt: Micros, one = store) =>
+  (await one.storeMessages(payments, topic, judged(events), storedAt)).events
 
-describe('kept events', () => {
-  it('come back as they were kept, values of every kind, in the order of their offsets', async () => {
+describe('stored events', () => {
+  it('come back as they were stored, values of every kind, in the order of their offsets', async () => {
     const odd = event(2, { values: ['9007199254740993', 1e300, "it's \\ 😀", Buffer.from([0, 255])] })
-    expect(await keep('round', [odd, event(1)], noon + second)).toEqual(['KEPT', 'KEPT'])
+    expect(await keep('round', [odd, event(1)], noon + second)).toEqual(['STORED', 'STORED'])
     expect(await readFrom(payments, 'round')).toEqual(
-      [event(1), odd].map((one) => ({ ...one, topic: 'round', keptAt: noon + second })),
+      [event(1), odd].map((one) => ({ ...one, topic: 'round', storedAt: noon + second })),
     )
   })
 
-  it('are decided once, when they come again by whomever, this way or another', async () => {
+  it('are processed exactly once, when they come again by whomever, this way or another', async () => {
     await keep('again', [event(0), event(2)], noon)
     const tries = await Promise.all(
       [store, others, store].map((one) =>
@@ -93,30 +93,33 @@ describe('kept events', () => {
         ),
       ),
     )
-    expect(tries.flat().filter((outcome) => outcome === 'KEPT')).toHaveLength(1)
-    for (const outcomes of tries) expect(outcomes.slice(0, 3)).toEqual(['DECIDED', 'DECIDED', 'DECIDED'])
+    expect(tries.flat().filter((outcome) => outcome === 'STORED')).toHaveLength(1)
+    for (const outcomes of tries)
+      expect(outcomes.slice(0, 3)).toEqual(['PROCESSED', 'PROCESSED', 'PROCESSED'])
     const read = await readFrom(payments, 'again')
-    expect(read.map(({ offset, keptAt }) => [offset, keptAt])).toEqual([
+    expect(read.map(({ offset, storedAt }) => [offset, storedAt])).toEqual([
       [0, noon],
       [2, noon],
       [3, noon + second],
     ])
   })
 
-  it('stand in the partitions of their topic, which tell how far they are kept', async () => {
+  it('stand in the partitions of their topic, which tell how far they are stored', async () => {
     await keep('wide', [event(4), event(7, { partition: 2 })], noon)
     await keep('wide', [event(5)], noon)
     const wide = (await others.positions(payments)).filter(({ topic }) => topic === 'wide')
     const topicNumber = await topicIdOf(pool, 'default', 'wide')
     expect(wide).toEqual([
-      { topic: 'wide', topicNumber, partition: 0, nextOffset: 6, isStreamed: false, levelAt: null },
-      { topic: 'wide', topicNumber, partition: 2, nextOffset: 8, isStreamed: false, levelAt: null },
+      { topic: 'wide', topicNumber, partition: 0, nextOffset: 6, isStreamed: false, watermark: null },
+      { topic: 'wide', topicNumber, partition: 2, nextOffset: 8, isStreamed: false, watermark: null },
     ])
     const level = { topic: 'wide', partition: 2, nextOffset: 8, at: noon }
-    await store.recordLevels(payments, [level, { ...level, partition: 3, nextOffset: 0 }])
-    await store.recordLevels(payments, [{ ...level, at: noon - 1 }])
-    const levels = (await others.positions(payments)).filter(({ topic }) => topic === 'wide')
-    expect(levels.map(({ partition, nextOffset, levelAt }) => [partition, nextOffset, levelAt])).toEqual([
+    await store.recordWatermarks(payments, [level, { ...level, partition: 3, nextOffset: 0 }])
+    await store.recordWatermarks(payments, [{ ...level, at: noon - 1 }])
+    const watermarks = (await others.positions(payments)).filter(({ topic }) => topic === 'wide')
+    expect(
+      watermarks.map(({ partition, nextOffset, watermark }) => [partition, nextOffset, watermark]),
+    ).toEqual([
       [0, 6, null],
       [2, 8, noon],
       [3, 0, noon],
@@ -130,8 +133,8 @@ describe('kept events', () => {
     expect([rest.events.map(({ offset }) => offset), rest.next]).toEqual([[5], 6])
   })
 
-  it('stand with what was put aside, in one transaction, each message once', async () => {
-    const message = (offset: number, more: Partial<MessageAside> = {}): MessageAside => ({
+  it('stand with what was dead-lettered, in one transaction, each message once', async () => {
+    const message = (offset: number, more: Partial<DeadLetteredMessage> = {}): DeadLetteredMessage => ({
       ...{ partition: 0, offset, key: Buffer.from([0, 255]), value: Buffer.from('not json'), content: {} },
       ...{ event: null, reason: 'no event', violations: [], ...more },
     })
@@ -140,18 +143,23 @@ describe('kept events', () => {
       { entity: customer_(), key: [78], views: [], sources: [payments] },
       noon,
     )
-    const messages = { ...decided([event(0)]), aside: [message(1), dead] }
-    expect(await store.keep(payments, 'aside', messages, noon)).toEqual({
-      keptAt: noon,
-      events: ['KEPT'],
-      aside: ['PUT_ASIDE', 'DELETED'],
+    const messages = { ...judged([event(0)]), deadLetters: [message(1), dead] }
+    expect(await store.storeMessages(payments, 'aside', messages, noon)).toEqual({
+      storedAt: noon,
+      events: ['STORED'],
+      deadLetters: ['DEAD_LETTERED', 'DELETED'],
     })
     expect(
-      await store.keep(payments, 'aside', { events: [], aside: [message(1), message(2), message(3)] }, noon),
+      await store.storeMessages(
+        payments,
+        'aside',
+        { events: [], deadLetters: [message(1), message(2), message(3)] },
+        noon,
+      ),
     ).toEqual({
-      keptAt: noon,
+      storedAt: noon,
       events: [],
-      aside: ['DECIDED', 'DECIDED', 'PUT_ASIDE'],
+      deadLetters: ['PROCESSED', 'PROCESSED', 'DEAD_LETTERED'],
     })
     const letters = postgresDeadLetterStore(pool, 'default')
     const page = await letters.page({ source: 'payments', before: null, first: 10 })
@@ -168,14 +176,14 @@ describe('kept events', () => {
     const tries = await Promise.all(
       [1, 2].map(() => letters.retry(payments, 'log:retried', [{ id: last.id, event: retried }], noon + 1)),
     )
-    expect(tries.flat().sort()).toEqual(['KEPT', null].sort())
+    expect(tries.flat().sort()).toEqual(['STORED', null].sort())
     expect(await offsetsOf('log:retried')).toEqual([0])
     expect((await letters.page({ source: null, before: null, first: 9 })).map(({ id }) => id)).toEqual([
       first.id,
     ])
   })
 
-  it('of a topic that was made anew are not mixed with those of the one before', async () => {
+  it('of a topic that was created again are not mixed with those of the one before', async () => {
     expect(await store.openTopic('renewed', 'one')).toBe('renewed')
     expect(await others.openTopic('renewed', 'one')).toBe('renewed')
     expect(await store.openTopic('renewed', 'two')).toBeNull()
@@ -213,7 +221,7 @@ describe('kept events', () => {
     await append()
     await append()
     await pool.query('drop table event_partitions.payments_2019_03')
-    expect(await append()).toEqual(['KEPT'])
+    expect(await append()).toEqual(['STORED'])
     expect(await offsetsOf('gone')).toEqual([2])
   })
 
@@ -232,32 +240,33 @@ describe('kept events', () => {
     const outcomes = await Promise.all(
       Array.from({ length: 12 }, (_, index) => append(index % 2 ? store : others, index)),
     )
-    expect(outcomes.flat().every((outcome) => outcome === 'KEPT')).toBe(true)
+    expect(outcomes.flat().every((outcome) => outcome === 'STORED')).toBe(true)
     expect(await offsetsOf('log')).toEqual(Array.from({ length: 36 }, (_, offset) => offset))
   })
 
-  it('with ids count once: the one that was kept first', async () => {
-    const keepId = async (offset: number, eventId: string | null, keptAt: Micros) =>
-      (await store.keep(orders, 'ids', decided([event(offset, { eventId })]), keptAt)).events
-    expect(await keepId(5, 'a', noon)).toEqual(['KEPT'])
+  it('with ids count once: the one that was stored first', async () => {
+    const keepId = async (offset: number, eventId: string | null, storedAt: Micros) =>
+      (await store.storeMessages(orders, 'ids', judged([event(offset, { eventId })]), storedAt)).events
+    expect(await keepId(5, 'a', noon)).toEqual(['STORED'])
     expect(await keepId(6, 'a', noon + 1)).toEqual(['REPEATED'])
-    expect(await keepId(7, null, noon + 1)).toEqual(['KEPT'])
-    expect(await keepId(5, 'a', noon + 9)).toEqual(['DECIDED'])
+    expect(await keepId(7, null, noon + 1)).toEqual(['STORED'])
+    expect(await keepId(5, 'a', noon + 9)).toEqual(['PROCESSED'])
     expect((await readFrom(orders, 'ids')).map(({ offset }) => offset)).toEqual([5, 7])
   })
 
   it('with ids count once also when many keep the same at once, by clocks that differ', async () => {
-    const keepAs = async (partition: number, keptAt: Micros, one: EventStore) =>
-      (await one.keep(orders, 'race', decided([event(0, { partition, eventId: 'same' })]), keptAt)).events[0]
+    const keepAs = async (partition: number, storedAt: Micros, one: EventStore) =>
+      (await one.storeMessages(orders, 'race', judged([event(0, { partition, eventId: 'same' })]), storedAt))
+        .events[0]
     const outcomes = await Promise.all(
       Array.from({ length: 8 }, (_, partition) =>
         keepAs(partition, noon + ((partition * 5) % 8) * second, partition % 2 ? store : others),
       ),
     )
-    expect(outcomes.filter((outcome) => outcome === 'KEPT')).toHaveLength(1)
+    expect(outcomes.filter((outcome) => outcome === 'STORED')).toHaveLength(1)
     expect(await keepAs(8, noon - 60 * second, store)).toBe('REPEATED')
     for (const [partition, outcome] of outcomes.entries())
-      expect(await readFrom(orders, 'race', partition)).toHaveLength(outcome === 'KEPT' ? 1 : 0)
+      expect(await readFrom(orders, 'race', partition)).toHaveLength(outcome === 'STORED' ? 1 : 0)
   })
 
   it('of a deleted entity are refused up to its deletion, and nobody waits for them', async () => {
@@ -274,7 +283,7 @@ describe('kept events', () => {
       ],
       noon,
     )
-    expect(outcomes).toEqual(['DELETED', 'KEPT', 'KEPT', 'DELETED'])
+    expect(outcomes).toEqual(['DELETED', 'STORED', 'STORED', 'DELETED'])
     expect(await offsetsOf('deleted')).toEqual([1, 2])
     const position = (await store.positions(payments)).find(({ topic }) => topic === 'deleted')
     expect(position?.nextOffset).toBe(4)
@@ -283,7 +292,7 @@ describe('kept events', () => {
   it('of a transaction that fails are not there at all', async () => {
     const broken = { ...payments, fields: [{ name: 'customer_id', type: 'int32', column: '' }] } as const
     await expect(
-      store.keep(broken, 'broken', decided([event(0), event(1, { values: [2 ** 40] })]), noon),
+      store.storeMessages(broken, 'broken', judged([event(0), event(1, { values: [2 ** 40] })]), noon),
     ).rejects.toThrow('keeping events of payments')
     const { rows } = await pool.query(
       `select from ${eventTable('default', payments)} as e join featuregraph.event_topics as t on t.id = e.topic_id where t.topic = 'broken'`,

@@ -309,7 +309,7 @@ describe('a mapped source of the Postgres offline store', () => {
     ])
   })
 
-  it('tells what Postgres says against a query', async () => {
+  it('says what Postgres says against a query', async () => {
     const view = orders({ note: 'string' }, { table: undefined, query: 'select nothing from sales.orders' })
     expect(await problemsOf(view)).toEqual([
       'feature view orders, source orders: its rows cannot be read: column "nothing" does not exist',

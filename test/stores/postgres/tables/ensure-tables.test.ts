@@ -5,7 +5,7 @@ import { TablesDiffer } from '../../../../src/errors.ts'
 import type { OfflineStore } from '../../../../src/stores/offline-store.ts'
 import type { StoredOfflineView } from '../../../../src/stores/offline-view.ts'
 import { createEventMonth } from '../../../../src/stores/postgres/tables/event-table.ts'
-import type { KeptEventSource } from '../../../../src/stores/stored-event-source.ts'
+import type { StoredEventSource } from '../../../../src/stores/stored-event-source.ts'
 import { allTypes, asOfJoin, at, neverAborted, offlineView } from '../../../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../../services/test-pool.ts'
@@ -47,7 +47,7 @@ describe('ensureTables', () => {
 
   async function problemsOf(
     views: readonly StoredOfflineView[],
-    sources: readonly KeptEventSource[] = [],
+    sources: readonly StoredEventSource[] = [],
   ): Promise<readonly string[]> {
     const error = await store.ensureTables(views, sources).then(
       () => null,
@@ -268,7 +268,7 @@ describe('ensureTables', () => {
   })
 })
 
-function events(fields: Readonly<Record<string, ScalarType>>): KeptEventSource {
+function events(fields: Readonly<Record<string, ScalarType>>): StoredEventSource {
   return {
     name: 'payments',
     topic: null,

@@ -31,12 +31,12 @@ import { topicIdOf } from '../../../../src/stores/postgres/events/event-topics.t
 import { asOfJoinSql } from '../../../../src/stores/postgres/features/as-of-join.ts'
 import { createEventMonth, eventTable } from '../../../../src/stores/postgres/tables/event-table.ts'
 import { asOfJoin, at, neverAborted, offlineView } from '../../../contract/offline-store.ts'
-import type { TestEvent } from '../../../oracle/keep-events.ts'
 import { memoryOfflineStore } from '../../../oracle/memory-offline-store.ts'
+import type { TestEvent } from '../../../oracle/store-events.ts'
 import { isPresent, windowValue } from '../../../oracle/window-oracle.ts'
 import { createTestDatabase, type TestDatabase } from '../../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../../services/test-pool.ts'
-import { decided } from '../../../world/decided.ts'
+import { judged } from '../../../world/decided.ts'
 
 const second = 1_000_000
 const minute = 60 * second
@@ -156,19 +156,19 @@ interface Kept {
   readonly partition: number
   readonly offset: number
   readonly eventTimestamp: Micros
-  readonly keptAt: Micros
+  readonly storedAt: Micros
   readonly eventId: string | null
   readonly fields: Fields
 }
 
 /** Answers the moment from which on they count. */
 async function keep(source: EventSource, ...batch: readonly Kept[]): Promise<Micros> {
-  const [{ topic, keptAt } = { topic: '', keptAt: 0 }] = batch
+  const [{ topic, storedAt } = { topic: '', storedAt: 0 }] = batch
   const events = batch.map(({ fields, ...event }) => ({
     ...event,
     values: source.fields.map(({ name }) => fields[name] ?? null),
   }))
-  return (await store.keep(source, topic, decided(events), keptAt)).keptAt
+  return (await store.storeMessages(source, topic, judged(events), storedAt)).storedAt
 }
 
 async function ask(views: readonly OfflineView[], ...rows: readonly EntityRow[]) {
@@ -185,13 +185,13 @@ function named(view: StreamView, row: AsOfRow | null): Fields {
   return Object.fromEntries(values) as Fields
 }
 
-function ride(offset: number, keptAt: Micros, fields: Fields, more: Partial<Kept> = {}): Kept {
+function ride(offset: number, storedAt: Micros, fields: Fields, more: Partial<Kept> = {}): Kept {
   return {
     topic: 'rides',
     partition: 0,
     offset,
-    keptAt,
-    eventTimestamp: keptAt,
+    storedAt,
+    eventTimestamp: storedAt,
     eventId: null,
     fields,
     ...more,
@@ -206,9 +206,9 @@ function countedEvents(
   topicNumbers: ReadonlyMap<string, number>,
   { key, knownAt }: EntityRow,
 ): readonly Counted[] {
-  const known = history.filter(({ keptAt }) => knownAt === null || keptAt <= knownAt)
+  const known = history.filter(({ storedAt }) => knownAt === null || storedAt <= knownAt)
   const place = (event: Kept): readonly number[] => [
-    event.keptAt,
+    event.storedAt,
     topicNumbers.get(event.topic) ?? 0,
     event.partition,
     event.offset,
@@ -220,7 +220,7 @@ function countedEvents(
   )
   return counting
     .filter(({ fields }) => fields['rider_id'] === key[0])
-    .map((kept) => ({ at: Math.min(kept.eventTimestamp, kept.keptAt), fields: kept.fields, kept }))
+    .map((kept) => ({ at: Math.min(kept.eventTimestamp, kept.storedAt), fields: kept.fields, kept }))
     .sort((left, right) => compare(totalOrder(left), totalOrder(right)))
 }
 
@@ -250,7 +250,7 @@ function expectedRow(view: StreamView, events: readonly Counted[], t: Micros): A
   const inside = events.filter((event) => event.at >= reach && event.at < t)
   return {
     eventTimestamp: Math.max(...inside.map((event) => event.at)),
-    createdTimestamp: Math.max(...inside.map(({ kept }) => kept.keptAt)),
+    createdTimestamp: Math.max(...inside.map(({ kept }) => kept.storedAt)),
     values: view.aggregations.map((aggregation) => windowValue(aggregation, events, t)),
     closing: false,
   }
@@ -276,7 +276,7 @@ function isRounded({ aggregations }: StreamView, index: number): boolean {
 
 /** In no order: neither their numbers nor a language's rules tell which topic comes first. */
 const topics = ['b', 'B', 'a']
-/** How long before it is kept an event happened; mostly such that events meet each other and the ends of windows. */
+/** How long before it is stored an event happened; mostly such that events meet each other and the ends of windows. */
 const someTime = fc.oneof(
   { weight: 1, arbitrary: fc.integer({ min: -9 * minute, max: 2 * hour }) },
   { weight: 1, arbitrary: fc.integer({ min: 0, max: 30 * hour }) },
@@ -332,7 +332,7 @@ const arbitraryQuestions = fc.array(
   { minLength: 5, maxLength: 25 },
 )
 
-describe('an as-of join of streamed views', () => {
+describe('an as-of join of streaming views', () => {
   it('answers the window function over the events that were known, to the microsecond', async () => {
     const topicNumbers = new Map<string, number>()
     for (const topic of topics) topicNumbers.set(topic, await topicIdOf(pool, 'default', topic))
@@ -344,23 +344,23 @@ describe('an as-of join of streamed views', () => {
         )
         const history: Kept[] = []
         const offsets = new Map<string, number>()
-        let keptAt = start
+        let storedAt = start
         for (const { topic, after, events } of batches) {
-          keptAt += after
+          storedAt += after
           const batch = events.map(({ behind, ...event }): Kept => {
             const place = `${topic} ${event.partition}`
             const offset = offsets.get(place) ?? 0
             offsets.set(place, offset + 1)
-            return { ...event, topic, offset, keptAt, eventTimestamp: keptAt - behind }
+            return { ...event, topic, offset, storedAt, eventTimestamp: storedAt - behind }
           })
           const moment = await keep(windows.events, ...batch)
-          history.push(...batch.map((event) => ({ ...event, keptAt: moment })))
+          history.push(...batch.map((event) => ({ ...event, storedAt: moment })))
         }
         const rows = questions.map(({ rider: id, near, reach, floor, off, known }): EntityRow => {
           const event = history[near % history.length]
-          const time = Math.min(event?.eventTimestamp ?? 0, event?.keptAt ?? 0) + reach
+          const time = Math.min(event?.eventTimestamp ?? 0, event?.storedAt ?? 0) + reach
           const floored = floor === null ? time : Math.floor(time / floor) * floor
-          const knownAt = known ? (history[known.near % history.length]?.keptAt ?? 0) + known.off : null
+          const knownAt = known ? (history[known.near % history.length]?.storedAt ?? 0) + known.off : null
           return { key: [id ?? riderOf(event)], asOf: floored + off, knownAt }
         })
         const answer = await ask([windows, counts], ...rows)
@@ -378,7 +378,7 @@ describe('an as-of join of streamed views', () => {
     expect(present).toBeGreaterThan(100)
   }, 120_000)
 
-  it('counts an event that is stamped ahead from the moment it was kept', async () => {
+  it('counts an event that is stamped ahead from the moment it was stored', async () => {
     const t = at('2027-01-10T12:00:00Z')
     const ahead = { eventTimestamp: t + 9 * minute }
     await keep(windows.events, ride(0, t, { rider_id: 20, city: 'ahead' }, ahead))
@@ -433,7 +433,7 @@ describe('an as-of join of streamed views', () => {
     expect(await askOne(windows, [404], t + 1)).toBeNull()
   })
 
-  it('takes of one id the event that was kept first, at every moment that is asked of', async () => {
+  it('takes of one id the event that was stored first, at every moment that is asked of', async () => {
     const t = at('2027-03-10T12:00:00Z')
     const more = (eventId: string, topic: string) => ({ eventId, topic, eventTimestamp: t - minute })
     await keep(windows.events, ride(10, t, { rider_id: 22, city: 'later place' }, more('x', 'z')))

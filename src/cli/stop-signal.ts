@@ -1,7 +1,7 @@
 /**
  * Aborts at the first SIGTERM or SIGINT and says that `underWay` is finished; a second signal ends the process at once.
  */
-export function untilToldToStop(underWay: string): AbortController {
+export function stopSignal(underWay: string): AbortController {
   const stopping = new AbortController()
   const stop = (signal: string): void => {
     if (stopping.signal.aborted) process.exit(1)

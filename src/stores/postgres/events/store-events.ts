@@ -1,15 +1,15 @@
 import type pg from 'pg'
 import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
 import type {
-  DecidedMessages,
-  DecisionOutcomes,
-  EventToKeep,
-  KeepOutcome,
-  MessageAside,
+  DeadLetteredMessage,
+  EventToStore,
   NewEvent,
+  ProcessedMessages,
+  ProcessedOutcomes,
+  StoreOutcome,
 } from '../../event-log.ts'
 import type { EventStore } from '../../event-store.ts'
-import type { KeptEventSource } from '../../stored-event-source.ts'
+import type { StoredEventSource } from '../../stored-event-source.ts'
 import { deletionCheck } from '../deletion/deletion-check.ts'
 import { microsOf } from '../sql/column-type.ts'
 import { keepableJson, keepableText } from '../sql/keepable-text.ts'
@@ -20,93 +20,97 @@ import { hourMicros, recordArrivals } from './event-arrivals.ts'
 import { eventCopy } from './event-copy.ts'
 import { advancePositions, reservePlaces } from './event-positions.ts'
 
-/** Where events are kept, and from which moment on they count. */
-export interface KeepPlace {
+/** Where events are stored, and from which moment on they count. */
+export interface StoreTarget {
   readonly project: string
-  readonly source: KeptEventSource
+  readonly source: StoredEventSource
   readonly topicId: number
-  readonly keptAt: Micros
+  readonly storedAt: Micros
 }
 
-/** Keeps and puts aside, on the connection's transaction; see `EventStore.keep`. */
-export async function keepMessages(
+/** Stores and dead-letters, on the connection's transaction; see `EventLog.storeMessages`. */
+export async function storeMessages(
   client: pg.ClientBase,
-  place: KeepPlace,
-  { events, aside }: DecidedMessages,
-): Promise<DecisionOutcomes> {
+  place: StoreTarget,
+  { events, deadLetters }: ProcessedMessages,
+): Promise<ProcessedOutcomes> {
   const { project, source, topicId } = place
-  const decided = await advancePositions(client, project, source.name, topicId, [...events, ...aside])
+  const judged = await advancePositions(client, project, source.name, topicId, [...events, ...deadLetters])
   const isNew = (message: { readonly partition: number; readonly offset: number }): boolean =>
-    message.offset >= (decided.get(message.partition) ?? 0)
+    message.offset >= (judged.get(message.partition) ?? 0)
   const newEvents = events.every(isNew) ? events : events.filter(isNew)
-  const newAside = aside.filter(isNew)
-  const keptAt = await keptAtOf(client, place, newEvents)
-  const kept = await keepNew(client, { ...place, keptAt }, newEvents)
-  const putAside = await putMessagesAside(client, place, newAside)
+  const newDeadLetters = deadLetters.filter(isNew)
+  const storedAt = await storedAtOf(client, place, newEvents)
+  const kept = await storeNew(client, { ...place, storedAt }, newEvents)
+  const deadLettered = await storeDeadLetters(client, place, newDeadLetters)
   await recordViolations(
     client,
     project,
     [
-      ...newEvents.flatMap(({ violations }, index) => (kept[index] === 'KEPT' ? violations : [])),
-      ...newAside.flatMap(({ violations }, index) => (putAside[index] === 'PUT_ASIDE' ? violations : [])),
+      ...newEvents.flatMap(({ violations }, index) => (kept[index] === 'STORED' ? violations : [])),
+      ...newDeadLetters.flatMap(({ violations }, index) =>
+        deadLettered[index] === 'DEAD_LETTERED' ? violations : [],
+      ),
     ],
     [],
   )
   const eventOutcomes = kept.values()
-  const asideOutcomes = putAside.values()
+  const deadLetterOutcomes = deadLettered.values()
   return {
-    keptAt,
+    storedAt,
     events:
       newEvents === events
         ? kept
-        : events.map((event) => (isNew(event) ? (eventOutcomes.next().value ?? 'DECIDED') : 'DECIDED')),
-    aside: aside.map((message) => (isNew(message) ? (asideOutcomes.next().value ?? 'DECIDED') : 'DECIDED')),
+        : events.map((event) => (isNew(event) ? (eventOutcomes.next().value ?? 'PROCESSED') : 'PROCESSED')),
+    deadLetters: deadLetters.map((message) =>
+      isNew(message) ? (deadLetterOutcomes.next().value ?? 'PROCESSED') : 'PROCESSED',
+    ),
   }
 }
 
-/** Keeps events behind those of partition 0, on the connection's transaction. */
+/** Stores events behind those of partition 0, on the connection's transaction. */
 export async function appendEvents(
   client: pg.ClientBase,
-  place: KeepPlace,
+  place: StoreTarget,
   events: readonly NewEvent[],
-): Promise<readonly Exclude<KeepOutcome, 'DECIDED'>[]> {
+): Promise<readonly Exclude<StoreOutcome, 'PROCESSED'>[]> {
   const { project, source, topicId } = place
   const first = await reservePlaces(client, project, source.name, topicId, events.length)
-  return await keepNew(
+  return await storeNew(
     client,
-    { ...place, keptAt: await keptAtOf(client, place, events) },
+    { ...place, storedAt: await storedAtOf(client, place, events) },
     events.map((event, index) => ({ ...event, partition: 0, offset: first + index })),
   )
 }
 
 /**
- * The moment that events are kept at. Those with ids are kept by one writer of the source after the other, until the end of
- * the transaction, at moments that rise: so the one of an id that counts is the one that was kept first, for everybody.
+ * The moment that events are stored at. Those with ids are stored by one writer of the source after the other, until the end of
+ * the transaction, at moments that rise: so the one of an id that counts is the one that was stored first, for everybody.
  */
-async function keptAtOf(
+async function storedAtOf(
   client: pg.ClientBase,
-  { project, source, keptAt }: KeepPlace,
+  { project, source, storedAt }: StoreTarget,
   events: readonly { readonly eventId: string | null }[],
 ): Promise<Micros> {
-  if (source.eventId === null || events.every(({ eventId }) => eventId === null)) return keptAt
+  if (source.eventId === null || events.every(({ eventId }) => eventId === null)) return storedAt
   const { rows } = await client.query<{ moment: string }>(
     `insert into featuregraph.event_clocks as c (project, source, kept_at) values ($1, $2, $3)
      on conflict (project, source) do update
      set kept_at = greatest(c.kept_at + interval '1 microsecond', excluded.kept_at)
      returning ${microsOf('kept_at')} as moment`,
-    [project, source.name, formatTimestamp(keptAt)],
+    [project, source.name, formatTimestamp(storedAt)],
   )
-  return Number(rows[0]?.moment ?? keptAt)
+  return Number(rows[0]?.moment ?? storedAt)
 }
 
 /** Whose places are free and locked. */
-async function keepNew(
+async function storeNew(
   client: pg.ClientBase,
-  place: KeepPlace,
-  events: readonly EventToKeep[],
-): Promise<readonly Exclude<KeepOutcome, 'DECIDED'>[]> {
+  place: StoreTarget,
+  events: readonly EventToStore[],
+): Promise<readonly Exclude<StoreOutcome, 'PROCESSED'>[]> {
   if (events.length === 0) return []
-  const { project, source, keptAt } = place
+  const { project, source, storedAt } = place
   // The transaction has written: a deletion either is seen from here on, or waits for it.
   const deleted = await deletedEvents(client, project, source, events)
   const kept = events.filter((_, index) => deleted[index] !== true)
@@ -115,12 +119,12 @@ async function keepNew(
     client,
     project,
     source.name,
-    new Set(kept.map(({ eventTimestamp }) => Math.floor(Math.min(eventTimestamp, keptAt) / hourMicros))),
+    new Set(kept.map(({ eventTimestamp }) => Math.floor(Math.min(eventTimestamp, storedAt) / hourMicros))),
   )
   const repeated = await repeatedEvents(client, place, kept)
   return events.map((event, index) => {
     if (deleted[index] === true) return 'DELETED'
-    return repeated.size > 0 && repeated.has(placeName(event)) ? 'REPEATED' : 'KEPT'
+    return repeated.size > 0 && repeated.has(placeName(event)) ? 'REPEATED' : 'STORED'
   })
 }
 
@@ -128,7 +132,7 @@ async function keepNew(
 export async function deletedEvents(
   client: pg.Pool | pg.ClientBase,
   project: string,
-  source: KeptEventSource,
+  source: StoredEventSource,
   events: Parameters<EventStore['deletedEvents']>[1],
 ): Promise<readonly boolean[]> {
   if (events.length === 0) return []
@@ -140,14 +144,14 @@ export async function deletedEvents(
 
 async function copyEvents(
   client: pg.ClientBase,
-  { project, source, topicId, keptAt }: KeepPlace,
-  events: readonly EventToKeep[],
+  { project, source, topicId, storedAt }: StoreTarget,
+  events: readonly EventToStore[],
 ): Promise<void> {
   if (events.length === 0) return
   const copy = eventCopy(client, project, source, topicId)
   try {
     for (const { partition, offset, eventTimestamp, eventId, values } of events)
-      copy.add(partition, offset, eventTimestamp, keptAt, eventId, (field) => values[field])
+      copy.add(partition, offset, eventTimestamp, storedAt, eventId, (field) => values[field])
     await copy.flush()
     await copy.end()
   } catch (error) {
@@ -159,8 +163,8 @@ async function copyEvents(
 /** The places of those whose id another event had before. */
 async function repeatedEvents(
   client: pg.ClientBase,
-  { project, source, topicId }: KeepPlace,
-  events: readonly EventToKeep[],
+  { project, source, topicId }: StoreTarget,
+  events: readonly EventToStore[],
 ): Promise<ReadonlySet<string>> {
   const identified = events.filter(({ eventId }) => eventId !== null)
   if (source.eventId === null || identified.length === 0) return new Set()
@@ -184,11 +188,11 @@ function placeName({ partition, offset }: { readonly partition: number; readonly
   return `${partition} ${offset}`
 }
 
-async function putMessagesAside(
+async function storeDeadLetters(
   client: pg.ClientBase,
-  { project, source, topicId, keptAt }: KeepPlace,
-  messages: readonly MessageAside[],
-): Promise<readonly ('PUT_ASIDE' | 'DELETED')[]> {
+  { project, source, topicId, storedAt }: StoreTarget,
+  messages: readonly DeadLetteredMessage[],
+): Promise<readonly ('DEAD_LETTERED' | 'DELETED')[]> {
   if (messages.length === 0) return []
   const known = messages.flatMap(({ event }) => (event === null ? [] : [event]))
   const flags = await deletedEvents(client, project, source, known)
@@ -204,7 +208,7 @@ async function putMessagesAside(
       project,
       source.name,
       topicId,
-      formatTimestamp(keptAt),
+      formatTimestamp(storedAt),
       told.map(({ partition }) => partition),
       told.map(({ offset }) => offset),
       told.map(({ key }) => key),
@@ -213,5 +217,5 @@ async function putMessagesAside(
       told.map(({ reason }) => keepableText(reason)),
     ],
   )
-  return messages.map(({ event }) => (event !== null && deleted.has(event) ? 'DELETED' : 'PUT_ASIDE'))
+  return messages.map(({ event }) => (event !== null && deleted.has(event) ? 'DELETED' : 'DEAD_LETTERED'))
 }

@@ -11,8 +11,8 @@ export interface TestEvent {
   readonly fields: Readonly<Record<string, ScalarValue | null>>
 }
 
-/** Keeps events as an import would: of one topic, at the next offsets, with the hours that they arrived in. */
-export async function keepEvents(
+/** Stores events as an import would: of one topic, at the next offsets, with the hours that they arrived in. */
+export async function storeEvents(
   pool: pg.Pool,
   source: EventSource,
   topic: string,
