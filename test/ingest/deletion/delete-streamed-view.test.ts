@@ -126,7 +126,7 @@ const remembered = async () =>
   (await pool.query('select view, key from featuregraph.deletion_online_keys order by view, key')).rows
 
 describe('a deletion of an entity of streaming views', () => {
-  it('keeps what happens while it waits for older transactions, whoever holds tiles in memory', async () => {
+  it('keeps what happens while it waits for older transactions, whichever process holds tiles in memory', async () => {
     await paid([5, 'a', 'x'], [5, 'a', 'x'])
     const older = await pool.connect()
     await older.query('begin')

@@ -68,7 +68,7 @@ describe('events of a file', () => {
     expect(await paymentsOf('p.parquet')).toEqual(kept)
   })
 
-  it('tell which hours of event time got some, once', async () => {
+  it('record which hours of event time got some, once', async () => {
     const arrivals = await world.rows(
       `select to_char(hour, 'MM-DD"T"HH24'), latest_xid > '0'::xid8 from featuregraph.event_arrivals where source = 'payments' order by hour`,
     )
@@ -259,7 +259,7 @@ describe('rows that do not fit', () => {
     expect(await world.importFile('payments', file)).toMatchObject([{ read: 2, kept: 1 }])
   })
 
-  it('are all told, however many, and take no memory', async () => {
+  it('are all recorded, however many, and take no memory', async () => {
     const rows = Array.from({ length: 5_000 }, (_, index) => `{"customer_id":${index}}`)
     const [outcome] = await world.importFile(
       'orders',

@@ -214,7 +214,7 @@ describe.each(setups)('materialize over %s', (_name, make) => {
   })
   afterAll(() => setup?.close())
 
-  it('carries the newest row of each key, then only what has arrived since, late rows too', async () => {
+  it('materializes the newest row of each key, then only what has arrived since, late rows too', async () => {
     const insert = (...rows: FeatureRow[]) => targets.offline.insertRows(viewOf('late'), rows)
     await insert(
       row(1, start - 10, 1),
@@ -246,7 +246,7 @@ describe.each(setups)('materialize over %s', (_name, make) => {
     expect(found && readRowOrder(found)).toEqual([start - 3, start, ids[2]])
   })
 
-  it('leaves rows that are not yet due, and carries them once they are', async () => {
+  it('leaves rows that are not yet due, and materializes them once they are', async () => {
     const view = viewOf('due')
     await targets.offline.insertRows(view, [
       row(1, start, 1),
@@ -283,7 +283,7 @@ describe.each(setups)('materialize over %s', (_name, make) => {
     expect(await carry(targets, 'lost')).toMatchObject({ scope: 'ARRIVED', read: 0 })
   })
 
-  it('carries a range of event timestamps without moving the watermark', async () => {
+  it('materializes a range of event timestamps without moving the watermark', async () => {
     await targets.offline.insertRows(viewOf('ranged'), [
       row(1, start - 30, 1),
       row(1, start - 10, 2),

@@ -197,7 +197,7 @@ describe('a snapshot', () => {
     }
   })
 
-  it('tells the old truth by knownAt after late events, and a later created row tells the new one', async () => {
+  it('shows the old truth by knownAt after late events, and a later created row shows the new one', async () => {
     const snapshot = monday + 2 * day
     await world.keep(sale(1, monday + hour, { amount: 2 }), sale(2, monday + hour, { amount: 9 }))
     await world.at(monday + day, snapshot)
@@ -294,7 +294,7 @@ describe('a snapshot', () => {
     expect(await world.asOf([1], december)).toEqual(before)
   })
 
-  it('is undone when events are dropped after it has looked since when they are stored', async () => {
+  it('is undone when events are dropped after it has read since when they are stored', async () => {
     const december = monday + 15 * day
     await world.keep(sale(1, december - hour, { amount: 2 }))
     await postgresEventRetention(pool, 'default').expire(world.source, december)

@@ -42,7 +42,7 @@ afterAll(async () => {
   await database?.drop()
 })
 
-it('dead-letters what is no event, and keeps and says nothing of a deleted entity', async () => {
+it('dead-letters what is no event, and stores and reports nothing about a deleted entity', async () => {
   const [source] = registry.eventSources
   const [known] = registry.entities
   if (!source || !known) throw new Error('no source')
@@ -156,7 +156,7 @@ it('counts what waited behind a batch from when it is stored, not from when it w
   expect(rows).toEqual([{ after: 0 }, { after: 600 }])
 })
 
-it('keeps what comes after an adoption under the adopted name, also of a topic that it reads already', async () => {
+it('stores what comes after an adoption under the adopted name, also of a topic that it reads already', async () => {
   const { source, time, stream, stored: events, publish } = await streamedProject('adopting')
   const stopping = new AbortController()
   const consuming = consumeEvents({ events, stream, clock: () => time.now }, registry, {

@@ -95,7 +95,7 @@ async function makeWorld() {
   return { time, open, generations }
 }
 
-describe('who follows the events', () => {
+describe('the process that follows the events', () => {
   it('fills new windows with the past in tiles of their own, while the old ones answer', async () => {
     const { time, open } = await makeWorld()
     const before = await open({ n: '1h' })
@@ -114,7 +114,7 @@ describe('who follows the events', () => {
     expect(await before.ask()).toMatchObject({ lagSeconds: 90 })
   })
 
-  it('writes what is built again beside what is read, goes live when it is caught up, and keeps the old one level for a while', async () => {
+  it('writes what is built again beside what is read, goes live when it is caught up, and keeps the old one caught up for a while', async () => {
     const { time, open, generations } = await makeWorld()
     const world = await open({ n: '1h', n_week: '7d' })
     await world.follow()

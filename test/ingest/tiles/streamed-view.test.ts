@@ -222,7 +222,7 @@ describe('a streaming view', () => {
     )
   }, 60_000)
 
-  it('slides to nothing by itself, and grows too old only for who asks', async () => {
+  it('slides to nothing by itself, and grows too old only for a caller that asks so', async () => {
     const world = await makeWorld()
     const applier = world.open()
     const values = [1, 5, 'a', true]
@@ -249,7 +249,7 @@ describe('a streaming view', () => {
     })
   })
 
-  it('is brought level again when the online store is emptied, or set back behind its marker', async () => {
+  it('catches up again when the online store is emptied, or set back behind its marker', async () => {
     const world = await makeWorld()
     const applier = world.open()
     const keep = (offset: number) =>

@@ -202,7 +202,7 @@ describe('a worker', () => {
     expect(rows.map(({ n }) => Number(n))).toEqual([1, 2, 1, 1, 1])
   })
 
-  it('computes again what late events of the last days changed, carries it, and makes no empty run', async () => {
+  it('computes again what late events of the last days changed, materializes it, and makes no empty run', async () => {
     await sold(1, monday - hour)
     await work([daily])
     await sold(1, monday - 2 * hour)
@@ -220,7 +220,7 @@ describe('a worker', () => {
     expect(await work([daily])).toEqual({ runs: 0, failures: 0 })
   })
 
-  it('looks for late events every five minutes, and carries plain rows every hour', async () => {
+  it('checks for late events every five minutes, and materializes plain rows every hour', async () => {
     await sold(1, monday - hour)
     await work([daily, scores])
     await sold(1, monday - 2 * hour)

@@ -43,7 +43,7 @@ const csv = (content: string | Uint8Array, extension?: string) =>
 const ndjson = (content: string | Uint8Array) => rowsOf(ndjsonFiles, content, ['a', 'b'])
 
 describe('CSV', () => {
-  it('says nothing from an empty text, and reads quotes, doubled quotes, line breaks and delimiters in them', async () => {
+  it('distinguishes nothing from an empty text, and reads quotes, doubled quotes, line breaks and delimiters in them', async () => {
     expect(await csv('a,b\n1,\n"",x\n"say ""hi"", now","two\nlines"\r\n4,"q"')).toEqual([
       [1, '1', null],
       [2, '', 'x'],
@@ -120,7 +120,7 @@ describe('NDJSON', () => {
     ])
   })
 
-  it('tells a line that is not UTF-8', async () => {
+  it('reports a line that is not UTF-8', async () => {
     const content = [Buffer.from('{"a":1}\n{"a":"'), Buffer.from([0xc3]), Buffer.from('"}\n{"a":3}\n')]
     expect(await ndjson(Buffer.concat(content))).toEqual([
       [1, 1, null],

@@ -171,7 +171,7 @@ describe('the retention of stored events', () => {
     })
   })
 
-  it('leaves the log of those without a stream its offsets', async () => {
+  it('leaves the log of sources without a stream its offsets', async () => {
     const append = (...times: readonly Micros[]) =>
       events.append(
         source,
@@ -189,7 +189,7 @@ describe('the retention of stored events', () => {
     expect(read.events.map((event) => event.offset)).toEqual([2])
   })
 
-  it('never makes a smaller count, whoever asks while months are dropped', async () => {
+  it('never makes a smaller count for a caller that asks while months are dropped', async () => {
     const months = Array.from({ length: 24 }, (_, month) => Date.UTC(2020, month) * 1_000)
     await paid(source, ...months.flatMap((month) => [month, month + 1, month + 2]))
     let ended = false
