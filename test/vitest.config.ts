@@ -9,8 +9,12 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/services/global-setup.ts'],
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Vitest would take half of the processors; on two of them the files wait for their servers half of the time.
+    maxWorkers: '100%',
+    // No test depends on a quiet machine: conditions are waited for, and only what hangs meets these limits.
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 240_000, interval: 20 } },
     alias: [
       // Else vitest loads our `graphql` as .mjs and type-graphql's as .js: two copies, and graphql refuses the mixture.
       { find: /^graphql$/, replacement: 'graphql/index.js' },

@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node'
+import { buildCommands } from './build-commands.ts'
 import { startPostgres } from './postgres.ts'
 import { startRedis } from './redis.ts'
 import { prepareTemplate } from './template.ts'
@@ -12,8 +13,16 @@ declare module 'vitest' {
   }
 }
 
-/** One Postgres and one Redis for the whole run, never skipped: the run fails here when one cannot be had. */
+/**
+ * One Postgres and one Redis for the whole run, never skipped: the run fails here when one cannot be had. The commands
+ * are compiled meanwhile, but not for a run of some files only: most start none, and tsx runs those of the others.
+ */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // The names that `vitest run` was given, which its types leave out.
+  const isWholeRun = Reflect.get(project.vitest, 'filenamePattern') === undefined
+  const building = isWholeRun ? buildCommands() : Promise.resolve()
+  // Thrown below, where the servers can be stopped.
+  building.catch(() => {})
   const redis = await startRedis()
   const postgres = await startPostgres().catch(async (error: unknown) => {
     await redis.stop()
@@ -24,6 +33,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   }
   try {
     await prepareTemplate(await postgres.createDatabase('featuregraph_template'))
+    await building
   } catch (error) {
     await stop()
     throw error
