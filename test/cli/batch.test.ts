@@ -151,7 +151,7 @@ describe('featuregraph batch', () => {
     // Nothing new to carry after either.
     for (const own of [clean, killed])
       expect((await run(own, 'materialize', 'spending')).stdout).toMatch(/: 0 rows read, /)
-  }, 90_000)
+  })
 })
 
 /** Kills the command a moment after the query has found something; it may have ended by itself. */

@@ -274,7 +274,7 @@ describe.concurrent('materialize, status and runs', () => {
       Array.from({ length: 3 }, () => 'MATERIALIZE customer_transaction_features SUCCEEDED'),
     )
     expect(lines[2]).toMatch(/ 2 +1$/)
-  }, 120_000)
+  })
 
   it('refuse what they do not know, with what may have been meant, and memory', async () => {
     const own = settings()

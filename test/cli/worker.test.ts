@@ -85,7 +85,7 @@ describe.concurrent('worker', () => {
     const runs = listed.split('\n').map((line) => line.split(/ +/).slice(1, 4).join(' '))
     for (const run of ['BATCH daily SUCCEEDED', 'MATERIALIZE daily SUCCEEDED', 'BATCH picky FAILED'])
       expect(runs).toContain(run)
-  }, 60_000)
+  })
 
   it('finishes the run under way on SIGTERM, and begins no other', async () => {
     const own = { url: locked.url, project: newProject() }
@@ -113,7 +113,7 @@ describe.concurrent('worker', () => {
     } finally {
       await client.end()
     }
-  }, 60_000)
+  })
 
   it('--once ends with exit code 1 when something failed, and refuses what is no duration', async () => {
     const own = { url: database.url, project: newProject() }
@@ -130,5 +130,5 @@ describe.concurrent('worker', () => {
       1,
       'featuregraph: --recompute expects a duration, as 30m, 1h or 1d; got "three days"\n',
     ])
-  }, 60_000)
+  })
 })

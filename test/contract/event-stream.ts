@@ -390,7 +390,7 @@ export function eventStreamContract(name: string, open: () => Promise<EventStrea
       await three.stop()
       loading = false
       await load
-      await expect.poll(() => all.size, { timeout: 10_000 }).toBe(published)
+      await expect.poll(() => all.size).toBe(published)
       await two.stop()
       expect(repeated).toEqual([])
       expect(committed.size).toBe(published)
