@@ -2,6 +2,7 @@
 FROM node:24.11.1-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY vendor ./vendor
 RUN npm ci
 COPY tsconfig.json ./
 COPY src ./src
@@ -16,6 +17,7 @@ ENV NODE_ENV=production \
     FEATUREGRAPH_SCHEMA=/app/schema
 WORKDIR /app
 COPY --from=build --chown=root:root /app/package.json ./
+COPY --from=build --chown=root:root /app/vendor ./vendor
 COPY --from=build --chown=root:root /app/node_modules ./node_modules
 COPY --from=build --chown=root:root /app/dist ./dist
 COPY --from=build --chown=root:root /app/migrations ./migrations
