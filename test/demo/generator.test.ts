@@ -12,6 +12,7 @@ import { systemClock } from '../../src/gateway/system-clock.ts'
 import { startCommand } from '../cli/start-command.ts'
 import { newProject } from '../server/start-test-gateway.ts'
 import { type PostgresServer, startPostgres } from '../services/postgres.ts'
+import { waitUntil } from '../services/wait-until.ts'
 import { type DemoEvents, demoEvents, idsSent, type LastHour } from './demo-events.ts'
 
 const project = newProject()
@@ -95,9 +96,8 @@ describe("the demo's generator", () => {
     try {
       for (let step = 0; step < 4; step += 1) {
         now += 5 * second
-        await sleep(700)
+        await events.untilMade(now)
       }
-      await events.untilMade(now)
     } finally {
       for (const other of others) await other.close()
     }
@@ -123,7 +123,6 @@ describe("the demo's generator", () => {
     await postgres.kill()
     now += 3 * second
     await expect.poll(() => told('the demo could not be continued')).toBe(1)
-    await sleep(1_500)
     now += 3 * second
     await postgres.restart()
     await events.untilMade(now)
@@ -153,22 +152,32 @@ describe("the demo's generator", () => {
   it('counts every transaction once, and none is lacking, whenever the gateway is killed', async () => {
     await gateway.close()
     const own = { ...settings(), PROJECT: `${project}_killed`, LOG_LEVEL: 'error' }
-    for (const aliveMs of [2_300, 3_100, 1_700]) {
+    const made = async (): Promise<number> => {
+      const [mark] = await events.rows<{ until: string }>(
+        'select extract(epoch from seeded_until)::bigint::text as until from featuregraph.demo_projects where project = $1',
+        [own.PROJECT],
+      )
+      return Number(mark?.until ?? Number.NaN)
+    }
+    for (const [seconds, pauseMs] of [
+      [2, 300],
+      [3, 100],
+      [1, 700],
+    ] as const) {
       const { child, output, ended } = startCommand(['serve'], own, home)
       await expect.poll(() => output.stdout).toContain('featuregraph answers at')
-      await sleep(aliveMs)
+      const before = await made()
+      await waitUntil(async () => (await made()) >= before + seconds, `${seconds} s are sent`)
+      // Somewhere between two sends, or in one.
+      await sleep(pauseMs)
       child.kill('SIGKILL')
       await ended
     }
-    const [mark] = await events.rows<{ until: string }>(
-      'select extract(epoch from seeded_until)::bigint::text as until from featuregraph.demo_projects where project = $1',
-      [own.PROJECT],
-    )
     const counted = await events.rows<{ id: string }>(
       `select distinct event_id as id from events_${own.PROJECT}.transactions
        where event_id ~ '^[0-9]{10}-[0-9]$' order by 1`,
     )
-    const until = Number(mark?.until) * second
+    const until = (await made()) * second
     const from = Number(counted[0]?.id.slice(0, 10)) * second
     const sent = idsSent(from, until)
     expect(sent.length).toBeGreaterThan(15)

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { readConfig } from '../../src/config.ts'
@@ -12,6 +11,7 @@ import { type Running, startCommand } from '../cli/start-command.ts'
 import { newProject } from '../server/start-test-gateway.ts'
 import { kafkaOrSkip } from '../services/kafka.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
+import { waitUntil } from '../services/wait-until.ts'
 import { demoEvents, idsSent } from './demo-events.ts'
 
 const kafka = await kafkaOrSkip()
@@ -70,7 +70,8 @@ else {
       )
       const from = Number(mark?.until) * secondMicros
       await kafka.kill()
-      await sleep(3_000)
+      // The generator insists meanwhile on what it could not send.
+      await waitUntil(() => Date.now() * 1_000 > from + 3 * secondMicros, 'three seconds are to be sent')
       await kafka.restart()
       const to = from + 8 * secondMicros
       const counted = async () => [...new Set(await events.idsIn(from, to))]

@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import pg from 'pg'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts'
@@ -179,17 +180,23 @@ describe('the embedded Postgres', () => {
     const folder = await newFolder()
     await (await start(folder)).stop()
 
-    const stranger = spawn('sleep', ['60'], postgresAccount)
+    const stranger = spawn('sleep', ['600'], postgresAccount)
     // The shell becomes a `sleep`, which never asks for the end of the shell's child. The child must outlive the shell,
     // which would ask.
-    const zombies = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 60'], postgresAccount)
+    const zombies = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 600'], postgresAccount)
     cleanups.push(
       async () => void stranger.kill(),
       async () => void zombies.kill(),
     )
     const [line] = await once(zombies.stdout, 'data')
     const zombie = Number(String(line).trim())
-    await sleep(1_000)
+    await waitUntil(
+      async () =>
+        (await promisify(execFile)('ps', ['-p', String(zombie), '-o', 'stat='])).stdout
+          .trim()
+          .startsWith('Z'),
+      'the child is a zombie',
+    )
     const gone = spawn('true')
     await once(gone, 'exit')
 
