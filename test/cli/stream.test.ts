@@ -123,7 +123,9 @@ else {
           )
           .toBe(2)
         expect(letters.sort()).toEqual(['\u001b[31mno json', expect.stringContaining('"amount":500')].sort())
-        await expect.poll(async () => (await ask(own)).data.customer.recent.n, { interval: 500 }).toBe(2)
+        await withGateway(own, async (ask) => {
+          await expect.poll(async () => (await ask()).data.customer.recent.n).toBe(2)
+        })
         const address = /metrics at (http:\S+\/metrics)/.exec(output.stdout + output.stderr)?.[1] ?? ''
         expect((await fetch(address.replace('/metrics', '//'))).status).toBe(404)
         const metrics = await (await fetch(address)).text()
