@@ -30,13 +30,14 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   try {
     const redis = await startRedis()
     servers.push(redis)
-    const urls: string[] = []
-    while (urls.length < project.vitest.config.maxWorkers) {
-      const postgres = await startPostgres()
-      servers.push(postgres)
-      await prepareTemplate(await postgres.createDatabase('featuregraph_template'))
-      urls.push(postgres.url)
-    }
+    const urls = await Promise.all(
+      Array.from({ length: project.vitest.config.maxWorkers }, async () => {
+        const postgres = await startPostgres()
+        servers.push(postgres)
+        await prepareTemplate(await postgres.createDatabase('featuregraph_template'))
+        return postgres.url
+      }),
+    )
     await building
     project.provide('postgresUrls', urls)
     project.provide('redisUrl', redis.url)
