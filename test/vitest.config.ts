@@ -1,5 +1,7 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { patienceMs } from './services/wait-until.ts'
 
 const repository = fileURLToPath(new URL('..', import.meta.url))
 
@@ -9,8 +11,13 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/services/global-setup.ts'],
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Vitest would take one processor less; on two of them that leaves one idle while a file waits for its servers.
+    // Each of these files at once has a Postgres of its own, so there are not too many.
+    maxWorkers: Math.min(availableParallelism(), 4),
+    // No test depends on a quiet machine: conditions are waited for, and only what hangs meets these limits.
+    testTimeout: 2 * patienceMs,
+    hookTimeout: 2 * patienceMs,
+    expect: { poll: { timeout: patienceMs } },
     alias: [
       // Else vitest loads our `graphql` as .mjs and type-graphql's as .js: two copies, and graphql refuses the mixture.
       { find: /^graphql$/, replacement: 'graphql/index.js' },

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { freePort } from '../../src/embedded/free-port.ts'
 import { newProject, worldFolder } from '../server/start-test-gateway.ts'
 import { execute } from '../services/postgres.ts'
+import { postgresUrl } from '../services/postgres-url.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testPool } from '../services/test-pool.ts'
 import { type Outcome, type Running, repository, startCommand } from './start-command.ts'
@@ -99,7 +100,7 @@ describe.concurrent('sdl', () => {
 describe.concurrent('migrate', () => {
   it('brings an empty database up to date, and again does nothing', async () => {
     const name = `test_${newProject()}`
-    const server = inject('postgresUrl')
+    const server = postgresUrl()
     await execute(server, `create database ${name}`)
     const url = new URL(server)
     url.pathname = `/${name}`
@@ -277,7 +278,7 @@ describe.concurrent('materialize, status and runs', () => {
       Array.from({ length: 3 }, () => 'MATERIALIZE customer_transaction_features SUCCEEDED'),
     )
     expect(lines[2]).toMatch(/ 2 +1$/)
-  }, 120_000)
+  })
 
   it('refuse what they do not know, with what may have been meant, and memory', async () => {
     const own = settings()

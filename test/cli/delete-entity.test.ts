@@ -70,4 +70,4 @@ it('delete-entity prints what it deleted and what it cannot reach, and refuses w
     expect([outcome?.code, outcome?.stdout]).toEqual([1, ''])
     expect(outcome?.stderr).toMatch(told[index] ?? /never/)
   }
-}, 120_000)
+})

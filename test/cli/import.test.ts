@@ -132,7 +132,7 @@ describe.concurrent('featuregraph import', () => {
       [killed.PROJECT],
     )
     expect(runs).toEqual([{ state: 'INTERRUPTED' }, { state: 'SUCCEEDED' }])
-  }, 60_000)
+  })
 })
 
 /** What an import leaves, but for its moments. */

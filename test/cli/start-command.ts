@@ -17,13 +17,16 @@ export interface Running {
   readonly ended: Promise<Outcome>
 }
 
-/** The command line in a process of its own, with no settings but these. */
+/** The command line in a process of its own, with no settings but these, and patience for a busy machine's Redis. */
 export function startCommand(
   args: readonly string[],
   settings: Readonly<Record<string, string>>,
   home: string,
 ): Running {
-  const environment = Object.entries(settings).map(([name, value]) => [`FEATUREGRAPH_${name}`, value])
+  const environment = Object.entries({ ONLINE_TIMEOUT_MS: '60000', ...settings }).map(([name, value]) => [
+    `FEATUREGRAPH_${name}`,
+    value,
+  ])
   const child = spawn(process.execPath, [bin, ...args], {
     cwd: repository,
     env: { PATH: process.env['PATH'], HOME: home, ...Object.fromEntries(environment) },

@@ -1,12 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { newProject } from '../server/start-test-gateway.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
-import { type Outcome, type Running, startCommand } from './start-command.ts'
+import { waitUntil } from '../services/wait-until.ts'
+import { type Running, startCommand } from './start-command.ts'
 
 let folder: string
 let schema: string
@@ -49,15 +49,19 @@ function start(args: readonly string[], own: { readonly url: string; readonly pr
   return running
 }
 
-async function tells({ output, ended }: Running, pattern: RegExp, withinMs = 20_000): Promise<void> {
-  const stopped = ended.then(({ code, stderr }: Outcome) => {
-    throw new Error(`it ended with ${code}:\n${stderr}`)
+async function tells({ output, ended }: Running, pattern: RegExp): Promise<void> {
+  let hasEnded = false
+  void ended.then(() => {
+    hasEnded = true
   })
-  stopped.catch(() => {})
-  for (const until = performance.now() + withinMs; !pattern.test(output.stderr); ) {
-    if (performance.now() > until) throw new Error(`no ${pattern} within ${withinMs} ms:\n${output.stderr}`)
-    await Promise.race([stopped, sleep(20)])
-  }
+  await waitUntil(
+    () => {
+      if (pattern.test(output.stderr)) return true
+      if (hasEnded) throw new Error(`it ended without ${pattern}:\n${output.stderr}`)
+      return false
+    },
+    () => `${pattern} in\n${output.stderr}`,
+  )
 }
 
 describe.concurrent('worker', () => {
@@ -77,7 +81,7 @@ describe.concurrent('worker', () => {
     )
     await tells(leader, /picky: computing snapshots failed, next try at/)
     leader.child.kill('SIGKILL')
-    await tells(other, /this worker runs from now on/, 10_000)
+    await tells(other, /this worker runs from now on/)
     other.child.kill('SIGTERM')
     const { code, stdout } = await other.ended
     expect([code, stdout]).toEqual([0, ''])
@@ -85,7 +89,7 @@ describe.concurrent('worker', () => {
     const runs = listed.split('\n').map((line) => line.split(/ +/).slice(1, 4).join(' '))
     for (const run of ['BATCH daily SUCCEEDED', 'MATERIALIZE daily SUCCEEDED', 'BATCH picky FAILED'])
       expect(runs).toContain(run)
-  }, 60_000)
+  })
 
   it('finishes the run under way on SIGTERM, and begins no other', async () => {
     const own = { url: locked.url, project: newProject() }
@@ -102,10 +106,10 @@ describe.concurrent('worker', () => {
         )
         return found.rows.map(({ kind, view, state }) => `${kind} ${view} ${state}`)
       }
-      while ((await states()).length === 0) await sleep(20)
+      // It waits for the lock, and cannot end before that is given back.
+      await waitUntil(async () => (await states()).length > 0, 'a run is recorded')
       worker.child.kill('SIGTERM')
       await tells(worker, /SIGTERM: finishing the run under way/)
-      await sleep(200)
       expect([worker.child.exitCode, await states()]).toEqual([null, ['BATCH daily RUNNING']])
       await client.query('commit')
       expect((await worker.ended).code).toBe(0)
@@ -113,7 +117,7 @@ describe.concurrent('worker', () => {
     } finally {
       await client.end()
     }
-  }, 60_000)
+  })
 
   it('--once ends with exit code 1 when something failed, and refuses what is no duration', async () => {
     const own = { url: database.url, project: newProject() }
@@ -130,5 +134,5 @@ describe.concurrent('worker', () => {
       1,
       'featuregraph: --recompute expects a duration, as 30m, 1h or 1d; got "three days"\n',
     ])
-  }, 60_000)
+  })
 })

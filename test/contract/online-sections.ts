@@ -80,7 +80,7 @@ export function onlineSectionsContract(name: string, makeHarness: () => Promise<
       const row = packSection(7, never, section(0, 1))
       await store.writeSections([{ key, row }], nowMicros() + 300_000)
       expect(await read(key)).not.toBeNull()
-      await expect.poll(async () => await read(key), { timeout: 3_000 }).toBeNull()
+      await expect.poll(async () => await read(key)).toBeNull()
       // What had expired is not merged with.
       await store.writeSections(
         [{ key, row: packSection(7, never, section(1, 1)) }],

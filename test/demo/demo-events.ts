@@ -63,7 +63,7 @@ export function demoEvents(url: string, project: string): DemoEvents {
         )
         return mark?.made
       }
-      await expect.poll(isMade, { timeout: 20_000, interval: 100 }).toBe(true)
+      await expect.poll(isMade, { interval: 100 }).toBe(true)
     },
     async lastHours(ids, at) {
       const fiveMinutes = 300 * secondMicros

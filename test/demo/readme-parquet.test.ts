@@ -92,7 +92,7 @@ describe("the README's way from a Parquet file to features", () => {
       gateway.kill('SIGTERM')
       await once(gateway, 'exit')
     }
-  }, 120_000)
+  })
 })
 
 /** The mean fare of the rides before a day of October (UTC), but for the one below 0. */

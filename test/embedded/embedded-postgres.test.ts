@@ -1,15 +1,17 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import pg from 'pg'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts'
 import { isAlive, readPostmasterPid } from '../../src/embedded/postmaster-pid.ts'
 import { EmbeddedPostgresFailed } from '../../src/errors.ts'
 import { execute } from '../services/postgres.ts'
+import { waitUntil } from '../services/wait-until.ts'
 import { type GatewayProcess, gatewayProcess } from './gateway-process.ts'
 
 const root = process.getuid?.() === 0
@@ -63,15 +65,6 @@ async function serverPid(folder: string): Promise<number> {
   const postmaster = await readPostmasterPid(join(folder, 'postgres'))
   if (postmaster === null) throw new Error(`no postmaster.pid in ${folder}`)
   return postmaster.pid
-}
-
-async function until(condition: () => boolean | Promise<boolean>, withinMs: number): Promise<boolean> {
-  const end = performance.now() + withinMs
-  while (performance.now() < end) {
-    if (await condition()) return true
-    await sleep(10)
-  }
-  return false
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -156,7 +149,7 @@ describe('the embedded Postgres', () => {
     await execute(url, 'create table kept as select 7 as n')
     const pid = await serverPid(folder)
     await gateway.kill()
-    expect(await until(() => !isAlive(pid), 2000)).toBe(true)
+    await waitUntil(() => !isAlive(pid), 'Postgres has ended')
     expect(await exists(join(folder, 'postgres', 'postmaster.pid'))).toBe(false)
     expect(await ask((await start(folder)).url, 'select n from kept')).toEqual([7])
   })
@@ -177,7 +170,7 @@ describe('the embedded Postgres', () => {
     const crashed = await start(folder, logged)
     await execute(crashed.url, 'set synchronous_commit = on; create table kept as select 7 as n')
     process.kill(await serverPid(folder), 'SIGKILL')
-    expect(await until(() => logged.some((line) => line.includes('ended unexpectedly')), 2000)).toBe(true)
+    await waitUntil(() => logged.some((line) => line.includes('ended unexpectedly')), 'the crash is reported')
     expect(await exists(join(folder, 'postgres', 'postmaster.pid'))).toBe(true)
     expect(await ask((await start(folder)).url, 'select n from kept')).toEqual([7])
     await crashed.stop()
@@ -187,17 +180,23 @@ describe('the embedded Postgres', () => {
     const folder = await newFolder()
     await (await start(folder)).stop()
 
-    const stranger = spawn('sleep', ['60'], postgresAccount)
+    const stranger = spawn('sleep', ['600'], postgresAccount)
     // The shell becomes a `sleep`, which never asks for the end of the shell's child. The child must outlive the shell,
     // which would ask.
-    const zombies = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 60'], postgresAccount)
+    const zombies = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 600'], postgresAccount)
     cleanups.push(
       async () => void stranger.kill(),
       async () => void zombies.kill(),
     )
     const [line] = await once(zombies.stdout, 'data')
     const zombie = Number(String(line).trim())
-    await sleep(1_000)
+    await waitUntil(
+      async () =>
+        (await promisify(execFile)('ps', ['-p', String(zombie), '-o', 'stat='])).stdout
+          .trim()
+          .startsWith('Z'),
+      'the child is a zombie',
+    )
     const gone = spawn('true')
     await once(gone, 'exit')
 
@@ -222,9 +221,10 @@ describe('the embedded Postgres', () => {
     const gateway = startProcess(folder)
     const partial = async (): Promise<string | undefined> =>
       (await readdir(folder).catch(() => [])).find((name) => name.startsWith('postgres.new-'))
-    expect(
-      await until(async () => exists(join(folder, (await partial()) ?? '-', 'data', 'base')), 5000),
-    ).toBe(true)
+    await waitUntil(
+      async () => exists(join(folder, (await partial()) ?? '-', 'data', 'base')),
+      'initdb is at work',
+    )
     await gateway.kill()
     expect(await exists(join(folder, 'postgres'))).toBe(false)
     expect(await partial()).toBeDefined()

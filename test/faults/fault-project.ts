@@ -7,6 +7,7 @@ import { type Running, startCommand } from '../cli/start-command.ts'
 import { newProject, startTestGateway, type TestGateway } from '../server/start-test-gateway.ts'
 import type { KafkaServer } from '../services/kafka.ts'
 import { testPool } from '../services/test-pool.ts'
+import { patienceMs } from '../services/wait-until.ts'
 import {
   type Comparison,
   type CountedEvent,
@@ -49,8 +50,6 @@ export interface FaultProject {
 
 const partitions = 4
 const minute: Micros = 60_000_000
-/** For what takes a few seconds on a machine that is not busy. */
-const settledMs = 45_000
 const shownDifferences = 12
 
 export async function openFaultProject(
@@ -130,7 +129,7 @@ export async function openFaultProject(
 
   /** Tries until it is true; what it throws counts as false, while there is time. */
   async function until(what: () => Promise<boolean>): Promise<boolean> {
-    const end = performance.now() + settledMs
+    const end = performance.now() + patienceMs
     while (performance.now() < end) {
       if (await what().catch(() => false)) return true
       await sleep(100)

@@ -48,7 +48,8 @@ else {
 
   /** A fault as a test: `work` brings it about; trials are what it counts. */
   const fault = (name: string, work: (trials: Trials) => Promise<void>): void => {
-    it(name, { timeout: isLong ? 1_800_000 : 180_000 }, async () => {
+    // Some wait for many things, one after the other.
+    it(name, { timeout: isLong ? 1_800_000 : 900_000 }, async () => {
       const random = seededRandom(seed)
       const project = await openFaultProject(kafka, servers, random)
       let trials = 0
@@ -239,8 +240,9 @@ else {
         await project.check()
         await rounds(1, 3, async () => {
           await project.producer.send(100, justAhead)
+          const areEvents = sleep((most - 10 * minute) / 1_000 + 500)
           await project.check()
-          await sleep(6_000)
+          await areEvents
           await project.endAll()
           await project.rewind()
           project.start(2)

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import type { Micros } from '../../src/definitions/timestamp.ts'
 import type { EventSource } from '../../src/registry/registry.ts'
 import { eventTable } from '../../src/stores/postgres/tables/event-table.ts'
+import { waitUntil } from '../services/wait-until.ts'
 import type { ProducedMessage } from './producer.ts'
 
 /** A stored event's number and place. */
@@ -48,7 +48,6 @@ export interface HeldEvents {
   readonly release: () => Promise<void>
 }
 
-const askedMs = 30_000
 const lockModes = { 'by a reader': 'AccessShareLock', 'by a writer': 'RowExclusiveLock' } as const
 
 /** Whoever reads or stores events waits from here on. */
@@ -61,17 +60,15 @@ export async function holdEvents(url: string, project: string, source: EventSour
   await client.query(`lock table ${table} in access exclusive mode`)
   return {
     async untilAsked(by) {
-      const end = performance.now() + askedMs
-      while (performance.now() < end) {
+      const isAsked = async (): Promise<boolean> => {
         const { rows } = await client.query<{ asked: boolean }>(
           `select exists (select from pg_locks
              where relation = $1::regclass and mode = $2 and not granted) as asked`,
           [table, lockModes[by]],
         )
-        if (rows[0]?.asked === true) return
-        await sleep(20)
+        return rows[0]?.asked === true
       }
-      throw new Error(`the kept events were not asked for ${by}`)
+      await waitUntil(isAsked, `the kept events are asked for ${by}`)
     },
     release: () => client.end(),
   }

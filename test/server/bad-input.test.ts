@@ -8,6 +8,8 @@ import { type AnswerError, startTestGateway, type TestGateway } from './start-te
 const maxEntities = 10
 const maxBodyBytes = 64 * 1_024
 let database: TestDatabase
+/** Much longer than a busy machine needs for any request here. */
+const heldUpMs = 60_000
 let gateway: TestGateway
 
 beforeAll(async () => {
@@ -441,7 +443,8 @@ describe('a document', () => {
       const { status, text: answer } = await gateway.ask(text)
       expect(status).toBeLessThan(500)
       expectNoLeak(answer)
-      expect([engine, performance.now() - started < 1_000]).toEqual([engine, true])
+      // A fraction of a second; where a cost grew with the square of the depth it would be many minutes.
+      expect([engine, performance.now() - started < heldUpMs]).toEqual([engine, true])
     }
   })
 
@@ -452,7 +455,7 @@ describe('a document', () => {
   ])('with thousands of %s is answered in time', async (_name, text) => {
     const started = performance.now()
     const { status } = await refusedThrice(text)
-    expect([status, performance.now() - started < 3_000]).toEqual([400, true])
+    expect([status, performance.now() - started < heldUpMs]).toEqual([400, true])
   })
 })
 

@@ -48,7 +48,7 @@ beforeAll(async () => {
       },
     ])
   }
-}, 60_000)
+})
 afterAll(async () => {
   await gateway?.close()
   await database?.drop()
@@ -93,4 +93,4 @@ it('GraphiQL in a browser runs the first tab against the gateway and shows its v
   } finally {
     await close()
   }
-}, 90_000)
+})

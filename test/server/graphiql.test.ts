@@ -158,7 +158,7 @@ describe('the built page', () => {
     )
     await app.register(graphiqlRoutes(built))
     url = await app.listen({ host: '127.0.0.1', port: 0 })
-  }, 60_000)
+  })
   afterAll(() => app?.close())
 
   test('is left alone by a second build', async () => {
@@ -283,7 +283,7 @@ describe('the built page', () => {
     } finally {
       await opened.close()
     }
-  }, 180_000)
+  })
 })
 
 describe('without a build', () => {
@@ -307,7 +307,7 @@ async function tryGraphiql({ page }: OpenPage): Promise<void> {
 
   const variables = page.locator('.graphiql-editor-tool .view-lines').first()
   const response = page.locator('.result-window .view-lines')
-  await expect.poll(() => variables.textContent(), { timeout: 20_000 }).toContain('1001')
+  await expect.poll(() => variables.textContent()).toContain('1001')
 
   // The headers editor is there, and what was in it does not outlive the page.
   await page.getByRole('button', { name: 'Headers' }).click()
@@ -318,14 +318,14 @@ async function tryGraphiql({ page }: OpenPage): Promise<void> {
   const sent = page.waitForRequest((request) => request.postData()?.includes('query Online') === true)
   await page.locator('.graphiql-execute-button').click()
   expect((await sent).headers()['authorization']).toBe('Bearer secret')
-  await expect.poll(() => response.textContent(), { timeout: 20_000 }).toContain('1234.5')
+  await expect.poll(() => response.textContent()).toContain('1234.5')
   // Squiggles of the language workers, had they found the examples wrong.
   expect(await page.locator('.squiggly-error, .squiggly-warning').count()).toBe(0)
   const screenshot = process.env['GRAPHIQL_SCREENSHOT']
   if (screenshot) await page.screenshot({ path: screenshot })
 
   await tabs.nth(2).click()
-  await expect.poll(() => variables.textContent(), { timeout: 20_000 }).toContain(startOfMonth(new Date(), 1))
+  await expect.poll(() => variables.textContent()).toContain(startOfMonth(new Date(), 1))
   expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toContain('secret')
 }
 

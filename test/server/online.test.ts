@@ -711,12 +711,7 @@ describe('what is read', () => {
     await work()
     const after = await callCounts()
     // Until the monitor has told the last INFO, earlier commands may still be on their way.
-    const until = performance.now() + 2_000
-    while (
-      commands.filter(([name]) => name?.toLowerCase() === 'info').length < 2 &&
-      performance.now() < until
-    )
-      await new Promise((resolve) => setTimeout(resolve, 5))
+    await expect.poll(() => commands.filter(([name]) => name?.toLowerCase() === 'info').length).toBe(2)
     monitor.disconnect()
     const calls: Record<string, number> = {}
     for (const [name, count] of after) {

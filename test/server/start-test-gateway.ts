@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { readConfig } from '../../src/config.ts'
@@ -10,6 +9,7 @@ import { acceptRow } from '../../src/ingest/accept/accept-row.ts'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
 import { type WrittenRows, writeRows } from '../ingest/push/write-rows.ts'
 import { execute } from '../services/postgres.ts'
+import { untilWorks } from '../services/wait-until.ts'
 
 export const worldFolder = fileURLToPath(new URL('../world', import.meta.url))
 
@@ -56,7 +56,7 @@ export interface TestGateway {
   readonly keyPrefix: (view: string) => string
   /** `/metrics`, by the line: `featuregraph_rows_total{view="…",status="…"}` → its number. */
   readonly metrics: () => Promise<ReadonlyMap<string, number>>
-  /** Resolves when `/readyz` says so; rejects after 10 s. */
+  /** Resolves when `/readyz` says so. */
   readonly ready: () => Promise<void>
   /** Lines that were logged, as JSON. */
   readonly logLines: readonly string[]
@@ -92,7 +92,8 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     ONLINE_URL: options.onlineUrl,
     LOG_LEVEL: 'trace',
     // A neighbour on a busy machine is no failure; tests of deadlines set their own.
-    ONLINE_TIMEOUT_MS: '5000',
+    ONLINE_TIMEOUT_MS: '60000',
+    OFFLINE_TIMEOUT_MS: '60000',
     ...options.settings,
   }
   const config = readConfig(
@@ -112,14 +113,11 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     return view
   }
   const ready = async (): Promise<void> => {
-    const until = performance.now() + 10_000
-    for (;;) {
+    await untilWorks(async () => {
       const answer = await fetch(`${url}/readyz`)
       const text = await answer.text()
-      if (answer.status === 200) return
-      if (performance.now() > until) throw new Error(`not ready within 10 s: ${text}`)
-      await sleep(20)
-    }
+      if (answer.status !== 200) throw new Error(`not ready: ${text}`)
+    })
   }
   const started: TestGateway = {
     gateway,

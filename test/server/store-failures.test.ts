@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { Agent, request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
 import { freePort } from '../../src/embedded/free-port.ts'
@@ -7,15 +7,14 @@ import { systemClock } from '../../src/gateway/system-clock.ts'
 import { execute, type PostgresServer, startPostgres } from '../services/postgres.ts'
 import { type RedisServer, startRedis } from '../services/redis.ts'
 import { testPool } from '../services/test-pool.ts'
-import { type Answer, startTestGateway, type TestGateway } from './start-test-gateway.ts'
+import { untilWorks, waitUntil } from '../services/wait-until.ts'
+import { type Answer, newProject, startTestGateway, type TestGateway } from './start-test-gateway.ts'
 
-const onlineTimeoutMs = 300
-const offlineTimeoutMs = 1_500
 const start: Micros = systemClock()
-const settings = {
-  ONLINE_TIMEOUT_MS: String(onlineTimeoutMs),
-  OFFLINE_TIMEOUT_MS: String(offlineTimeoutMs),
-}
+const project = newProject()
+/** Of the one store that a test stops; the other has all the time that a busy machine may need. */
+const hastyOnline = { PROJECT: project, ONLINE_TIMEOUT_MS: '300' }
+const hastyOffline = { PROJECT: project, OFFLINE_TIMEOUT_MS: '1500' }
 
 let redis: RedisServer
 let postgres: PostgresServer
@@ -25,11 +24,15 @@ let gateway: TestGateway
 beforeAll(async () => {
   ;[redis, postgres] = await Promise.all([startRedis(), startPostgres()])
   database = await postgres.createDatabase()
-  gateway = await startTestGateway({ offlineUrl: database, onlineUrl: redis.url, settings })
+  gateway = await startTestGateway({
+    offlineUrl: database,
+    onlineUrl: redis.url,
+    settings: { PROJECT: project },
+  })
   await writeRows()
   await execute(
     database,
-    `insert into shop.naps values (1, '2026-01-01T00:00:00Z', 30), (2, '2026-01-01T00:00:00Z', 0.5)`,
+    `insert into shop.naps values (1, '2026-01-01T00:00:00Z', 3600), (2, '2026-01-01T00:00:00Z', 0.5), (3, '2026-01-01T00:00:00Z', 5)`,
   )
 })
 afterAll(async () => {
@@ -128,38 +131,24 @@ function expectOnlineUnavailable({ status, text, data, errors = [] }: Answer): v
   ])
 }
 
-const askMixed = () => gateway.ask(mixed, { ids: [1, 2, 3] })
+const askMixed = (of = gateway) => of.ask(mixed, { ids: [1, 2, 3] })
 
 /** Polls until the answer has no errors, without touching the gateway. */
-async function recovered(ask: () => Promise<Answer>, withinMs = 8_000): Promise<Answer> {
-  const until = performance.now() + withinMs
-  for (;;) {
+async function recovered(ask: () => Promise<Answer>): Promise<Answer> {
+  return await untilWorks(async () => {
     const answer = await ask()
-    if (answer.errors === undefined) return answer
-    if (performance.now() > until) throw new Error(`still unavailable after ${withinMs} ms: ${answer.text}`)
-    await sleep(50)
-  }
+    if (answer.errors !== undefined) throw new Error(`still unavailable: ${answer.text}`)
+    return answer
+  })
 }
 
-/** The writer has a connection of its own, which comes back on its own. */
-async function eventually(work: () => Promise<void>, withinMs = 5_000): Promise<void> {
-  const until = performance.now() + withinMs
-  for (;;) {
-    const error = await work().then(
-      () => null,
-      (reason: unknown) => reason,
-    )
-    if (error === null) return
-    if (performance.now() > until) throw error
-    await sleep(50)
-  }
-}
+const isFailed = (answer: Answer): boolean => answer.errors !== undefined
 
 /** Callers that ask one after the other until the work is done, whatever becomes of it; all their answers. */
 async function underLoad(
   callers: number,
   ask: () => Promise<Answer>,
-  work: () => Promise<void>,
+  work: (answers: readonly Answer[]) => Promise<void>,
 ): Promise<readonly Answer[]> {
   const answers: Answer[] = []
   let loading = true
@@ -167,7 +156,7 @@ async function underLoad(
     while (loading) answers.push(await ask())
   })
   try {
-    await work()
+    await work(answers)
   } finally {
     loading = false
     await Promise.all(load)
@@ -175,35 +164,52 @@ async function underLoad(
   return answers
 }
 
-async function readiness(of = gateway): Promise<{ status: number; dependencies: unknown; ms: number }> {
-  const started = performance.now()
+async function readiness(of = gateway): Promise<{ status: number; dependencies: unknown }> {
   const response = await fetch(`${of.url}/readyz`)
   const { dependencies } = (await response.json()) as { dependencies: unknown }
-  return { status: response.status, dependencies, ms: performance.now() - started }
+  return { status: response.status, dependencies }
+}
+
+/** Statements that sleep now. */
+async function sleepers(): Promise<number> {
+  const pool = testPool(database, 1)
+  try {
+    const { rows } = await pool.query<{ count: number }>(
+      `select count(*)::int as count from pg_stat_activity where state = 'active' and wait_event = 'PgSleep'`,
+    )
+    return rows[0]?.count ?? -1
+  } finally {
+    await pool.end()
+  }
 }
 
 describe('Redis', () => {
   it('killed in the middle of load: 200 with nulls and one error per view; back by itself after its restart', async () => {
-    const answers = await underLoad(8, askMixed, async () => {
-      await sleep(300)
-      await redis.kill()
-      await sleep(500)
-      expectOnlineUnavailable(await askMixed())
-      expect(await readiness()).toMatchObject({
-        status: 503,
-        dependencies: { 'online (redis)': 'down', 'offline (postgres)': 'up' },
-      })
-      expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200)
-      await redis.restart()
-      await recovered(askMixed)
-    })
+    const answers = await underLoad(
+      8,
+      () => askMixed(),
+      async (given) => {
+        await waitUntil(() => given.length > 20, 'answers come')
+        await redis.kill()
+        await waitUntil(() => given.filter(isFailed).length > 20, 'answers with errors come')
+        expectOnlineUnavailable(await askMixed())
+        expect(await readiness()).toMatchObject({
+          status: 503,
+          dependencies: { 'online (redis)': 'down', 'offline (postgres)': 'up' },
+        })
+        expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200)
+        await redis.restart()
+        await recovered(() => askMixed())
+      },
+    )
     // It has lost its rows, and takes new ones.
     expect((await askMixed()).data.customers[0].customerProfile.freshness.status).toBe('NOT_FOUND')
-    await eventually(writeRows)
+    // The writer has a connection of its own, which comes back on its own.
+    await untilWorks(writeRows)
     expect((await askMixed()).data.customers[0].customerProfile.freshness.status).toBe('PRESENT')
     await gateway.ready()
 
-    const failed = answers.filter((answer) => answer.errors !== undefined)
+    const failed = answers.filter(isFailed)
     expect(failed.length).toBeGreaterThan(10)
     expect(answers.length - failed.length).toBeGreaterThan(10)
     for (const answer of failed) expectOnlineUnavailable(answer)
@@ -213,25 +219,23 @@ describe('Redis', () => {
     )
     const logged = gateway.logLines.filter((line) => line.includes('online store did not answer'))
     expect(logged.length).toBeGreaterThan(0)
-    expect(logged.length).toBeLessThan(10)
+    expect(logged.length).toBeLessThan(failed.length)
   })
 
   it('stopped without closing: answers within the deadline, other views at once; back when it goes on', async () => {
+    const own = await startTestGateway({ offlineUrl: database, onlineUrl: redis.url, settings: hastyOnline })
     process.kill(redis.pid, 'SIGSTOP')
     try {
-      for (let round = 0; round < 6; round += 1) {
-        const started = performance.now()
-        expectOnlineUnavailable(await askMixed())
-        expect(performance.now() - started).toBeLessThan(onlineTimeoutMs + 700)
-      }
-      const { status, ms } = await readiness()
-      expect([status, ms < 3_000]).toEqual([503, true])
-      await Promise.all(Array.from({ length: 30 }, async () => expectOnlineUnavailable(await askMixed())))
+      // It stands still until all of these are answered: what waited for it would wait for ever.
+      for (let round = 0; round < 6; round += 1) expectOnlineUnavailable(await askMixed(own))
+      expect((await readiness(own)).status).toBe(503)
+      await Promise.all(Array.from({ length: 30 }, async () => expectOnlineUnavailable(await askMixed(own))))
     } finally {
       process.kill(redis.pid, 'SIGCONT')
     }
-    const answer = await recovered(askMixed)
+    const answer = await recovered(() => askMixed(own))
     expect(answer.data.customers[1].customerProfile.lifetimeEvents).toBe(2)
+    await own.close()
   })
 
   it('away at the start: the gateway starts, unready, answers what it can, and becomes ready', async () => {
@@ -239,7 +243,7 @@ describe('Redis', () => {
     const late = await startTestGateway({
       offlineUrl: database,
       onlineUrl: `redis://127.0.0.1:${port}`,
-      settings: { ...settings, PROJECT: 'late' },
+      settings: { PROJECT: 'late' },
       waitUntilReady: false,
     })
     let server: RedisServer | undefined
@@ -266,7 +270,7 @@ describe('Redis', () => {
 
 describe('Postgres', () => {
   const asOf = formatTimestamp(start)
-  const askPast = () => gateway.ask(past, { asOf })
+  const askPast = (of = gateway) => of.ask(past, { asOf })
 
   function expectOfflineUnavailable({ status, text, data, errors = [] }: Answer): void {
     expect(status).toBe(200)
@@ -284,54 +288,56 @@ describe('Postgres', () => {
   }
 
   it('killed in the middle of load: asOf is UNAVAILABLE, online still answers; back by itself', async () => {
-    const answers = await underLoad(4, askPast, async () => {
-      await sleep(200)
-      await postgres.kill()
-      await sleep(300)
-      expectOfflineUnavailable(await askPast())
-      const { data, errors } = await askMixed()
-      expect(data.customers[2].customerProfile.lifetimeEvents).toBe(3)
-      expect(data.customers[2].customerSegment).toEqual({
-        segment: null,
-        freshness: { status: 'UNAVAILABLE', source: 'OFFLINE' },
-      })
-      expect(errors).toMatchObject([
-        { path: ['customers', 0, 'customerSegment'], extensions: { view: 'customer_segment', count: 3 } },
-      ])
-      expect(await readiness()).toMatchObject({
-        status: 503,
-        dependencies: { 'online (redis)': 'up', 'offline (postgres)': 'down' },
-      })
-      await postgres.restart()
-      const back = await recovered(askPast)
-      expect(back.data.customer.customerProfile).toEqual({
-        lifetimeEvents: 1,
-        freshness: { status: 'PRESENT', source: 'OFFLINE' },
-      })
-    })
-    const failed = answers.filter((answer) => answer.errors !== undefined)
+    const answers = await underLoad(
+      4,
+      () => askPast(),
+      async (given) => {
+        await waitUntil(() => given.length > 10, 'answers come')
+        await postgres.kill()
+        await waitUntil(() => given.some(isFailed), 'an answer with errors comes')
+        expectOfflineUnavailable(await askPast())
+        const { data, errors } = await askMixed()
+        expect(data.customers[2].customerProfile.lifetimeEvents).toBe(3)
+        expect(data.customers[2].customerSegment).toEqual({
+          segment: null,
+          freshness: { status: 'UNAVAILABLE', source: 'OFFLINE' },
+        })
+        expect(errors).toMatchObject([
+          { path: ['customers', 0, 'customerSegment'], extensions: { view: 'customer_segment', count: 3 } },
+        ])
+        expect(await readiness()).toMatchObject({
+          status: 503,
+          dependencies: { 'online (redis)': 'up', 'offline (postgres)': 'down' },
+        })
+        await postgres.restart()
+        const back = await recovered(() => askPast())
+        expect(back.data.customer.customerProfile).toEqual({
+          lifetimeEvents: 1,
+          freshness: { status: 'PRESENT', source: 'OFFLINE' },
+        })
+      },
+    )
+    const failed = answers.filter(isFailed)
     expect(failed.length).toBeGreaterThan(0)
     expect(answers.length).toBeGreaterThan(failed.length)
     for (const answer of failed) expectOfflineUnavailable(answer)
   })
 
   it('stopped without closing: UNAVAILABLE near the deadline, readiness and online answers at once', async () => {
+    const own = await startTestGateway({ offlineUrl: database, onlineUrl: redis.url, settings: hastyOffline })
     const pids = await postgresProcesses()
     for (const pid of pids) process.kill(pid, 'SIGSTOP')
     try {
-      const started = performance.now()
-      const waiting = askPast()
-      const online = await gateway.ask('{ customer(customerId: 2) { customerProfile { lifetimeEvents } } }')
+      // One after the other, and it stands still until the last is answered: what waited for it would wait for ever.
+      const online = await own.ask('{ customer(customerId: 2) { customerProfile { lifetimeEvents } } }')
       expect(online.data.customer.customerProfile.lifetimeEvents).toBe(2)
-      expect(performance.now() - started).toBeLessThan(offlineTimeoutMs)
-      expectOfflineUnavailable(await waiting)
-      expect(performance.now() - started).toBeLessThan(offlineTimeoutMs + 2_500)
-      const { status, ms } = await readiness()
-      expect([status, ms < 3_000]).toEqual([503, true])
+      expectOfflineUnavailable(await askPast(own))
+      expect((await readiness(own)).status).toBe(503)
     } finally {
       for (const pid of pids) process.kill(pid, 'SIGCONT')
     }
-    await recovered(askPast)
+    await recovered(() => askPast(own))
+    await own.close()
   })
 
   /** The server and its backends: a stopped server alone would leave the pool's sessions at work. */
@@ -349,19 +355,16 @@ describe('Postgres', () => {
   }
 
   it('as the online store too, stopped without closing: answers within the online deadline', async () => {
-    const own = await startTestGateway({ offlineUrl: database, onlineUrl: database, settings })
+    const own = await startTestGateway({ offlineUrl: database, onlineUrl: database, settings: hastyOnline })
     const ask = () =>
       own.ask('{ customer(customerId: 2) { customerProfile { freshness { status source } } } }')
-    expect((await ask()).errors).toBeUndefined()
+    await recovered(ask)
     const pids = await postgresProcesses()
     for (const pid of pids) process.kill(pid, 'SIGSTOP')
     try {
-      const started = performance.now()
       const { data, text } = await ask()
-      const ms = performance.now() - started
       expectNoLeak(text)
       expect(data.customer.customerProfile.freshness).toEqual({ status: 'UNAVAILABLE', source: 'ONLINE' })
-      expect([ms, ms < onlineTimeoutMs + 500]).toEqual([ms, true])
     } finally {
       for (const pid of pids) process.kill(pid, 'SIGCONT')
       await recovered(ask)
@@ -372,36 +375,15 @@ describe('Postgres', () => {
   const nap = (id: number) =>
     `{ customer(customerId: ${id}) { customerNaps { slept seconds freshness { status } } customerProfile { lifetimeEvents } } }`
 
-  async function sleepers(): Promise<number> {
-    const pool = testPool(database, 1)
-    try {
-      const { rows } = await pool.query<{ count: number }>(
-        `select count(*)::int as count from pg_stat_activity where state = 'active' and wait_event = 'PgSleep'`,
-      )
-      return rows[0]?.count ?? -1
-    } finally {
-      await pool.end()
-    }
-  }
-  async function sleepersBecome(wanted: number, withinMs: number): Promise<void> {
-    const until = performance.now() + withinMs
-    let now = await sleepers()
-    while (now !== wanted && performance.now() < until) {
-      await sleep(20)
-      now = await sleepers()
-    }
-    expect(now).toBe(wanted)
-  }
-
   it('is told to stop when the caller goes away', async () => {
     const controllers = [1, 2, 3].map(() => new AbortController())
     const calls = controllers.map(({ signal }) =>
       gateway.ask(nap(1), {}, { signal }).catch((error: unknown) => error),
     )
-    await sleepersBecome(3, 1_000)
+    await expect.poll(sleepers).toBe(3)
     for (const controller of controllers) controller.abort()
     for (const outcome of await Promise.all(calls)) expect(outcome).toMatchObject({ name: 'AbortError' })
-    await sleepersBecome(0, 600)
+    await expect.poll(sleepers).toBe(0)
     const after = await gateway.ask(nap(2))
     expect(after.errors).toBeUndefined()
     expect(after.data.customer.customerNaps).toEqual({
@@ -412,10 +394,9 @@ describe('Postgres', () => {
   })
 
   it('too slow: UNAVAILABLE at the deadline, and the statement ends; the other views answer', async () => {
-    const started = performance.now()
-    const { status, data, errors, text } = await gateway.ask(nap(1))
-    const ms = performance.now() - started
-    expect([status, ms > offlineTimeoutMs - 100, ms < offlineTimeoutMs + 1_000]).toEqual([200, true, true])
+    const own = await startTestGateway({ offlineUrl: database, onlineUrl: redis.url, settings: hastyOffline })
+    const { status, data, errors, text } = await own.ask(nap(1))
+    expect(status).toBe(200)
     expectNoLeak(text)
     expect(data.customer).toEqual({
       customerNaps: { slept: null, seconds: null, freshness: { status: 'UNAVAILABLE' } },
@@ -424,21 +405,25 @@ describe('Postgres', () => {
     expect(errors).toMatchObject([
       { path: ['customer', 'customerNaps'], extensions: { code: 'UNAVAILABLE', count: 1 } },
     ])
-    await sleepersBecome(0, 500)
+    await expect.poll(sleepers).toBe(0)
+    await own.close()
   })
 
   it('busy with slow statements does not keep online answers waiting', async () => {
-    const slow = Array.from({ length: 12 }, () => gateway.ask(nap(1)))
-    await sleep(100)
+    const away = new AbortController()
+    const slow = Array.from({ length: 12 }, () =>
+      gateway.ask(nap(1), {}, { signal: away.signal }).catch((error: unknown) => error),
+    )
+    await expect.poll(sleepers).toBeGreaterThan(0)
+    // The statements last until their callers go away, after these answers.
     for (let round = 0; round < 10; round += 1) {
-      const started = performance.now()
       const { data } = await gateway.ask('{ customer(customerId: 2) { customerProfile { lifetimeEvents } } }')
       expect(data.customer.customerProfile.lifetimeEvents).toBe(2)
-      expect(performance.now() - started).toBeLessThan(onlineTimeoutMs)
     }
-    for (const { data } of await Promise.all(slow))
-      expect(data.customer.customerNaps.freshness.status).toBe('UNAVAILABLE')
-    await recovered(askPast)
+    expect(await sleepers()).toBeGreaterThan(0)
+    away.abort()
+    for (const outcome of await Promise.all(slow)) expect(outcome).toMatchObject({ name: 'AbortError' })
+    await recovered(() => askPast())
   })
 
   it('away at the start: the gateway does not start, and says what does not answer', async () => {
@@ -462,18 +447,37 @@ describe('Postgres', () => {
 
 describe('a stop', () => {
   it('lets a running request finish, takes no new connection, and ends with its callers’ connections kept alive', async () => {
-    const own = await startTestGateway({ offlineUrl: database, onlineUrl: redis.url, settings })
-    const query = '{ customer(customerId: 2) { customerNaps { slept } } }'
-    // The pool of fetch keeps this connection alive after the answer.
-    const running = own.ask(query)
-    await sleep(150)
-    const started = performance.now()
+    const own = await startTestGateway({ offlineUrl: database, onlineUrl: redis.url })
+    const query = '{ customer(customerId: 3) { customerNaps { slept } } }'
+    const agent = new Agent({ keepAlive: true })
+    const running = new Promise<{ readonly connection: unknown; readonly text: string }>(
+      (resolve, reject) => {
+        const headers = { 'content-type': 'application/json' }
+        const sent = request(`${own.url}/graphql`, { method: 'POST', agent, headers }, async (response) => {
+          let text = ''
+          for await (const chunk of response) text += chunk
+          resolve({ connection: response.headers.connection, text })
+        })
+        sent.on('error', reject)
+        sent.end(JSON.stringify({ query }))
+      },
+    )
+    await expect.poll(sleepers).toBe(1)
     const closed = own.close()
-    await sleep(50)
-    await expect(fetch(`${own.url}/healthz`)).rejects.toThrow()
-    expect((await running).data).toEqual({ customer: { customerNaps: { slept: true } } })
+    await waitUntil(
+      () =>
+        fetch(`${own.url}/healthz`).then(
+          () => false,
+          () => true,
+        ),
+      'the gateway takes no connection',
+    )
+    const { connection, text } = await running
+    expect(JSON.parse(text)).toEqual({ data: { customer: { customerNaps: { slept: true } } } })
+    // Kept alive, the connection would hold up the end.
+    expect(connection).toBe('close')
     await closed
-    expect(performance.now() - started).toBeLessThan(2_000)
+    agent.destroy()
     // Twice does no harm.
     await own.close()
   })

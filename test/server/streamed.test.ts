@@ -88,9 +88,7 @@ describe('streaming views in a gateway', () => {
       // The gateway follows what comes while it runs.
       await writeFile(file, line(1, 10))
       expect((await run('import', 'payments', file)).code).toBe(0)
-      await expect
-        .poll(async () => (await gateway.ask(question, {})).data.customer.recent.total, { timeout: 10_000 })
-        .toBe(15.5)
+      await expect.poll(async () => (await gateway.ask(question, {})).data.customer.recent.total).toBe(15.5)
       const kinds = await gateway.ask('{ featureViews { name kind source } }', {})
       expect(kinds.data.featureViews).toContainEqual({ name: 'recent', kind: 'STREAM', source: 'payments' })
       const push = await gateway.ask('{ __schema { mutationType { fields { name } } } }', {})

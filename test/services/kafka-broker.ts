@@ -8,6 +8,7 @@ import { freePort } from '../../src/embedded/free-port.ts'
 import { spawnTied, type TiedProcess } from '../../src/embedded/pipe-tie.ts'
 import { java } from './java.ts'
 import { kafkaJars } from './kafka-jars.ts'
+import { patienceMs } from './wait-until.ts'
 
 const run = promisify(execFile)
 
@@ -42,7 +43,6 @@ export interface KafkaBroker {
   readonly kill: () => Promise<void>
 }
 
-const readyMs = 30_000
 /** The second compiler and other collectors would only pay off in a long run. */
 const jvm = ['-Xms256m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto']
 
@@ -148,7 +148,7 @@ async function startOnce(
     void server.exited.then(() => {
       ended = true
     })
-    const until = performance.now() + readyMs
+    const until = performance.now() + patienceMs
     while (!ended && performance.now() < until) {
       if (await answers(bootstrap)) return server
       await sleep(20)
@@ -163,7 +163,7 @@ async function startOnce(
 
 /** The controller has done it; the broker hears of it a little later. */
 export async function untilKnown(admin: Admin, topic: string, partitions: number): Promise<void> {
-  const until = performance.now() + readyMs
+  const until = performance.now() + patienceMs
   while (performance.now() < until) {
     const found = await admin.metadata({ topics: [topic], forceUpdate: true }).then(
       ({ topics }) => topics.get(topic)?.partitions.filter(({ leader }) => leader >= 0).length ?? 0,

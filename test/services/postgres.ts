@@ -9,6 +9,7 @@ import { freePort } from '../../src/embedded/free-port.ts'
 import { spawnTied, type TiedProcess, type TieOptions } from '../../src/embedded/pipe-tie.ts'
 import { choosePlace } from '../../src/embedded/place.ts'
 import { readPostmasterPid } from '../../src/embedded/postmaster-pid.ts'
+import { patienceMs } from './wait-until.ts'
 
 /** A Postgres of the tests' own; it ends with the process that started it, however that ends. */
 export interface PostgresServer {
@@ -27,7 +28,6 @@ export interface PostgresServer {
   readonly restart: () => Promise<void>
 }
 
-const readyMs = 20_000
 const systemFolder = '/usr/lib/postgresql'
 const oldest = 14
 
@@ -176,7 +176,7 @@ async function startServer(
   const logPath = join(home, 'postgres.log')
   const log = await open(logPath, 'a')
   try {
-    const until = performance.now() + readyMs
+    const until = performance.now() + patienceMs
     // More than one try: after a SIGKILL the children of the old server hold its memory for another moment.
     do {
       const server = await spawnTied(join(bin, 'postgres'), args, { ...options, outputFd: log.fd })

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from '../../src/embedded/free-port.ts'
 import { spawnTied, type TiedProcess } from '../../src/embedded/pipe-tie.ts'
 import { redisBinary } from './redis-binary.ts'
+import { patienceMs } from './wait-until.ts'
 
 /** A Redis of the tests' own; it ends with the process that started it, however that ends. */
 export interface RedisServer {
@@ -20,8 +21,6 @@ export interface RedisServer {
   /** Starts it again on the same port and folder, ending it first if it still runs. */
   readonly restart: () => Promise<void>
 }
-
-const readyMs = 10_000
 
 /**
  * Starts a Redis on 127.0.0.1 that keeps nothing on disk, and waits until it answers a PING. `args` come last and win:
@@ -94,7 +93,7 @@ async function startOnce(
     void server.exited.then(() => {
       ended = true
     })
-    const until = performance.now() + readyMs
+    const until = performance.now() + patienceMs
     while (!ended && performance.now() < until) {
       if (await pongs(port)) return server
       await sleep(10)

@@ -3,6 +3,7 @@ import pg from 'pg'
 import { afterAll, describe, expect, inject, it } from 'vitest'
 import { isAlive } from '../../src/embedded/postmaster-pid.ts'
 import { execute, type PostgresServer, startPostgres } from './postgres.ts'
+import { postgresUrl } from './postgres-url.ts'
 import { type RedisServer, startRedis } from './redis.ts'
 import { createTestDatabase } from './test-database.ts'
 
@@ -30,10 +31,7 @@ describe("the run's services", () => {
   it('answer', async () => {
     expect(await ping(inject('redisUrl'))).toBe('PONG')
     expect(
-      await ask(
-        inject('postgresUrl'),
-        "select count(*)::int from pg_database where datname like 'featuregraph_%'",
-      ),
+      await ask(postgresUrl(), "select count(*)::int from pg_database where datname like 'featuregraph_%'"),
     ).toEqual([1])
   })
 

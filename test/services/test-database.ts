@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { inject } from 'vitest'
 import { execute } from './postgres.ts'
+import { postgresUrl } from './postgres-url.ts'
 
 /** A database that one test file has to itself. */
 export interface TestDatabase {
@@ -11,7 +11,7 @@ export interface TestDatabase {
 
 /** Copies the run's template (`template.ts`) into a new database of the run's Postgres, in about 50 ms. */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  const server = inject('postgresUrl')
+  const server = postgresUrl()
   const name = `test_${randomUUID().replaceAll('-', '')}`
   await execute(server, `create database ${name} template featuregraph_template`)
   const url = new URL(server)

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { EntityKey } from '../../../src/definitions/value.ts'
 import { DeletionUnfinished } from '../../../src/errors.ts'
 import type { DeletionReceipt } from '../../../src/ingest/deletion/deletion-receipt.ts'
 import type { OnlineStore } from '../../../src/stores/online-store.ts'
 import { asOfJoin } from '../../contract/offline-store.ts'
+import { untilWorks } from '../../services/wait-until.ts'
 import { type DeletionWorld, day, hour, openWorld, viewOf } from './deletion-world.ts'
 
 let world: DeletionWorld
@@ -160,7 +161,7 @@ describe('a deletion', () => {
     }
     await attempts()
     await world.redis.restart()
-    await vi.waitFor(() => world.stores.online.ping(), 8_000)
+    await untilWorks(() => world.stores.online.ping())
     await attempts()
   })
 
@@ -294,7 +295,7 @@ describe('what is under way while an entity is deleted', () => {
       ended = true
       return receipt
     })
-    await vi.waitFor(() => expect(waits).toBe(1))
+    await expect.poll(() => waits).toBe(1)
     await sleep(100)
     expect(ended).toBe(false)
     expect(await world.push('profile', [[[id], world.time.now, 1]])).toEqual([deleted])
@@ -336,7 +337,7 @@ describe('what is under way while an entity is deleted', () => {
       // The computation's last statement waits here.
       await beforeEnd.query('lock table featuregraph.snapshots in exclusive mode')
       const computing = world.compute('daily', midnight())
-      await vi.waitFor(async () => {
+      await untilWorks(async () => {
         const table = hasWritten ? 'featuregraph.snapshots' : 'events.sales'
         const { rowCount } = await world.pool.query(
           'select from pg_locks where relation = $1::regclass and not granted',
@@ -346,12 +347,12 @@ describe('what is under way while an entity is deleted', () => {
       })
       let waits = 0
       const removing = world.remove('customer', [id], { onWait: () => (waits += 1) })
-      await vi.waitFor(async () => {
+      await untilWorks(async () => {
         const pushed = await world.push('profile', [[[id], world.time.now, 1]], { to: 'OFFLINE' })
         expect(pushed).toEqual([deleted])
       })
       await beforeReading.query('rollback')
-      await vi.waitFor(() => expect(waits).toBe(1))
+      await expect.poll(() => waits).toBe(1)
       await beforeEnd.query('rollback')
       for (const blocker of blockers) blocker.release()
       await computing
@@ -374,10 +375,10 @@ describe('what is under way while an entity is deleted', () => {
         await world.push('loyalty', [[[`s${pushes % 7}`, id], now - pushes, pushes]])
       }
     })
-    await vi.waitFor(() => expect(pushes).toBeGreaterThan(20))
+    await expect.poll(() => pushes).toBeGreaterThan(20)
     await world.remove('customer', [id])
     const atEnd = pushes
-    await vi.waitFor(() => expect(pushes).toBeGreaterThan(atEnd + 10))
+    await expect.poll(() => pushes).toBeGreaterThan(atEnd + 10)
     stop = true
     await Promise.all(pushing)
     expect(await world.found('profile', [id])).toEqual(gone)
@@ -397,7 +398,7 @@ describe('a Redis that is away', () => {
       /is recorded and done offline.*did not answer in 5 tries; delete it again/,
     )
     await world.redis.restart()
-    await vi.waitFor(() => world.stores.online.ping(), 8_000)
+    await untilWorks(() => world.stores.online.ping())
     expect(await world.push('profile', [[[id], world.time.now, 1]])).toEqual([deleted])
     // Rows from before, as a Redis that keeps its data has them.
     const { keyPrefix, online } = world.stores

@@ -1,6 +1,6 @@
 import { count, entity, eventSource, stream, sum, windowedView } from 'featuregraph'
 import type pg from 'pg'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Micros } from '../../../src/definitions/timestamp.ts'
 import type { EntityKey } from '../../../src/definitions/value.ts'
 import { DeletionUnfinished } from '../../../src/errors.ts'
@@ -26,6 +26,7 @@ import { neverAborted } from '../../contract/offline-store.ts'
 import { type RedisServer, startRedis } from '../../services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../services/test-pool.ts'
+import { untilWorks } from '../../services/wait-until.ts'
 import { judged } from '../../world/decided.ts'
 
 const hour = 3_600_000_000
@@ -74,7 +75,7 @@ beforeAll(async () => {
   await offline.ensureTables(registry.views, registry.eventSources)
   await offline.close()
   events = postgresEventStore(pool, 'default')
-  online = redisOnlineStore({ url: redis.url, readTimeoutMs: 5_000, onConnectionError: () => {} })
+  online = redisOnlineStore({ url: redis.url, readTimeoutMs: 60_000, onConnectionError: () => {} })
   const layouts = await openRowLayouts('default', registry, postgresRegistryStore(pool, 'default'))
   const deletions = postgresDeletionStore(pool, 'default')
   const generations = postgresTileGenerations(pool, 'default')
@@ -176,7 +177,7 @@ describe('a deletion of an entity that streaming views have among other join key
     expect(await remembered()).toEqual([])
 
     await redis.restart()
-    await vi.waitFor(() => online.ping(), 8_000)
+    await untilWorks(() => online.ping())
     await paid([2, 'a', 'x'])
     expect(await counted(...own)).toEqual([0, 0, 0, 0, 0])
     expect(await counted(...others)).toEqual([2, 2, 2])
@@ -203,7 +204,7 @@ describe('a deletion of an entity that streaming views have among other join key
       { view: 'of_regular', key: ['c', 4] },
     ])
     await redis.restart()
-    await vi.waitFor(() => online.ping(), 8_000)
+    await untilWorks(() => online.ping())
     await remove('customer', [4])
     expect(await remembered()).toEqual([])
     expect(await counted(['of_regular', 'a', 4], ['of_regular', 'c', 4], ['of_payer', 4, 'x'])).toEqual([

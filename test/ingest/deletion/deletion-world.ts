@@ -11,7 +11,6 @@ import {
   windowedView,
 } from 'featuregraph'
 import type pg from 'pg'
-import { vi } from 'vitest'
 import type { Micros } from '../../../src/definitions/timestamp.ts'
 import type { EntityKey } from '../../../src/definitions/value.ts'
 import {
@@ -44,6 +43,7 @@ import { execute } from '../../services/postgres.ts'
 import { type RedisServer, startRedis } from '../../services/redis.ts'
 import { createTestDatabase } from '../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../services/test-pool.ts'
+import { untilWorks } from '../../services/wait-until.ts'
 
 export const hour = 3_600_000_000
 export const day = 24 * hour
@@ -141,8 +141,8 @@ export async function openWorld(): Promise<DeletionWorld> {
   )
   const pool = testPool(database.url, 8, null)
   const offline = testOfflineStore(database.url)
-  const online = redisOnlineStore({ url: redis.url, readTimeoutMs: 5_000, onConnectionError: () => {} })
-  await vi.waitFor(() => online.ping(), 5_000)
+  const online = redisOnlineStore({ url: redis.url, readTimeoutMs: 60_000, onConnectionError: () => {} })
+  await untilWorks(() => online.ping())
   const layouts = await openRowLayouts('default', registry, postgresRegistryStore(pool, 'default'))
   await offline.ensureTables(registry.views, registry.eventSources)
   const time = { now: Math.floor(Date.now() / 86_400_000) * day + 12 * hour }

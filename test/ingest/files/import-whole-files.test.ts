@@ -226,5 +226,5 @@ describe('a month that is missing', () => {
     })
     await waiting
     expect(imported).toMatchObject([{ kept: 14_000 }])
-  }, 20_000)
+  })
 })

@@ -30,6 +30,7 @@ import { execute } from '../../services/postgres.ts'
 import { type RedisServer, startRedis } from '../../services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../services/test-pool.ts'
+import { untilWorks } from '../../services/wait-until.ts'
 import { writeRows } from '../push/write-rows.ts'
 
 const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
@@ -140,15 +141,8 @@ function forgetfulRegistryStore(): RegistryStore {
 }
 
 async function answering(store: OnlineStore): Promise<OnlineStore> {
-  for (const until = performance.now() + 8_000; ; ) {
-    const works = await store.ping().then(
-      () => true,
-      () => false,
-    )
-    if (works) return store
-    if (performance.now() > until) throw new Error('the store did not answer within 8 s')
-    await sleep(20)
-  }
+  await untilWorks(() => store.ping())
+  return store
 }
 
 let database: TestDatabase
@@ -186,7 +180,7 @@ async function realSetup(openOnline: () => OnlineStore, flush: () => Promise<voi
 }
 
 const openRedis = (): OnlineStore =>
-  redisOnlineStore({ url: redis.url, readTimeoutMs: 5_000, onConnectionError: () => {} })
+  redisOnlineStore({ url: redis.url, readTimeoutMs: 60_000, onConnectionError: () => {} })
 
 const setups: readonly (readonly [name: string, make: () => Promise<Setup>])[] = [
   ['memory', memorySetup],
@@ -537,7 +531,7 @@ describe('materialize while Redis is killed', () => {
   it('fails, does not move the watermark, and the next run completes', async () => {
     const server = await startRedis()
     const open = (): OnlineStore =>
-      redisOnlineStore({ url: server.url, readTimeoutMs: 5_000, onConnectionError: () => {} })
+      redisOnlineStore({ url: server.url, readTimeoutMs: 60_000, onConnectionError: () => {} })
     const setup = await realSetup(open, async () => {})
     const { targets } = setup
     try {

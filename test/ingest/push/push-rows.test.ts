@@ -1,5 +1,5 @@
 import { entity, featureView, postgresSource } from 'featuregraph'
-import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import type { Micros } from '../../../src/definitions/timestamp.ts'
 import { BadUserInput, InvalidRow, StoreFailed } from '../../../src/errors.ts'
 import { acceptIdempotencyKey } from '../../../src/ingest/push/idempotency-key.ts'
@@ -26,6 +26,7 @@ import { memoryViolationStore } from '../../oracle/memory-violation-store.ts'
 import { newProject } from '../../server/start-test-gateway.ts'
 import { createTestDatabase } from '../../services/test-database.ts'
 import { testOfflineStore } from '../../services/test-pool.ts'
+import { untilWorks } from '../../services/wait-until.ts'
 
 const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
 const definitions = [
@@ -65,10 +66,10 @@ const backends: Readonly<Record<string, () => Promise<Backends>>> = {
     const offline = testOfflineStore(database.url)
     const online = redisOnlineStore({
       url: inject('redisUrl'),
-      readTimeoutMs: 5_000,
+      readTimeoutMs: 60_000,
       onConnectionError: () => {},
     })
-    await vi.waitFor(() => online.ping(), 5_000)
+    await untilWorks(() => online.ping())
     return {
       offline,
       online,

@@ -40,7 +40,7 @@ let redis: RedisServer
 let online: OnlineStore
 beforeAll(async () => {
   ;[bench, redis] = await Promise.all([openBatchBench(), startRedis()])
-  online = redisOnlineStore({ url: redis.url, readTimeoutMs: 5_000, onConnectionError: () => {} })
+  online = redisOnlineStore({ url: redis.url, readTimeoutMs: 60_000, onConnectionError: () => {} })
 })
 afterAll(async () => {
   await online?.close()

@@ -109,7 +109,7 @@ beforeAll(async () => {
     chooseOracle(),
     mkdtemp(join(tmpdir(), 'seed-features-')),
   ])
-}, 180_000)
+})
 afterAll(async () => {
   await bench?.close()
   await rm(folder, { recursive: true, force: true })

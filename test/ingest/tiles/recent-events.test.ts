@@ -138,7 +138,7 @@ describe('an event store that remembers', () => {
       ),
       { numRuns: 40 },
     )
-  }, 60_000)
+  })
 
   it('forgets all when an entity was deleted', async () => {
     const store = rememberingEventStore(stored, 1_000_000)

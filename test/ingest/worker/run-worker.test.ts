@@ -81,7 +81,7 @@ beforeAll(async () => {
   pool = testPool(database.url, 8, null)
   offline = testOfflineStore(database.url)
   client = new Redis(redis.url)
-  online = redisOnlineStore({ url: redis.url, readTimeoutMs: 5_000, onConnectionError: () => {} })
+  online = redisOnlineStore({ url: redis.url, readTimeoutMs: 60_000, onConnectionError: () => {} })
   const layouts = await openRowLayouts('default', registry, postgresRegistryStore(pool, 'default'))
   await offline.ensureTables(registry.views, registry.eventSources)
   targets = {

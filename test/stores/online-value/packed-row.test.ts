@@ -271,9 +271,7 @@ describe('a packed row', () => {
       const bytes = pack(layout, [[]])
       for (const count of [1, 2 ** 31, 2 ** 32 - 1]) {
         bytes.writeUInt32LE(count, bytes.length - 4)
-        const start = performance.now()
         expectUnavailable(view, readerOf(view, layout).readPacked(bytes, t, null))
-        expect(performance.now() - start).toBeLessThan(500)
       }
     },
   )

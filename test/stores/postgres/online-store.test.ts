@@ -146,17 +146,16 @@ describe('the Postgres online store', () => {
     const server = await startPostgres()
     try {
       const url = await server.createDatabase()
-      const own = testPool(url, 2, 2_000)
+      const own = testPool(url, 2)
       const unbounded = testPool(url, 1, null)
       await migrate(unbounded, migrationsFolder)
       await unbounded.end()
       const store = postgresOnlineStore(own)
       const write = { key: randomUUID(), row: packedRow([1, 1, 1]) }
       await store.writeMany([write], null)
-      const asleep = own.query('select pg_sleep(5)').catch((error: unknown) => error)
+      const asleep = own.query('select pg_sleep(3600)').catch((error: unknown) => error)
       await server.kill()
       expect(await asleep).toBeInstanceOf(Error)
-      const start = performance.now()
       const failures = await Promise.allSettled([
         store.readMany(['k']),
         store.writeMany([write], null),
@@ -165,7 +164,6 @@ describe('the Postgres online store', () => {
       for (const outcome of failures) {
         expect(outcome).toEqual({ status: 'rejected', reason: expect.any(StoreFailed) })
       }
-      expect(performance.now() - start).toBeLessThan(1_000)
       await server.restart()
       const again = { key: randomUUID(), row: packedRow([2, 1, 1]) }
       expect(await store.writeMany([again], null)).toEqual(['WRITTEN'])

@@ -62,6 +62,9 @@ describe.each(['default', 'other'])('project %s', (project) => {
 
 const t = at('2026-11-20T12:00:00Z')
 
+/** Longer than any test takes: a statement that ends was ended. */
+const farOffMs = 3_600_000
+
 /** A mapped query that takes this many seconds. */
 function slowView(seconds: number): StoredOfflineView {
   return offlineView(
@@ -96,7 +99,7 @@ describe('a statement of the Postgres offline store', () => {
     await database.drop()
   })
 
-  function open(maxConnections: number, statementTimeoutMs = 20_000): OfflineStore {
+  function open(maxConnections: number, statementTimeoutMs = farOffMs): OfflineStore {
     const store = testOfflineStore(
       database.url,
       {},
@@ -117,13 +120,13 @@ describe('a statement of the Postgres offline store', () => {
   it('is cancelled in the server when its caller goes away, and its connection serves the next', async () => {
     const store = open(2)
     const caller = new AbortController()
-    const answer = store.asOfJoin(question(slowView(20)), caller.signal).catch((error: unknown) => error)
+    const answer = store
+      .asOfJoin(question(slowView(farOffMs / 1_000)), caller.signal)
+      .catch((error: unknown) => error)
     await expect.poll(sleeping).toBe(1)
     caller.abort()
-    const start = performance.now()
     expect(await answer).toBeInstanceOf(StoreFailed)
-    expect(performance.now() - start).toBeLessThan(1_000)
-    await expect.poll(sleeping, { timeout: 1_000 }).toBe(0)
+    await expect.poll(sleeping).toBe(0)
     for (let index = 0; index < 3; index += 1) {
       expect(await store.asOfJoin(question(slowView(0)), neverAborted)).toEqual([
         [{ eventTimestamp: expect.any(Number), createdTimestamp: null, values: [7], closing: false }],
@@ -135,13 +138,11 @@ describe('a statement of the Postgres offline store', () => {
     const store = open(2)
     const caller = new AbortController()
     const answers = [1, 2].map(() =>
-      store.asOfJoin(question(slowView(8)), caller.signal).catch((error: unknown) => error),
+      store.asOfJoin(question(slowView(farOffMs / 1_000)), caller.signal).catch((error: unknown) => error),
     )
     await expect.poll(sleeping).toBe(2)
-    const start = performance.now()
     caller.abort()
     for (const answer of await Promise.all(answers)) expect(answer).toBeInstanceOf(StoreFailed)
-    expect(performance.now() - start).toBeLessThan(1_000)
     expect(await sleeping()).toBe(0)
   })
 
@@ -168,11 +169,11 @@ describe('a statement of the Postgres offline store', () => {
 
   it('fails when it takes longer than the statement timeout', async () => {
     const store = open(2, 200)
-    const start = performance.now()
-    const failure = await store.asOfJoin(question(slowView(5)), neverAborted).catch((error: unknown) => error)
+    const failure = await store
+      .asOfJoin(question(slowView(farOffMs / 1_000)), neverAborted)
+      .catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(StoreFailed)
     expect(String(failure)).toContain('statement timeout')
-    expect(performance.now() - start).toBeLessThan(1_000)
     await expect.poll(sleeping).toBe(0)
     expect(await store.asOfJoin(question(slowView(0)), neverAborted)).toHaveLength(1)
   })
@@ -249,10 +250,11 @@ describe('a Postgres that dies and comes back', () => {
       await store.ensureTables([view], [])
       const rows = [{ key: [1], eventTimestamp: t, createdTimestamp: null, values: [3] }]
       await store.insertRows(view, rows)
-      const asleep = store.asOfJoin(question(slowView(10)), neverAborted).catch((error: unknown) => error)
+      const asleep = store
+        .asOfJoin(question(slowView(farOffMs / 1_000)), neverAborted)
+        .catch((error: unknown) => error)
       await server.kill()
       expect(await asleep).toBeInstanceOf(StoreFailed)
-      const start = performance.now()
       const failures = await Promise.allSettled([
         store.asOfJoin(question(view), neverAborted),
         store.insertRows(view, rows),
@@ -262,7 +264,6 @@ describe('a Postgres that dies and comes back', () => {
       for (const outcome of failures) {
         expect(outcome).toEqual({ status: 'rejected', reason: expect.any(StoreFailed) })
       }
-      expect(performance.now() - start).toBeLessThan(1_000)
       await server.restart()
       await store.ensureTables([view], [])
       await store.insertRows(view, rows)

@@ -201,7 +201,7 @@ describe('ensureTables', () => {
     await store.ensureTables([view], [source])
     await writer.query('rollback')
     writer.release()
-  }, 5_000)
+  })
 
   describe('of event sources', () => {
     it('makes a table by event time with the fields, without any month, and nothing when run again', async () => {

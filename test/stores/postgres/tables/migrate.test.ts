@@ -3,10 +3,11 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type pg from 'pg'
-import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MigrationFailed, StoreFailed } from '../../../../src/errors.ts'
 import { migrate } from '../../../../src/stores/postgres/tables/migrate.ts'
 import { execute } from '../../../services/postgres.ts'
+import { postgresUrl } from '../../../services/postgres-url.ts'
 import { migrationsFolder } from '../../../services/template.ts'
 import { testPool } from '../../../services/test-pool.ts'
 
@@ -20,15 +21,15 @@ describe('migrate', () => {
     folder = await mkdtemp(join(tmpdir(), 'featuregraph-migrations-'))
     // An empty one: those of createTestDatabase have the migrations already.
     database = `test_${randomUUID().replaceAll('-', '')}`
-    await execute(inject('postgresUrl'), `create database ${database}`)
-    const there = new URL(inject('postgresUrl'))
+    await execute(postgresUrl(), `create database ${database}`)
+    const there = new URL(postgresUrl())
     there.pathname = `/${database}`
     url = there.href
     pool = testPool(url, 4, null)
   })
   afterEach(async () => {
     await pool.end()
-    await execute(inject('postgresUrl'), `drop database ${database} with (force)`)
+    await execute(postgresUrl(), `drop database ${database} with (force)`)
     await rm(folder, { recursive: true, force: true })
   })
 
