@@ -152,7 +152,7 @@ const tilesEveryMs = 500
 function keepRefreshed(
   tiles: LiveTiles,
   { views }: Registry,
-  observe: Pick<StreamObserver, 'level'>,
+  observe: Pick<StreamObserver, 'caughtUp'>,
   log: Logger,
 ): () => Promise<void> {
   let refreshing: Promise<void> | null = null
@@ -162,7 +162,7 @@ function keepRefreshed(
       .then(() => {
         for (const view of views) {
           const watermark = view.kind === 'STREAM' ? (tiles.find(view)?.watermark ?? null) : null
-          if (view.kind === 'STREAM' && watermark !== null) observe.level(view, watermark)
+          if (view.kind === 'STREAM' && watermark !== null) observe.caughtUp(view, watermark)
         }
       })
       .catch((error: unknown) => log.warn({ err: error }, 'the generations of tiles could not be read'))

@@ -3,10 +3,10 @@ import type { EventSource, StreamView } from '../registry/registry.ts'
 
 /** Called with what becomes of events, for metrics. Never throws. */
 export interface StreamObserver {
-  /** `late`: of those kept, older than every window of the source's streaming views. */
+  /** `late`: of those stored, older than every window of the source's streaming views. */
   readonly processed: (
     source: EventSource,
-    counts: { readonly kept: number; readonly late: number; readonly deadLetters: number },
+    counts: { readonly stored: number; readonly late: number; readonly deadLetters: number },
   ) => void
   /** Messages of a partition that are not read yet. */
   readonly behind: (topic: string, partition: number, messages: number) => void
@@ -15,5 +15,5 @@ export interface StreamObserver {
   /** Events that were put into the tiles of a view. */
   readonly applied: (view: StreamView, events: number, seconds: number) => void
   /** All that had happened in the stream by then is in the view's live tiles. */
-  readonly level: (view: StreamView, at: Micros) => void
+  readonly caughtUp: (view: StreamView, at: Micros) => void
 }

@@ -25,50 +25,45 @@ const longestOperationName = 100
 export function createMetrics(clock: Clock): Metrics {
   const register = new Registry()
   collectDefaultMetrics({ register })
-  const operations = new Histogram({
-    name: 'featuregraph_operation_seconds',
-    help: 'GraphQL operations by name and outcome (ok, or the code of the first error)',
-    labelNames: ['operation', 'outcome'],
-    buckets: secondsBuckets,
-    registers: [register],
-  })
-  const storeSeconds = new Histogram({
-    name: 'featuregraph_store_read_seconds',
-    help: 'Reads of a store, one per tick of a request and entity type',
-    labelNames: ['store'],
-    buckets: secondsBuckets,
-    registers: [register],
-  })
-  const batchRows = new Histogram({
-    name: 'featuregraph_store_read_rows',
-    help: 'Rows asked for by one read of a store',
-    labelNames: ['store'],
-    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000],
-    registers: [register],
-  })
-  const storeErrors = new Counter({
-    name: 'featuregraph_store_errors_total',
-    help: 'Reads that a store did not answer',
-    labelNames: ['store'],
-    registers: [register],
-  })
-  const engine = new Counter({
-    name: 'featuregraph_operation_engine_total',
-    help: 'Operations compiled, not compilable, or repeated by graphql-js after a compiled run without data',
-    labelNames: ['event'],
-    registers: [register],
-  })
-  const nonFinite = new Counter({
-    name: 'featuregraph_non_finite_values_total',
-    help: 'NaN and infinite values of mapped tables that were answered as null',
-    labelNames: ['view'],
-    registers: [register],
-  })
+  const registers = [register]
+  const counter = (name: string, label: string, help: string) =>
+    new Counter({ name: `featuregraph_${name}`, help, labelNames: [label], registers })
+  const histogram = (name: string, labelNames: string[], buckets: number[], help: string) =>
+    new Histogram({ name: `featuregraph_${name}`, help, labelNames, buckets, registers })
+  const operations = histogram(
+    'operation_seconds',
+    ['operation', 'outcome'],
+    secondsBuckets,
+    'GraphQL operations by name and outcome (ok, or the code of the first error)',
+  )
+  const storeSeconds = histogram(
+    'store_read_seconds',
+    ['store'],
+    secondsBuckets,
+    'Reads of a store, one per tick of a request and entity type',
+  )
+  const batchRows = histogram(
+    'store_read_rows',
+    ['store'],
+    [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000],
+    'Rows asked for by one read of a store',
+  )
+  const storeErrors = counter('store_errors_total', 'store', 'Reads that a store did not answer')
+  const engine = counter(
+    'operation_engine_total',
+    'event',
+    'Operations compiled, not compilable, or repeated by graphql-js after a compiled run without data',
+  )
+  const nonFinite = counter(
+    'non_finite_values_total',
+    'view',
+    'NaN and infinite values of mapped tables that were answered as null',
+  )
   const rows = new Gauge({
     name: 'featuregraph_rows_total',
     help: 'Rows answered by view and status',
     labelNames: ['view', 'status'],
-    registers: [register],
+    registers,
     collect() {
       for (const tally of tallies) {
         for (const [view, counts] of tally) {

@@ -78,17 +78,17 @@ function count(
   now: Micros,
 ): void {
   const since = now - reach(source)
-  let [kept, late, deadLetters] = [0, 0, 0]
+  let [stored, late, deadLetters] = [0, 0, 0]
   for (const verdict of verdicts) {
     const outcome = outcomes.get(verdict)
     // What is reported of a refused one beside its verdict is that it is not in quarantine.
     if (verdict.status === 'REFUSED') deadLetters += verdict.isQuarantined && !outcome ? 1 : 0
     else if (outcome?.accepted && !outcome.repeated) {
-      kept += 1
+      stored += 1
       if (verdict.event.eventTimestamp < since) late += 1
     }
   }
-  observe.processed(source, { kept, late, deadLetters })
+  observe.processed(source, { stored, late, deadLetters })
 }
 
 /** @throws BadUserInput for a source whose events stand in a table of the caller's. */

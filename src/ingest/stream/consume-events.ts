@@ -196,10 +196,10 @@ async function storeAll(
     try {
       for (const { one, topic, at, ...messages } of left) {
         const outcomes = await events.storeMessages(one.source, topic, messages, at)
-        const kept = messages.events.filter((_, index) => outcomes.events[index] === 'STORED')
+        const stored = messages.events.filter((_, index) => outcomes.events[index] === 'STORED')
         const deadLetters = outcomes.deadLetters.filter((outcome) => outcome === 'DEAD_LETTERED').length
-        const late = kept.filter(({ eventTimestamp }) => eventTimestamp < at - one.reachMicros).length
-        observe.processed(one.source, { kept: kept.length, late, deadLetters })
+        const late = stored.filter(({ eventTimestamp }) => eventTimestamp < at - one.reachMicros).length
+        observe.processed(one.source, { stored: stored.length, late, deadLetters })
         if (deadLetters > 0) onDeadLetter()
       }
       return true

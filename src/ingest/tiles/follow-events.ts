@@ -17,7 +17,7 @@ export interface FollowOptions {
   readonly signal: AbortSignal
   /** Resolves early when the signal aborts. */
   readonly pause: (ms: number) => Promise<unknown>
-  readonly observe: Pick<StreamObserver, 'applied' | 'level'>
+  readonly observe: Pick<StreamObserver, 'applied' | 'caughtUp'>
   readonly log: RunLog
 }
 

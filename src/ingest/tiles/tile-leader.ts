@@ -17,7 +17,7 @@ export interface LeadTargets extends TilePlaces {
 }
 
 interface LeadOptions {
-  readonly observe: Pick<StreamObserver, 'applied' | 'level'>
+  readonly observe: Pick<StreamObserver, 'applied' | 'caughtUp'>
   readonly log: RunLog
 }
 
@@ -108,7 +108,7 @@ export function tileLeader(
 
   async function reportWatermarks(): Promise<void> {
     for (const { view, state, watermark } of followed.values())
-      if (state === 'LIVE' && watermark !== null) observe.level(view, watermark)
+      if (state === 'LIVE' && watermark !== null) observe.caughtUp(view, watermark)
     await generations.recordWatermarks(
       [...followed.values()].flatMap(({ view, number, watermark }) =>
         watermark === null ? [] : [{ ...targets.tiledView(view), generation: number, at: watermark }],

@@ -86,7 +86,7 @@ beforeAll(async () => {
   follow = async () => {
     await followEvents(targets, views, {
       ...{ once: true, signal: neverAborted, pause: async () => {} },
-      ...{ observe: { applied: () => {}, level: () => {} }, log: { info: () => {}, warn: () => {} } },
+      ...{ observe: { applied: () => {}, caughtUp: () => {} }, log: { info: () => {}, warn: () => {} } },
     })
     await tiles.refresh()
   }

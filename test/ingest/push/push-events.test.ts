@@ -54,5 +54,5 @@ it('answers for each event that the offline store was away, and what to do, and 
     { accepted: false, code: 'INVALID_EVENT', message: 'expected a JSON object, one a line' },
     { accepted: false, code: 'INVALID_EVENT', message: 'a line has at most 1 bytes' },
   ])
-  expect(told).toEqual([['offline', 'away'], ['offline', 'away'], { kept: 0, late: 0, deadLetters: 0 }])
+  expect(told).toEqual([['offline', 'away'], ['offline', 'away'], { stored: 0, late: 0, deadLetters: 0 }])
 })

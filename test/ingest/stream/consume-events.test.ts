@@ -76,8 +76,8 @@ it('dead-letters what is no event, and stores and reports nothing about a delete
       signal: stopping.signal,
       pause: sleep,
       observe: {
-        processed: (_, { kept, deadLetters }) => {
-          processedMessages += kept + deadLetters
+        processed: (_, { stored, deadLetters }) => {
+          processedMessages += stored + deadLetters
           // Those of the deleted entity are neither.
           if (processedMessages === 3) stopping.abort()
         },
@@ -135,7 +135,7 @@ it('counts what waited behind a batch from when it is stored, not from when it w
     ...{ group: 'waiting', signal: stopping.signal, pause: sleep, onDeadLetter: () => {} },
     observe: {
       processed: (_, counts) => {
-        kept += counts.kept
+        kept += counts.stored
         if (kept === 2) stopping.abort()
       },
       behind: () => {},

@@ -70,7 +70,7 @@ async function makeWorld() {
       follow: (options: Partial<Parameters<typeof followEvents>[2]> = {}) =>
         followEvents(targets, registry.views, {
           ...{ once: true, signal: neverAborted, pause: async () => {} },
-          ...{ observe: { applied: () => {}, level: () => {} }, log: { info: () => {}, warn: () => {} } },
+          ...{ observe: { applied: () => {}, caughtUp: () => {} }, log: { info: () => {}, warn: () => {} } },
           ...options,
         }),
       paid: (...times: readonly Micros[]) =>
@@ -155,7 +155,7 @@ describe('the process that follows the events', () => {
       [world.view],
       {
         ...{ once: true, signal: neverAborted, pause: async () => {} },
-        ...{ observe: { applied: () => {}, level: () => {} }, log: { info: () => {}, warn: () => {} } },
+        ...{ observe: { applied: () => {}, caughtUp: () => {} }, log: { info: () => {}, warn: () => {} } },
       },
     )
     expect(await world.ask()).toBeNull()
