@@ -71,8 +71,10 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   app.decorateRequest('caller', null)
   // An answer that was under way when the server closes ends its connection; kept alive it would hold up the end.
   let closing = false
+  const silent = silentConnections(app.server)
   app.addHook('preClose', (done) => {
     closing = true
+    for (const socket of silent) socket.destroy()
     done()
   })
   app.addHook('onSend', (_request, reply, _payload, done) => {
@@ -163,4 +165,16 @@ async function refuseOtherCharsets(request: FastifyRequest): Promise<void> {
   const [, charset] = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(request.headers['content-type'] ?? '') ?? []
   if (charset === undefined || /^utf-?8$/i.test(charset)) return
   throw Object.assign(new Error('charset'), { code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE', statusCode: 415 })
+}
+
+/** Connections without a request yet, as browsers open ahead: for Node they are not idle, and wait a minute for headers. */
+function silentConnections(server: FastifyInstance['server']): ReadonlySet<Socket> {
+  const silent = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    silent.add(socket)
+    socket.once('close', () => silent.delete(socket))
+  })
+  // Not by the socket's data: who listens to that takes it from Node's parser, which is then slower.
+  server.on('request', ({ socket }) => silent.delete(socket))
+  return silent
 }

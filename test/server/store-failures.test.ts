@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { Agent, request } from 'node:http'
+import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
 import { freePort } from '../../src/embedded/free-port.ts'
@@ -451,6 +453,21 @@ describe('Postgres', () => {
 })
 
 describe('a stop', () => {
+  it('ends connections that have sent nothing, without waiting for their headers', async () => {
+    const own = await startTestGateway({ offlineUrl: database, onlineUrl: redis.url })
+    const { hostname, port } = new URL(own.url)
+    const silent = connect(Number(port), hostname)
+    await once(silent, 'connect')
+    expect((await fetch(`${own.url}/healthz`)).status).toBe(200)
+    let text = ''
+    silent.on('data', (chunk: Buffer) => {
+      text += chunk.toString()
+    })
+    await Promise.all([once(silent, 'close'), own.close()])
+    // After a minute Node would end it too, saying 408.
+    expect(text).toBe('')
+  })
+
   it('lets a running request finish, takes no new connection, and ends with its callers’ connections kept alive', async () => {
     const own = await startTestGateway({ offlineUrl: database, onlineUrl: redis.url })
     const query = '{ customer(customerId: 3) { customerNaps { slept } } }'
