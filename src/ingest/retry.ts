@@ -1,6 +1,11 @@
 import { StoreFailed } from '../errors.ts'
 
-const retryAfterMs = [100, 400, 1_600, 3_200]
+const pausesMs = [100, 400, 1_600, 3_200]
+
+/** How long to wait after so many failures in a row, from 0 on, before a store is tried again. */
+export function retryPauseMs(failures: number): number {
+  return pausesMs[Math.min(failures, pausesMs.length - 1)] ?? 0
+}
 
 export type Sleep = (ms: number) => Promise<unknown>
 
@@ -18,9 +23,8 @@ export async function retryStore<Result>(
       return await attempt()
     } catch (cause) {
       if (!(cause instanceof StoreFailed)) throw cause
-      const pause = retryAfterMs[tries]
-      if (pause === undefined) throw giveUp(tries + 1, cause)
-      await sleep(pause)
+      if (tries === pausesMs.length) throw giveUp(tries + 1, cause)
+      await sleep(retryPauseMs(tries))
     }
   }
 }

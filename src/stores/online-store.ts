@@ -1,4 +1,5 @@
 import type { Micros } from '../definitions/timestamp.ts'
+import type { OnlineMarkers } from './online-markers.ts'
 
 /** One packed row (`packed-row.ts`) under its whole key (`online-key.ts`). */
 export interface OnlineWrite {
@@ -16,7 +17,7 @@ export type OnlineWriteOutcome = 'WRITTEN' | 'OLDER'
  * Left out on purpose: single reads (a batch of one), unconditional writes (they cost more), scans.
  * Every method rejects with `StoreFailed` when the server cannot be reached, is too slow or answers with an error.
  */
-export interface OnlineStore {
+export interface OnlineStore extends OnlineMarkers {
   /** Named in readiness and metrics. */
   readonly name: 'redis' | 'postgres' | 'memory'
 
@@ -48,16 +49,6 @@ export interface OnlineStore {
     writes: readonly OnlineWrite[],
     expireAt: Micros | null,
   ) => Promise<readonly OnlineWriteOutcome[]>
-
-  /**
-   * The last text written under the name, null without one. Markers stand beside the rows and share their fate: a store
-   * that was emptied or set back to an earlier state has lost them too. They never expire and never meet a row's key.
-   */
-  readonly readMarker: (name: string) => Promise<string | null>
-  /** Replaces the marker. It stands after every write that was answered before: where it is found, those are. */
-  readonly writeMarker: (name: string, value: string) => Promise<void>
-  /** As `writeMarker`, where the marker is `from` (null: where there is none); false: it is another one, and stays. */
-  readonly moveMarker: (name: string, from: string | null, to: string) => Promise<boolean>
 
   /** Resolves when the server answers. */
   readonly ping: () => Promise<void>

@@ -1,14 +1,14 @@
 import type { Clock } from '../../definitions/timestamp.ts'
 import type { StreamView } from '../../registry/registry.ts'
 import type { EventStore } from '../../stores/event-store.ts'
-import type { OnlineStore } from '../../stores/online-store.ts'
+import type { OnlineMarkers } from '../../stores/online-markers.ts'
 import type { TileGenerations } from '../../stores/tile-generations.ts'
 import type { TilePlaces } from '../tiles/tile-generation.ts'
 import { streamMarker, streamMarkerName, streamPosition } from '../tiles/tile-marker.ts'
 import type { DeletionScope } from './deletion-scope.ts'
 
 export interface TileMarkerTargets extends Pick<TilePlaces, 'tiledView' | 'tilePrefix'> {
-  readonly online: Pick<OnlineStore, 'readMarker' | 'writeMarker'>
+  readonly online: Pick<OnlineMarkers, 'readMarker' | 'writeMarker'>
   readonly generations: Pick<TileGenerations, 'list'>
   readonly events: Pick<EventStore, 'positions'>
   readonly clock: Clock

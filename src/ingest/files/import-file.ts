@@ -110,7 +110,7 @@ async function importInto(
   { file, format, digest }: DigestedFile,
   options: ImportOptions,
 ): Promise<ImportedFile> {
-  const already = { ...nothing(target), status: 'ALREADY_IMPORTED' } as const
+  const already = { target: target.name, status: 'ALREADY_IMPORTED', ...noCounts() } as const
   if (await stores.imports.isImported(target.table, digest)) return already
   const now = stores.clock()
   const opened = await stores.files.open(file, format)
@@ -128,17 +128,22 @@ async function importInto(
       now,
     })
     const copy = async (sink: RowSink): Promise<ImportedFile> => {
-      const tally = growingTally()
+      const counts = noCounts()
       for await (const batch of opened.read(wantedColumns(target))) {
         const offered = judgeBatch(batch)
         const deleted = await sink.deletedRows(offered.rows)
         const judged = deleted.size === 0 ? offered : withoutDeleted(offered, deleted)
         if (options.onError === 'stop') refuseBadRow(file, judged)
         await sink.write(judged.rows, judged.quarantined, judged.violations)
-        tally.add(judged, deleted.size)
-        options.onProgress(target.name, tally.counts.read, batch.done)
+        counts.deleted += deleted.size
+        counts.read += judged.rows.rowNumbers.length
+        counts.kept += judged.rows.kept.length
+        counts.rejected += judged.rejected
+        counts.violations += judged.violations.length
+        for (const { kind } of judged.quarantined)
+          counts.quarantined[kind] = (counts.quarantined[kind] ?? 0) + 1
+        options.onProgress(target.name, counts.read, batch.done)
       }
-      const counts = tally.counts
       const broken = target.view === null ? [] : brokenRowCount(target.view, counts.kept, null, now)
       if (broken.some(({ action }) => action !== 'warn')) {
         refused = broken
@@ -170,8 +175,9 @@ const noRows = {
   columns: [],
 } as const
 
-function nothing({ name }: ImportTarget): Omit<ImportedFile, 'status'> {
-  return { target: name, read: 0, kept: 0, quarantined: {}, rejected: 0, deleted: 0, violations: 0 }
+function noCounts() {
+  const quarantined: Partial<Record<QuarantineKind, number>> = {}
+  return { read: 0, kept: 0, quarantined, rejected: 0, deleted: 0, violations: 0 }
 }
 
 /** A column that no line of NDJSON seems to have may come later; without times and keys no row can be read. */
@@ -221,25 +227,4 @@ function refuseBadRow(file: string, { quarantined }: JudgedBatch): void {
   const bad = quarantined.find(({ kind }) => kind !== 'EXPECTATION')
   if (bad)
     throw new BadUserInput(`${file}: row ${bad.rowNumber}: ${bad.reason}; nothing of the file was imported`)
-}
-
-type Counts = Omit<ImportedFile, 'target' | 'status'>
-
-function growingTally(): {
-  readonly counts: Counts
-  readonly add: (judged: JudgedBatch, deleted: number) => void
-} {
-  const quarantined: Partial<Record<QuarantineKind, number>> = {}
-  const counts = { read: 0, kept: 0, quarantined, rejected: 0, deleted: 0, violations: 0 }
-  return {
-    counts,
-    add(judged, deleted) {
-      counts.deleted += deleted
-      counts.read += judged.rows.rowNumbers.length
-      counts.kept += judged.rows.kept.length
-      counts.rejected += judged.rejected
-      counts.violations += judged.violations.length
-      for (const { kind } of judged.quarantined) quarantined[kind] = (quarantined[kind] ?? 0) + 1
-    },
-  }
 }

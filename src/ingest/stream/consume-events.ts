@@ -11,6 +11,7 @@ import {
 } from '../../stores/event-stream.ts'
 import { type AcceptEvent, eventAcceptor, invalid } from '../accept/accept-event.ts'
 import { notJson, readJsonLine } from '../accept/read-json-line.ts'
+import { retryPauseMs } from '../retry.ts'
 import type { RunLog } from '../run-log.ts'
 import type { StreamObserver } from '../stream-observer.ts'
 import { longestReach } from '../tiles/followed-sources.ts'
@@ -38,7 +39,6 @@ const maxMessages = 5_000
 const waitMs = 250
 const watermarkEveryMs = 500
 const staleMicros: Micros = 1_000_000
-const retryAfterMs = [100, 400, 1_600, 5_000]
 
 /**
  * Stores what the topics of event sources bring, until the signal aborts: a batch is stored in one transaction a source,
@@ -113,7 +113,7 @@ export async function consumeEvents(
       } catch (error) {
         if (!(error instanceof StoreFailed)) throw error
         log.warn(`the stream is waiting: ${error.message}`, error)
-        await pause(retryAfterMs[Math.min(failures, retryAfterMs.length - 1)] ?? 0)
+        await pause(retryPauseMs(failures))
         failures += 1
       }
     }
@@ -206,7 +206,7 @@ async function storeAll(
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error
       log.warn(`events could not be kept: ${error.message}; trying again`, error)
-      await pause(retryAfterMs[Math.min(tries, retryAfterMs.length - 1)] ?? 0)
+      await pause(retryPauseMs(tries))
       // They count from when they are stored, which may be much later than when they came.
       left = judgeAgain()
     }
