@@ -19,7 +19,7 @@ import { postgresRegistryStore } from '../../src/stores/postgres/system/registry
 import { postgresRunStore } from '../../src/stores/postgres/system/run-store.ts'
 import { postgresViolationStore } from '../../src/stores/postgres/system/violation-store.ts'
 import { postgresSnapshotStore } from '../../src/stores/postgres/windows/snapshot-store.ts'
-import { redisOnlineStore } from '../../src/stores/redis/redis-online-store.ts'
+import { redisOnlineStore } from '../../src/stores/redis/online-store.ts'
 import { openWorld } from './world.ts'
 
 /** One piece of work for a process of its own, on a database whose tables are made. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { EventStream } from '../../src/stores/event-stream.ts'
-import { kafkaEventStream } from '../../src/stores/kafka/kafka-event-stream.ts'
+import { kafkaEventStream } from '../../src/stores/kafka/event-stream.ts'
 import { parseKafkaUrl } from '../../src/stores/kafka/kafka-url.ts'
 import { type Bench, type Finding, WrongAnswers } from './bench.ts'
 import { type Oracle, openOracle } from './oracle.ts'

@@ -13,7 +13,7 @@ import { localFiles } from '../stores/files/local-files.ts'
 import { ndjsonFiles } from '../stores/files/ndjson-file.ts'
 import type { ImportStore } from '../stores/import-store.ts'
 import type { LeaderLock } from '../stores/leader-lock.ts'
-import { memoryOnlineStore } from '../stores/memory/memory-online-store.ts'
+import { memoryOnlineStore } from '../stores/memory/online-store.ts'
 import type { OfflineStore } from '../stores/offline-store.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
 import { postgresDeletionStore } from '../stores/postgres/deletion/deletion-store.ts'
@@ -130,7 +130,7 @@ async function openOnlineStore(
   if (url.startsWith('postgres')) return postgresOnlineStore(pool(url, 'online', config.onlineTimeoutMs))
   // Its client tries several times a second.
   const isNews = atMostEvery(10_000)
-  const { redisOnlineStore } = await import('../stores/redis/redis-online-store.ts')
+  const { redisOnlineStore } = await import('../stores/redis/online-store.ts')
   return redisOnlineStore({
     url,
     readTimeoutMs: config.onlineTimeoutMs,

@@ -35,7 +35,7 @@ export interface StreamOptions {
  */
 export async function openEventStream({ streamUrl }: Pick<Config, 'streamUrl'>): Promise<EventStream | null> {
   if (streamUrl === null) return null
-  const { kafkaEventStream } = await import('../stores/kafka/kafka-event-stream.ts')
+  const { kafkaEventStream } = await import('../stores/kafka/event-stream.ts')
   return kafkaEventStream(parseKafkaUrl(streamUrl, 'FEATUREGRAPH_STREAM_URL'))
 }
 

@@ -15,7 +15,7 @@ import { openRowLayouts, type RowLayouts } from '../../src/online/row-layouts.ts
 import { buildRegistry } from '../../src/registry/build-registry.ts'
 import type { Registry, StoredView } from '../../src/registry/registry.ts'
 import type { AsOfJoin } from '../../src/stores/as-of-reader.ts'
-import { memoryOnlineStore } from '../../src/stores/memory/memory-online-store.ts'
+import { memoryOnlineStore } from '../../src/stores/memory/online-store.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
 import type { OnlineStore } from '../../src/stores/online-store.ts'
 import type { RegistryStore, StoredLayout } from '../../src/stores/registry-store.ts'

@@ -36,7 +36,7 @@ import { postgresRunStore } from '../../../src/stores/postgres/system/run-store.
 import { postgresTileGenerations } from '../../../src/stores/postgres/system/tile-generations.ts'
 import { postgresViolationStore } from '../../../src/stores/postgres/system/violation-store.ts'
 import { postgresSnapshotStore } from '../../../src/stores/postgres/windows/snapshot-store.ts'
-import { redisOnlineStore } from '../../../src/stores/redis/redis-online-store.ts'
+import { redisOnlineStore } from '../../../src/stores/redis/online-store.ts'
 import { asOfJoin } from '../../contract/offline-store.ts'
 import { storeEvents } from '../../oracle/store-events.ts'
 import { execute } from '../../services/postgres.ts'

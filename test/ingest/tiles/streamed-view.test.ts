@@ -31,7 +31,7 @@ import { postgresDeletionStore } from '../../../src/stores/postgres/deletion/del
 import { postgresEventStore } from '../../../src/stores/postgres/events/event-store.ts'
 import { postgresRegistryStore } from '../../../src/stores/postgres/system/registry-store.ts'
 import { eventTable } from '../../../src/stores/postgres/tables/event-table.ts'
-import { redisOnlineStore } from '../../../src/stores/redis/redis-online-store.ts'
+import { redisOnlineStore } from '../../../src/stores/redis/online-store.ts'
 import { neverAborted } from '../../contract/offline-store.ts'
 import { type RedisServer, startRedis } from '../../services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../../services/test-database.ts'

@@ -22,7 +22,7 @@ import { postgresViolationStore } from '../../../src/stores/postgres/system/viol
 import { eventTable } from '../../../src/stores/postgres/tables/event-table.ts'
 import { managedTable } from '../../../src/stores/postgres/tables/feature-table.ts'
 import { postgresSnapshotStore } from '../../../src/stores/postgres/windows/snapshot-store.ts'
-import { redisOnlineStore } from '../../../src/stores/redis/redis-online-store.ts'
+import { redisOnlineStore } from '../../../src/stores/redis/online-store.ts'
 import { at } from '../../contract/offline-store.ts'
 import { storeEvents } from '../../oracle/store-events.ts'
 import { type RedisServer, startRedis } from '../../services/redis.ts'

@@ -10,8 +10,8 @@ import {
   positionsBehind,
   type StreamConsumer,
 } from '../../../src/stores/event-stream.ts'
+import { kafkaEventStream } from '../../../src/stores/kafka/event-stream.ts'
 import type { GroupTimeouts } from '../../../src/stores/kafka/group-membership.ts'
-import { kafkaEventStream } from '../../../src/stores/kafka/kafka-event-stream.ts'
 import { parseKafkaUrl } from '../../../src/stores/kafka/kafka-url.ts'
 import {
   eventStreamContract,

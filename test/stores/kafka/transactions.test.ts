@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { ProduceAcks, Producer } from '@platformatic/kafka'
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import { kafkaEventStream } from '../../../src/stores/kafka/kafka-event-stream.ts'
+import { kafkaEventStream } from '../../../src/stores/kafka/event-stream.ts'
 import { parseKafkaUrl } from '../../../src/stores/kafka/kafka-url.ts'
 import { pollFor, textMessages, watchedConsumer } from '../../contract/event-stream.ts'
 import { kafkaOrSkip } from '../../services/kafka.ts'

@@ -1,4 +1,4 @@
-import { memoryOnlineStore } from '../../../src/stores/memory/memory-online-store.ts'
+import { memoryOnlineStore } from '../../../src/stores/memory/online-store.ts'
 import { onlineSectionsContract } from '../../contract/online-sections.ts'
 import { nowMicros, type OnlineStoreHarness, onlineStoreContract } from '../../contract/online-store.ts'
 
