@@ -11,7 +11,7 @@ export interface OpenPostgres {
   readonly url: string
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
-  /** Another pool, which whoever asks for it closes. */
+  /** Another pool, which the caller closes. */
   readonly pool: (url: string, purpose: string, statementTimeoutMs: number | null) => pg.Pool
   readonly close: () => Promise<void>
 }

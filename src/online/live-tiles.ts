@@ -7,7 +7,7 @@ import type { RowLayouts } from './row-layouts.ts'
 interface LiveGeneration {
   /** The front of its keys. */
   readonly prefix: string
-  /** All that had happened in the stream and been stored by then is in the tiles; null while nobody has told it. */
+  /** All that had happened in the stream and been stored by then is in the tiles; null while no process has recorded it. */
   readonly watermark: Micros | null
 }
 

@@ -16,11 +16,9 @@ const extensions = new Set(['.ts', '.mts', '.js', '.mjs'])
 export async function loadRegistry(folder: string): Promise<Registry> {
   const definitions: Definition[] = []
   const seen = new Set<unknown>()
-  const files = await definitionFiles(folder)
-  const importFile = await importerOf(files)
-  for (const file of files) {
+  for (const [file, exported] of await importFiles(await definitionFiles(folder))) {
     const shown = path.relative(process.cwd(), file)
-    for (const [name, value] of Object.entries(await importFile(file).catch(refuse(shown)))) {
+    for (const [name, value] of Object.entries(exported)) {
       if (typeof value !== 'object' || value === null || seen.has(value)) continue
       seen.add(value)
       definitions.push({ path: `${shown}: ${name}`, value })
@@ -44,18 +42,35 @@ async function definitionFiles(folder: string): Promise<string[]> {
     .map((name) => path.resolve(folder, name))
 }
 
-/** `tsx` takes 60 ms of CPU: it is loaded only where a file is TypeScript, and then for all, since they may import each other. */
-async function importerOf(
-  files: readonly string[],
-): Promise<(file: string) => Promise<Record<string, unknown>>> {
-  if (!files.some((file) => /\.m?ts$/.test(file))) return (file) => import(pathToFileURL(file).href)
+type Imported = readonly (readonly [file: string, exported: Record<string, unknown>])[]
+
+/**
+ * By Node alone where it can, since `tsx` takes 60 ms of CPU; else by `tsx` and then all of them, since they may import
+ * each other: TypeScript, and ES modules named `.js` in a package that does not say so.
+ */
+async function importFiles(files: readonly string[]): Promise<Imported> {
+  if (!files.some((file) => /\.m?ts$/.test(file))) {
+    const imported = await importEach(files, (url) => import(url)).catch(() => null)
+    if (imported !== null) return imported
+  }
   const { tsImport } = await import('tsx/esm/api')
-  return (file) => tsImport(pathToFileURL(file).href, import.meta.url)
+  return await importEach(files, (url) => tsImport(url, import.meta.url))
 }
 
-function refuse(shown: string): (cause: unknown) => never {
+async function importEach(
+  files: readonly string[],
+  importUrl: (url: string) => Promise<Record<string, unknown>>,
+): Promise<Imported> {
+  const imported: [string, Record<string, unknown>][] = []
+  for (const file of files)
+    imported.push([file, await importUrl(pathToFileURL(file).href).catch(refuse(file))])
+  return imported
+}
+
+function refuse(file: string): (cause: unknown) => never {
   return (cause) => {
     const message = `the file cannot be loaded: ${messageOf(cause)}`
-    throw Object.assign(new InvalidDefinitions([{ path: shown, message }]), { cause })
+    const problem = { path: path.relative(process.cwd(), file), message }
+    throw Object.assign(new InvalidDefinitions([problem]), { cause })
   }
 }

@@ -47,6 +47,19 @@ describe.concurrent('sdl', () => {
     expect(print(parse(stdout)).length).toBeGreaterThan(1_000)
   })
 
+  it('loads ES modules named .js also from a package that does not say so', async () => {
+    const mine = await mkdtemp(join(folder, 'mine-'))
+    await writeFile(join(mine, 'package.json'), '{}')
+    await writeFile(
+      join(mine, 'a.js'),
+      `export const customer = { kind: 'entity', name: 'customer', joinKeys: { customer_id: 'int64' } }
+       export const stats = { kind: 'feature-view', name: 'stats', entity: 'customer', features: { n: 'int64' } }`,
+    )
+    const { code, stdout, stderr } = await run(['sdl'], { SCHEMA: mine })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toContain('type Stats {')
+  })
+
   it('needs no store, and takes no notice of one that is away', async () => {
     const { code, stdout } = await run(['sdl'], {
       OFFLINE_URL: 'postgres://nobody@127.0.0.1:1/none',

@@ -30,7 +30,7 @@ export function deletionCounts({ views }: DeletionScope, onlineName: string) {
   }
 }
 
-/** What a deletion cannot reach, in words for whoever asked for it. */
+/** What a deletion cannot reach, in words for the caller. */
 export function notReached({ views, sources }: DeletionScope): readonly string[] {
   const mappedViews = views.flatMap(({ name, source }) => {
     if (source === null) return []
