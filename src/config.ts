@@ -4,7 +4,7 @@ import { parseEnv } from 'node:util'
 import { z } from 'zod'
 import { parseDuration } from './definitions/duration.ts'
 import type { Micros } from './definitions/timestamp.ts'
-import { InvalidConfig, type Problem } from './errors.ts'
+import { errorCode, InvalidConfig, type Problem } from './errors.ts'
 
 const prefix = 'FEATUREGRAPH_'
 
@@ -185,7 +185,7 @@ function readDotEnv(): Readonly<Record<string, string | undefined>> {
   try {
     return parseEnv(readFileSync('.env', 'utf8'))
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
+    if (errorCode(error) === 'ENOENT') return {}
     throw new InvalidConfig([{ path: '.env', message: 'the file is there and cannot be read' }])
   }
 }

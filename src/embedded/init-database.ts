@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { chown, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { EmbeddedPostgresFailed } from '../errors.ts'
-import { errorCode } from './error-code.ts'
+import { EmbeddedPostgresFailed, errorCode, ifMissing } from '../errors.ts'
 import { spawnTied } from './pipe-tie.ts'
 import type { Place } from './place.ts'
 import { isAlive } from './postmaster-pid.ts'
@@ -88,18 +87,8 @@ async function runInitdb(
 }
 
 async function isDatabase(dataFolder: string): Promise<boolean> {
-  try {
-    await stat(join(dataFolder, 'PG_VERSION'))
-    return true
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error
-  }
-  try {
-    if ((await readdir(dataFolder)).length === 0) return false
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return false
-    throw error
-  }
+  if ((await stat(join(dataFolder, 'PG_VERSION')).catch(ifMissing(null))) !== null) return true
+  if ((await readdir(dataFolder).catch(ifMissing([]))).length === 0) return false
   throw new EmbeddedPostgresFailed(
     `${dataFolder} holds something other than a Postgres data folder (no PG_VERSION)`,
   )

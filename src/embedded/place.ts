@@ -1,9 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { chmod, cp, lstat, mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { EmbeddedPostgresFailed } from '../errors.ts'
+import { EmbeddedPostgresFailed, errorCode, ifMissing } from '../errors.ts'
 import type { PostgresBinaries } from './binaries.ts'
-import { errorCode } from './error-code.ts'
 
 /** The account under which Postgres runs when the gateway is root, which Postgres itself refuses to be. */
 export interface Account {
@@ -76,13 +75,8 @@ async function closedFolder(path: string, account: Account): Promise<string | un
 }
 
 async function ownerOf(dataFolder: string): Promise<Account | undefined> {
-  try {
-    const { uid, gid } = await stat(dataFolder)
-    return uid === 0 ? undefined : { uid, gid }
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return undefined
-    throw error
-  }
+  const { uid, gid } = await stat(dataFolder).catch(ifMissing({ uid: 0, gid: 0 }))
+  return uid === 0 ? undefined : { uid, gid }
 }
 
 async function makeRootsOwnFolder(path: string): Promise<void> {
@@ -104,12 +98,7 @@ async function makeRootsOwnFolder(path: string): Promise<void> {
 
 /** Copies to a sibling and renames, so that a copy is whole or absent. Modes are opened, as a umask may have closed them. */
 async function copyBinaries(native: string, target: string): Promise<string> {
-  try {
-    await stat(target)
-    return target
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error
-  }
+  if ((await stat(target).catch(ifMissing(null))) !== null) return target
   const partial = `${target}.new-${randomUUID()}`
   await cp(native, partial, { recursive: true, verbatimSymlinks: true })
   await chmod(partial, 0o755)

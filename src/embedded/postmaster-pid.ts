@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { link, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { errorCode } from './error-code.ts'
+import { errorCode, ifMissing } from '../errors.ts'
 
 /** The lines of `postmaster.pid` that matter here. A server writes the later ones only while it starts. */
 export interface PostmasterPid {
@@ -141,12 +141,7 @@ function isPostgresOf(command: string, dataFolder: string): boolean {
 }
 
 async function readPidFile(dataFolder: string): Promise<string | null> {
-  try {
-    return await readFile(join(dataFolder, 'postmaster.pid'), 'utf8')
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return null
-    throw error
-  }
+  return await readFile(join(dataFolder, 'postmaster.pid'), 'utf8').catch(ifMissing(null))
 }
 
 async function ageMs(dataFolder: string): Promise<number> {

@@ -7,7 +7,7 @@ import type { Clock } from '../definitions/timestamp.ts'
 import { markDemo } from '../demo/demo-mark.ts'
 import { type DemoProgress, demoWorld } from '../demo/demo-world.ts'
 import { claimGateway } from '../embedded/gateway-claim.ts'
-import { EmbeddedPostgresFailed, InvalidConfig } from '../errors.ts'
+import { EmbeddedPostgresFailed, errorCode, InvalidConfig } from '../errors.ts'
 import { apolloServer } from '../graph/apollo-server.ts'
 import { buildSchema } from '../graph/build-schema.ts'
 import { requestContexts } from '../graph/request-context.ts'
@@ -222,8 +222,7 @@ const addressProblems: Readonly<Record<string, string>> = {
 
 /** @throws InvalidConfig where the settings name an address that cannot be had; else what came. */
 function refuseAddress(error: unknown): never {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const message = addressProblems[code]
+  const message = addressProblems[errorCode(error)]
   throw message === undefined ? error : new InvalidConfig([{ path: 'FEATUREGRAPH_PORT', message }])
 }
 

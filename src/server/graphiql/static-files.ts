@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { ifMissing } from '../../errors.ts'
 
 /** A body as it goes over the wire; two codings of one file are two representations, so each has its own ETag. */
 type Representation = { readonly body: Buffer; readonly etag: string }
@@ -54,7 +55,7 @@ const notBuilt = `<!doctype html>
  */
 export function graphiqlRoutes(folder: string): FastifyPluginAsync {
   return async (app) => {
-    const page = await readPage(folder)
+    const page = await readStaticFile(folder, 'index.html').catch(ifMissing(undefined))
     const assets =
       page === undefined ? new Map<string, StaticFile>() : await readAssets(join(folder, 'assets'))
 
@@ -107,15 +108,6 @@ function matches(header: string | undefined, etag: string): boolean {
   return tags.includes(etag) || tags.includes('*')
 }
 
-async function readPage(folder: string): Promise<StaticFile | undefined> {
-  try {
-    return await readStaticFile(folder, 'index.html')
-  } catch (error) {
-    if (isNotFound(error)) return undefined
-    throw error
-  }
-}
-
 async function readAssets(folder: string): Promise<ReadonlyMap<string, StaticFile>> {
   const names = (await readdir(folder)).filter((name) => !name.endsWith('.gz'))
   const files = await Promise.all(
@@ -126,10 +118,7 @@ async function readAssets(folder: string): Promise<ReadonlyMap<string, StaticFil
 
 async function readStaticFile(folder: string, name: string): Promise<StaticFile> {
   const plain = await readFile(join(folder, name))
-  const gzipped = await readFile(join(folder, `${name}.gz`)).catch((error: unknown) => {
-    if (isNotFound(error)) return undefined
-    throw error
-  })
+  const gzipped = await readFile(join(folder, `${name}.gz`)).catch(ifMissing(undefined))
   return {
     contentType: contentTypes[extname(name)] ?? 'application/octet-stream',
     plain: representationOf(plain),
@@ -139,8 +128,4 @@ async function readStaticFile(folder: string, name: string): Promise<StaticFile>
 
 function representationOf(body: Buffer): Representation {
   return { body, etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"` }
-}
-
-function isNotFound(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }
