@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { duration } from './duration.ts'
 import { fieldLiteral } from './event-source.ts'
-import { expectationDefinition } from './expectation.ts'
-import { explicitGraphqlName, registryName } from './name.ts'
+import { featureNotes } from './feature-view.ts'
+import { registryName } from './name.ts'
 
 const aggregateNames = [
   'count',
@@ -26,12 +26,7 @@ export const aggregationDefinition = z
       window: duration,
       hop: duration.optional(),
       where: z.record(registryName, fieldLiteral.nullable()).optional(),
-      description: z.string().min(1).optional(),
-      unit: z.string().min(1).optional(),
-      default: z.number().optional(),
-      deprecated: z.string().min(1).optional(),
-      expect: expectationDefinition.optional(),
-      graphqlName: explicitGraphqlName.optional(),
+      ...featureNotes,
     },
     {
       error: `a windowed view's feature is an aggregation: ${aggregateNames.join(', ')}, as sum('amount', '30d')`,

@@ -7,8 +7,8 @@ import { explicitGraphqlName, registryName } from './name.ts'
 import { schedule } from './schedule.ts'
 import { valueType } from './value-type.ts'
 
-const featureOptions = z.strictObject({
-  type: valueType,
+/** What every feature may carry, however its values come about. */
+export const featureNotes = {
   description: z.string().min(1).optional(),
   unit: z.string().min(1).optional(),
   /** Stands in a service's vector where the value is null. */
@@ -16,9 +16,9 @@ const featureOptions = z.strictObject({
   deprecated: z.string().min(1).optional(),
   expect: expectationDefinition.optional(),
   graphqlName: explicitGraphqlName.optional(),
-})
+}
 
-const featureDefinition = z.union([valueType, featureOptions], {
+const featureDefinition = z.union([valueType, z.strictObject({ type: valueType, ...featureNotes })], {
   error: `a feature is a type (${valueType.options.join(', ')}) or { type, description, unit, default, deprecated, expect, graphqlName }`,
 })
 

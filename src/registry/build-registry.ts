@@ -1,5 +1,5 @@
-import { fieldName, plural, raiseFirst } from '../definitions/graphql-name.ts'
-import { InvalidDefinitions, type Problem } from '../errors.ts'
+import { fieldName, plural } from '../definitions/graphql-name.ts'
+import { InvalidDefinitions, type Problem, type Report } from '../errors.ts'
 import { checkExpectedFeatures } from './check-expected-features.ts'
 import { checkNames } from './check-names.ts'
 import { type Definition, type EntityParsed, parseDefinitions, type ViewParsed } from './parse-definitions.ts'
@@ -13,15 +13,12 @@ import type {
   Registry,
 } from './registry.ts'
 import { resolveEventSource } from './resolve-event-source.ts'
-import { resolveExpectation } from './resolve-expectation.ts'
 import { resolveSchedule } from './resolve-schedule.ts'
 import { resolveService } from './resolve-service.ts'
 import { resolveWindowedView } from './resolve-windowed-view.ts'
+import { shownHead } from './shown-head.ts'
 import { suggest } from './suggest.ts'
-import { tagsOf } from './tags-of.ts'
-import { viewHead } from './view-head.ts'
-
-type Report = (problem: Problem) => void
+import { resolveFeature, viewHead } from './view-head.ts'
 
 /**
  * Definitions → the frozen registry. Every problem of every definition and of their references is reported at once,
@@ -88,20 +85,15 @@ export function buildRegistry(definitions: readonly Definition[]): Registry {
 type GrowingEntity = Entity & { readonly views: FeatureView[] }
 
 function resolveEntity(definition: EntityParsed): GrowingEntity {
-  const graphqlName = definition.graphqlName ?? fieldName(definition.name)
+  const head = shownHead(definition)
   const joinKeys = Object.entries(definition.joinKeys).map(([name, key]): JoinKey => {
     const { type, graphqlName: explicit = undefined } = typeof key === 'string' ? { type: key } : key
     return { name, type, graphqlName: explicit ?? fieldName(name) }
   })
   return {
     kind: 'entity',
-    name: definition.name,
-    graphqlName,
-    typeName: raiseFirst(graphqlName),
-    pluralName: definition.plural ?? plural(graphqlName),
-    description: definition.description ?? null,
-    owner: definition.owner ?? null,
-    tags: tagsOf(definition.tags),
+    ...head,
+    pluralName: definition.plural ?? plural(head.graphqlName),
     joinKeys,
     views: [],
   }
@@ -115,18 +107,7 @@ function resolveView(definition: ViewParsed, entity: Entity, report: Report): Pl
   }
   const features = Object.entries(definition.features).map(([name, feature]): Feature => {
     const options = typeof feature === 'string' ? { type: feature } : feature
-    const expect = options.expect ?? definition.expect[name]
-    const path = `feature view ${definition.name}.expect.${name}`
-    return {
-      name,
-      graphqlName: options.graphqlName ?? fieldName(name),
-      type: options.type,
-      description: options.description ?? null,
-      unit: options.unit ?? null,
-      default: options.default ?? null,
-      deprecated: options.deprecated ?? null,
-      expectation: expect === undefined ? null : resolveExpectation(expect, options.type, path, report),
-    }
+    return resolveFeature(definition, name, options, options.type, report)
   })
   return {
     kind: 'PLAIN',

@@ -1,12 +1,9 @@
-import type { Problem } from '../errors.ts'
+import type { Report } from '../errors.ts'
 import type { ViewParsed, WindowedViewParsed } from './parse-definitions.ts'
 import { suggest } from './suggest.ts'
 
 /** A view's expectations name its features, and none that carries its own. */
-export function checkExpectedFeatures(
-  definition: ViewParsed | WindowedViewParsed,
-  report: (problem: Problem) => void,
-): void {
+export function checkExpectedFeatures(definition: ViewParsed | WindowedViewParsed, report: Report): void {
   const names = Object.keys(definition.features)
   for (const name of Object.keys(definition.expect)) {
     const path = `feature view ${definition.name}.expect.${name}`

@@ -1,4 +1,4 @@
-import type { Problem } from '../errors.ts'
+import type { Report } from '../errors.ts'
 import { type NameTable, nameTable } from './name-table.ts'
 import type { Entity, FeatureService, FeatureView, Registry } from './registry.ts'
 import {
@@ -10,8 +10,6 @@ import {
   reservedServiceFields,
   reservedTypeNames,
 } from './reserved-names.ts'
-
-type Report = (problem: Problem) => void
 
 /** Every name that the GraphQL schema and the tables will have, now or later, is free and taken once. */
 export function checkNames(registry: Registry, report: Report): void {
@@ -37,7 +35,7 @@ function checkEntity(entity: Entity, types: NameTable, roots: NameTable, report:
   const fields = nameTable(`the fields of ${entity.typeName}`, reservedKeyFields, report)
   for (const key of entity.joinKeys) {
     fields.take(key.graphqlName, `${place}.joinKeys.${key.name}`)
-    checkColumn(`${place}.joinKeys.${key.name}`, key.name, report)
+    checkColumn(`${place}.joinKeys.${key.name}`, key.name, featureTableColumns, report)
   }
   for (const view of entity.views) {
     fields.take(view.graphqlName, `feature view ${view.name}`)
@@ -53,7 +51,7 @@ function checkView(view: FeatureView, types: NameTable, report: Report): void {
   for (const key of view.entity.joinKeys) fields.take(key.graphqlName, `${place} (join key ${key.name})`)
   for (const feature of view.features) {
     fields.take(feature.graphqlName, `${place}.features.${feature.name}`)
-    checkColumn(`${place}.features.${feature.name}`, feature.name, report)
+    checkColumn(`${place}.features.${feature.name}`, feature.name, featureTableColumns, report)
     if (view.entity.joinKeys.some((key) => key.name === feature.name)) {
       const message = `"${feature.name}" is a join key of entity "${view.entity.name}"; rename the feature`
       report({ path: `${place}.features.${feature.name}`, message })
@@ -75,9 +73,17 @@ function checkService(service: FeatureService, types: NameTable, roots: NameTabl
   }
 }
 
-function checkColumn(path: string, name: string, report: Report): void {
-  if (reservedColumns.has(name)) {
-    report({ path, message: `"${name}" is a column that every feature table has; rename it` })
+const featureTableColumns = { columns: reservedColumns, table: 'feature table' } as const
+
+/** A name that becomes a column beside those that every such table has. */
+export function checkColumn(
+  path: string,
+  name: string,
+  { columns, table }: { readonly columns: ReadonlySet<string>; readonly table: string },
+  report: Report,
+): void {
+  if (columns.has(name)) {
+    report({ path, message: `"${name}" is a column that every ${table} has; rename it` })
   } else if (javascriptNames.has(name)) {
     report({ path, message: `"${name}" means something to JavaScript objects; rename it` })
   }

@@ -1,4 +1,4 @@
-import type { Problem } from '../errors.ts'
+import type { Report } from '../errors.ts'
 import { javascriptNames } from './reserved-names.ts'
 
 /**
@@ -10,11 +10,7 @@ export interface NameTable {
   readonly take: (name: string, path: string, option?: string) => void
 }
 
-export function nameTable(
-  scope: string,
-  reserved: ReadonlySet<string>,
-  report: (problem: Problem) => void,
-): NameTable {
+export function nameTable(scope: string, reserved: ReadonlySet<string>, report: Report): NameTable {
   const takers = new Map<string, string>()
   return {
     take(name, path, option = 'graphqlName') {

@@ -4,7 +4,7 @@ import { eventSourceDefinition } from '../definitions/event-source.ts'
 import { featureServiceDefinition } from '../definitions/feature-service.ts'
 import { featureViewDefinition } from '../definitions/feature-view.ts'
 import { windowedViewDefinition } from '../definitions/windowed-view.ts'
-import type { Problem } from '../errors.ts'
+import type { Problem, Report } from '../errors.ts'
 import { suggest } from './suggest.ts'
 
 const schemas = {
@@ -48,10 +48,7 @@ interface Parsed {
 }
 
 /** Each definition by itself, by its zod schema; exports that are no definitions are passed over. */
-export function parseDefinitions(
-  definitions: readonly Definition[],
-  report: (problem: Problem) => void,
-): Parsed {
+export function parseDefinitions(definitions: readonly Definition[], report: Report): Parsed {
   const entities: EntityParsed[] = []
   const eventSources: EventSourceParsed[] = []
   const views: (ViewParsed | WindowedViewParsed)[] = []

@@ -10,14 +10,14 @@ export interface Tag {
   readonly value: string
 }
 
-interface Documented {
+export interface Documented {
   readonly name: string
   readonly description: string | null
   readonly owner: string | null
   readonly tags: readonly Tag[]
 }
 
-interface Shown extends Documented {
+export interface Shown extends Documented {
   /** The field's name; types are `typeName`. */
   readonly graphqlName: string
   readonly typeName: string

@@ -2,15 +2,14 @@ import { parseDuration } from '../definitions/duration.ts'
 import type { ScalarValue } from '../definitions/value.ts'
 import { acceptValue } from '../definitions/value.ts'
 import type { ScalarType } from '../definitions/value-type.ts'
-import type { Problem } from '../errors.ts'
+import type { Report } from '../errors.ts'
+import { checkColumn } from './check-names.ts'
 import type { EventSourceParsed } from './parse-definitions.ts'
 import type { EventField, EventSource } from './registry.ts'
-import { javascriptNames, reservedEventColumns } from './reserved-names.ts'
+import { reservedEventColumns } from './reserved-names.ts'
 import { resolveExpectation } from './resolve-expectation.ts'
+import { documentedHead } from './shown-head.ts'
 import { suggest } from './suggest.ts'
-import { tagsOf } from './tags-of.ts'
-
-type Report = (problem: Problem) => void
 
 /** An event source before the views over it are known. */
 export type GrowingEventSource = EventSource & {
@@ -32,7 +31,7 @@ export function resolveEventSource(definition: EventSourceParsed, report: Report
   const fields = Object.entries(definition.fields).map(([name, field]): EventField => {
     const options = typeof field === 'string' ? { type: field } : field
     const path = `${place}.fields.${name}`
-    checkColumn(path, name, report)
+    checkColumn(path, name, eventTableColumns, report)
     if (options.expect !== undefined && definition.expect[name] !== undefined) {
       report({ path, message: `field "${name}" carries an expectation of its own; keep one of the two` })
     }
@@ -58,10 +57,7 @@ export function resolveEventSource(definition: EventSourceParsed, report: Report
   })
   return {
     kind: 'event-source',
-    name: definition.name,
-    description: definition.description ?? null,
-    owner: definition.owner ?? null,
-    tags: tagsOf(definition.tags),
+    ...documentedHead(definition),
     topic: definition.topic ?? null,
     table: definition.table ?? null,
     eventTimestamp: definition.eventTimestamp,
@@ -92,10 +88,4 @@ export function resolveLiteral(
   return null
 }
 
-function checkColumn(path: string, name: string, report: Report): void {
-  if (reservedEventColumns.has(name)) {
-    report({ path, message: `"${name}" is a column that every table of kept events has; rename it` })
-  } else if (javascriptNames.has(name)) {
-    report({ path, message: `"${name}" means something to JavaScript objects; rename it` })
-  }
-}
+const eventTableColumns = { columns: reservedEventColumns, table: 'table of kept events' } as const

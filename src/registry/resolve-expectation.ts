@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import { parseDuration } from '../definitions/duration.ts'
 import type { expectationDefinition, rowCountExpectation } from '../definitions/expectation.ts'
 import { isNumeric, type ValueType } from '../definitions/value-type.ts'
-import type { Problem } from '../errors.ts'
+import type { Report } from '../errors.ts'
 import type { Expectation, RowCountExpectation } from './registry.ts'
 
 type Parsed = z.output<typeof expectationDefinition>
@@ -12,7 +12,7 @@ export function resolveExpectation(
   parsed: Parsed,
   type: ValueType,
   path: string,
-  report: (problem: Problem) => void,
+  report: Report,
 ): Expectation {
   const bounded = isNumeric(type) && type !== 'bool'
   for (const rule of ['min', 'max'] as const) {

@@ -1,4 +1,4 @@
-import type { Problem } from '../errors.ts'
+import type { Report } from '../errors.ts'
 import { cronProblem } from './cron-firings.ts'
 import type { Schedule } from './registry.ts'
 
@@ -10,7 +10,7 @@ interface ScheduleParsed {
 /** A view's cron expressions, which must fire; `online: false` leaves nothing to materialize. */
 export function resolveSchedule(
   view: { readonly name: string; readonly online: boolean; readonly schedule?: ScheduleParsed | undefined },
-  report: (problem: Problem) => void,
+  report: Report,
 ): Schedule {
   const { batch = null, materialize = null } = view.schedule ?? {}
   for (const [name, expression] of Object.entries({ batch, materialize })) {

@@ -1,6 +1,6 @@
-import { fieldName, raiseFirst } from '../definitions/graphql-name.ts'
+import { fieldName } from '../definitions/graphql-name.ts'
 import { isNumeric } from '../definitions/value-type.ts'
-import type { Problem } from '../errors.ts'
+import type { Problem, Report } from '../errors.ts'
 import type { ServiceParsed } from './parse-definitions.ts'
 import type {
   Entity,
@@ -11,9 +11,8 @@ import type {
   ServedFeature,
   VectorEntry,
 } from './registry.ts'
+import { shownHead } from './shown-head.ts'
 import { suggest } from './suggest.ts'
-
-type Report = (problem: Problem) => void
 
 /**
  * A service with its references resolved; null after reporting what is wrong. References to definitions that did not
@@ -57,15 +56,9 @@ export function resolveService(
   checkEqualNames(place, vector, refuse)
   const joinKeys = mergedJoinKeys(place, vector, refuse)
   if (!whole) return null
-  const graphqlName = definition.graphqlName ?? fieldName(definition.name)
   return {
     kind: 'feature-service',
-    name: definition.name,
-    graphqlName,
-    typeName: raiseFirst(graphqlName),
-    description: definition.description ?? null,
-    owner: definition.owner ?? null,
-    tags: Object.entries(definition.tags).map(([key, value]) => ({ key, value })),
+    ...shownHead(definition),
     vector,
     joinKeys,
     entities: entitiesOf(vector),

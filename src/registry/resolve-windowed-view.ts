@@ -1,19 +1,16 @@
 import { formatDuration, parseDuration } from '../definitions/duration.ts'
-import { fieldName } from '../definitions/graphql-name.ts'
 import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
-import type { Problem } from '../errors.ts'
+import type { Report } from '../errors.ts'
 import { aggregatedType, emptyValue } from '../windows/aggregates/aggregates.ts'
 import { chooseHop } from '../windows/hop.ts'
 import { checkExpectedFeatures } from './check-expected-features.ts'
 import type { WindowedViewParsed } from './parse-definitions.ts'
 import type { BatchView, Entity, EventField, Feature, StreamView } from './registry.ts'
 import { type GrowingEventSource, resolveLiteral } from './resolve-event-source.ts'
-import { resolveExpectation } from './resolve-expectation.ts'
 import { resolveSchedule } from './resolve-schedule.ts'
 import { suggest } from './suggest.ts'
-import { viewHead } from './view-head.ts'
+import { resolveFeature, viewHead } from './view-head.ts'
 
-type Report = (problem: Problem) => void
 type AggregationParsed = WindowedViewParsed['features'][string]
 
 const shortestEvery = 60_000_000
@@ -53,20 +50,7 @@ export function resolveWindowedView(
         message: `${aggregation.aggregate} needs a number, the field "${aggregation.field.name}" is ${aggregation.field.type}`,
       })
     }
-    const expect = parsed.expect ?? definition.expect[name]
-    return {
-      name,
-      graphqlName: parsed.graphqlName ?? fieldName(name),
-      type: type ?? 'float64',
-      description: parsed.description ?? null,
-      unit: parsed.unit ?? null,
-      default: parsed.default ?? null,
-      deprecated: parsed.deprecated ?? null,
-      expectation:
-        expect === undefined || type === null
-          ? null
-          : resolveExpectation(expect, type, `${place}.expect.${name}`, report),
-    }
+    return resolveFeature(definition, name, parsed, type, report)
   })
   checkRetention(definition.name, { events, aggregations, everyMicros }, report)
   const view = {

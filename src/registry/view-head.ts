@@ -1,37 +1,45 @@
 import { parseDuration } from '../definitions/duration.ts'
-import { fieldName, raiseFirst } from '../definitions/graphql-name.ts'
+import { fieldName } from '../definitions/graphql-name.ts'
+import type { ValueType } from '../definitions/value-type.ts'
+import type { Report } from '../errors.ts'
 import type { ViewParsed, WindowedViewParsed } from './parse-definitions.ts'
-import type { Entity, FeatureView } from './registry.ts'
-import { resolveRowCount } from './resolve-expectation.ts'
-import { tagsOf } from './tags-of.ts'
+import type { Entity, Feature, FeatureView, Shown } from './registry.ts'
+import { resolveExpectation, resolveRowCount } from './resolve-expectation.ts'
+import { shownHead } from './shown-head.ts'
 
-type ViewHead = Pick<
-  FeatureView,
-  | 'name'
-  | 'graphqlName'
-  | 'typeName'
-  | 'description'
-  | 'owner'
-  | 'tags'
-  | 'entity'
-  | 'ttlMicros'
-  | 'online'
-  | 'rowCount'
->
+type AnyViewParsed = ViewParsed | WindowedViewParsed
+type ViewHead = Shown & Pick<FeatureView, 'entity' | 'ttlMicros' | 'online' | 'rowCount'>
 
 /** What every view has, however its rows come about. */
-export function viewHead(definition: ViewParsed | WindowedViewParsed, entity: Entity): ViewHead {
-  const graphqlName = definition.graphqlName ?? fieldName(definition.name)
+export function viewHead(definition: AnyViewParsed, entity: Entity): ViewHead {
   return {
-    name: definition.name,
-    graphqlName,
-    typeName: raiseFirst(graphqlName),
-    description: definition.description ?? null,
-    owner: definition.owner ?? null,
-    tags: tagsOf(definition.tags),
+    ...shownHead(definition),
     entity,
     ttlMicros: definition.ttl === undefined ? null : parseDuration(definition.ttl),
     online: definition.online,
     rowCount: resolveRowCount(definition.expectRows),
+  }
+}
+
+/** A feature of the view; `type` null: what is wrong with it has been reported. */
+export function resolveFeature(
+  view: AnyViewParsed,
+  name: string,
+  options: Omit<WindowedViewParsed['features'][string], 'aggregate' | 'window'>,
+  type: ValueType | null,
+  report: Report,
+): Feature {
+  const expect = options.expect ?? view.expect[name]
+  const path = `feature view ${view.name}.expect.${name}`
+  return {
+    name,
+    graphqlName: options.graphqlName ?? fieldName(name),
+    type: type ?? 'float64',
+    description: options.description ?? null,
+    unit: options.unit ?? null,
+    default: options.default ?? null,
+    deprecated: options.deprecated ?? null,
+    expectation:
+      expect === undefined || type === null ? null : resolveExpectation(expect, type, path, report),
   }
 }
