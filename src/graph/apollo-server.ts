@@ -1,4 +1,4 @@
-import { ApolloServer, type GraphQLResponse, HeaderMap } from '@apollo/server'
+import { ApolloServer, type ApolloServerOptions, type GraphQLResponse, HeaderMap } from '@apollo/server'
 import {
   ApolloServerPluginCacheControlDisabled,
   ApolloServerPluginLandingPageDisabled,
@@ -10,16 +10,9 @@ import type { GraphContext } from './context.ts'
 import { formatError } from './graphql-error.ts'
 import { type Execute, type ExecuteOptions, operationExecutor } from './operation-executor.ts'
 
-/** Where Apollo Server tells its own warnings. */
-interface Logger {
-  readonly debug: (message?: unknown) => void
-  readonly info: (message?: unknown) => void
-  readonly warn: (message?: unknown) => void
-  readonly error: (message?: unknown) => void
-}
-
 export interface ApolloOptions extends ExecuteOptions {
-  readonly logger: Logger
+  /** Where Apollo Server tells its own warnings. */
+  readonly logger: NonNullable<ApolloServerOptions<GraphContext>['logger']>
   /** Called with what was masked from a caller, who got the request id instead. */
   readonly report: (error: unknown, requestId: string) => void
   /** Called with how an operation ended: its name as the document gives it, and the codes of its errors. */

@@ -1,16 +1,18 @@
-import { GraphQLBoolean, GraphQLFloat, GraphQLString } from 'graphql'
-import { registerEnumType } from 'type-graphql'
+import { GraphQLBoolean, GraphQLFloat } from 'graphql'
 import type { Entity, Feature, FeatureService, FeatureView, Registry, Tag } from '../registry/registry.ts'
-import { inputType, objectType, type RootDeclaration } from './declare.ts'
-
-const kinds = { PLAIN: 'PLAIN', BATCH: 'BATCH', STREAM: 'STREAM', ON_DEMAND: 'ON_DEMAND' } as const
-
-const text = { type: GraphQLString } as const
-const optionalText = { type: GraphQLString, nullable: true } as const
+import {
+  enumType,
+  inputType,
+  objectType,
+  optional,
+  optionalText,
+  type RootDeclaration,
+  text,
+} from './declare.ts'
 
 /** `entities`, `featureViews` and `featureServices`: the definitions as data, with what descriptions can only tell. */
 export function declareCatalogue(registry: Registry): Readonly<Record<string, RootDeclaration>> {
-  registerEnumType(kinds, { name: 'FeatureViewKind' })
+  const kind = enumType('FeatureViewKind', ['PLAIN', 'BATCH', 'STREAM', 'ON_DEMAND'])
   const tag = objectType('Tag', null, { key: text, value: text })
   const tagInput = inputType('TagInput', null, { key: text, value: text })
   const joinKey = objectType('JoinKey', null, { name: text, graphqlName: text, type: text })
@@ -49,13 +51,13 @@ export function declareCatalogue(registry: Registry): Readonly<Record<string, Ro
   const view = objectType('FeatureView', null, {
     name: text,
     graphqlName: text,
-    kind: { type: kinds },
+    kind: { type: kind },
     description: optionalText,
     owner: optionalText,
     tags: { type: [tag] },
     entity: { type: entity },
     source: optionalText,
-    ttlSeconds: { type: GraphQLFloat, nullable: true },
+    ttlSeconds: optional(GraphQLFloat),
     online: { type: GraphQLBoolean },
     features: { type: [feature] },
     services: { type: [service] },
@@ -67,11 +69,7 @@ export function declareCatalogue(registry: Registry): Readonly<Record<string, Ro
     featureViews: {
       type: [view],
       description: 'All given tags must match.',
-      arguments: {
-        entity: optionalText,
-        owner: optionalText,
-        tags: { type: [tagInput], nullable: true },
-      },
+      arguments: { entity: optionalText, owner: optionalText, tags: optional([tagInput]) },
       resolve: (_root, input) => {
         const { entity: entityName, owner, tags } = input as CatalogueFilter
         return shown.views.filter(

@@ -1,6 +1,6 @@
 import 'reflect-metadata'
-import type { GraphQLFieldResolver } from 'graphql'
-import { Arg, Field, InputType, Mutation, ObjectType, Query, Resolver } from 'type-graphql'
+import { type GraphQLFieldResolver, GraphQLString } from 'graphql'
+import { Arg, Field, InputType, Mutation, ObjectType, Query, Resolver, registerEnumType } from 'type-graphql'
 import type { GraphContext } from './context.ts'
 
 /** A class made at run time; type-graphql knows types by their class. */
@@ -21,8 +21,8 @@ export interface FieldDeclaration {
   readonly type: Type
   /** 'items': a list of nullable values. */
   readonly nullable?: boolean | 'items'
-  readonly description?: string
-  readonly deprecationReason?: string
+  readonly description?: string | null
+  readonly deprecationReason?: string | null
   readonly arguments?: Readonly<Record<string, ArgumentDeclaration>>
 }
 
@@ -31,6 +31,23 @@ type RootResolve = GraphQLFieldResolver<unknown, GraphContext, Readonly<Record<s
 /** A root field. Its resolver is set on the built schema: type-graphql's own wrapper sorts and maps arguments per call. */
 export interface RootDeclaration extends FieldDeclaration {
   readonly resolve: RootResolve
+}
+
+/** Text, as a field or an argument. */
+export const text = { type: GraphQLString } as const
+/** Text that may be null, or an argument that may be left out. */
+export const optionalText = optional(GraphQLString)
+
+/** A field that may be null, or an argument that may be left out. */
+export function optional<Declared extends Type>(type: Declared, description?: string) {
+  return { type, nullable: true, ...(description === undefined ? {} : { description }) } as const
+}
+
+/** An enum type of these values; what is returned stands for it where a type is wanted. */
+export function enumType(name: string, values: readonly string[], description?: string): object {
+  const members = Object.fromEntries(values.map((value) => [value, value]))
+  registerEnumType(members, { name, ...(description === undefined ? {} : { description }) })
+  return members
 }
 
 function namedClass(name: string): TypeClass {
@@ -58,11 +75,11 @@ function decorateMember(
 }
 
 function memberOptions(declaration: FieldDeclaration) {
-  const { description, deprecationReason, nullable = false } = declaration
+  const { description = null, deprecationReason = null, nullable = false } = declaration
   return {
     nullable,
-    ...(description === undefined ? {} : { description }),
-    ...(deprecationReason === undefined ? {} : { deprecationReason }),
+    ...(description === null ? {} : { description }),
+    ...(deprecationReason === null ? {} : { deprecationReason }),
   }
 }
 

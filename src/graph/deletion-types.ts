@@ -1,7 +1,7 @@
 import { GraphQLError, GraphQLString } from 'graphql'
 import { DeletionUnfinished, StoreFailed } from '../errors.ts'
 import type { Entity } from '../registry/registry.ts'
-import { objectType, type RootDeclaration, type TypeClass } from './declare.ts'
+import { objectType, type RootDeclaration, type TypeClass, text } from './declare.ts'
 import type { KeyArguments } from './entity-types.ts'
 import { requireRight } from './require-right.ts'
 import { int64Scalar, timestampScalar } from './scalars.ts'
@@ -11,12 +11,9 @@ export function declareDeletions(
   entities: readonly { readonly entity: Entity; readonly keys: KeyArguments }[],
 ): Readonly<Record<string, RootDeclaration>> {
   if (entities.length === 0) return {}
-  const count = objectType('DeletionCount', null, {
-    place: { type: GraphQLString },
-    rows: { type: int64Scalar },
-  })
+  const count = objectType('DeletionCount', null, { place: text, rows: { type: int64Scalar } })
   const receipt = objectType('DeletionReceipt', null, {
-    entity: { type: GraphQLString },
+    entity: text,
     deletedAt: { type: timestampScalar, description: 'Rows and events up to here are refused from now on.' },
     counts: { type: [count], description: 'What was deleted, by place.' },
     notReached: {

@@ -11,6 +11,7 @@ import {
   type FieldDeclaration,
   inputType,
   objectType,
+  optional,
   type RootDeclaration,
   type TypeClass,
 } from './declare.ts'
@@ -69,16 +70,9 @@ export function keyFields(joinKeys: readonly JoinKey[]): Record<string, FieldDec
 
 function viewType(view: FeatureView, shared: SharedTypes): TypeClass {
   const features = view.features.map((feature): [string, FieldDeclaration] => {
-    const description = describeFeature(feature)
-    return [
-      feature.graphqlName,
-      {
-        type: graphqlTypeOf(feature.type),
-        nullable: true,
-        ...(description === null ? {} : { description }),
-        ...(feature.deprecated === null ? {} : { deprecationReason: feature.deprecated }),
-      },
-    ]
+    const type = graphqlTypeOf(feature.type)
+    const notes = { description: describeFeature(feature), deprecationReason: feature.deprecated }
+    return [feature.graphqlName, { type, nullable: true, ...notes }]
   })
   return objectType(view.typeName, describeView(view), {
     ...Object.fromEntries(features),
@@ -92,25 +86,20 @@ export function declareEntity(
   shared: SharedTypes,
   { one, list, readOne, readList }: KeyArguments,
 ): Readonly<Record<string, RootDeclaration>> {
-  const maxAge: ArgumentDeclaration = {
-    type: durationScalar,
-    nullable: true,
-    description: 'An older row answers OUTSIDE_TTL.',
-  }
+  const maxAge = optional(durationScalar, 'An older row answers OUTSIDE_TTL.')
   const type = objectType(entity.typeName, describeEntity(entity), {
     ...keyFields(entity.joinKeys),
     ...Object.fromEntries(
       entity.views.map((view) => {
-        const description = describeView(view)
         const declared = { type: viewType(view, shared), nullable: true, arguments: { maxAge } }
-        return [view.graphqlName, description === null ? declared : { ...declared, description }]
+        return [view.graphqlName, { ...declared, description: describeView(view) }]
       }),
     ),
   })
   const spineRow = inputType(`${entity.typeName}AsOf`, null, {
     ...keyFields(entity.joinKeys),
     asOf: { type: timestampScalar },
-    knownAt: { type: timestampScalar, nullable: true },
+    knownAt: optional(timestampScalar),
   })
   const load = entityLoader(entity)
   return {
@@ -119,13 +108,9 @@ export function declareEntity(
       arguments: { ...one, ...timeArguments },
       description: `One ${entity.name}.`,
       resolve: async (_root, input, context, info) => {
-        const rows = await load(
-          [readOne(input)],
-          sharedTimes(input as TimeValues, context.now),
-          context,
-          info,
-        )
-        return rows[0]
+        const times = sharedTimes(input as TimeValues, context.now)
+        const [row] = await load([readOne(input)], times, context, info)
+        return row
       },
     },
     [entity.pluralName]: {

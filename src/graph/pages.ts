@@ -1,7 +1,7 @@
-import { GraphQLBoolean, GraphQLError, GraphQLInt, GraphQLString } from 'graphql'
+import { GraphQLBoolean, GraphQLError, GraphQLInt } from 'graphql'
 import type { Micros } from '../definitions/timestamp.ts'
 import { BadUserInput, StoreFailed } from '../errors.ts'
-import { objectType, type TypeClass } from './declare.ts'
+import { objectType, optional, optionalText, type TypeClass } from './declare.ts'
 
 /** Where a page ended: a moment, and the id that tells apart what shares it. */
 export interface PagePlace {
@@ -14,8 +14,8 @@ const maxFirst = 1_000
 
 /** Arguments of every list that is reported in pages. */
 export const pageArguments = {
-  first: { type: GraphQLInt, nullable: true, defaultValue: defaultFirst },
-  after: { type: GraphQLString, nullable: true },
+  first: { ...optional(GraphQLInt), defaultValue: defaultFirst },
+  after: optionalText,
 } as const
 
 export interface PageInput {
@@ -60,10 +60,7 @@ export function pageOf<Node>(
 }
 
 export function declarePageInfo(): TypeClass {
-  return objectType('PageInfo', null, {
-    hasNextPage: { type: GraphQLBoolean },
-    endCursor: { type: GraphQLString, nullable: true },
-  })
+  return objectType('PageInfo', null, { hasNextPage: { type: GraphQLBoolean }, endCursor: optionalText })
 }
 
 export function connectionType(name: string, node: TypeClass, pageInfo: TypeClass): TypeClass {

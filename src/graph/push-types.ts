@@ -1,24 +1,23 @@
 import { GraphQLBoolean, GraphQLInt, GraphQLString } from 'graphql'
-import { registerEnumType } from 'type-graphql'
 import type { Micros } from '../definitions/timestamp.ts'
 import { acceptIdempotencyKey } from '../ingest/push/idempotency-key.ts'
-import type { PushTarget } from '../ingest/push/push-outcome.ts'
+import type { OnlineOutcome, PushTarget } from '../ingest/push/push-outcome.ts'
 import type { Registry, StoredView } from '../registry/registry.ts'
-import { type FieldDeclaration, inputType, objectType, type RootDeclaration } from './declare.ts'
+import { enumType, inputType, objectType, optional, optionalText, type RootDeclaration } from './declare.ts'
 import { describeFeature } from './descriptions.ts'
 import { keyFields } from './entity-types.ts'
 import { requireRight } from './require-right.ts'
 import { timestampScalar } from './scalars.ts'
 import { graphqlTypeOf } from './value-types.ts'
 
-const targets = { OFFLINE: 'OFFLINE', BOTH: 'BOTH' } as const
-const onlineWrites = {
-  WRITTEN: 'WRITTEN',
-  OLDER: 'OLDER',
-  NOT_YET: 'NOT_YET',
-  NOT_ASKED: 'NOT_ASKED',
-  UNAVAILABLE: 'UNAVAILABLE',
-} as const
+const targets = ['OFFLINE', 'BOTH'] as const satisfies PushTarget[]
+const onlineWrites = [
+  'WRITTEN',
+  'OLDER',
+  'NOT_YET',
+  'NOT_ASKED',
+  'UNAVAILABLE',
+] as const satisfies OnlineOutcome[]
 
 interface PushArguments {
   readonly rows: readonly Readonly<Record<string, unknown>>[]
@@ -30,43 +29,42 @@ interface PushArguments {
 export function declarePushes(registry: Registry): Readonly<Record<string, RootDeclaration>> {
   const views = registry.views.filter((view) => view.kind !== 'STREAM').filter((view) => view.source === null)
   if (views.length === 0) return {}
-  registerEnumType(targets, {
-    name: 'PushTarget',
-    description: 'Online alone would make rows that no as-of query ever sees.',
-  })
-  registerEnumType(onlineWrites, {
-    name: 'OnlineWrite',
-    description:
-      'OLDER: a newer row of the key is there. NOT_YET: the event timestamp has not come. NOT_ASKED: to OFFLINE, a view that is not online, or a row that was not accepted. UNAVAILABLE: the row is safe offline, and goes online later.',
-  })
+  const target = enumType(
+    'PushTarget',
+    targets,
+    'Online alone would make rows that no as-of query ever sees.',
+  )
+  const onlineWrite = enumType(
+    'OnlineWrite',
+    onlineWrites,
+    'OLDER: a newer row of the key is there. NOT_YET: the event timestamp has not come. NOT_ASKED: to OFFLINE, a view that is not online, or a row that was not accepted. UNAVAILABLE: the row is safe offline, and goes online later.',
+  )
   const pushedRow = objectType('PushedRow', 'One per row, in order; code and message say why not.', {
     row: { type: GraphQLInt },
     accepted: { type: GraphQLBoolean },
-    online: { type: onlineWrites },
-    code: { type: GraphQLString, nullable: true },
-    message: { type: GraphQLString, nullable: true },
+    online: { type: onlineWrite },
+    code: optionalText,
+    message: optionalText,
   })
   const result = objectType('PushResult', null, {
     accepted: { type: GraphQLInt },
     rejected: { type: GraphQLInt },
     rows: { type: [pushedRow] },
   })
-  return Object.fromEntries(views.map((view) => [`push${view.typeName}`, declarePush(view, result)]))
+  return Object.fromEntries(views.map((view) => [`push${view.typeName}`, declarePush(view, result, target)]))
 }
 
-function declarePush(view: StoredView, result: object): RootDeclaration {
+function declarePush(view: StoredView, result: object, target: object): RootDeclaration {
   return {
     type: result,
     description: `Rows into ${view.name}: offline first, then the newest of each key online. Needs the right "write".`,
     arguments: {
       rows: { type: [pushInput(view)] },
-      to: { type: targets, nullable: true, defaultValue: 'BOTH' },
-      idempotencyKey: {
-        type: GraphQLString,
-        nullable: true,
-        description:
-          'At most 255 characters. The same rows again under it are written once and answered alike.',
-      },
+      to: { ...optional(target), defaultValue: 'BOTH' },
+      idempotencyKey: optional(
+        GraphQLString,
+        'At most 255 characters. The same rows again under it are written once and answered alike.',
+      ),
     },
     async resolve(_root, input, { caller, push }) {
       requireRight(caller, 'write')
@@ -84,10 +82,9 @@ function declarePush(view: StoredView, result: object): RootDeclaration {
 }
 
 function pushInput(view: StoredView) {
-  const features = view.features.map((feature): [string, FieldDeclaration] => {
-    const description = describeFeature(feature)
+  const features = view.features.map((feature) => {
     const declared = { type: graphqlTypeOf(feature.type), nullable: true }
-    return [feature.graphqlName, description === null ? declared : { ...declared, description }]
+    return [feature.graphqlName, { ...declared, description: describeFeature(feature) }]
   })
   return inputType(
     `${view.typeName}Push`,

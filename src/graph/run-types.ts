@@ -1,9 +1,15 @@
-import { GraphQLID, GraphQLString } from 'graphql'
-import { registerEnumType } from 'type-graphql'
+import { GraphQLID } from 'graphql'
 import type { Micros } from '../definitions/timestamp.ts'
 import { BadUserInput } from '../errors.ts'
-import type { RunFilter, RunKind } from '../stores/run-store.ts'
-import { objectType, type RootDeclaration, type TypeClass } from './declare.ts'
+import { type RunFilter, type RunKind, runKinds, runStates } from '../stores/run-store.ts'
+import {
+  enumType,
+  objectType,
+  optional,
+  optionalText,
+  type RootDeclaration,
+  type TypeClass,
+} from './declare.ts'
 import {
   acceptPage,
   connectionType,
@@ -15,20 +21,6 @@ import {
 } from './pages.ts'
 import { int64Scalar, timestampScalar } from './scalars.ts'
 
-const kinds = {
-  IMPORT: 'IMPORT',
-  BATCH: 'BATCH',
-  MATERIALIZE: 'MATERIALIZE',
-  VALIDATE: 'VALIDATE',
-  REBUILD: 'REBUILD',
-} as const
-const states = {
-  RUNNING: 'RUNNING',
-  SUCCEEDED: 'SUCCEEDED',
-  FAILED: 'FAILED',
-  INTERRUPTED: 'INTERRUPTED',
-} as const
-
 interface RunsInput extends PageInput {
   readonly kind?: RunKind | null
   readonly view?: string | null
@@ -37,17 +29,15 @@ interface RunsInput extends PageInput {
 
 /** `runs`: what was run when and with which outcome, newest first. */
 export function declareRuns(pageInfo: TypeClass): Readonly<Record<string, RootDeclaration>> {
-  registerEnumType(kinds, { name: 'RunKind' })
-  registerEnumType(states, { name: 'RunState' })
-  const optionalTime = { type: timestampScalar, nullable: true } as const
-  const optionalText = { type: GraphQLString, nullable: true } as const
-  const optionalCount = { type: int64Scalar, nullable: true } as const
+  const kind = enumType('RunKind', runKinds)
+  const optionalTime = optional(timestampScalar)
+  const optionalCount = optional(int64Scalar)
   const run = objectType('Run', null, {
     id: { type: GraphQLID },
-    kind: { type: kinds },
+    kind: { type: kind },
     view: optionalText,
     asOf: optionalTime,
-    state: { type: states },
+    state: { type: enumType('RunState', runStates) },
     startedAt: { type: timestampScalar },
     finishedAt: optionalTime,
     rowsRead: optionalCount,
@@ -58,16 +48,11 @@ export function declareRuns(pageInfo: TypeClass): Readonly<Record<string, RootDe
     runs: {
       type: connectionType('RunConnection', run, pageInfo),
       description: 'Newest first; first is at most 1,000.',
-      arguments: {
-        kind: { type: kinds, nullable: true },
-        view: optionalText,
-        since: optionalTime,
-        ...pageArguments,
-      },
+      arguments: { kind: optional(kind), view: optionalText, since: optionalTime, ...pageArguments },
       resolve: async (_root, input, context) => {
-        const { kind = null, view = null, since = null, ...page } = input as RunsInput
+        const { kind: ofKind = null, view = null, since = null, ...page } = input as RunsInput
         const { first, after } = acceptPage(page)
-        const filter = { kind, view, since, first: first + 1, after: after && placeOfRun(after) }
+        const filter = { kind: ofKind, view, since, first: first + 1, after: after && placeOfRun(after) }
         const found = await context.runs.runs(filter).catch(unreadable('runs'))
         // A store's own words may name hosts: they are for those who may operate the gateway.
         const tellsErrors = context.caller.rights.has('admin')

@@ -23,9 +23,8 @@ import type { ViewColumn } from './view-column.ts'
 
 type Input = Readonly<Record<string, unknown>>
 
-function describeEntry(entry: VectorEntry): { readonly description?: string } {
-  const description = describeFeature(entry.kind === 'feature' ? entry.feature : entry)
-  return description === null ? {} : { description }
+function describeEntry(entry: VectorEntry): string | null {
+  return describeFeature(entry.kind === 'feature' ? entry.feature : entry)
 }
 
 /** The service's types and its two root fields: a row per key, and columns for hundreds of keys. */
@@ -41,7 +40,11 @@ export function declareService(
       ...Object.fromEntries(
         service.requests.map((request) => [
           request.graphqlName,
-          { type: graphqlTypeOf(request.type), nullable: request.optional, ...describeEntry(request) },
+          {
+            type: graphqlTypeOf(request.type),
+            nullable: request.optional,
+            description: describeEntry(request),
+          },
         ]),
       ),
     },
@@ -82,18 +85,14 @@ export function declareService(
   const makeColumns = compileServiceColumns(service, plan)
   const read = serviceReader(service, plan)
   const shape = { arguments: { keys: { type: [key] }, ...timeArguments } }
-  const description = describeService(service)
   return {
     [service.graphqlName]: {
       ...shape,
       type: [rowType],
-      ...(description === null ? {} : { description }),
+      description: describeService(service),
       resolve: async (_root, input, context, info) => {
-        const inputs = await read(input, context, (index) => ({
-          key: index,
-          prev: info.path,
-          typename: undefined,
-        }))
+        const pathOf = (key: number) => ({ key, prev: info.path, typename: undefined })
+        const inputs = await read(input, context, pathOf)
         return inputs.map(makeRow)
       },
     },
@@ -112,7 +111,10 @@ function entryFields(
   declare: (entry: VectorEntry) => FieldDeclaration,
 ): Record<string, FieldDeclaration> {
   return Object.fromEntries(
-    service.vector.map((entry) => [entry.graphqlName, { ...declare(entry), ...describeEntry(entry) }]),
+    service.vector.map((entry) => [
+      entry.graphqlName,
+      { ...declare(entry), description: describeEntry(entry) },
+    ]),
   )
 }
 

@@ -1,22 +1,19 @@
 import type { Micros } from '../definitions/timestamp.ts'
-import type { ArgumentDeclaration } from './declare.ts'
+import { optional } from './declare.ts'
 import type { NeedTimes } from './row-loader.ts'
 import { timestampScalar } from './scalars.ts'
 
 /** The two clocks, as arguments of every field by which an entity is reached. */
 export const timeArguments = {
-  asOf: {
-    type: timestampScalar,
-    nullable: true,
-    description: 'As things were at this moment, from the offline store. Absent: now, from the online store.',
-  },
-  knownAt: {
-    type: timestampScalar,
-    nullable: true,
-    description:
-      'As they were known at this moment: rows that arrived later are not seen. Alone it means asOf now.',
-  },
-} as const satisfies Record<string, ArgumentDeclaration>
+  asOf: optional(
+    timestampScalar,
+    'As things were at this moment, from the offline store. Absent: now, from the online store.',
+  ),
+  knownAt: optional(
+    timestampScalar,
+    'As they were known at this moment: rows that arrived later are not seen. Alone it means asOf now.',
+  ),
+} as const
 
 export interface TimeValues {
   readonly asOf?: Micros | null

@@ -1,13 +1,18 @@
 import { GraphQLString } from 'graphql'
-import { registerEnumType } from 'type-graphql'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { StoredViolation } from '../stores/violation-store.ts'
-import { objectType, type RootDeclaration, type TypeClass } from './declare.ts'
+import {
+  enumType,
+  objectType,
+  optional,
+  optionalText,
+  type RootDeclaration,
+  type TypeClass,
+  text,
+} from './declare.ts'
 import { acceptPage, connectionType, type PageInput, pageArguments, pageOf, unreadable } from './pages.ts'
 import { timestampScalar } from './scalars.ts'
 import type { SharedTypes } from './shared-types.ts'
-
-const actions = { WARN: 'WARN', QUARANTINE: 'QUARANTINE', REJECT: 'REJECT' } as const
 
 interface ViolationsInput extends PageInput {
   readonly view?: string | null
@@ -19,9 +24,8 @@ export function declareViolations(
   shared: SharedTypes,
   pageInfo: TypeClass,
 ): Readonly<Record<string, RootDeclaration>> {
-  registerEnumType(actions, { name: 'ExpectationAction' })
-  const text = { type: GraphQLString } as const
-  const optionalText = { type: GraphQLString, nullable: true } as const
+  const action = enumType('ExpectationAction', ['WARN', 'QUARANTINE', 'REJECT'])
+  const optionalTime = optional(timestampScalar)
   const violation = objectType('Violation', null, {
     view: text,
     feature: optionalText,
@@ -30,15 +34,15 @@ export function declareViolations(
     value: optionalText,
     bound: optionalText,
     message: { ...text, description: 'Value 12000 above maximum 10000.' },
-    action: { type: actions },
-    eventTimestamp: { type: timestampScalar, nullable: true },
+    action: { type: action },
+    eventTimestamp: optionalTime,
     recordedAt: { type: timestampScalar },
   })
   return {
     violations: {
       type: connectionType('ViolationConnection', violation, pageInfo),
       description: 'Newest first; first is at most 1,000.',
-      arguments: { view: optionalText, since: { type: timestampScalar, nullable: true }, ...pageArguments },
+      arguments: { view: optionalText, since: optionalTime, ...pageArguments },
       resolve: async (_root, input, context) => {
         const { view = null, since = null, ...page } = input as ViolationsInput
         const { first, after } = acceptPage(page)
