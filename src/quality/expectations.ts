@@ -29,27 +29,15 @@ export function brokenRules(
   const broken: BrokenRule[] = []
   // An int64 beyond 2^53 is a string of digits; next to a bound, which is a float, its rounding decides nothing.
   const number = Number(value)
-  if (min !== null && number < min) {
-    broken.push({
-      rule: 'MIN',
-      value: told,
-      bound: String(min),
-      message: `Value ${told} below minimum ${min}`,
-    })
-  }
-  if (max !== null && number > max) {
-    broken.push({
-      rule: 'MAX',
-      value: told,
-      bound: String(max),
-      message: `Value ${told} above maximum ${max}`,
-    })
-  }
-  if (oneOf !== null && !oneOf.some((allowed) => allowed === value)) {
-    const bound = oneOf.join(', ')
-    broken.push({ rule: 'ONE_OF', value: told, bound, message: `Value ${told} is none of ${bound}` })
-  }
+  if (min !== null && number < min) broken.push(brokenBy('MIN', told, String(min), 'below minimum'))
+  if (max !== null && number > max) broken.push(brokenBy('MAX', told, String(max), 'above maximum'))
+  if (oneOf !== null && !oneOf.some((allowed) => allowed === value))
+    broken.push(brokenBy('ONE_OF', told, oneOf.join(', '), 'is none of'))
   return broken
+}
+
+function brokenBy(rule: ExpectationRule, value: string, bound: string, how: string): BrokenRule {
+  return { rule, value, bound, message: `Value ${value} ${how} ${bound}` }
 }
 
 /** The age of a row's event timestamp when it enters, against `maxAge`; the bound itself is allowed. */
