@@ -1,6 +1,4 @@
 import type { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
-import type { FastifyInstance } from 'fastify'
 import { notJson, readJsonLine } from '../ingest/accept/read-json-line.ts'
 import {
   type EventOutcome,
@@ -8,9 +6,9 @@ import {
   type PushEvents,
   refuseMappedEvents,
 } from '../ingest/push/push-events.ts'
-import type { EventSource, Registry } from '../registry/registry.ts'
+import type { Registry } from '../registry/registry.ts'
 import { type Line, lineTooLong, ndjsonBatches } from './ndjson-batches.ts'
-import { ndjsonRoute } from './ndjson-route.ts'
+import { ndjsonRoute, outcomeLines } from './ndjson-route.ts'
 
 export interface EventsRouteOptions {
   readonly registry: Registry
@@ -20,11 +18,7 @@ export interface EventsRouteOptions {
 }
 
 /** `POST /events/<source>`: as `POST /push/<view>`, for events in the shape of the source's messages. */
-export function eventsRoute({
-  registry,
-  pushEvents,
-  streaming,
-}: EventsRouteOptions): (app: FastifyInstance) => Promise<void> {
+export function eventsRoute({ registry, pushEvents, streaming }: EventsRouteOptions) {
   return ndjsonRoute({
     url: '/events/:name',
     streaming,
@@ -33,29 +27,9 @@ export function eventsRoute({
       const source = registry.eventSources.find((candidate) => candidate.name === name)
       if (!source) return null
       refuseMappedEvents(source)
-      return answerLines(pushEvents, source, body)
+      return outcomeLines(ndjsonBatches(body, readLine), told, (events) => pushEvents(source, events))
     },
   })
-}
-
-/** A line per event and a last one with the counts. Of a body that breaks off, the batches before it are stored. */
-async function* answerLines(
-  pushEvents: PushEvents,
-  source: EventSource,
-  body: Readable,
-): AsyncGenerator<string> {
-  let row = 0
-  let accepted = 0
-  for await (const events of ndjsonBatches(body, readLine)) {
-    let lines = ''
-    for (const outcome of await pushEvents(source, events)) {
-      if (outcome.accepted) accepted += 1
-      lines += `${JSON.stringify(told(row, outcome))}\n`
-      row += 1
-    }
-    yield lines
-  }
-  yield `${JSON.stringify({ accepted, rejected: row - accepted })}\n`
 }
 
 function readLine(line: Line): OfferedEvent {

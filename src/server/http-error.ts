@@ -3,36 +3,42 @@ import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { FeaturegraphError } from '../errors.ts'
 
-interface Told {
+interface Refusal {
   readonly status: number
   readonly code: string
   readonly message: string
 }
 
-/** Fastify's refusals in the words and codes of the gateway. */
-const refusals: Readonly<Record<string, Told>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: {
-    status: 413,
-    code: 'LIMIT_EXCEEDED',
-    message: 'the body is larger than the gateway takes',
-  },
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
-    status: 415,
-    code: 'UNSUPPORTED_MEDIA_TYPE',
-    message: 'expected content-type application/json in UTF-8',
-  },
-  FST_ERR_CTP_EMPTY_JSON_BODY: {
-    status: 400,
-    code: 'BAD_REQUEST',
-    message: 'expected a JSON body, none came',
-  },
-  FST_ERR_CTP_INVALID_JSON_BODY: { status: 400, code: 'BAD_REQUEST', message: 'the body is not JSON' },
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
-    status: 400,
-    code: 'BAD_REQUEST',
-    message: 'the body is not as long as its content-length says',
-  },
+function refusal(status: number, code: string, message: string): Refusal {
+  return { status, code, message }
 }
+
+/** An error outside GraphQL, in the shape of those inside. */
+export function refuse(reply: FastifyReply, { status, code, message }: Refusal): FastifyReply {
+  return reply.code(status).send({ errors: [{ message, extensions: { code, requestId: reply.request.id } }] })
+}
+
+/** Fastify's refusals in the words and codes of the gateway. */
+const refusals: Readonly<Record<string, Refusal>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: refusal(413, 'LIMIT_EXCEEDED', 'the body is larger than the gateway takes'),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: refusal(
+    415,
+    'UNSUPPORTED_MEDIA_TYPE',
+    'expected content-type application/json in UTF-8',
+  ),
+  FST_ERR_CTP_EMPTY_JSON_BODY: refusal(400, 'BAD_REQUEST', 'expected a JSON body, none came'),
+  FST_ERR_CTP_INVALID_JSON_BODY: refusal(400, 'BAD_REQUEST', 'the body is not JSON'),
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: refusal(
+    400,
+    'BAD_REQUEST',
+    'the body is not as long as its content-length says',
+  ),
+}
+const masked = refusal(
+  500,
+  'INTERNAL_SERVER_ERROR',
+  'the gateway failed; its log has the details under this request id',
+)
 
 const statusOf: Readonly<Record<string, number>> = {
   UNAUTHENTICATED: 401,
@@ -40,18 +46,16 @@ const statusOf: Readonly<Record<string, number>> = {
   LIMIT_EXCEEDED: 400,
 }
 
-function tell(error: FastifyError | FeaturegraphError): Told | null {
+function tell(error: FastifyError | FeaturegraphError): Refusal | null {
   if (error instanceof FeaturegraphError) {
     const status = statusOf[error.code]
-    return status === undefined ? null : { status, code: error.code, message: error.message }
+    return status === undefined ? null : refusal(status, error.code, error.message)
   }
   const known = refusals[error.code]
   if (known) return known
   const status = error.statusCode ?? 500
-  if (status >= 400 && status < 500) {
-    return { status, code: 'BAD_REQUEST', message: (STATUS_CODES[status] ?? 'bad request').toLowerCase() }
-  }
-  return null
+  if (status < 400 || status >= 500) return null
+  return refusal(status, 'BAD_REQUEST', (STATUS_CODES[status] ?? 'bad request').toLowerCase())
 }
 
 /** Every error outside GraphQL in the shape of those inside; what is not meant for callers is masked and logged. */
@@ -62,13 +66,8 @@ export function sendHttpError(
 ): void {
   const told = tell(error)
   if (told === null) request.log.error({ err: error }, 'request failed')
-  const { status, code, message } = told ?? {
-    status: 500,
-    code: 'INTERNAL_SERVER_ERROR',
-    message: 'the gateway failed; its log has the details under this request id',
-  }
-  if (status === 401) reply.header('www-authenticate', 'Bearer')
-  reply.code(status).send({ errors: [{ message, extensions: { code, requestId: request.id } }] })
+  if (told?.status === 401) reply.header('www-authenticate', 'Bearer')
+  refuse(reply, told ?? masked)
 }
 
 const statusOfUnreadable: Readonly<Record<string, number>> = {

@@ -17,7 +17,7 @@ import type { Registry } from '../registry/registry.ts'
 import { type Authenticate, requireCaller } from './authenticate.ts'
 import { eventsRoute } from './events-route.ts'
 import { graphiqlRoutes } from './graphiql/static-files.ts'
-import { refuseUnreadable, sendHttpError } from './http-error.ts'
+import { refuse, refuseUnreadable, sendHttpError } from './http-error.ts'
 import type { Metrics } from './metrics.ts'
 import { pushRoute } from './push-route.ts'
 
@@ -64,9 +64,9 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   })
   app.removeContentTypeParser('text/plain')
   app.setErrorHandler(sendHttpError)
-  app.setNotFoundHandler((request, reply) => {
+  app.setNotFoundHandler((_request, reply) => {
     const message = 'there is nothing at this address; GraphQL is at /graphql'
-    reply.code(404).send({ errors: [{ message, extensions: { code: 'NOT_FOUND', requestId: request.id } }] })
+    refuse(reply, { status: 404, code: 'NOT_FOUND', message })
   })
   app.decorateRequest('caller', null)
   // An answer that was under way when the server closes ends its connection; kept alive it would hold up the end.
@@ -115,12 +115,9 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   app.route({
     method: ['PUT', 'PATCH', 'DELETE', 'OPTIONS'],
     url: '/graphql',
-    handler: async (request, reply) => {
+    handler: async (_request, reply) => {
       const message = 'expected POST, or GET for a query'
-      return reply
-        .code(405)
-        .header('allow', 'GET, POST')
-        .send({ errors: [{ message, extensions: { code: 'BAD_REQUEST', requestId: request.id } }] })
+      return refuse(reply.header('allow', 'GET, POST'), { status: 405, code: 'BAD_REQUEST', message })
     },
   })
   return app

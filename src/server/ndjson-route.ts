@@ -1,9 +1,10 @@
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { BadUserInput } from '../errors.ts'
 import { requireRight } from '../graph/require-right.ts'
 import { requireCaller } from './authenticate.ts'
+import { refuse } from './http-error.ts'
 
 export interface NdjsonRouteOptions {
   /** With one parameter, `:name`. */
@@ -47,12 +48,8 @@ export function ndjsonRoute({ url, streaming, answer, notFound }: NdjsonRouteOpt
       handler: async (request, reply) => {
         requireRight(requireCaller(request), 'write')
         if (!isNdjson(request)) {
-          return refuse(
-            reply,
-            415,
-            'UNSUPPORTED_MEDIA_TYPE',
-            `expected content-type ${mediaType} in UTF-8, not compressed`,
-          )
+          const message = `expected content-type ${mediaType} in UTF-8, not compressed`
+          return refuse(reply, { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', message })
         }
         let lines: AsyncIterable<string> | null
         try {
@@ -64,9 +61,9 @@ export function ndjsonRoute({ url, streaming, answer, notFound }: NdjsonRouteOpt
           })
         } catch (error) {
           if (!(error instanceof BadUserInput)) throw error
-          return refuse(reply, 400, error.code, error.message)
+          return refuse(reply, { status: 400, code: error.code, message: error.message })
         }
-        if (lines === null) return refuse(reply, 404, 'NOT_FOUND', notFound)
+        if (lines === null) return refuse(reply, { status: 404, code: 'NOT_FOUND', message: notFound })
         const { socket } = request.raw
         streaming.add(socket)
         reply.raw.once('close', () => streaming.delete(socket))
@@ -78,8 +75,27 @@ export function ndjsonRoute({ url, streaming, answer, notFound }: NdjsonRouteOpt
   }
 }
 
-function refuse(reply: FastifyReply, status: number, code: string, message: string): FastifyReply {
-  return reply.code(status).send({ errors: [{ message, extensions: { code, requestId: reply.request.id } }] })
+/**
+ * A line per outcome and a last one with the counts; `perform` gets the items of a batch and its number. Of a body that
+ * breaks off, the batches before it are done.
+ */
+export async function* outcomeLines<Item, Outcome extends { readonly accepted: boolean }>(
+  batches: AsyncIterable<readonly Item[]>,
+  told: (row: number, outcome: Outcome) => object,
+  perform: (items: readonly Item[], batch: number) => Promise<readonly Outcome[]>,
+): AsyncGenerator<string> {
+  let [row, accepted, batch] = [0, 0, 0]
+  for await (const items of batches) {
+    let lines = ''
+    for (const outcome of await perform(items, batch)) {
+      if (outcome.accepted) accepted += 1
+      lines += `${JSON.stringify(told(row, outcome))}\n`
+      row += 1
+    }
+    yield lines
+    batch += 1
+  }
+  yield `${JSON.stringify({ accepted, rejected: row - accepted })}\n`
 }
 
 type RequestHeaders = Pick<FastifyRequest, 'headers'>

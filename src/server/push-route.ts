@@ -1,14 +1,12 @@
 import type { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
-import type { FastifyInstance } from 'fastify'
 import { BadUserInput, InvalidRow } from '../errors.ts'
 import { acceptIdempotencyKey } from '../ingest/push/idempotency-key.ts'
 import type { PushOutcome, PushTarget } from '../ingest/push/push-outcome.ts'
-import { type PushOptions, type PushRows, refuseMapped } from '../ingest/push/push-rows.ts'
+import { type PushRows, refuseMapped } from '../ingest/push/push-rows.ts'
 import { readPushedLine } from '../ingest/push/read-pushed-line.ts'
-import type { Registry, StoredView } from '../registry/registry.ts'
-import { lineTooLong, ndjsonBatches } from './ndjson-batches.ts'
-import { ndjsonRoute } from './ndjson-route.ts'
+import type { Registry } from '../registry/registry.ts'
+import { type Line, lineTooLong, ndjsonBatches } from './ndjson-batches.ts'
+import { ndjsonRoute, outcomeLines } from './ndjson-route.ts'
 
 export interface PushRouteOptions {
   readonly registry: Registry
@@ -17,12 +15,13 @@ export interface PushRouteOptions {
   readonly streaming: WeakSet<Socket>
 }
 
-/** `POST /push/<view>`: NDJSON in, NDJSON out, a batch in memory at a time. The caller is known already. */
-export function pushRoute({
-  registry,
-  push,
-  streaming,
-}: PushRouteOptions): (app: FastifyInstance) => Promise<void> {
+/**
+ * `POST /push/<view>`: NDJSON in, NDJSON out, a batch in memory at a time. The caller is known already. With an
+ * idempotency key every batch is a push of its own, under `<key>/<number of the batch>`: a retry after a break repeats
+ * what was done and goes on. A body that breaks off ends the answer with its error, and the batch that was coming in is
+ * not written: the retry has it whole.
+ */
+export function pushRoute({ registry, push, streaming }: PushRouteOptions) {
   return ndjsonRoute({
     url: '/push/:name',
     streaming,
@@ -31,11 +30,13 @@ export function pushRoute({
       const view = registry.views.find((candidate) => candidate.name === name)
       if (!view) return null
       refuseMapped(view)
-      const options = {
-        to: acceptTarget(parameter('to')),
-        idempotencyKey: acceptIdempotencyKey(header('idempotency-key')),
-      }
-      return answerLines(push, view, body, options)
+      const to = acceptTarget(parameter('to'))
+      const idempotencyKey = acceptIdempotencyKey(header('idempotency-key'))
+      const readLine = (line: Line) => (line === 'too long' ? tooLong : readPushedLine(view, line))
+      return outcomeLines(ndjsonBatches(body, readLine), told, async (rows, batch) => {
+        const key = idempotencyKey === null ? null : `${idempotencyKey}/${batch}`
+        return await push(view, rows, { to, idempotencyKey: key }).catch(refuseAll(rows.length))
+      })
     },
   })
 }
@@ -45,36 +46,6 @@ function acceptTarget(to: unknown): PushTarget {
   if (to === undefined) return 'BOTH'
   if (to === 'OFFLINE' || to === 'BOTH') return to
   throw new BadUserInput('expected ?to=BOTH or ?to=OFFLINE, once')
-}
-
-/**
- * A line per row and a last one with the counts. With an idempotency key every batch is a push of its own, under
- * `<key>/<number of the batch>`: a retry after a break repeats what was done and goes on. A body that breaks off ends
- * this with its error, and the batch that was coming in is not written: the retry has it whole.
- */
-async function* answerLines(
-  push: PushRows,
-  view: StoredView,
-  body: Readable,
-  { to, idempotencyKey }: PushOptions,
-): AsyncGenerator<string> {
-  let row = 0
-  let accepted = 0
-  let batch = 0
-  const batches = ndjsonBatches(body, (line) => (line === 'too long' ? tooLong : readPushedLine(view, line)))
-  for await (const rows of batches) {
-    const key = idempotencyKey === null ? null : `${idempotencyKey}/${batch}`
-    const outcomes = await push(view, rows, { to, idempotencyKey: key }).catch(refuseAll(rows.length))
-    let lines = ''
-    for (const outcome of outcomes) {
-      if (outcome.accepted) accepted += 1
-      lines += `${JSON.stringify(told(row, outcome))}\n`
-      row += 1
-    }
-    yield lines
-    batch += 1
-  }
-  yield `${JSON.stringify({ accepted, rejected: row - accepted })}\n`
 }
 
 const tooLong = new InvalidRow(lineTooLong)
