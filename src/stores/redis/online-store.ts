@@ -89,7 +89,7 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): OnlineStore 
       )
       return replies.flat().map((won): OnlineWriteOutcome => (won === 1 ? 'WRITTEN' : 'OLDER'))
     } catch (cause) {
-      throw new StoreFailed('Redis did not take a write', { cause })
+      return failed('take a write')(cause)
     }
   }
 
@@ -102,7 +102,7 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): OnlineStore 
       try {
         return await readJoined(keys)
       } catch (cause) {
-        throw new StoreFailed('Redis did not answer a read', { cause })
+        return failed('answer a read')(cause)
       }
     },
     writeMany: (writes, expireAfterMicros) =>
@@ -114,36 +114,26 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): OnlineStore 
     writeSections: (writes, expireAt) =>
       runScript('writeSections', writes, expireAt === null ? 0 : Math.ceil(expireAt / 1_000)),
     // Both on the writer: its connection keeps the order, so a marker never overtakes rows on their way to a replica.
-    async readMarker(name) {
-      try {
-        return await writer.get(markerKey(name))
-      } catch (cause) {
-        throw new StoreFailed('Redis did not answer a read', { cause })
-      }
-    },
+    readMarker: (name) => writer.get(markerKey(name)).catch(failed('answer a read')),
     async writeMarker(name, value) {
-      try {
-        await writer.set(markerKey(name), value)
-      } catch (cause) {
-        throw new StoreFailed('Redis did not take a write', { cause })
-      }
+      await writer.set(markerKey(name), value).catch(failed('take a write'))
     },
     async moveMarker(name, from, to) {
-      try {
-        return (await moves.moveMarker(markerKey(name), to, ...(from === null ? [] : [from]))) === 1
-      } catch (cause) {
-        throw new StoreFailed('Redis did not take a write', { cause })
-      }
+      const texts = from === null ? [to] : [to, from]
+      return (await moves.moveMarker(markerKey(name), ...texts).catch(failed('take a write'))) === 1
     },
     async ping() {
-      try {
-        await Promise.all([reader.ping(), writer.ping()])
-      } catch (cause) {
-        throw new StoreFailed('Redis did not answer', { cause })
-      }
+      await Promise.all([reader.ping(), writer.ping()]).catch(failed('answer'))
     },
     async close() {
       for (const client of [reader, writer]) client.disconnect()
     },
+  }
+}
+
+/** What the client threw, as the port's error. */
+function failed(what: string): (cause: unknown) => never {
+  return (cause) => {
+    throw new StoreFailed(`Redis did not ${what}`, { cause })
   }
 }

@@ -88,6 +88,17 @@ export async function deletionCheck(
   }
 }
 
+/** One flag a row, in order, as of now; by the rules of `deletionCheck`. */
+export async function deletedFlags(
+  client: Queryable,
+  project: string,
+  fields: Fields,
+  rows: readonly DatedRow[],
+): Promise<readonly boolean[]> {
+  const check = rows.length === 0 ? null : await deletionCheck(client, project, fields)
+  return check === null ? rows.map(() => false) : await check(rows)
+}
+
 /**
  * Conditions that no entity of the kinds was deleted at the event or later, for a statement that reads events itself; one
  * index probe an event and kind. `column` is a field in its own type, `value` makes a parameter.

@@ -10,7 +10,7 @@ import type {
 } from '../../event-log.ts'
 import type { EventStore } from '../../event-store.ts'
 import type { StoredEventSource } from '../../stored-event-source.ts'
-import { deletionCheck } from '../deletion/deletion-check.ts'
+import { deletedFlags } from '../deletion/deletion-check.ts'
 import { microsOf } from '../sql/column-type.ts'
 import { keepableJson, keepableText } from '../sql/keepable-text.ts'
 import { recordViolations } from '../system/violation-store.ts'
@@ -135,11 +135,8 @@ export async function deletedEvents(
   source: StoredEventSource,
   events: Parameters<EventStore['deletedEvents']>[1],
 ): Promise<readonly boolean[]> {
-  if (events.length === 0) return []
-  const check = await deletionCheck(client, project, source.fields)
-  return check
-    ? await check(events.map(({ values, eventTimestamp }) => ({ key: values, eventTimestamp })))
-    : events.map(() => false)
+  const rows = events.map(({ values, eventTimestamp }) => ({ key: values, eventTimestamp }))
+  return await deletedFlags(client, project, source.fields, rows)
 }
 
 async function copyEvents(
@@ -152,7 +149,6 @@ async function copyEvents(
   try {
     for (const { partition, offset, eventTimestamp, eventId, values } of events)
       copy.add(partition, offset, eventTimestamp, storedAt, eventId, (field) => values[field])
-    await copy.flush()
     await copy.end()
   } catch (error) {
     await copy.abort()

@@ -4,7 +4,7 @@ import type { OfflineView, StoredOfflineView } from '../../offline-view.ts'
 import { microsOf, selectExpression, sqlType } from '../sql/column-type.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import type { Sql } from '../sql/statement.ts'
-import { closingColumn, featureTable } from '../tables/feature-table.ts'
+import { closingColumn, featureTable, newestFirst } from '../tables/feature-table.ts'
 import {
   type StreamedOptions,
   storedSinceColumn,
@@ -83,17 +83,12 @@ function probe(project: string, view: StoredOfflineView, index: number): string 
     `${event} <= e.as_of`,
     ...(created === null ? [] : [`(e.known_at is null or ${created} is null or ${created} <= e.known_at)`]),
   ]
-  const order = [
-    `${event} desc`,
-    ...(created === null ? [] : [`${created} desc nulls last`]),
-    ...(table.rowId === null ? [] : [`x.${table.rowId} desc`]),
-  ]
   return [
     'left join lateral (',
     `  select ${event}::timestamptz as event_timestamp, ${created ?? 'null'}::timestamptz as created_timestamp, ${features.join(', ')}`,
     `  from ${table.from} as x`,
     `  where ${conditions.join(' and ')}`,
-    `  order by ${order.join(', ')}`,
+    `  order by ${newestFirst(table).join(', ')}`,
     '  limit 1',
     `) as v${index} on true`,
   ].join('\n')

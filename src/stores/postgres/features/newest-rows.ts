@@ -3,7 +3,7 @@ import type { MaterializedPoint, NewestRowsRequest, NewestRowsScope } from '../.
 import type { StoredOfflineView } from '../../offline-view.ts'
 import { microsOf, selectExpression } from '../sql/column-type.ts'
 import type { Sql } from '../sql/statement.ts'
-import { closingColumn, type FeatureTable, featureTable } from '../tables/feature-table.ts'
+import { closingColumn, type FeatureTable, featureTable, newestFirst } from '../tables/feature-table.ts'
 
 /**
  * The newest due row of each key, by (event timestamp, created timestamp with null oldest, row id). Columns: the join
@@ -29,14 +29,6 @@ function rowColumns(table: FeatureTable, view: StoredOfflineView): string[] {
     table.rowId === null ? 'null' : `x.${table.rowId}::text`,
     ...view.features.map((feature) => selectExpression(feature.type, `x.${table.column(feature.name)}`)),
     ...(view.kind === 'BATCH' ? [`x.${closingColumn}`] : []),
-  ]
-}
-
-function newestFirst(table: FeatureTable): string[] {
-  return [
-    `x.${table.eventTimestamp} desc`,
-    ...(table.createdTimestamp === null ? [] : [`x.${table.createdTimestamp} desc nulls last`]),
-    ...(table.rowId === null ? [] : [`x.${table.rowId} desc`]),
   ]
 }
 

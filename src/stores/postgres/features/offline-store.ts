@@ -6,7 +6,7 @@ import type { AsOfJoin, AsOfRow, ExpiredHistory } from '../../as-of-reader.ts'
 import type { InsertedOnce, InsertedRowIds, PushReceipt } from '../../feature-rows.ts'
 import type { OfflineStore } from '../../offline-store.ts'
 import type { OfflineView, StoredOfflineView } from '../../offline-view.ts'
-import { deletionCheck } from '../deletion/deletion-check.ts'
+import { deletedFlags } from '../deletion/deletion-check.ts'
 import { fromSql } from '../sql/column-type.ts'
 import { inTransaction, storeFailed } from '../sql/pool.ts'
 import { runCancellable } from '../sql/run-cancellable.ts'
@@ -48,7 +48,9 @@ export function postgresOfflineStore(pool: pg.Pool, options: PostgresOfflineStor
         storeFailed(`writing pushed rows of ${view.name}`),
       ),
     deletedRows: (view, rows) =>
-      deletedRows(pool, project, view, rows).catch(storeFailed(`asking for deletions of ${view.name}`)),
+      deletedFlags(pool, project, view.entity.joinKeys, rows).catch(
+        storeFailed(`asking for deletions of ${view.name}`),
+      ),
     newestRows: (request, receive) => readNewestRows(options.unboundedPool, request, options, receive),
     async materializeLag(view, now, since) {
       const failed = storeFailed(`reading how far ${view.name} is carried`)
@@ -99,7 +101,7 @@ async function insertRows(
   rows: readonly FeatureRow[],
 ): Promise<InsertedRowIds> {
   await client.query('select pg_current_xact_id()')
-  const deleted = await deletedRows(client, project, view, rows)
+  const deleted = await deletedFlags(client, project, view.entity.joinKeys, rows)
   const allowed = rows.filter((_, index) => !deleted[index])
   const inserted: number[] = []
   for (let start = 0; start < allowed.length; start += insertBatch) {
@@ -109,16 +111,6 @@ async function insertRows(
   }
   const rowIds = inserted.values()
   return deleted.map((isDeleted) => (isDeleted ? null : (rowIds.next().value ?? 0)))
-}
-
-async function deletedRows(
-  client: pg.Pool | pg.PoolClient,
-  project: string,
-  { entity }: OfflineView,
-  rows: Parameters<OfflineStore['deletedRows']>[1],
-): Promise<readonly boolean[]> {
-  const check = rows.length === 0 ? null : await deletionCheck(client, project, entity.joinKeys)
-  return check === null ? rows.map(() => false) : await check(rows)
 }
 
 const storedReceipt = z.object({
@@ -155,7 +147,7 @@ async function insertOnce(
   )
   const stored = storedReceipt.parse(found.rows[0])
   if (stored.digest !== digest) return { status: 'OTHER_ROWS' }
-  const deleted = await deletedRows(client, project, view, rows)
+  const deleted = await deletedFlags(client, project, view.entity.joinKeys, rows)
   const rowIds = rows.map((_, index) => (deleted[index] ? null : (stored.answer.rowIds[index] ?? null)))
   return { status: 'REPEATED', rowIds, arrival: stored.answer.arrival }
 }

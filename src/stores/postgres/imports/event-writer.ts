@@ -1,5 +1,4 @@
 import type pg from 'pg'
-import type { Micros } from '../../../definitions/timestamp.ts'
 import type { ImportReceipt } from '../../import-store.ts'
 import type { StoredEventSource } from '../../stored-event-source.ts'
 import { hourMicros, recordArrivals } from '../events/event-arrivals.ts'
@@ -26,13 +25,6 @@ export async function eventWriter(
   let lastRow = 0
   const months = new Set<number>()
 
-  /** A COPY does not see partitions that were attached after it began. */
-  async function makeMonth(instant: Micros): Promise<void> {
-    await copy.flush()
-    await copy.end()
-    await makeEventMonth(pool, client, project, source, instant)
-  }
-
   return {
     async write({ kept, rowNumbers, eventTimestamps, createdTimestamps, eventIds, columns: values }) {
       let lastHour = Number.NaN
@@ -48,7 +40,9 @@ export async function eventWriter(
           const month = monthOf(instant)
           if (!months.has(month)) {
             months.add(month)
-            await makeMonth(instant)
+            // A COPY does not see partitions that were attached after it began.
+            await copy.end()
+            await makeEventMonth(pool, client, project, source, instant)
           }
         }
         lastInstantHour = instantHour
@@ -64,10 +58,7 @@ export async function eventWriter(
       }
       if (copy.size() >= copyPieceBytes) await copy.flush()
     },
-    async pause() {
-      await copy.flush()
-      await copy.end()
-    },
+    pause: copy.end,
     abort: copy.abort,
     async finish() {
       await recordArrivals(client, project, source.name, hours)

@@ -24,10 +24,7 @@ export function featureWriter(client: pg.ClientBase, project: string, view: Stor
       }
       if (copy.size() >= copyPieceBytes) await copy.flush()
     },
-    async pause() {
-      await copy.flush()
-      await copy.end()
-    },
+    pause: copy.end,
     abort: copy.abort,
     finish: async () => {},
   }

@@ -115,7 +115,7 @@ function scalarFromSql(type: ScalarType, raw: unknown, countNonFinite: () => voi
 }
 
 /** How a column's values travel as one array parameter, and the expression that makes the column's value of an item. */
-export interface ArrayParameter {
+interface ArrayParameter {
   readonly arrayType: string
   readonly encode: (value: Value) => string | number | boolean
   readonly expression: (item: string) => string

@@ -11,7 +11,7 @@ export interface CopyRows {
   readonly add: (row: readonly (Value | null)[]) => void
   /** Hands on what has gathered, beginning a COPY if none is open; resolves when more may come. */
   readonly flush: () => Promise<void>
-  /** Ends the COPY that is open: the connection takes other statements until the next `flush`. */
+  /** As `flush`, and ends the COPY that is open: the connection takes other statements until the next one. */
   readonly end: () => Promise<void>
   /** Gives up a COPY that is open, if any: the transaction has failed then, and takes a rollback. */
   readonly abort: () => Promise<void>
@@ -41,14 +41,16 @@ export function copyRows(client: pg.ClientBase, into: string, types: readonly Va
     if (refused) await open.done
     if (!open.stream.write(bytes)) await Promise.race([once(open.stream, 'drain'), open.done])
   }
+  async function flush(): Promise<void> {
+    if (encoder.size() > 0) await write(encoder.take())
+  }
 
   return {
     add: encoder.add,
     size: encoder.size,
-    async flush() {
-      if (encoder.size() > 0) await write(encoder.take())
-    },
+    flush,
     async end() {
+      await flush()
       if (open === null) return
       const { stream, done } = open
       if (refused) await done

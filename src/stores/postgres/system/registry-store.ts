@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type pg from 'pg'
 import { z } from 'zod'
 import { valueType } from '../../../definitions/value-type.ts'
@@ -68,12 +69,5 @@ async function readLayouts(client: pg.Pool | pg.PoolClient, project: string): Pr
 }
 
 function sameLayout(left: StoredLayout, right: StoredLayout): boolean {
-  return (
-    left.viewId === right.viewId &&
-    left.features.length === right.features.length &&
-    left.features.every((feature, index) => {
-      const other = right.features[index]
-      return other !== undefined && feature.name === other.name && feature.type === other.type
-    })
-  )
+  return left.viewId === right.viewId && isDeepStrictEqual(left.features, right.features)
 }

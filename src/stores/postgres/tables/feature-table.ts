@@ -47,6 +47,15 @@ export function featureTable(project: string, view: StoredOfflineView): FeatureT
   }
 }
 
+/** Of a key's rows `x`, by the total order of design section 3.1. */
+export function newestFirst(table: FeatureTable): string[] {
+  return [
+    `x.${table.eventTimestamp} desc`,
+    ...(table.createdTimestamp === null ? [] : [`x.${table.createdTimestamp} desc nulls last`]),
+    ...(table.rowId === null ? [] : [`x.${table.rowId} desc`]),
+  ]
+}
+
 export function managedTable(project: string, view: StoredOfflineView): string {
   return `${quoteIdentifier(featureSchema(project))}.${quoteIdentifier(view.name)}`
 }

@@ -66,10 +66,6 @@ export function postgresSnapshotStore(pool: pg.Pool, project: string): SnapshotS
           events.table === null ? [] : await deletedKinds(writer, project, events.fields).catch(failed)
         const counts = { events: 0, keys: 0, rows: 0 }
         const copy = featureCopy(writer, project, view, [{ name: closingColumn, type: 'bool' }])
-        const copyEnded = async (): Promise<void> => {
-          await copy.flush()
-          await copy.end()
-        }
         const timelines = keyTimelines(
           view.entity.joinKeys,
           copyOut(spansFrom, spansSql(project, computation, deleted), spanTypes(computation)),
@@ -88,11 +84,11 @@ export function postgresSnapshotStore(pool: pg.Pool, project: string): SnapshotS
             copy.add([...key, eventTimestamp, createdTimestamp, ...values, closing ? true : null])
           if (copy.size() >= copyBytes) await copy.flush().catch(failed)
           if (violations.length > 0 || quarantined.length > 0) {
-            await copyEnded().catch(failed)
+            await copy.end().catch(failed)
             await recordViolations(writer, project, violations, quarantined).catch(failed)
           }
         }
-        await copyEnded().catch(failed)
+        await copy.end().catch(failed)
         // What was missing when the events were read had been announced before; the readers' own snapshot may be older.
         const since = await storedSince(writer, project, view).catch(failed)
         if (since !== null && (computation.bounds[0] ?? 0) < since) throw historyExpired(computation, since)
