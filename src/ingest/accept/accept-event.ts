@@ -107,7 +107,7 @@ export function eventAcceptor(source: EventSource): AcceptEvent {
         isQuarantined: true,
       }
     }
-    const key = keyPlaces.map((place) => keyPart(values[place]))
+    const key = keyPlaces.map((place) => String(values[place]))
     const { violations, action } = checkRow(
       expecting,
       { key, values, eventTimestamp, createdTimestamp: null },
@@ -153,10 +153,6 @@ const idExpected = new Unfit('an event id without rounding: a string, or a safe 
 
 function isScalar(value: unknown): value is ScalarValue {
   return ['number', 'string', 'boolean'].includes(typeof value) || value instanceof Uint8Array
-}
-
-function keyPart(value: ScalarValue | null | undefined): string | number {
-  return typeof value === 'number' ? value : String(value)
 }
 
 /** As it came, in the shape of an imported row, so that an entity's events can be found by their key; lists and objects are left out. */

@@ -37,7 +37,7 @@ const timestampExpected = 'an RFC 3339 timestamp with at most 6 fraction digits,
  * may lack the minutes, as Postgres and DuckDB write it), or typed; neither a date nor a number is one.
  */
 export function readRawValue({ type, form, isKey, isLocalTime, fromLocalTime }: ReadValueOptions): ReadValue {
-  const convert = converter(type, form, isLocalTime, fromLocalTime)
+  const convert = converter(type, form, { isLocalTime, fromLocalTime })
   const key = isKey ? joinKeyType.safeParse(type).data : undefined
   const accept = (value: unknown): Value | null | Unfit => {
     const outcome = key === undefined ? acceptValue(type, value) : acceptKeyValue(key, value)
@@ -62,15 +62,12 @@ const canonical: Readonly<Partial<Record<ValueType, (raw: unknown) => boolean>>>
 
 type Convert = (raw: unknown) => unknown
 
-function converter(
-  type: ValueType,
-  form: FileForm,
-  isLocalTime: boolean,
-  fromLocalTime: ReadLocalTime,
-): Convert {
+type LocalTimes = Pick<ReadValueOptions, 'isLocalTime' | 'fromLocalTime'>
+
+function converter(type: ValueType, form: FileForm, local: LocalTimes): Convert {
   const element = elementType(type)
   if (element !== null) {
-    const convert = converter(element, form === 'TEXT' ? 'JSON' : form, isLocalTime, fromLocalTime)
+    const convert = converter(element, form === 'TEXT' ? 'JSON' : form, local)
     const convertAll = (raw: unknown): unknown => {
       if (!Array.isArray(raw)) return raw
       const items: readonly unknown[] = raw.map(convert)
@@ -96,7 +93,7 @@ function converter(
     case 'bytes':
       return form === 'TYPED' ? asIs : bytesOf
     case 'timestamp':
-      return (raw) => timestampOf(raw, form === 'TYPED', isLocalTime, fromLocalTime)
+      return (raw) => timestampOf(raw, form === 'TYPED', local)
     default:
       return asIs
   }
@@ -164,19 +161,14 @@ function parseJson(text: string): unknown {
 /** What Postgres and DuckDB write: `2026-01-31 09:30:00+00`. */
 const hoursOnly = /:\d{2}(?:\.\d{1,6})?[+-]\d{2}$/
 
-function timestampOf(
-  raw: unknown,
-  isTyped: boolean,
-  isLocalTime: boolean,
-  fromLocalTime: ReadLocalTime,
-): Micros | Unfit {
+function timestampOf(raw: unknown, isTyped: boolean, local: LocalTimes): Micros | Unfit {
   if (isTyped && typeof raw === 'number') {
     if (!Number.isSafeInteger(raw)) return new Unfit('a time from 1684 to 2255')
-    return isLocalTime ? fromLocalTime(raw) : raw
+    return local.isLocalTime ? local.fromLocalTime(raw) : raw
   }
   if (typeof raw !== 'string') return new Unfit(timestampExpected)
   const micros = parseTimestamp(raw) ?? (hoursOnly.test(raw) ? parseTimestamp(`${raw}:00`) : null)
   if (micros !== null) return micros
-  const local = parseLocalTime(raw)
-  return local === null ? new Unfit(timestampExpected) : fromLocalTime(local)
+  const shown = parseLocalTime(raw)
+  return shown === null ? new Unfit(timestampExpected) : local.fromLocalTime(shown)
 }

@@ -1,7 +1,14 @@
 import type { ScalarValue } from '../../definitions/value.ts'
 import type { ValueType } from '../../definitions/value-type.ts'
 import { BadUserInput } from '../../errors.ts'
-import type { EventSource, Expectation, PlainView, Registry } from '../../registry/registry.ts'
+import type {
+  EventSource,
+  Expectation,
+  Feature,
+  JoinKey,
+  PlainView,
+  Registry,
+} from '../../registry/registry.ts'
 import { suggest } from '../../registry/suggest.ts'
 import type { ImportTable } from '../../stores/import-store.ts'
 
@@ -78,7 +85,9 @@ function eventTarget(source: EventSource): ImportTarget {
 function viewTarget(view: PlainView): ImportTarget {
   const { files } = view
   if (files === null) throw new BadUserInput(`feature view "${view.name}" is not filled from files`)
-  const column = (name: string): string => files.columns[name] ?? name
+  const columnOf = ({ name, type }: Feature | JoinKey) => {
+    return { name, type, column: files.columns[name] ?? name, default: null }
+  }
   return {
     name: view.name,
     table: { kind: 'ROWS', view },
@@ -88,21 +97,11 @@ function viewTarget(view: PlainView): ImportTarget {
     eventId: null,
     timezone: files.timezone ?? null,
     columns: [
-      ...view.entity.joinKeys.map(({ name, type }) => ({
-        name,
-        type,
-        column: column(name),
-        isKey: true,
-        default: null,
-        expectation: null,
-      })),
-      ...view.features.map(({ name, type, expectation }) => ({
-        name,
-        type,
-        column: column(name),
+      ...view.entity.joinKeys.map((key) => ({ ...columnOf(key), isKey: true, expectation: null })),
+      ...view.features.map((feature) => ({
+        ...columnOf(feature),
         isKey: false,
-        default: null,
-        expectation,
+        expectation: feature.expectation,
       })),
     ],
   }

@@ -1,4 +1,3 @@
-import type { Value } from '../../definitions/value.ts'
 import { type CheckedRow, checkRow } from '../../quality/check-row.ts'
 import type { FileBatch, FileForm } from '../../stores/file-reader.ts'
 import type { ImportedRows, QuarantinedFileRow } from '../../stores/import-store.ts'
@@ -81,17 +80,13 @@ function expectationCheck(target: ImportTarget, now: number) {
   }
   return ({ columns, eventTimestamps }: Omit<ImportedRows, 'kept'>, index: number): CheckedRow => {
     const row = {
-      key: keys.map((position) => keyPart(columns[position]?.[index])),
+      key: keys.map((position) => String(columns[position]?.[index])),
       values: expecting.map((position) => columns[position]?.[index] ?? null),
       eventTimestamp: eventTimestamps[index] ?? 0,
       createdTimestamp: null,
     }
     return checkRow(expected, row, now)
   }
-}
-
-function keyPart(value: Value | null | undefined): string | number {
-  return typeof value === 'number' ? value : String(value)
 }
 
 const maxMalformedCharacters = 10_000

@@ -1,6 +1,7 @@
 import type { FromLocalTime } from '../../definitions/local-time.ts'
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
 import type { Value } from '../../definitions/value.ts'
+import type { ValueType } from '../../definitions/value-type.ts'
 import type { FileBatch, FileForm, WantedColumn } from '../../stores/file-reader.ts'
 import type { ImportedRows } from '../../stores/import-store.ts'
 import { allowedSkewMicros } from '../accept/allowed-skew.ts'
@@ -57,19 +58,12 @@ export function columnReader(
   target: ImportTarget,
   { form, localTimes, fromLocalTime, now }: ReadOptions,
 ): (batch: FileBatch) => ReadColumns {
-  const timeReader = (column: string): ReadValue =>
-    readRawValue({
-      type: 'timestamp',
-      form,
-      isKey: false,
-      isLocalTime: localTimes.has(column),
-      fromLocalTime,
-    })
-  const readEventTime = timeReader(target.eventTimestamp)
-  const readCreated = target.createdTimestamp === null ? null : timeReader(target.createdTimestamp)
-  const readers = target.columns.map(({ type, isKey, column }) =>
-    readRawValue({ type, form, isKey, isLocalTime: localTimes.has(column), fromLocalTime }),
-  )
+  const reader = (column: string, type: ValueType, isKey: boolean): ReadValue =>
+    readRawValue({ type, form, isKey, isLocalTime: localTimes.has(column), fromLocalTime })
+  const readEventTime = reader(target.eventTimestamp, 'timestamp', false)
+  const readCreated =
+    target.createdTimestamp === null ? null : reader(target.createdTimestamp, 'timestamp', false)
+  const readers = target.columns.map(({ column, type, isKey }) => reader(column, type, isKey))
 
   return (batch) => {
     const problems = new Map<number, Problem>()
@@ -93,11 +87,8 @@ export function columnReader(
         }
         return read
       }
-      report(
-        index,
-        'TIMESTAMP',
-        `event timestamp: ${read instanceof Unfit ? mismatch(read, raw) : 'missing'}`,
-      )
+      const wrong = read instanceof Unfit ? mismatch(read, raw) : 'missing'
+      report(index, 'TIMESTAMP', `event timestamp: ${wrong}`)
       return 0
     })
     const createdTimestamps =

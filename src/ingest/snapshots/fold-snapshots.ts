@@ -33,11 +33,7 @@ export function foldSnapshots(
   times: SnapshotTimes,
   timelines: readonly KeyTimeline[],
 ): FoldedSnapshots {
-  const folded = {
-    rows: [] as SnapshotRow[],
-    violations: [] as Violation[],
-    quarantined: [] as QuarantinedRow[],
-  }
+  const folded: GrowingFold = { rows: [], violations: [], quarantined: [] }
   for (const timeline of timelines) foldKey(view, plan, times, timeline, folded)
   return folded
 }
