@@ -1,10 +1,8 @@
 import { formatTimestamp } from '../definitions/timestamp.ts'
-import { BadUserInput } from '../errors.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { retryDeadLetters } from '../ingest/stream/retry-dead-letters.ts'
-import type { EventSource, Registry } from '../registry/registry.ts'
-import { suggest } from '../registry/suggest.ts'
 import type { DeadLetter } from '../stores/dead-letter-store.ts'
+import { named } from './named.ts'
 import { textTable } from './text-table.ts'
 import { withStores } from './with-stores.ts'
 
@@ -17,7 +15,7 @@ export async function listDeadLetters(
   { json = false }: { readonly json?: boolean },
 ): Promise<void> {
   await withStores(async ({ registry, stores }) => {
-    const source = name === undefined ? null : namedSource(registry, name).name
+    const source = name === undefined ? null : named('event source', registry.eventSources, name).name
     if (json) {
       for (let before: number | null = null; ; ) {
         const page: readonly DeadLetter[] = await stores.deadLetters.page({
@@ -56,7 +54,7 @@ export async function retryLetters(name: string | undefined): Promise<void> {
     const sources =
       name === undefined
         ? registry.eventSources.filter(({ table }) => table === null)
-        : [namedSource(registry, name)]
+        : [named('event source', registry.eventSources, name)]
     for (const source of sources) {
       const { kept, dropped, refused } = await retryDeadLetters({ ...stores, clock: systemClock }, source)
       const stay = [...refused.values()].reduce((sum, count) => sum + count, 0)
@@ -64,14 +62,6 @@ export async function retryLetters(name: string | undefined): Promise<void> {
       for (const [reason, count] of refused) process.stdout.write(`  ${count}: ${shown(reason)}\n`)
     }
   })
-}
-
-/** @throws BadUserInput with the nearest name. */
-function namedSource({ eventSources }: Registry, name: string): EventSource {
-  const found = eventSources.find((source) => source.name === name)
-  if (found) return found
-  const known = eventSources.map((source) => source.name)
-  throw new BadUserInput(`there is no event source ${JSON.stringify(name)}; ${suggest(name, known)}`)
 }
 
 /** A message is anybody's: what a terminal would take as a command is not shown. */

@@ -5,15 +5,15 @@ import { BadUserInput } from '../errors.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { deleteEntity } from '../ingest/deletion/delete-entity.ts'
 import type { DeletionReceipt } from '../ingest/deletion/deletion-receipt.ts'
-import type { Entity, Registry } from '../registry/registry.ts'
-import { suggest } from '../registry/suggest.ts'
+import type { Entity } from '../registry/registry.ts'
+import { named } from './named.ts'
 import { textTable } from './text-table.ts'
 import { withStores } from './with-stores.ts'
 
 /** `featuregraph delete-entity <entity> <key…>`: prints what was deleted where, and what is out of reach. */
 export async function deleteOne(name: string, texts: readonly string[]): Promise<void> {
   await withStores(async ({ registry, stores, layouts }) => {
-    const entity = namedEntity(registry, name)
+    const entity = named('entity', registry.entities, name)
     const key = readKey(entity, texts)
     const targets = { ...stores, ...layouts, clock: systemClock }
     const receipt = await deleteEntity(targets, registry, entity, key, {
@@ -23,14 +23,6 @@ export async function deleteOne(name: string, texts: readonly string[]): Promise
     })
     process.stdout.write(told(receipt))
   })
-}
-
-/** @throws BadUserInput for an unknown one, with what may have been meant. */
-function namedEntity({ entities }: Registry, name: string): Entity {
-  const found = entities.find((entity) => entity.name === name)
-  if (found) return found
-  const known = entities.map((entity) => entity.name)
-  throw new BadUserInput(`there is no entity ${JSON.stringify(name)}; ${suggest(name, known)}`)
 }
 
 /** @throws BadUserInput naming every value that does not fit, with what was expected. */

@@ -96,17 +96,8 @@ export function eventAcceptor(source: EventSource): AcceptEvent {
       return { ...invalid(message), content: contentOf(source, sent) }
     }
     const event = { eventTimestamp, eventId, values }
-    if (isAhead) {
-      return {
-        status: 'REFUSED',
-        code: 'EVENT_FROM_AHEAD',
-        message: ahead,
-        event,
-        violations: [],
-        content: contentOf(source, sent),
-        isQuarantined: true,
-      }
-    }
+    if (isAhead)
+      return refused('EVENT_FROM_AHEAD', ahead, { event, violations: [], content: contentOf(source, sent) })
     const key = keyPlaces.map((place) => String(values[place]))
     const { violations, action } = checkRow(
       expecting,
@@ -115,29 +106,23 @@ export function eventAcceptor(source: EventSource): AcceptEvent {
     )
     if (action === null || action === 'warn') return { status: 'ACCEPTED', event, violations }
     const message = violations.map((broken) => `${broken.feature}: ${broken.message}`).join('; ')
-    return {
-      status: 'REFUSED',
-      code: action === 'reject' ? 'EXPECTATION_FAILED' : 'QUARANTINED',
-      message,
-      event,
-      violations,
-      content: contentOf(source, sent),
-      isQuarantined: action === 'quarantine',
-    }
+    const code = action === 'reject' ? 'EXPECTATION_FAILED' : 'QUARANTINED'
+    return refused(code, message, { event, violations, content: contentOf(source, sent) })
   }
 }
 
 /** What cannot be read as an event at all. */
 export function invalid(message: string): RefusedEvent {
-  return {
-    status: 'REFUSED',
-    code: 'INVALID_EVENT',
-    message,
-    event: null,
-    violations: [],
-    content: {},
-    isQuarantined: false,
-  }
+  return refused('INVALID_EVENT', message, { event: null, violations: [], content: {} })
+}
+
+function refused(
+  code: EventRefusal,
+  message: string,
+  known: Pick<RefusedEvent, 'event' | 'violations' | 'content'>,
+): RefusedEvent {
+  const isQuarantined = code === 'EVENT_FROM_AHEAD' || code === 'QUARANTINED'
+  return { status: 'REFUSED', code, message, ...known, isQuarantined }
 }
 
 const offsetExpected = new Unfit(
