@@ -131,7 +131,7 @@ describe('featuregraph batch', () => {
 
   it('and materialize, killed anywhere and run again, leave what one clean run leaves', async () => {
     const range = ['--from', '2026-01-02T00:00:00Z', '--to', '2026-01-21T00:00:00Z', '--created-after', '30m']
-    const [clean, killed] = await Promise.all([projectWith(200_000), projectWith(200_000)])
+    const [clean, killed] = await Promise.all([projectWith(60_000), projectWith(60_000)])
     await run(clean, 'batch', ...range)
     await run(clean, 'materialize', 'spending')
     const batchProgress = `select from pg_stat_progress_copy as c where relid = to_regclass('features_${killed.PROJECT}.spending')`

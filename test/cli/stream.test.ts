@@ -32,7 +32,7 @@ else {
   afterAll(async () => {
     await stream?.close()
     await pool?.end()
-    await Promise.all([rm(folder, { recursive: true, force: true }), database?.drop(), kafka.stop()])
+    await Promise.all([rm(folder, { recursive: true, force: true }), database?.drop()])
   })
 
   describe('featuregraph stream on Kafka', () => {

@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
 import { demoSeed } from '../../src/demo/demo-mark.ts'
 import { secondMicros, transactionsOfSecond } from '../../src/demo/transactions.ts'
+import { waitUntil } from '../services/wait-until.ts'
 
 /** As `customerRealtimeFeatures { transactionsLastHour amountLastHour freshness { status } }` answers. */
 export interface LastHour {
@@ -61,9 +62,9 @@ export function demoEvents(url: string, project: string): DemoEvents {
           'select seeded_until >= $2 as made from featuregraph.demo_projects where project = $1',
           [project, formatTimestamp(to)],
         )
-        return mark?.made
+        return mark?.made === true
       }
-      await expect.poll(isMade, { interval: 100 }).toBe(true)
+      await waitUntil(isMade, 'the demo is made up to then')
     },
     async lastHours(ids, at) {
       const fiveMinutes = 300 * secondMicros

@@ -17,7 +17,6 @@ import { type DemoEvents, demoEvents, idsSent, type LastHour } from './demo-even
 
 const project = newProject()
 const hour: Micros = 3_600 * second
-const firstStart = Math.floor(systemClock() / second) * second
 const customers = Array.from({ length: 1_000 }, (_, index) => 1_001 + index)
 
 let postgres: PostgresServer
@@ -25,8 +24,8 @@ let url: string
 let events: DemoEvents
 let home: string
 let gateway: Gateway
-/** The gateways' clock. By the machine's they look every second for what is to be sent. */
-let now = firstStart
+/** The clock of the gateways in this process. By the machine's they look every second for what is to be sent. */
+let now: Micros
 const logLines: string[] = []
 
 const settings = () => ({
@@ -49,7 +48,6 @@ beforeAll(async () => {
   ;[postgres, home] = await Promise.all([startPostgres(), mkdtemp(join(tmpdir(), 'featuregraph-demo-'))])
   url = await postgres.createDatabase()
   events = demoEvents(url, project)
-  gateway = await startDemo()
 })
 afterAll(async () => {
   await gateway?.close()
@@ -81,7 +79,59 @@ async function bothClocksAgree(): Promise<void> {
   expect(await realtime(now)).toEqual(truth)
 }
 
+describe("the demo's generator, killed", () => {
+  it('counts every transaction once, and none is lacking, whenever the gateway is killed', async () => {
+    const own = { ...settings(), LOG_LEVEL: 'error' }
+    const made = async (): Promise<number> => {
+      const [mark] = await events.rows<{ until: string }>(
+        'select extract(epoch from seeded_until)::bigint::text as until from featuregraph.demo_projects where project = $1',
+        [project],
+      )
+      return Number(mark?.until ?? Number.NaN)
+    }
+    for (const [seconds, pauseMs] of [
+      [2, 300],
+      [3, 100],
+      [1, 700],
+    ] as const) {
+      const { child, output, ended } = startCommand(['serve'], own, home)
+      await expect.poll(() => output.stdout).toContain('featuregraph answers at')
+      const before = await made()
+      await waitUntil(async () => (await made()) >= before + seconds, `${seconds} s are sent`)
+      // Somewhere between two sends, or in one.
+      await sleep(pauseMs)
+      child.kill('SIGKILL')
+      await ended
+    }
+    const counted = await events.rows<{ id: string }>(
+      `select distinct event_id as id from events_${project}.transactions
+       where event_id ~ '^[0-9]{10}-[0-9]$' order by 1`,
+    )
+    const until = (await made()) * second
+    const from = Number(counted[0]?.id.slice(0, 10)) * second
+    const sent = idsSent(from, until)
+    expect(sent.length).toBeGreaterThan(15)
+    // What was stored and not marked yet may follow.
+    expect(counted.map(({ id }) => id).slice(0, sent.length)).toEqual(sent)
+    const history = await events.rows<{ last: string }>(
+      `select max(event_timestamp)::text as last, count(*) - count(distinct event_id) as twice
+       from events_${project}.transactions where event_id !~ '^[0-9]{10}-[0-9]$'`,
+    )
+    expect(Date.parse(history[0]?.last ?? '') * 1_000).toBeLessThan(from)
+    expect(history).toMatchObject([{ twice: '0' }])
+  })
+})
+
 describe("the demo's generator", () => {
+  let firstStart: Micros
+  beforeAll(async () => {
+    // Behind what processes by the machine's clock have sent.
+    firstStart = Math.ceil(systemClock() / second) * second
+    now = firstStart
+    gateway = await startDemo()
+    await events.untilMade(now)
+  })
+
   it('sends every second its transactions, which both clocks show', async () => {
     const before = (await realtime(null))[0]?.transactionsLastHour ?? 0
     now += 20 * second
@@ -147,47 +197,5 @@ describe("the demo's generator", () => {
     await events.untilMade(now)
     expect(await events.idsIn(resumed, now)).toEqual(idsSent(resumed, now))
     await bothClocksAgree()
-  })
-
-  it('counts every transaction once, and none is lacking, whenever the gateway is killed', async () => {
-    await gateway.close()
-    const own = { ...settings(), PROJECT: `${project}_killed`, LOG_LEVEL: 'error' }
-    const made = async (): Promise<number> => {
-      const [mark] = await events.rows<{ until: string }>(
-        'select extract(epoch from seeded_until)::bigint::text as until from featuregraph.demo_projects where project = $1',
-        [own.PROJECT],
-      )
-      return Number(mark?.until ?? Number.NaN)
-    }
-    for (const [seconds, pauseMs] of [
-      [2, 300],
-      [3, 100],
-      [1, 700],
-    ] as const) {
-      const { child, output, ended } = startCommand(['serve'], own, home)
-      await expect.poll(() => output.stdout).toContain('featuregraph answers at')
-      const before = await made()
-      await waitUntil(async () => (await made()) >= before + seconds, `${seconds} s are sent`)
-      // Somewhere between two sends, or in one.
-      await sleep(pauseMs)
-      child.kill('SIGKILL')
-      await ended
-    }
-    const counted = await events.rows<{ id: string }>(
-      `select distinct event_id as id from events_${own.PROJECT}.transactions
-       where event_id ~ '^[0-9]{10}-[0-9]$' order by 1`,
-    )
-    const until = (await made()) * second
-    const from = Number(counted[0]?.id.slice(0, 10)) * second
-    const sent = idsSent(from, until)
-    expect(sent.length).toBeGreaterThan(15)
-    // What was stored and not marked yet may follow.
-    expect(counted.map(({ id }) => id).slice(0, sent.length)).toEqual(sent)
-    const history = await events.rows<{ last: string }>(
-      `select max(event_timestamp)::text as last, count(*) - count(distinct event_id) as twice
-       from events_${own.PROJECT}.transactions where event_id !~ '^[0-9]{10}-[0-9]$'`,
-    )
-    expect(Date.parse(history[0]?.last ?? '') * 1_000).toBeLessThan(from)
-    expect(history).toMatchObject([{ twice: '0' }])
   })
 })

@@ -47,7 +47,7 @@ else {
     stream?.child.kill('SIGTERM')
     await stream?.ended
     await gateway?.close()
-    await Promise.all([database?.drop(), rm(home, { recursive: true, force: true }), kafka.stop()])
+    await Promise.all([database?.drop(), rm(home, { recursive: true, force: true })])
   })
 
   const ask = async (asOf: string | null) => {

@@ -42,7 +42,7 @@ else {
     servers = await startFaultServers()
   })
   afterAll(async () => {
-    await Promise.all([servers?.stop(), kafka.stop()])
+    await servers?.stop()
     if (isLong) process.stdout.write(table(lines))
   })
 
@@ -51,7 +51,7 @@ else {
     // Some wait for many things, one after the other.
     it(name, { timeout: isLong ? 1_800_000 : 900_000 }, async () => {
       const random = seededRandom(seed)
-      const project = await openFaultProject(kafka, servers, random)
+      const project = await openFaultProject(kafka, servers, { random, isLong })
       let trials = 0
       let isRight = false
       const times: Trials['times'] = async (count, one) => {

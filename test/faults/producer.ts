@@ -40,7 +40,7 @@ export interface ProducerOptions {
 }
 
 const atOnce = 50
-const pauseMs = 50
+const pauseMs = 150
 
 interface SentMessage {
   readonly seq: number

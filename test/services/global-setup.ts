@@ -1,3 +1,6 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { buildCommands } from './build-commands.ts'
 import { startPostgres } from './postgres.ts'
@@ -23,9 +26,14 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const building = isWholeRun ? buildCommands() : Promise.resolve()
   // Thrown below, where the servers can be stopped.
   building.catch(() => {})
+  // What a killed process of the run leaves goes with the folder; servers of another account must get into it.
+  const folder = await mkdtemp(join(tmpdir(), 'featuregraph-tests-'))
+  await chmod(folder, 0o755)
+  process.env['TMPDIR'] = folder
   const servers: { readonly stop: () => Promise<void> }[] = []
   const stop = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.stop()))
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   }
   try {
     const redis = await startRedis()

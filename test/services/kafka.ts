@@ -13,11 +13,11 @@ import {
 } from './kafka-broker.ts'
 import { kafkaJars } from './kafka-jars.ts'
 
-/** A Kafka broker of the tests' own, 4.x; it ends with the process that started it, however that ends. */
+/** A Kafka broker of this process's own, 4.x; it ends with the process, however that ends. */
 export interface KafkaServer {
   /** `host:port`, without TLS or users. */
   readonly bootstrap: string
-  /** `host:port` of the same broker for the users that were given, by SASL without TLS. */
+  /** `host:port` of the same broker for `kafkaUser`, by SASL without TLS. */
   readonly bootstrapSasl: string
   /** Resolves when the broker knows that it leads all partitions. */
   readonly createTopic: (name: string, partitions: number) => Promise<void>
@@ -31,17 +31,21 @@ export interface KafkaServer {
   readonly stop: () => Promise<void>
 }
 
-export interface KafkaOptions {
-  /** Who may come in by SASL (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512). */
-  readonly user?: KafkaUser | null
-}
+/** Who may come in by SASL (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512). */
+export const kafkaUser: KafkaUser = { name: 'someone', password: 'p@ss:w/rd' }
+
+let shared: Promise<KafkaServer> | null = null
 
 /**
- * Null where no broker can be had (no Java 17 or no jars), with the reason reported; under CI=true that is an error.
- * For a test file that skips itself then: `const kafka = await kafkaOrSkip()`, at its top.
+ * The broker of this process, since a start takes eight seconds of CPU: test files of one process run one after another and
+ * share it, so a file that kills it starts it again. Null where none can be had (no Java 17 or no jars), with the reason
+ * reported; under CI=true that is an error. For a test file that skips itself then: `const kafka = await kafkaOrSkip()`,
+ * at its top.
  */
-export async function kafkaOrSkip(options: KafkaOptions = {}): Promise<KafkaServer | null> {
-  return (await canRunKafka()) ? await startKafka(options) : null
+export async function kafkaOrSkip(): Promise<KafkaServer | null> {
+  if (!(await canRunKafka())) return null
+  shared ??= startKafka()
+  return await shared
 }
 
 /** False where no broker can be had, with the reason reported; under CI=true that is an error. */
@@ -57,7 +61,7 @@ export async function canRunKafka(): Promise<boolean> {
 }
 
 /** Starts a broker on 127.0.0.1 with new data and waits until it answers. Throws with the broker's words. */
-async function startKafka({ user = null }: KafkaOptions): Promise<KafkaServer> {
+async function startKafka(): Promise<KafkaServer> {
   const home = await mkdtemp(join(tmpdir(), 'featuregraph-kafka-'))
   const ports = await brokerPorts()
   const bootstrap = `127.0.0.1:${ports.plain}`
@@ -65,7 +69,7 @@ async function startKafka({ user = null }: KafkaOptions): Promise<KafkaServer> {
   const clusterId = randomBytes(16).toString('base64url')
   let broker: KafkaBroker
   try {
-    broker = await prepareBroker({ id: 1, home, ports, voters, user, more: [] }, clusterId)
+    broker = await prepareBroker({ id: 1, home, ports, voters, user: kafkaUser, more: [] }, clusterId)
     await broker.start()
   } catch (error) {
     await rm(home, { recursive: true, force: true })

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { inspect } from 'node:util'
 import zlib from 'node:zlib'
 import { ProduceAcks, Producer } from '@platformatic/kafka'
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { InvalidConfig, StoreFailed } from '../../../src/errors.ts'
 import {
   type ConsumeOptions,
@@ -22,16 +22,12 @@ import {
   watchedConsumer,
 } from '../../contract/event-stream.ts'
 import { consumerGroup } from '../../faults/consumer-group.ts'
-import { kafkaOrSkip } from '../../services/kafka.ts'
+import { kafkaOrSkip, kafkaUser } from '../../services/kafka.ts'
 import { patienceMs } from '../../services/wait-until.ts'
 
-const secret = 'p@ss:w/rd'
-const kafka = await kafkaOrSkip({ user: { name: 'someone', password: secret } })
+const { password: secret } = kafkaUser
+const kafka = await kafkaOrSkip()
 const timeouts = { heartbeatMs: 150, metadataMs: 300 }
-
-afterAll(async () => {
-  await kafka?.stop()
-})
 
 function open(bootstrap: string, more: Partial<GroupTimeouts> = {}): EventStream {
   return kafkaEventStream(parseKafkaUrl(`kafka://${bootstrap}`, 'STREAM_URL'), { ...timeouts, ...more })
