@@ -102,7 +102,10 @@ else {
       await project.check()
       await rounds(1, 5, async () => {
         const held = await project.holdStoredEvents()
-        await project.producer.send(200)
+        // None of another month: who makes its partition first waits as a reader does.
+        await project.producer.send(200, (random, seq, at) =>
+          madeEvent(random, seq, at, { ahead: [-8 * minute, 0] }),
+        )
         await held.untilAsked('by a writer')
         const goOn = project.hang()
         await held.release()
