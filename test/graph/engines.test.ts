@@ -492,7 +492,7 @@ describe('graphql-js and graphql-jit', () => {
           if (world.engineEvents.includes('compiled')) compiled += 1
         }
       }),
-      { numRuns: 15 },
+      { numRuns: 8 },
     )
     if (compiles) expect(compiled).toBeGreaterThan(100)
   })

@@ -26,9 +26,9 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const building = isWholeRun ? buildCommands() : Promise.resolve()
   // Thrown below, where the servers can be stopped.
   building.catch(() => {})
-  // What a killed process of the run leaves goes with the folder; servers of another account must get into it.
+  // What a killed process of the run leaves goes with the folder; other accounts, as of servers, write in it too.
   const folder = await mkdtemp(join(tmpdir(), 'featuregraph-tests-'))
-  await chmod(folder, 0o755)
+  await chmod(folder, 0o1777)
   process.env['TMPDIR'] = folder
   const servers: { readonly stop: () => Promise<void> }[] = []
   const stop = async (): Promise<void> => {

@@ -139,7 +139,7 @@ it('one declaration gives the same numbers in batch and on the stream, at the ti
         }
       },
     ),
-    { numRuns: 12 },
+    { numRuns: 8 },
   )
   expect(present).toBeGreaterThan(20)
 })

@@ -148,7 +148,7 @@ describe('batch snapshots', () => {
           expect(await world.at(...times)).toMatchObject({ written: 0 })
         },
       ),
-      { numRuns: 40 },
+      { numRuns: 20 },
     )
   })
 })

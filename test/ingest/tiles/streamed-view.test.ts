@@ -219,7 +219,7 @@ describe('a streaming view', () => {
           for (const { id, t, row } of answered) expectSame(row, await world.asOf(id, t, t))
         },
       ),
-      { numRuns: 25 },
+      { numRuns: 12 },
     )
   })
 
