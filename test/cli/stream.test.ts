@@ -10,6 +10,7 @@ import { type Answer, newProject, startTestGateway } from '../server/start-test-
 import { kafkaOrSkip } from '../services/kafka.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testPool } from '../services/test-pool.ts'
+import { waitUntil } from '../services/wait-until.ts'
 import { type Running, startCommand } from './start-command.ts'
 
 const kafka = await kafkaOrSkip()
@@ -168,9 +169,22 @@ else {
         stream.publish('renewed', [message({ at: at(), customer_id: 7, amount })])
       const shows = (text: RegExp) =>
         expect.poll(async () => (await run('stream', 'status')).stdout, { interval: 500 }).toMatch(text)
+      /** So many, and the tiles caught up: asked of Postgres first, since a command takes a second. */
+      const untilApplied = (events: number) =>
+        waitUntil(async () => {
+          const { rows } = await pool
+            .query<{ applied: boolean }>(
+              `select (select count(*) from events_${own.PROJECT}.orders) = $2 and exists (
+                 select from featuregraph.tile_generations where project = $1 and level_at is not null) as applied`,
+              [own.PROJECT, events],
+            )
+            .catch(() => ({ rows: [] }))
+          return rows[0]?.applied === true
+        }, `${events} events are stored and applied`)
       await kafka.createTopic('renewed', 1)
       await publish(1)
       await withStream(own, async () => {
+        await untilApplied(1)
         await shows(/recent +orders +generation 1 +\d/)
         await shows(/orders +renewed\/0 +1 +0 +20/)
       })
@@ -192,6 +206,7 @@ else {
           stdout: 'recent: read from generation 2 of its tiles now\n',
         })
         expect(rebuilt.stderr).toContain('the topic "renewed" is taken as a new one from now on')
+        await untilApplied(2)
         await shows(/orders +renewed@1\/0 +1 /)
         await withGateway(own, async (ask) => {
           await expect

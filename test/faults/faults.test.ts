@@ -49,29 +49,21 @@ else {
     if (isLong) process.stdout.write(table(lines))
   })
 
-  const openProject = (): Promise<FaultProject> =>
-    openFaultProject(kafka, servers, { random: seededRandom(seed), isLong })
-  const openProjectOfTwo = async (): Promise<FaultProject> => {
-    const project = await openProject()
+  const openProject = async (): Promise<FaultProject> => {
+    const project = await openFaultProject(kafka, servers, { random: seededRandom(seed), isLong })
     project.start(2)
     return project
   }
-  /** A fault as a test, on a project of its own: `work` brings it about; trials are what it counts. */
-  const fault = (name: string, work: (trials: Trials) => Promise<void>): void =>
-    itIsRight(name, openProject, work)
-  /** On a project with two processes, which work must leave; in the short run the same one, since starts cost most. */
-  const faultOfTwo = (name: string, work: (trials: Trials) => Promise<void>): void =>
-    itIsRight(name, isLong ? openProjectOfTwo : async () => (shared ??= await openProjectOfTwo()), work)
-  const itIsRight = (
-    name: string,
-    open: () => Promise<FaultProject>,
-    work: (trials: Trials) => Promise<void>,
-  ): void => {
+  /**
+   * A fault as a test: `work` brings it about, and leaves two processes as it found them; trials are what it counts. On a
+   * project of its own in the long run; in the short one all share one, since starts cost most.
+   */
+  const fault = (name: string, work: (trials: Trials) => Promise<void>): void => {
     // Some wait for many things, one after the other.
     it(name, { timeout: isLong ? 1_800_000 : 900_000 }, async () => {
       const random = seededRandom(seed)
-      const project = await open()
-      const isShared = project === shared
+      const project = shared ?? (await openProject())
+      if (!isLong) shared = project
       let trials = 0
       let isRight = false
       const times: Trials['times'] = async (count, one) => {
@@ -88,7 +80,7 @@ else {
       }
       try {
         await work({ project, random, rounds, times })
-        if (!isShared) await project.endAll()
+        if (isLong) await project.endAll()
         isRight = true
       } catch (error) {
         shared = null
@@ -102,132 +94,28 @@ else {
   }
 
   describe('every event is stored once and every window is right, on both clocks', () => {
-    faultOfTwo(
-      'a consumer is killed at any moment, beside others',
-      async ({ project, random, rounds, times }) => {
-        await rounds(1, 10, async () => {
-          const stop = project.producer.load(tenthGarbage)
-          await times(3, async () => {
-            if (random() < 0.5) await project.untilMoreIsStored()
-            await sleep(between(random, 0, 1_500))
-            await project.end('SIGKILL')
-            project.start(1)
-          })
-          await project.untilMoreIsStored()
-          await stop()
+    fault(
+      'what was put aside once is read again when it would be an event',
+      async ({ project, rounds, times }) => {
+        const [least, most] = [10 * minute + 3 * second, 10 * minute + 5 * second]
+        const justAhead: Make = (random, seq, now) => madeEvent(random, seq, now, { ahead: [least, most] })
+        await project.producer.send(500, tenthGarbage)
+        await project.check()
+        await rounds(1, 3, async () => {
+          await project.producer.send(100, justAhead)
+          const areEvents = sleep((most - 10 * minute) / 1_000 + 500)
+          await project.check()
+          await areEvents
+          await project.endAll()
+          await project.rewind()
+          project.start(2)
+          await times(1, () => project.producer.send(500, tenthGarbage))
         })
       },
     )
 
-    fault('a consumer hangs in the middle of a batch', async ({ project, rounds, times }) => {
-      project.start(1)
-      await project.producer.send(300)
-      await project.check()
-      await rounds(1, 5, async () => {
-        const held = await project.holdStoredEvents()
-        // None of another month: who makes its partition first waits as a reader does.
-        await project.producer.send(200, (random, seq, at) =>
-          madeEvent(random, seq, at, { ahead: [-8 * minute, 0] }),
-        )
-        await held.untilAsked('by a writer')
-        const goOn = project.hang()
-        await held.release()
-        project.start(1)
-        await times(1, () => project.untilMoreIsStored())
-        goOn()
-        await project.producer.send(200)
-      })
-    })
-
-    faultOfTwo('Redis is killed and comes back empty, or as it was before', async (trials) => {
-      const { project, random, rounds, times } = trials
-      await rounds(1, 10, async () => {
-        const stop = project.producer.load()
-        await project.untilMoreIsStored()
-        const setBack = await servers.snapshotRedis()
-        await sleep(between(random, 200, 1_500))
-        await times(1, setBack)
-        await project.untilMoreIsStored()
-        await sleep(between(random, 0, 500))
-        await times(1, servers.emptyRedis)
-        await sleep(between(random, 0, 500))
-        await stop()
-      })
-    })
-
-    fault('Redis comes back empty while Postgres is slow to answer', async ({ project, rounds, times }) => {
-      project.start(1)
-      await project.producer.send(1_000)
-      await project.check()
-      await rounds(1, 5, async () => {
-        const bringBack = await servers.snapshotRedis()
-        await servers.killRedis()
-        const sendMore = async (): Promise<void> => {
-          const more = project.untilMoreIsStored()
-          await project.producer.send(200)
-          await more
-        }
-        await sendMore()
-        // Another process, which has seen none of these.
-        await project.endAll()
-        project.start(1)
-        await sendMore()
-        const held = await project.holdStoredEvents()
-        await bringBack()
-        await held.untilAsked('by a reader')
-        await times(1, servers.emptyRedis)
-        // Clients come back within two seconds.
-        await sleep(2_500)
-        await held.release()
-      })
-    })
-
-    faultOfTwo('Postgres ends at once and comes back', async ({ project, random, rounds, times }) => {
-      await rounds(1, 15, async () => {
-        const stop = project.producer.load()
-        await times(2, async () => {
-          await project.untilMoreIsStored()
-          await sleep(between(random, 0, 500))
-          await servers.postgres.kill()
-          await sleep(between(random, 0, 1_000))
-          await servers.postgres.restart()
-        })
-        await project.untilMoreIsStored()
-        await stop()
-      })
-    })
-
-    faultOfTwo('the broker is killed and comes back', async ({ project, random, rounds, times }) => {
-      await rounds(1, 10, async () => {
-        const stop = project.producer.load()
-        await times(1, async () => {
-          await project.untilMoreIsStored()
-          await sleep(between(random, 0, 500))
-          await kafka.kill()
-          await sleep(between(random, 0, 1_000))
-          await kafka.restart()
-        })
-        await project.untilMoreIsStored()
-        await stop()
-      })
-    })
-
-    faultOfTwo('consumers join and leave', async ({ project, random, rounds, times }) => {
-      await rounds(1, 10, async () => {
-        const stop = project.producer.load(tenthGarbage)
-        await times(3, async () => {
-          project.start(1)
-          await project.untilMoreIsStored()
-          await sleep(between(random, 1_000, 2_000))
-          await project.end('SIGTERM')
-        })
-        await stop()
-      })
-    })
-
     fault('a topic is read from its start again, while more comes', async ({ project, rounds, times }) => {
-      project.start(2)
-      await project.producer.send(1_500)
+      await project.producer.send(1_000)
       await project.check()
       await rounds(1, 10, async () => {
         const before = await project.storedMoments()
@@ -244,35 +132,131 @@ else {
       })
     })
 
-    faultOfTwo('the clock of a producer is 10 minutes ahead, and of another behind', async (trials) => {
+    fault('a consumer is killed at any moment, beside others', async ({ project, random, rounds, times }) => {
+      await rounds(1, 10, async () => {
+        const stop = project.producer.load(tenthGarbage)
+        await times(3, async () => {
+          if (random() < 0.5) await project.untilMoreIsStored()
+          await sleep(between(random, 0, 1_500))
+          await project.end('SIGKILL')
+          project.start(1)
+        })
+        await project.untilMoreIsStored()
+        await stop()
+      })
+    })
+
+    fault('a consumer hangs in the middle of a batch', async ({ project, rounds, times }) => {
+      await project.producer.send(300)
+      await project.check()
+      await rounds(1, 5, async () => {
+        const held = await project.holdStoredEvents()
+        // None of another month: who makes its partition first waits as a reader does.
+        await project.producer.send(200, (random, seq, at) =>
+          madeEvent(random, seq, at, { ahead: [-8 * minute, 0] }),
+        )
+        await held.untilAsked('by a writer')
+        const goOn = project.hang()
+        await held.release()
+        await times(1, () => project.untilMoreIsStored())
+        goOn()
+        await project.producer.send(200)
+      })
+    })
+
+    fault('Redis is killed and comes back empty, or as it was before', async (trials) => {
+      const { project, random, rounds, times } = trials
+      await rounds(1, 10, async () => {
+        const stop = project.producer.load()
+        await project.untilMoreIsStored()
+        const setBack = await servers.snapshotRedis()
+        await sleep(between(random, 200, 1_500))
+        await times(1, setBack)
+        await project.untilMoreIsStored()
+        await sleep(between(random, 0, 500))
+        await times(1, servers.emptyRedis)
+        await sleep(between(random, 0, 500))
+        await stop()
+      })
+    })
+
+    fault('Redis comes back empty while Postgres is slow to answer', async ({ project, rounds, times }) => {
+      await project.producer.send(500)
+      await project.check()
+      await rounds(1, 5, async () => {
+        const bringBack = await servers.snapshotRedis()
+        await servers.killRedis()
+        const sendMore = async (): Promise<void> => {
+          const more = project.untilMoreIsStored()
+          await project.producer.send(200)
+          await more
+        }
+        await sendMore()
+        // Another process, which has seen none of these.
+        await project.endAll()
+        project.start(2)
+        await sendMore()
+        const held = await project.holdStoredEvents()
+        await bringBack()
+        await held.untilAsked('by a reader')
+        await times(1, servers.emptyRedis)
+        // Clients come back within two seconds.
+        await sleep(2_500)
+        await held.release()
+      })
+    })
+
+    fault('Postgres ends at once and comes back', async ({ project, random, rounds, times }) => {
+      await rounds(1, 15, async () => {
+        const stop = project.producer.load()
+        await times(2, async () => {
+          await project.untilMoreIsStored()
+          await sleep(between(random, 0, 500))
+          await servers.postgres.kill()
+          await sleep(between(random, 0, 1_000))
+          await servers.postgres.restart()
+        })
+        await project.untilMoreIsStored()
+        await stop()
+      })
+    })
+
+    fault('the broker is killed and comes back', async ({ project, random, rounds, times }) => {
+      await rounds(1, 10, async () => {
+        const stop = project.producer.load()
+        await times(1, async () => {
+          await project.untilMoreIsStored()
+          await sleep(between(random, 0, 500))
+          await kafka.kill()
+          await sleep(between(random, 0, 1_000))
+          await kafka.restart()
+        })
+        await project.untilMoreIsStored()
+        await stop()
+      })
+    })
+
+    fault('consumers join and leave', async ({ project, random, rounds, times }) => {
+      await rounds(1, 10, async () => {
+        const stop = project.producer.load(tenthGarbage)
+        await times(3, async () => {
+          project.start(1)
+          await project.untilMoreIsStored()
+          await sleep(between(random, 1_000, 2_000))
+          await project.end('SIGTERM')
+        })
+        await stop()
+      })
+    })
+
+    fault('the clock of a producer is 10 minutes ahead, and of another behind', async (trials) => {
       const { project, rounds, times } = trials
       const ahead: Make = (random, seq, now) =>
         madeEvent(random, seq, now, seq % 2 === 0 ? { ahead: [9 * minute, 11 * minute] } : {})
       await rounds(1, 5, () => times(1, () => project.producer.send(2_000, ahead)))
     })
 
-    fault(
-      'what was put aside once is read again when it would be an event',
-      async ({ project, rounds, times }) => {
-        const [least, most] = [10 * minute + 3 * second, 10 * minute + 5 * second]
-        const justAhead: Make = (random, seq, now) => madeEvent(random, seq, now, { ahead: [least, most] })
-        project.start(2)
-        await project.producer.send(500, tenthGarbage)
-        await project.check()
-        await rounds(1, 3, async () => {
-          await project.producer.send(100, justAhead)
-          const areEvents = sleep((most - 10 * minute) / 1_000 + 500)
-          await project.check()
-          await areEvents
-          await project.endAll()
-          await project.rewind()
-          project.start(2)
-          await times(1, () => project.producer.send(500, tenthGarbage))
-        })
-      },
-    )
-
-    faultOfTwo('messages of 5 MB come between', async ({ project, rounds, times }) => {
+    fault('messages of 5 MB come between', async ({ project, rounds, times }) => {
       const long = 'x'.repeat(5 * megabyte)
       const large: readonly Make[] = [
         (random, seq, now) => madeEvent(random, seq, now, { note: long }),
@@ -287,7 +271,7 @@ else {
       })
     })
 
-    faultOfTwo('a tenth of the messages is no event', async ({ project, rounds, times }) => {
+    fault('a tenth of the messages is no event', async ({ project, rounds, times }) => {
       await rounds(1, 5, async () => {
         await times(1, () => project.producer.send(2_000, tenthGarbage))
         await project.producer.sendTombstones(10)
