@@ -35,6 +35,8 @@ program
   .option('--every <duration>', "one snapshot in so much time; a multiple of the view's own")
   .option('--created-after <duration>', 'say that new snapshots became known so long after their time')
   .option('--stale', 'those whose events or definition have changed since')
+  .option('--replace-pushed', 'end what was pushed over these snapshots; without a time, over any')
+  .option('--key <values...>', 'with --replace-pushed: of one entity, by the values of its join keys')
   .action(async (views, options) => (await import('./cli/batch.ts')).batchViews(views, options))
 program
   .command('import')

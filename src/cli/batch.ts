@@ -1,6 +1,8 @@
 import { formatDuration } from '../definitions/duration.ts'
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
+import type { EntityKey } from '../definitions/value.ts'
 import { BadUserInput } from '../errors.ts'
+import type { Stores } from '../gateway/open-stores.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import {
   type BatchComputed,
@@ -11,6 +13,7 @@ import {
 import type { BatchView, Registry } from '../registry/registry.ts'
 import { snapshotAt } from '../registry/snapshot-at.ts'
 import { argumentDuration } from './argument-duration.ts'
+import { argumentKey } from './argument-key.ts'
 import { argumentTimestamp } from './argument-timestamp.ts'
 import { namedViews } from './named-views.ts'
 import { rowCounter } from './progress-bar.ts'
@@ -23,6 +26,8 @@ interface BatchArguments {
   readonly every?: string
   readonly createdAfter?: string
   readonly stale?: boolean
+  readonly replacePushed?: boolean
+  readonly key?: readonly string[]
 }
 
 /** `featuregraph batch [views…]`: one view after the other; a final line for each on standard output. */
@@ -30,14 +35,21 @@ export async function batchViews(names: readonly string[], options: BatchArgumen
   const question = readArguments(options)
   await withStores(async ({ registry, stores }) => {
     for (const view of chooseViews(registry, names)) {
-      const scope = scopeOf(view, question, systemClock())
+      const replacePushed = question.replacePushed
+        ? { key: question.key === null ? null : argumentKey(view.entity, question.key) }
+        : undefined
+      const scope =
+        replacePushed && !question.isTimed
+          ? await overriddenTimes(stores, view, replacePushed.key)
+          : scopeOf(view, question, systemClock())
       const counter = rowCounter(`computing ${view.name}`, 'keys')
       const result = await computeSnapshots({ ...stores, clock: systemClock }, view, scope, {
         createdAfterMicros: question.createdAfterMicros,
+        ...(replacePushed ? { replacePushed } : {}),
         onWait: () => process.stderr.write(`${view.name}: another run is under way; waiting for its end\n`),
         onProgress: counter.update,
       }).finally(counter.stop)
-      process.stdout.write(`${summary(view, result)}\n`)
+      process.stdout.write(`${summary(view, result, replacePushed ? 'overridden' : 'stale')}\n`)
     }
   })
 }
@@ -51,7 +63,12 @@ interface BatchQuestion {
     readonly everyMicros: Micros | null
   } | null
   readonly stale: boolean
+  /** Snapshots were chosen by one of the arguments above. */
+  readonly isTimed: boolean
   readonly createdAfterMicros: Micros | null
+  readonly replacePushed: boolean
+  /** Of one entity, as it was typed. */
+  readonly key: readonly string[] | null
 }
 
 function readArguments({
@@ -61,7 +78,11 @@ function readArguments({
   every,
   createdAfter,
   stale = false,
+  replacePushed = false,
+  key,
 }: BatchArguments): BatchQuestion {
+  if (key !== undefined && !replacePushed)
+    throw new BadUserInput('--key says whose pushed rows end: it needs --replace-pushed')
   const ranged = from !== undefined || to !== undefined || every !== undefined
   if ([asOf !== undefined, ranged, stale].filter(Boolean).length > 1)
     throw new BadUserInput('expected one of --as-of, --from with --to, and --stale; more than one came')
@@ -74,8 +95,21 @@ function readArguments({
         ? null
         : { from: start, to: argumentTimestamp('--to', to), everyMicros: argumentDuration('--every', every) },
     stale,
+    isTimed: asOf !== undefined || ranged || stale,
+    replacePushed,
+    key: key ?? null,
     createdAfterMicros: argumentDuration('--created-after', createdAfter),
   }
+}
+
+async function overriddenTimes(
+  { snapshots }: Pick<Stores, 'snapshots'>,
+  view: BatchView,
+  key: EntityKey | null,
+): Promise<BatchScope> {
+  const overrides = await snapshots.overrides(view, key)
+  const times = overrides.map(({ eventTimestamp }) => eventTimestamp)
+  return { kind: 'TIMES', times }
 }
 
 function scopeOf(view: BatchView, { asOf, range, stale }: BatchQuestion, now: Micros): BatchScope {
@@ -110,14 +144,14 @@ function chooseViews(registry: Registry, names: readonly string[]): readonly Bat
   return views
 }
 
-function summary(view: BatchView, computed: BatchComputed): string {
+function summary(view: BatchView, computed: BatchComputed, what: 'stale' | 'overridden'): string {
   const { times, expired, events, written } = computed
   const left =
     expired.length === 0 ? '' : `; ${expired.length} stale ones stay, since events of theirs were dropped`
   const [first] = times
   const last = times.at(-1)
   if (first === undefined || last === undefined)
-    return `${view.name}: no ${left === '' ? '' : 'other '}snapshot is stale${left}`
+    return `${view.name}: no ${left === '' ? '' : 'other '}snapshot is ${what}${left}`
   const which =
     first === last
       ? `the snapshot of ${formatTimestamp(first)}`

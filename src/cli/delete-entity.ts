@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { formatTimestamp } from '../definitions/timestamp.ts'
-import { acceptKeyValue, type EntityKey } from '../definitions/value.ts'
-import { BadUserInput } from '../errors.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { deleteEntity } from '../ingest/deletion/delete-entity.ts'
 import type { DeletionReceipt } from '../ingest/deletion/deletion-receipt.ts'
-import type { Entity } from '../registry/registry.ts'
+import { argumentKey } from './argument-key.ts'
 import { named } from './named.ts'
 import { textTable } from './text-table.ts'
 import { withStores } from './with-stores.ts'
@@ -14,7 +12,7 @@ import { withStores } from './with-stores.ts'
 export async function deleteOne(name: string, texts: readonly string[]): Promise<void> {
   await withStores(async ({ registry, stores, layouts }) => {
     const entity = named('entity', registry.entities, name)
-    const key = readKey(entity, texts)
+    const key = argumentKey(entity, texts)
     const targets = { ...stores, ...layouts, clock: systemClock }
     const receipt = await deleteEntity(targets, registry, entity, key, {
       sleep,
@@ -23,28 +21,6 @@ export async function deleteOne(name: string, texts: readonly string[]): Promise
     })
     process.stdout.write(told(receipt))
   })
-}
-
-/** @throws BadUserInput naming every value that does not fit, with what was expected. */
-function readKey({ name, joinKeys }: Entity, texts: readonly string[]): EntityKey {
-  if (texts.length !== joinKeys.length) {
-    const expected = joinKeys.map((joinKey) => `${joinKey.name} (${joinKey.type})`).join(', ')
-    throw new BadUserInput(
-      `the key of entity "${name}" is ${expected}: expected ${joinKeys.length} value(s), ${texts.length} came`,
-    )
-  }
-  const problems: string[] = []
-  const key = joinKeys.map((joinKey, place) => {
-    const text = texts[place] ?? ''
-    // `01` and `1e3` are no integers as they are written everywhere else.
-    const isInteger = joinKey.type === 'int32' && /^(?:0|-?[1-9]\d*)$/.test(text)
-    const outcome = acceptKeyValue(joinKey.type, isInteger ? Number(text) : text)
-    if (outcome.ok) return outcome.value
-    problems.push(`${joinKey.name}: expected ${outcome.expected}; got ${JSON.stringify(text)}`)
-    return ''
-  })
-  if (problems.length > 0) throw new BadUserInput(problems.join('\n'))
-  return key
 }
 
 function told({ entity, deletedAt, counts, notReached }: DeletionReceipt): string {

@@ -1,7 +1,7 @@
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import { StoreFailed } from '../errors.ts'
 import { systemClock } from '../gateway/system-clock.ts'
-import type { StoredView } from '../registry/registry.ts'
+import type { BatchView, StoredView } from '../registry/registry.ts'
 import { onlineKeySuffix } from '../stores/online-value/online-key.ts'
 import { readRowOrder } from '../stores/online-value/packed-row.ts'
 import { textTable } from './text-table.ts'
@@ -9,6 +9,7 @@ import { type CommandWorld, withStores } from './with-stores.ts'
 
 /** Of so many of the newest rows it is looked whether they are online. */
 const checkedAt = 500
+const shownOverrides = 20
 
 /**
  * `featuregraph status`: per view the newest row offline, the newest online, until when rows were materialized, and the oldest
@@ -32,7 +33,21 @@ export async function status(): Promise<void> {
     }
     const head = ['VIEW', 'NEWEST OFFLINE', 'NEWEST ONLINE', 'CARRIED UNTIL', 'OLDEST NOT CARRIED']
     process.stdout.write(textTable([head, ...rows]))
+    for (const view of registry.views) if (view.kind === 'BATCH') await tellOverrides(world, view)
   })
+}
+
+/** The pushed rows over snapshots that were computed since: late events may have changed what they correct. */
+async function tellOverrides({ stores }: CommandWorld, view: BatchView): Promise<void> {
+  const standing = (await stores.snapshots.overrides(view, null)).filter(({ isRecomputed }) => isRecomputed)
+  if (standing.length === 0) return
+  const shownKeys = standing
+    .slice(0, shownOverrides)
+    .map(({ key, eventTimestamp }) => `  ${key.join(', ')} at ${formatTimestamp(eventTimestamp)}\n`)
+  const more = standing.length > shownOverrides ? `  and ${standing.length - shownOverrides} more\n` : ''
+  process.stdout.write(
+    `\n${view.name}: ${standing.length} pushed row(s) stand over snapshots that were computed again since; \`featuregraph batch ${view.name} --replace-pushed\` ends them\n${shownKeys.join('')}${more}`,
+  )
 }
 
 /** An online store is not searched: the keys that have the newest rows offline are looked up there. */

@@ -1,5 +1,6 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { FeatureRow } from '../definitions/value.ts'
+import type { StoredFeatureRow } from './newest-rows.ts'
 import type { StoredOfflineView } from './offline-view.ts'
 
 /** What distinguishes the retry of a push from another push. */
@@ -15,16 +16,21 @@ export interface PushReceipt {
 /** One per row, in order; null: refused, since an entity of its key was deleted at its event timestamp or later. */
 export type InsertedRowIds = readonly (number | null)[]
 
+export interface InsertedRows {
+  readonly rowIds: InsertedRowIds
+  /**
+   * Of each key among the inserted rows, the newest row that is due at `dueAt`, whoever stored it: what belongs online. By
+   * the transaction that inserts, so that a row which is stored already is never passed over. Empty without `dueAt`.
+   */
+  readonly newest: readonly StoredFeatureRow[]
+}
+
 /**
  * REPEATED: nothing was inserted; the row ids and the arrival are those of the first time, but null for what has been
  * deleted since.
  */
 export type InsertedOnce =
-  | {
-      readonly status: 'INSERTED' | 'REPEATED'
-      readonly rowIds: InsertedRowIds
-      readonly arrival: Micros
-    }
+  | (InsertedRows & { readonly status: 'INSERTED' | 'REPEATED'; readonly arrival: Micros })
   | { readonly status: 'OTHER_ROWS' }
 
 /** Feature rows on their way into the offline store. */
@@ -32,9 +38,14 @@ export interface FeatureRows {
   /**
    * Appends rows to a view without a source, all or none but those refused for a deletion, in one statement per few
    * thousand rows; one row id per row, in order. Values are taken as accepted (`acceptValue`). Not idempotent: a row
-   * written twice is there twice.
+   * written twice is there twice. Rows of a batch view are overrides of its snapshots (see `SnapshotStore.overrides`).
+   * With `dueAt`, one more statement per few thousand rows.
    */
-  readonly insertRows: (view: StoredOfflineView, rows: readonly FeatureRow[]) => Promise<InsertedRowIds>
+  readonly insertRows: (
+    view: StoredOfflineView,
+    rows: readonly FeatureRow[],
+    dueAt?: Micros,
+  ) => Promise<InsertedRows>
 
   /**
    * As `insertRows`, once per view and idempotency key, also when called many times at once: the receipt is written in
@@ -44,6 +55,7 @@ export interface FeatureRows {
     view: StoredOfflineView,
     rows: readonly FeatureRow[],
     receipt: PushReceipt,
+    dueAt?: Micros,
   ) => Promise<InsertedOnce>
 
   /** One flag per row, in order: whether an entity of its key was deleted at its event timestamp or later, as of now. */

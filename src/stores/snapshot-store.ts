@@ -34,8 +34,18 @@ export interface KeyTimeline {
   readonly key: EntityKey
   /** By their numbers. */
   readonly spans: readonly Span[]
-  /** Oldest first: the newest row before the first snapshot, then those from the first to the last one, one a time. */
+  /** Computed rows, oldest first: the newest before the first snapshot, then those from the first to the last one, one a time. */
   readonly stored: readonly StoredSnapshotRow[]
+  /** The times from the first to the last snapshot at which a pushed row is the newest, with when that became known. */
+  readonly overrides: ReadonlyMap<Micros, Micros>
+}
+
+/** A row that was pushed to a batch view and is the newest of its time. */
+export interface Override {
+  readonly key: EntityKey
+  readonly eventTimestamp: Micros
+  /** The snapshot of its time was computed since. */
+  readonly isRecomputed: boolean
 }
 
 export type SnapshotRow = FeatureRow & { readonly closing: boolean }
@@ -78,6 +88,8 @@ export interface RecordedSnapshot {
   readonly asOf: Micros
   /** Events of its windows may have been stored since, or its view is defined otherwise now. */
   readonly stale: boolean
+  /** Its view is defined otherwise now. */
+  readonly redefined: boolean
 }
 
 /**
@@ -90,6 +102,12 @@ export interface SnapshotStore {
    * is known: its snapshots are stale only by their definition.
    */
   readonly recorded: (view: SnapshotView, question: RecordedQuestion) => Promise<readonly RecordedSnapshot[]>
+
+  /**
+   * A pushed row overrides what is computed at its time, until a computation replaces it; in no order. A scan of the
+   * table. `key` null: of all keys.
+   */
+  readonly overrides: (view: SnapshotView, key: EntityKey | null) => Promise<readonly Override[]>
 
   /** From when on all events of the view are there; null: none was ever dropped, as in a mapped table. */
   readonly storedSince: (view: SnapshotView) => Promise<Micros | null>

@@ -92,7 +92,7 @@ export function deletionStoreContract(name: string, makeHarness: () => Promise<D
       expect(await values(view, [[1], [2]], t, t - 1)).toEqual([null, null])
       const rows = [row([1], t, 3), row([2], t, 4), row([1], t + 1, 5), row([1], t - 1, 6)]
       expect(await store.deletedRows(view, rows)).toEqual([true, false, false, true])
-      const rowIds = await store.insertRows(view, rows)
+      const { rowIds } = await store.insertRows(view, rows)
       expect(rowIds.map((id) => id !== null)).toEqual([false, true, true, false])
       expect(await values(view, [[1], [2]])).toEqual([5, 4])
       expect(await values(view, [[1]], t)).toEqual([null])
@@ -173,6 +173,7 @@ export function deletionStoreContract(name: string, makeHarness: () => Promise<D
         status: 'REPEATED',
         arrival: t,
         rowIds: [null, first.status === 'INSERTED' ? first.rowIds[1] : 'none'],
+        newest: [],
       })
       expect(await store.insertRowsOnce(view, rows, { ...receipt, digest: 'e' })).toEqual({
         status: 'OTHER_ROWS',
@@ -216,7 +217,7 @@ export function deletionStoreContract(name: string, makeHarness: () => Promise<D
       const a = newName()
       const view = await newView({ [a]: 'int64' })
       expect(await remove(deletionOf({ [a]: 'int64' }, [404], view), t)).toBe(0)
-      expect(await store.insertRows(view, [row([404], t)])).toEqual([null])
+      expect((await store.insertRows(view, [row([404], t)])).rowIds).toEqual([null])
     })
   })
 }

@@ -166,7 +166,7 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       const view = await newView()
       expect(await store.asOfJoin({ views: [view, view], rows: [] }, neverAborted)).toEqual([[], []])
       expect(await store.asOfJoin({ views: [], rows: [ask([1], t)] }, neverAborted)).toEqual([])
-      expect(await store.insertRows(view, [])).toEqual([])
+      expect(await store.insertRows(view, [])).toEqual({ rowIds: [], newest: [] })
     })
 
     it('joins each view of a question on its own, in their order', async () => {
@@ -283,17 +283,49 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
     it('gives ascending row ids, one per row, also over thousands of rows', async () => {
       const view = await newView()
       const rows = Array.from({ length: 5_001 }, (_, index) => row([index % 3], t, null, index))
-      const ids = await store.insertRows(view, rows)
+      const { rowIds: ids } = await store.insertRows(view, rows)
       expect(ids).toHaveLength(5_001)
       expect(ids.every((id, index) => index === 0 || Number(id) > Number(ids[index - 1] ?? 0))).toBe(true)
       expect(valuesOf(await join(view, ask([0], t), ask([1], t), ask([2], t)))).toEqual([4_998, 4_999, 5_000])
     })
 
+    it('answers with the inserted rows the newest due row of each of their keys, also one that was there before', async () => {
+      const view = await newView()
+      const { rowIds: before, newest: unasked } = await store.insertRows(view, [
+        row([1], t, null, 1),
+        row([1], t + 9, null, 2),
+        row([2], t - 1, null, 3),
+      ])
+      expect(unasked).toEqual([])
+      const rows = [
+        row([1], t - 1, null, 4),
+        row([2], t - 1, t, 5),
+        row([2], t - 2, t, 6),
+        row([3], t + 1, t, 7),
+      ]
+      const receipt = { idempotencyKey: 'newest', digest: 'd', arrival: t }
+      const inserted = await store.insertRowsOnce(view, rows, receipt, t)
+      if (inserted.status !== 'INSERTED') throw new Error(inserted.status)
+      const expected = [
+        { ...row([1], t, null, 1), rowId: before[0], closing: false },
+        { ...row([2], t - 1, t, 5), rowId: inserted.rowIds[1], closing: false },
+      ]
+      expect(inserted.newest).toHaveLength(2)
+      expect(inserted.newest).toEqual(expect.arrayContaining(expected))
+      const again = await store.insertRowsOnce(view, rows, receipt, t + 1)
+      expect('newest' in again && again.newest).toEqual(
+        expect.arrayContaining([
+          ...expected,
+          { ...row([3], t + 1, t, 7), rowId: inserted.rowIds[3], closing: false },
+        ]),
+      )
+    })
+
     it('keeps a row that is written twice twice, and the tables when they are ensured again', async () => {
       const view = await newView()
-      const [first] = await store.insertRows(view, [row([1], t, null, 1)])
-      const [second] = await store.insertRows(view, [row([1], t, null, 1)])
-      expect(second).not.toBe(first)
+      const { rowIds: first } = await store.insertRows(view, [row([1], t, null, 1)])
+      const { rowIds: second } = await store.insertRows(view, [row([1], t, null, 1)])
+      expect(second).not.toEqual(first)
       await store.ensureTables([view], [])
       expect(valuesOf(await join(view, ask([1], t)))).toEqual([1])
     })
@@ -302,7 +334,7 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       const [view, other] = [await newView(), await newView()]
       const receipt = { idempotencyKey: 'k ä\'"', digest: 'd1', arrival: t + 5 }
       const first = await store.insertRowsOnce(view, [row([1], t, t + 5, 1), row([2], t, t + 5, 2)], receipt)
-      expect(first).toEqual({ status: 'INSERTED', rowIds: expect.any(Array), arrival: t + 5 })
+      expect(first).toMatchObject({ status: 'INSERTED', rowIds: expect.any(Array), arrival: t + 5 })
       const again = [row([1], t, t + 9, 1), row([2], t, t + 9, 2)]
       const second = await store.insertRowsOnce(view, again, { ...receipt, arrival: t + 9 })
       expect(second).toEqual({ ...first, status: 'REPEATED' })
@@ -336,9 +368,9 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
         'REPEATED',
       ])
       expect(new Set(tries.map((answer) => 'rowIds' in answer && answer.rowIds[0])).size).toBe(1)
-      const [next] = await store.insertRows(view, [row([1], t, t, 2)])
+      const { rowIds: next } = await store.insertRows(view, [row([1], t, t, 2)])
       const [id] = tries.flatMap((answer) => ('rowIds' in answer ? answer.rowIds : []))
-      expect(next).toBeGreaterThan(id ?? Number.POSITIVE_INFINITY)
+      expect(next[0]).toBeGreaterThan(id ?? Number.POSITIVE_INFINITY)
     })
 
     it('keeps all rows of a call or none', async () => {
@@ -378,7 +410,7 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
 
     it('hands over the newest due row of each key once, by the total order, with its row id', async () => {
       const view = await newView()
-      const ids = await store.insertRows(view, [
+      const { rowIds: ids } = await store.insertRows(view, [
         row([1], t, null, 1),
         row([1], t, t - 5, 2),
         row([1], t, t - 5, 3),

@@ -102,9 +102,9 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
   }
   const notedOffline: OfflineStore = {
     ...offline,
-    insertRows: async (view, rows) => {
+    insertRows: async (view, rows, dueAt) => {
       inserted.push(rows)
-      return offline.insertRows(view, rows)
+      return offline.insertRows(view, rows, dueAt)
     },
     asOfJoin: async (join, signal) => {
       reads.offline.push(join)

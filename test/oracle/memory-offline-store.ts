@@ -4,8 +4,8 @@ import type { EntityKey, FeatureRow } from '../../src/definitions/value.ts'
 import { StoreFailed } from '../../src/errors.ts'
 import type { AsOfRow, EntityRow } from '../../src/stores/as-of-reader.ts'
 import type { DeletionStore } from '../../src/stores/deletion-store.ts'
-import type { InsertedOnce, InsertedRowIds } from '../../src/stores/feature-rows.ts'
-import type { MaterializedPoint, NewestRowsScope } from '../../src/stores/newest-rows.ts'
+import type { InsertedRowIds, InsertedRows } from '../../src/stores/feature-rows.ts'
+import type { MaterializedPoint, NewestRowsScope, StoredFeatureRow } from '../../src/stores/newest-rows.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
 import type { OfflineView } from '../../src/stores/offline-view.ts'
 import { memoryDeletions } from './memory-deletions.ts'
@@ -17,7 +17,11 @@ interface StoredRow extends FeatureRow {
 
 const readBatch = 500
 
-type Inserted = Exclude<InsertedOnce, { readonly status: 'OTHER_ROWS' }>
+interface Receipt {
+  readonly digest: string
+  readonly rowIds: InsertedRowIds
+  readonly arrival: Micros
+}
 
 export type MemoryOfflineStore = OfflineStore & { readonly deletions: DeletionStore }
 
@@ -28,19 +32,40 @@ export type MemoryOfflineStore = OfflineStore & { readonly deletions: DeletionSt
 export function memoryOfflineStore(): MemoryOfflineStore {
   const deletions = memoryDeletions()
   const tables = new Map<string, StoredRow[]>()
-  const receipts = new Map<string, { readonly digest: string; readonly inserted: Inserted }>()
+  const receipts = new Map<string, Receipt>()
   const systemIdentifier = randomUUID()
   let lastRowId = 0
 
-  function insert(view: OfflineView, rows: readonly FeatureRow[]): InsertedRowIds {
+  function insert(view: OfflineView, rows: readonly FeatureRow[], dueAt?: Micros): InsertedRows {
     const table = tables.get(view.name) ?? []
     tables.set(view.name, table)
-    return rows.map((row) => {
+    const rowIds = rows.map((row) => {
       if (deletions.isDeleted(view, row)) return null
       lastRowId += 1
       table.push({ ...row, rowId: lastRowId, closing: false })
       return lastRowId
     })
+    return { rowIds, newest: newestOf(view, rows, rowIds, dueAt) }
+  }
+
+  function newestOf(
+    view: OfflineView,
+    rows: readonly FeatureRow[],
+    rowIds: InsertedRowIds,
+    dueAt: Micros | undefined,
+  ): readonly StoredFeatureRow[] {
+    if (dueAt === undefined) return []
+    const newest = new Map<string, StoredRow>()
+    const keys = new Set(
+      rows.filter((_, index) => rowIds[index] !== null).map(({ key }) => JSON.stringify(key)),
+    )
+    for (const row of tables.get(view.name) ?? []) {
+      const key = JSON.stringify(row.key)
+      const other = newest.get(key)
+      if (keys.has(key) && row.eventTimestamp <= dueAt && (!other || isNewer(row, other)))
+        newest.set(key, row)
+    }
+    return [...newest.values()]
   }
 
   function arrivedSince(row: StoredRow, since: MaterializedPoint): boolean {
@@ -69,21 +94,21 @@ export function memoryOfflineStore(): MemoryOfflineStore {
           throw new StoreFailed(`feature view "${view.name}" is computed from events; memory keeps no events`)
         return rows.map((row) => newestRow(tables.get(view.name) ?? [], row))
       }),
-    insertRows: async (view, rows) => insert(view, rows),
-    insertRowsOnce: async (view, rows, { idempotencyKey, digest, arrival }) => {
+    insertRows: async (view, rows, dueAt) => insert(view, rows, dueAt),
+    insertRowsOnce: async (view, rows, { idempotencyKey, digest, arrival }, dueAt) => {
       const place = JSON.stringify([view.name, idempotencyKey])
       const known = receipts.get(place)
       if (known && known.digest !== digest) return { status: 'OTHER_ROWS' }
       if (known) {
-        const { rowIds, arrival: first } = known.inserted
         const left = rows.map((row, index) =>
-          deletions.isDeleted(view, row) ? null : (rowIds[index] ?? null),
+          deletions.isDeleted(view, row) ? null : (known.rowIds[index] ?? null),
         )
-        return { status: 'REPEATED', rowIds: left, arrival: first }
+        const newest = newestOf(view, rows, left, dueAt)
+        return { status: 'REPEATED', rowIds: left, newest, arrival: known.arrival }
       }
-      const inserted = { status: 'INSERTED' as const, rowIds: insert(view, rows), arrival }
-      receipts.set(place, { digest, inserted })
-      return inserted
+      const inserted = insert(view, rows, dueAt)
+      receipts.set(place, { digest, rowIds: inserted.rowIds, arrival })
+      return { status: 'INSERTED', ...inserted, arrival }
     },
     deletedRows: async (view, rows) => rows.map((row) => deletions.isDeleted(view, row)),
     newestRows: async ({ view, now, scope }, receive) => {

@@ -4,9 +4,10 @@ import { BadUserInput, EntityDeleted, InvalidRow, StoreFailed } from '../../erro
 import { checkRow } from '../../quality/check-row.ts'
 import type { FeatureView, StoredView } from '../../registry/registry.ts'
 import type { FeatureRows } from '../../stores/feature-rows.ts'
+import type { StoredFeatureRow } from '../../stores/newest-rows.ts'
 import type { ViolationStore } from '../../stores/violation-store.ts'
 import { acceptRow, type OfferedRow } from '../accept/accept-row.ts'
-import { type OnlineTargets, type RowWithId, writeOnline } from '../materialize/write-online.ts'
+import { type OnlineTargets, writeOnline } from '../materialize/write-online.ts'
 import {
   type OnlineOutcome,
   type PushOutcome,
@@ -43,9 +44,10 @@ export type PushRows = (
  * Rows from outside into both stores; one outcome a row, in order. What cannot be read as a row comes as the reason.
  * A row that breaks an expectation is reported, and kept out of both stores where the expectation says so.
  * All that fit, but those of deleted entities, are stored offline in one transaction with the receipt of the idempotency
- * key, then the newest of each key goes online. The same key again answers by the receipt: nothing is inserted, and the
- * online write is made again, which changes nothing unless it failed the first time or its time has come; rows of an
- * entity that was deleted meanwhile are refused.
+ * key, then of each key the newest due row of the offline store goes online, which may be another one than was pushed: so
+ * an online store that has lost rows never gets an older one. The same key again answers by the receipt: nothing is
+ * inserted, and the online write is made again, which changes nothing unless it failed the first time or its time has
+ * come; rows of an entity that was deleted meanwhile are refused.
  * @throws BadUserInput for a view with a source, or a key that was used with other rows.
  */
 export async function pushRows(
@@ -88,9 +90,10 @@ export async function pushRows(
   }
   const receipt =
     idempotencyKey === null ? null : { idempotencyKey, digest: pushDigest(to, rows, outcomes), arrival }
+  const goesOnline = to === 'BOTH' && view.online
   let stored: StoredPush
   try {
-    stored = await storePushedRows(targets.offline, view, rows, receipt)
+    stored = await storePushedRows(targets.offline, view, rows, receipt, goesOnline ? arrival : undefined)
   } catch (error) {
     if (!(error instanceof StoreFailed)) throw error
     targets.storeFailed('offline', error)
@@ -103,29 +106,31 @@ export async function pushRows(
   if (!stored.isRetry)
     for (const [place, outcome] of await recordBrokenRows(targets, view, broken, arrival))
       outcomes[place] = outcome
-  const { kept } = stored
-  const online = to === 'OFFLINE' || !view.online ? null : await putOnline(targets, view, kept)
-  let next = 0
+  const written = goesOnline ? await putOnline(targets, view, stored.newest) : null
   tell((index) => {
-    if (stored.deleted[index]) return refusal(new EntityDeleted())
-    next += 1
-    return { accepted: true, online: online === null ? 'NOT_ASKED' : (online[next - 1] ?? 'UNAVAILABLE') }
+    const rowId = stored.rowIds[index] ?? null
+    if (rowId === null) return refusal(new EntityDeleted())
+    if (!goesOnline) return { accepted: true, online: 'NOT_ASKED' }
+    if ((rows[index]?.eventTimestamp ?? 0) > arrival) return { accepted: true, online: 'NOT_YET' }
+    // Another row of its key is the newest, one of these or one that was there before.
+    return { accepted: true, online: written === null ? 'UNAVAILABLE' : (written.get(rowId) ?? 'OLDER') }
   })
   return outcomes
 }
 
-/** One outcome a row, in order. */
+/** Per row id what the online store said; null: it did not answer. */
 async function putOnline(
   targets: PushTargets,
   view: StoredView,
-  kept: readonly RowWithId[],
-): Promise<readonly OnlineOutcome[]> {
+  newest: readonly StoredFeatureRow[],
+): Promise<ReadonlyMap<number | null, OnlineOutcome> | null> {
   try {
-    return await writeOnline(targets, view, kept)
+    const outcomes = await writeOnline(targets, view, newest)
+    return new Map(newest.map(({ rowId }, index) => [rowId, outcomes[index] ?? 'OLDER']))
   } catch (error) {
     if (!(error instanceof StoreFailed)) throw error
     targets.storeFailed('online', error)
-    return kept.map(() => 'UNAVAILABLE')
+    return null
   }
 }
 

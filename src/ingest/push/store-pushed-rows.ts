@@ -1,16 +1,17 @@
 import { createHash } from 'node:crypto'
+import type { Micros } from '../../definitions/timestamp.ts'
 import type { FeatureRow } from '../../definitions/value.ts'
 import { BadUserInput } from '../../errors.ts'
 import type { StoredView } from '../../registry/registry.ts'
 import type { FeatureRows, InsertedRowIds, PushReceipt } from '../../stores/feature-rows.ts'
-import type { RowWithId } from '../materialize/write-online.ts'
+import type { StoredFeatureRow } from '../../stores/newest-rows.ts'
 import type { PushOutcome, PushTarget } from './push-outcome.ts'
 
 export interface StoredPush {
-  /** The rows that the offline store has, in order. */
-  readonly kept: readonly RowWithId[]
-  /** One flag a row: refused, or taken once and deleted since. */
-  readonly deleted: readonly boolean[]
+  /** One a row, in order; null: refused, or taken once and deleted since. */
+  readonly rowIds: InsertedRowIds
+  /** Of each key the newest row that is due, as the offline store has it; empty without `dueAt`. */
+  readonly newest: readonly StoredFeatureRow[]
   readonly isRetry: boolean
 }
 
@@ -22,31 +23,19 @@ export async function storePushedRows(
   view: StoredView,
   rows: readonly FeatureRow[],
   receipt: PushReceipt | null,
+  dueAt: Micros | undefined,
 ): Promise<StoredPush> {
   if (receipt === null) {
-    const rowIds = await offline.insertRows(view, rows)
-    return { kept: rowsWithIds(rows, rowIds), deleted: rowIds.map((rowId) => rowId === null), isRetry: false }
+    return { ...(await offline.insertRows(view, rows, dueAt)), isRetry: false }
   }
-  const inserted = await offline.insertRowsOnce(view, rows, receipt)
+  const inserted = await offline.insertRowsOnce(view, rows, receipt, dueAt)
   if (inserted.status === 'OTHER_ROWS') {
     throw new BadUserInput(
       `the idempotency key "${receipt.idempotencyKey}" was used with other rows or another target; a new push takes a new key`,
     )
   }
-  const { rowIds, arrival } = inserted
-  return {
-    kept: rowsWithIds(rows, rowIds).map((row) => ({ ...row, createdTimestamp: arrival })),
-    deleted: rowIds.map((rowId) => rowId === null),
-    isRetry: inserted.status === 'REPEATED',
-  }
-}
-
-/** The rows that the offline store has taken, in order. */
-function rowsWithIds(rows: readonly FeatureRow[], rowIds: InsertedRowIds): readonly RowWithId[] {
-  return rows.flatMap((row, index) => {
-    const rowId = rowIds[index] ?? null
-    return rowId === null ? [] : [{ ...row, rowId }]
-  })
+  const { rowIds, newest } = inserted
+  return { rowIds, newest, isRetry: inserted.status === 'REPEATED' }
 }
 
 /** Of what the rows mean, not of their bytes; the arrival, which differs at every try, is no part of it. */

@@ -1,8 +1,10 @@
 import { type Clock, formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
+import type { EntityKey } from '../../definitions/value.ts'
 import { HistoryExpired, RowCountRefused } from '../../errors.ts'
 import { brokenRowCount } from '../../quality/row-count.ts'
 import type { BatchView } from '../../registry/registry.ts'
 import { snapshotAt } from '../../registry/snapshot-at.ts'
+import { onlineKeySuffix } from '../../stores/online-value/online-key.ts'
 import type { RunStore } from '../../stores/run-store.ts'
 import type { SnapshotStore } from '../../stores/snapshot-store.ts'
 import type { Violation, ViolationStore } from '../../stores/violation-store.ts'
@@ -24,6 +26,8 @@ export type BatchScope =
   | { readonly kind: 'STALE'; readonly since: Micros | null }
 
 export interface BatchOptions {
+  /** Rows that were pushed at these times end: of this key, or of all (null). Without it they stand. */
+  readonly replacePushed?: { readonly key: EntityKey | null }
   /** When the rows of snapshots that were never computed became known, after their time; null: now. */
   readonly createdAfterMicros: Micros | null
   /** Another run of the view is under way and is waited for. */
@@ -73,7 +77,7 @@ async function compute(
   { snapshots, violations, clock }: BatchTargets,
   view: BatchView,
   scope: BatchScope,
-  { createdAfterMicros, onProgress }: BatchOptions,
+  { createdAfterMicros, onProgress, replacePushed }: BatchOptions,
 ): Promise<BatchComputed> {
   if (scope.kind === 'TIMES' && scope.times.length === 0)
     return { times: [], expired: [], events: 0, written: 0 }
@@ -84,6 +88,9 @@ async function compute(
     since: scope.kind === 'TIMES' ? Math.min(...scope.times) : scope.since,
   })
   const known = new Set(recorded.map(({ asOf }) => asOf))
+  // What was pushed was a correction of what another definition said.
+  const redefined = new Set(recorded.filter((one) => one.redefined).map(({ asOf }) => asOf))
+  const replacedKey = replacePushed?.key ? onlineKeySuffix(replacePushed.key) : null
   const asked =
     scope.kind === 'TIMES'
       ? [...new Set(scope.times)].sort((left, right) => left - right)
@@ -110,6 +117,9 @@ async function compute(
       // A row that corrects an earlier one is known from now on, or `knownAt` would not tell the old truth any more.
       createdTimestamp: (time: Micros) =>
         createdAfterMicros === null || known.has(time) ? now : Math.min(time + createdAfterMicros, now),
+      replaces: (time: Micros, key: EntityKey) =>
+        redefined.has(time) ||
+        (replacePushed !== undefined && (replacedKey === null || replacedKey === onlineKeySuffix(key))),
       countRow: (snapshot: number) => {
         rowCounts[snapshot] = (rowCounts[snapshot] ?? 0) + 1
       },

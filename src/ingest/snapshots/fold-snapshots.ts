@@ -18,6 +18,8 @@ export interface SnapshotTimes {
   readonly now: Micros
   /** When a snapshot's rows became known: for one that was never computed before, what the backfill says. */
   readonly createdTimestamp: (snapshot: Micros) => Micros
+  /** Whether what was pushed at the snapshot's time ends now: the computed row stands again. */
+  readonly replaces: (snapshot: Micros, key: EntityKey) => boolean
   /** Called for every key that a snapshot has a row for, written now or before. */
   readonly countRow: (snapshot: number) => void
 }
@@ -25,7 +27,7 @@ export interface SnapshotTimes {
 /**
  * Timelines → the rows that are missing: one where the windows hold events and the store has no row or another one, and
  * a closing one where a key had a row and has no event any more. Nothing is written for what is equal, floats within
- * the tolerance of their sums. A row that breaks an expectation is reported, and kept out where that says so.
+ * the tolerance of their sums, nor where a row was pushed, unless that is replaced. A row that breaks an expectation is reported, and kept out where that says so.
  */
 export function foldSnapshots(
   view: BatchView,
@@ -48,7 +50,7 @@ function foldKey(
   view: BatchView,
   plan: SnapshotPlan,
   times: SnapshotTimes,
-  { key, spans, stored }: KeyTimeline,
+  { key, spans, stored, overrides }: KeyTimeline,
   folded: GrowingFold,
 ): void {
   const numbers = spans.map((span) => span.number)
@@ -69,41 +71,40 @@ function foldKey(
     for (; next < stored.length && (stored[next]?.eventTimestamp ?? 0) < time; next += 1)
       open = stored[next]?.closing === false
     const found = stored[next]?.eventTimestamp === time ? stored[next] : undefined
-    if ((events[snapshot] ?? 0) > 0) {
-      times.countRow(snapshot)
+    if (found) next += 1
+    const pushedAt = overrides.get(time)
+    const isReplaced = pushedAt !== undefined && times.replaces(time, key)
+    // Known from now on, and newer than what it replaces whatever the clocks say.
+    const createdTimestamp = isReplaced ? Math.max(times.now, pushedAt) : times.createdTimestamp(time)
+    const hasEvents = (events[snapshot] ?? 0) > 0
+    if (hasEvents) times.countRow(snapshot)
+    if (pushedAt !== undefined && !isReplaced) {
+      open = hasEvents || (found ? !found.closing : open)
+    } else if (hasEvents) {
       const values = valueAt.map((at) => at(snapshot))
       const row = {
         key,
         eventTimestamp: time,
-        createdTimestamp: times.createdTimestamp(time),
+        createdTimestamp,
         values: values.map(({ value }) => value),
         closing: false,
       }
       // A row that is kept out leaves things as they are.
-      const stands = found && isEqual(found, values)
+      const stands = found && !isReplaced && isEqual(found, values)
       if (stands || keepRow(view, row, values, times.now, folded)) open = true
       else if (found) open = !found.closing
     } else {
-      if (found ? !found.closing : open) folded.rows.push(closingRow(view, key, time, times))
+      if (isReplaced || (found ? !found.closing : open))
+        folded.rows.push({
+          key,
+          eventTimestamp: time,
+          createdTimestamp,
+          values: view.emptyValues,
+          closing: true,
+        })
       open = false
     }
-    if (found) next += 1
   })
-}
-
-function closingRow(
-  { emptyValues }: BatchView,
-  key: EntityKey,
-  time: Micros,
-  { createdTimestamp }: SnapshotTimes,
-): SnapshotRow {
-  return {
-    key,
-    eventTimestamp: time,
-    createdTimestamp: createdTimestamp(time),
-    values: emptyValues,
-    closing: true,
-  }
 }
 
 function isEqual({ values: stored, closing }: StoredSnapshotRow, values: readonly WindowValue[]): boolean {

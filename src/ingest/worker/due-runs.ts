@@ -18,7 +18,7 @@ type Task = DueRun['kind']
 /** What the stores report of a view. */
 export interface ViewRecord {
   /** Oldest first; of batch views. */
-  readonly snapshots: readonly RecordedSnapshot[]
+  readonly snapshots: readonly Pick<RecordedSnapshot, 'asOf' | 'stale'>[]
   /** Since when the events of a batch view are stored; null: always. */
   readonly storedSince: Micros | null
   /** The end of the newest batch run that wrote rows. */

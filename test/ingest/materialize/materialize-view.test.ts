@@ -234,7 +234,7 @@ describe.each(setups)('materialize over %s', (_name, make) => {
 
   it('breaks ties by created timestamp, then row id', async () => {
     const rows = [row(50, start - 3, 1, null), row(50, start - 3, 2, start), row(50, start - 3, 3, start)]
-    const ids = await targets.offline.insertRows(viewOf('late'), rows)
+    const { rowIds: ids } = await targets.offline.insertRows(viewOf('late'), rows)
     await carry(targets, 'late')
     const [found] = await targets.online.readMany([targets.keyPrefix(viewOf('late')) + onlineKeySuffix([50])])
     expect(found && readRowOrder(found)).toEqual([start - 3, start, ids[2]])

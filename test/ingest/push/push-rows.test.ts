@@ -206,6 +206,14 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
     ])
   })
 
+  it('puts the newest stored row online where the online store lacks it, never an older one that was pushed', async () => {
+    const a = newId()
+    await push([row(a, clock - 1, { n: 1 })], { ...both, to: 'OFFLINE' })
+    expect(await online(a)).toBeNull()
+    expect((await push([row(a, clock - 2, { n: 2 })]))[0]?.online).toBe('OLDER')
+    expect(await online(a)).toBe(1)
+  })
+
   it('does not ask the online store to OFFLINE, or for a view that is not online', async () => {
     const a = newId()
     expect(await push([row(a, clock, { n: 1 })], { ...both, to: 'OFFLINE' })).toEqual([
@@ -241,8 +249,8 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
     const calls: string[] = []
     const counted: OfflineStore = {
       ...stores.offline,
-      insertRowsOnce: async (view, accepted, receipt) => {
-        const inserted = await stores.offline.insertRowsOnce(view, accepted, receipt)
+      insertRowsOnce: async (...asked) => {
+        const inserted = await stores.offline.insertRowsOnce(...asked)
         calls.push(inserted.status)
         return inserted
       },

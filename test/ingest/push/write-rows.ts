@@ -19,12 +19,12 @@ export async function writeRows(
   view: StoredView,
   rows: readonly FeatureRow[],
 ): Promise<WrittenRows> {
-  const rowIds = await targets.offline.insertRows(view, rows)
-  const kept = rows.flatMap((row, index) => {
-    const rowId = rowIds[index] ?? null
-    return rowId === null ? [] : [{ ...row, rowId }]
-  })
-  if (!view.online) return { offline: kept.length, online: 0 }
-  const outcomes = await writeOnline(targets, view, kept)
-  return { offline: kept.length, online: outcomes.filter((outcome) => outcome === 'WRITTEN').length }
+  const { rowIds, newest } = await targets.offline.insertRows(view, rows, targets.clock())
+  const stored = rowIds.filter((rowId) => rowId !== null)
+  if (!view.online) return { offline: stored.length, online: 0 }
+  const outcomes = await writeOnline(targets, view, newest)
+  const written = newest.filter(
+    ({ rowId }, index) => outcomes[index] === 'WRITTEN' && stored.includes(rowId ?? -1),
+  )
+  return { offline: stored.length, online: written.length }
 }

@@ -5,8 +5,10 @@ import { formatTimestamp, type Micros } from '../../../src/definitions/timestamp
 import { InvalidRow } from '../../../src/errors.ts'
 import { acceptRow } from '../../../src/ingest/accept/accept-row.ts'
 import { type MaterializeTargets, materialize } from '../../../src/ingest/materialize/materialize-view.ts'
+import { computeSnapshots } from '../../../src/ingest/snapshots/compute-snapshots.ts'
 import { openRowLayouts } from '../../../src/online/row-layouts.ts'
 import { viewReader } from '../../../src/online/view-reader.ts'
+import { buildRegistry } from '../../../src/registry/build-registry.ts'
 import type { OnlineStore } from '../../../src/stores/online-store.ts'
 import { onlineKeySuffix } from '../../../src/stores/online-value/online-key.ts'
 import { postgresRegistryStore } from '../../../src/stores/postgres/system/registry-store.ts'
@@ -131,5 +133,101 @@ describe('a batch view on both clocks', () => {
         `a row of feature view "spending" does not fit: event timestamp: expected one of the view's snapshot times, the multiples of 1d from 1970 in UTC; got ${formatTimestamp(snapshot + 1)}`,
       ),
     )
+  })
+})
+
+describe('a pushed correction to a batch view', () => {
+  const first = today + day
+
+  /** Customers 1 and 2 have an event, 3 has none; a correction of 1 and a row of 3 are pushed over the first snapshot. */
+  async function corrected() {
+    const { world, targets } = await clocks()
+    await world.keep(sale(1, today + hour, { amount: 2 }), sale(2, today + hour, { amount: 5 }))
+    world.time.now = first + hour
+    await world.at(first)
+    world.time.now = first + 2 * hour
+    const pushed = [1, 3].map((id) =>
+      acceptRow(world.view, {
+        key: { customer_id: id },
+        values: { n: 70 + id },
+        eventTimestamp: first,
+        createdTimestamp: world.time.now,
+      }),
+    )
+    await writeRows(targets, world.view, pushed)
+    world.time.now = first + 3 * hour
+    const counts = async (t: Micros = world.time.now) =>
+      Promise.all([1, 2, 3].map(async (id) => (await world.asOf([id], t))?.values[0] ?? null))
+    const overridden = async (): Promise<unknown> =>
+      (await world.targets.snapshots.overrides(world.view, null))
+        .map(({ key, isRecomputed }) => [...key, isRecomputed])
+        .sort()
+    expect([await counts(), await overridden()]).toEqual([
+      [71, 1, 73],
+      [
+        [1, false],
+        [3, false],
+      ],
+    ])
+    return { world, counts, overridden }
+  }
+  const stale = { kind: 'STALE', since: null } as const
+
+  it('survives late events of another key and of its own, and so does a row of a key without events', async () => {
+    const { world, counts, overridden } = await corrected()
+    await world.keep(sale(2, today + 2 * hour))
+    await world.compute(stale)
+    expect(await counts()).toEqual([71, 2, 73])
+    await world.keep(sale(1, today + 2 * hour))
+    world.time.now += minute
+    await world.compute(stale)
+    expect(await counts()).toEqual([71, 2, 73])
+    expect(await overridden()).toEqual([
+      [1, true],
+      [3, true],
+    ])
+    // What it corrects is one snapshot: the next is computed again, with the closing row of a key that lost its events.
+    world.time.now = first + 3 * day
+    await world.at(first + day, first + 2 * day)
+    expect(await counts(first + day)).toEqual([2, 2, 73])
+    expect(await counts(first + 2 * day)).toEqual([0, 0, 73])
+  })
+
+  it('ends where a computation replaces it, of one key or of all, however late its clock is', async () => {
+    const { world, counts, overridden } = await corrected()
+    world.time.now = first + 90 * minute
+    const at = { kind: 'TIMES', times: [first] } as const
+    expect(await world.compute(at, { replacePushed: { key: [1] } })).toMatchObject({ written: 1 })
+    expect([await counts(first + 3 * hour), await overridden()]).toEqual([[1, 1, 73], [[3, false]]])
+    await world.compute(at, { replacePushed: { key: null } })
+    expect([await counts(first + 3 * hour), await overridden()]).toEqual([[1, 1, 0], []])
+    // It does not come back.
+    await world.keep(sale(1, today + 3 * hour))
+    world.time.now = first + 4 * hour
+    await world.compute(stale)
+    expect(await counts()).toEqual([2, 1, 0])
+  })
+
+  it('ends where the snapshot is computed again by another definition', async () => {
+    const { world, counts, overridden } = await corrected()
+    const counted = windowedView('spending', {
+      entity: customer,
+      source: sales,
+      compute: batch({ every: '1d' }),
+      features: {
+        n: count('3d', { hop: '1d' }),
+        total: sum('amount', '2d', { hop: '1d' }),
+        average: mean('amount', '1d', { hop: '1d' }),
+      },
+    })
+    const { views } = buildRegistry([customer, sales, counted].map((value) => ({ path: 'here', value })))
+    const [view] = views
+    if (view?.kind !== 'BATCH') throw new Error('no batch view')
+    await computeSnapshots(world.targets, view, stale, {
+      createdAfterMicros: null,
+      onWait: () => {},
+      onProgress: () => {},
+    })
+    expect([await counts(), await overridden()]).toEqual([[1, 1, 0], []])
   })
 })

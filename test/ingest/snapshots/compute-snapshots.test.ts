@@ -268,7 +268,7 @@ describe('a snapshot', () => {
     const definition = snapshotDefinition(changed)
     expect(definition).not.toBe(snapshotDefinition(world.view))
     expect(await store.recorded(changed, { definition, reachMicros: day, since: null })).toEqual([
-      { asOf: monday + 2 * day, stale: true },
+      { asOf: monday + 2 * day, stale: true, redefined: true },
     ])
   })
 

@@ -1,7 +1,8 @@
 import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
+import type { EntityKey } from '../../../definitions/value.ts'
 import type { MaterializedPoint, NewestRowsRequest, NewestRowsScope } from '../../newest-rows.ts'
 import type { StoredOfflineView } from '../../offline-view.ts'
-import { microsOf, selectExpression } from '../sql/column-type.ts'
+import { arrayParameter, microsOf, selectExpression } from '../sql/column-type.ts'
 import type { Sql } from '../sql/statement.ts'
 import { closingColumn, type FeatureTable, featureTable, newestFirst } from '../tables/feature-table.ts'
 
@@ -75,18 +76,61 @@ function arrivedSql(
     '  union',
     `  select ${named} from ${table.from} where ${event} > $3::timestamptz and ${event} <= $1::timestamptz`,
     ') as k',
-    'cross join lateral (',
-    `  select ${outputs.join(', ')}`,
-    `  from ${table.from} as x`,
-    `  where ${[...probe, `x.${event} <= $1::timestamptz`].join(' and ')}`,
-    `  order by ${newestFirst(table).join(', ')}`,
-    '  limit 1',
-    ') as n',
+    ...newestOfKey(table, outputs, probe),
   ]
   return {
     text: text.join('\n'),
     values: [formatTimestamp(now), since.snapshotXmin, formatTimestamp(since.materializedUntil)],
   }
+}
+
+/** The newest due row of each of some keys, with the columns of `newestRowsSql`. One probe of the as-of index a key. */
+export function newestOfKeysSql(
+  project: string,
+  view: StoredOfflineView,
+  keys: readonly EntityKey[],
+  now: Micros,
+): Sql {
+  const table = featureTable(project, view)
+  const parts = view.entity.joinKeys.map(({ name, type }, index) => {
+    const { arrayType, encode, expression } = arrayParameter(type)
+    return {
+      column: table.column(name),
+      selected: selectExpression(type, `k.key_${index}`),
+      parameter: `$${index + 2}::${arrayType}`,
+      given: `${expression(`i.c${index}`)} as key_${index}`,
+      values: keys.map((key) => encode(key[index] ?? '')),
+    }
+  })
+  const outputs = rowColumns(table, view).map((expression, index) => `${expression} as c${index}`)
+  const text = [
+    `select ${[...parts.map(({ selected }) => selected), ...outputs.map((_, index) => `n.c${index}`)].join(', ')}`,
+    `from (select distinct ${parts.map(({ given }) => given).join(', ')}`,
+    `  from unnest(${parts.map(({ parameter }) => parameter).join(', ')}) as i(${parts.map((_, index) => `c${index}`).join(', ')})) as k`,
+    ...newestOfKey(
+      table,
+      outputs,
+      parts.map(({ column }, index) => `x.${column} = k.key_${index}`),
+    ),
+  ]
+  return { text: text.join('\n'), values: [formatTimestamp(now), ...parts.map(({ values }) => values)] }
+}
+
+/** Joined to `k`: the newest row of its key that is due at $1. */
+function newestOfKey(
+  table: FeatureTable,
+  outputs: readonly string[],
+  ofKey: readonly string[],
+): readonly string[] {
+  return [
+    'cross join lateral (',
+    `  select ${outputs.join(', ')}`,
+    `  from ${table.from} as x`,
+    `  where ${[...ofKey, `x.${table.eventTimestamp} <= $1::timestamptz`].join(' and ')}`,
+    `  order by ${newestFirst(table).join(', ')}`,
+    '  limit 1',
+    ') as n',
+  ]
 }
 
 /** The keys of the newest due rows. */

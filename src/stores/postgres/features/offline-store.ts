@@ -1,9 +1,11 @@
 import type pg from 'pg'
 import { z } from 'zod'
+import type { Micros } from '../../../definitions/timestamp.ts'
 import type { FeatureRow, KeyValue } from '../../../definitions/value.ts'
 import { TablesDiffer } from '../../../errors.ts'
 import type { AsOfJoin, AsOfRow, ExpiredHistory } from '../../as-of-reader.ts'
-import type { InsertedOnce, InsertedRowIds, PushReceipt } from '../../feature-rows.ts'
+import type { InsertedOnce, InsertedRows, PushReceipt } from '../../feature-rows.ts'
+import type { StoredFeatureRow } from '../../newest-rows.ts'
 import type { OfflineStore } from '../../offline-store.ts'
 import type { OfflineView, StoredOfflineView } from '../../offline-view.ts'
 import { deletedFlags } from '../deletion/deletion-check.ts'
@@ -15,8 +17,8 @@ import { ensureTables } from '../tables/ensure-tables.ts'
 import { readStreamedValues } from '../windows/streamed-as-of.ts'
 import { asOfColumnCount, asOfJoinSql } from './as-of-join.ts'
 import { insertRowsSql } from './insert-rows.ts'
-import { materializeLagSql, newestKeysSql } from './newest-rows.ts'
-import { readNewestRows } from './read-newest-rows.ts'
+import { materializeLagSql, newestKeysSql, newestOfKeysSql } from './newest-rows.ts'
+import { readNewestRow, readNewestRows } from './read-newest-rows.ts'
 
 export interface PostgresOfflineStoreOptions {
   readonly project: string
@@ -39,12 +41,12 @@ export function postgresOfflineStore(pool: pg.Pool, options: PostgresOfflineStor
       )
       return readAnswer(join, raw, countNonFinite)
     },
-    insertRows: (view, rows) =>
-      inTransaction(pool, (client) => insertRows(client, project, view, rows)).catch(
+    insertRows: (view, rows, dueAt) =>
+      inTransaction(pool, (client) => insertRows(client, project, view, rows, dueAt)).catch(
         storeFailed(`writing feature rows of ${view.name}`),
       ),
-    insertRowsOnce: (view, rows, receipt) =>
-      inTransaction(pool, (client) => insertOnce(client, project, view, rows, receipt)).catch(
+    insertRowsOnce: (view, rows, receipt, dueAt) =>
+      inTransaction(pool, (client) => insertOnce(client, project, view, rows, receipt, dueAt)).catch(
         storeFailed(`writing pushed rows of ${view.name}`),
       ),
     deletedRows: (view, rows) =>
@@ -99,7 +101,8 @@ async function insertRows(
   project: string,
   view: StoredOfflineView,
   rows: readonly FeatureRow[],
-): Promise<InsertedRowIds> {
+  dueAt?: Micros,
+): Promise<InsertedRows> {
   await client.query('select pg_current_xact_id()')
   const deleted = await deletedFlags(client, project, view.entity.joinKeys, rows)
   const allowed = rows.filter((_, index) => !deleted[index])
@@ -110,7 +113,32 @@ async function insertRows(
     for (const row of result.rows) inserted.push(Number(row.row_id))
   }
   const rowIds = inserted.values()
-  return deleted.map((isDeleted) => (isDeleted ? null : (rowIds.next().value ?? 0)))
+  return {
+    rowIds: deleted.map((isDeleted) => (isDeleted ? null : (rowIds.next().value ?? 0))),
+    newest: await newestOf(client, project, view, allowed, dueAt),
+  }
+}
+
+async function newestOf(
+  client: pg.PoolClient,
+  project: string,
+  view: StoredOfflineView,
+  rows: readonly FeatureRow[],
+  dueAt: Micros | undefined,
+): Promise<readonly StoredFeatureRow[]> {
+  if (dueAt === undefined) return []
+  const newest: StoredFeatureRow[] = []
+  for (let start = 0; start < rows.length; start += insertBatch) {
+    const keys = rows.slice(start, start + insertBatch).map(({ key }) => key)
+    const sql = newestOfKeysSql(project, view, keys, dueAt)
+    const found = await client.query<unknown[]>({
+      text: sql.text,
+      values: [...sql.values],
+      rowMode: 'array',
+    })
+    for (const columns of found.rows) newest.push(readNewestRow(view, columns, () => {}))
+  }
+  return newest
 }
 
 const storedReceipt = z.object({
@@ -125,6 +153,7 @@ async function insertOnce(
   view: StoredOfflineView,
   rows: readonly FeatureRow[],
   { idempotencyKey, digest, arrival }: PushReceipt,
+  dueAt?: Micros,
 ): Promise<InsertedOnce> {
   const place = [project, view.name, idempotencyKey]
   const taken = await client.query(
@@ -134,12 +163,12 @@ async function insertOnce(
   )
   const where = 'project = $1 and view_id = $2 and idempotency_key = $3'
   if (taken.rowCount === 1) {
-    const rowIds = await insertRows(client, project, view, rows)
+    const { rowIds, newest } = await insertRows(client, project, view, rows, dueAt)
     await client.query(`update featuregraph.push_receipts set answer = $4 where ${where}`, [
       ...place,
       JSON.stringify({ rowIds, arrival }),
     ])
-    return { status: 'INSERTED', rowIds, arrival }
+    return { status: 'INSERTED', rowIds, newest, arrival }
   }
   const found = await client.query(
     `select digest, answer from featuregraph.push_receipts where ${where}`,
@@ -149,7 +178,9 @@ async function insertOnce(
   if (stored.digest !== digest) return { status: 'OTHER_ROWS' }
   const deleted = await deletedFlags(client, project, view.entity.joinKeys, rows)
   const rowIds = rows.map((_, index) => (deleted[index] ? null : (stored.answer.rowIds[index] ?? null)))
-  return { status: 'REPEATED', rowIds, arrival: stored.answer.arrival }
+  const left = rows.filter((_, index) => rowIds[index] !== null)
+  const newest = await newestOf(client, project, view, left, dueAt)
+  return { status: 'REPEATED', rowIds, newest, arrival: stored.answer.arrival }
 }
 
 /** Rows of the statement → per view, one entry per entity row. */

@@ -44,7 +44,8 @@ export async function readNewestRows(
     let batch: StoredFeatureRow[] = []
     for (;;) {
       const next = await batches.next().catch(failed)
-      for (const columns of next.done === true ? [] : next.value) batch.push(readRow(view, columns, count))
+      for (const columns of next.done === true ? [] : next.value)
+        batch.push(readNewestRow(view, columns, count))
       if (batch.length >= batchRows || (next.done === true && batch.length > 0)) {
         await receive(batch)
         batch = []
@@ -82,7 +83,8 @@ function rowTypes(view: StoredOfflineView): readonly ValueType[] {
   ]
 }
 
-function readRow(
+/** From the columns of `newestRowsSql`. */
+export function readNewestRow(
   view: StoredOfflineView,
   columns: readonly unknown[],
   countNonFinite: () => void,

@@ -1,3 +1,4 @@
+import type { Micros } from '../../../definitions/timestamp.ts'
 import type { EntityKey, KeyValue, Value } from '../../../definitions/value.ts'
 import { StoreFailed } from '../../../errors.ts'
 import type { KeyTimeline, Span, StoredSnapshotRow } from '../../snapshot-store.ts'
@@ -28,7 +29,7 @@ export async function* keyTimelines(
     batch.push({
       key,
       spans: order <= 0 && spanGroup ? spanGroup.rows.map((row) => readSpan(row, width)) : [],
-      stored: order >= 0 && storedGroup ? readStored(storedGroup.rows, width) : [],
+      ...readStored(order >= 0 && storedGroup ? storedGroup.rows : [], width),
     })
     if (order <= 0) spanGroup = await spans.next()
     if (order >= 0) storedGroup = await stored.next()
@@ -44,19 +45,22 @@ function readSpan(row: Row, width: number): Span {
   return { number: Number(row[width]), events: Number(row[width + 1]), cells: row.slice(width + 2) }
 }
 
-/** Newest first → oldest first, of one time the newest only. */
-function readStored(rows: readonly Row[], width: number): StoredSnapshotRow[] {
-  const found: StoredSnapshotRow[] = []
+/** Newest first → oldest first, of one time the newest computed row, and whether a pushed one stands over it. */
+function readStored(rows: readonly Row[], width: number): Pick<KeyTimeline, 'stored' | 'overrides'> {
+  const stored: StoredSnapshotRow[] = []
+  const overrides = new Map<Micros, Micros>()
+  let newest: Micros | null = null
   for (const row of rows) {
     const eventTimestamp = Number(row[width])
-    if (found.at(-1)?.eventTimestamp === eventTimestamp) continue
-    found.push({
-      eventTimestamp,
-      values: row.slice(width + 1, -1),
-      closing: row.at(-1) === true,
-    })
+    const [closing, created, pushed] = row.slice(-3)
+    if (pushed === true) {
+      if (eventTimestamp !== newest) overrides.set(eventTimestamp, Number(created))
+    } else if (stored.at(-1)?.eventTimestamp !== eventTimestamp) {
+      stored.push({ eventTimestamp, values: row.slice(width + 1, -3), closing: closing === true })
+    }
+    newest = eventTimestamp
   }
-  return found.reverse()
+  return { stored: stored.reverse(), overrides }
 }
 
 interface KeyGroup {

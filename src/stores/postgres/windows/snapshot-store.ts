@@ -19,6 +19,7 @@ import { recordViolations } from '../system/violation-store.ts'
 import { featureCopy } from '../tables/feature-copy.ts'
 import { closingColumn } from '../tables/feature-table.ts'
 import { keyTimelines } from './key-timelines.ts'
+import { overridesSql, readOverride } from './overrides.ts'
 import { spansSql } from './spans.ts'
 import { storedSnapshotsSql, storedSnapshotTypes } from './stored-snapshots.ts'
 
@@ -33,7 +34,7 @@ export function postgresSnapshotStore(pool: pg.Pool, project: string): SnapshotS
       const failed = storeFailed(`reading the snapshots of ${view.name}`)
       const identifier = await systemIdentifier(pool).catch(failed)
       const { rows } = await pool
-        .query<{ as_of: string; stale: boolean }>(recordedSql, [
+        .query<{ as_of: string; stale: boolean; redefined: boolean }>(recordedSql, [
           project,
           view.name,
           definition,
@@ -43,7 +44,15 @@ export function postgresSnapshotStore(pool: pg.Pool, project: string): SnapshotS
           since === null ? null : formatTimestamp(since),
         ])
         .catch(failed)
-      return rows.map(({ as_of, stale }) => ({ asOf: Number(as_of), stale }))
+      return rows.map(({ as_of, stale, redefined }) => ({ asOf: Number(as_of), stale, redefined }))
+    },
+
+    async overrides(view, key) {
+      const sql = overridesSql(project, view, key)
+      const { rows } = await pool
+        .query<unknown[]>({ text: sql.text, values: [...sql.values], rowMode: 'array' })
+        .catch(storeFailed(`reading the pushed rows of ${view.name}`))
+      return rows.map((columns) => readOverride(view, columns))
     },
 
     storedSince: (view) =>
@@ -115,7 +124,7 @@ function historyExpired({ view, bounds }: SnapshotComputation, since: Micros): H
   )
 }
 
-const recordedSql = `select ${microsOf('s.as_of')} as as_of,
+const recordedSql = `select ${microsOf('s.as_of')} as as_of, s.definition <> $3 as redefined,
   s.definition <> $3 or s.system_identifier <> $4 or exists (
     select from featuregraph.event_arrivals as a
     where a.project = s.project and a.source = $5 and a.latest_xid >= s.snapshot_xmin

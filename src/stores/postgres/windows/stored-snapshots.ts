@@ -3,18 +3,19 @@ import type { ValueType } from '../../../definitions/value-type.ts'
 import type { SnapshotComputation } from '../../snapshot-store.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import type { Sql } from '../sql/statement.ts'
-import { closingColumn, managedTable } from '../tables/feature-table.ts'
+import { closingColumn, managedTable, pushedColumn } from '../tables/feature-table.ts'
 
 type StoredQuestion = Pick<SnapshotComputation, 'view' | 'times'>
 
 /** Columns of `storedSnapshotsSql`, behind the join keys. */
 export function storedSnapshotTypes({ features }: StoredQuestion['view']): readonly ValueType[] {
-  return ['timestamp', ...features.map(({ type }) => type), 'bool']
+  return ['timestamp', ...features.map(({ type }) => type), 'bool', 'timestamp', 'bool']
 }
 
 /**
  * Per key, in the order of the keys (strings by their bytes), newest first: every row from the first to the last
- * snapshot, then the newest one before. Columns: the join keys, the event timestamp, the features, whether it closes.
+ * snapshot, then the newest one before that was not pushed. Columns: the join keys, the event timestamp, the features,
+ * whether it closes, the created timestamp, whether it was pushed.
  *
  * Keys are found by stepping through the as-of index, one probe a key, so that the cost goes by keys and asked snapshots,
  * not by all the snapshots there ever were.
@@ -31,12 +32,16 @@ export function storedSnapshotsSql(project: string, { view, times }: StoredQuest
     'x.event_timestamp',
     ...view.features.map(({ name }) => `x.${quoteIdentifier(name)}`),
     `coalesce(x.${closingColumn}, false) as ${closingColumn}`,
+    'x.created_timestamp',
+    `coalesce(x.${pushedColumn}, false) as ${pushedColumn}`,
   ]
   const outputs = [
     ...named.map((name) => `k.${name}`),
     'r.event_timestamp',
     ...view.features.map(({ name }) => `r.${quoteIdentifier(name)}`),
     `r.${closingColumn}`,
+    'r.created_timestamp',
+    `r.${pushedColumn}`,
   ]
   const ofKey = columns.map((column, index) => `${column} = k.k${index}`).join(' and ')
   const newestFirst = 'x.event_timestamp desc, x.created_timestamp desc nulls last, x.row_id desc'
@@ -56,7 +61,7 @@ export function storedSnapshotsSql(project: string, { view, times }: StoredQuest
     `    order by ${newestFirst})`,
     '  union all',
     `  (select ${row.join(', ')} from ${table} as x`,
-    `    where ${ofKey} and x.event_timestamp < $1::timestamptz`,
+    `    where ${ofKey} and x.event_timestamp < $1::timestamptz and not coalesce(x.${pushedColumn}, false)`,
     `    order by ${newestFirst} limit 1)`,
     ') as r',
   ]
