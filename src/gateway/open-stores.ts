@@ -2,7 +2,7 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { Clock } from '../definitions/timestamp.ts'
-import type { StoreUnsuitable } from '../errors.ts'
+import { StoreUnsuitable } from '../errors.ts'
 import { atMostEvery } from '../rate-limit.ts'
 import type { DeadLetterStore } from '../stores/dead-letter-store.ts'
 import type { DeletionStore } from '../stores/deletion-store.ts'
@@ -24,6 +24,7 @@ import { postgresEventStore } from '../stores/postgres/events/event-store.ts'
 import { postgresOfflineStore } from '../stores/postgres/features/offline-store.ts'
 import { postgresImportStore } from '../stores/postgres/imports/import-store.ts'
 import { postgresOnlineStore } from '../stores/postgres/online-store.ts'
+import { checkSessions } from '../stores/postgres/sql/check-sessions.ts'
 import { postgresLeaderLock } from '../stores/postgres/system/leader-lock.ts'
 import { postgresRegistryStore } from '../stores/postgres/system/registry-store.ts'
 import { postgresRunStore } from '../stores/postgres/system/run-store.ts'
@@ -71,7 +72,8 @@ export interface OpenStoresOptions {
 /**
  * Opens the stores that the settings name; without an offline URL the embedded Postgres, started or joined. Migrations
  * are applied. Redis may be away: its client goes on trying.
- * @throws StoreFailed when Postgres does not answer; EmbeddedPostgresFailed; MigrationFailed.
+ * @throws StoreFailed when Postgres does not answer; StoreUnsuitable when it cannot be used; EmbeddedPostgresFailed;
+ * MigrationFailed.
  */
 export async function openStores(config: Config, options: OpenStoresOptions): Promise<Stores> {
   const { system, url: offlineUrl, pool, close: closePostgres } = await openPostgres(config, options.log)
@@ -130,11 +132,13 @@ async function openOnlineStore(
   offlineUrl: string,
 ): Promise<{ readonly online: OnlineStore; readonly check: Stores['onlineCheck'] }> {
   const url = config.onlineUrl ?? offlineUrl
-  const nothingToCheck = Promise.resolve(null)
+  const nothingToCheck: Stores['onlineCheck'] = Promise.resolve(null)
   if (url === 'memory:') return { online: memoryOnlineStore(options.clock), check: nothingToCheck }
   if (url.startsWith('postgres')) {
-    const online = postgresOnlineStore(pool(url, 'online', config.onlineTimeoutMs))
-    return { online, check: nothingToCheck }
+    const rows = pool(url, 'online', config.onlineTimeoutMs)
+    // The offline database has been checked, and another may be away.
+    const check = url === offlineUrl ? nothingToCheck : checkSessions(rows).then(() => null, unsuitableOrNull)
+    return { online: postgresOnlineStore(rows), check }
   }
   // Its client tries several times a second.
   const isNews = atMostEvery(10_000)
@@ -152,6 +156,10 @@ async function openOnlineStore(
     },
   })
   return { online, check: online.firstCheck }
+}
+
+function unsuitableOrNull(error: unknown): StoreUnsuitable | null {
+  return error instanceof StoreUnsuitable ? error : null
 }
 
 /** At a start: what only a change of settings ends keeps the process from running, what may recover does not. */
