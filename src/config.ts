@@ -44,6 +44,7 @@ const settings = z.object({
       error: 'expected redis://…, rediss://…, postgres://… or memory:',
     })
     .optional(),
+  ONLINE_EVICTION: z.literal('none', { error: 'expected none, or no such variable' }).optional(),
   STREAM_URL: z
     .string()
     .regex(
@@ -93,6 +94,8 @@ export interface Config {
   readonly offlineUrl: string | null
   /** Null: the offline database holds the online rows too. */
   readonly onlineUrl: string | null
+  /** That Redis evicts nothing, for one that does not show its policy. */
+  readonly onlineEvictionDeclared: boolean
   /** Null: events come by import and over HTTP only. */
   readonly streamUrl: string | null
   /** Where `featuregraph stream` answers `/metrics`; null: nowhere. The gateway does at its own address. */
@@ -158,6 +161,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     port: values.PORT,
     offlineUrl: values.OFFLINE_URL ?? null,
     onlineUrl: values.ONLINE_URL ?? null,
+    onlineEvictionDeclared: values.ONLINE_EVICTION === 'none',
     streamUrl: values.STREAM_URL === 'memory:' ? null : (values.STREAM_URL ?? null),
     metricsPort: values.METRICS_PORT ?? null,
     project: values.PROJECT,

@@ -101,6 +101,31 @@ export class EmbeddedPostgresFailed extends errorOf('EMBEDDED_POSTGRES_FAILED') 
 /** A store did not do what was asked; the message is for the log, never for a caller. */
 export class StoreFailed extends errorOf('STORE_FAILED') {}
 
+/** What a server of a store is checked for. */
+export type StoreCheck =
+  | 'cluster'
+  | 'version'
+  | 'rights'
+  | 'eviction'
+  | 'replica'
+  | 'memory'
+  | 'writes'
+  | 'pooler'
+
+/**
+ * A server answers and cannot be used as this store: the check that fails, and a message with the remedy, without a
+ * secret. Lasting: somebody has to change something; else it may recover by itself, as after a failover.
+ */
+export class StoreUnsuitable extends StoreFailed {
+  readonly check: StoreCheck
+  readonly lasting: boolean
+  constructor(check: StoreCheck, lasting: boolean, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.check = check
+    this.lasting = lasting
+  }
+}
+
 /** A feature row breaks its view's types. */
 export class InvalidRow extends errorOf('INVALID_ROW') {}
 

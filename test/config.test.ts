@@ -52,6 +52,7 @@ describe('settings', () => {
       metricsPort: null,
       maxEntities: 1_000,
       maxBodyBytes: 1_048_576,
+      onlineEvictionDeclared: false,
       onlineTimeoutMs: 250,
       offlineTimeoutMs: 30_000,
       logLevel: 'info',

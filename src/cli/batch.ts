@@ -33,7 +33,7 @@ interface BatchArguments {
 /** `featuregraph batch [views…]`: one view after the other; a final line for each on standard output. */
 export async function batchViews(names: readonly string[], options: BatchArguments): Promise<void> {
   const question = readArguments(options)
-  await withStores(async ({ registry, stores }) => {
+  await withStores('UNUSED', async ({ registry, stores }) => {
     for (const view of chooseViews(registry, names)) {
       const replacePushed = question.replacePushed
         ? { key: question.key === null ? null : argumentKey(view.entity, question.key) }

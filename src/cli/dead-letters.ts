@@ -14,7 +14,7 @@ export async function listDeadLetters(
   name: string | undefined,
   { json = false }: { readonly json?: boolean },
 ): Promise<void> {
-  await withStores(async ({ registry, stores }) => {
+  await withStores('UNUSED', async ({ registry, stores }) => {
     const source = name === undefined ? null : named('event source', registry.eventSources, name).name
     if (json) {
       for (let before: number | null = null; ; ) {
@@ -50,7 +50,7 @@ export async function listDeadLetters(
 
 /** `featuregraph dead-letters retry [source]`: what fits by now is stored, and why the others stay. */
 export async function retryLetters(name: string | undefined): Promise<void> {
-  await withStores(async ({ registry, stores }) => {
+  await withStores('UNUSED', async ({ registry, stores }) => {
     const sources =
       name === undefined
         ? registry.eventSources.filter(({ table }) => table === null)

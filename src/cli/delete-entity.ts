@@ -10,7 +10,7 @@ import { withStores } from './with-stores.ts'
 
 /** `featuregraph delete-entity <entity> <key…>`: prints what was deleted where, and what is out of reach. */
 export async function deleteOne(name: string, texts: readonly string[]): Promise<void> {
-  await withStores(async ({ registry, stores, layouts }) => {
+  await withStores('WRITTEN', async ({ registry, stores, layouts }) => {
     const entity = named('entity', registry.entities, name)
     const key = argumentKey(entity, texts)
     const targets = { ...stores, ...layouts, clock: systemClock }

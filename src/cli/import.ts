@@ -20,7 +20,7 @@ export async function importFiles(
 ): Promise<void> {
   if (onError !== 'stop' && onError !== 'quarantine')
     throw new BadUserInput(`--on-error expects stop or quarantine; got ${JSON.stringify(onError)}`)
-  await withStores(async ({ registry, stores }) => {
+  await withStores('UNUSED', async ({ registry, stores }) => {
     const source = { name: sourceName, targets: importTargets(registry, sourceName) }
     const found = await Promise.all(patterns.map((pattern) => stores.files.find(pattern)))
     const files = [...new Set(found.flat())]

@@ -21,7 +21,7 @@ export async function materializeViews(
 ): Promise<void> {
   const range = { from: argumentTimestamp('--from', from), to: argumentTimestamp('--to', to) }
   const bounded = range.from !== null || range.to !== null
-  await withStores(async ({ registry, stores, layouts }) => {
+  await withStores('WRITTEN', async ({ registry, stores, layouts }) => {
     for (const view of chooseViews(registry, names)) {
       const counter = rowCounter(`materializing ${view.name}`, 'rows')
       const targets = { ...stores, ...layouts, clock: systemClock }

@@ -18,7 +18,7 @@ const shownRuns = 100
 /** `featuregraph runs`: the newest 100 as a table. */
 export async function listRuns({ kind, view, since }: RunsArguments): Promise<void> {
   const filter = { kind: argumentKind(kind), since: argumentTimestamp('--since', since) }
-  await withStores(async ({ registry, stores }) => {
+  await withStores('UNUSED', async ({ registry, stores }) => {
     if (view !== undefined) namedViews(registry, [view])
     const found = await stores.runs.runs({ ...filter, view: view ?? null, first: shownRuns + 1, after: null })
     const rows = found

@@ -16,7 +16,7 @@ const shownOverrides = 20
  * due row that no materialize has carried yet (a push may have, at once).
  */
 export async function status(): Promise<void> {
-  await withStores(async (world) => {
+  await withStores('READ', async (world) => {
     const { registry, stores } = world
     const now = systemClock()
     const rows: string[][] = []

@@ -11,7 +11,7 @@ import { withStores } from './with-stores.ts'
 /** `featuregraph stream rebuild <view>`: until the new tiles are read. It applies events itself if nobody else does. */
 export async function rebuildView(name: string): Promise<void> {
   const { signal } = stopSignal('the look under way')
-  await withStores(async ({ config, registry, stores, layouts, log }) => {
+  await withStores('WRITTEN', async ({ config, registry, stores, layouts, log }) => {
     const tell = (line: string) => process.stderr.write(`${name}: ${line}\n`)
     const stream = await openEventStream(config)
     const observe = streamMetrics(new MetricsRegistry(), systemClock)

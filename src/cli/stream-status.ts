@@ -12,7 +12,7 @@ import { type CommandWorld, withStores } from './with-stores.ts'
  * far it is stored and how many messages the stream has beyond.
  */
 export async function streamStatus(): Promise<void> {
-  await withStores(async (world) => {
+  await withStores('UNUSED', async (world) => {
     const { registry, stores, layouts } = world
     const now = systemClock()
     const known = await stores.generations.list()

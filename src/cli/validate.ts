@@ -9,7 +9,7 @@ import { withStores } from './with-stores.ts'
 /** `featuregraph validate <view>`: what its newest rows break, by feature and rule, on standard output. */
 export async function validateView(name: string, { since }: { readonly since?: string }): Promise<void> {
   const from = argumentTimestamp('--since', since)
-  await withStores(async ({ registry, stores }) => {
+  await withStores('UNUSED', async ({ registry, stores }) => {
     for (const view of namedViews(registry, [name])) {
       if (view.kind === 'STREAM')
         throw new BadUserInput(

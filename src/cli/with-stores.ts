@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { type Config, readConfig, readEnvironment } from '../config.ts'
-import { openStores, type Stores } from '../gateway/open-stores.ts'
+import { openStores, refuseUnsuitable, type Stores } from '../gateway/open-stores.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { openRowLayouts, type RowLayouts } from '../online/row-layouts.ts'
 import { loadRegistry } from '../registry/load.ts'
@@ -19,8 +19,17 @@ export interface CommandWorld {
 /** A command has time: what would be too slow for a request is no failure here. */
 const onlineTimeoutMs = 10_000
 
+/**
+ * WRITTEN: one that answers and cannot be used ends the command before its work, unless it may recover. READ: it is
+ * logged before the work. UNUSED: the command does not wait for a check.
+ */
+export type OnlineUse = 'WRITTEN' | 'READ' | 'UNUSED'
+
 /** Definitions and stores by the settings, tables made, closed again whatever happens. */
-export async function withStores(work: (world: CommandWorld) => Promise<void>): Promise<void> {
+export async function withStores(
+  onlineUse: OnlineUse,
+  work: (world: CommandWorld) => Promise<void>,
+): Promise<void> {
   const config = readConfig(readEnvironment())
   refuseMemory(config.onlineUrl)
   const registry = await loadRegistry(config.schemaFolder)
@@ -30,6 +39,8 @@ export async function withStores(work: (world: CommandWorld) => Promise<void>): 
     { log, clock: systemClock, countNonFinite: () => {} },
   )
   try {
+    if (onlineUse === 'WRITTEN') await refuseUnsuitable(stores.onlineCheck)
+    if (onlineUse === 'READ') await stores.onlineCheck
     const layouts = await openRowLayouts(config.project, registry, stores.registry)
     await stores.offline.ensureTables(registry.views, registry.eventSources)
     await work({ config, log, registry, stores, layouts })

@@ -3,6 +3,7 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { startEmbeddedPostgres } from '../embedded/embedded-postgres.ts'
+import { checkSessions } from '../stores/postgres/sql/check-sessions.ts'
 import { createPool } from '../stores/postgres/sql/pool.ts'
 import { migrate } from '../stores/postgres/tables/migrate.ts'
 
@@ -23,7 +24,8 @@ const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.u
 
 /**
  * The offline database, with the migrations that it lacked; without an offline URL the embedded Postgres, started or joined.
- * @throws StoreFailed when Postgres does not answer; EmbeddedPostgresFailed; MigrationFailed.
+ * @throws StoreFailed when Postgres does not answer; StoreUnsuitable when it cannot be used; EmbeddedPostgresFailed;
+ * MigrationFailed.
  */
 export async function openPostgres(
   config: Pick<Config, 'offlineUrl' | 'dataFolder'>,
@@ -48,6 +50,7 @@ export async function openPostgres(
     await embedded?.stop()
   }
   try {
+    if (embedded === null) await checkSessions(system)
     const applied = await migrate(system, migrationsFolder)
     if (applied.length > 0) log.info({ applied }, 'migrations applied')
   } catch (error) {

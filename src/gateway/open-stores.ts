@@ -2,6 +2,7 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { Clock } from '../definitions/timestamp.ts'
+import { StoreUnsuitable } from '../errors.ts'
 import { atMostEvery } from '../rate-limit.ts'
 import type { DeadLetterStore } from '../stores/dead-letter-store.ts'
 import type { DeletionStore } from '../stores/deletion-store.ts'
@@ -23,6 +24,7 @@ import { postgresEventStore } from '../stores/postgres/events/event-store.ts'
 import { postgresOfflineStore } from '../stores/postgres/features/offline-store.ts'
 import { postgresImportStore } from '../stores/postgres/imports/import-store.ts'
 import { postgresOnlineStore } from '../stores/postgres/online-store.ts'
+import { checkSessions } from '../stores/postgres/sql/check-sessions.ts'
 import { postgresLeaderLock } from '../stores/postgres/system/leader-lock.ts'
 import { postgresRegistryStore } from '../stores/postgres/system/registry-store.ts'
 import { postgresRunStore } from '../stores/postgres/system/run-store.ts'
@@ -39,6 +41,8 @@ import { type OpenPostgres, openPostgres } from './open-postgres.ts'
 export interface Stores {
   readonly offline: OfflineStore
   readonly online: OnlineStore
+  /** Why the online store's server cannot be used, by the check at the start; null too while it is away. Never rejects. */
+  readonly onlineCheck: Promise<StoreUnsuitable | null>
   readonly registry: RegistryStore
   readonly runs: RunStore
   readonly snapshots: SnapshotStore
@@ -68,7 +72,8 @@ export interface OpenStoresOptions {
 /**
  * Opens the stores that the settings name; without an offline URL the embedded Postgres, started or joined. Migrations
  * are applied. Redis may be away: its client goes on trying.
- * @throws StoreFailed when Postgres does not answer; EmbeddedPostgresFailed; MigrationFailed.
+ * @throws StoreFailed when Postgres does not answer; StoreUnsuitable when it cannot be used; EmbeddedPostgresFailed;
+ * MigrationFailed.
  */
 export async function openStores(config: Config, options: OpenStoresOptions): Promise<Stores> {
   const { system, url: offlineUrl, pool, close: closePostgres } = await openPostgres(config, options.log)
@@ -83,11 +88,12 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       countNonFinite: options.countNonFinite,
     })
     closers.push(offline.close)
-    const online = await openOnlineStore(config, options, pool, offlineUrl)
+    const { online, check: onlineCheck } = await openOnlineStore(config, options, pool, offlineUrl)
     closers.push(online.close)
     return {
       offline,
       online,
+      onlineCheck,
       registry: postgresRegistryStore(system, config.project),
       runs: postgresRunStore(system, config.project),
       snapshots: postgresSnapshotStore(system, config.project),
@@ -124,18 +130,40 @@ async function openOnlineStore(
   options: OpenStoresOptions,
   pool: OpenPostgres['pool'],
   offlineUrl: string,
-): Promise<OnlineStore> {
+): Promise<{ readonly online: OnlineStore; readonly check: Stores['onlineCheck'] }> {
   const url = config.onlineUrl ?? offlineUrl
-  if (url === 'memory:') return memoryOnlineStore(options.clock)
-  if (url.startsWith('postgres')) return postgresOnlineStore(pool(url, 'online', config.onlineTimeoutMs))
+  const nothingToCheck: Stores['onlineCheck'] = Promise.resolve(null)
+  if (url === 'memory:') return { online: memoryOnlineStore(options.clock), check: nothingToCheck }
+  if (url.startsWith('postgres')) {
+    const rows = pool(url, 'online', config.onlineTimeoutMs)
+    // The offline database has been checked, and another may be away.
+    const check = url === offlineUrl ? nothingToCheck : checkSessions(rows).then(() => null, unsuitableOrNull)
+    return { online: postgresOnlineStore(rows), check }
+  }
   // Its client tries several times a second.
   const isNews = atMostEvery(10_000)
   const { redisOnlineStore } = await import('../stores/redis/online-store.ts')
-  return redisOnlineStore({
+  const online = redisOnlineStore({
     url,
     readTimeoutMs: config.onlineTimeoutMs,
+    evictionDeclared: config.onlineEvictionDeclared,
+    onUnsuitable: (problem) => {
+      if (problem === null) options.log.info('Redis can be used as the online store again')
+      else options.log.warn({ check: problem.check }, problem.message)
+    },
     onConnectionError: ({ message: reason }) => {
       if (isNews(reason)) options.log.warn({ reason }, 'Redis cannot be reached; trying again')
     },
   })
+  return { online, check: online.firstCheck }
+}
+
+function unsuitableOrNull(error: unknown): StoreUnsuitable | null {
+  return error instanceof StoreUnsuitable ? error : null
+}
+
+/** At a start: what only a change of settings ends keeps the process from running, what may recover does not. */
+export async function refuseUnsuitable(check: Stores['onlineCheck']): Promise<void> {
+  const problem = await check
+  if (problem?.lasting) throw problem
 }

@@ -7,7 +7,7 @@ import type { Clock } from '../definitions/timestamp.ts'
 import { markDemo } from '../demo/demo-mark.ts'
 import { type DemoProgress, demoWorld } from '../demo/demo-world.ts'
 import { claimGateway } from '../embedded/gateway-claim.ts'
-import { EmbeddedPostgresFailed, errorCode, InvalidConfig } from '../errors.ts'
+import { EmbeddedPostgresFailed, errorCode, InvalidConfig, StoreUnsuitable } from '../errors.ts'
 import { apolloServer } from '../graph/apollo-server.ts'
 import { buildSchema } from '../graph/build-schema.ts'
 import { requestContexts } from '../graph/request-context.ts'
@@ -22,9 +22,9 @@ import { atMostEvery } from '../rate-limit.ts'
 import { loadRegistry } from '../registry/load.ts'
 import type { Registry } from '../registry/registry.ts'
 import { authenticator } from '../server/authenticate.ts'
-import { createHttpServer } from '../server/http-server.ts'
+import { createHttpServer, type Dependency } from '../server/http-server.ts'
 import { createMetrics } from '../server/metrics.ts'
-import { openStores, type Stores } from './open-stores.ts'
+import { openStores, refuseUnsuitable, type Stores } from './open-stores.ts'
 import { openEventStream, openStream } from './run-stream.ts'
 import { openWorker } from './run-worker.ts'
 import { systemClock } from './system-clock.ts'
@@ -64,6 +64,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     for (const closer of closers.splice(0).reverse()) await closer()
   }
   try {
+    await refuseUnsuitable(stores.onlineCheck)
     if (config.offlineUrl === null) closers.push(await claimEmbedded(stores, config.dataFolder))
     if (config.demo) await markDemo(stores.system, config.project, clock())
     const layouts = await openRowLayouts(config.project, registry, stores.registry)
@@ -229,18 +230,18 @@ function refuseAddress(error: unknown): never {
 /** A probe asks every few seconds: what takes longer than this is as good as down. */
 const readinessTimeoutMs = 2_000
 
-async function checkDependencies(stores: Stores): Promise<Readonly<Record<string, boolean>>> {
-  const answers = await Promise.all(
-    [stores.online.ping(), stores.offline.ping()].map((ping) => {
-      const answered = ping.then(
-        () => true,
-        () => false,
-      )
-      return Promise.race([answered, sleep(readinessTimeoutMs, false, { ref: false })])
-    }),
+async function checkDependencies(stores: Stores): Promise<Readonly<Record<string, Dependency>>> {
+  const [online, offline] = await Promise.all([readiness(stores.online), readiness(stores.offline)])
+  return { [`online (${stores.online.name})`]: online, 'offline (postgres)': offline }
+}
+
+async function readiness(store: { readonly ping: () => Promise<void> }): Promise<Dependency> {
+  const answered = store.ping().then(
+    (): Dependency => ({ up: true, failed: null }),
+    (error: unknown): Dependency => ({ up: false, failed: error instanceof StoreUnsuitable ? error : null }),
   )
-  return {
-    [`online (${stores.online.name})`]: answers[0] ?? false,
-    'offline (postgres)': answers[1] ?? false,
-  }
+  return await Promise.race([
+    answered,
+    sleep<Dependency>(readinessTimeoutMs, { up: false, failed: null }, { ref: false }),
+  ])
 }

@@ -9,6 +9,7 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify'
+import type { StoreUnsuitable } from '../errors.ts'
 import type { Caller, GraphContext } from '../graph/context.ts'
 import { requireRight } from '../graph/require-right.ts'
 import type { PushEvents } from '../ingest/push/push-events.ts'
@@ -29,11 +30,17 @@ export interface HttpServerOptions {
   readonly push: PushRows
   readonly pushEvents: PushEvents
   readonly metrics: Metrics
-  /** Each dependency by name, and whether it answers. */
-  readonly checkDependencies: () => Promise<Readonly<Record<string, boolean>>>
+  /** Each dependency by name. */
+  readonly checkDependencies: () => Promise<Readonly<Record<string, Dependency>>>
   readonly graphiqlFolder: string
   readonly maxBodyBytes: number
   readonly log: FastifyBaseLogger
+}
+
+export interface Dependency {
+  readonly up: boolean
+  /** What is wrong where it answers and cannot be used; shown to anyone. */
+  readonly failed: Pick<StoreUnsuitable, 'check' | 'message'> | null
 }
 
 declare module 'fastify' {
@@ -85,12 +92,16 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   await app.register(graphiqlRoutes(options.graphiqlFolder))
   app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', async (_request, reply) => {
-    const answers = await options.checkDependencies()
-    const ready = Object.values(answers).every(Boolean)
-    const dependencies = Object.fromEntries(
-      Object.entries(answers).map(([name, up]) => [name, up ? 'up' : 'down']),
+    const answers = Object.entries(await options.checkDependencies())
+    const ready = answers.every(([, { up }]) => up)
+    const dependencies = Object.fromEntries(answers.map(([name, { up }]) => [name, up ? 'up' : 'down']))
+    const failures = answers.flatMap(([dependency, { failed }]) =>
+      failed === null ? [] : [{ dependency, check: failed.check, message: failed.message }],
     )
-    return reply.code(ready ? 200 : 503).send({ status: ready ? 'ready' : 'unready', dependencies })
+    return reply.code(ready ? 200 : 503).send({
+      ...{ status: ready ? 'ready' : 'unready', dependencies },
+      ...(failures.length > 0 ? { failures } : {}),
+    })
   })
   const findCaller = async (request: FastifyRequest): Promise<void> => {
     request.caller = options.authenticate({

@@ -50,7 +50,7 @@ export interface OnlineStore extends OnlineMarkers {
     expireAt: Micros | null,
   ) => Promise<readonly OnlineWriteOutcome[]>
 
-  /** Resolves when the server answers. */
+  /** Resolves when the server answers and can be used; rejects with `StoreUnsuitable` where it answers and cannot. */
   readonly ping: () => Promise<void>
   readonly close: () => Promise<void>
 }

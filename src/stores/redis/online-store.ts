@@ -1,11 +1,13 @@
 import { Redis, type RedisOptions } from 'ioredis'
-import { StoreFailed } from '../../errors.ts'
+import { StoreFailed, type StoreUnsuitable } from '../../errors.ts'
 import type { OnlineStore, OnlineWrite, OnlineWriteOutcome } from '../online-store.ts'
 import { markerKey } from '../online-value/online-key.ts'
 import { writeChunks } from '../online-value/write-chunks.ts'
 import { compareAndSetBatch, compareAndSetLua } from './compare-and-set.ts'
 import { joinReads } from './joined-reads.ts'
+import { refusalOf } from './refusals.ts'
 import { rowArguments } from './row-arguments.ts'
+import { watchServer } from './watch-server.ts'
 import { writeSectionsLua } from './write-sections.ts'
 
 export interface RedisOnlineStoreOptions {
@@ -14,6 +16,15 @@ export interface RedisOnlineStoreOptions {
   readonly readTimeoutMs: number
   /** Called when the connection fails, never with a secret. */
   readonly onConnectionError: (error: Error) => void
+  /** That nothing is evicted, for a server that does not show it. Default false. */
+  readonly evictionDeclared?: boolean
+  /** Called when a check of the server fails that did not before, and with null when none fails any more. */
+  readonly onUnsuitable?: (problem: StoreUnsuitable | null) => void
+}
+
+export interface RedisOnlineStore extends OnlineStore {
+  /** Why the server cannot be used, by the first check; null too while it cannot be reached. */
+  readonly firstCheck: Promise<StoreUnsuitable | null>
 }
 
 const writeTimeoutMs = 10_000
@@ -33,8 +44,10 @@ return 1
  * The online store on one Redis (6.2 or later); `rediss://user:password@host:port/db` for TLS and a user.
  * Two connections: reads never wait behind a batch of writes. Nothing queues while Redis is away: a call fails at once,
  * and the clients reconnect by themselves, within two seconds of its return.
+ * What the server is (`check-server.ts`) is checked whenever a connection becomes ready; `ping` rejects with what is
+ * wrong, and so does a call that is refused for it.
  */
-export function redisOnlineStore(options: RedisOnlineStoreOptions): OnlineStore {
+export function redisOnlineStore(options: RedisOnlineStoreOptions): RedisOnlineStore {
   const shared = {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
@@ -62,6 +75,21 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): OnlineStore 
       new StoreFailed(`the connection to Redis failed: ${error.message || error.name}`),
     )
   for (const client of [reader, writer]) client.on('error', onError)
+  const watch = watchServer([writer, reader], {
+    evictionDeclared: options.evictionDeclared ?? false,
+    onChange: options.onUnsuitable ?? (() => {}),
+  })
+
+  /** What the client threw, as the port's error, with the remedy where the server cannot be used. */
+  function failed(what: string): (cause: unknown) => never {
+    return (cause) => {
+      const message = `Redis did not ${what}`
+      const refusal = refusalOf(cause)
+      if (refusal) watch.noticed(refusal)
+      throw refusalOf(cause, message) ?? new StoreFailed(message, { cause })
+    }
+  }
+
   writer.defineCommand('compareAndSet', { lua: compareAndSetLua })
   writer.defineCommand('writeSections', { lua: writeSectionsLua })
   writer.defineCommand('moveMarker', { lua: moveMarkerLua, numberOfKeys: 1 })
@@ -124,16 +152,13 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): OnlineStore 
     },
     async ping() {
       await Promise.all([reader.ping(), writer.ping()]).catch(failed('answer'))
+      const problem = await watch.current()
+      if (problem) throw problem
     },
+    firstCheck: watch.first,
     async close() {
+      watch.stop()
       for (const client of [reader, writer]) client.disconnect()
     },
-  }
-}
-
-/** What the client threw, as the port's error. */
-function failed(what: string): (cause: unknown) => never {
-  return (cause) => {
-    throw new StoreFailed(`Redis did not ${what}`, { cause })
   }
 }

@@ -13,6 +13,7 @@ import {
 } from './event-table.ts'
 import { createTable, featureSchema, featureTable, managedColumns, managedTable } from './feature-table.ts'
 import type { ManagedColumn } from './managed-column.ts'
+import { missingRight, readSession } from './missing-right.ts'
 
 interface StoredColumn {
   readonly name: string
@@ -48,7 +49,7 @@ interface MappedColumn {
 /**
  * Makes missing tables and missing nullable columns, and checks everything else. Runs inside the caller's transaction,
  * so that nothing is changed when something differs.
- * @throws TablesDiffer
+ * @throws TablesDiffer; StoreUnsuitable when the role may not make what is missing.
  */
 export async function ensureTables(
   client: pg.PoolClient,
@@ -62,7 +63,7 @@ export async function ensureTables(
       ? [eventSchema(project), eventPartitionSchema(project)]
       : []),
   ]
-  const statements = schemas.map((schema) => `create schema if not exists ${quoteIdentifier(schema)}`)
+  const statements = await missingSchemas(client, schemas)
   const problems: Problem[] = []
   const stored = views.filter((view) => view.kind !== 'STREAM')
   const mapped = [
@@ -80,10 +81,27 @@ export async function ensureTables(
       statements.push(...missingColumns(table, stored))
       problems.push(...differences(table, stored))
     }
-    statements.push(...(await missingParts(client, table)))
+    statements.push(...(await missingParts(client, table, stored.length > 0)))
   }
   if (problems.length > 0) throw new TablesDiffer(problems)
-  for (const statement of statements) await client.query(statement)
+  if (statements.length === 0) return
+  const lacking = missingRight(await readSession(client), {
+    schema: schemas.join('", "'),
+    owner: 'featuregraph status',
+  })
+  for (const statement of statements) await client.query(statement).catch(lacking)
+}
+
+/** Statements that make them. Only those: `create schema if not exists` needs a right that nothing else here needs. */
+async function missingSchemas(client: pg.PoolClient, schemas: readonly string[]): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    'select nspname as name from pg_namespace where nspname = any ($1::text[])',
+    [schemas],
+  )
+  const there = new Set(rows.map(({ name }) => name))
+  return schemas
+    .filter((schema) => !there.has(schema))
+    .map((schema) => `create schema if not exists ${quoteIdentifier(schema)}`)
 }
 
 const indexStatement = /^create index if not exists ("(?:[^"]|"")+") /
@@ -92,13 +110,19 @@ const indexStatement = /^create index if not exists ("(?:[^"]|"")+") /
  * Of the statements that make a table, those that are not done. One that makes an index waits, before it finds the index
  * there, for everyone who is writing to the table: a gateway would not start while a file is imported.
  */
-async function missingParts(client: pg.PoolClient, { table, create }: WantedTable): Promise<string[]> {
+async function missingParts(
+  client: pg.PoolClient,
+  { table, create }: WantedTable,
+  isThere: boolean,
+): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
     'select relname as name from pg_index join pg_class on oid = indexrelid where indrelid = to_regclass($1)',
     [table],
   )
   const indexes = rows.map(({ name }) => quoteIdentifier(name))
-  return create.filter((statement) => !indexes.includes(indexStatement.exec(statement)?.[1] ?? ''))
+  return create
+    .filter((statement) => !(isThere && statement.startsWith('create table ')))
+    .filter((statement) => !indexes.includes(indexStatement.exec(statement)?.[1] ?? ''))
 }
 
 function viewTable(project: string, view: StoredOfflineView): WantedTable {
