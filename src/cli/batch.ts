@@ -28,9 +28,11 @@ interface BatchArguments {
 /** `featuregraph batch [views…]`: one view after the other; a final line for each on standard output. */
 export async function batchViews(names: readonly string[], options: BatchArguments): Promise<void> {
   const question = readArguments(options)
-  await withStores(async ({ registry, stores }) => {
-    for (const view of chooseViews(registry, names)) {
-      const scope = scopeOf(view, question, systemClock())
+  await withStores(async ({ registry, stores, makeTables }) => {
+    const now = systemClock()
+    const chosen = chooseViews(registry, names).map((view) => ({ view, scope: scopeOf(view, question, now) }))
+    await makeTables()
+    for (const { view, scope } of chosen) {
       const counter = rowCounter(`computing ${view.name}`, 'keys')
       const result = await computeSnapshots({ ...stores, clock: systemClock }, view, scope, {
         createdAfterMicros: question.createdAfterMicros,

@@ -16,7 +16,8 @@ const checkedAt = 500
  */
 export async function status(): Promise<void> {
   await withStores(async (world) => {
-    const { registry, stores } = world
+    const { registry, stores, makeTables } = world
+    await makeTables()
     const now = systemClock()
     const rows: string[][] = []
     for (const view of registry.views.filter((one) => one.kind !== 'STREAM')) {
