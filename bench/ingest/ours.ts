@@ -76,6 +76,7 @@ async function obey(order: Order): Promise<Done> {
           dryRun: false,
           onError: 'quarantine',
           assumeUtc: true,
+          tables: null,
           onWait: () => {},
           onProgress: () => {},
         })

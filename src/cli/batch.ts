@@ -33,15 +33,19 @@ interface BatchArguments {
 /** `featuregraph batch [views…]`: one view after the other; a final line for each on standard output. */
 export async function batchViews(names: readonly string[], options: BatchArguments): Promise<void> {
   const question = readArguments(options)
-  await withStores('UNUSED', async ({ registry, stores }) => {
-    for (const view of chooseViews(registry, names)) {
-      const replacePushed = question.replacePushed
+  await withStores('UNUSED', async ({ registry, stores, makeTables }) => {
+    const now = systemClock()
+    const chosen = chooseViews(registry, names).map((view) => ({
+      view,
+      scope: scopeOf(view, question, now),
+      replacePushed: question.replacePushed
         ? { key: question.key === null ? null : argumentKey(view.entity, question.key) }
-        : undefined
+        : undefined,
+    }))
+    await makeTables()
+    for (const { view, scope: timed, replacePushed } of chosen) {
       const scope =
-        replacePushed && !question.isTimed
-          ? await overriddenTimes(stores, view, replacePushed.key)
-          : scopeOf(view, question, systemClock())
+        replacePushed && !question.isTimed ? await overriddenTimes(stores, view, replacePushed.key) : timed
       const counter = rowCounter(`computing ${view.name}`, 'keys')
       const result = await computeSnapshots({ ...stores, clock: systemClock }, view, scope, {
         createdAfterMicros: question.createdAfterMicros,

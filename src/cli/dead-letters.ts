@@ -50,11 +50,12 @@ export async function listDeadLetters(
 
 /** `featuregraph dead-letters retry [source]`: what fits by now is stored, and why the others stay. */
 export async function retryLetters(name: string | undefined): Promise<void> {
-  await withStores('UNUSED', async ({ registry, stores }) => {
+  await withStores('UNUSED', async ({ registry, stores, makeTables }) => {
     const sources =
       name === undefined
         ? registry.eventSources.filter(({ table }) => table === null)
         : [named('event source', registry.eventSources, name)]
+    await makeTables()
     for (const source of sources) {
       const { kept, dropped, refused } = await retryDeadLetters({ ...stores, clock: systemClock }, source)
       const stay = [...refused.values()].reduce((sum, count) => sum + count, 0)

@@ -1,6 +1,6 @@
 import { BadUserInput } from '../errors.ts'
 import { systemClock } from '../gateway/system-clock.ts'
-import { formatOf, type ImportedFile, importFile } from '../ingest/files/import-file.ts'
+import { formatOf, type ImportedFile, type ImportTables, importFile } from '../ingest/files/import-file.ts'
 import { importTargets } from '../ingest/files/import-target.ts'
 import { type QuarantineKind, quarantineKinds } from '../ingest/files/read-columns.ts'
 import { progressBar } from './progress-bar.ts'
@@ -20,17 +20,31 @@ export async function importFiles(
 ): Promise<void> {
   if (onError !== 'stop' && onError !== 'quarantine')
     throw new BadUserInput(`--on-error expects stop or quarantine; got ${JSON.stringify(onError)}`)
-  await withStores('UNUSED', async ({ registry, stores }) => {
+  await withStores('UNUSED', async ({ registry, stores, makeTables }) => {
     const source = { name: sourceName, targets: importTargets(registry, sourceName) }
     const found = await Promise.all(patterns.map((pattern) => stores.files.find(pattern)))
     const files = [...new Set(found.flat())]
     // Before the first of them is imported.
     for (const file of files) formatOf(file)
+    const { views, eventSources } = registry
+    let made: Promise<void> | null = null
+    const tables: ImportTables = {
+      lackColumns: async () => {
+        const { missingColumns } = await stores.offline.ensureTables(views, eventSources, 'CHECK')
+        return missingColumns.length > 0
+      },
+      make: () => {
+        made ??= makeTables()
+        return made
+      },
+    }
+    // Says what differs also where nothing is written.
+    if (dryRun) await tables.lackColumns()
     for (const file of files) {
       const startedAt = performance.now()
       const progress = progressBar(`${dryRun ? 'checking' : 'importing'} ${file}`)
       const imported = await importFile({ ...stores, clock: systemClock }, source, file, {
-        ...{ dryRun, onError, assumeUtc },
+        ...{ dryRun, onError, assumeUtc, tables },
         onWait: () =>
           process.stderr.write(`${sourceName}: another import is under way; waiting for its end\n`),
         onProgress: (_, rows, done) => progress.update(rows, done),

@@ -21,8 +21,10 @@ export async function materializeViews(
 ): Promise<void> {
   const range = { from: argumentTimestamp('--from', from), to: argumentTimestamp('--to', to) }
   const bounded = range.from !== null || range.to !== null
-  await withStores('WRITTEN', async ({ registry, stores, layouts }) => {
-    for (const view of chooseViews(registry, names)) {
+  await withStores('WRITTEN', async ({ registry, stores, layouts, makeTables }) => {
+    const views = chooseViews(registry, names)
+    await makeTables()
+    for (const view of views) {
       const counter = rowCounter(`materializing ${view.name}`, 'rows')
       const targets = { ...stores, ...layouts, clock: systemClock }
       const result = await materialize(targets, view, {

@@ -17,7 +17,8 @@ const shownOverrides = 20
  */
 export async function status(): Promise<void> {
   await withStores('READ', async (world) => {
-    const { registry, stores } = world
+    const { registry, stores, makeTables } = world
+    await makeTables()
     const now = systemClock()
     const rows: string[][] = []
     for (const view of registry.views.filter((one) => one.kind !== 'STREAM')) {

@@ -11,13 +11,15 @@ import { withStores } from './with-stores.ts'
 /** `featuregraph stream rebuild <view>`: until the new tiles are read. It applies events itself if nobody else does. */
 export async function rebuildView(name: string): Promise<void> {
   const { signal } = stopSignal('the look under way')
-  await withStores('WRITTEN', async ({ config, registry, stores, layouts, log }) => {
+  await withStores('WRITTEN', async ({ config, registry, stores, layouts, log, makeTables }) => {
     const tell = (line: string) => process.stderr.write(`${name}: ${line}\n`)
+    const views = namedViews(registry, [name]).map(tiledView)
+    await makeTables()
     const stream = await openEventStream(config)
     const observe = streamMetrics(new MetricsRegistry(), systemClock)
     const world = { config, registry, stores, layouts, observe, log, clock: systemClock }
     try {
-      for (const view of namedViews(registry, [name]).map(tiledView)) {
+      for (const view of views) {
         await rebuildTiles(
           { ...stores, ...layouts, eventSources: registry.eventSources, stream, clock: systemClock },
           view,

@@ -9,7 +9,8 @@ import { type CommandWorld, withStores } from './with-stores.ts'
 
 /**
  * `featuregraph stream status`: per streaming view which tiles are read and how far they are behind, and per partition how
- * far it is stored and how many messages the stream has beyond.
+ * far it is stored and how many messages the stream has beyond. A transaction that no consumer has read yet counts with its
+ * marker; one that was read does not, since the stored position passes the marker.
  */
 export async function streamStatus(): Promise<void> {
   await withStores('UNUSED', async (world) => {

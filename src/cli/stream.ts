@@ -14,7 +14,8 @@ import { withStores } from './with-stores.ts'
  */
 export async function stream({ once = false }: { readonly once?: boolean }): Promise<void> {
   const { signal } = stopSignal('the batch under way')
-  await withStores('WRITTEN', async ({ config, registry, stores, layouts, log }) => {
+  await withStores('WRITTEN', async ({ config, registry, stores, layouts, log, makeTables }) => {
+    await makeTables()
     const sources = [...followedSources(registry.views)]
     for (const [source, views] of sources)
       log.info(`following ${source.name} for ${views.map(({ name }) => name).join(', ')}`)

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import { type Config, readConfig, readEnvironment } from '../config.ts'
+import { makeTables } from '../gateway/make-tables.ts'
 import { openStores, refuseUnsuitable, type Stores } from '../gateway/open-stores.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { openRowLayouts, type RowLayouts } from '../online/row-layouts.ts'
@@ -14,6 +15,11 @@ export interface CommandWorld {
   readonly registry: Registry
   readonly stores: Stores
   readonly layouts: RowLayouts
+  /**
+   * To be called by a command that needs the tables, once it has found its arguments good: one that is refused adds no
+   * column. @throws TablesDiffer
+   */
+  readonly makeTables: () => Promise<void>
 }
 
 /** A command has time: what would be too slow for a request is no failure here. */
@@ -42,8 +48,10 @@ export async function withStores(
     if (onlineUse === 'WRITTEN') await refuseUnsuitable(stores.onlineCheck)
     if (onlineUse === 'READ') await stores.onlineCheck
     const layouts = await openRowLayouts(config.project, registry, stores.registry)
-    await stores.offline.ensureTables(registry.views, registry.eventSources)
-    await work({ config, log, registry, stores, layouts })
+    await work({
+      ...{ config, log, registry, stores, layouts },
+      makeTables: () => makeTables(stores.offline, registry, log),
+    })
   } finally {
     await stores.close()
   }

@@ -13,7 +13,8 @@ interface WorkerArguments {
 export async function work({ recompute, once = false }: WorkerArguments): Promise<void> {
   const asked = argumentDuration('--recompute', recompute)
   const stopping = stopSignal('the run under way')
-  await withStores('WRITTEN', async ({ config, registry, stores, layouts, log }) => {
+  await withStores('WRITTEN', async ({ config, registry, stores, layouts, log, makeTables }) => {
+    await makeTables()
     const world = {
       config: { project: config.project, recomputeMicros: asked ?? config.recomputeMicros },
       ...{ registry, stores, layouts, log },

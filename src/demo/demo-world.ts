@@ -185,6 +185,7 @@ async function importHistory(
       dryRun: false,
       onError: 'stop',
       assumeUtc: false,
+      tables: null,
       onWait: () => {},
       onProgress: (_target, _rows, done) => progress(30 + done * 30),
     })

@@ -24,6 +24,7 @@ import type { Registry } from '../registry/registry.ts'
 import { authenticator } from '../server/authenticate.ts'
 import { createHttpServer, type Dependency } from '../server/http-server.ts'
 import { createMetrics } from '../server/metrics.ts'
+import { makeTables } from './make-tables.ts'
 import { openStores, refuseUnsuitable, type Stores } from './open-stores.ts'
 import { openEventStream, openStream } from './run-stream.ts'
 import { openWorker } from './run-worker.ts'
@@ -68,7 +69,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     if (config.offlineUrl === null) closers.push(await claimEmbedded(stores, config.dataFolder))
     if (config.demo) await markDemo(stores.system, config.project, clock())
     const layouts = await openRowLayouts(config.project, registry, stores.registry)
-    await stores.offline.ensureTables(registry.views, registry.eventSources)
+    await makeTables(stores.offline, registry, log)
     const world = { config, registry, stores, layouts, observe: metrics.stream, clock, log }
     const stream = config.demo ? await openEventStream(config) : null
     if (stream) closers.push(stream.close)

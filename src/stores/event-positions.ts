@@ -23,7 +23,7 @@ export interface PartitionWatermark {
 
 /** How far events are stored. Every method rejects with `StoreFailed` when the database does not answer. */
 export interface EventPositions {
-  /** Until when partitions of the source are caught up with their stream; never moved back. */
+  /** Until when partitions of the source are caught up with their stream, and their positions; neither moves back. */
   readonly recordWatermarks: (
     source: StoredEventSource,
     watermarks: readonly PartitionWatermark[],

@@ -81,8 +81,12 @@ export interface StreamConsumer {
   readonly commit: (positions: readonly StreamPosition[]) => void
   /** The next `poll` goes on from there. Throws `StoreFailed` when the partition is not ours. */
   readonly seek: (position: StreamPosition) => void
-  /** End offset − position of each partition that is read; the position is that of `poll`. One round trip. */
-  readonly lag: () => Promise<readonly (TopicPartition & { readonly lag: number })[]>
+  /**
+   * Of each partition that is read the position of `poll`, and how many offsets lie from there to the partition's end. All
+   * messages below the position were returned by `poll`: it also passes what is never returned, as a transaction's marker
+   * behind the last message, once that was fetched. One round trip.
+   */
+  readonly lag: () => Promise<readonly (StreamPosition & { readonly lag: number })[]>
   /** Revokes everything and leaves the group, so that others need not wait for a timeout. A `poll` in flight ends first. */
   readonly close: () => Promise<void>
 }

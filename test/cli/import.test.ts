@@ -89,6 +89,45 @@ describe.concurrent('featuregraph import', () => {
     })
   })
 
+  it('adds the column of a new field only with a file that is taken', async () => {
+    const grown = join(folder, 'grown')
+    await mkdir(grown)
+    await writeFile(
+      join(grown, 'world.mjs'),
+      `export const customer = { kind: 'entity', name: 'customer', joinKeys: { customer_id: 'int64' } }
+       export const payments = { kind: 'event-source', name: 'payments', eventTimestamp: 'ts', fields: { customer_id: 'int64', amount: 'float64', shop: 'string' } }`,
+    )
+    const before = settings()
+    const own = { ...before, SCHEMA: grown }
+    const [without, bad, good] = ['c-1.csv', 'c-2.csv', 'c-3.csv'].map((name) => join(folder, name))
+    await writeFile(without ?? '', 'ts,customer_id,amount\n2026-01-05T08:00:00Z,1,2.5\n')
+    await writeFile(bad ?? '', 'ts,customer_id,amount,shop\n2026-01-05T08:00:00Z,1,much,a\n')
+    await writeFile(good ?? '', 'ts,customer_id,amount,shop\n2026-01-05T08:00:00Z,1,2.5,a\n')
+    const run = (...args: readonly string[]) =>
+      startCommand(['import', 'payments', '--on-error', 'stop', ...args], own, folder).ended
+    const first = await startCommand(['import', 'payments', without ?? ''], before, folder).ended
+    expect(first).toMatchObject({ code: 0, stderr: '' })
+    const added = async () => {
+      const { rowCount } = await pool.query(
+        `select from information_schema.columns where table_schema = $1 and table_name = 'payments' and column_name = 'shop'`,
+        [`events_${own.PROJECT}`],
+      )
+      return rowCount === 1
+    }
+    const refused = [[bad ?? ''], [`${folder}/none.csv`]]
+    for (const args of [['--dry-run', good ?? ''], ...refused]) {
+      expect((await run(...args)).code).toBe(refused.includes(args) ? 1 : 0)
+      expect(await added()).toBe(false)
+    }
+    const { rows } = await pool.query(
+      'select state from featuregraph.runs where project = $1 order by started_at',
+      [own.PROJECT],
+    )
+    expect(rows.map(({ state }) => state)).toEqual(['SUCCEEDED', 'FAILED'])
+    expect((await run(good ?? '')).stdout).toContain('1 rows read, 1 kept')
+    expect(await added()).toBe(true)
+  })
+
   it('killed anywhere and run again is the same as one clean run', async () => {
     const rows = 200_000
     const file = join(folder, 'big.parquet')

@@ -198,7 +198,8 @@ function memoryConsumer(world: {
     lag: async () =>
       [...owned.values()].flatMap(({ topic, partition, read, position }) => {
         const end = read.partitions[partition]?.length ?? 0
-        return position === null ? [] : [{ topic, partition, lag: Math.max(0, end - position) }]
+        if (position === null) return []
+        return [{ topic, partition, offset: position, lag: Math.max(0, end - position) }]
       }),
     close: async () => {
       if (closing) return

@@ -147,7 +147,7 @@ export function memoryOfflineStore(): MemoryOfflineStore {
         .sort((left, right) => right.eventTimestamp - left.eventTimestamp)
         .slice(0, limit)
         .map((row) => row.key),
-    ensureTables: async () => {},
+    ensureTables: async () => ({ missingColumns: [], ignoredColumns: [] }),
     ping: async () => {},
     close: async () => tables.clear(),
     deletions: deletions.store(tables),

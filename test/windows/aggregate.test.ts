@@ -172,6 +172,23 @@ describe('an empty window', () => {
     })
   })
 
+  it('has a variance of exactly 0 of equal values, however they are grouped', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.constantFrom(0.1, 1 / 3, 1e300, -0)),
+        fc.integer({ min: 2, max: 40 }),
+        grouping,
+        (value, count, [parts, picks]) => {
+          const list = Array.from({ length: count }, (_, offset) => {
+            return { place: { timestamp: 0, topic: 't', partition: 0, offset }, value }
+          })
+          expect(foldInParts(variance, list, parts, picks).value).toBe(0)
+          expect(foldInParts(stddev, list, parts, picks).value).toBe(0)
+        },
+      ),
+    )
+  })
+
   it('has no variance with one value either', () => {
     const one = variance.add(variance.empty(), 5, { timestamp: 0, topic: 't', partition: 0, offset: 0 })
     expect(variance.finalise(one).value).toBeNull()

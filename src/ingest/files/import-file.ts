@@ -26,10 +26,18 @@ export interface ImportOptions {
   readonly onError: 'stop' | 'quarantine'
   /** Times without an offset are UTC where the source has no timezone. */
   readonly assumeUtc: boolean
+  /** Null: they are there. */
+  readonly tables: ImportTables | null
   /** Another import of the source is under way and is waited for. */
   readonly onWait: () => void
   /** `done` from 0 to 1, of the file. */
   readonly onProgress: (target: string, rows: number, done: number) => void
+}
+
+/** The tables that are written, which may lack columns of the newest definitions. */
+export interface ImportTables {
+  readonly lackColumns: () => Promise<boolean>
+  readonly make: () => Promise<void>
 }
 
 /** What became of a file's rows in one table. */
@@ -47,8 +55,9 @@ export interface ImportedFile extends ImportCounts {
 
 /**
  * One file into the tables of a source, each in a transaction of its own with the receipt of the file's bytes: the same
- * bytes again, under whatever name, add nothing, and a process that ends anywhere leaves nothing. Recorded as a run of
- * the source; one import of a source at a time.
+ * bytes again, under whatever name, add nothing, and a process that ends anywhere leaves nothing. Where tables lack columns
+ * the file is read to its end and checked before one is added: a file that is refused adds none. Recorded as a run of the
+ * source; one import of a source at a time.
  * @throws BadUserInput for a file that is refused as a whole (format, columns, times without a zone, or the first bad row
  * with `stop`); RowCountRefused; StoreFailed.
  */
@@ -59,17 +68,19 @@ export async function importFile(
   options: ImportOptions,
 ): Promise<readonly ImportedFile[]> {
   const format = formatOf(file)
-  const work = async (): Promise<readonly ImportedFile[]> => {
+  const work = async (isWritten: boolean): Promise<readonly ImportedFile[]> => {
     const digest = await stores.files.digest(file)
     const imported: ImportedFile[] = []
     for (const target of source.targets)
-      imported.push(await importInto(stores, target, { file, format, digest }, options))
+      imported.push(await importInto(stores, target, { file, format, digest }, options, isWritten))
     return imported
   }
-  if (options.dryRun) return await work()
+  if (options.dryRun) return await work(false)
   const subject = { kind: 'IMPORT', view: source.name, asOf: null } as const
   return await stores.runs.withRun(subject, { now: stores.clock, onWait: options.onWait }, async () => {
-    const result = await work()
+    if (await options.tables?.lackColumns()) await work(false)
+    await options.tables?.make()
+    const result = await work(true)
     const rowsRead = result.reduce((sum, { read }) => sum + read, 0)
     const rowsWritten = result.reduce((sum, { kept }) => sum + kept, 0)
     return { result, outcome: { state: 'SUCCEEDED', rowsRead, rowsWritten, error: null } }
@@ -101,7 +112,7 @@ interface DigestedFile {
   readonly digest: string
 }
 
-/** What a dry run writes into; it does not ask for deletions. */
+/** What a dry run or a check writes into; it does not ask for deletions. */
 const noSink: RowSink = { deletedRows: async () => new Set(), write: async () => {} }
 
 async function importInto(
@@ -109,6 +120,7 @@ async function importInto(
   target: ImportTarget,
   { file, format, digest }: DigestedFile,
   options: ImportOptions,
+  isWritten: boolean,
 ): Promise<ImportedFile> {
   const already = { target: target.name, status: 'ALREADY_IMPORTED', ...noCounts() } as const
   if (await stores.imports.isImported(target.table, digest)) return already
@@ -154,7 +166,7 @@ async function importInto(
       const violations = counts.violations + broken.length
       return { target: target.name, status: 'IMPORTED', ...counts, violations }
     }
-    if (options.dryRun) return await copy(noSink)
+    if (!isWritten) return await copy(noSink)
     const receipt = { digest, file, importedAt: now }
     return (await stores.imports.importFile(target.table, receipt, copy)) ?? already
   } catch (error) {

@@ -144,9 +144,9 @@ function keepRow(
   return true
 }
 
-const largest: Readonly<Record<string, string>> = {
-  int64: '9223372036854775807',
-  float64: '1.7976931348623157e308',
+const bounds: Readonly<Record<string, { readonly min: string; readonly max: string }>> = {
+  int64: { min: '-9223372036854775808', max: '9223372036854775807' },
+  float64: { min: '-1.7976931348623157e308', max: '1.7976931348623157e308' },
 }
 
 function overflowed(
@@ -157,7 +157,7 @@ function overflowed(
   now: Micros,
 ): Violation {
   const isBelow = value.startsWith('-')
-  const bound = `${isBelow ? '-' : ''}${largest[feature.type] ?? ''}`
+  const bound = bounds[feature.type]?.[isBelow ? 'min' : 'max'] ?? ''
   return {
     view: view.name,
     feature: feature.name,

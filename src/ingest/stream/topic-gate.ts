@@ -39,8 +39,14 @@ export interface TopicGate {
   readonly storedAs: (topic: string) => string
   /** These are decided. */
   readonly passed: (messages: readonly StreamMessage[]) => void
-  /** Records until when partitions are caught up: at some moment, all that stood in them then was decided since. */
-  readonly measure: (consumer: Pick<StreamConsumer, 'lag'>, behind: StreamObserver['behind']) => Promise<void>
+  /**
+   * Records until when partitions are caught up: at some moment, all that stood in them then was processed since. The
+   * position that is recorded and committed with it passes what is never polled, as the markers of transactions.
+   */
+  readonly measure: (
+    consumer: Pick<StreamConsumer, 'lag' | 'commit'>,
+    behind: StreamObserver['behind'],
+  ) => Promise<void>
   /** Looks again, every few seconds, whether a topic has been adopted since: one that stays shut, or one that is read. */
   readonly checkAgain: (seek: Seek) => Promise<void>
 }
@@ -48,7 +54,7 @@ export interface TopicGate {
 type Seek = (position: StreamPosition) => void
 
 interface OpenPartition extends AssignedPartition {
-  /** Polled up to here, and decided up to there. */
+  /** Polled up to here, and processed up to there. */
   polled: number
   next: number
   /** At `at` the partition ended there. */
@@ -157,24 +163,29 @@ export function topicGate(
     async measure(consumer, behind) {
       const at = clock()
       const watermarks = new Map<string, PartitionWatermark[]>()
-      for (const partition of open.values()) {
-        const { topic, target, next } = partition
-        if (target === null || next < target.end) continue
+      const passed: StreamPosition[] = []
+      for (const { topic, partition, offset, lag } of await consumer.lag()) {
+        behind(topic, partition, lag)
+        const one = open.get(partitionName({ topic, partition }))
         const own = storedAs.get(topic)
-        if (own === undefined) continue
-        watermarks.set(topic, [
-          ...(watermarks.get(topic) ?? []),
-          { topic: own, partition: partition.partition, nextOffset: next, at: target.at },
-        ])
-        partition.target = null
+        if (one === undefined || own === undefined) continue
+        if (one.next >= one.polled && one.next < offset) {
+          // All that was polled is processed, and nothing from there to the position will ever be polled.
+          one.next = offset
+          one.polled = offset
+        }
+        const newest = { at, end: offset + lag }
+        one.target ??= newest
+        const reached = [newest, one.target].find(({ end }) => one.next >= end)
+        if (reached === undefined) continue
+        one.target = reached === newest ? null : newest
+        const watermark = { topic: own, partition, nextOffset: one.next, at: reached.at }
+        watermarks.set(topic, [...(watermarks.get(topic) ?? []), watermark])
+        passed.push({ topic, partition, offset: one.next })
       }
       for (const [topic, reached] of watermarks)
         for (const { source } of topics.get(topic) ?? []) await events.recordWatermarks(source, reached)
-      for (const { topic, partition, lag } of await consumer.lag()) {
-        behind(topic, partition, lag)
-        const one = open.get(partitionName({ topic, partition }))
-        if (one) one.target ??= { at, end: one.polled + lag }
-      }
+      consumer.commit(passed)
     },
     async checkAgain(seek) {
       if (clock() - checkedAt < checkAgainMicros) return

@@ -153,7 +153,7 @@ export function kafkaConsumer(
         const ends = await listOffsets(cluster, positions, 'end')
         return positions.map(({ topic, partition, offset }) => {
           const end = ends.get(partitionName({ topic, partition })) ?? offset
-          return { topic, partition, lag: Math.max(0, end - offset) }
+          return { topic, partition, offset, lag: Math.max(0, end - offset) }
         })
       } catch (error) {
         throw storeFailed('Kafka did not report where the partitions end', error)

@@ -9,7 +9,10 @@ interface VarianceState {
   readonly m2: number
 }
 
-/** Of the sample; null below two values. By Welford's step, and the merge of Chan, Golub and LeVeque. */
+/**
+ * Of the sample; null below two values. By Welford's step, and the merge of Chan, Golub and LeVeque. Of equal values it is
+ * exactly 0, however they are grouped: the first one is the mean without rounding, so that every difference from it is 0.
+ */
 export const variance: Aggregate<VarianceState> = {
   empty: () => ({ count: 0, mean: 0, m2: 0 }),
   add(state, value) {
@@ -42,7 +45,10 @@ export const stddev: Aggregate<VarianceState> = {
 /** Squares of larger numbers leave float64. */
 export const largestSquarable = 1e150
 
-/** Cells: how many values, their mean, M2 / n, and how many are too large to be squared. */
+/**
+ * Cells: how many values, their mean, M2 / n, and how many are too large to be squared. Of equal values the mean is the value
+ * itself and M2 is 0, as `variance` has them.
+ */
 function varianceSpans(finalise: (sampleVariance: number) => number): SpanAggregate {
   return merged<VarianceState>(
     ['int64', 'float64', 'float64', 'int64'],

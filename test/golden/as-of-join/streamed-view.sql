@@ -10,10 +10,10 @@ left join lateral (
     sum(case when abs(e."fare"::float8) > 1e-280::float8 then e."fare"::float8 * 5.421010862427522e-20::float8 else 0 * e."fare"::float8 end) filter (where e.after_start_1) as cell_4,
     sum(abs(case when abs(e."fare"::float8) > 1e-280::float8 then e."fare"::float8 * 5.421010862427522e-20::float8 else 0 * e."fare"::float8 end)) filter (where e.after_start_1) as cell_5,
     count(e."fare") filter (where e.after_start_1) as cell_6,
-    count(e."fare") filter (where e.after_start_1 and abs(e."fare"::float8) <= 1e+150::float8) as cell_7,
-    avg(e."fare"::float8) filter (where e.after_start_1 and abs(e."fare"::float8) <= 1e+150::float8) as cell_8,
-    var_pop(e."fare"::float8) filter (where e.after_start_1 and abs(e."fare"::float8) <= 1e+150::float8) as cell_9,
-    count(e."fare") filter (where e.after_start_1 and not abs(e."fare"::float8) <= 1e+150::float8) as cell_10
+    case when min(e."fare"::float8) filter (where e.after_start_1) = max(e."fare"::float8) filter (where e.after_start_1) and abs(max(e."fare"::float8) filter (where e.after_start_1)) < 'Infinity'::float8 then count(e."fare") filter (where e.after_start_1) else count(e."fare") filter (where e.after_start_1 and abs(e."fare"::float8) <= 1e+150::float8) end as cell_7,
+    case when min(e."fare"::float8) filter (where e.after_start_1) = max(e."fare"::float8) filter (where e.after_start_1) and abs(max(e."fare"::float8) filter (where e.after_start_1)) < 'Infinity'::float8 then min(e."fare"::float8) filter (where e.after_start_1) else avg(e."fare"::float8) filter (where e.after_start_1 and abs(e."fare"::float8) <= 1e+150::float8) end as cell_8,
+    case when min(e."fare"::float8) filter (where e.after_start_1) = max(e."fare"::float8) filter (where e.after_start_1) and abs(max(e."fare"::float8) filter (where e.after_start_1)) < 'Infinity'::float8 then 0 else var_pop(e."fare"::float8) filter (where e.after_start_1 and abs(e."fare"::float8) <= 1e+150::float8) end as cell_9,
+    case when min(e."fare"::float8) filter (where e.after_start_1) = max(e."fare"::float8) filter (where e.after_start_1) and abs(max(e."fare"::float8) filter (where e.after_start_1)) < 'Infinity'::float8 then 0 else count(e."fare") filter (where e.after_start_1 and not abs(e."fare"::float8) <= 1e+150::float8) end as cell_10
   from (
     select least(x.event_timestamp, x.ingested_at) as event_timestamp, x.ingested_at, least(x.event_timestamp, x.ingested_at) >= e.start_0 as after_start_0, least(x.event_timestamp, x.ingested_at) >= e.start_1 as after_start_1, least(x.event_timestamp, x.ingested_at) >= e.start_2 as after_start_2, t.topic, x.partition, x."offset", x."card", x."fare", x."passengers"
     from "events"."boardings" as x join featuregraph.event_topics as t on t.id = x.topic_id

@@ -95,6 +95,7 @@ export async function importWorld(
         dryRun: false,
         onError: 'quarantine',
         assumeUtc: false,
+        tables: null,
         onWait: () => {},
         onProgress: () => {},
         ...options,

@@ -382,7 +382,7 @@ describe('a row of a snapshot', () => {
     await world.keep(
       sale(1, monday, { items: large, amount: 1.7e308 }),
       sale(1, monday + day, { items: 1, amount: 1.7e308 }),
-      sale(1, monday + day, { amount: 1.7e308 }),
+      sale(1, monday + day, { amount: 1.6e308 }),
       sale(2, monday + day, { items: large, amount: 1e-200 }),
       // So small that Postgres refuses to scale it.
       sale(3, monday + day, { amount: 5e-324 }),
@@ -397,6 +397,55 @@ describe('a row of a snapshot', () => {
       { feature: 's', value: 'NaN' },
     ])
     expect(await world.at(monday + 2 * day)).toMatchObject({ written: 0 })
+  })
+
+  it('names the least int64 where the exact sum falls below it', async () => {
+    const world = await makeWorld(customer, sales, view({ items: sum('items', '1d', { hop: '1d' }) }))
+    const least = '-9223372036854775808'
+    await world.keep(
+      sale(1, monday, { items: least }),
+      sale(1, monday, { items: -1 }),
+      sale(2, monday, { items: least }),
+    )
+    await world.at(monday + day)
+    expect((await world.asOf([1], monday + day))?.values).toEqual([null])
+    expect((await world.asOf([2], monday + day))?.values).toEqual([least])
+    const { rows } = await pool.query('select rule, bound, message from featuregraph.violations')
+    expect(rows).toEqual([
+      {
+        rule: 'MIN',
+        bound: least,
+        message: `Value -9223372036854775809 below minimum ${least} of int64, so it is null`,
+      },
+    ])
+  })
+
+  it('has a variance of exactly 0 of equal values, in one snapshot and in many from spans', async () => {
+    const world = await makeWorld(
+      customer,
+      sales,
+      view({
+        spread: variance('amount', '4d', { hop: '1d' }),
+        deviation: stddev('amount', '4d', { hop: '1d' }),
+      }),
+    )
+    const amounts = [0.1, 1 / 3, 1e15 + 0.3, -7.7, 1e300]
+    await world.keep(
+      ...amounts.flatMap((amount, index) =>
+        [0, 1, 2, 3].flatMap((number) =>
+          Array.from({ length: 3 + 4 * number }, () => sale(index, monday + number * day, { amount })),
+        ),
+      ),
+    )
+    const last = monday + 4 * day
+    const answers = async () =>
+      await Promise.all(amounts.map(async (_, index) => (await world.asOf([index], last))?.values))
+    const zeros = amounts.map(() => [0, 0])
+    await world.at(last)
+    expect(await answers()).toEqual(zeros)
+    await pool.query('truncate featuregraph.snapshots; truncate features.checked')
+    await world.at(monday + 2 * day, monday + 3 * day, last)
+    expect(await answers()).toEqual(zeros)
   })
 
   it('too many or too few: the snapshot is reported, or refused as a whole', async () => {

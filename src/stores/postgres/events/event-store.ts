@@ -103,7 +103,8 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
            join featuregraph.event_topics as t on t.project = $1 and t.topic = l.topic
            order by t.id, l.partition
            on conflict (project, source, topic_id, partition) do update
-           set level_at = greatest(event_positions.level_at, excluded.level_at)`,
+           set level_at = greatest(event_positions.level_at, excluded.level_at),
+             next_offset = greatest(event_positions.next_offset, excluded.next_offset)`,
           [
             project,
             source.name,

@@ -77,10 +77,10 @@ export function postgresOfflineStore(pool: pg.Pool, options: PostgresOfflineStor
         view.entity.joinKeys.map(({ type }, index) => fromSql(type, columns[index], () => {}) as KeyValue),
       )
     },
-    async ensureTables(views, sources) {
-      await inTransaction(options.unboundedPool, async (client) => {
+    async ensureTables(views, sources, mode) {
+      return await inTransaction(options.unboundedPool, async (client) => {
         await client.query(`select pg_advisory_xact_lock(hashtext('featuregraph tables'))`)
-        await ensureTables(client, project, views, sources)
+        return await ensureTables(client, project, views, sources, mode === 'CHECK')
       }).catch((error: unknown) => {
         if (error instanceof TablesDiffer) throw error
         return storeFailed('making tables')(error)

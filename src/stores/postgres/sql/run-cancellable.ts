@@ -28,7 +28,8 @@ export async function runCancellable(pool: pg.Pool, sql: Sql, signal: AbortSigna
     return result.rows
   } catch (error) {
     // A statement that the server cancelled or refused leaves the connection sound; anything else may not.
-    if (!isServerError(error)) broken = error instanceof Error ? error : new Error(String(error))
+    if (!(error instanceof pg.DatabaseError))
+      broken = error instanceof Error ? error : new Error(String(error))
     throw error
   } finally {
     signal.removeEventListener('abort', cancel)
@@ -52,14 +53,4 @@ async function cancelBackend(pool: pg.Pool, pid: number): Promise<void> {
 function backendPid(client: pg.PoolClient): number {
   const pid = (client as unknown as { readonly processID?: unknown }).processID
   return typeof pid === 'number' ? pid : 0
-}
-
-/** Errors that Postgres itself sent carry an SQLSTATE of five characters. */
-function isServerError(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    'code' in error &&
-    typeof error.code === 'string' &&
-    /^[0-9A-Z]{5}$/.test(error.code)
-  )
 }

@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { type Problem, StoreFailed, TablesDiffer } from '../../../errors.ts'
+import type { TableReport } from '../../offline-store.ts'
 import type { OfflineView, StoredOfflineView } from '../../offline-view.ts'
 import type { StoredEventSource } from '../../stored-event-source.ts'
 import { mappableTypes } from '../sql/column-type.ts'
@@ -14,22 +15,8 @@ import {
 import { createTable, featureSchema, featureTable, managedColumns, managedTable } from './feature-table.ts'
 import type { ManagedColumn } from './managed-column.ts'
 import { missingRight, readSession } from './missing-right.ts'
-
-interface StoredColumn {
-  readonly name: string
-  readonly type: string
-  readonly notNull: boolean
-}
-
-/** A table that the store makes, and the definition that wants it. */
-interface WantedTable {
-  readonly table: string
-  /** `feature view "trips"` */
-  readonly owner: string
-  readonly part: 'feature' | 'field'
-  readonly columns: readonly ManagedColumn[]
-  readonly create: readonly string[]
-}
+import { type StoredColumn, storedColumns } from './stored-columns.ts'
+import { describeIgnored, ignorableColumns, unwritableColumns, type WantedTable } from './unknown-columns.ts'
 
 /** A table, view or query of the user's and what is read from it. */
 interface MappedTable {
@@ -47,8 +34,8 @@ interface MappedColumn {
 }
 
 /**
- * Makes missing tables and missing nullable columns, and checks everything else. Runs inside the caller's transaction,
- * so that nothing is changed when something differs.
+ * Creates missing tables and missing nullable columns, and checks everything else; see `OfflineStore.ensureTables`. Runs
+ * inside the caller's transaction, so that nothing is changed when something differs.
  * @throws TablesDiffer; StoreUnsuitable when the role may not make what is missing.
  */
 export async function ensureTables(
@@ -56,7 +43,8 @@ export async function ensureTables(
   project: string,
   views: readonly OfflineView[],
   sources: readonly StoredEventSource[],
-): Promise<void> {
+  isCheckOnly: boolean,
+): Promise<TableReport> {
   const schemas = [
     featureSchema(project),
     ...(sources.some(({ table }) => table === null)
@@ -65,6 +53,8 @@ export async function ensureTables(
   ]
   const statements = await missingSchemas(client, schemas)
   const problems: Problem[] = []
+  const missingColumns: string[] = []
+  const ignoredColumns: string[] = []
   const stored = views.filter((view) => view.kind !== 'STREAM')
   const mapped = [
     ...stored.flatMap((view) => mappedView(project, view)),
@@ -78,18 +68,26 @@ export async function ensureTables(
   for (const table of wanted) {
     const stored = await storedColumns(client, table.table)
     if (stored.length > 0) {
-      statements.push(...missingColumns(table, stored))
-      problems.push(...differences(table, stored))
+      const missing = missingIn(table, stored)
+      for (const { name, definition } of missing) {
+        statements.push(`alter table ${table.table} add column ${definition}`)
+        missingColumns.push(`${table.table}.${quoteIdentifier(name)}`)
+      }
+      const ignored = ignorableColumns(table, stored)
+      ignoredColumns.push(...describeIgnored(table, ignored, missing))
+      problems.push(...differences(table, stored), ...unwritableColumns(table, stored))
     }
     statements.push(...(await missingParts(client, table, stored.length > 0)))
   }
   if (problems.length > 0) throw new TablesDiffer(problems)
-  if (statements.length === 0) return
-  const lacking = missingRight(await readSession(client), {
-    schema: schemas.join('", "'),
-    owner: 'featuregraph status',
-  })
-  for (const statement of statements) await client.query(statement).catch(lacking)
+  if (!isCheckOnly && statements.length > 0) {
+    const lacking = missingRight(await readSession(client), {
+      schema: schemas.join('", "'),
+      owner: 'featuregraph status',
+    })
+    for (const statement of statements) await client.query(statement).catch(lacking)
+  }
+  return { missingColumns, ignoredColumns }
 }
 
 /** Statements that make them. Only those: `create schema if not exists` needs a right that nothing else here needs. */
@@ -130,6 +128,7 @@ function viewTable(project: string, view: StoredOfflineView): WantedTable {
     table: managedTable(project, view),
     owner: `feature view "${view.name}"`,
     part: 'feature',
+    partNames: view.features.map(({ name }) => name),
     columns: managedColumns(view),
     create: createTable(project, view),
   }
@@ -140,54 +139,26 @@ function sourceTable(project: string, source: StoredEventSource): WantedTable {
     table: eventTable(project, source),
     owner: `event source "${source.name}"`,
     part: 'field',
+    partNames: source.fields.map(({ name }) => name),
     columns: eventColumns(source),
     create: createEventTable(project, source),
   }
 }
 
-async function storedColumns(client: pg.PoolClient, table: string): Promise<StoredColumn[]> {
-  const result = await client.query<StoredColumn>(
-    `select attname as name, format_type(atttypid, atttypmod) as type, attnotnull as "notNull"
-     from pg_attribute where attrelid = to_regclass($1) and attnum > 0 and not attisdropped order by attnum`,
-    [table],
-  )
-  return result.rows
+/** Only nullable columns can be added to a table that may hold rows. */
+function missingIn({ columns }: WantedTable, stored: readonly StoredColumn[]): readonly ManagedColumn[] {
+  return columns.filter((column) => !column.notNull && !stored.some((other) => other.name === column.name))
 }
 
-function missingColumns({ table, columns }: WantedTable, stored: readonly StoredColumn[]): string[] {
-  return columns
-    .filter((column) => !column.notNull && !stored.some((other) => other.name === column.name))
-    .map((column) => `alter table ${table} add column ${column.definition}`)
-}
-
-function differences(
-  { table, owner, part, columns }: WantedTable,
-  stored: readonly StoredColumn[],
-): Problem[] {
-  const place = (column: string): string => `table ${table}, column ${column}`
-  const wrong = columns.flatMap((column): Problem[] => {
+function differences({ table, owner, columns }: WantedTable, stored: readonly StoredColumn[]): Problem[] {
+  return columns.flatMap((column): Problem[] => {
+    const path = `table ${table}, column ${column.name}`
     const other = stored.find((candidate) => candidate.name === column.name)
     const says = `${owner} says ${column.type}${column.notNull ? ' not null' : ''}`
-    if (!other) {
-      return column.notNull
-        ? [{ path: place(column.name), message: `${says}, the table has no such column` }]
-        : []
-    }
+    if (!other) return column.notNull ? [{ path, message: `${says}, the table has no such column` }] : []
     if (other.type === column.type && other.notNull === column.notNull) return []
-    return [
-      {
-        path: place(column.name),
-        message: `${says}, the table has ${other.type}${other.notNull ? ' not null' : ''}`,
-      },
-    ]
+    return [{ path, message: `${says}, the table has ${other.type}${other.notNull ? ' not null' : ''}` }]
   })
-  const unknown = stored
-    .filter((column) => !columns.some((other) => other.name === column.name))
-    .map((column): Problem => {
-      const message = `the table has ${column.type}, ${owner} has no such ${part}; put it back or drop the column`
-      return { path: place(column.name), message }
-    })
-  return [...wrong, ...unknown]
 }
 
 function mappedView(project: string, view: StoredOfflineView): MappedTable[] {

@@ -49,11 +49,16 @@ export function spanCells(
     case 'variance':
     case 'stddev': {
       const tame = `abs(${double}) <= ${largestSquarable}::float8`
+      // Postgres rounds the sum that both come from: of equal values the mean would not be the value, nor the variance 0.
+      const [smallest, greatest] = [filtered(`min(${double})`), filtered(`max(${double})`)]
+      const areEqual = `${smallest} = ${greatest} and abs(${greatest}) < 'Infinity'::float8`
+      const unlessEqual = (equal: string, cell: string): string =>
+        `case when ${areEqual} then ${equal} else ${cell} end`
       return [
-        filtered(`count(${value})`, tame),
-        filtered(`avg(${double})`, tame),
-        filtered(`var_pop(${double})`, tame),
-        filtered(`count(${value})`, `not ${tame}`),
+        unlessEqual(filtered(`count(${value})`), filtered(`count(${value})`, tame)),
+        unlessEqual(smallest, filtered(`avg(${double})`, tame)),
+        unlessEqual('0', filtered(`var_pop(${double})`, tame)),
+        unlessEqual('0', filtered(`count(${value})`, `not ${tame}`)),
       ]
     }
     case 'min':

@@ -455,19 +455,34 @@ describe('an as-of join of streaming views', () => {
     await keep(
       windows.events,
       ride(20, t, fields),
-      ride(21, t, fields),
+      ride(21, t, { ...fields, fare: 1.25e308 }),
       ride(22, t, { rider_id: 24, metres: 1 }),
     )
     expect(named(windows, await askOne(windows, [24], t + 1))).toMatchObject({
       metres_sum: null,
       metres_max: metres,
       fares: null,
-      fare_mean: 1.5e308,
+      fare_mean: 1.375e308,
       fare_variance: null,
       rating_max: Math.fround(0.1),
     })
     await keep(windows.events, ride(23, t, { rider_id: 25, metres }))
     expect(named(windows, await askOne(windows, [25], t + 1))).toMatchObject({ metres_sum: metres })
+  })
+
+  it('gives a variance of exactly 0 of equal values', async () => {
+    const t = at('2027-06-10T12:00:00Z')
+    const fares = [0.1, 1 / 3, 1e15 + 0.3, -7.7, 1e300]
+    const rides = fares.flatMap((fare, index) =>
+      Array.from({ length: 7 + index }, (_, offset) =>
+        ride(100 * index + offset, t, { rider_id: 40 + index, fare, stops: 3 }, { topic: 'equal fares' }),
+      ),
+    )
+    await keep(windows.events, ...rides)
+    for (const index of fares.keys()) {
+      const answer = named(windows, await askOne(windows, [40 + index], t + 1))
+      expect(answer).toMatchObject({ fare_variance: 0, stops_stddev: 0 })
+    }
   })
 
   it('keeps keys of several strings apart', async () => {
