@@ -55,7 +55,6 @@ export interface Stores {
   readonly retention: EventRetention
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
-  readonly offlineUrl: string
   readonly close: () => Promise<void>
 }
 
@@ -71,19 +70,19 @@ export interface OpenStoresOptions {
  * @throws StoreFailed when Postgres does not answer; EmbeddedPostgresFailed; MigrationFailed.
  */
 export async function openStores(config: Config, options: OpenStoresOptions): Promise<Stores> {
-  const { system, url: offlineUrl, pool, close: closePostgres } = await openPostgres(config, options.log)
+  const { system, pool, close: closePostgres } = await openPostgres(config, options.log)
   const closers: (() => Promise<unknown>)[] = [closePostgres]
   const close = async (): Promise<void> => {
     for (const closer of closers.reverse()) await closer()
   }
   try {
-    const offline = postgresOfflineStore(pool(offlineUrl, 'offline', config.offlineTimeoutMs), {
+    const offline = postgresOfflineStore(pool('offline', config.offlineTimeoutMs), {
       project: config.project,
       unboundedPool: system,
       countNonFinite: options.countNonFinite,
     })
     closers.push(offline.close)
-    const online = await openOnlineStore(config, options, pool, offlineUrl)
+    const online = await openOnlineStore(config, options, pool)
     closers.push(online.close)
     return {
       offline,
@@ -105,7 +104,6 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       generations: postgresTileGenerations(system, config.project),
       retention: postgresEventRetention(system, config.project),
       system,
-      offlineUrl,
       close,
     }
   } catch (error) {
@@ -123,11 +121,11 @@ async function openOnlineStore(
   config: Config,
   options: OpenStoresOptions,
   pool: OpenPostgres['pool'],
-  offlineUrl: string,
 ): Promise<OnlineStore> {
-  const url = config.onlineUrl ?? offlineUrl
+  const url = config.onlineUrl
+  if (url === null) return postgresOnlineStore(pool('online', config.onlineTimeoutMs))
   if (url === 'memory:') return memoryOnlineStore(options.clock)
-  if (url.startsWith('postgres')) return postgresOnlineStore(pool(url, 'online', config.onlineTimeoutMs))
+  if (url.startsWith('postgres')) return postgresOnlineStore(pool('online', config.onlineTimeoutMs, url))
   // Its client tries several times a second.
   const isNews = atMostEvery(10_000)
   const { redisOnlineStore } = await import('../stores/redis/online-store.ts')
