@@ -8,7 +8,10 @@ export interface TiedProcess {
   readonly pid: number
   /** Resolves with the exit code once it is gone; 128 + n after signal n. Never rejects. */
   readonly exited: Promise<number>
-  /** Lets go of the pipe: the program gets SIGINT, as it does when this process dies. Wait for `exited` after it. */
+  /**
+   * Lets go of the pipe: the program gets SIGINT, as it does when this process dies, and again each second until it is
+   * gone. Wait for `exited` after it.
+   */
   readonly release: () => void
   /** From here on the child does not keep this process's event loop alive. */
   readonly unref: () => void
@@ -24,7 +27,8 @@ export interface TieOptions {
 
 /**
  * The wrapper starts the program and says its pid; beside it a reader waits for the end of the pipe on standard input,
- * which the system closes when we die, even by SIGKILL, and then sends SIGINT: to Postgres a fast shutdown.
+ * which the system closes when we die, even by SIGKILL, and then sends SIGINT: to Postgres a fast shutdown. It sends it
+ * again each second, since a program in the background ignores the signal until it has set its own handler.
  * File descriptor 3 is that pipe, since the shell gives programs in the background /dev/null as standard input.
  */
 const wrapper = `
@@ -33,7 +37,7 @@ exec 3<&0 </dev/null
 program=$!
 echo "$program"
 exec >/dev/null
-{ read -r line <&3; kill -INT "$program"; } 2>/dev/null &
+{ read -r line <&3; while kill -INT "$program"; do sleep 1; done; } 2>/dev/null &
 reader=$!
 exec 3<&-
 wait "$program"

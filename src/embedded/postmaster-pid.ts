@@ -15,7 +15,13 @@ export interface PostmasterPid {
 /** What a pid file says about the server of its data folder. */
 export type PidVerdict =
   | { readonly kind: 'ABSENT' }
-  | { readonly kind: 'READY'; readonly pid: number; readonly port: number }
+  /** `ownerPid`: the process that started it; undefined where the system does not show a process's arguments. */
+  | {
+      readonly kind: 'READY'
+      readonly pid: number
+      readonly port: number
+      readonly ownerPid: number | undefined
+    }
   /** A live server that starts, recovers or stops: look again. */
   | { readonly kind: 'NOT_READY' }
   /** `text` is what was judged, for `removeStalePidFile`. */
@@ -23,6 +29,9 @@ export type PidVerdict =
 
 /** GONE: no such process. ZOMBIE: dead, not yet reaped. STRANGER: the number now belongs to another program. */
 type StaleReason = 'GONE' | 'ZOMBIE' | 'STRANGER' | 'MALFORMED'
+
+/** Whose value, on the command line of a server, is the pid of the process that started it. */
+export const ownerSetting = 'featuregraph.owner_pid'
 
 /** An empty pid file is one being written; after this long, one that a crash of the machine left. */
 const writingMs = 2000
@@ -71,7 +80,12 @@ export async function judgePostmasterPid(dataFolder: string): Promise<PidVerdict
         return { kind: 'STALE', reason: 'STRANGER', text }
       }
       return postmaster.ready && postmaster.port !== undefined
-        ? { kind: 'READY', pid: postmaster.pid, port: postmaster.port }
+        ? {
+            kind: 'READY',
+            pid: postmaster.pid,
+            port: postmaster.port,
+            ownerPid: ownerOf(found.command ?? ''),
+          }
         : { kind: 'NOT_READY' }
   }
 }
@@ -124,6 +138,11 @@ async function askPs(pid: number): Promise<ProcessState> {
   }
 }
 
+/** True for a process that exists, whoever owns it, and is no zombie. */
+export async function isRunning(pid: number): Promise<boolean> {
+  return (await lookAtProcess(pid)).state === 'ALIVE'
+}
+
 /** True for a process that exists, whoever owns it; a zombie exists. */
 export function isAlive(pid: number): boolean {
   try {
@@ -138,6 +157,12 @@ export function isAlive(pid: number): boolean {
 function isPostgresOf(command: string, dataFolder: string): boolean {
   const at = command.indexOf(` -D ${dataFolder} -p `)
   return at > 0 && command.slice(0, at).endsWith('/postgres')
+}
+
+/** By a setting that Postgres does not know and that `start-server.ts` gives for this. */
+function ownerOf(command: string): number | undefined {
+  const owner = new RegExp(` ${ownerSetting}=(\\d+)( |$)`).exec(command)?.[1]
+  return owner === undefined ? undefined : Number(owner)
 }
 
 async function readPidFile(dataFolder: string): Promise<string | null> {

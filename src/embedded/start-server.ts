@@ -4,29 +4,44 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { freePort } from './free-port.ts'
 import { spawnTied, type TiedProcess } from './pipe-tie.ts'
 import type { Place } from './place.ts'
-import { readPostmasterPid } from './postmaster-pid.ts'
+import { ownerSetting, readPostmasterPid } from './postmaster-pid.ts'
+import { stopServer } from './stop-server.ts'
 
-/** `again`: the refusal is one that passes, a server that is just going or coming or a port taken meanwhile. */
+/** A failure to start; BUSY passes: a server that is just going or coming. */
+type FailedStart = 'PORT_TAKEN' | 'BUSY' | 'REFUSED'
+
 export type ServerStart =
   | { readonly status: 'READY'; readonly port: number; readonly server: TiedProcess }
-  | { readonly status: 'FAILED'; readonly output: string; readonly again: boolean }
+  | { readonly status: 'FAILED'; readonly reason: FailedStart; readonly output: string }
+
+export interface StartServerOptions {
+  /** Undefined: any that is free. */
+  readonly port: number | undefined
+  /** A server that is not ready when it aborts is ended. */
+  readonly signal: AbortSignal
+}
 
 /** Long enough for a recovery after a crash, which the gateway's small write-ahead log keeps to seconds. */
 const readyMs = 120_000
 
-const passing = [
-  /lock file ".*" already exists/,
-  /pre-existing shared memory block/,
-  /could not create any TCP\/IP sockets/,
+const reasons: readonly (readonly [RegExp, FailedStart])[] = [
+  [/could not create any TCP\/IP sockets/, 'PORT_TAKEN'],
+  [/lock file ".*" already exists/, 'BUSY'],
+  [/pre-existing shared memory block/, 'BUSY'],
 ]
 
 /**
  * Starts Postgres on the place's data folder and waits until `postmaster.pid` says `ready` with the pid of this very
- * server (25 to 40 ms after a clean stop). It listens on a free port of 127.0.0.1 only, without Unix sockets, whose paths
- * may be too long. `-F` is left out with intent: the data must survive a crash of the machine.
+ * server (25 to 40 ms after a clean stop). It listens on 127.0.0.1 only, without Unix sockets, whose paths may be too
+ * long. `-F` and `synchronous_commit=off` are left out with intent: what was acknowledged must survive a crash of
+ * Postgres and of the machine.
  */
-export async function startServer(place: Place, env: Readonly<Record<string, string>>): Promise<ServerStart> {
-  const port = await freePort()
+export async function startServer(
+  place: Place,
+  env: Readonly<Record<string, string>>,
+  options: StartServerOptions,
+): Promise<ServerStart> {
+  const port = options.port ?? (await freePort())
   const logPath = join(place.home, 'postgres.log')
   const log = await open(logPath, 'a', 0o600)
   try {
@@ -38,12 +53,13 @@ export async function startServer(place: Place, env: Readonly<Record<string, str
       ['-D', place.dataFolder, '-p', String(port), '-h', '127.0.0.1', ...settings],
       { cwd: place.dataFolder, env, account: place.account, outputFd: log.fd },
     )
-    if (await becomesReady(server, place.dataFolder)) {
+    if (await becomesReady(server, place.dataFolder, options.signal)) {
       server.unref()
       return { status: 'READY', port, server }
     }
     const output = (await readFile(logPath)).subarray(logStart).toString().trim()
-    return { status: 'FAILED', output, again: passing.some((refusal) => refusal.test(output)) }
+    const reason = reasons.find(([words]) => words.test(output))?.[1] ?? 'REFUSED'
+    return { status: 'FAILED', reason, output }
   } finally {
     await log.close()
   }
@@ -53,24 +69,23 @@ const settings = [
   'unix_socket_directories=',
   'shared_buffers=64MB',
   'jit=off',
-  'synchronous_commit=off',
   'timezone=UTC',
   'max_connections=40',
+  `${ownerSetting}=${process.pid}`,
 ].flatMap((setting) => ['-c', setting])
 
-/** False when the server has ended first, or has been ended for taking too long. */
-async function becomesReady(server: TiedProcess, dataFolder: string): Promise<boolean> {
+/** False when the server has ended first, or has been ended: for taking too long, or by the signal. */
+async function becomesReady(server: TiedProcess, dataFolder: string, signal: AbortSignal): Promise<boolean> {
   let ended = false
-  const exited = server.exited.then(() => {
+  void server.exited.then(() => {
     ended = true
   })
   const until = performance.now() + readyMs
-  while (!ended && performance.now() < until) {
+  while (!ended && !signal.aborted && performance.now() < until) {
     const postmaster = await readPostmasterPid(dataFolder)
     if (postmaster?.pid === server.pid && postmaster.ready) return true
     await sleep(5)
   }
-  server.release()
-  await exited
+  await stopServer(server)
   return false
 }

@@ -3,27 +3,30 @@ import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { startEmbeddedPostgres } from '../embedded/embedded-postgres.ts'
+import { atMostEvery } from '../rate-limit.ts'
 import { checkSessions } from '../stores/postgres/sql/check-sessions.ts'
 import { createPool } from '../stores/postgres/sql/pool.ts'
 import { migrate } from '../stores/postgres/tables/migrate.ts'
 
 export interface OpenPostgres {
-  /** Of the offline database. */
-  readonly url: string
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
-  /** Another pool, which the caller closes. */
-  readonly pool: (url: string, purpose: string, statementTimeoutMs: number | null) => pg.Pool
+  /** Another pool, which the caller closes; of the offline database, unless there is a URL. */
+  readonly pool: (purpose: string, statementTimeoutMs: number | null, url?: string) => pg.Pool
   readonly close: () => Promise<void>
 }
 
 const maxConnections = 8
 
+/** A server that ends breaks many connections at once. */
+const brokenLineMs = 1_000
+
 /** Where the SQL files stand, from the sources and from the built package alike. */
 const migrationsFolder = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 /**
- * The offline database, with the migrations that it lacked; without an offline URL the embedded Postgres, started or joined.
+ * The offline database, with the migrations that it lacked; without an offline URL the embedded Postgres, started or joined,
+ * and started again when it ends: its pools connect again, also where it came back on another port.
  * @throws StoreFailed when Postgres does not answer; StoreUnsuitable when it cannot be used; EmbeddedPostgresFailed;
  * MigrationFailed.
  */
@@ -31,20 +34,32 @@ export async function openPostgres(
   config: Pick<Config, 'offlineUrl' | 'dataFolder'>,
   log: Logger,
 ): Promise<OpenPostgres> {
+  const offlinePools: pg.Pool[] = []
   const embedded =
     config.offlineUrl === null
-      ? await startEmbeddedPostgres(config.dataFolder, { log: (line) => log.info(line) })
+      ? await startEmbeddedPostgres(config.dataFolder, {
+          log: { info: (line) => log.info(line), warn: (line) => log.warn(line) },
+          onMoved: (moved) => {
+            // A pool reads it for each new connection.
+            for (const { options } of offlinePools) options.connectionString = moved
+          },
+        })
       : null
-  const url = embedded?.url ?? config.offlineUrl ?? ''
-  const pool: OpenPostgres['pool'] = (poolUrl, purpose, statementTimeoutMs) =>
-    createPool({
-      url: poolUrl,
+  const isNews = atMostEvery(brokenLineMs)
+  const pool: OpenPostgres['pool'] = (purpose, statementTimeoutMs, url) => {
+    const created = createPool({
+      url: url ?? embedded?.url ?? config.offlineUrl ?? '',
       applicationName: `featuregraph ${purpose}`,
       statementTimeoutMs,
       maxConnections,
-      onConnectionError: (error) => log.warn({ reason: error.message }, `a connection to Postgres broke`),
+      onConnectionError: ({ message: reason }) => {
+        if (isNews(reason)) log.warn({ reason }, `a connection to Postgres broke`)
+      },
     })
-  const system = pool(url, 'system', null)
+    if (url === undefined) offlinePools.push(created)
+    return created
+  }
+  const system = pool('system', null)
   const close = async (): Promise<void> => {
     await system.end()
     await embedded?.stop()
@@ -57,5 +72,5 @@ export async function openPostgres(
     await close()
     throw error
   }
-  return { url, system, pool, close }
+  return { system, pool, close }
 }

@@ -59,7 +59,6 @@ export interface Stores {
   readonly retention: EventRetention
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
-  readonly offlineUrl: string
   readonly close: () => Promise<void>
 }
 
@@ -76,19 +75,19 @@ export interface OpenStoresOptions {
  * MigrationFailed.
  */
 export async function openStores(config: Config, options: OpenStoresOptions): Promise<Stores> {
-  const { system, url: offlineUrl, pool, close: closePostgres } = await openPostgres(config, options.log)
+  const { system, pool, close: closePostgres } = await openPostgres(config, options.log)
   const closers: (() => Promise<unknown>)[] = [closePostgres]
   const close = async (): Promise<void> => {
     for (const closer of closers.reverse()) await closer()
   }
   try {
-    const offline = postgresOfflineStore(pool(offlineUrl, 'offline', config.offlineTimeoutMs), {
+    const offline = postgresOfflineStore(pool('offline', config.offlineTimeoutMs), {
       project: config.project,
       unboundedPool: system,
       countNonFinite: options.countNonFinite,
     })
     closers.push(offline.close)
-    const { online, check: onlineCheck } = await openOnlineStore(config, options, pool, offlineUrl)
+    const { online, check: onlineCheck } = await openOnlineStore(config, options, pool)
     closers.push(online.close)
     return {
       offline,
@@ -111,7 +110,6 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       generations: postgresTileGenerations(system, config.project),
       retention: postgresEventRetention(system, config.project),
       system,
-      offlineUrl,
       close,
     }
   } catch (error) {
@@ -129,16 +127,19 @@ async function openOnlineStore(
   config: Config,
   options: OpenStoresOptions,
   pool: OpenPostgres['pool'],
-  offlineUrl: string,
 ): Promise<{ readonly online: OnlineStore; readonly check: Stores['onlineCheck'] }> {
-  const url = config.onlineUrl ?? offlineUrl
+  const url = config.onlineUrl
   const nothingToCheck: Stores['onlineCheck'] = Promise.resolve(null)
+  // The offline database has been checked, and another may be away.
+  if (url === null)
+    return { online: postgresOnlineStore(pool('online', config.onlineTimeoutMs)), check: nothingToCheck }
   if (url === 'memory:') return { online: memoryOnlineStore(options.clock), check: nothingToCheck }
   if (url.startsWith('postgres')) {
-    const rows = pool(url, 'online', config.onlineTimeoutMs)
-    // The offline database has been checked, and another may be away.
-    const check = url === offlineUrl ? nothingToCheck : checkSessions(rows).then(() => null, unsuitableOrNull)
-    return { online: postgresOnlineStore(rows), check }
+    const rows = pool('online', config.onlineTimeoutMs, url)
+    return {
+      online: postgresOnlineStore(rows),
+      check: checkSessions(rows).then(() => null, unsuitableOrNull),
+    }
   }
   // Its client tries several times a second.
   const isNews = atMostEvery(10_000)

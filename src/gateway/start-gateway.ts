@@ -66,7 +66,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
   }
   try {
     await refuseUnsuitable(stores.onlineCheck)
-    if (config.offlineUrl === null) closers.push(await claimEmbedded(stores, config.dataFolder))
+    if (config.offlineUrl === null) closers.push(await claimEmbedded(stores, config.dataFolder, log))
     if (config.demo) await markDemo(stores.system, config.project, clock())
     const layouts = await openRowLayouts(config.project, registry, stores.registry)
     await makeTables(stores.offline, registry, log)
@@ -140,8 +140,8 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
   }
 }
 
-async function claimEmbedded(stores: Stores, folder: string): Promise<() => Promise<void>> {
-  const claim = await claimGateway(stores.offlineUrl)
+async function claimEmbedded({ system }: Stores, folder: string, log: Logger): Promise<() => Promise<void>> {
+  const claim = await claimGateway(system, { warn: (line) => log.warn(line) })
   if (claim) return claim.release
   throw new EmbeddedPostgresFailed(
     `another gateway runs on ${folder}; stop it, set FEATUREGRAPH_DATA to another folder, or FEATUREGRAPH_OFFLINE_URL to a Postgres that many can share`,

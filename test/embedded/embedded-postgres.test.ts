@@ -1,85 +1,23 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, chown, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, chown, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import pg from 'pg'
-import { afterEach, describe, expect, it } from 'vitest'
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts'
-import { isAlive, readPostmasterPid } from '../../src/embedded/postmaster-pid.ts'
+import { describe, expect, it } from 'vitest'
+import { isAlive } from '../../src/embedded/postmaster-pid.ts'
 import { EmbeddedPostgresFailed } from '../../src/errors.ts'
 import { execute } from '../services/postgres.ts'
 import { waitUntil } from '../services/wait-until.ts'
-import { type GatewayProcess, gatewayProcess } from './gateway-process.ts'
+import { ask, embeddedFolders, serverPid } from './embedded-folders.ts'
 
 const root = process.getuid?.() === 0
 const nobody = { uid: 65534, gid: 65534 }
 /** The account that Postgres has here: as root, another one's process would not stop it from starting. */
 const postgresAccount = root ? nobody : {}
 
-const cleanups: (() => Promise<unknown>)[] = []
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
-
-/** Its path has spaces in all these tests. */
-async function newFolder(): Promise<string> {
-  const parent = await mkdtemp(join(tmpdir(), 'feature graph '))
-  await chmod(parent, 0o755)
-  cleanups.push(() => rm(parent, { recursive: true, force: true, maxRetries: 5 }))
-  return join(parent, '.featuregraph')
-}
-
-let made: Promise<string> | null = null
-
-/** A folder that a gateway had before; the data is a copy of what was made once, since initdb takes two seconds of CPU. */
-async function folderWithData(): Promise<string> {
-  made ??= mkdtemp(join(tmpdir(), 'featuregraph-made-')).then(async (folder) => {
-    await chmod(folder, 0o755)
-    await (await startEmbeddedPostgres(folder, { log: () => {} })).stop()
-    return folder
-  })
-  const folder = await newFolder()
-  await promisify(execFile)('cp', ['-a', await made, folder])
-  return folder
-}
-
-async function start(folder: string, logged: string[] = []): Promise<EmbeddedPostgres> {
-  const postgres = await startEmbeddedPostgres(folder, { log: (line) => logged.push(line) })
-  cleanups.push(postgres.stop)
-  return postgres
-}
-
-function startProcess(
-  folder: string,
-  account?: { readonly uid: number; readonly gid: number },
-): GatewayProcess {
-  const gateway = gatewayProcess(folder, account)
-  cleanups.push(async () => {
-    if (gateway.child.exitCode === null && gateway.child.signalCode === null) await gateway.end()
-  })
-  return gateway
-}
-
-async function ask(url: string, sql: string): Promise<readonly unknown[]> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    const { rows } = await client.query<unknown[]>({ text: sql, rowMode: 'array' })
-    return rows.map((row) => row[0])
-  } finally {
-    await client.end()
-  }
-}
-
-async function serverPid(folder: string): Promise<number> {
-  const postmaster = await readPostmasterPid(join(folder, 'postgres'))
-  if (postmaster === null) throw new Error(`no postmaster.pid in ${folder}`)
-  return postmaster.pid
-}
+const { cleanups, newFolder, folderWithData, start, startProcess } = embeddedFolders()
 
 async function exists(path: string): Promise<boolean> {
   return await stat(path).then(
@@ -111,7 +49,7 @@ describe('the embedded Postgres', () => {
       'listen_addresses=127.0.0.1',
       'max_connections=40',
       'server_encoding=UTF8',
-      'synchronous_commit=off',
+      'synchronous_commit=on',
       'unix_socket_directories=',
     ])
     await first.stop()
@@ -176,18 +114,6 @@ describe('the embedded Postgres', () => {
     await sleep(150)
     expect(gateway.child.exitCode).toBe(null)
     expect(await ask(url, 'select 1')).toEqual([1])
-  })
-
-  it('recovers after a crash of Postgres, which it reports', async () => {
-    const folder = await folderWithData()
-    const logged: string[] = []
-    const crashed = await start(folder, logged)
-    await execute(crashed.url, 'set synchronous_commit = on; create table kept as select 7 as n')
-    process.kill(await serverPid(folder), 'SIGKILL')
-    await waitUntil(() => logged.some((line) => line.includes('ended unexpectedly')), 'the crash is reported')
-    expect(await exists(join(folder, 'postgres', 'postmaster.pid'))).toBe(true)
-    expect(await ask((await start(folder)).url, 'select n from kept')).toEqual([7])
-    await crashed.stop()
   })
 
   it('starts over a pid file whose process is gone, a stranger, or a zombie', async () => {

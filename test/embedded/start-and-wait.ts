@@ -8,7 +8,11 @@ import { startEmbeddedPostgres } from '../../src/embedded/embedded-postgres.ts'
 
 process.on('SIGINT', () => {})
 const logged: string[] = []
-const postgres = await startEmbeddedPostgres(process.argv[2] ?? '', { log: (line) => logged.push(line) })
+const log = (line: string): unknown => logged.push(line)
+const postgres = await startEmbeddedPostgres(process.argv[2] ?? '', {
+  log: { info: log, warn: log },
+  onMoved: () => {},
+})
 console.log(JSON.stringify({ url: postgres.url, joined: postgres.joined, logged }))
 process.stdin.resume()
 await once(process.stdin, 'end')
