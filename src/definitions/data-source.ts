@@ -50,15 +50,23 @@ export function postgresSource(
   return { kind: 'postgres', name, ...options }
 }
 
+/** What a null created timestamp in a file means: with `arrival` the moment of the import, else see the sources. */
+export const nullCreated = z.literal('arrival', { error: "nullCreated is 'arrival', or left out" })
+
 /** Files whose rows `featuregraph import` brings into the table that the gateway makes for the view. */
-export const fileSourceDefinition = z.strictObject({
-  kind: z.literal('files'),
-  name: registryName,
-  eventTimestamp: columnName,
-  createdTimestamp: columnName.optional(),
-  timezone: timezone.optional(),
-  columns: z.record(registryName, columnName).default({}),
-})
+export const fileSourceDefinition = z
+  .strictObject({
+    kind: z.literal('files'),
+    name: registryName,
+    eventTimestamp: columnName,
+    createdTimestamp: columnName.optional(),
+    nullCreated: nullCreated.optional(),
+    timezone: timezone.optional(),
+    columns: z.record(registryName, columnName).default({}),
+  })
+  .refine((source) => source.nullCreated === undefined || source.createdTimestamp !== undefined, {
+    error: 'nullCreated says what a null in the created timestamp means: it needs createdTimestamp',
+  })
 
 export type FileSourceDefinition = z.input<typeof fileSourceDefinition>
 /** As checked. */
@@ -66,8 +74,9 @@ export type FileSource = z.output<typeof fileSourceDefinition>
 
 /**
  * Parquet, CSV or NDJSON files of finished feature rows. `columns` maps registry names (join keys, features) to the
- * files' columns where they differ; without `createdTimestamp` a row is known from its import on; `timezone` is that of
- * times without an offset.
+ * files' columns where they differ; without `createdTimestamp` a row is known from its import on; with it a null there says
+ * that the row was known always, or with `nullCreated: 'arrival'` from its import on; one later than the import is
+ * quarantined. `timezone` is that of times without an offset.
  */
 export function fileSource(
   name: string,

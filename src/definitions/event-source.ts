@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { columnName, timezone } from './data-source.ts'
+import { columnName, nullCreated, timezone } from './data-source.ts'
 import { duration } from './duration.ts'
 import { documented } from './entity.ts'
 import { expectationDefinition } from './expectation.ts'
@@ -30,6 +30,7 @@ export const eventSourceDefinition = z
     table: z.string().min(1).optional(),
     eventTimestamp: columnName,
     createdTimestamp: columnName.optional(),
+    nullCreated: nullCreated.optional(),
     eventId: columnName.optional(),
     timezone: timezone.optional(),
     retention: duration.optional(),
@@ -58,6 +59,14 @@ export const eventSourceDefinition = z
   .refine((source) => source.retention === undefined || source.table === undefined, {
     error: 'a retention drops kept events; a mapped table is never written',
   })
+  .refine(
+    ({ nullCreated: meaning, createdTimestamp, table }) =>
+      meaning === undefined || (createdTimestamp !== undefined && table === undefined),
+    {
+      error:
+        'nullCreated says what a null in the created timestamp of files means: it needs createdTimestamp, and no table',
+    },
+  )
 
 export type EventSourceDefinition = z.input<typeof eventSourceDefinition>
 
@@ -66,7 +75,8 @@ export type EventSourceDefinition = z.input<typeof eventSourceDefinition>
  * and from the topic; or, with `table`, they stand in an existing one, which is never written.
  * `eventTimestamp`, `createdTimestamp` and `eventId` name what the event's times and its own id are called in files,
  * messages or the table; `columns` maps fields to what they are called there where that differs. With an `eventId`, of
- * several events with the same id the one of the lowest position counts. `timezone` is that of times without an offset.
+ * several events with the same id the one of the lowest position counts. An event of a file whose created timestamp is null
+ * was known from when it happened, or with `nullCreated: 'arrival'` from its import on. `timezone` is that of times without an offset.
  * With a `retention` the worker drops stored events by whole months (UTC) once all of a month is older; without one they are
  * kept for ever.
  */

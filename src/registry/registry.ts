@@ -136,6 +136,8 @@ export interface EventSource extends Documented {
   /** What the times and the event's own id are called in files, messages or the mapped table. */
   readonly eventTimestamp: string
   readonly createdTimestamp: string | null
+  /** Of a file's event whose created timestamp is null: known from its import on; null: from when it happened. */
+  readonly nullCreated: 'arrival' | null
   readonly eventId: string | null
   /** Of times without an offset. */
   readonly timezone: string | null

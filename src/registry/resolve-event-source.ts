@@ -62,6 +62,7 @@ export function resolveEventSource(definition: EventSourceParsed, report: Report
     table: definition.table ?? null,
     eventTimestamp: definition.eventTimestamp,
     createdTimestamp: definition.createdTimestamp ?? null,
+    nullCreated: definition.nullCreated ?? null,
     eventId: definition.eventId ?? null,
     timezone: definition.timezone ?? null,
     retentionMicros: definition.retention === undefined ? null : parseDuration(definition.retention),

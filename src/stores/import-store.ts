@@ -24,7 +24,8 @@ export interface ImportedRows {
   readonly kept: readonly number[]
   readonly rowNumbers: readonly number[]
   readonly eventTimestamps: readonly Micros[]
-  readonly createdTimestamps: readonly Micros[]
+  /** Null: known always; an event is known from when it happened. */
+  readonly createdTimestamps: readonly (Micros | null)[]
   /** Of events; elsewhere not looked at. */
   readonly eventIds: readonly (string | null)[]
   readonly columns: readonly (readonly (Value | null)[])[]

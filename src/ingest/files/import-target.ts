@@ -33,6 +33,8 @@ export interface ImportTarget {
   readonly view: PlainView | null
   readonly eventTimestamp: string
   readonly createdTimestamp: string | null
+  /** Of a row whose created timestamp is null: known from its import on; null: always, an event from when it happened. */
+  readonly nullCreated: 'arrival' | null
   readonly eventId: string | null
   readonly timezone: string | null
   /** In the order of `ImportedRows.columns`. */
@@ -76,6 +78,7 @@ function eventTarget(source: EventSource): ImportTarget {
     view: null,
     eventTimestamp: source.eventTimestamp,
     createdTimestamp: source.createdTimestamp,
+    nullCreated: source.nullCreated,
     eventId: source.eventId,
     timezone: source.timezone,
     columns: source.fields.map((field) => ({ ...field, isKey: keys.has(field.name) })),
@@ -94,6 +97,7 @@ function viewTarget(view: PlainView): ImportTarget {
     view,
     eventTimestamp: files.eventTimestamp,
     createdTimestamp: files.createdTimestamp ?? null,
+    nullCreated: files.nullCreated ?? null,
     eventId: null,
     timezone: files.timezone ?? null,
     columns: [

@@ -94,9 +94,13 @@ export function columnReader(
     const createdTimestamps =
       readCreated === null
         ? eventTimestamps.map(() => now)
-        : nextRaws().map((raw, index): Micros => {
+        : nextRaws().map((raw, index): Micros | null => {
             const read = readCreated(raw)
             if (typeof read === 'number') {
+              if (read > now) {
+                const ahead = `created timestamp: ${formatTimestamp(read)} is in the future, later than the import`
+                report(index, 'FUTURE', ahead)
+              }
               const event = eventTimestamps[index] ?? 0
               if (target.view === null && event > read + allowedSkewMicros) {
                 const ahead = `event timestamp: ${formatTimestamp(event)} is more than 10 minutes ahead of its created timestamp`
@@ -105,7 +109,7 @@ export function columnReader(
               return read
             }
             if (read instanceof Unfit) report(index, 'TIMESTAMP', `created timestamp: ${mismatch(read, raw)}`)
-            return now
+            return target.nullCreated === 'arrival' ? now : null
           })
     const eventIds =
       target.eventId === null

@@ -74,6 +74,21 @@ const checked = featureView('checked', {
   features: { n: { type: 'int32', expect: { max: 10, action: 'quarantine' } } },
   expectRows: { min: 2, action: 'reject' },
 })
+const refunds = eventSource('refunds', {
+  eventTimestamp: 'ts',
+  createdTimestamp: 'loaded',
+  nullCreated: 'arrival',
+  fields: { customer_id: 'int64' },
+})
+const arrived = featureView('arrived', {
+  entity: customer,
+  source: fileSource('arrivals', {
+    eventTimestamp: 'ts',
+    createdTimestamp: 'loaded',
+    nullCreated: 'arrival',
+  }),
+  features: { n: 'int32' },
+})
 const mappedEvents = eventSource('mapped_events', {
   table: 'shop.events',
   eventTimestamp: 'ts',
@@ -88,5 +103,5 @@ const mapped = featureView('mapped', {
 
 export const definitions = [
   ...[customer, device, payments, visits, orders, ...counted],
-  ...[profile, slim, checked, mappedEvents, mapped],
+  ...[profile, slim, checked, refunds, arrived, mappedEvents, mapped],
 ]

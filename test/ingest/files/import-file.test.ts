@@ -21,8 +21,8 @@ const quarantineOf = (name: string) =>
 describe('events of a file', () => {
   const kept = [
     [1, 1, 12.5, 'a', true, 'p1', '2026-11-01T08:00:00.000001', '2026-11-02T00:00'],
-    [2, 2, null, null, true, null, '2026-10-31T23:30:00.000000', '2026-11-23T12:00'],
-    [3, 3, null, '', false, '7', '2026-11-20T10:00:00.000000', '2026-11-23T12:00'],
+    [2, 2, null, null, true, null, '2026-10-31T23:30:00.000000', '2026-10-31T23:30'],
+    [3, 3, null, '', false, '7', '2026-11-20T10:00:00.000000', '2026-11-20T10:00'],
   ]
 
   it('are stored by their own columns, from CSV', async () => {
@@ -41,6 +41,25 @@ describe('events of a file', () => {
       ...{ quarantined: {}, rejected: 0, deleted: 0, violations: 0 },
     })
     expect(await paymentsOf('p.csv')).toEqual(kept)
+  })
+
+  it('are known from the import on where the source says so of a null created timestamp, and never from later', async () => {
+    const content = lines(
+      'ts,loaded,customer_id',
+      '2026-11-01T08:00:00Z,2026-11-02T00:00:00Z,1',
+      '2026-11-01T08:00:00Z,,2',
+      '2026-11-01T08:00:00Z,2026-11-23T12:00:01Z,3',
+    )
+    const [outcome] = await world.importFile('refunds', await world.file('r.csv', content))
+    expect(outcome).toMatchObject({ read: 3, kept: 2, quarantined: { FUTURE: 1 } })
+    expect(await quarantineOf('r.csv')).toEqual([
+      [3, 'created timestamp: 2026-11-23T12:00:01.000000Z is in the future, later than the import'],
+    ])
+    const stored = `select customer_id::int, to_char(ingested_at, 'YYYY-MM-DD"T"HH24:MI') from events.refunds order by 1`
+    expect(await world.rows(stored)).toEqual([
+      [1, '2026-11-02T00:00'],
+      [2, '2026-11-23T12:00'],
+    ])
   })
 
   it('are stored alike from NDJSON', async () => {

@@ -122,7 +122,7 @@ describe('rows of plain views', () => {
     expect(await ask('csv')).toEqual(expected)
   })
 
-  it('bring their own created timestamp, else are known from the import on', async () => {
+  it('bring their own created timestamp; without one they were known always', async () => {
     const content = lines(
       '{"ts":"2026-11-01T08:00:00Z","loaded":"2026-11-01T09:00:00Z","customer_id":1,"n":1}',
       '{"ts":"2026-11-01T08:00:00Z","customer_id":2,"n":11}',
@@ -133,10 +133,36 @@ describe('rows of plain views', () => {
     const rows = `select customer_id::int, to_char(created_timestamp, 'DD"T"HH24:MI') from features.checked order by 1`
     expect(await world.rows(rows)).toEqual([
       [1, '01T09:00'],
-      [3, '23T12:00'],
+      [3, null],
     ])
     expect(await violationsOf('checked')).toEqual([
       ['n', '2', 'MAX', 'Value 11 above maximum 10', 'quarantine'],
+    ])
+  })
+
+  it('are known from the import on where the source says so of a null created timestamp', async () => {
+    const content = lines(
+      '{"ts":"2026-11-01T08:00:00Z","loaded":"2026-11-01T09:00:00Z","customer_id":1,"n":1}',
+      '{"ts":"2026-11-01T08:00:00Z","loaded":null,"customer_id":2,"n":2}',
+    )
+    await world.importFile('arrivals', await world.file('arrivals.ndjson', content))
+    const rows = `select customer_id::int, to_char(created_timestamp, 'DD"T"HH24:MI') from features.arrived order by 1`
+    expect(await world.rows(rows)).toEqual([
+      [1, '01T09:00'],
+      [2, '23T12:00'],
+    ])
+  })
+
+  it('are quarantined where their created timestamp is later than the import', async () => {
+    const content = lines(
+      '{"ts":"2026-11-01T08:00:00Z","loaded":"2026-11-23T12:00:00Z","customer_id":5,"n":1}',
+      '{"ts":"2026-11-01T08:00:00Z","loaded":"2026-11-23T12:00:00.000001Z","customer_id":6,"n":2}',
+    )
+    const [outcome] = await world.importFile('arrivals', await world.file('ahead.ndjson', content))
+    expect(outcome).toMatchObject({ read: 2, kept: 1, quarantined: { FUTURE: 1 } })
+    const rows = `select reason from featuregraph.quarantine where view = 'arrived'`
+    expect(await world.rows(rows)).toEqual([
+      ['created timestamp: 2026-11-23T12:00:00.000001Z is in the future, later than the import'],
     ])
   })
 

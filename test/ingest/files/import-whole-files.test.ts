@@ -127,7 +127,7 @@ describe('what is no import', () => {
     ['paymnets', /no event source or file source "paymnets"; did you mean "payments"\?/],
     [
       'profile',
-      /no event source or file source "profile"; known: "payments", "visits", "orders", "scores", "checks"$/,
+      /no event source or file source "profile"; known: "payments", "visits", "orders", "refunds", "scores", "checks", "arrivals"$/,
     ],
     [
       'shop_orders',

@@ -17,7 +17,7 @@ export async function eventWriter(
   client: pg.ClientBase,
   project: string,
   source: StoredEventSource,
-  { digest }: ImportReceipt,
+  { digest, importedAt }: ImportReceipt,
 ): Promise<RowWriter> {
   const topicId = await topicIdOf(client, project, `file:${digest}`)
   const copy = eventCopy(client, project, source, topicId)
@@ -31,8 +31,10 @@ export async function eventWriter(
       let lastInstantHour = Number.NaN
       for (const index of kept) {
         const instant = eventTimestamps[index] ?? 0
+        // Null: known from when it happened, and no event lies in the future.
+        const knownFrom = createdTimestamps[index] ?? Math.min(instant, importedAt)
         // It counts from the moment that it was stored, if that is earlier.
-        const hour = Math.floor(Math.min(instant, createdTimestamps[index] ?? instant) / hourMicros)
+        const hour = Math.floor(Math.min(instant, knownFrom) / hourMicros)
         if (hour !== lastHour) hours.add(hour)
         lastHour = hour
         const instantHour = Math.floor(instant / hourMicros)
@@ -47,14 +49,7 @@ export async function eventWriter(
         }
         lastInstantHour = instantHour
         lastRow = rowNumbers[index] ?? lastRow
-        copy.add(
-          0,
-          lastRow,
-          instant,
-          createdTimestamps[index] ?? null,
-          eventIds[index] ?? null,
-          (field) => values[field]?.[index],
-        )
+        copy.add(0, lastRow, instant, knownFrom, eventIds[index] ?? null, (field) => values[field]?.[index])
       }
       if (copy.size() >= copyPieceBytes) await copy.flush()
     },
