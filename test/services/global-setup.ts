@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { buildCommands } from './build-commands.ts'
+import { pgBouncerOrSkip } from './pgbouncer.ts'
 import { startPostgres } from './postgres.ts'
 import { startRedis } from './redis.ts'
 import { prepareTemplate } from './template.ts'
@@ -36,6 +37,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   }
   try {
+    // Installed before the files run side by side: two package managers at once would lock each other out.
+    if (isWholeRun) await pgBouncerOrSkip()
     const redis = await startRedis()
     servers.push(redis)
     const urls = await Promise.all(
