@@ -2,7 +2,7 @@ import {
   type DocumentNode,
   type ExecutionResult,
   execute,
-  type GraphQLError,
+  GraphQLError,
   type GraphQLSchema,
   getVariableValues,
   type OperationDefinitionNode,
@@ -92,33 +92,49 @@ export function operationExecutor(options: ExecuteOptions): Execute {
     return made
   }
 
-  return async ({ schema, document, operation: node, operationName = null, queryHash, request }, context) => {
+  const run: Execute = async (asked, context) => {
+    const { schema, document, operation: node, operationName = null, queryHash, request } = asked
     const variables = (request.variables ?? {}) as Variables
     if (!node) {
       // Apollo's own name is that of the operation it found: graphql-js is to say that the caller's is unknown.
       const asked = { schema, document, operationName: request.operationName ?? null, variables, context }
       return runInterpreted(asked)
     }
-    const run: Run = { schema, document, operation: node, operationName, variables, context }
-    const operation = recall(run, queryHash ?? '')
-    const refused = refuseTooMany(run, operation, options.maxEntities)
+    const asks: Run = { schema, document, operation: node, operationName, variables, context }
+    const operation = recall(asks, queryHash ?? '')
+    const refused = refuseTooMany(asks, operation, options.maxEntities)
     if (refused) return { errors: refused }
     operation.uses += 1
     if (operation.uses === compileAtUse) {
-      operation.compiled = compileOperation(run.schema, run.document, run.operation)
+      operation.compiled = compileOperation(schema, document, node)
       options.count(operation.compiled ? 'compiled' : 'not-compilable')
     }
-    const nullForDefault = operation.defaulted.some((name) => run.variables[name] === null)
+    const nullForDefault = operation.defaulted.some((name) => variables[name] === null)
     let result =
       operation.compiled && !nullForDefault
-        ? await operation.compiled.query(undefined, run.context, run.variables)
+        ? await operation.compiled.query(undefined, context, variables)
         : null
     if (result === null || result.data === undefined) {
       if (result !== null) options.count('repeated')
-      result = await runInterpreted(run)
+      result = await runInterpreted(asks)
     }
-    return answer(result, run.context)
+    return answer(result, context)
   }
+  return async (request, context) => {
+    try {
+      return await run(request, context)
+    } catch (error) {
+      if (error instanceof RangeError && error.message.startsWith('Maximum call stack'))
+        return nestedTooDeeply()
+      throw error
+    }
+  }
+}
+
+/** Where the stack was deep enough for validation, which recurses too, and not for what comes after it. */
+function nestedTooDeeply(): ExecutionResult {
+  const extensions = { code: 'GRAPHQL_VALIDATION_FAILED', http: { status: 400 } }
+  return { errors: [new GraphQLError('the query is nested too deeply', { extensions })] }
 }
 
 function runInterpreted(run: Omit<Run, 'operation'>): Promise<ExecutionResult> | ExecutionResult {
