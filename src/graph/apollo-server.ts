@@ -11,7 +11,7 @@ import { formatError } from './graphql-error.ts'
 import { type Execute, type ExecuteOptions, operationExecutor } from './operation-executor.ts'
 
 export interface ApolloOptions extends ExecuteOptions {
-  /** Where Apollo Server tells its own warnings. */
+  /** Where Apollo Server logs its own warnings. */
   readonly logger: NonNullable<ApolloServerOptions<GraphContext>['logger']>
   /** Called with what was masked from a caller, who got the request id instead. */
   readonly report: (error: unknown, requestId: string) => void

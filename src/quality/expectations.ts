@@ -25,14 +25,14 @@ export function brokenRules(
   if (value === null) {
     return notNull ? [{ rule: 'NOT_NULL', value: null, bound: null, message: 'Value is null' }] : []
   }
-  const told = valueText(type, value)
+  const shown = valueText(type, value)
   const broken: BrokenRule[] = []
   // An int64 beyond 2^53 is a string of digits; next to a bound, which is a float, its rounding decides nothing.
   const number = Number(value)
-  if (min !== null && number < min) broken.push(brokenBy('MIN', told, String(min), 'below minimum'))
-  if (max !== null && number > max) broken.push(brokenBy('MAX', told, String(max), 'above maximum'))
+  if (min !== null && number < min) broken.push(brokenBy('MIN', shown, String(min), 'below minimum'))
+  if (max !== null && number > max) broken.push(brokenBy('MAX', shown, String(max), 'above maximum'))
   if (oneOf !== null && !oneOf.some((allowed) => allowed === value))
-    broken.push(brokenBy('ONE_OF', told, oneOf.join(', '), 'is none of'))
+    broken.push(brokenBy('ONE_OF', shown, oneOf.join(', '), 'is none of'))
   return broken
 }
 

@@ -27,7 +27,7 @@ export function eventsRoute({ registry, pushEvents, streaming }: EventsRouteOpti
       const source = registry.eventSources.find((candidate) => candidate.name === name)
       if (!source) return null
       refuseMappedEvents(source)
-      return outcomeLines(ndjsonBatches(body, readLine), told, (events) => pushEvents(source, events))
+      return outcomeLines(ndjsonBatches(body, readLine), outcomeLine, (events) => pushEvents(source, events))
     },
   })
 }
@@ -37,7 +37,7 @@ function readLine(line: Line): OfferedEvent {
   return readJsonLine(line) ?? { unreadable: notJson }
 }
 
-function told(row: number, outcome: EventOutcome): object {
+function outcomeLine(row: number, outcome: EventOutcome): object {
   if (!outcome.accepted) return { row, accepted: false, code: outcome.code, message: outcome.message }
   return outcome.repeated ? { row, accepted: true, repeated: true } : { row, accepted: true }
 }

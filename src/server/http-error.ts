@@ -46,7 +46,7 @@ const statusOf: Readonly<Record<string, number>> = {
   LIMIT_EXCEEDED: 400,
 }
 
-function tell(error: FastifyError | FeaturegraphError): Refusal | null {
+function refusalOf(error: FastifyError | FeaturegraphError): Refusal | null {
   if (error instanceof FeaturegraphError) {
     const status = statusOf[error.code]
     return status === undefined ? null : refusal(status, error.code, error.message)
@@ -64,10 +64,10 @@ export function sendHttpError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  const told = tell(error)
-  if (told === null) request.log.error({ err: error }, 'request failed')
-  if (told?.status === 401) reply.header('www-authenticate', 'Bearer')
-  refuse(reply, told ?? masked)
+  const refused = refusalOf(error)
+  if (refused === null) request.log.error({ err: error }, 'request failed')
+  if (refused?.status === 401) reply.header('www-authenticate', 'Bearer')
+  refuse(reply, refused ?? masked)
 }
 
 const statusOfUnreadable: Readonly<Record<string, number>> = {

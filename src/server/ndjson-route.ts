@@ -81,7 +81,7 @@ export function ndjsonRoute({ url, streaming, answer, notFound }: NdjsonRouteOpt
  */
 export async function* outcomeLines<Item, Outcome extends { readonly accepted: boolean }>(
   batches: AsyncIterable<readonly Item[]>,
-  told: (row: number, outcome: Outcome) => object,
+  describe: (row: number, outcome: Outcome) => object,
   perform: (items: readonly Item[], batch: number) => Promise<readonly Outcome[]>,
 ): AsyncGenerator<string> {
   let [row, accepted, batch] = [0, 0, 0]
@@ -89,7 +89,7 @@ export async function* outcomeLines<Item, Outcome extends { readonly accepted: b
     let lines = ''
     for (const outcome of await perform(items, batch)) {
       if (outcome.accepted) accepted += 1
-      lines += `${JSON.stringify(told(row, outcome))}\n`
+      lines += `${JSON.stringify(describe(row, outcome))}\n`
       row += 1
     }
     yield lines

@@ -33,7 +33,7 @@ export function pushRoute({ registry, push, streaming }: PushRouteOptions) {
       const to = acceptTarget(parameter('to'))
       const idempotencyKey = acceptIdempotencyKey(header('idempotency-key'))
       const readLine = (line: Line) => (line === 'too long' ? tooLong : readPushedLine(view, line))
-      return outcomeLines(ndjsonBatches(body, readLine), told, async (rows, batch) => {
+      return outcomeLines(ndjsonBatches(body, readLine), outcomeLine, async (rows, batch) => {
         const key = idempotencyKey === null ? null : `${idempotencyKey}/${batch}`
         return await push(view, rows, { to, idempotencyKey: key }).catch(refuseAll(rows.length))
       })
@@ -50,7 +50,7 @@ function acceptTarget(to: unknown): PushTarget {
 
 const tooLong = new InvalidRow(lineTooLong)
 
-/** The answer has begun: what refuses a batch is told for each of its rows. */
+/** The answer has begun: what refuses a batch is said for each of its rows. */
 function refuseAll(count: number) {
   return (error: unknown): readonly PushOutcome[] => {
     if (!(error instanceof BadUserInput)) throw error
@@ -59,7 +59,7 @@ function refuseAll(count: number) {
   }
 }
 
-function told(row: number, outcome: PushOutcome): object {
+function outcomeLine(row: number, outcome: PushOutcome): object {
   if (outcome.accepted) return { row, accepted: true, online: outcome.online }
   return { row, accepted: false, code: outcome.code, message: outcome.message }
 }
