@@ -101,6 +101,9 @@ export class EmbeddedPostgresFailed extends errorOf('EMBEDDED_POSTGRES_FAILED') 
 /** A store did not do what was asked; the message is for the log, never for a caller. */
 export class StoreFailed extends errorOf('STORE_FAILED') {}
 
+/** A store did not answer within its time. */
+export class StoreTimedOut extends StoreFailed {}
+
 /** What a server of a store is checked for. */
 export type StoreCheck =
   | 'cluster'

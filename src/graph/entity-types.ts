@@ -206,7 +206,7 @@ function viewResolver(
     const column = row.$columns.find((candidate) => candidate.view === view)
     if (!column) throw new TypeError(`view ${view.name} was selected but not read`)
     const answer = column.row(row.$index, maxAge)
-    if (answer.$status === 'UNAVAILABLE') context.unavailable.note(view, info.path, column.reason)
+    if (answer.$status === 'UNAVAILABLE') context.unavailable.note(view, info.path, column.why(answer))
     return answer
   }
 }

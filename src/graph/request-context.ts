@@ -1,4 +1,5 @@
 import type { Clock, Micros } from '../definitions/timestamp.ts'
+import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
 import type { DeleteEntity } from '../ingest/deletion/delete-entity.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { LiveTiles } from '../online/live-tiles.ts'
@@ -17,7 +18,7 @@ import { type ColumnReader, type StatusTally, statusTally } from './view-column.
 export interface RequestContextOptions {
   readonly registry: Registry
   readonly layouts: RowLayouts
-  readonly tiles: Pick<LiveTiles, 'find'>
+  readonly tiles: Pick<LiveTiles, 'find' | 'missing'>
   readonly stores: {
     readonly online: OnlineStore
     readonly offline: AsOfReader
@@ -53,7 +54,9 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
   }
   const keyPrefix = (view: FeatureView): string | null =>
     view.kind === 'STREAM' ? (tiles.find(view)?.prefix ?? null) : layouts.keyPrefix(view)
-  const sources = { ...stores, reader, keyPrefix, observe }
+  const missingTiles = (view: FeatureView): UnavailableReason =>
+    view.kind === 'STREAM' ? tiles.missing(view) : 'NEVER_FILLED'
+  const sources = { ...stores, reader, keyPrefix, missingTiles, observe }
   return {
     tally,
     make(requestId, caller, signal) {

@@ -1,7 +1,8 @@
 import DataLoader from 'dataloader'
 import type { Micros } from '../definitions/timestamp.ts'
+import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
 import type { EntityKey } from '../definitions/value.ts'
-import { StoreFailed } from '../errors.ts'
+import { StoreFailed, StoreTimedOut } from '../errors.ts'
 import { planAsOf } from '../historical/as-of-plan.ts'
 import { planRead } from '../online/read-plan.ts'
 import type { Entity, FeatureView } from '../registry/registry.ts'
@@ -37,6 +38,8 @@ export interface RowSources {
   readonly reader: (view: FeatureView) => ColumnReader
   /** The front of the view's online keys; null where a streaming view has no tiles to read. */
   readonly keyPrefix: (view: FeatureView) => string | null
+  /** Why `keyPrefix` is null. */
+  readonly missingTiles: (view: FeatureView) => UnavailableReason
   readonly observe: RowObserver
 }
 
@@ -95,7 +98,9 @@ async function answerNeeds(
       if (need.times === null && view.online) {
         const prefix = sources.keyPrefix(view)
         if (prefix === null)
-          fill(unavailableColumn(sources.reader(view), 'ONLINE', () => request.now, noTiles))
+          fill(
+            unavailableColumn(sources.reader(view), 'ONLINE', () => request.now, sources.missingTiles(view)),
+          )
         else online.push({ ...wanted, prefix })
       } else if (group) group.push(wanted)
       else offline.set(need.entity, [wanted])
@@ -140,12 +145,17 @@ async function readOnline(
     })
   } catch (error) {
     tell(error)
-    for (const { view, fill } of wanted) fill(unavailableColumn(sources.reader(view), 'ONLINE', () => now))
+    const reason = reasonOf(error)
+    for (const { view, fill } of wanted)
+      fill(unavailableColumn(sources.reader(view), 'ONLINE', () => now, reason))
   }
 }
 
 const nowhere = (): number => -1
-const noTiles = 'its windows are being put together from the events that are kept'
+
+function reasonOf(error: unknown): UnavailableReason {
+  return error instanceof StoreTimedOut ? 'TIMEOUT' : 'STORE_FAILED'
+}
 
 async function readOffline(
   sources: RowSources,
@@ -169,8 +179,10 @@ async function readOffline(
     }
   } catch (error) {
     tell(error)
+    const reason = reasonOf(error)
     for (const { need, view, fill } of wanted) {
-      fill(unavailableColumn(sources.reader(view), 'OFFLINE', (index) => timesOf(need)(index).asOf))
+      const times = (index: number): Micros => timesOf(need)(index).asOf
+      fill(unavailableColumn(sources.reader(view), 'OFFLINE', times, reason))
     }
   }
 }

@@ -166,7 +166,7 @@ function rowOf(
   pathOf: (index: number) => GraphQLResolveInfo['path'],
 ): ViewRow {
   const row = column.row(index, null)
-  if (row.$status === 'UNAVAILABLE') context.unavailable.note(column.view, pathOf(index), column.reason)
+  if (row.$status === 'UNAVAILABLE') context.unavailable.note(column.view, pathOf(index), column.why(row))
   return row
 }
 

@@ -32,6 +32,11 @@ export function declareSharedTypes(): SharedTypes {
       GraphQLFloat,
       'Streamed views online: how far the tiles are behind what has happened.',
     ),
+    reason: {
+      ...optionalText,
+      description:
+        'Why UNAVAILABLE, in one word: LOST, REFILLING, NEVER_FILLED, UNVERIFIED, RECOMPUTING, NOT_APPLIED, TIMEOUT, HISTORY_EXPIRED, UNKNOWN_LAYOUT, STORE_FAILED.',
+    },
   })
   const featureViolation = objectType('FeatureViolation', null, {
     feature: text,

@@ -1,17 +1,28 @@
 import { GraphQLError, type GraphQLResolveInfo } from 'graphql'
+import { type UnavailableReason, unavailableSentences } from '../definitions/unavailable-reason.ts'
+import type { FreshnessSource } from '../online/view-row.ts'
 import type { FeatureView } from '../registry/registry.ts'
 
 type Path = GraphQLResolveInfo['path']
 
 /** Why rows of a view are UNAVAILABLE; the message is for the caller. */
-export interface UnavailableReason {
+export interface Unavailability {
   readonly code: 'UNAVAILABLE' | 'HISTORY_EXPIRED'
+  readonly reason: UnavailableReason
   readonly message: string
+}
+
+export function unavailability(
+  reason: UnavailableReason,
+  source: FreshnessSource,
+  message = unavailableSentences[reason](source === 'ONLINE' ? 'online' : 'offline'),
+): Unavailability {
+  return { code: reason === 'HISTORY_EXPIRED' ? reason : 'UNAVAILABLE', reason, message }
 }
 
 interface Note {
   readonly view: FeatureView
-  readonly reason: UnavailableReason
+  readonly why: Unavailability
   readonly first: readonly (string | number)[]
   count: number
 }
@@ -21,8 +32,8 @@ interface Note {
  * nulls, and the answer gets one error per view and path pattern, not one per key.
  */
 export interface UnavailableViews {
-  /** `path` is that of the view's field, or of the service row that takes from it. */
-  readonly note: (view: FeatureView, path: Path, reason: UnavailableReason) => void
+  /** `path` is that of the view's field, or of the service row that takes from it. The first of its reasons is reported. */
+  readonly note: (view: FeatureView, path: Path, why: Unavailability) => void
   /** One error each, its path the first place affected, `extensions.count` the number of rows. */
   readonly errors: () => readonly GraphQLError[]
 }
@@ -30,18 +41,18 @@ export interface UnavailableViews {
 export function unavailableViews(): UnavailableViews {
   const notes = new Map<string, Note>()
   return {
-    note(view, path, reason) {
+    note(view, path, why) {
       const pattern = patternOf(path) + view.name
       const note = notes.get(pattern)
       if (note) note.count += 1
-      else notes.set(pattern, { view, reason, first: keysOf(path), count: 1 })
+      else notes.set(pattern, { view, why, first: keysOf(path), count: 1 })
     },
     errors: () =>
       [...notes.values()].map(
-        ({ view, reason: { code, message }, first, count }) =>
+        ({ view, why: { code, reason, message }, first, count }) =>
           new GraphQLError(`feature view "${view.name}" is unavailable: ${message}`, {
             path: first,
-            extensions: { code, view: view.name, count },
+            extensions: { code, reason, view: view.name, count },
           }),
       ),
   }

@@ -1,19 +1,20 @@
 import { formatDuration } from '../definitions/duration.ts'
 import type { RowStatus } from '../definitions/row-status.ts'
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
+import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
 import type { ViewReader } from '../online/view-reader.ts'
 import type { FreshnessSource, ViewRow } from '../online/view-row.ts'
 import type { FeatureView } from '../registry/registry.ts'
 import type { AsOfRow, ExpiredHistory } from '../stores/as-of-reader.ts'
 import { firstTimeSince } from '../windows/hop.ts'
-import type { UnavailableReason } from './unavailable-views.ts'
+import { type Unavailability, unavailability } from './unavailable-views.ts'
 
 /** One view's answers for the rows of one need: raw until a resolver asks, since `maxAge` is an argument of the field. */
 export interface ViewColumn {
   readonly view: FeatureView
   readonly row: (index: number, maxAge: Micros | null) => ViewRow
-  /** Why a row is UNAVAILABLE: the same for all of a column. */
-  readonly reason: UnavailableReason
+  /** What the view's error says of an UNAVAILABLE row of the column. */
+  readonly why: (row: ViewRow) => Unavailability
 }
 
 /** Counts the statuses that were answered; shared by all requests and read by metrics. */
@@ -28,11 +29,6 @@ export interface ColumnReader extends ViewReader {
   readonly counts: Record<RowStatus, number>
 }
 
-const unknownLayout = {
-  code: 'UNAVAILABLE',
-  message: 'its stored row has a layout that this gateway does not know',
-} as const satisfies UnavailableReason
-
 /** Where row i of a need stands in the answer of a read. */
 type PlaceOf = (index: number) => number
 
@@ -44,7 +40,7 @@ export function onlineColumn(
 ): ViewColumn {
   return {
     view: reader.view,
-    reason: unknownLayout,
+    why: whyOf,
     row(index, maxAge) {
       const row = reader.readPacked(cells[placeOf(index)] ?? null, at, maxAge)
       reader.counts[row.$status] += 1
@@ -62,11 +58,11 @@ export function offlineColumn(
 ): ViewColumn {
   return {
     view: reader.view,
-    get reason() {
-      const expired = rows.find((row) => row !== null && 'storedSince' in row)
-      return expired !== undefined && expired !== null && 'storedSince' in expired
+    why(row) {
+      const expired = rows.find((one) => one !== null && 'storedSince' in one)
+      return row.$reason === 'HISTORY_EXPIRED' && expired && 'storedSince' in expired
         ? historyExpired(reader.view, expired)
-        : unknownLayout
+        : whyOf(row)
     },
     row(index, maxAge) {
       const row = reader.readOffline(rows[placeOf(index)] ?? null, times(index), maxAge)
@@ -80,29 +76,34 @@ export function unavailableColumn(
   reader: ColumnReader,
   source: FreshnessSource,
   times: (index: number) => Micros,
-  reason = `the ${source === 'ONLINE' ? 'online' : 'offline'} store did not answer in time`,
+  reason: UnavailableReason,
 ): ViewColumn {
   return {
     view: reader.view,
-    reason: { code: 'UNAVAILABLE', message: reason },
+    why: whyOf,
     row(index) {
       reader.counts.UNAVAILABLE += 1
-      return reader.unavailable(source, times(index))
+      return reader.unavailable(source, times(index), reason)
     },
   }
 }
 
-function historyExpired(view: FeatureView, { storedSince }: ExpiredHistory): UnavailableReason {
+function whyOf({ $reason, $source }: ViewRow): Unavailability {
+  return unavailability($reason ?? 'STORE_FAILED', $source)
+}
+
+function historyExpired(view: FeatureView, { storedSince }: ExpiredHistory): Unavailability {
   // Others have rows, which do not expire.
-  if (view.kind !== 'STREAM') return unknownLayout
+  if (view.kind !== 'STREAM') return unavailability('HISTORY_EXPIRED', 'OFFLINE')
   const longest = Math.max(...view.aggregations.map(({ windowMicros }) => windowMicros))
   const first = Math.max(
     ...view.aggregations.map(({ windowMicros, hopMicros }) =>
       firstTimeSince(storedSince, windowMicros, hopMicros),
     ),
   )
-  return {
-    code: 'HISTORY_EXPIRED',
-    message: `the events of "${view.events.name}" are kept since ${formatTimestamp(storedSince)}; its windows reach back ${formatDuration(longest)}, so it answers from ${formatTimestamp(first)} on`,
-  }
+  return unavailability(
+    'HISTORY_EXPIRED',
+    'OFFLINE',
+    `the events of "${view.events.name}" are kept since ${formatTimestamp(storedSince)}; its windows reach back ${formatDuration(longest)}, so it answers from ${formatTimestamp(first)} on`,
+  )
 }

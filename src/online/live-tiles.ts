@@ -1,6 +1,7 @@
 import type { Micros } from '../definitions/timestamp.ts'
+import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
 import type { FeatureView, StreamView } from '../registry/registry.ts'
-import type { TileGenerations } from '../stores/tile-generations.ts'
+import type { TileGeneration, TileGenerations } from '../stores/tile-generations.ts'
 import type { RowLayouts } from './row-layouts.ts'
 
 /** Where a streaming view is read online. */
@@ -15,6 +16,8 @@ interface LiveGeneration {
 export interface LiveTiles {
   /** Null: the view's windows have no tiles that were level once. */
   readonly find: (view: StreamView) => LiveGeneration | null
+  /** Why `find` is null. */
+  readonly missing: (view: StreamView) => UnavailableReason
   /** Rejects with `StoreFailed`: what was known stays. One round trip. */
   readonly refresh: () => Promise<void>
 }
@@ -26,11 +29,19 @@ export function liveTiles(
 ): LiveTiles {
   const streamed = views.filter((view) => view.kind === 'STREAM')
   let live: ReadonlyMap<StreamView, LiveGeneration> = new Map()
+  let all: readonly TileGeneration[] = []
   return {
     find: (view) => live.get(view) ?? null,
+    missing(view) {
+      const { viewId, fingerprint } = tiledView(view)
+      const own = all.filter((one) => one.viewId === viewId)
+      if (own.some((one) => one.fingerprint !== fingerprint)) return 'RECOMPUTING'
+      return own.length > 0 ? 'NOT_APPLIED' : 'NEVER_FILLED'
+    },
     async refresh() {
       if (streamed.length === 0) return
-      const known = (await generations.list()).filter(({ state }) => state === 'LIVE')
+      all = await generations.list()
+      const known = all.filter(({ state }) => state === 'LIVE')
       live = new Map(
         streamed.flatMap((view) => {
           const { viewId, fingerprint } = tiledView(view)

@@ -1,5 +1,6 @@
 import { foundRowStatus } from '../definitions/row-status.ts'
 import type { Micros } from '../definitions/timestamp.ts'
+import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
 import type { FeatureView } from '../registry/registry.ts'
 import type { AsOfRow, ExpiredHistory } from '../stores/as-of-reader.ts'
 import {
@@ -23,7 +24,7 @@ export interface ViewReader {
   readonly readPacked: (row: Buffer | null, at: Micros, maxAge: Micros | null) => ViewRow
   /** What lies behind the stored events is UNAVAILABLE. */
   readonly readOffline: (row: AsOfRow | ExpiredHistory | null, at: Micros, maxAge: Micros | null) => ViewRow
-  readonly unavailable: (source: FreshnessSource, at: Micros) => ViewRow
+  readonly unavailable: (source: FreshnessSource, at: Micros, reason: UnavailableReason) => ViewRow
 }
 
 /** Layouts by fingerprint that were ever written for a view, and what to do when bytes carry none of them. */
@@ -62,8 +63,15 @@ export function viewReader(
     return decoder
   }
 
-  function unavailable(source: FreshnessSource, at: Micros): ViewRow {
-    return new Row(view, source, at, 'UNAVAILABLE', null, null, ...noValues)
+  function unavailable(source: FreshnessSource, at: Micros, reason: UnavailableReason): ViewRow {
+    const row = new Row(view, source, at, 'UNAVAILABLE', null, null, ...noValues)
+    row.$reason = reason
+    return row
+  }
+
+  function unknownLayout(at: Micros): ViewRow {
+    history.reportUnknown(view)
+    return unavailable('ONLINE', at, 'UNKNOWN_LAYOUT')
   }
 
   function notFound(source: FreshnessSource, at: Micros): ViewRow {
@@ -75,8 +83,7 @@ export function viewReader(
       case 'ABSENT':
         return notFound('ONLINE', at)
       case 'UNKNOWN':
-        history.reportUnknown(view)
-        return unavailable('ONLINE', at)
+        return unknownLayout(at)
       case 'PRESENT': {
         const { newestEvent, latestStored } = row
         const status = foundRowStatus(newestEvent, at, null, maxAge)
@@ -101,10 +108,7 @@ export function viewReader(
       const kind = isPacked ? packedRowKind(row) : 'UNKNOWN'
       if (kind === 'ABSENT') return notFound('ONLINE', at)
       const decoder = kind === 'ROW' ? decoderOf(row.readUInt32LE(4)) : null
-      if (decoder === null || row.length < decoder.fixedEnd) {
-        history.reportUnknown(view)
-        return unavailable('ONLINE', at)
-      }
+      if (decoder === null || row.length < decoder.fixedEnd) return unknownLayout(at)
       const event = row.readDoubleLE(8)
       const createdOrLowest = row.readDoubleLE(16)
       const created = createdOrLowest === Number.NEGATIVE_INFINITY ? null : createdOrLowest
@@ -114,13 +118,12 @@ export function viewReader(
         return decoder.decode(row, at, event, created)
       } catch (error) {
         if (!(error instanceof RangeError)) throw error
-        history.reportUnknown(view)
-        return unavailable('ONLINE', at)
+        return unknownLayout(at)
       }
     },
     readOffline(row, at, maxAge) {
       if (row === null) return notFound('OFFLINE', at)
-      if ('storedSince' in row) return unavailable('OFFLINE', at)
+      if ('storedSince' in row) return unavailable('OFFLINE', at, 'HISTORY_EXPIRED')
       if (row.closing) return notFound('OFFLINE', at)
       const status = foundRowStatus(row.eventTimestamp, at, ttlMicros, maxAge)
       const values = status === 'PRESENT' ? row.values : noValues

@@ -1,5 +1,6 @@
 import type { RowStatus } from '../definitions/row-status.ts'
 import type { Micros } from '../definitions/timestamp.ts'
+import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
 import type { Value } from '../definitions/value.ts'
 import type { FeatureView } from '../registry/registry.ts'
 
@@ -15,6 +16,8 @@ export interface Freshness {
   readonly source: FreshnessSource
   /** How far the tiles of a streaming view are behind, online. */
   readonly lagSeconds: number | null
+  /** Null unless the status is UNAVAILABLE. */
+  readonly reason: UnavailableReason | null
 }
 
 /**
@@ -31,6 +34,8 @@ export class ViewRow {
   readonly $created: Micros | null
   /** Online, of a streaming view: all that had happened by then is in its tiles. */
   $levelAt: Micros | null
+  /** Of an UNAVAILABLE row. */
+  $reason: UnavailableReason | null
   private $freshness: Freshness | null
 
   constructor(
@@ -48,6 +53,7 @@ export class ViewRow {
     this.$event = event
     this.$created = created
     this.$levelAt = null
+    this.$reason = null
     this.$freshness = null
   }
 
@@ -70,6 +76,7 @@ export class ViewRow {
       expiresAt: Number.isSafeInteger(expiresAt) ? expiresAt : null,
       source: this.$source,
       lagSeconds: this.$levelAt === null ? null : Math.max(0, this.$at - this.$levelAt) / 1_000_000,
+      reason: this.$reason,
     }
   }
 }

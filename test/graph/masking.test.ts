@@ -19,7 +19,7 @@ const failingRows = (error: unknown): RowLoader =>
       needs.map(({ views }) =>
         views.map((view) => ({
           view,
-          reason: { code: 'UNAVAILABLE', message: '' } as const,
+          why: () => ({ code: 'UNAVAILABLE', reason: 'STORE_FAILED', message: '' }) as const,
           row() {
             throw error
           },

@@ -118,6 +118,7 @@ const surface = `
     expiresAt: Timestamp
     source: FreshnessSource!
     lagSeconds: Float
+    reason: String
   }
   type CustomerTransactionFeatures {
     totalTransactions30d: Float

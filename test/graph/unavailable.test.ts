@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import { StoreTimedOut } from '../../src/errors.ts'
 import { rowPacker } from '../../src/stores/online-value/packed-row.ts'
 import { now, type Operation, viewNamed } from './run-operation.ts'
 import { smallWorld } from './small-world.ts'
 
-const online = (view: string) =>
-  `feature view "${view}" is unavailable: the online store did not answer in time`
+const online = (view: string) => `feature view "${view}" is unavailable: the online store could not be read`
 
 const keys = `[{ customerId: 1, merchantId: "m1", deviceNo: 7, amount: 1.5, byPhone: true },
   { customerId: 2, merchantId: "m1", deviceNo: 7, amount: 2.5, byPhone: false }]`
@@ -78,7 +78,11 @@ describe('an online store that does not answer', () => {
         ).toEqual(errors)
         for (const { message, extensions } of answer.errors ?? []) {
           expect(message).toBe(online(String(extensions?.['view'])))
-          expect(extensions).toMatchObject({ code: 'UNAVAILABLE', requestId: 'request-1' })
+          expect(extensions).toMatchObject({
+            code: 'UNAVAILABLE',
+            reason: 'STORE_FAILED',
+            requestId: 'request-1',
+          })
         }
         expect(JSON.stringify(answer)).not.toMatch(/ECONNREFUSED|db\.internal|5432|stack|customer_id/)
         expect(world.masked).toEqual([])
@@ -90,8 +94,8 @@ describe('an online store that does not answer', () => {
     const world = await smallWorld()
     world.breakStore('online')
     const query = `{
-      customer(customerId: 1) { customerId customerDaily { __typename total scores freshness { status source eventTimestamp createdTimestamp ageSeconds expiresAt } }
-        customerProfile { country freshness { status source } } }
+      customer(customerId: 1) { customerId customerDaily { __typename total scores freshness { status source eventTimestamp createdTimestamp ageSeconds expiresAt reason } }
+        customerProfile { country freshness { status source reason } } }
       past: customer(customerId: 1, asOf: "2026-11-23T11:00:00Z") { customerDaily { total } }
       featureViews(entity: "customer") { name }
     }`
@@ -111,9 +115,13 @@ describe('an online store that does not answer', () => {
               createdTimestamp: null,
               ageSeconds: null,
               expiresAt: null,
+              reason: 'STORE_FAILED',
             },
           },
-          customerProfile: { country: 'CH', freshness: { status: 'PRESENT', source: 'OFFLINE' } },
+          customerProfile: {
+            country: 'CH',
+            freshness: { status: 'PRESENT', source: 'OFFLINE', reason: null },
+          },
         },
         past: { customerDaily: { total: 12.5 } },
         featureViews: [{ name: 'customer_daily' }, { name: 'customer_recent' }, { name: 'customer_profile' }],
@@ -154,6 +162,21 @@ describe('an online store that does not answer', () => {
     })
   })
 
+  it('that does not answer in time gives the reason TIMEOUT', async () => {
+    const world = await smallWorld()
+    world.breakStore('online', new StoreTimedOut('Command timed out'))
+    const { data, errors } = await world.run({
+      query: '{ customer(customerId: 1) { customerDaily { freshness { reason } } } }',
+    })
+    expect(data).toEqual({ customer: { customerDaily: { freshness: { reason: 'TIMEOUT' } } } })
+    expect(errors).toMatchObject([
+      {
+        message: 'feature view "customer_daily" is unavailable: the online store did not answer in time',
+        extensions: { code: 'UNAVAILABLE', reason: 'TIMEOUT' },
+      },
+    ])
+  })
+
   it('is asked again by the next request', async () => {
     const world = await smallWorld()
     const query = '{ customer(customerId: 1) { customerDaily { total } } }'
@@ -181,12 +204,12 @@ describe('an offline store that does not answer', () => {
       })
       expect(errors?.map(({ message, path, extensions }) => [message, path, extensions?.['count']])).toEqual([
         [
-          'feature view "customer_daily" is unavailable: the offline store did not answer in time',
+          'feature view "customer_daily" is unavailable: the offline store could not be read',
           ['customersAsOf', 0, 'customerDaily'],
           2,
         ],
         [
-          'feature view "customer_profile" is unavailable: the offline store did not answer in time',
+          'feature view "customer_profile" is unavailable: the offline store could not be read',
           ['customer', 'customerProfile'],
           1,
         ],
@@ -197,7 +220,7 @@ describe('an offline store that does not answer', () => {
 
 describe('bytes that are not understood', () => {
   const query =
-    '{ customers(customerIds: [1, 5, 2]) { customerId customerDaily { total segment freshness { status } } } }'
+    '{ customers(customerIds: [1, 5, 2]) { customerId customerDaily { total segment freshness { status reason } } } }'
 
   it.each([
     { name: 'another format', bytes: () => Buffer.alloc(80, 9) },
@@ -219,16 +242,35 @@ describe('bytes that are not understood', () => {
     world.putOnline(`${world.layouts.keyPrefix(view)}{5}`, bytes())
     const { data, errors } = await world.run({ query })
     expect(data?.['customers']).toEqual([
-      { customerId: 1, customerDaily: { total: 12.5, segment: 'a "b"', freshness: { status: 'PRESENT' } } },
-      { customerId: 5, customerDaily: { total: null, segment: null, freshness: { status: 'UNAVAILABLE' } } },
-      { customerId: 2, customerDaily: { total: null, segment: null, freshness: { status: 'OUTSIDE_TTL' } } },
+      {
+        customerId: 1,
+        customerDaily: { total: 12.5, segment: 'a "b"', freshness: { status: 'PRESENT', reason: null } },
+      },
+      {
+        customerId: 5,
+        customerDaily: {
+          total: null,
+          segment: null,
+          freshness: { status: 'UNAVAILABLE', reason: 'UNKNOWN_LAYOUT' },
+        },
+      },
+      {
+        customerId: 2,
+        customerDaily: { total: null, segment: null, freshness: { status: 'OUTSIDE_TTL', reason: null } },
+      },
     ])
     expect(errors).toEqual([
       {
         message:
           'feature view "customer_daily" is unavailable: its stored row has a layout that this gateway does not know',
         path: ['customers', 1, 'customerDaily'],
-        extensions: { code: 'UNAVAILABLE', view: 'customer_daily', count: 1, requestId: 'request-1' },
+        extensions: {
+          code: 'UNAVAILABLE',
+          reason: 'UNKNOWN_LAYOUT',
+          view: 'customer_daily',
+          count: 1,
+          requestId: 'request-1',
+        },
       },
     ])
   })

@@ -247,6 +247,7 @@ describe('the status of a row', () => {
         path: ['merchants', 0, 'merchantProfile'],
         extensions: {
           code: 'UNAVAILABLE',
+          reason: 'UNKNOWN_LAYOUT',
           view: 'merchant_profile',
           count: Object.keys(planted).length,
           requestId: expect.any(String),

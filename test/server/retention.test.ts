@@ -91,7 +91,13 @@ it('is stored by the worker; what reaches behind it is unavailable with its own 
       {
         message: `feature view "recent" is unavailable: the events of "payments" are kept since ${formatTimestamp(storedSince)}; its windows reach back 30d, so it answers from ${formatTimestamp(first)} on`,
         path: ['customersAsOf', 0, 'recent'],
-        extensions: { code: 'HISTORY_EXPIRED', view: 'recent', count: 2, requestId: expect.any(String) },
+        extensions: {
+          code: 'HISTORY_EXPIRED',
+          reason: 'HISTORY_EXPIRED',
+          view: 'recent',
+          count: 2,
+          requestId: expect.any(String),
+        },
       },
     ])
   } finally {

@@ -53,8 +53,8 @@ describe('streaming views in a gateway', () => {
       expect(errors).toMatchObject([
         {
           message:
-            'feature view "recent" is unavailable: its windows are being put together from the events that are kept',
-          extensions: { code: 'UNAVAILABLE' },
+            'feature view "recent" is unavailable: nothing of it has been written to the online store yet',
+          extensions: { code: 'UNAVAILABLE', reason: 'NEVER_FILLED' },
         },
       ])
     } finally {

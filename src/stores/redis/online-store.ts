@@ -1,5 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis'
-import { StoreFailed, type StoreUnsuitable } from '../../errors.ts'
+import { messageOf, StoreFailed, StoreTimedOut, type StoreUnsuitable } from '../../errors.ts'
 import type { OnlineStore, OnlineWrite, OnlineWriteOutcome } from '../online-store.ts'
 import { markerKey } from '../online-value/online-key.ts'
 import { writeChunks } from '../online-value/write-chunks.ts'
@@ -29,6 +29,8 @@ export interface RedisOnlineStore extends OnlineStore {
 
 const writeTimeoutMs = 10_000
 const maxJoinedKeys = 256
+/** The client's message of a command that was given up. */
+const timedOut = 'Command timed out'
 
 type WriteScript = (keyCount: number, ...keysAndArguments: (string | number | Buffer)[]) => Promise<unknown>
 
@@ -86,7 +88,8 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): RedisOnlineS
       const message = `Redis did not ${what}`
       const refusal = refusalOf(cause)
       if (refusal) watch.noticed(refusal)
-      throw refusalOf(cause, message) ?? new StoreFailed(message, { cause })
+      const Failure = messageOf(cause) === timedOut ? StoreTimedOut : StoreFailed
+      throw refusalOf(cause, message) ?? new Failure(message, { cause })
     }
   }
 

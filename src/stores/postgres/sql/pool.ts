@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { messageOf, StoreFailed } from '../../../errors.ts'
+import { errorCode, messageOf, StoreFailed, StoreTimedOut } from '../../../errors.ts'
 
 export interface PoolOptions {
   readonly url: string
@@ -71,8 +71,18 @@ export async function inTransaction<T>(
 export function storeFailed(doing: string): (cause: unknown) => never {
   return (cause) => {
     if (cause instanceof StoreFailed) throw cause
-    throw new StoreFailed(`Postgres failed at ${doing}: ${messageOf(cause)}`, {
-      cause,
-    })
+    const Failure = isTimeout(cause) ? StoreTimedOut : StoreFailed
+    throw new Failure(`Postgres failed at ${doing}: ${messageOf(cause)}`, { cause })
   }
+}
+
+const driverTimeouts: ReadonlySet<string> = new Set([
+  'Query read timeout',
+  'timeout exceeded when trying to connect',
+  'Connection terminated due to connection timeout',
+])
+
+/** A statement that was cancelled, by its timeout or by who asked; the driver's own timeouts have no code. */
+function isTimeout(cause: unknown): boolean {
+  return errorCode(cause) === '57014' || driverTimeouts.has(messageOf(cause))
 }
