@@ -3,6 +3,7 @@ import { Redis } from 'ioredis'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
 import { onlineKeySuffix } from '../../src/stores/online-value/online-key.ts'
 import { readSlot, slotsOf } from '../../src/stores/online-value/packed-row.ts'
+import { postgresGuardRecord } from '../../src/stores/postgres/system/guard-record.ts'
 import { postgresRegistryStore } from '../../src/stores/postgres/system/registry-store.ts'
 import type { Bench } from './bench.ts'
 import type { FeatureValues } from './database.ts'
@@ -49,8 +50,13 @@ export async function readOnline(
   ids: readonly number[],
 ): Promise<{ readonly keys: number; readonly rows: ReadonlyMap<number, FeatureValues> }> {
   const store = postgresRegistryStore(database.pool, project)
-  const layouts = await openRowLayouts(project, world.registry, store)
-  const prefix = layouts.keyPrefix(world.view)
+  const layouts = await openRowLayouts(
+    project,
+    world.registry,
+    store,
+    postgresGuardRecord(database.pool, project),
+  )
+  const prefix = layouts.keyPrefix(world.view, 0)
   const { slots } = slotsOf(layouts.layout(world.view))
   const redis = new Redis(redisUrl)
   try {

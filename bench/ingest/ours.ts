@@ -15,6 +15,7 @@ import { ndjsonFiles } from '../../src/stores/files/ndjson-file.ts'
 import { postgresOfflineStore } from '../../src/stores/postgres/features/offline-store.ts'
 import { postgresImportStore } from '../../src/stores/postgres/imports/import-store.ts'
 import { createPool } from '../../src/stores/postgres/sql/pool.ts'
+import { postgresGuardRecord } from '../../src/stores/postgres/system/guard-record.ts'
 import { postgresRegistryStore } from '../../src/stores/postgres/system/registry-store.ts'
 import { postgresRunStore } from '../../src/stores/postgres/system/run-store.ts'
 import { postgresViolationStore } from '../../src/stores/postgres/system/violation-store.ts'
@@ -113,6 +114,7 @@ async function obey(order: Order): Promise<Done> {
         order.project,
         registry,
         postgresRegistryStore(system, order.project),
+        postgresGuardRecord(system, order.project),
       )
       return await timed(async () => {
         const result = await materialize({ ...shared, ...layouts, offline, online }, view, {

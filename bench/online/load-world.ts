@@ -36,11 +36,11 @@ export async function loadWorld(
   })
   const redis = new Redis(redisUrl)
   try {
-    const layouts = await openRowLayouts(config.project, registry, stores.registry)
+    const layouts = await openRowLayouts(config.project, registry, stores.registry, stores.guardRecord)
     for (const view of views) {
       const registered = registeredView(registry.views, view)
       const pack = rowPacker(layouts.layout(registered))
-      const prefix = layouts.keyPrefix(registered)
+      const prefix = layouts.keyPrefix(registered, 0)
       for (let first = 1; first <= customerCount; first += slice) {
         const writes: OnlineWrite[] = []
         const pipeline = redis.pipeline()
@@ -64,7 +64,7 @@ export async function loadWorld(
         await pipeline.exec()
       }
     }
-    return views.map((view) => layouts.keyPrefix(registeredView(registry.views, view)))
+    return views.map((view) => layouts.keyPrefix(registeredView(registry.views, view), 0))
   } finally {
     redis.disconnect()
     await stores.close()

@@ -1,12 +1,17 @@
 import { type Config, readConfig, readEnvironment } from '../config.ts'
 import { type Gateway, startGateway } from '../gateway/start-gateway.ts'
 import { progressBar } from './progress-bar.ts'
+import { apartWork } from './run-apart.ts'
 
 /** `featuregraph serve`: runs until SIGTERM or SIGINT, then finishes what is running. */
 export async function serve(): Promise<void> {
   const config = readConfig(readEnvironment())
   const bar = progressBar('writing the demo world')
-  const gateway = await startGateway(config, { onDemoProgress: (done, total) => bar.update(done / total) })
+  const gateway = await startGateway(config, {
+    onDemoProgress: (done, total) => bar.update(done / total),
+    // Rows in the memory of a process are seen by no other.
+    ...(config.onlineUrl === 'memory:' ? {} : { apart: apartWork }),
+  })
   bar.stop()
   let stopping = false
   const stop = (signal: string): void => {

@@ -58,9 +58,9 @@ async function newestOnline(
   now: Micros,
 ): Promise<string> {
   const keys = await stores.offline.newestKeys(view, now, checkedAt)
-  const prefix = layouts.keyPrefix(view)
+  const prefix = await layouts.rowPrefix(view)
   try {
-    const rows = await stores.online.readMany(keys.map((key) => prefix + onlineKeySuffix(key)))
+    const rows = (await stores.online.readMany(keys.map((key) => prefix + onlineKeySuffix(key)))).rows
     const events = rows.flatMap((row) => (row === null ? [] : (readRowOrder(row)?.[0] ?? [])))
     return shown(events.length === 0 ? null : Math.max(...events))
   } catch (error) {

@@ -1,9 +1,11 @@
 import { collectDefaultMetrics, Registry as MetricsRegistry } from 'prom-client'
+import { openGuard } from '../gateway/run-guard.ts'
 import { openStream } from '../gateway/run-stream.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { followedSources } from '../ingest/tiles/followed-sources.ts'
 import { streamMetrics } from '../server/stream-metrics.ts'
 import { serveMetrics } from './metrics-server.ts'
+import { apartWork } from './run-apart.ts'
 import { stopSignal } from './stop-signal.ts'
 import { withStores } from './with-stores.ts'
 
@@ -26,11 +28,11 @@ export async function stream({ once = false }: { readonly once?: boolean }): Pro
       config.metricsPort === null ? null : await serveMetrics(register, config.host, config.metricsPort)
     if (metrics) log.info(`metrics at ${metrics.url}/metrics`)
     const observe = streamMetrics(register, systemClock)
+    const world = { config, registry, stores, layouts, observe, log, clock: systemClock }
+    const guarding = once ? null : openGuard(world, { signal, apart: apartWork })
     try {
-      await openStream(
-        { config, registry, stores, layouts, observe, log, clock: systemClock },
-        { once, signal },
-      )
+      await openStream(world, { once, signal })
+      await guarding
     } finally {
       await metrics?.close()
     }

@@ -47,7 +47,7 @@ export async function withStores(
   try {
     if (onlineUse === 'WRITTEN') await refuseUnsuitable(stores.onlineCheck)
     if (onlineUse === 'READ') await stores.onlineCheck
-    const layouts = await openRowLayouts(config.project, registry, stores.registry)
+    const layouts = await openRowLayouts(config.project, registry, stores.registry, stores.guardRecord)
     await work({
       ...{ config, log, registry, stores, layouts },
       makeTables: () => makeTables(stores.offline, registry, log),

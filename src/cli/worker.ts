@@ -1,3 +1,4 @@
+import { openGuard } from '../gateway/run-guard.ts'
 import { openWorker } from '../gateway/run-worker.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { argumentDuration } from './argument-duration.ts'
@@ -20,7 +21,9 @@ export async function work({ recompute, once = false }: WorkerArguments): Promis
       ...{ registry, stores, layouts, log },
       clock: systemClock,
     }
+    const guarding = once ? null : openGuard(world, { signal: stopping.signal, apart: null })
     const { failures } = await openWorker(world, { once, signal: stopping.signal })
+    await guarding
     if (once && failures > 0) process.exitCode = 1
   })
 }

@@ -12,10 +12,13 @@ import type { FileReader, FileStore } from '../stores/file-reader.ts'
 import { csvFiles } from '../stores/files/csv-file.ts'
 import { localFiles } from '../stores/files/local-files.ts'
 import { ndjsonFiles } from '../stores/files/ndjson-file.ts'
+import type { GuardLease } from '../stores/guard-lease.ts'
+import type { GuardRecord } from '../stores/guard-record.ts'
 import type { ImportStore } from '../stores/import-store.ts'
 import type { LeaderLock } from '../stores/leader-lock.ts'
 import { memoryOnlineStore } from '../stores/memory/online-store.ts'
 import type { OfflineStore } from '../stores/offline-store.ts'
+import type { OnlineLeftovers } from '../stores/online-leftovers.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
 import { postgresDeletionStore } from '../stores/postgres/deletion/deletion-store.ts'
 import { postgresDeadLetterStore } from '../stores/postgres/events/dead-letter-store.ts'
@@ -25,16 +28,21 @@ import { postgresOfflineStore } from '../stores/postgres/features/offline-store.
 import { postgresImportStore } from '../stores/postgres/imports/import-store.ts'
 import { postgresOnlineStore } from '../stores/postgres/online-store.ts'
 import { checkSessions } from '../stores/postgres/sql/check-sessions.ts'
+import { postgresGuardLease } from '../stores/postgres/system/guard-lease.ts'
+import { postgresGuardRecord } from '../stores/postgres/system/guard-record.ts'
 import { postgresLeaderLock } from '../stores/postgres/system/leader-lock.ts'
+import { postgresOnlineLeftovers } from '../stores/postgres/system/online-leftovers.ts'
 import { postgresRegistryStore } from '../stores/postgres/system/registry-store.ts'
 import { postgresRunStore } from '../stores/postgres/system/run-store.ts'
 import { postgresTileGenerations } from '../stores/postgres/system/tile-generations.ts'
+import { postgresTombstoneLog } from '../stores/postgres/system/tombstone-log.ts'
 import { postgresViolationStore } from '../stores/postgres/system/violation-store.ts'
 import { postgresSnapshotStore } from '../stores/postgres/windows/snapshot-store.ts'
 import type { RegistryStore } from '../stores/registry-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { SnapshotStore } from '../stores/snapshot-store.ts'
 import type { TileGenerations } from '../stores/tile-generations.ts'
+import type { TombstoneLog } from '../stores/tombstone-log.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
 import { type OpenPostgres, openPostgres } from './open-postgres.ts'
 
@@ -51,11 +59,18 @@ export interface Stores {
   readonly workerLock: LeaderLock
   /** Whose holder applies events to streaming views. */
   readonly streamLock: LeaderLock
+  /** The same lock, for the process that catches tiles up when none does; it may hold the other too. */
+  readonly catchUpLock: LeaderLock
   readonly files: FileStore
   readonly imports: ImportStore
   readonly events: EventStore
   readonly deadLetters: DeadLetterStore
   readonly generations: TileGenerations
+  /** What is known of the online store's contents; `guardLease` lets one process say so. */
+  readonly guardRecord: GuardRecord
+  readonly guardLease: GuardLease
+  readonly tombstones: TombstoneLog
+  readonly leftovers: OnlineLeftovers
   readonly retention: EventRetention
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
@@ -100,6 +115,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       deletions: postgresDeletionStore(system, config.project),
       workerLock: postgresLeaderLock(system, config.project),
       streamLock: postgresLeaderLock(system, config.project, 'stream'),
+      catchUpLock: postgresLeaderLock(system, config.project, 'stream'),
       files: localFiles({
         readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles },
         expand: async (pattern) => (await import('../stores/duckdb/duckdb-files.ts')).expandPattern(pattern),
@@ -108,6 +124,10 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       events: postgresEventStore(system, config.project),
       deadLetters: postgresDeadLetterStore(system, config.project),
       generations: postgresTileGenerations(system, config.project),
+      guardRecord: postgresGuardRecord(system, config.project),
+      guardLease: postgresGuardLease(system, config.project),
+      tombstones: postgresTombstoneLog(system, config.project),
+      leftovers: postgresOnlineLeftovers(system, config.project),
       retention: postgresEventRetention(system, config.project),
       system,
       close,
@@ -132,12 +152,16 @@ async function openOnlineStore(
   const nothingToCheck: Stores['onlineCheck'] = Promise.resolve(null)
   // The offline database has been checked, and another may be away.
   if (url === null)
-    return { online: postgresOnlineStore(pool('online', config.onlineTimeoutMs)), check: nothingToCheck }
-  if (url === 'memory:') return { online: memoryOnlineStore(options.clock), check: nothingToCheck }
+    return {
+      online: postgresOnlineStore(pool('online', config.onlineTimeoutMs), config.project),
+      check: nothingToCheck,
+    }
+  if (url === 'memory:')
+    return { online: memoryOnlineStore(options.clock, config.project), check: nothingToCheck }
   if (url.startsWith('postgres')) {
     const rows = pool('online', config.onlineTimeoutMs, url)
     return {
-      online: postgresOnlineStore(rows),
+      online: postgresOnlineStore(rows, config.project),
       check: checkSessions(rows).then(() => null, unsuitableOrNull),
     }
   }
@@ -146,6 +170,7 @@ async function openOnlineStore(
   const { redisOnlineStore } = await import('../stores/redis/online-store.ts')
   const online = redisOnlineStore({
     url,
+    project: config.project,
     readTimeoutMs: config.onlineTimeoutMs,
     evictionDeclared: config.onlineEvictionDeclared,
     onUnsuitable: (problem) => {

@@ -14,9 +14,9 @@ import { requestContexts } from '../graph/request-context.ts'
 import { type DeleteEntity, deleteEntity } from '../ingest/deletion/delete-entity.ts'
 import { eventPusher } from '../ingest/push/push-events.ts'
 import { type PushRows, type PushTargets, pushRows } from '../ingest/push/push-rows.ts'
-import type { StreamObserver } from '../ingest/stream-observer.ts'
 import { longestReach } from '../ingest/tiles/followed-sources.ts'
-import { type LiveTiles, liveTiles } from '../online/live-tiles.ts'
+import { onlineGuard } from '../online/guard.ts'
+import { liveTiles } from '../online/live-tiles.ts'
 import { openRowLayouts } from '../online/row-layouts.ts'
 import { atMostEvery } from '../rate-limit.ts'
 import { loadRegistry } from '../registry/load.ts'
@@ -26,9 +26,11 @@ import { createHttpServer, type Dependency } from '../server/http-server.ts'
 import { createMetrics } from '../server/metrics.ts'
 import { makeTables } from './make-tables.ts'
 import { openStores, refuseUnsuitable, type Stores } from './open-stores.ts'
+import { type ApartWork, openGuard } from './run-guard.ts'
 import { openEventStream, openStream } from './run-stream.ts'
 import { openWorker } from './run-worker.ts'
 import { systemClock } from './system-clock.ts'
+import { untilReadable, watchGuard } from './watch-guard.ts'
 
 export interface Gateway {
   /** `http://127.0.0.1:4000` */
@@ -43,6 +45,8 @@ export interface Gateway {
 export interface StartOptions {
   readonly log?: Logger
   readonly clock?: Clock
+  /** For work that would hold the gateway up; default: it does that itself. */
+  readonly apart?: ApartWork
   /** Called while the demo's history is written. */
   readonly onDemoProgress?: DemoProgress
 }
@@ -68,9 +72,19 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     await refuseUnsuitable(stores.onlineCheck)
     if (config.offlineUrl === null) closers.push(await claimEmbedded(stores, config.dataFolder, log))
     if (config.demo) await markDemo(stores.system, config.project, clock())
-    const layouts = await openRowLayouts(config.project, registry, stores.registry)
+    const layouts = await openRowLayouts(config.project, registry, stores.registry, stores.guardRecord)
     await makeTables(stores.offline, registry, log)
     const world = { config, registry, stores, layouts, observe: metrics.stream, clock, log }
+    const tiles = liveTiles(layouts, registry.views, stores.generations)
+    const guard = onlineGuard(layouts, registry.views, { record: stores.guardRecord, tiles })
+    const watched = { ...world, guard, online: stores.online, observe: metrics.stream }
+    const { apart = null } = options
+    closers.push(
+      inBackground(log, "the holder of the online store's guard", (signal) =>
+        openGuard(world, { signal, apart }),
+      ),
+    )
+    await untilReadable(watched, 'GUARD', readableMs)
     const stream = config.demo ? await openEventStream(config) : null
     if (stream) closers.push(stream.close)
     const demo = config.demo ? demoWorld({ ...world, project: config.project, stream }) : null
@@ -85,9 +99,9 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
       closers.push(inBackground(log, 'the stream', (signal) => openStream(world, { once: false, signal })))
     }
 
-    const tiles = liveTiles(layouts, registry.views, stores.generations)
-    await tiles.refresh()
-    closers.push(keepRefreshed(tiles, registry, metrics.stream, log))
+    await untilReadable(watched, config.worker ? 'ROWS_AND_TILES' : 'ROWS', readableMs)
+    await guard.refresh()
+    closers.push(watchGuard(watched))
     const targets = { ...stores, ...layouts, clock, storeFailed: logPushFailures(log) }
     const push: PushRows = (view, rows, pushOptions) => pushRows(targets, view, rows, pushOptions)
     const deletion = { sleep, waitMs: deletionWaitMs, onWait: () => {} }
@@ -95,7 +109,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     const contexts = requestContexts({
       registry,
       layouts,
-      tiles,
+      guard,
       stores,
       clock,
       observe: logFailures(metrics.observeRead, log),
@@ -148,36 +162,8 @@ async function claimEmbedded({ system }: Stores, folder: string, log: Logger): P
   )
 }
 
-const tilesEveryMs = 500
-
-/** Answers how to stop: what is under way is waited for. While Postgres is away, what was known last counts. */
-function keepRefreshed(
-  tiles: LiveTiles,
-  { views }: Registry,
-  observe: Pick<StreamObserver, 'caughtUp'>,
-  log: Logger,
-): () => Promise<void> {
-  let refreshing: Promise<void> | null = null
-  const timer = setInterval(() => {
-    refreshing ??= tiles
-      .refresh()
-      .then(() => {
-        for (const view of views) {
-          const watermark = view.kind === 'STREAM' ? (tiles.find(view)?.watermark ?? null) : null
-          if (view.kind === 'STREAM' && watermark !== null) observe.caughtUp(view, watermark)
-        }
-      })
-      .catch((error: unknown) => log.warn({ err: error }, 'the generations of tiles could not be read'))
-      .finally(() => {
-        refreshing = null
-      })
-  }, tilesEveryMs)
-  timer.unref()
-  return async () => {
-    clearInterval(timer)
-    await refreshing
-  }
-}
+/** A start waits so long for rows of the online store. */
+const readableMs = 5_000
 
 /** Answers how to stop: what is under way is waited for. */
 function inBackground(

@@ -1,8 +1,7 @@
 import type { Clock, Micros } from '../definitions/timestamp.ts'
-import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
 import type { DeleteEntity } from '../ingest/deletion/delete-entity.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
-import type { LiveTiles } from '../online/live-tiles.ts'
+import type { OnlineGuard } from '../online/guard.ts'
 import type { RowLayouts } from '../online/row-layouts.ts'
 import { viewReader } from '../online/view-reader.ts'
 import type { FeatureView, Registry } from '../registry/registry.ts'
@@ -11,14 +10,14 @@ import type { OnlineStore } from '../stores/online-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
 import type { Caller, GraphContext } from './context.ts'
-import { type RowObserver, rowLoader } from './row-loader.ts'
+import { type RowObserver, type RowSources, rowLoader } from './row-loader.ts'
 import { unavailableViews } from './unavailable-views.ts'
 import { type ColumnReader, type StatusTally, statusTally } from './view-column.ts'
 
 export interface RequestContextOptions {
   readonly registry: Registry
   readonly layouts: RowLayouts
-  readonly tiles: Pick<LiveTiles, 'find' | 'missing'>
+  readonly guard: RowSources['guard'] & Pick<OnlineGuard, 'watermark'>
   readonly stores: {
     readonly online: OnlineStore
     readonly offline: AsOfReader
@@ -39,12 +38,12 @@ export interface RequestContexts {
 
 /** What all requests share, prepared once; then one context a request. */
 export function requestContexts(options: RequestContextOptions): RequestContexts {
-  const { registry, layouts, tiles, stores, clock, observe, push, deleteEntity } = options
+  const { registry, layouts, guard, stores, clock, observe, push, deleteEntity } = options
   const tally = statusTally(registry.views)
   const readers = new Map(
     [...tally].map(([view, counts]) => [
       view,
-      { ...viewReader(view, layouts.layout(view), layouts.history, watermarkOf(view, tiles)), counts },
+      { ...viewReader(view, layouts.layout(view), layouts.history, watermarkOf(view, guard)), counts },
     ]),
   )
   function reader(view: FeatureView): ColumnReader {
@@ -52,11 +51,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
     if (!found) throw new TypeError(`feature view ${view.name} is not of this registry`)
     return found
   }
-  const keyPrefix = (view: FeatureView): string | null =>
-    view.kind === 'STREAM' ? (tiles.find(view)?.prefix ?? null) : layouts.keyPrefix(view)
-  const missingTiles = (view: FeatureView): UnavailableReason =>
-    view.kind === 'STREAM' ? tiles.missing(view) : 'NEVER_FILLED'
-  const sources = { ...stores, reader, keyPrefix, missingTiles, observe }
+  const sources = { ...stores, reader, guard, observe }
   return {
     tally,
     make(requestId, caller, signal) {
@@ -77,6 +72,6 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
   }
 }
 
-function watermarkOf(view: FeatureView, tiles: Pick<LiveTiles, 'find'>): () => Micros | null {
-  return view.kind === 'STREAM' ? () => tiles.find(view)?.watermark ?? null : () => null
+function watermarkOf(view: FeatureView, guard: Pick<OnlineGuard, 'watermark'>): () => Micros | null {
+  return view.kind === 'STREAM' ? () => guard.watermark(view) : () => null
 }

@@ -4,6 +4,7 @@ import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
 import type { EntityKey } from '../definitions/value.ts'
 import { StoreFailed, StoreTimedOut } from '../errors.ts'
 import { planAsOf } from '../historical/as-of-plan.ts'
+import type { OnlineGuard, OnlinePlace } from '../online/guard.ts'
 import { planRead } from '../online/read-plan.ts'
 import type { Entity, FeatureView } from '../registry/registry.ts'
 import type { AsOfReader } from '../stores/as-of-reader.ts'
@@ -36,10 +37,8 @@ export interface RowSources {
   readonly online: OnlineStore
   readonly offline: AsOfReader
   readonly reader: (view: FeatureView) => ColumnReader
-  /** The front of the view's online keys; null where a streaming view has no tiles to read. */
-  readonly keyPrefix: (view: FeatureView) => string | null
-  /** Why `keyPrefix` is null. */
-  readonly missingTiles: (view: FeatureView) => UnavailableReason
+  /** What of the online store may be believed. */
+  readonly guard: Pick<OnlineGuard, 'placeOf' | 'epochOf' | 'missing' | 'isNews' | 'refresh'>
   readonly observe: RowObserver
 }
 
@@ -77,7 +76,7 @@ interface Wanted {
 }
 
 interface WantedOnline extends Wanted {
-  readonly prefix: string
+  readonly place: OnlinePlace
 }
 
 async function answerNeeds(
@@ -85,7 +84,7 @@ async function answerNeeds(
   request: LoadingRequest,
   needs: readonly Need[],
 ): Promise<readonly (readonly ViewColumn[])[]> {
-  const online: WantedOnline[] = []
+  const online: Wanted[] = []
   const offline = new Map<Entity, Wanted[]>()
   const answers = needs.map((need) => {
     const columns: ViewColumn[] = []
@@ -95,20 +94,14 @@ async function answerNeeds(
       }
       const wanted = { need, view, fill }
       const group = offline.get(need.entity)
-      if (need.times === null && view.online) {
-        const prefix = sources.keyPrefix(view)
-        if (prefix === null)
-          fill(
-            unavailableColumn(sources.reader(view), 'ONLINE', () => request.now, sources.missingTiles(view)),
-          )
-        else online.push({ ...wanted, prefix })
-      } else if (group) group.push(wanted)
+      if (need.times === null && view.online) online.push(wanted)
+      else if (group) group.push(wanted)
       else offline.set(need.entity, [wanted])
     })
     return columns
   })
   const reads: Promise<void>[] = []
-  if (online.length > 0) reads.push(readOnline(sources, request, online))
+  if (online.length > 0) reads.push(answerOnline(sources, request, online))
   if (offline.size > 0) {
     const signal = request.signal()
     for (const group of offline.values()) reads.push(readOffline(sources, request, signal, group))
@@ -117,15 +110,39 @@ async function answerNeeds(
   return answers
 }
 
+/** A read of an epoch that began since the record was read last is made once more, by the record as it is now. */
+async function answerOnline(
+  sources: RowSources,
+  request: LoadingRequest,
+  wanted: readonly Wanted[],
+): Promise<void> {
+  if (await readOnline(sources, request, wanted, 'ONCE_MORE')) return
+  // Where it cannot be read, the read is answered by what is known.
+  await sources.guard.refresh().catch(() => {})
+  await readOnline(sources, request, wanted, 'AS_IT_IS')
+}
+
+/** False: nothing is filled, since the read is of an epoch that is not known yet. */
 async function readOnline(
   sources: RowSources,
   request: LoadingRequest,
-  wanted: readonly WantedOnline[],
-): Promise<void> {
+  all: readonly Wanted[],
+  news: 'ONCE_MORE' | 'AS_IT_IS',
+): Promise<boolean> {
+  const { guard } = sources
   const { now } = request
+  const refuse = ({ view, fill }: Wanted, reason: UnavailableReason): void =>
+    fill(unavailableColumn(sources.reader(view), 'ONLINE', () => now, reason))
+  const wanted: WantedOnline[] = []
+  for (const one of all) {
+    const place = guard.placeOf(one.view)
+    if (typeof place === 'string') refuse(one, place)
+    else wanted.push({ ...one, place })
+  }
+  if (wanted.length === 0) return true
   const suffixes = new Map<Need, readonly string[]>()
   const plan = planRead(
-    wanted.map(({ need, prefix }) => {
+    wanted.map(({ need, place: { prefix } }) => {
       const known = suffixes.get(need) ?? need.keys.map(onlineKeySuffix)
       suffixes.set(need, known)
       return { prefix, suffixes: known }
@@ -133,22 +150,28 @@ async function readOnline(
   )
   const tell = observeRead(sources, request, 'online', plan.keys.length)
   try {
-    const cells = await sources.online.readMany(plan.keys)
+    const read = await sources.online.readMany(plan.keys)
+    const cells = read.rows
     if (cells.length !== plan.keys.length) {
       throw new StoreFailed(
         `the online store was asked for ${plan.keys.length} rows and answered ${cells.length}`,
       )
     }
     tell()
-    wanted.forEach(({ view, fill }, index) => {
-      fill(onlineColumn(sources.reader(view), cells, plan.placeOf[index] ?? nowhere, now))
+    const epoch = guard.epochOf(read)
+    if (typeof epoch === 'number' && news === 'ONCE_MORE' && guard.isNews(epoch)) return false
+    wanted.forEach((one, index) => {
+      const { view, fill, place } = one
+      const reason = typeof epoch === 'string' ? epoch : guard.missing(view, place, epoch)
+      if (reason !== null) refuse(one, reason)
+      else fill(onlineColumn(sources.reader(view), cells, plan.placeOf[index] ?? nowhere, now))
     })
   } catch (error) {
     tell(error)
     const reason = reasonOf(error)
-    for (const { view, fill } of wanted)
-      fill(unavailableColumn(sources.reader(view), 'ONLINE', () => now, reason))
+    for (const one of wanted) refuse(one, reason)
   }
+  return true
 }
 
 const nowhere = (): number => -1

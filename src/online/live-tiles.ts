@@ -10,6 +10,8 @@ interface LiveGeneration {
   readonly prefix: string
   /** All that had happened in the stream and been stored by then is in the tiles; null while no process has recorded it. */
   readonly watermark: Micros | null
+  /** As in `TileGeneration`. */
+  readonly caughtUpEpoch: number | null
 }
 
 /** What readers know of the tiles: as of the last refresh, which is to be asked for every half second. */
@@ -46,9 +48,9 @@ export function liveTiles(
         streamed.flatMap((view) => {
           const { viewId, fingerprint } = tiledView(view)
           const own = known.find((one) => one.viewId === viewId && one.fingerprint === fingerprint)
-          return own
-            ? [[view, { prefix: tilePrefix(own, own.generation), watermark: own.watermark }] as const]
-            : []
+          if (!own) return []
+          const { generation, watermark, caughtUpEpoch } = own
+          return [[view, { prefix: tilePrefix(own, generation), watermark, caughtUpEpoch }] as const]
         }),
       )
     },

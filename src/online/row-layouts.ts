@@ -1,5 +1,6 @@
 import { InvalidDefinitions, type Problem } from '../errors.ts'
 import type { FeatureView, Registry, StoredView, StreamView } from '../registry/registry.ts'
+import type { GuardRecord } from '../stores/guard-record.ts'
 import { onlineKeyPrefix } from '../stores/online-value/online-key.ts'
 import { type RowLayout, rowLayout } from '../stores/online-value/packed-row.ts'
 import { windowsFingerprint } from '../stores/online-value/tile-sections.ts'
@@ -9,7 +10,13 @@ import type { LayoutHistory } from './view-reader.ts'
 
 /** How the rows of each view are keyed and laid out today, and all layouts that were ever written. */
 export interface RowLayouts {
-  readonly keyPrefix: (view: StoredView) => string
+  readonly viewId: (view: FeatureView) => string
+  /** The front of the view's online keys, of one generation (`stores/guard-record.ts`). */
+  readonly keyPrefix: (view: StoredView, generation: number) => string
+  /** `keyPrefix` of the generation that is recorded now. One round trip; rejects with `StoreFailed`. */
+  readonly rowPrefix: (view: StoredView) => Promise<string>
+  /** As `keyPrefix`, by the view's id. */
+  readonly keyPrefixOf: (viewId: string, generation: number) => string
   /** Whose tiles a streaming view's are. */
   readonly tiledView: (view: StreamView) => TiledView
   /** As `keyPrefix`, of one generation of tiles. */
@@ -32,6 +39,7 @@ export async function openRowLayouts(
   project: string,
   registry: Registry,
   store: RegistryStore,
+  generations: Pick<GuardRecord, 'generation'>,
 ): Promise<RowLayouts> {
   const identities = await store.ensureViews(registry.views.map((view) => view.name))
   const places = new Map<FeatureView, { readonly prefix: string; readonly layout: StoredLayout }>()
@@ -50,6 +58,10 @@ export async function openRowLayouts(
   let refreshing = false
   let refreshedAt = performance.now()
 
+  function keyPrefixOf(viewId: string, generation: number): string {
+    return onlineKeyPrefix(project, generation === 0 ? viewId : `${viewId}\0${generation}`)
+  }
+
   function place(view: FeatureView) {
     const found = places.get(view)
     if (!found) throw new TypeError(`feature view ${view.name} is not of this registry`)
@@ -57,7 +69,13 @@ export async function openRowLayouts(
   }
 
   return {
-    keyPrefix: (view) => place(view).prefix,
+    viewId: (view) => place(view).layout.viewId,
+    keyPrefix: (view, generation) => keyPrefixOf(place(view).layout.viewId, generation),
+    async rowPrefix(view) {
+      const { viewId } = place(view).layout
+      return keyPrefixOf(viewId, await generations.generation(viewId))
+    },
+    keyPrefixOf,
     tiledView: (view) => {
       const { viewId, fingerprint } = place(view).layout
       return { viewId, fingerprint }

@@ -68,6 +68,9 @@ export interface NewestRows {
     since: MaterializedPoint | null,
   ) => Promise<MaterializeLag>
 
+  /** Whether the view has more rows than that, of all keys. Reads no more than so many; no time limit. */
+  readonly isLargerThan: (view: StoredOfflineView, rows: number) => Promise<boolean>
+
   /** Keys of the newest due rows by event timestamp, newest first, at most `limit`. A scan of the table; no time limit. */
   readonly newestKeys: (view: StoredOfflineView, now: Micros, limit: number) => Promise<readonly EntityKey[]>
 }

@@ -58,17 +58,21 @@ export interface RunStore {
    * Records a run and its outcome around the work, while a lock keeps every other run of that kind and view out, in
    * any process; `onWait` is told when it has to be waited for. A run that is found running meanwhile has lost its
    * process and becomes INTERRUPTED. What the work throws is recorded as FAILED and thrown on; an outcome that cannot
-   * be recorded after the work has thrown does not hide that.
+   * be recorded after the work has thrown does not hide that. `progress` is recorded once a second.
    */
   readonly withRun: <Result>(
     subject: RunSubject,
     options: { readonly now: () => Micros; readonly onWait: () => void },
-    work: () => Promise<{ readonly outcome: RunOutcome; readonly result: Result }>,
+    work: (
+      progress: (rowsRead: number) => void,
+    ) => Promise<{ readonly outcome: RunOutcome; readonly result: Result }>,
   ) => Promise<Result>
   /** Newest first, by (started at, id). Runs whose process is gone are INTERRUPTED, also if no one else ran since. */
   readonly runs: (filter: RunFilter) => Promise<readonly Run[]>
   /** Null: the view was never carried. */
   readonly readWatermark: (view: string) => Promise<Watermark | null>
+  /** Before the marker is written online: until the watermark is moved, either of the two may stand there. */
+  readonly announceMarker: (view: string, marker: string) => Promise<void>
   /** @throws StoreFailed for a view that the registry store has not recorded. */
   readonly moveWatermark: (view: string, watermark: Watermark) => Promise<void>
 }

@@ -1,4 +1,5 @@
 import type { Micros } from '../definitions/timestamp.ts'
+import type { GuardMoment } from './guard-record.ts'
 
 /** Whose tiles: a view, by its id, with the fingerprint of its windows. */
 export interface TiledView {
@@ -17,6 +18,17 @@ export interface TileGeneration extends TiledView {
   readonly changedAt: Micros
   /** All that had happened in the stream and been stored by then is in the tiles; null: it was never caught up. */
   readonly watermark: Micros | null
+  /** The online store's epoch in which the tiles were caught up last; null: in none. */
+  readonly caughtUpEpoch: number | null
+}
+
+/** How far tiles are caught up. */
+export interface TileWatermark extends TiledView {
+  readonly generation: number
+  /** As in `TileGeneration`. */
+  readonly at: Micros | null
+  /** As it was read before they were caught up; null: not since the online store was checked last. */
+  readonly caughtUpIn: GuardMoment | null
 }
 
 /** Which tiles are read and which are being built. Rejects with `StoreFailed`. */
@@ -27,7 +39,5 @@ export interface TileGenerations {
   /** The one that was built is read from now on; the one before it retires. Nothing happens where it is not being built. */
   readonly goLive: (view: TiledView, generation: number, at: Micros) => Promise<void>
   /** Never moved back. */
-  readonly recordWatermarks: (
-    watermarks: readonly (TiledView & { readonly generation: number; readonly at: Micros })[],
-  ) => Promise<void>
+  readonly recordWatermarks: (watermarks: readonly TileWatermark[]) => Promise<void>
 }

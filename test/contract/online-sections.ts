@@ -49,7 +49,7 @@ export function onlineSectionsContract(name: string, makeHarness: () => Promise<
         null,
       )
     const read = async (key: string) => {
-      const [value = null] = await store.readMany([key])
+      const [value = null] = (await store.readMany([key])).rows
       return value && readSections(value)
     }
 
@@ -96,7 +96,7 @@ export function onlineSectionsContract(name: string, makeHarness: () => Promise<
       await store.writeMany([{ key, row: packTombstone(100) }], null)
       expect(await write(key, section(0, 50))).toEqual(['OLDER'])
       expect(await writeSince(99, section(0, 50))).toEqual(['OLDER'])
-      expect((await store.readMany([key]))[0]).toEqual(packTombstone(100))
+      expect((await store.readMany([key])).rows[0]).toEqual(packTombstone(100))
       expect(await writeSince(100, section(0, 11))).toEqual(['WRITTEN'])
       expect(await write(key, section(1, 50))).toEqual(['OLDER'])
       expect(await writeSince(100, section(1, 12))).toEqual(['WRITTEN'])
@@ -173,7 +173,7 @@ export function onlineSectionsContract(name: string, makeHarness: () => Promise<
                 null,
               ),
             ).toEqual(outcomes)
-            expect((await store.readMany([key]))[0]).toEqual(expected)
+            expect((await store.readMany([key])).rows[0]).toEqual(expected)
           },
         ),
         { numRuns: 200 },

@@ -61,7 +61,7 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
     const writeOne = async (key: string, order: Order, text = '', expireAfter: Micros | null = null) =>
       (await store.writeMany([write(key, order, text)], expireAfter))[0]
     const readOne = async (key: string): Promise<Buffer | null | undefined> =>
-      (await store.readMany([key]))[0]
+      (await store.readMany([key])).rows[0]
 
     it('carries the name of its backend, and answers a ping', async () => {
       expect(store.name).toBe(name)
@@ -72,7 +72,7 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
       const [a, b, missing] = [newKey(), newKey(), newKey()]
       await store.writeMany([write(a, [1, null, null], 'a'), write(b, [1, null, null], 'b')], null)
       const [rowA, rowB] = [packedRow([1, null, null], 'a'), packedRow([1, null, null], 'b')]
-      expect(await store.readMany([b, missing, a, b, missing, b])).toEqual([
+      expect((await store.readMany([b, missing, a, b, missing, b])).rows).toEqual([
         rowB,
         null,
         rowA,
@@ -83,7 +83,7 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
     })
 
     it('answers empty lists with empty lists', async () => {
-      expect(await store.readMany([])).toEqual([])
+      expect((await store.readMany([])).rows).toEqual([])
       expect(await store.writeMany([], null)).toEqual([])
       expect(await store.writeMany([], 1_000_000)).toEqual([])
     })
@@ -146,7 +146,7 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
         null,
       )
       expect(outcomes).toEqual(['WRITTEN', 'WRITTEN', 'WRITTEN', 'WRITTEN', 'OLDER', 'WRITTEN', 'OLDER'])
-      expect(await store.readMany([rising, falling, equal])).toEqual([
+      expect((await store.readMany([rising, falling, equal])).rows).toEqual([
         packedRow([2, 1, 1], 'high'),
         packedRow([2, 1, 1], 'high'),
         packedRow([3, 1, 1], 'second'),
@@ -166,7 +166,7 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
         null,
       )
       expect(outcomes).toEqual(keys.map((_, index) => (isNewer(index) ? 'WRITTEN' : 'OLDER')))
-      expect(await store.readMany(keys)).toEqual(
+      expect((await store.readMany(keys)).rows).toEqual(
         keys.map((_, index) =>
           isNewer(index) ? packedRow([11, 1, 1], `after ${index}`) : packedRow([10, 1, 1], 'before'),
         ),
@@ -228,7 +228,7 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
         keys.map((key) => write(key, [1, 1, 1], key)),
         null,
       )
-      expect(await store.readMany(keys)).toEqual(keys.map((key) => packedRow([1, 1, 1], key)))
+      expect((await store.readMany(keys)).rows).toEqual(keys.map((key) => packedRow([1, 1, 1], key)))
     })
 
     it('serves a row until its event timestamp plus the expiry, and no longer', async () => {
@@ -247,7 +247,7 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
       expect(gone).toBe(true)
       // Redis counts in milliseconds.
       expect(nowMicros()).toBeGreaterThanOrEqual(until - 2_000)
-      expect(await store.readMany([ageing, lasting, endless])).toEqual([
+      expect((await store.readMany([ageing, lasting, endless])).rows).toEqual([
         null,
         packedRow([event, 1, 1]),
         packedRow([-5, 1, 1]),
@@ -261,7 +261,7 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
       await writeOne(taken, [event - 1, 1, 1], 'there', null)
       expect(await writeOne(taken, [event, 1, 1], 'expired', 1_000_000)).toBe('WRITTEN')
       expect(await writeOne(ancient, [-9_000_000_000, 1, 1], '', 1_000_000)).toBe('WRITTEN')
-      expect(await store.readMany([fresh, taken, ancient])).toEqual([null, null, null])
+      expect((await store.readMany([fresh, taken, ancient])).rows).toEqual([null, null, null])
     })
 
     it('takes an older row where the newer one has expired', async () => {
@@ -301,7 +301,7 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
           null,
         )
         expect(outcomes).toEqual(['WRITTEN', 'WRITTEN'])
-        expect(await store.readMany([key, neighbour])).toEqual([
+        expect((await store.readMany([key, neighbour])).rows).toEqual([
           packedRow([1, null, 1], 'ours'),
           packedRow([1, null, 1], 'beside it'),
         ])
@@ -340,7 +340,7 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
       const name = randomUUID()
       const keys = [name, `m:${name}`, `f:mmmm:{${name}}`, `${onlineKeyPrefix('m', 'm')}{${name}}`]
       await store.writeMarker(name, 'marker')
-      expect(await store.readMany(keys)).toEqual(keys.map(() => null))
+      expect((await store.readMany(keys)).rows).toEqual(keys.map(() => null))
       await store.writeMany(
         keys.map((key) => write(key, [1, 1, 1])),
         null,

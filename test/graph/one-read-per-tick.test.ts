@@ -8,7 +8,7 @@ const device = (world: World, suffix: string): string => key(world, 'device_risk
 
 function key(world: World, view: string, suffix: string): string {
   const found = world.registry.views.find((candidate) => candidate.name === view)
-  return found && found.kind !== 'STREAM' ? world.layouts.keyPrefix(found) + suffix : `no view ${view}`
+  return found && found.kind !== 'STREAM' ? world.layouts.keyPrefix(found, 0) + suffix : `no view ${view}`
 }
 
 interface OnlineCase extends Operation {

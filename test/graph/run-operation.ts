@@ -10,6 +10,7 @@ import { requestContexts } from '../../src/graph/request-context.ts'
 import { acceptRow, type OfferedRow } from '../../src/ingest/accept/accept-row.ts'
 import { deleteEntity } from '../../src/ingest/deletion/delete-entity.ts'
 import { pushRows } from '../../src/ingest/push/push-rows.ts'
+import { onlineGuard } from '../../src/online/guard.ts'
 import { liveTiles } from '../../src/online/live-tiles.ts'
 import { openRowLayouts, type RowLayouts } from '../../src/online/row-layouts.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
@@ -18,8 +19,10 @@ import type { AsOfJoin } from '../../src/stores/as-of-reader.ts'
 import { memoryOnlineStore } from '../../src/stores/memory/online-store.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
 import type { OnlineStore } from '../../src/stores/online-store.ts'
+import { guardText } from '../../src/stores/online-value/guard-text.ts'
 import type { RegistryStore, StoredLayout } from '../../src/stores/registry-store.ts'
 import { writeRows } from '../ingest/push/write-rows.ts'
+import { noTombstones, wholeGuardRecord } from '../oracle/memory-guard-record.ts'
 import { memoryOfflineStore } from '../oracle/memory-offline-store.ts'
 import { memoryRunStore } from '../oracle/memory-run-store.ts'
 import { memoryViolationStore } from '../oracle/memory-violation-store.ts'
@@ -83,7 +86,8 @@ interface WorldOptions {
 /** A gateway without HTTP: definitions → schema → Apollo, over memory stores that note what they were asked. */
 export async function makeWorld(definitions: readonly unknown[], options: WorldOptions = {}): Promise<World> {
   const registry = buildRegistry(definitions.map((value, index) => ({ path: `definition ${index}`, value })))
-  const layouts = await openRowLayouts('test', registry, memoryRegistryStore())
+  const guardRecord = wholeGuardRecord(registry.views.map(({ name }) => name))
+  const layouts = await openRowLayouts('test', registry, memoryRegistryStore(), guardRecord)
   const schema = buildSchema(registry)
   const reads = { online: [] as (readonly string[])[], offline: [] as AsOfJoin[] }
   const failures: Partial<Record<Store, unknown>> = {}
@@ -96,8 +100,9 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     readMany: async (keys) => {
       reads.online.push(keys)
       if (failures.online) throw failures.online
-      const rows = await online.readMany(keys)
-      return rows.map((found, index) => foreignBytes.get(keys[index] ?? '') ?? found)
+      const read = await online.readMany(keys)
+      const rows = read.rows.map((found, index) => foreignBytes.get(keys[index] ?? '') ?? found)
+      return { ...read, rows }
     },
   }
   const notedOffline: OfflineStore = {
@@ -118,12 +123,17 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     storeFailed: () => {},
     violations,
     generations: { list: async () => [] },
+    tombstones: noTombstones,
     events: { positions: async () => [] },
   }
+  const tiles = liveTiles(layouts, registry.views, pushTargets.generations)
+  const guard = onlineGuard(layouts, registry.views, { record: guardRecord, tiles })
+  await online.writeMarker(online.guardName, guardText({ epoch: 1, tick: 1 }))
+  await guard.refresh()
   const contexts = requestContexts({
     registry,
     layouts,
-    tiles: liveTiles(layouts, registry.views, pushTargets.generations),
+    guard,
     stores: {
       online: notedOnline,
       offline: notedOffline,

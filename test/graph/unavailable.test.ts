@@ -239,7 +239,7 @@ describe('bytes that are not understood', () => {
   ])('are UNAVAILABLE, never a guess: $name', async ({ bytes }) => {
     const world = await smallWorld()
     const view = viewNamed(world.registry, 'customer_daily')
-    world.putOnline(`${world.layouts.keyPrefix(view)}{5}`, bytes())
+    world.putOnline(`${world.layouts.keyPrefix(view, 0)}{5}`, bytes())
     const { data, errors } = await world.run({ query })
     expect(data?.['customers']).toEqual([
       {

@@ -141,6 +141,7 @@ export function memoryOfflineStore(): MemoryOfflineStore {
         oldestNotMaterialized: extreme(waiting, Math.min),
       }
     },
+    isLargerThan: async (view, rows) => (tables.get(view.name) ?? []).length > rows,
     newestKeys: async (view, now, limit) =>
       (tables.get(view.name) ?? [])
         .filter((row) => row.eventTimestamp <= now)

@@ -26,7 +26,9 @@ export function memoryRunStore(): RunStore {
         error: null,
       }
       runs.push(started)
-      const working = work()
+      const working = work((rowsRead) => {
+        runs[place] = { ...started, rowsRead }
+      })
       running.set(
         name,
         working.catch(() => {}),
@@ -52,6 +54,7 @@ export function memoryRunStore(): RunStore {
         .slice(0, first)
     },
     readWatermark: async (view) => watermarks.get(view) ?? null,
+    announceMarker: async () => {},
     moveWatermark: async (view, watermark) => {
       watermarks.set(view, watermark)
     },

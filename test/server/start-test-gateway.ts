@@ -105,7 +105,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   if (options.makeTables ?? true) await execute(options.offlineUrl, mappedTables)
   const gateway = await startGateway(config, { log, clock })
   const { url, registry, stores } = gateway
-  const layouts = await openRowLayouts(config.project, registry, stores.registry)
+  const layouts = await openRowLayouts(config.project, registry, stores.registry, stores.guardRecord)
   const targets = { ...stores, ...layouts, clock }
   const viewOf = (name: string) => {
     const view = registry.views.find((candidate) => candidate.name === name)
@@ -125,7 +125,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     ready,
     logLines,
     close: gateway.close,
-    keyPrefix: (view) => layouts.keyPrefix(viewOf(view)),
+    keyPrefix: (view) => layouts.keyPrefix(viewOf(view), 0),
     async ask(query, variables = {}, { signal, headers = {} } = {}) {
       const response = await fetch(`${url}/graphql`, {
         method: 'POST',

@@ -58,7 +58,7 @@ export async function deleteEntity(
 
   counts.add(await deletions.erase(scope, deletedAt))
   const bury = async (keys: readonly OnlineKeys[]): Promise<void> =>
-    counts.addOnline(await writeTombstones(online, keys, deletedAt))
+    counts.addOnline(await writeTombstones(targets, keys, deletedAt))
   const retried = (attempt: () => Promise<void>): Promise<void> =>
     retryStore(options.sleep, attempt, (tries, cause) => {
       const message = `the deletion of this ${entity.name} is recorded and done offline, but the online store did not answer in ${tries} tries; delete it again to complete it`

@@ -10,7 +10,9 @@ import {
   readRowOrder,
 } from '../../stores/online-value/packed-row.ts'
 import { physicalExpiry } from '../../stores/online-value/physical-expiry.ts'
+import { clearedAtOf, readSections } from '../../stores/online-value/tile-sections.ts'
 import type { TileGeneration, TileGenerations } from '../../stores/tile-generations.ts'
+import type { LoggedTombstone, TombstoneLog } from '../../stores/tombstone-log.ts'
 import { tileExpiry } from '../tiles/followed-sources.ts'
 import type { TilePlaces } from '../tiles/tile-generation.ts'
 import type { DeletionScope } from './deletion-scope.ts'
@@ -18,7 +20,10 @@ import type { DeletionScope } from './deletion-scope.ts'
 export interface OnlineKeyTargets extends Pick<TilePlaces, 'tiledView' | 'tilePrefix'> {
   readonly deletions: Pick<DeletionStore, 'onlineKeys'>
   readonly generations: Pick<TileGenerations, 'list'>
-  readonly keyPrefix: (view: StoredView) => string
+  readonly online: Pick<OnlineStore, 'readMany' | 'writeMany'>
+  readonly tombstones: Pick<TombstoneLog, 'record'>
+  readonly viewId: (view: FeatureView) => string
+  readonly rowPrefix: (view: StoredView) => Promise<string>
 }
 
 /** Under which keys rows of the deleted entity may stand online, of one view. */
@@ -32,7 +37,7 @@ export interface OnlineKeys {
 
 /**
  * Of a view with the entity's own join keys one key; of a view with more join keys those that are recorded offline. A
- * streaming view has them once per generation of its tiles. Two round trips at most.
+ * streaming view has them once per generation of its tiles. Three round trips, one of them for each view.
  */
 export async function onlineKeysOf(
   targets: OnlineKeyTargets,
@@ -41,23 +46,24 @@ export async function onlineKeysOf(
   const views = scope.views.filter((view) => view.online)
   const wider = await targets.deletions.onlineKeys(scope)
   const tiles = views.some(({ kind }) => kind === 'STREAM') ? await targets.generations.list() : []
-  return views.map((view) => {
-    const same = sameKey(scope, view)
-    const recorded = wider.filter((one) => one.view === view.name)
-    const suffixes = (same === null ? recorded.map(({ key }) => key) : [same]).map(onlineKeySuffix)
-    const keys = keyPrefixes(targets, view, tiles).flatMap((prefix) =>
-      suffixes.map((suffix) => prefix + suffix),
-    )
-    return { view, keys, recorded }
-  })
+  return await Promise.all(
+    views.map(async (view) => {
+      const same = sameKey(scope, view)
+      const recorded = wider.filter((one) => one.view === view.name)
+      const suffixes = (same === null ? recorded.map(({ key }) => key) : [same]).map(onlineKeySuffix)
+      const prefixes = await keyPrefixes(targets, view, tiles)
+      const keys = prefixes.flatMap((prefix) => suffixes.map((suffix) => prefix + suffix))
+      return { view, keys, recorded }
+    }),
+  )
 }
 
-function keyPrefixes(
-  { keyPrefix, tiledView, tilePrefix }: OnlineKeyTargets,
+async function keyPrefixes(
+  { rowPrefix, tiledView, tilePrefix }: OnlineKeyTargets,
   view: FeatureView,
   tiles: readonly TileGeneration[],
-): readonly string[] {
-  if (view.kind !== 'STREAM') return [keyPrefix(view)]
+): Promise<readonly string[]> {
+  if (view.kind !== 'STREAM') return [await rowPrefix(view)]
   const { viewId } = tiledView(view)
   return tiles.filter((one) => one.viewId === viewId).map((one) => tilePrefix(one, one.generation))
 }
@@ -77,18 +83,31 @@ export async function newestOnline(
   )
 }
 
-/** Returns how many rows stood under the keys. A row of a later event than `deletedAt` stays. */
+/**
+ * Returns how many rows stood under the keys. A row of a later event than `deletedAt` stays. The tombstones are logged first,
+ * for a store that loses them.
+ */
 export async function writeTombstones(
-  online: Pick<OnlineStore, 'readMany' | 'writeMany'>,
+  { online, tombstones, viewId }: Pick<OnlineKeyTargets, 'online' | 'tombstones' | 'viewId'>,
   keysOfViews: readonly OnlineKeys[],
   deletedAt: Micros,
 ): Promise<number> {
   const row = packTombstone(deletedAt)
+  await tombstones.record(
+    keysOfViews.flatMap(({ view, keys }) =>
+      keys.map((key) => ({
+        key,
+        viewId: viewId(view),
+        deletedAt,
+        expireAfterMicros: tombstoneExpiry(view),
+      })),
+    ),
+  )
   let count = 0
   for (const { view, keys } of keysOfViews) {
     const stood = await readAll(online, keys)
     count += stood.filter((one) => one !== null && isRow(one, deletedAt)).length
-    const expiry = view.kind === 'STREAM' ? tileExpiry(view) : physicalExpiry(view.ttlMicros)
+    const expiry = tombstoneExpiry(view)
     for (const chunk of chunksOf(keys)) {
       await online.writeMany(
         chunk.map((key) => ({ key, row })),
@@ -99,20 +118,51 @@ export async function writeTombstones(
   return count
 }
 
+/**
+ * Writes logged tombstones again, into a store that may have lost them. Returns whether tiles stand there that a deletion
+ * had cleared: they are to be built anew, since events of a later life may be in them too.
+ */
+export async function rewriteTombstones(
+  online: Pick<OnlineStore, 'readMany' | 'writeMany'>,
+  tombstones: readonly LoggedTombstone[],
+): Promise<boolean> {
+  let areTilesOld = false
+  for (const chunk of chunksOf(tombstones)) {
+    const stood = (await online.readMany(chunk.map(({ key }) => key))).rows
+    const ofRows = chunk.filter(({ deletedAt }, index) => {
+      const value = stood[index] ?? null
+      if (value === null || readSections(value) === null) return true
+      areTilesOld ||= clearedAtOf(value) < deletedAt
+      return false
+    })
+    for (const expiry of new Set(ofRows.map(({ expireAfterMicros }) => expireAfterMicros))) {
+      const writes = ofRows
+        .filter(({ expireAfterMicros }) => expireAfterMicros === expiry)
+        .map(({ key, deletedAt }) => ({ key, row: packTombstone(deletedAt) }))
+      await online.writeMany(writes, expiry)
+    }
+  }
+  return areTilesOld
+}
+
+function tombstoneExpiry(view: FeatureView): Micros | null {
+  return view.kind === 'STREAM' ? tileExpiry(view) : physicalExpiry(view.ttlMicros)
+}
+
 async function readAll(
   online: Pick<OnlineStore, 'readMany'>,
   keys: readonly string[],
 ): Promise<readonly (Buffer | null)[]> {
   const rows: (Buffer | null)[] = []
-  for (const chunk of chunksOf(keys)) rows.push(...(await online.readMany(chunk)))
+  for (const chunk of chunksOf(keys)) rows.push(...(await online.readMany(chunk)).rows)
   return rows
 }
 
 /** So many keys are read or written at once. */
 const keysAtOnce = 1_000
 
-function* chunksOf(keys: readonly string[]): Generator<readonly string[]> {
-  for (let start = 0; start < keys.length; start += keysAtOnce) yield keys.slice(start, start + keysAtOnce)
+function* chunksOf<Item>(items: readonly Item[]): Generator<readonly Item[]> {
+  for (let start = 0; start < items.length; start += keysAtOnce) yield items.slice(start, start + keysAtOnce)
 }
 
 /** Closing rows and tombstones hold nothing about the entity; a row of later events stays. */

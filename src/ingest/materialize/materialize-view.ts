@@ -1,20 +1,21 @@
 import type { Clock, Micros } from '../../definitions/timestamp.ts'
 import { StoreFailed } from '../../errors.ts'
 import type { StoredView } from '../../registry/registry.ts'
-import type { NewestRowsScope, StoredFeatureRow } from '../../stores/newest-rows.ts'
+import type { NewestRowsReading, NewestRowsScope, StoredFeatureRow } from '../../stores/newest-rows.ts'
 import type { OfflineStore } from '../../stores/offline-store.ts'
 import type { OnlineStore, OnlineWrite } from '../../stores/online-store.ts'
 import { onlineKeySuffix } from '../../stores/online-value/online-key.ts'
 import { type RowLayout, rowPacker } from '../../stores/online-value/packed-row.ts'
 import { physicalExpiry } from '../../stores/online-value/physical-expiry.ts'
 import type { RunStore, Watermark } from '../../stores/run-store.ts'
-import { retryStore } from '../retry.ts'
+import { retryPauseMs, retryStore } from '../retry.ts'
 
 export interface MaterializeTargets {
   readonly offline: OfflineStore
   readonly online: OnlineStore
   readonly runs: RunStore
-  readonly keyPrefix: (view: StoredView) => string
+  /** The front of the view's online keys, as it is recorded now. */
+  readonly rowPrefix: (view: StoredView) => Promise<string>
   readonly layout: (view: StoredView) => RowLayout
   readonly clock: Clock
 }
@@ -54,6 +55,7 @@ const writesInFlight = 4
  * when the online store lacks the watermark's marker (it was emptied, set back or replaced), when the offline store is
  * another database, and for mapped sources. Compare-and-set writes make it safe beside pushes and streams, to be
  * stopped anywhere and to be run again. One run per view at a time; memory is bounded by the batches in flight.
+ * Where the connection to the online store was remade, what was written before may be lost: it starts again.
  * @throws StoreFailed when a store goes on failing; the watermark has not moved then, so the next run does it all.
  */
 export async function materialize(
@@ -63,41 +65,106 @@ export async function materialize(
 ): Promise<Materialized> {
   const { runs, clock } = targets
   const subject = { kind: 'MATERIALIZE', view: view.name, asOf: null } as const
-  return await runs.withRun(subject, { now: clock, onWait: options.onWait }, async () => {
-    const result = await carry(targets, view, options)
+  return await runs.withRun(subject, { now: clock, onWait: options.onWait }, async (progress) => {
+    const onProgress = (read: number): void => {
+      progress(read)
+      options.onProgress(read)
+    }
+    const result = await untilUnbroken(view, options, () => carry(targets, view, { ...options, onProgress }))
     const { read, written } = result
     return { result, outcome: { state: 'SUCCEEDED', rowsRead: read, rowsWritten: written, error: null } }
   })
+}
+
+const runsAtMost = 5
+
+/** Null is a run whose connection to the online store did not last. */
+async function untilUnbroken(
+  view: StoredView,
+  { sleep }: MaterializeOptions,
+  run: () => Promise<Materialized | null>,
+): Promise<Materialized> {
+  for (let runs = 0; runs < runsAtMost; runs += 1) {
+    const result = await run()
+    if (result !== null) return result
+    await sleep(retryPauseMs(runs))
+  }
+  throw new StoreFailed(
+    `feature view "${view.name}": the connection to the online store broke in each of ${runsAtMost} tries; its watermark has not moved, so the next materialize carries the same rows`,
+  )
 }
 
 async function carry(
   targets: MaterializeTargets,
   view: StoredView,
   options: MaterializeOptions,
-): Promise<Materialized> {
-  const { offline, online, runs } = targets
+): Promise<Materialized | null> {
+  const { online, runs } = targets
   const insisting = insistence(view, options.sleep)
-  const markerName = targets.keyPrefix(view)
+  const prefix = await targets.rowPrefix(view)
   const watermark = await runs.readWatermark(view.name)
-  const marker = await insisting('answer', () => online.readMarker(markerName))
+  const marker = await insisting('answer', () => online.readMarker(prefix))
+  const connection = online.writeConnection()
   const { scope, reason } = chooseScope(view, watermark, marker, options.range)
+  const { reading, now, ...counts } = await sendNewest(targets, view, { prefix, scope, insisting }, options)
+  const done = { scope: reading.scope, reason, ...counts }
+  if (scope.kind === 'RANGE') return done
+  const next = { ...reading, materializedUntil: now, marker: options.newMarker() }
+  await runs.announceMarker(view.name, next.marker)
+  // The marker stands after every row only on the connection that took the rows.
+  if (online.writeConnection() !== connection) return null
+  try {
+    await online.writeMarker(prefix, next.marker)
+  } catch (error) {
+    if (error instanceof StoreFailed) return null
+    throw error
+  }
+  await runs.moveWatermark(view.name, next)
+  const otherDatabase = scope.kind === 'ARRIVED' && reading.scope === 'FULL'
+  return otherDatabase ? { ...done, reason: 'OTHER_DATABASE' } : done
+}
 
+/**
+ * Writes again what a store that lost the tail of its commands may lack of a view whose marker it still has: the rows that
+ * have arrived since the watermark. The watermark stays. Mapped sources have none: their marker stands after all rows.
+ * @throws StoreFailed
+ */
+export async function catchUp(
+  targets: MaterializeTargets,
+  view: StoredView,
+  options: Pick<MaterializeOptions, 'sleep'>,
+): Promise<void> {
+  if (view.source !== null) return
+  const watermark = await targets.runs.readWatermark(view.name)
+  if (watermark === null) return
+  const scope = { kind: 'ARRIVED', since: watermark } as const
+  const insisting = insistence(view, options.sleep)
+  const prefix = await targets.rowPrefix(view)
+  await sendNewest(targets, view, { prefix, scope, insisting }, { onProgress: () => {} })
+}
+
+interface Sending {
+  readonly prefix: string
+  readonly scope: NewestRowsScope
+  readonly insisting: Insist
+}
+
+async function sendNewest(
+  targets: MaterializeTargets,
+  view: StoredView,
+  { prefix, scope, insisting }: Sending,
+  { onProgress }: Pick<MaterializeOptions, 'onProgress'>,
+): Promise<Counts & { readonly reading: NewestRowsReading; readonly now: Micros; readonly read: number }> {
+  const { offline } = targets
   const now = targets.clock()
-  const sender = rowSender(targets, view, now, insisting)
+  const sender = rowSender(targets, { view, prefix, now }, insisting)
   let read = 0
   const reading = await offline.newestRows({ view, now, scope }, async (rows) => {
     await sender.send(view.source === null ? rows : await withoutDeleted(offline, view, rows))
     read += rows.length
-    options.onProgress(read)
+    onProgress(read)
   })
-  const counts = await sender.finish()
-  if (scope.kind !== 'RANGE') {
-    const next = { ...reading, materializedUntil: now, marker: options.newMarker() }
-    await insisting('take the marker', () => online.writeMarker(markerName, next.marker))
-    await runs.moveWatermark(view.name, next)
-  }
-  const otherDatabase = scope.kind === 'ARRIVED' && reading.scope === 'FULL'
-  return { scope: reading.scope, reason: otherDatabase ? 'OTHER_DATABASE' : reason, read, ...counts }
+  return { ...(await sender.finish()), reading, now, read }
 }
 
 /** Rows of a table of the caller's stand there also after their entity was deleted. */
@@ -147,9 +214,12 @@ interface RowSender {
 }
 
 /** Packs and writes batches, a few at a time: no key comes twice, so their order does not matter. */
-function rowSender(targets: MaterializeTargets, view: StoredView, now: Micros, insisting: Insist): RowSender {
+function rowSender(
+  targets: Pick<MaterializeTargets, 'online' | 'layout'>,
+  { view, prefix, now }: { readonly view: StoredView; readonly prefix: string; readonly now: Micros },
+  insisting: Insist,
+): RowSender {
   const pack = rowPacker(targets.layout(view))
-  const prefix = targets.keyPrefix(view)
   const expireAfter = physicalExpiry(view.ttlMicros)
   const oldest = expireAfter === null ? Number.NEGATIVE_INFINITY : now - expireAfter
   const inFlight = new Set<Promise<void>>()

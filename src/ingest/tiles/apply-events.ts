@@ -200,7 +200,7 @@ export function eventApplier(
     // In pieces: the reads of callers wait behind each.
     for (let start = 0; start < missing.length; start += keysAtOnce) {
       const piece = missing.slice(start, start + keysAtOnce)
-      const values = await online.readMany(piece.map((suffix) => prefix + suffix))
+      const values = (await online.readMany(piece.map((suffix) => prefix + suffix))).rows
       piece.forEach((suffix, index) => {
         const entry = readEntry(partition, values[index] ?? null)
         entries.set(entryName(partition, suffix), entry)
@@ -231,7 +231,11 @@ export function eventApplier(
 
   return {
     async applyNext(partitions) {
-      const done = await Promise.all(partitions.map(applyPartition))
+      const done = await Promise.all(partitions.map(applyPartition)).catch((error: unknown) => {
+        // Memory may be ahead of a store that has failed.
+        entries.clear()
+        throw error
+      })
       return {
         events: done.reduce((sum, one) => sum + one.events, 0),
         caughtUp: done.every((one) => one.caughtUp),

@@ -2,6 +2,7 @@ import type { Clock, Micros } from '../../definitions/timestamp.ts'
 import type { EventSource, StreamView } from '../../registry/registry.ts'
 import type { StoredPartition } from '../../stores/event-positions.ts'
 import type { EventStore } from '../../stores/event-store.ts'
+import type { GuardMoment, GuardRecord } from '../../stores/guard-record.ts'
 import type { OnlineStore } from '../../stores/online-store.ts'
 import type { TileGeneration, TileGenerations } from '../../stores/tile-generations.ts'
 import type { RunLog } from '../run-log.ts'
@@ -13,6 +14,7 @@ export interface LeadTargets extends TilePlaces {
   readonly events: EventStore
   readonly online: OnlineStore
   readonly generations: TileGenerations
+  readonly guardRecord: Pick<GuardRecord, 'moment'>
   readonly clock: Clock
 }
 
@@ -46,6 +48,8 @@ interface Followed {
   wasCaughtUp: boolean
   /** All that had happened in the stream by then is in the tiles. */
   watermark: Micros | null
+  /** What was known of the online store before they were caught up last. */
+  caughtUpIn: GuardMoment | null
 }
 
 export function tileLeader(
@@ -53,11 +57,13 @@ export function tileLeader(
   sources: ReadonlyMap<EventSource, readonly StreamView[]>,
   { observe, log }: LeadOptions,
 ): TileLeader {
-  const { events, generations, clock } = targets
+  const { events, generations, guardRecord, clock } = targets
   const views = [...sources.values()].flat()
   const followed = new Map<string, Followed>()
   let checkedAt = Number.NEGATIVE_INFINITY
   let deletionMark: string | null = null
+  /** The tiles of every check of the online store are caught up from the markers that it has since. */
+  let moment: GuardMoment | null = null
 
   /** Generations as they stand; where a view has none in use, one is begun. */
   async function look(): Promise<void> {
@@ -85,7 +91,7 @@ export function tileLeader(
     const whose = targets.tiledView(view)
     const tiles = { view, prefix: targets.tilePrefix(whose, number), fingerprint: whose.fingerprint }
     const applier = eventApplier(targets, tiles, { maxEntries, eventsAtOnce })
-    return { view, number, applier, state, wasCaughtUp: false, watermark: null }
+    return { view, number, applier, state, wasCaughtUp: false, watermark: null, caughtUpIn: null }
   }
 
   async function applySource(source: EventSource): Promise<boolean> {
@@ -100,6 +106,7 @@ export function tileLeader(
       if (did.caughtUp) {
         one.wasCaughtUp = true
         one.watermark = watermarkOf(at, partitions) ?? one.watermark
+        one.caughtUpIn = moment
       }
       caughtUp = caughtUp && did.caughtUp
     }
@@ -110,8 +117,10 @@ export function tileLeader(
     for (const { view, state, watermark } of followed.values())
       if (state === 'LIVE' && watermark !== null) observe.caughtUp(view, watermark)
     await generations.recordWatermarks(
-      [...followed.values()].flatMap(({ view, number, watermark }) =>
-        watermark === null ? [] : [{ ...targets.tiledView(view), generation: number, at: watermark }],
+      [...followed.values()].flatMap(({ view, number, watermark: at, caughtUpIn }) =>
+        at === null && caughtUpIn === null
+          ? []
+          : [{ ...targets.tiledView(view), generation: number, at, caughtUpIn }],
       ),
     )
   }
@@ -124,12 +133,15 @@ export function tileLeader(
     async round() {
       const now = clock() / 1_000
       const isDue = now - checkedAt >= generationsMs
+      const before = moment
       if (isDue) {
+        moment = await guardRecord.moment()
         await look()
         checkedAt = now
       }
       const mark = await events.deletionMark()
-      if (mark !== deletionMark) for (const { applier } of followed.values()) applier.forget()
+      const isChecked = before?.check !== moment?.check
+      if (mark !== deletionMark || isChecked) for (const { applier } of followed.values()) applier.forget()
       deletionMark = mark
       let caughtUp = true
       for (const source of sources.keys()) caughtUp = (await applySource(source)) && caughtUp

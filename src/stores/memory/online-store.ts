@@ -1,12 +1,14 @@
 import type { Clock, Micros } from '../../definitions/timestamp.ts'
 import type { OnlineStore, OnlineWriteOutcome } from '../online-store.ts'
+import { guardMarkerName } from '../online-value/online-key.ts'
 import { compareRowOrder, readRowOrder } from '../online-value/packed-row.ts'
 import { mergeSection } from '../online-value/tile-sections.ts'
 
 /** The online store in plain code, inside one process: the oracle of the contract tests. */
-export function memoryOnlineStore(clock: Clock): OnlineStore {
+export function memoryOnlineStore(clock: Clock, project = 'default'): OnlineStore {
   const rows = new Map<string, { readonly row: Buffer; readonly expiresAt: Micros }>()
   const markers = new Map<string, string>()
+  const guardName = guardMarkerName(project)
 
   function current(key: string): Buffer | null {
     const stored = rows.get(key)
@@ -15,7 +17,14 @@ export function memoryOnlineStore(clock: Clock): OnlineStore {
 
   return {
     name: 'memory',
-    readMany: async (keys) => keys.map(current),
+    guardName,
+    losesTail: false,
+    writeConnection: () => 0,
+    readMany: async (keys) => ({
+      rows: keys.map(current),
+      guard: markers.get(guardName) ?? null,
+      connection: 0,
+    }),
     writeMany: async (writes, expireAfterMicros) =>
       writes.map(({ key, row }): OnlineWriteOutcome => {
         const order = readRowOrder(row) ?? [0, 0, 0]
@@ -41,6 +50,10 @@ export function memoryOnlineStore(clock: Clock): OnlineStore {
       if ((markers.get(name) ?? null) !== from) return false
       markers.set(name, to)
       return true
+    },
+    async removeRows(prefix) {
+      for (const key of rows.keys()) if (key.startsWith(prefix)) rows.delete(key)
+      markers.delete(prefix)
     },
     ping: async () => {},
     close: async () => rows.clear(),

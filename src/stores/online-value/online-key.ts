@@ -27,6 +27,11 @@ function escapePart(part: KeyValue): string {
   return part.replace(/[%,{}]/g, (character) => `%${character.charCodeAt(0).toString(16)}`)
 }
 
+/** The name of the marker that is a project's guard. A marker of rows has their prefix as its name, which never meets it. */
+export function guardMarkerName(project: string): string {
+  return `guard ${project}`
+}
+
 /** Where a marker stands. Rows' keys have four characters where this has one. */
 export function markerKey(name: string): string {
   return `f:m:{${name}}`

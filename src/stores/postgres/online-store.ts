@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
 import type { OnlineStore, OnlineWrite, OnlineWriteOutcome } from '../online-store.ts'
-import { markerKey } from '../online-value/online-key.ts'
+import { guardMarkerName, markerKey } from '../online-value/online-key.ts'
 import { readRowOrder } from '../online-value/packed-row.ts'
 import { mergeSection } from '../online-value/tile-sections.ts'
 import { writeChunks } from '../online-value/write-chunks.ts'
@@ -9,7 +9,7 @@ import { inTransaction, storeFailed } from './sql/pool.ts'
 
 const writeBatch = 1_000
 
-/** Ordinality keeps request order and gives a null for a missing key; as fast as `= any`, without a map. */
+/** Ordinality keeps request order and gives a null for a missing key; as fast as `= any`, without a map. The guard comes last. */
 const readSql = {
   name: 'featuregraph_online_read',
   text: `select o.packed_row
@@ -44,16 +44,28 @@ const firstMarkerSql = `insert into featuregraph.online_rows (key, event_micros,
 values ($1, 0, 0, 0, $2) on conflict (key) do nothing`
 const moveMarkerSql = 'update featuregraph.online_rows set packed_row = $2 where key = $1 and packed_row = $3'
 
-/** The online store in a Postgres table: for the embedded default and small set-ups. `close` ends the pool. */
-export function postgresOnlineStore(pool: pg.Pool): OnlineStore {
+const removeSql = `delete from featuregraph.online_rows where key = any (array(
+select key from featuregraph.online_rows where starts_with(key, $1) limit 5000))`
+
+/**
+ * The online store in a Postgres table: for the embedded default and small set-ups. The table is unlogged: Postgres empties
+ * it after an unclean end, and a replica has none of it. `close` ends the pool.
+ */
+export function postgresOnlineStore(pool: pg.Pool, project = 'default'): OnlineStore {
+  const guardName = guardMarkerName(project)
+  const guardKey = markerKey(guardName)
   return {
     name: 'postgres',
+    guardName,
+    losesTail: false,
+    writeConnection: () => 0,
     async readMany(keys) {
-      if (keys.length === 0) return []
       const result = await pool
-        .query<[Buffer | null]>({ ...readSql, values: [keys], rowMode: 'array' })
+        .query<[Buffer | null]>({ ...readSql, values: [[...keys, guardKey]], rowMode: 'array' })
         .catch(storeFailed('an online read'))
-      return result.rows.map(([row]) => row)
+      const rows = result.rows.map(([row]) => row)
+      const guard = rows.pop()?.toString('utf8') ?? null
+      return { rows, guard, connection: 0 }
     },
     async writeMany(writes, expireAfterMicros) {
       const outcomes: OnlineWriteOutcome[] = []
@@ -90,6 +102,16 @@ export function postgresOnlineStore(pool: pg.Pool): OnlineStore {
         : pool.query(moveMarkerSql, [key, value, Buffer.from(from, 'utf8')])
       ).catch(storeFailed('writing a marker'))
       return rowCount === 1
+    },
+    async removeRows(prefix) {
+      const failed = storeFailed('removing online rows')
+      for (;;) {
+        const { rowCount } = await pool.query(removeSql, [prefix]).catch(failed)
+        if (rowCount === 0) break
+      }
+      await pool
+        .query('delete from featuregraph.online_rows where key = $1', [markerKey(prefix)])
+        .catch(failed)
     },
     async ping() {
       await pool.query('select 1').catch(storeFailed('answering'))

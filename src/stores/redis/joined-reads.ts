@@ -1,9 +1,11 @@
+import type { OnlineRead } from '../online-store.ts'
+
 /** One MGET: one entry per key, in key order. */
-export type ReadBatch = (keys: readonly string[]) => Promise<readonly (Buffer | null)[]>
+type ReadBatch = (keys: readonly string[]) => Promise<OnlineRead>
 
 interface Waiting {
   readonly keys: readonly string[]
-  readonly resolve: (values: readonly (Buffer | null)[]) => void
+  readonly resolve: (read: OnlineRead) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -27,10 +29,10 @@ export function joinReads(readBatch: ReadBatch, maxKeys: number): ReadBatch {
       return
     }
     readBatch(group.flatMap((read) => read.keys)).then(
-      (values) => {
+      ({ rows, guard, connection }) => {
         let start = 0
         for (const read of group) {
-          read.resolve(values.slice(start, start + read.keys.length))
+          read.resolve({ rows: rows.slice(start, start + read.keys.length), guard, connection })
           start += read.keys.length
         }
       },

@@ -1,7 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis'
 import { messageOf, StoreFailed, StoreTimedOut, type StoreUnsuitable } from '../../errors.ts'
-import type { OnlineStore, OnlineWrite, OnlineWriteOutcome } from '../online-store.ts'
-import { markerKey } from '../online-value/online-key.ts'
+import type { OnlineRead, OnlineStore, OnlineWrite, OnlineWriteOutcome } from '../online-store.ts'
+import { guardMarkerName, markerKey } from '../online-value/online-key.ts'
 import { writeChunks } from '../online-value/write-chunks.ts'
 import { compareAndSetBatch, compareAndSetLua } from './compare-and-set.ts'
 import { joinReads } from './joined-reads.ts'
@@ -12,6 +12,8 @@ import { writeSectionsLua } from './write-sections.ts'
 
 export interface RedisOnlineStoreOptions {
   readonly url: string
+  /** Default `default`. */
+  readonly project?: string
   /** A read that takes longer fails. */
   readonly readTimeoutMs: number
   /** Called when the connection fails, never with a secret. */
@@ -31,6 +33,8 @@ const writeTimeoutMs = 10_000
 const maxJoinedKeys = 256
 /** The client's message of a command that was given up. */
 const timedOut = 'Command timed out'
+/** Holds Redis for well under 1 ms. */
+const scannedAtOnce = 1_000
 
 type WriteScript = (keyCount: number, ...keysAndArguments: (string | number | Buffer)[]) => Promise<unknown>
 
@@ -45,7 +49,7 @@ return 1
 /**
  * The online store on one Redis (6.2 or later); `rediss://user:password@host:port/db` for TLS and a user.
  * Two connections: reads never wait behind a batch of writes. Nothing queues while Redis is away: a call fails at once,
- * and the clients reconnect by themselves, within two seconds of its return.
+ * and the clients reconnect by themselves, within half a second of its return.
  * What the server is (`check-server.ts`) is checked whenever a connection becomes ready; `ping` rejects with what is
  * wrong, and so does a call that is refused for it.
  */
@@ -54,7 +58,7 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): RedisOnlineS
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     connectTimeout: 2_000,
-    retryStrategy: (attempt: number) => Math.min(attempt * 100, 2_000),
+    retryStrategy: (attempt: number) => Math.min(attempt * 100, 500),
     // No resubmission: what was in flight when the connection broke has failed for its caller already.
     autoResendUnfulfilledCommands: false,
   } satisfies RedisOptions
@@ -124,12 +128,30 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): RedisOnlineS
     }
   }
 
-  const readJoined = joinReads((keys) => reader.mgetBuffer(keys as string[]), maxJoinedKeys)
+  const guardName = guardMarkerName(options.project ?? 'default')
+  const guardKey = markerKey(guardName)
+  const connections = { reader: 0, writer: 0 }
+  reader.on('ready', () => {
+    connections.reader += 1
+  })
+  writer.on('ready', () => {
+    connections.writer += 1
+  })
+
+  /** What is in flight when a connection breaks is rejected: an answer is of the connection that it was asked over. */
+  async function readGuarded(keys: readonly string[]): Promise<OnlineRead> {
+    const rows = await reader.mgetBuffer([...keys, guardKey])
+    const guard = rows.pop()?.toString('latin1') ?? null
+    return { rows, guard, connection: connections.reader }
+  }
+  const readJoined = joinReads(readGuarded, maxJoinedKeys)
 
   return {
     name: 'redis',
+    guardName,
+    losesTail: true,
+    writeConnection: () => (writer.status === 'ready' ? connections.writer : null),
     async readMany(keys) {
-      if (keys.length === 0) return []
       try {
         return await readJoined(keys)
       } catch (cause) {
@@ -152,6 +174,18 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): RedisOnlineS
     async moveMarker(name, from, to) {
       const texts = from === null ? [to] : [to, from]
       return (await moves.moveMarker(markerKey(name), ...texts).catch(failed('take a write'))) === 1
+    },
+    async removeRows(prefix) {
+      const failure = failed('remove rows')
+      let cursor = '0'
+      do {
+        const [next, keys] = await writer
+          .scan(cursor, 'MATCH', `${prefix}*`, 'COUNT', scannedAtOnce)
+          .catch(failure)
+        if (keys.length > 0) await writer.unlink(...keys).catch(failure)
+        cursor = next
+      } while (cursor !== '0')
+      await writer.unlink(markerKey(prefix)).catch(failure)
     },
     async ping() {
       await Promise.all([reader.ping(), writer.ping()]).catch(failed('answer'))

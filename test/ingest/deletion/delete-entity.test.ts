@@ -304,9 +304,9 @@ describe('what is under way while an entity is deleted', () => {
     writer.release()
     expect(counts(await removing)).toMatchObject({ 'features.loyalty': 1 })
     expect(await world.found('loyalty', ['z', id])).toEqual(gone)
-    const stood = await world.stores.online.readMany([
-      `${world.stores.keyPrefix(viewOf('loyalty'))}{z,${id}}`,
-    ])
+    const stood = (
+      await world.stores.online.readMany([`${await world.stores.rowPrefix(viewOf('loyalty'))}{z,${id}}`])
+    ).rows
     expect(stood[0]?.[1]).toBe(2)
   })
 
@@ -401,8 +401,8 @@ describe('a Redis that is away', () => {
     await untilWorks(() => world.stores.online.ping())
     expect(await world.push('profile', [[[id], world.time.now, 1]])).toEqual([deleted])
     // Rows from before, as a Redis that keeps its data has them.
-    const { keyPrefix, online } = world.stores
-    const key = `${keyPrefix(viewOf('loyalty'))}{a,${id}}`
+    const { rowPrefix, online } = world.stores
+    const key = `${await rowPrefix(viewOf('loyalty'))}{a,${id}}`
     const old = Buffer.alloc(64)
     old[0] = 1
     old.writeDoubleLE(world.time.now - 5, 8)
@@ -412,7 +412,7 @@ describe('a Redis that is away', () => {
       'online (redis)': 1,
     })
     expect(await standing(id)).toEqual(everywhere(gone))
-    const [stood] = await online.readMany([key])
+    const [stood] = (await online.readMany([key])).rows
     expect(stood?.[1]).toBe(2)
   })
 })

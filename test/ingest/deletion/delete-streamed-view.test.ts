@@ -19,8 +19,10 @@ import type { OnlineStore } from '../../../src/stores/online-store.ts'
 import { onlineKeySuffix } from '../../../src/stores/online-value/online-key.ts'
 import { postgresDeletionStore } from '../../../src/stores/postgres/deletion/deletion-store.ts'
 import { postgresEventStore } from '../../../src/stores/postgres/events/event-store.ts'
+import { postgresGuardRecord } from '../../../src/stores/postgres/system/guard-record.ts'
 import { postgresRegistryStore } from '../../../src/stores/postgres/system/registry-store.ts'
 import { postgresTileGenerations } from '../../../src/stores/postgres/system/tile-generations.ts'
+import { postgresTombstoneLog } from '../../../src/stores/postgres/system/tombstone-log.ts'
 import { redisOnlineStore } from '../../../src/stores/redis/online-store.ts'
 import { neverAborted } from '../../contract/offline-store.ts'
 import { type RedisServer, startRedis } from '../../services/redis.ts'
@@ -76,11 +78,19 @@ beforeAll(async () => {
   await offline.close()
   events = postgresEventStore(pool, 'default')
   online = redisOnlineStore({ url: redis.url, readTimeoutMs: 60_000, onConnectionError: () => {} })
-  const layouts = await openRowLayouts('default', registry, postgresRegistryStore(pool, 'default'))
+  const guardRecord = postgresGuardRecord(pool, 'default')
+  const layouts = await openRowLayouts(
+    'default',
+    registry,
+    postgresRegistryStore(pool, 'default'),
+    guardRecord,
+  )
+  const tombstones = postgresTombstoneLog(pool, 'default')
   const deletions = postgresDeletionStore(pool, 'default')
   const generations = postgresTileGenerations(pool, 'default')
   const streamLock = { hold: async () => true, release: async () => {} }
-  const targets = { ...layouts, events, online, deletions, generations, streamLock, clock: () => time.now }
+  const stores = { events, online, deletions, generations, guardRecord, tombstones, streamLock }
+  const targets = { ...layouts, ...stores, clock: () => time.now }
   const views = streamed.filter((view) => view.online)
   const tiles = liveTiles(layouts, views, generations)
   follow = async () => {
@@ -92,7 +102,7 @@ beforeAll(async () => {
   }
   answer = async (name, key) => {
     const view = views.find((one) => one.name === name) as StreamView
-    const [value = null] = await online.readMany([tiles.find(view)?.prefix + onlineKeySuffix(key)])
+    const [value = null] = (await online.readMany([tiles.find(view)?.prefix + onlineKeySuffix(key)])).rows
     return viewReader(view, layouts.layout(view), layouts.history).readPacked(value, time.now, null)
   }
   remove = (name, key, sleep = async () => {}) => {

@@ -31,9 +31,11 @@ import { onlineKeySuffix } from '../../../src/stores/online-value/online-key.ts'
 import { packedRowKind } from '../../../src/stores/online-value/packed-row.ts'
 import { postgresDeletionStore } from '../../../src/stores/postgres/deletion/deletion-store.ts'
 import { postgresEventStore } from '../../../src/stores/postgres/events/event-store.ts'
+import { postgresGuardRecord } from '../../../src/stores/postgres/system/guard-record.ts'
 import { postgresRegistryStore } from '../../../src/stores/postgres/system/registry-store.ts'
 import { postgresRunStore } from '../../../src/stores/postgres/system/run-store.ts'
 import { postgresTileGenerations } from '../../../src/stores/postgres/system/tile-generations.ts'
+import { postgresTombstoneLog } from '../../../src/stores/postgres/system/tombstone-log.ts'
 import { postgresViolationStore } from '../../../src/stores/postgres/system/violation-store.ts'
 import { postgresSnapshotStore } from '../../../src/stores/postgres/windows/snapshot-store.ts'
 import { redisOnlineStore } from '../../../src/stores/redis/online-store.ts'
@@ -143,7 +145,12 @@ export async function openWorld(): Promise<DeletionWorld> {
   const offline = testOfflineStore(database.url)
   const online = redisOnlineStore({ url: redis.url, readTimeoutMs: 60_000, onConnectionError: () => {} })
   await untilWorks(() => online.ping())
-  const layouts = await openRowLayouts('default', registry, postgresRegistryStore(pool, 'default'))
+  const layouts = await openRowLayouts(
+    'default',
+    registry,
+    postgresRegistryStore(pool, 'default'),
+    postgresGuardRecord(pool, 'default'),
+  )
   await offline.ensureTables(registry.views, registry.eventSources)
   const time = { now: Math.floor(Date.now() / 86_400_000) * day + 12 * hour }
   const stores = {
@@ -155,6 +162,7 @@ export async function openWorld(): Promise<DeletionWorld> {
     runs: postgresRunStore(pool, 'default'),
     violations: postgresViolationStore(pool, 'default'),
     generations: postgresTileGenerations(pool, 'default'),
+    tombstones: postgresTombstoneLog(pool, 'default'),
     events: postgresEventStore(pool, 'default'),
     clock: () => time.now,
     storeFailed: () => {},
@@ -204,7 +212,7 @@ export async function openWorld(): Promise<DeletionWorld> {
     },
     async found(name, key) {
       const view = viewOf(name)
-      const [bytes] = await online.readMany([layouts.keyPrefix(view) + onlineKeySuffix(key)])
+      const [bytes] = (await online.readMany([layouts.keyPrefix(view, 0) + onlineKeySuffix(key)])).rows
       const { now } = time
       const rows = [
         ...[now, now - hour, now - day, now + 400 * day].map((asOf) => ({ key, asOf, knownAt: null })),

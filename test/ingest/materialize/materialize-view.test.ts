@@ -24,6 +24,7 @@ import { postgresRunStore } from '../../../src/stores/postgres/system/run-store.
 import { redisOnlineStore } from '../../../src/stores/redis/online-store.ts'
 import type { RegistryStore } from '../../../src/stores/registry-store.ts'
 import { asOfJoin } from '../../contract/offline-store.ts'
+import { wholeGuardRecord } from '../../oracle/memory-guard-record.ts'
 import { memoryOfflineStore } from '../../oracle/memory-offline-store.ts'
 import { memoryRunStore } from '../../oracle/memory-run-store.ts'
 import { execute } from '../../services/postgres.ts'
@@ -109,7 +110,7 @@ const options = {
 
 async function memorySetup(): Promise<Setup> {
   const time = { now: start }
-  const layouts = await openRowLayouts('default', registry, forgetfulRegistryStore())
+  const layouts = await openRowLayouts('default', registry, forgetfulRegistryStore(), wholeGuardRecord())
   let online = memoryOnlineStore(() => time.now)
   const current: OnlineStore = {
     ...online,
@@ -159,7 +160,12 @@ async function realSetup(openOnline: () => OnlineStore, flush: () => Promise<voi
   const time = { now: start }
   const pools = [testPool(database.url, 3), testPool(database.url, 3)] as const
   const offline = testOfflineStore(database.url)
-  const layouts = await openRowLayouts('default', registry, postgresRegistryStore(pools[0], 'default'))
+  const layouts = await openRowLayouts(
+    'default',
+    registry,
+    postgresRegistryStore(pools[0], 'default'),
+    wholeGuardRecord(),
+  )
   await offline.ensureTables(registry.views, [])
   const [online, otherOnline] = [await answering(openOnline()), await answering(openOnline())]
   const shared = { ...layouts, offline, clock: () => time.now }
@@ -193,9 +199,9 @@ async function carry(targets: MaterializeTargets, name: string, more = {}): Prom
 
 /** Event timestamps that stand online, one per key. */
 async function eventsOf(targets: MaterializeTargets, name: string, keys: readonly (KeyValue | EntityKey)[]) {
-  const prefix = targets.keyPrefix(viewOf(name))
+  const prefix = await targets.rowPrefix(viewOf(name))
   const whole = keys.map((key) => prefix + onlineKeySuffix(typeof key === 'object' ? key : [key]))
-  const rows = await targets.online.readMany(whole)
+  const { rows } = await targets.online.readMany(whole)
   return rows.map((found) => (found === null ? null : (readRowOrder(found)?.[0] ?? null)))
 }
 
@@ -236,7 +242,8 @@ describe.each(setups)('materialize over %s', (_name, make) => {
     const rows = [row(50, start - 3, 1, null), row(50, start - 3, 2, start), row(50, start - 3, 3, start)]
     const { rowIds: ids } = await targets.offline.insertRows(viewOf('late'), rows)
     await carry(targets, 'late')
-    const [found] = await targets.online.readMany([targets.keyPrefix(viewOf('late')) + onlineKeySuffix([50])])
+    const prefix = await targets.rowPrefix(viewOf('late'))
+    const [found] = (await targets.online.readMany([prefix + onlineKeySuffix([50])])).rows
     expect(found && readRowOrder(found)).toEqual([start - 3, start, ids[2]])
   })
 

@@ -21,6 +21,7 @@ import { redisOnlineStore } from '../../../src/stores/redis/online-store.ts'
 import type { ViolationStore } from '../../../src/stores/violation-store.ts'
 import { asOfJoin } from '../../contract/offline-store.ts'
 import { at, day, memoryRegistryStore, second, viewNamed } from '../../graph/run-operation.ts'
+import { wholeGuardRecord } from '../../oracle/memory-guard-record.ts'
 import { memoryOfflineStore } from '../../oracle/memory-offline-store.ts'
 import { memoryViolationStore } from '../../oracle/memory-violation-store.ts'
 import { newProject } from '../../server/start-test-gateway.ts'
@@ -96,7 +97,7 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
   beforeAll(async () => {
     stores = await open()
     registry = buildRegistry(definitions.map((value, index) => ({ path: `definition ${index}`, value })))
-    layouts = await openRowLayouts(newProject(), registry, memoryRegistryStore())
+    layouts = await openRowLayouts(newProject(), registry, memoryRegistryStore(), wholeGuardRecord())
     await stores.offline.ensureTables(
       registry.views.filter((view) => view.source === null),
       [],
@@ -137,7 +138,8 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
     return found && [found.values[0], found.eventTimestamp, found.createdTimestamp]
   }
   const online = async (id: number) => {
-    const [bytes] = await stores.online.readMany([layouts.keyPrefix(profile) + onlineKeySuffix([id])])
+    const [bytes] = (await stores.online.readMany([layouts.keyPrefix(profile, 0) + onlineKeySuffix([id])]))
+      .rows
     if (!bytes) return null
     const read = viewReader(profile, layouts.layout(profile), layouts.history)
     return Object(read.readPacked(bytes, clock, null))['n']
@@ -315,7 +317,8 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
     ])
     expect([await online(a), await online(b)]).toEqual([1, 2])
     // The row is the one that stands offline: a created timestamp of the retry would outrank later corrections.
-    const [bytes] = await stores.online.readMany([layouts.keyPrefix(profile) + onlineKeySuffix([a])])
+    const [bytes] = (await stores.online.readMany([layouts.keyPrefix(profile, 0) + onlineKeySuffix([a])]))
+      .rows
     expect(bytes?.readDoubleLE(16)).toBe(arrival)
   })
 
@@ -355,8 +358,8 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
       const asked = rows.map(({ key }) => ({ key: [Number(key['customer_id'])], asOf: clock, knownAt: null }))
       const signal = new AbortController().signal
       const [kept] = await stores.offline.asOfJoin({ views: [spending], rows: asked }, signal)
-      const keys = asked.map(({ key }) => layouts.keyPrefix(spending) + onlineKeySuffix(key))
-      const carried = await stores.online.readMany(keys)
+      const keys = asked.map(({ key }) => layouts.keyPrefix(spending, 0) + onlineKeySuffix(key))
+      const carried = (await stores.online.readMany(keys)).rows
       return { outcomes, kept: kept?.map(Boolean), carried: carried.map(Boolean) }
     }
 

@@ -27,6 +27,7 @@ import { onlineKeySuffix } from '../../../src/stores/online-value/online-key.ts'
 import { postgresEventStore } from '../../../src/stores/postgres/events/event-store.ts'
 import { postgresRegistryStore } from '../../../src/stores/postgres/system/registry-store.ts'
 import { asOfJoin } from '../../contract/offline-store.ts'
+import { wholeGuardRecord } from '../../oracle/memory-guard-record.ts'
 import { type BatchBench, day, hour, minute, monday, openBatchBench } from './batch-world.ts'
 
 const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
@@ -98,7 +99,7 @@ it('one declaration gives the same numbers in batch and on the stream, at the ti
         const events = postgresEventStore(bench.pool, 'default')
         const online = memoryOnlineStore(() => world.time.now)
         const registered = postgresRegistryStore(bench.pool, 'default')
-        const layouts = await openRowLayouts(randomUUID(), world.registry, registered)
+        const layouts = await openRowLayouts(randomUUID(), world.registry, registered, wholeGuardRecord())
         const tiled = world.registry.views.find(({ name }) => name === 'streamed')
         if (tiled?.kind !== 'STREAM') throw new Error('no streamed view')
         const { fingerprint } = layouts.tiledView(tiled)
@@ -130,7 +131,7 @@ it('one declaration gives the same numbers in batch and on the stream, at the ti
           for (const id of [1, 2, 3]) {
             const rows = [{ key: [id], asOf: snapshot, knownAt: null }]
             const [then] = await asOfJoin(bench.offline, { views: [tiled], rows })
-            const [value = null] = await online.readMany([`f:${onlineKeySuffix([id])}`])
+            const [value = null] = (await online.readMany([`f:${onlineKeySuffix([id])}`])).rows
             const inBatch = batchReader.readOffline(await world.asOf([id], snapshot), snapshot, null)
             expectSame(inBatch, reader.readOffline(then?.[0] ?? null, snapshot, null))
             expectSame(inBatch, reader.readPacked(value, snapshot, null))

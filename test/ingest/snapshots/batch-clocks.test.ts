@@ -13,6 +13,7 @@ import type { OnlineStore } from '../../../src/stores/online-store.ts'
 import { onlineKeySuffix } from '../../../src/stores/online-value/online-key.ts'
 import { postgresRegistryStore } from '../../../src/stores/postgres/system/registry-store.ts'
 import { redisOnlineStore } from '../../../src/stores/redis/online-store.ts'
+import { wholeGuardRecord } from '../../oracle/memory-guard-record.ts'
 import { type RedisServer, startRedis } from '../../services/redis.ts'
 import { writeRows } from '../push/write-rows.ts'
 import { type BatchBench, day, hour, minute, openBatchBench, sale } from './batch-world.ts'
@@ -55,6 +56,7 @@ async function clocks() {
     randomUUID(),
     world.registry,
     postgresRegistryStore(bench.pool, 'default'),
+    wholeGuardRecord(),
   )
   const targets: MaterializeTargets = { ...world.targets, ...layouts, offline: bench.offline, online }
   const reader = viewReader(world.view, layouts.layout(world.view), layouts.history)
@@ -68,7 +70,9 @@ async function clocks() {
     })
   /** What each clock answers for a customer now, told apart by the source only. */
   const both = async (id: number, at: Micros, maxAge: Micros | null = null) => {
-    const [packed = null] = await online.readMany([layouts.keyPrefix(world.view) + onlineKeySuffix([id])])
+    const [packed = null] = (
+      await online.readMany([layouts.keyPrefix(world.view, 0) + onlineKeySuffix([id])])
+    ).rows
     const rows = [
       reader.readPacked(packed, at, maxAge),
       reader.readOffline(await world.asOf([id], at), at, maxAge),

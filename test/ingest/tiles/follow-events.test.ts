@@ -12,6 +12,7 @@ import { buildRegistry } from '../../../src/registry/build-registry.ts'
 import { memoryOnlineStore } from '../../../src/stores/memory/online-store.ts'
 import { onlineKeySuffix } from '../../../src/stores/online-value/online-key.ts'
 import { postgresEventStore } from '../../../src/stores/postgres/events/event-store.ts'
+import { postgresGuardRecord } from '../../../src/stores/postgres/system/guard-record.ts'
 import { postgresRegistryStore } from '../../../src/stores/postgres/system/registry-store.ts'
 import { postgresTileGenerations } from '../../../src/stores/postgres/system/tile-generations.ts'
 import { at, neverAborted } from '../../contract/offline-store.ts'
@@ -54,9 +55,16 @@ async function makeWorld() {
     const offline = testOfflineStore(database.url)
     await offline.ensureTables(registry.views, registry.eventSources)
     await offline.close()
-    const layouts = await openRowLayouts('default', registry, postgresRegistryStore(pool, 'default'))
+    const guardRecord = postgresGuardRecord(pool, 'default')
+    const layouts = await openRowLayouts(
+      'default',
+      registry,
+      postgresRegistryStore(pool, 'default'),
+      guardRecord,
+    )
     const streamLock = { hold: async () => true, release: async () => {} }
-    const targets = { ...layouts, events, online, generations, streamLock, clock: () => time.now }
+    const stores = { events, online, generations, guardRecord, streamLock }
+    const targets = { ...layouts, ...stores, clock: () => time.now }
     const tiles = liveTiles(layouts, registry.views, generations)
     const reader = viewReader(
       view,
@@ -85,7 +93,7 @@ async function makeWorld() {
         await tiles.refresh()
         const live = tiles.find(view)
         if (!live) return null
-        const [value = null] = await online.readMany([live.prefix + onlineKeySuffix([7])])
+        const [value = null] = (await online.readMany([live.prefix + onlineKeySuffix([7])])).rows
         const row = reader.readPacked(value, time.now, null)
         const counts = view.features.map(({ graphqlName }) => rowValue(row, graphqlName))
         return { counts, status: row.$status, lagSeconds: row.freshness.lagSeconds }

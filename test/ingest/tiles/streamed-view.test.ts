@@ -33,6 +33,7 @@ import { postgresRegistryStore } from '../../../src/stores/postgres/system/regis
 import { eventTable } from '../../../src/stores/postgres/tables/event-table.ts'
 import { redisOnlineStore } from '../../../src/stores/redis/online-store.ts'
 import { neverAborted } from '../../contract/offline-store.ts'
+import { wholeGuardRecord } from '../../oracle/memory-guard-record.ts'
 import { type RedisServer, startRedis } from '../../services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../services/test-pool.ts'
@@ -95,7 +96,12 @@ afterAll(async () => {
 /** Fresh online keys over an emptied table of events. */
 async function makeWorld() {
   await pool.query(`truncate ${eventTable('default', source as never)}, featuregraph.event_positions`)
-  const layouts = await openRowLayouts(randomUUID(), registry, postgresRegistryStore(pool, 'default'))
+  const layouts = await openRowLayouts(
+    randomUUID(),
+    registry,
+    postgresRegistryStore(pool, 'default'),
+    wholeGuardRecord(),
+  )
   const time = { now: start }
   const targets = { events, online, clock: () => time.now }
   const reader = viewReader(view, layouts.layout(view), layouts.history)
@@ -120,7 +126,7 @@ async function makeWorld() {
     open,
     key,
     online: async (id: number, at: Micros, maxAge: Micros | null = null) => {
-      const [value = null] = await online.readMany([key(id)])
+      const [value = null] = (await online.readMany([key(id)])).rows
       return reader.readPacked(value, at, maxAge)
     },
     asOf: async (id: number, asOf: Micros, knownAt: Micros | null) => {

@@ -15,6 +15,7 @@ import type { OnlineStore } from '../../../src/stores/online-store.ts'
 import { onlineKeySuffix } from '../../../src/stores/online-value/online-key.ts'
 import { readRowOrder, readSlot, slotsOf } from '../../../src/stores/online-value/packed-row.ts'
 import { postgresEventRetention } from '../../../src/stores/postgres/events/event-retention.ts'
+import { postgresGuardRecord } from '../../../src/stores/postgres/system/guard-record.ts'
 import { postgresLeaderLock } from '../../../src/stores/postgres/system/leader-lock.ts'
 import { postgresRegistryStore } from '../../../src/stores/postgres/system/registry-store.ts'
 import { postgresRunStore } from '../../../src/stores/postgres/system/run-store.ts'
@@ -82,7 +83,12 @@ beforeAll(async () => {
   offline = testOfflineStore(database.url)
   client = new Redis(redis.url)
   online = redisOnlineStore({ url: redis.url, readTimeoutMs: 60_000, onConnectionError: () => {} })
-  const layouts = await openRowLayouts('default', registry, postgresRegistryStore(pool, 'default'))
+  const layouts = await openRowLayouts(
+    'default',
+    registry,
+    postgresRegistryStore(pool, 'default'),
+    postgresGuardRecord(pool, 'default'),
+  )
   await offline.ensureTables(registry.views, registry.eventSources)
   targets = {
     ...layouts,
@@ -165,7 +171,7 @@ async function snapshotsOf(view: FeatureView): Promise<readonly Micros[]> {
 
 /** The event timestamp and the first feature's value. */
 async function onlineRow(view: StoredView, id: number) {
-  const [row] = await online.readMany([targets.keyPrefix(view) + onlineKeySuffix([id])])
+  const [row] = (await online.readMany([(await targets.rowPrefix(view)) + onlineKeySuffix([id])])).rows
   const [slot] = slotsOf(targets.layout(view)).slots
   return row && slot ? [readRowOrder(row)?.[0], readSlot(row, slot)] : null
 }

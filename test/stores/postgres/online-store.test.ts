@@ -77,10 +77,10 @@ describe('the Postgres online store', () => {
        values ($1, 9e15, 0, 0, '', now() - interval '1 second')`,
       [key],
     )
-    expect(await store.readMany([key])).toEqual([null])
+    expect((await store.readMany([key])).rows).toEqual([null])
     const row = packedRow([1, 1, 1])
     expect(await store.writeMany([{ key, row }], null)).toEqual(['WRITTEN'])
-    expect(await store.readMany([key])).toEqual([row])
+    expect((await store.readMany([key])).rows).toEqual([row])
   })
 
   it('takes overlapping batches of many writers, with rows that expire meanwhile, without a deadlock', async () => {
@@ -139,7 +139,7 @@ describe('the Postgres online store', () => {
       StoreFailed,
     )
     await expect(store.readMany(['nul\0'])).rejects.toBeInstanceOf(StoreFailed)
-    expect(await store.readMany(['missing'])).toEqual([null])
+    expect((await store.readMany(['missing'])).rows).toEqual([null])
   })
 
   it('rejects reads, writes and pings with StoreFailed while Postgres is gone, and works again after its return', async () => {
@@ -167,7 +167,7 @@ describe('the Postgres online store', () => {
       await server.restart()
       const again = { key: randomUUID(), row: packedRow([2, 1, 1]) }
       expect(await store.writeMany([again], null)).toEqual(['WRITTEN'])
-      expect(await store.readMany([again.key])).toEqual([again.row])
+      expect((await store.readMany([again.key])).rows).toEqual([again.row])
       await store.close()
     } finally {
       await server.stop()

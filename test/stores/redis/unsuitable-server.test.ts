@@ -100,7 +100,7 @@ describe('a Redis that can be the online store', () => {
     await store.ping()
     expect(await store.writeMany([row], null)).toEqual(['WRITTEN'])
     expect(await store.moveMarker('m', null, '1')).toBe(true)
-    expect(await store.readMany([row.key, 'f:test:{2}'])).toEqual([row.row, null])
+    expect((await store.readMany([row.key, 'f:test:{2}'])).rows).toEqual([row.row, null])
   })
 })
 
@@ -194,7 +194,7 @@ describe('a Redis that cannot be the online store is named with the remedy', () 
     const { url } = await server('--maxmemory', '1')
     const opened = open(url)
     await expectUnsuitable(opened, 'memory', /its memory is full.*raise its maxmemory/)
-    expect(await opened.store.readMany([row.key])).toEqual([null])
+    expect((await opened.store.readMany([row.key])).rows).toEqual([null])
     for (const write of [
       opened.store.writeMany([row], null),
       opened.store.writeSections([row], null),

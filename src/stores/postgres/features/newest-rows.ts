@@ -133,6 +133,13 @@ function newestOfKey(
   ]
 }
 
+/** One row: whether there are more rows than $1. */
+export function isLargerThanSql(project: string, view: StoredOfflineView, rows: number): Sql {
+  const { from } = featureTable(project, view)
+  const text = `select count(*) > $1 as larger from (select from ${from} as x limit $1 + 1) as r`
+  return { text, values: [String(rows)] }
+}
+
 /** The keys of the newest due rows. */
 export function newestKeysSql(project: string, view: StoredOfflineView, now: Micros, limit: number): Sql {
   const table = featureTable(project, view)

@@ -17,7 +17,7 @@ import { ensureTables } from '../tables/ensure-tables.ts'
 import { readStreamedValues } from '../windows/streamed-as-of.ts'
 import { asOfColumnCount, asOfJoinSql } from './as-of-join.ts'
 import { insertRowsSql } from './insert-rows.ts'
-import { materializeLagSql, newestKeysSql, newestOfKeysSql } from './newest-rows.ts'
+import { isLargerThanSql, materializeLagSql, newestKeysSql, newestOfKeysSql } from './newest-rows.ts'
 import { readNewestRow, readNewestRows } from './read-newest-rows.ts'
 
 export interface PostgresOfflineStoreOptions {
@@ -67,6 +67,13 @@ export function postgresOfflineStore(pool: pg.Pool, options: PostgresOfflineStor
         newestEventTimestamp: (row?.newest ?? null) === null ? null : Number(row?.newest),
         oldestNotMaterialized: (row?.waiting ?? null) === null ? null : Number(row?.waiting),
       }
+    },
+    async isLargerThan(view, rows) {
+      const sql = isLargerThanSql(project, view, rows)
+      const result = await options.unboundedPool
+        .query<{ larger: boolean }>(sql.text, [...sql.values])
+        .catch(storeFailed(`counting the rows of ${view.name}`))
+      return result.rows[0]?.larger === true
     },
     async newestKeys(view, now, limit) {
       const sql = newestKeysSql(project, view, now, limit)

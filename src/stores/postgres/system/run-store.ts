@@ -24,6 +24,8 @@ where r.project = $1 and r.state = 'RUNNING' and not exists (
 const takeOverSql = `update featuregraph.runs set state = 'INTERRUPTED', error = 'its process ended before it did'
 where project = $1 and kind = $2 and view is not distinct from $3 and state = 'RUNNING'`
 
+const progressMs = 1_000
+
 const runRow = z.object({
   id: z.string(),
   kind: z.enum(runKinds),
@@ -55,6 +57,7 @@ export function postgresRunStore(pool: pg.Pool, project: string): RunStore {
             [project, kind, view, timestamp(asOf), timestamp(now())],
           )
           .catch(storeFailed('recording a run'))
+        let reportedAt = performance.now()
         const finish = (state: string, read: number | null, written: number | null, error: string | null) =>
           pool
             .query(
@@ -63,7 +66,19 @@ export function postgresRunStore(pool: pg.Pool, project: string): RunStore {
               [rows[0]?.id, state, timestamp(now()), read, written, error],
             )
             .catch(storeFailed("recording a run's outcome"))
-        const { outcome, result } = await work().catch(async (error: unknown) => {
+        const progress = (rowsRead: number): void => {
+          if (performance.now() - reportedAt < progressMs) return
+          reportedAt = performance.now()
+          // The next one says more.
+          pool
+            .query('update featuregraph.runs set rows_read = $2 where id = $1 and state = $3', [
+              rows[0]?.id,
+              rowsRead,
+              'RUNNING',
+            ])
+            .catch(() => {})
+        }
+        const { outcome, result } = await work(progress).catch(async (error: unknown) => {
           await finish('FAILED', null, null, messageOf(error)).catch(() => {})
           throw error
         })
@@ -99,6 +114,16 @@ export function postgresRunStore(pool: pg.Pool, project: string): RunStore {
       }
     },
 
+    async announceMarker(view, marker) {
+      await pool
+        .query(
+          `update featuregraph.watermarks as w set next_marker = $3 from featuregraph.views as v
+           where w.project = $1 and v.project = w.project and v.id = w.view_id and v.name = $2`,
+          [project, view, marker],
+        )
+        .catch(storeFailed('announcing a marker'))
+    },
+
     async moveWatermark(view, watermark) {
       const { rowCount } = await pool
         .query(
@@ -106,7 +131,8 @@ export function postgresRunStore(pool: pg.Pool, project: string): RunStore {
            select v.project, v.id, $3::xid8, $4::timestamptz, $5, $6 from featuregraph.views as v
            where v.project = $1 and v.name = $2
            on conflict (project, view_id) do update set snapshot_xmin = excluded.snapshot_xmin,
-             carried_until = excluded.carried_until, system_identifier = excluded.system_identifier, marker = excluded.marker`,
+             carried_until = excluded.carried_until, system_identifier = excluded.system_identifier, marker = excluded.marker,
+             next_marker = null`,
           [
             project,
             view,

@@ -11,6 +11,7 @@ interface Row {
   readonly state: GenerationState
   readonly changed_at: string
   readonly level_at: string | null
+  readonly caught_up_epoch: string | null
 }
 
 /** Generations of one project's tiles, in the system tables. */
@@ -19,19 +20,23 @@ export function postgresTileGenerations(pool: pg.Pool, project: string): TileGen
     async list() {
       const { rows } = await pool
         .query<Row>(
-          `select view_id, fingerprint, generation, state, ${microsOf('changed_at')} as changed_at, ${microsOf('level_at')} as level_at
+          `select view_id, fingerprint, generation, state, ${microsOf('changed_at')} as changed_at, ${microsOf('level_at')} as level_at,
+             caught_up_epoch
            from featuregraph.tile_generations where project = $1 order by view_id, fingerprint, generation`,
           [project],
         )
         .catch(storeFailed('reading the generations of tiles'))
-      return rows.map(({ view_id, fingerprint, generation, state, changed_at, level_at }) => ({
-        viewId: view_id,
-        fingerprint: Number(fingerprint),
-        generation,
-        state,
-        changedAt: Number(changed_at),
-        watermark: level_at === null ? null : Number(level_at),
-      }))
+      return rows.map(
+        ({ view_id, fingerprint, generation, state, changed_at, level_at, caught_up_epoch }) => ({
+          viewId: view_id,
+          fingerprint: Number(fingerprint),
+          generation,
+          state,
+          changedAt: Number(changed_at),
+          watermark: level_at === null ? null : Number(level_at),
+          caughtUpEpoch: caught_up_epoch === null ? null : Number(caught_up_epoch),
+        }),
+      )
     },
     async begin({ viewId, fingerprint }, generation, at) {
       await pool
@@ -67,15 +72,19 @@ export function postgresTileGenerations(pool: pg.Pool, project: string): TileGen
       if (watermarks.length === 0) return
       await pool
         .query(
-          `update featuregraph.tile_generations as g set level_at = greatest(g.level_at, l.at)
-           from unnest($2::text[], $3::bigint[], $4::int[], $5::timestamptz[]) as l(view_id, fingerprint, generation, at)
+          `update featuregraph.tile_generations as g set level_at = greatest(g.level_at, l.at),
+             caught_up_epoch = greatest(g.caught_up_epoch, l.epoch), caught_up_check = greatest(g.caught_up_check, l.check_number)
+           from unnest($2::text[], $3::bigint[], $4::int[], $5::timestamptz[], $6::bigint[], $7::bigint[])
+             as l(view_id, fingerprint, generation, at, epoch, check_number)
            where g.project = $1 and g.view_id = l.view_id and g.fingerprint = l.fingerprint and g.generation = l.generation`,
           [
             project,
             watermarks.map(({ viewId }) => viewId),
             watermarks.map(({ fingerprint }) => fingerprint),
             watermarks.map(({ generation }) => generation),
-            watermarks.map(({ at }) => formatTimestamp(at)),
+            watermarks.map(({ at }) => (at === null ? null : formatTimestamp(at))),
+            watermarks.map(({ caughtUpIn }) => caughtUpIn?.epoch ?? null),
+            watermarks.map(({ caughtUpIn }) => caughtUpIn?.check ?? null),
           ],
         )
         .catch(storeFailed('recording how level the tiles are'))

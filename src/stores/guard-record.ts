@@ -1,0 +1,39 @@
+/** In this epoch the online store holds all rows of the view, under the keys of this generation. */
+export interface RecordedFill {
+  readonly epoch: number
+  readonly viewId: string
+  readonly generation: number
+}
+
+/** A moment of the online store's history: its epoch, and which check of it was begun last. */
+export interface GuardMoment {
+  /** 0: none has begun yet. */
+  readonly epoch: number
+  readonly check: number
+}
+
+export interface RecordedGuard extends GuardMoment {
+  /** Of this epoch and the one before. */
+  readonly fills: readonly RecordedFill[]
+  /** By view id: under which key generation rows are written. Absent: 0. */
+  readonly generations: ReadonlyMap<string, number>
+  /** Ids of the views that were filled at least once. */
+  readonly filledOnce: ReadonlySet<string>
+}
+
+/**
+ * What is recorded of the online store's contents, offline, where it is not lost with them; of one project. Readers and
+ * writers of rows ask it, the holder of the guard's lease (`guard-lease.ts`) changes it. Rejects with `StoreFailed`.
+ */
+export interface GuardRecord {
+  /** Everything that a reader needs, as of one moment. One round trip. */
+  readonly read: () => Promise<RecordedGuard>
+  readonly moment: () => Promise<GuardMoment>
+  /**
+   * Under which key generation the view's rows are written. A writer asks after its rows are committed offline: where it
+   * gets an older generation, what fills the newer one sees the rows.
+   */
+  readonly generation: (viewId: string) => Promise<number>
+  /** False: the epoch has ended, or the view's rows are written under another generation. */
+  readonly recordFill: (fill: RecordedFill) => Promise<boolean>
+}
