@@ -45,6 +45,9 @@ const settings = z.object({
     })
     .optional(),
   ONLINE_EVICTION: z.literal('none', { error: 'expected none, or no such variable' }).optional(),
+  ONLINE_FALLBACK: z.literal('offline', { error: 'expected offline, or no such variable' }).optional(),
+  ONLINE_FALLBACK_CONCURRENCY: whole(1, 1_000).default(4),
+  ONLINE_VERIFY_MISSES: flag.default(false),
   STREAM_URL: z
     .string()
     .regex(
@@ -96,6 +99,12 @@ export interface Config {
   readonly onlineUrl: string | null
   /** That Redis evicts nothing, for one that does not show its policy. */
   readonly onlineEvictionDeclared: boolean
+  /** Views that the online store cannot answer are answered by the offline store, as of now. */
+  readonly onlineFallback: boolean
+  /** So many such statements run at once. */
+  readonly onlineFallbackConcurrency: number
+  /** Keys without a row online are looked up offline: the store may evict rows. */
+  readonly onlineVerifyMisses: boolean
   /** Null: events come by import and over HTTP only. */
   readonly streamUrl: string | null
   /** Where `featuregraph stream` answers `/metrics`; null: nowhere. The gateway does at its own address. */
@@ -162,6 +171,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     offlineUrl: values.OFFLINE_URL ?? null,
     onlineUrl: values.ONLINE_URL ?? null,
     onlineEvictionDeclared: values.ONLINE_EVICTION === 'none',
+    onlineFallback: values.ONLINE_FALLBACK === 'offline',
+    onlineFallbackConcurrency: values.ONLINE_FALLBACK_CONCURRENCY,
+    onlineVerifyMisses: values.ONLINE_VERIFY_MISSES,
     streamUrl: values.STREAM_URL === 'memory:' ? null : (values.STREAM_URL ?? null),
     metricsPort: values.METRICS_PORT ?? null,
     project: values.PROJECT,

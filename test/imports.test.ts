@@ -44,6 +44,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'ingest/push': [...ingest, 'ingest/accept', 'ingest/materialize', 'zod'],
   'ingest/stream': [...ingest, 'ingest/accept', 'ingest/push', 'ingest/tiles'],
   'ingest/deletion': [...ingest, 'ingest/tiles'],
+  'ingest/refill': [...ingest, 'ingest/deletion', 'ingest/materialize', 'ingest/tiles'],
   'ingest/worker': [...ingest, 'ingest/materialize', 'ingest/snapshots'],
   graph: [
     ...[...pure, ...ports, 'registry', 'online', 'historical', 'ingest/push', 'ingest/deletion'],

@@ -1,7 +1,10 @@
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import { StoreFailed } from '../errors.ts'
 import { systemClock } from '../gateway/system-clock.ts'
-import type { BatchView, StoredView } from '../registry/registry.ts'
+import { onlineGuard } from '../online/guard.ts'
+import { liveTiles } from '../online/live-tiles.ts'
+import type { BatchView, FeatureView, StoredView } from '../registry/registry.ts'
+import { parseGuard } from '../stores/online-value/guard-text.ts'
 import { onlineKeySuffix } from '../stores/online-value/online-key.ts'
 import { readRowOrder } from '../stores/online-value/packed-row.ts'
 import { textTable } from './text-table.ts'
@@ -20,6 +23,7 @@ export async function status(): Promise<void> {
     const { registry, stores, makeTables } = world
     await makeTables()
     const now = systemClock()
+    const online = await onlineStates(world)
     const rows: string[][] = []
     for (const view of registry.views.filter((one) => one.kind !== 'STREAM')) {
       const watermark = view.online ? await stores.runs.readWatermark(view.name) : null
@@ -30,12 +34,55 @@ export async function status(): Promise<void> {
         view.online ? await newestOnline(world, view, now) : 'not online',
         view.online ? shown(watermark?.materializedUntil ?? null) : '-',
         view.online ? shown(lag.oldestNotMaterialized) : '-',
+        online.get(view) ?? '-',
       ])
     }
-    const head = ['VIEW', 'NEWEST OFFLINE', 'NEWEST ONLINE', 'CARRIED UNTIL', 'OLDEST NOT CARRIED']
+    const head = [
+      'VIEW',
+      'NEWEST OFFLINE',
+      'NEWEST ONLINE',
+      'CARRIED UNTIL',
+      'OLDEST NOT CARRIED',
+      'ONLINE ROWS',
+    ]
     process.stdout.write(textTable([head, ...rows]))
+    const streamed = registry.views.filter((view) => view.kind === 'STREAM' && view.online)
+    if (streamed.length > 0)
+      process.stdout.write(
+        `\n${textTable([['STREAMING VIEW', 'ONLINE ROWS'], ...streamed.map((view) => [view.name, online.get(view) ?? '-'])])}`,
+      )
     for (const view of registry.views) if (view.kind === 'BATCH') await tellOverrides(world, view)
   })
+}
+
+/** `complete`, or why a gateway does not answer of the view, and how far it is. */
+async function onlineStates({
+  registry,
+  stores,
+  layouts,
+}: CommandWorld): Promise<ReadonlyMap<FeatureView, string>> {
+  const views = registry.views.filter((view) => view.online)
+  const tiles = liveTiles(layouts, views, stores.generations)
+  const guard = onlineGuard(layouts, views, { record: stores.guardRecord, tiles })
+  await guard.refresh()
+  const read = await stores.online.readMany([]).catch((error: unknown) => {
+    if (!(error instanceof StoreFailed)) throw error
+    return null
+  })
+  if (read === null) return new Map(views.map((view) => [view, 'no answer']))
+  // Of a connection that was just made nothing is proven; what it reads is shown.
+  const epoch = parseGuard(read.guard)?.epoch ?? null
+  const newest = { kind: 'MATERIALIZE', view: null, since: null, first: 100, after: null } as const
+  const running = (await stores.runs.runs(newest)).filter(({ state }) => state === 'RUNNING')
+  const state = (view: FeatureView): string => {
+    const place = guard.placeOf(view)
+    const reason =
+      typeof place === 'string' ? place : epoch === null ? 'LOST' : guard.missing(view, place, epoch)
+    if (reason === null) return 'complete'
+    const run = running.find((one) => one.view === view.name)
+    return run ? `${reason}, ${run.rowsRead ?? 0} rows read` : reason
+  }
+  return new Map(views.map((view) => [view, state(view)]))
 }
 
 /** The pushed rows over snapshots that were computed since: late events may have changed what they correct. */

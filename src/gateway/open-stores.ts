@@ -173,6 +173,7 @@ async function openOnlineStore(
     project: config.project,
     readTimeoutMs: config.onlineTimeoutMs,
     evictionDeclared: config.onlineEvictionDeclared,
+    missesVerified: config.onlineVerifyMisses,
     onUnsuitable: (problem) => {
       if (problem === null) options.log.info('Redis can be used as the online store again')
       else options.log.warn({ check: problem.check }, problem.message)

@@ -11,18 +11,19 @@ import { EmbeddedPostgresFailed, errorCode, InvalidConfig, StoreUnsuitable } fro
 import { apolloServer } from '../graph/apollo-server.ts'
 import { buildSchema } from '../graph/build-schema.ts'
 import { requestContexts } from '../graph/request-context.ts'
+import type { OfflineInstead } from '../graph/row-sources.ts'
 import { type DeleteEntity, deleteEntity } from '../ingest/deletion/delete-entity.ts'
 import { eventPusher } from '../ingest/push/push-events.ts'
 import { type PushRows, type PushTargets, pushRows } from '../ingest/push/push-rows.ts'
 import { longestReach } from '../ingest/tiles/followed-sources.ts'
-import { onlineGuard } from '../online/guard.ts'
+import { type GuardReport, onlineGuard } from '../online/guard.ts'
 import { liveTiles } from '../online/live-tiles.ts'
 import { openRowLayouts } from '../online/row-layouts.ts'
 import { atMostEvery } from '../rate-limit.ts'
 import { loadRegistry } from '../registry/load.ts'
 import type { Registry } from '../registry/registry.ts'
 import { authenticator } from '../server/authenticate.ts'
-import { createHttpServer, type Dependency } from '../server/http-server.ts'
+import { createHttpServer, type Dependency, type OnlineState } from '../server/http-server.ts'
 import { createMetrics } from '../server/metrics.ts'
 import { makeTables } from './make-tables.ts'
 import { openStores, refuseUnsuitable, type Stores } from './open-stores.ts'
@@ -110,6 +111,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
       registry,
       layouts,
       guard,
+      instead: offlineInstead(config),
       stores,
       clock,
       observe: logFailures(metrics.observeRead, log),
@@ -117,6 +119,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
       deleteEntity: remove,
     })
     metrics.watchStatuses(contexts.tally)
+    metrics.watchOnline(guard.report)
     const apollo = apolloServer(buildSchema(registry), {
       maxEntities: config.maxEntities,
       logger: log,
@@ -141,6 +144,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
       }),
       metrics,
       checkDependencies: () => checkDependencies(stores),
+      onlineState: () => onlineState(guard.report(), stores, config),
       graphiqlFolder: fileURLToPath(new URL('../../dist/graphiql', import.meta.url)),
       maxBodyBytes: config.maxBodyBytes,
       log,
@@ -151,6 +155,22 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
   } catch (error) {
     await close()
     throw error
+  }
+}
+
+function offlineInstead(config: Config): OfflineInstead {
+  const { onlineFallback, onlineVerifyMisses, onlineFallbackConcurrency } = config
+  let running = 0
+  return {
+    forUnavailable: onlineFallback,
+    forMisses: onlineVerifyMisses,
+    takeTurn() {
+      if (running >= onlineFallbackConcurrency) return null
+      running += 1
+      return () => {
+        running -= 1
+      }
+    },
   }
 }
 
@@ -220,6 +240,26 @@ const readinessTimeoutMs = 2_000
 async function checkDependencies(stores: Stores): Promise<Readonly<Record<string, Dependency>>> {
   const [online, offline] = await Promise.all([readiness(stores.online), readiness(stores.offline)])
   return { [`online (${stores.online.name})`]: online, 'offline (postgres)': offline }
+}
+
+async function onlineState(
+  { refused, views }: GuardReport,
+  { runs }: Pick<Stores, 'runs'>,
+  { onlineFallback }: Pick<Config, 'onlineFallback'>,
+): Promise<OnlineState> {
+  const lacking = [...views].flatMap(([{ name: view }, reason]) =>
+    reason === null ? [] : [{ view, reason }],
+  )
+  const newest = { kind: 'MATERIALIZE', view: null, since: null, first: 100, after: null } as const
+  const running = (lacking.length === 0 ? [] : await runs.runs(newest).catch(() => [])).filter(
+    ({ state }) => state === 'RUNNING',
+  )
+  const rowsRead = (name: string): number | null =>
+    running.find(({ view }) => view === name)?.rowsRead ?? null
+  return {
+    refused: onlineFallback ? null : refused,
+    views: lacking.map((one) => ({ ...one, rowsRead: rowsRead(one.view) })),
+  }
 }
 
 async function readiness(store: { readonly ping: () => Promise<void> }): Promise<Dependency> {

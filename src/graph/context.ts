@@ -3,7 +3,7 @@ import type { DeleteEntity } from '../ingest/deletion/delete-entity.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
-import type { RowLoader } from './row-loader.ts'
+import type { RowLoader } from './row-sources.ts'
 import type { UnavailableViews } from './unavailable-views.ts'
 
 /** Who asks. Rights finer than read, per view, will be decided from this where a view is resolved. */

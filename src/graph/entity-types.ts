@@ -16,7 +16,7 @@ import {
   type TypeClass,
 } from './declare.ts'
 import { describeEntity, describeFeature, describeView } from './descriptions.ts'
-import type { NeedTimes } from './row-loader.ts'
+import type { NeedTimes } from './row-sources.ts'
 import { durationScalar, timestampScalar } from './scalars.ts'
 import { selectionPlans } from './selection-plan.ts'
 import { setResolver } from './set-resolver.ts'

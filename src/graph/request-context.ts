@@ -10,7 +10,8 @@ import type { OnlineStore } from '../stores/online-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
 import type { Caller, GraphContext } from './context.ts'
-import { type RowObserver, type RowSources, rowLoader } from './row-loader.ts'
+import { rowLoader } from './row-loader.ts'
+import type { OfflineInstead, RowObserver, RowSources } from './row-sources.ts'
 import { unavailableViews } from './unavailable-views.ts'
 import { type ColumnReader, type StatusTally, statusTally } from './view-column.ts'
 
@@ -24,6 +25,7 @@ export interface RequestContextOptions {
     readonly runs: RunStore
     readonly violations: ViolationStore
   }
+  readonly instead: OfflineInstead
   readonly clock: Clock
   readonly observe: RowObserver
   readonly push: PushRows
@@ -38,7 +40,7 @@ export interface RequestContexts {
 
 /** What all requests share, prepared once; then one context a request. */
 export function requestContexts(options: RequestContextOptions): RequestContexts {
-  const { registry, layouts, guard, stores, clock, observe, push, deleteEntity } = options
+  const { registry, layouts, guard, instead, stores, clock, observe, push, deleteEntity } = options
   const tally = statusTally(registry.views)
   const readers = new Map(
     [...tally].map(([view, counts]) => [
@@ -51,7 +53,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
     if (!found) throw new TypeError(`feature view ${view.name} is not of this registry`)
     return found
   }
-  const sources = { ...stores, reader, guard, observe }
+  const sources = { ...stores, reader, guard, instead, observe }
   return {
     tally,
     make(requestId, caller, signal) {

@@ -1,6 +1,6 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import { optional } from './declare.ts'
-import type { NeedTimes } from './row-loader.ts'
+import type { NeedTimes } from './row-sources.ts'
 import { timestampScalar } from './scalars.ts'
 
 /** The two clocks, as arguments of every field by which an entity is reached. */

@@ -9,6 +9,7 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify'
+import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
 import type { StoreUnsuitable } from '../errors.ts'
 import type { Caller, GraphContext } from '../graph/context.ts'
 import { requireRight } from '../graph/require-right.ts'
@@ -32,6 +33,7 @@ export interface HttpServerOptions {
   readonly metrics: Metrics
   /** Each dependency by name. */
   readonly checkDependencies: () => Promise<Readonly<Record<string, Dependency>>>
+  readonly onlineState: () => Promise<OnlineState>
   readonly graphiqlFolder: string
   readonly maxBodyBytes: number
   readonly log: FastifyBaseLogger
@@ -41,6 +43,18 @@ export interface Dependency {
   readonly up: boolean
   /** What is wrong where it answers and cannot be used; shown to anyone. */
   readonly failed: Pick<StoreUnsuitable, 'check' | 'message'> | null
+}
+
+/** What the online store can be asked now. */
+export interface OnlineState {
+  /** Why no online read is answered; null: reads are, or another store answers them. */
+  readonly refused: UnavailableReason | null
+  /** Views that are not answered, or not from the online store; `rowsRead`: how far the run is that fills one. */
+  readonly views: readonly {
+    readonly view: string
+    readonly reason: UnavailableReason
+    readonly rowsRead: number | null
+  }[]
 }
 
 declare module 'fastify' {
@@ -92,8 +106,9 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   await app.register(graphiqlRoutes(options.graphiqlFolder))
   app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', async (_request, reply) => {
-    const answers = Object.entries(await options.checkDependencies())
-    const ready = answers.every(([, { up }]) => up)
+    const [dependencyStates, online] = await Promise.all([options.checkDependencies(), options.onlineState()])
+    const answers = Object.entries(dependencyStates)
+    const ready = online.refused === null && answers.every(([, { up }]) => up)
     const dependencies = Object.fromEntries(answers.map(([name, { up }]) => [name, up ? 'up' : 'down']))
     const failures = answers.flatMap(([dependency, { failed }]) =>
       failed === null ? [] : [{ dependency, check: failed.check, message: failed.message }],
@@ -101,6 +116,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     return reply.code(ready ? 200 : 503).send({
       ...{ status: ready ? 'ready' : 'unready', dependencies },
       ...(failures.length > 0 ? { failures } : {}),
+      ...(online.refused === null ? {} : { onlineReads: online.refused }),
+      ...(online.views.length > 0 ? { unavailableViews: online.views } : {}),
     })
   })
   const findCaller = async (request: FastifyRequest): Promise<void> => {

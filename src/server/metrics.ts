@@ -1,8 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Clock } from '../definitions/timestamp.ts'
-import type { RowObserver } from '../graph/row-loader.ts'
+import type { RowObserver } from '../graph/row-sources.ts'
 import type { StatusTally } from '../graph/view-column.ts'
 import type { StreamObserver } from '../ingest/stream-observer.ts'
+import type { GuardReport } from '../online/guard.ts'
 import { streamMetrics } from './stream-metrics.ts'
 
 /** What `/metrics` tells, in a registry of its own, so that two gateways of one process do not mix. */
@@ -13,6 +14,8 @@ export interface Metrics {
   readonly countNonFinite: (view: string) => void
   /** Row statuses are counted in plain numbers on the hot path and read here when asked for. */
   readonly watchStatuses: (tally: StatusTally) => void
+  /** What of the online store is answered, by the last read. */
+  readonly watchOnline: (report: () => GuardReport) => void
   readonly stream: StreamObserver
   readonly contentType: string
   readonly text: () => Promise<string>
@@ -72,6 +75,21 @@ export function createMetrics(clock: Clock): Metrics {
       }
     },
   })
+  const unavailable = new Gauge({
+    name: 'featuregraph_online_view_unavailable',
+    help: '1: no row of the view is answered from the online store, for the reason; 0: rows are',
+    labelNames: ['view', 'reason'],
+    registers,
+    collect() {
+      this.reset()
+      const { refused, views } = reportOnline()
+      for (const [view, lacking] of views) {
+        const reason = refused ?? lacking
+        this.set({ view: view.name, reason: reason ?? '' }, reason === null ? 0 : 1)
+      }
+    },
+  })
+  let reportOnline: () => GuardReport = () => ({ refused: null, views: new Map() })
   const tallies: StatusTally[] = []
   const names = new Set<string>()
 
@@ -98,6 +116,10 @@ export function createMetrics(clock: Clock): Metrics {
     watchStatuses: (tally) => {
       tallies.push(tally)
       rows.reset()
+    },
+    watchOnline: (report) => {
+      reportOnline = report
+      unavailable.reset()
     },
     stream: streamMetrics(register, clock),
     contentType: register.contentType,

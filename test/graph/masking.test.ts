@@ -3,7 +3,7 @@ import { GraphQLError } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { BadUserInput, Forbidden, LimitExceeded, StoreFailed, Unauthenticated } from '../../src/errors.ts'
 import { executionError, formatError, refusal } from '../../src/graph/graphql-error.ts'
-import type { RowLoader } from '../../src/graph/row-loader.ts'
+import type { RowLoader } from '../../src/graph/row-sources.ts'
 import { smallWorld } from './small-world.ts'
 
 const maskedMessage = 'the gateway failed; its log has the details under this request id'

@@ -134,6 +134,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     registry,
     layouts,
     guard,
+    instead: { forUnavailable: false, forMisses: false, takeTurn: () => null },
     stores: {
       online: notedOnline,
       offline: notedOffline,

@@ -16,6 +16,13 @@ const probes: readonly (readonly [string, (client: Redis) => Promise<unknown>])[
   ['DEL', (client) => client.del(probeKey)],
 ]
 
+export interface EvictionSettings {
+  /** That nothing is evicted, for a server that does not show it. */
+  readonly evictionDeclared: boolean
+  /** Evicted rows are looked up offline. */
+  readonly missesVerified: boolean
+}
+
 /**
  * Why the server of a connection cannot be the online store, the first of several reasons; null: it can. From what
  * INFO shows, where the user may run it, and from commands as the store sends them, one of them a write. Two round
@@ -23,7 +30,7 @@ const probes: readonly (readonly [string, (client: Redis) => Promise<unknown>])[
  */
 export async function checkServer(
   client: Redis,
-  { evictionDeclared }: { readonly evictionDeclared: boolean },
+  { evictionDeclared, missesVerified }: EvictionSettings,
 ): Promise<StoreUnsuitable | null> {
   const [info, errors] = await Promise.all([
     readInfo(client),
@@ -35,7 +42,7 @@ export async function checkServer(
   const denied = errors.filter(({ error }) => isDenied(replyOf(error) ?? '')).map(({ name }) => name)
   if (denied.length > 0) return lacksRights(denied)
   const policy = info.get('maxmemory_policy') ?? (await readPolicy(client))
-  const evicting = checkEviction(policy, evictionDeclared)
+  const evicting = missesVerified ? null : checkEviction(policy, evictionDeclared)
   if (evicting) return evicting
   if (info.get('role') === 'slave') return refuse('replica')
   for (const { error } of errors) {
@@ -86,7 +93,10 @@ export function checkVersion(version: string | undefined): StoreUnsuitable | nul
 /** Keys that are evicted singly are missed by no marker: a row that is lost would read as one that never was. */
 export function checkEviction(policy: string | null, declared: boolean): StoreUnsuitable | null {
   if (policy === 'noeviction' || (policy === null && declared)) return null
-  const ways = ['set its maxmemory-policy to noeviction']
+  const ways = [
+    'set its maxmemory-policy to noeviction',
+    'set FEATUREGRAPH_ONLINE_VERIFY_MISSES=true, so that every key without a row is looked up offline',
+  ]
   if (policy !== null)
     return unsuitable(`its maxmemory-policy is ${policy}, by which rows are lost unnoticed`, ways)
   ways.push('allow its user INFO')

@@ -20,6 +20,8 @@ export interface RedisOnlineStoreOptions {
   readonly onConnectionError: (error: Error) => void
   /** That nothing is evicted, for a server that does not show it. Default false. */
   readonly evictionDeclared?: boolean
+  /** That evicted rows are looked up offline. Default false. */
+  readonly missesVerified?: boolean
   /** Called when a check of the server fails that did not before, and with null when none fails any more. */
   readonly onUnsuitable?: (problem: StoreUnsuitable | null) => void
 }
@@ -83,6 +85,7 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): RedisOnlineS
   for (const client of [reader, writer]) client.on('error', onError)
   const watch = watchServer([writer, reader], {
     evictionDeclared: options.evictionDeclared ?? false,
+    missesVerified: options.missesVerified ?? false,
     onChange: options.onUnsuitable ?? (() => {}),
   })
 

@@ -1,9 +1,8 @@
 import type { Redis } from 'ioredis'
 import type { StoreUnsuitable } from '../../errors.ts'
-import { checkServer } from './check-server.ts'
+import { checkServer, type EvictionSettings } from './check-server.ts'
 
-export interface WatchOptions {
-  readonly evictionDeclared: boolean
+export interface WatchOptions extends EvictionSettings {
   /** Called once per change, with null after a recovery. */
   readonly onChange: (problem: StoreUnsuitable | null) => void
 }

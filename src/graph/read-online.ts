@@ -1,0 +1,202 @@
+import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
+import { StoreFailed } from '../errors.ts'
+import type { OnlinePlace } from '../online/guard.ts'
+import { planRead } from '../online/read-plan.ts'
+import type { Entity } from '../registry/registry.ts'
+import { onlineKeySuffix } from '../stores/online-value/online-key.ts'
+import { readOffline } from './read-offline.ts'
+import {
+  type LoadingRequest,
+  type Need,
+  nowhere,
+  observeRead,
+  type RowSources,
+  reasonOf,
+  type Wanted,
+} from './row-sources.ts'
+import { onlineColumn, unavailableColumn, type ViewColumn } from './view-column.ts'
+
+interface WantedOnline extends Wanted {
+  readonly place: OnlinePlace
+}
+
+/** What the online store has no answer for. */
+interface Refused {
+  readonly wanted: Wanted
+  readonly reason: UnavailableReason
+}
+
+/** A column that the online store answered, and at which of its rows it had none. */
+interface Missed {
+  readonly wanted: Wanted
+  readonly column: ViewColumn
+  readonly indices: readonly number[]
+}
+
+interface OnlineAnswer {
+  readonly refused: readonly Refused[]
+  readonly missed: readonly Missed[]
+}
+
+/**
+ * The columns of one read. A read of an epoch that began since the record was read last is made once more, by the record
+ * as it is now. By setting, the offline store answers for what is refused and for keys without a row.
+ */
+export async function answerOnline(
+  sources: RowSources,
+  request: LoadingRequest,
+  wanted: readonly Wanted[],
+): Promise<void> {
+  let answer = await readOnline(sources, request, wanted, 'ONCE_MORE')
+  if (answer === null) {
+    // Where it cannot be read, the read is answered by what is known.
+    await sources.guard.refresh().catch(() => {})
+    answer = await readOnline(sources, request, wanted, 'AS_IT_IS')
+  }
+  const { refused = [], missed = [] } = answer ?? {}
+  if (refused.length > 0) await answerRefused(sources, request, refused)
+  if (missed.length > 0) await checkMisses(sources, request, missed)
+}
+
+/** Null: nothing is filled, since the read is of an epoch that is not known yet. */
+async function readOnline(
+  sources: RowSources,
+  request: LoadingRequest,
+  all: readonly Wanted[],
+  news: 'ONCE_MORE' | 'AS_IT_IS',
+): Promise<OnlineAnswer | null> {
+  const { guard } = sources
+  const refused: Refused[] = []
+  const missed: Missed[] = []
+  const placed: WantedOnline[] = []
+  for (const wanted of all) {
+    const place = guard.placeOf(wanted.view)
+    if (typeof place === 'string') refused.push({ wanted, reason: place })
+    else placed.push({ ...wanted, place })
+  }
+  if (placed.length === 0) return { refused, missed }
+  const suffixes = new Map<Need, readonly string[]>()
+  const plan = planRead(
+    placed.map(({ need, place: { prefix } }) => {
+      const known = suffixes.get(need) ?? need.keys.map(onlineKeySuffix)
+      suffixes.set(need, known)
+      return { prefix, suffixes: known }
+    }),
+  )
+  const tell = observeRead(sources, request, 'online', plan.keys.length)
+  try {
+    const read = await sources.online.readMany(plan.keys)
+    const cells = read.rows
+    if (cells.length !== plan.keys.length) {
+      throw new StoreFailed(
+        `the online store was asked for ${plan.keys.length} rows and answered ${cells.length}`,
+      )
+    }
+    tell()
+    const epoch = guard.epochOf(read)
+    if (typeof epoch === 'number' && news === 'ONCE_MORE' && guard.isNews(epoch)) return null
+    placed.forEach((wanted, index) => {
+      const { need, view, place } = wanted
+      const reason = typeof epoch === 'string' ? epoch : guard.missing(view, place, epoch)
+      if (reason !== null) {
+        refused.push({ wanted, reason })
+        return
+      }
+      const placeOf = plan.placeOf[index] ?? nowhere
+      const column = onlineColumn(sources.reader(view), cells, placeOf, request.now)
+      const indices = sources.instead.forMisses ? missesOf(need, (row) => cells[placeOf(row)] ?? null) : []
+      if (indices.length === 0) wanted.fill(column)
+      else missed.push({ wanted, column, indices })
+    })
+  } catch (error) {
+    tell(error)
+    const reason = reasonOf(error)
+    for (const wanted of placed) refused.push({ wanted, reason })
+  }
+  return { refused, missed }
+}
+
+function missesOf({ keys }: Need, cell: (row: number) => Buffer | null): readonly number[] {
+  return keys.flatMap((_, row) => (cell(row) === null ? [row] : []))
+}
+
+/** Answered offline, where that is set and may be done now; else UNAVAILABLE. */
+async function answerRefused(
+  sources: RowSources,
+  request: LoadingRequest,
+  refused: readonly Refused[],
+): Promise<void> {
+  const { forUnavailable, takeTurn } = sources.instead
+  // What is stored offline is of the other definition too.
+  const answerable = forUnavailable ? refused.filter(({ reason }) => reason !== 'RECOMPUTING') : []
+  const endTurn = answerable.length > 0 ? takeTurn() : null
+  for (const { wanted, reason } of refused) {
+    if (endTurn === null || reason === 'RECOMPUTING') refuse(sources, request, wanted, reason)
+  }
+  if (endTurn === null) return
+  try {
+    await readInstead(
+      sources,
+      request,
+      answerable.map(({ wanted }) => wanted),
+    )
+  } finally {
+    endTurn()
+  }
+}
+
+/** Whether keys without a row have one offline; UNAVAILABLE where as many checks as may run at once do. */
+async function checkMisses(
+  sources: RowSources,
+  request: LoadingRequest,
+  missed: readonly Missed[],
+): Promise<void> {
+  const endTurn = sources.instead.takeTurn()
+  const checks = missed.map(({ wanted, column, indices }): Wanted => {
+    const { need, view } = wanted
+    const keys = indices.map((index) => need.keys[index] ?? [])
+    const fill = (checked: ViewColumn): void => wanted.fill(mixed(column, checked, indices))
+    return { need: { entity: need.entity, keys, views: [view], times: null }, view, fill }
+  })
+  if (endTurn === null) {
+    for (const check of checks) refuse(sources, request, check, 'UNVERIFIED')
+    return
+  }
+  try {
+    await readInstead(sources, request, checks)
+  } finally {
+    endTurn()
+  }
+}
+
+function mixed(online: ViewColumn, checked: ViewColumn, indices: readonly number[]): ViewColumn {
+  const positions = new Map(indices.map((index, position) => [index, position]))
+  return {
+    view: online.view,
+    why: (row) => (row.$source === 'OFFLINE' ? checked : online).why(row),
+    row(index, maxAge) {
+      const position = positions.get(index)
+      return position === undefined ? online.row(index, maxAge) : checked.row(position, maxAge)
+    },
+  }
+}
+
+async function readInstead(
+  sources: RowSources,
+  request: LoadingRequest,
+  wanted: readonly Wanted[],
+): Promise<void> {
+  const groups = new Map<Entity, Wanted[]>()
+  for (const one of wanted) groups.set(one.need.entity, [...(groups.get(one.need.entity) ?? []), one])
+  const signal = request.signal()
+  await Promise.all([...groups.values()].map((group) => readOffline(sources, request, signal, group)))
+}
+
+function refuse(
+  sources: RowSources,
+  { now }: LoadingRequest,
+  { view, fill }: Wanted,
+  reason: UnavailableReason,
+): void {
+  fill(unavailableColumn(sources.reader(view), 'ONLINE', () => now, reason))
+}
