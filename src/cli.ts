@@ -58,6 +58,10 @@ program
     'event timestamps from here on, as 2026-01-31T09:30:00Z; the watermark does not move',
   )
   .option('--to <time>', 'event timestamps before this')
+  .option(
+    '--verify',
+    'compares the newest row of every key with the one online, and writes what is missing or older there',
+  )
   .action(async (views, options) => (await import('./cli/materialize.ts')).materializeViews(views, options))
 program
   .command('delete-entity')

@@ -45,7 +45,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'ingest/stream': [...ingest, 'ingest/accept', 'ingest/push', 'ingest/tiles'],
   'ingest/deletion': [...ingest, 'ingest/tiles'],
   'ingest/refill': [...ingest, 'ingest/deletion', 'ingest/materialize', 'ingest/tiles'],
-  'ingest/worker': [...ingest, 'ingest/materialize', 'ingest/snapshots'],
+  'ingest/worker': [...ingest, 'ingest/materialize', 'ingest/refill', 'ingest/snapshots'],
   graph: [
     ...[...pure, ...ports, 'registry', 'online', 'historical', 'ingest/push', 'ingest/deletion'],
     ...['graphql', 'graphql-jit', 'type-graphql', 'reflect-metadata', 'dataloader', 'lru-cache'],

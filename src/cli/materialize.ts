@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { BadUserInput } from '../errors.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { type FullReason, type Materialized, materialize } from '../ingest/materialize/materialize-view.ts'
+import { verifyView } from '../ingest/refill/verify-view.ts'
 import type { FeatureView, Registry, StoredView } from '../registry/registry.ts'
 import { argumentTimestamp } from './argument-timestamp.ts'
 import { namedViews } from './named-views.ts'
@@ -12,14 +13,17 @@ import { withStores } from './with-stores.ts'
 interface MaterializeArguments {
   readonly from?: string
   readonly to?: string
+  readonly verify?: boolean
 }
 
 /** `featuregraph materialize [views…]`: one view after the other; a final line for each on standard output. */
 export async function materializeViews(
   names: readonly string[],
-  { from, to }: MaterializeArguments,
+  { from, to, verify = false }: MaterializeArguments,
 ): Promise<void> {
   const range = { from: argumentTimestamp('--from', from), to: argumentTimestamp('--to', to) }
+  if (verify && (from !== undefined || to !== undefined))
+    throw new BadUserInput('--verify compares all rows; it takes no --from and no --to')
   const bounded = range.from !== null || range.to !== null
   await withStores('WRITTEN', async ({ registry, stores, layouts, makeTables }) => {
     const views = chooseViews(registry, names)
@@ -27,11 +31,22 @@ export async function materializeViews(
     for (const view of views) {
       const counter = rowCounter(`materializing ${view.name}`, 'rows')
       const targets = { ...stores, ...layouts, clock: systemClock }
+      const onWait = (): void => {
+        process.stderr.write(`${view.name}: another run is under way; waiting for its end\n`)
+      }
+      if (verify) {
+        const options = { onWait, onProgress: counter.update }
+        const { compared, repaired } = await verifyView(targets, view, options).finally(counter.stop)
+        process.stdout.write(
+          `${view.name}: ${compared} rows compared, ${repaired} of them missing or older online and written again\n`,
+        )
+        continue
+      }
       const result = await materialize(targets, view, {
         range: bounded ? range : null,
         newMarker: randomUUID,
         sleep,
-        onWait: () => process.stderr.write(`${view.name}: another run is under way; waiting for its end\n`),
+        onWait,
         onProgress: counter.update,
       }).finally(counter.stop)
       process.stdout.write(`${summary(view, result)}\n`)

@@ -71,6 +71,16 @@ export interface NewestRows {
   /** Whether the view has more rows than that, of all keys. Reads no more than so many; no time limit. */
   readonly isLargerThan: (view: StoredOfflineView, rows: number) => Promise<boolean>
 
+  /**
+   * The newest due rows of at most so many keys, picked by chance among the table's rows; none of a view with a source. Reads
+   * about as many rows as it is asked for.
+   */
+  readonly newestOfSample: (
+    view: StoredOfflineView,
+    now: Micros,
+    keys: number,
+  ) => Promise<readonly StoredFeatureRow[]>
+
   /** Keys of the newest due rows by event timestamp, newest first, at most `limit`. A scan of the table; no time limit. */
   readonly newestKeys: (view: StoredOfflineView, now: Micros, limit: number) => Promise<readonly EntityKey[]>
 }

@@ -142,6 +142,7 @@ export function memoryOfflineStore(): MemoryOfflineStore {
       }
     },
     isLargerThan: async (view, rows) => (tables.get(view.name) ?? []).length > rows,
+    newestOfSample: async () => [],
     newestKeys: async (view, now, limit) =>
       (tables.get(view.name) ?? [])
         .filter((row) => row.eventTimestamp <= now)

@@ -24,7 +24,10 @@ const rowsHere = 20_000
 
 /** Views whose rows are not all online in the epoch that is recorded now. One round trip. */
 export async function unfilledViews(
-  { guardRecord, viewId }: Pick<FillTargets, 'guardRecord' | 'viewId'>,
+  {
+    guardRecord,
+    viewId,
+  }: { readonly guardRecord: Pick<GuardRecord, 'read'>; readonly viewId: (view: StoredView) => string },
   views: readonly StoredView[],
 ): Promise<readonly StoredView[]> {
   const { epoch, fills } = await guardRecord.read()

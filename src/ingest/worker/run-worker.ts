@@ -1,12 +1,13 @@
 import type { Micros } from '../../definitions/timestamp.ts'
 import { messageOf } from '../../errors.ts'
-import type { Registry } from '../../registry/registry.ts'
+import type { Registry, StoredView } from '../../registry/registry.ts'
 import type { LeaderLock } from '../../stores/leader-lock.ts'
 import { tasksOf } from './due-runs.ts'
 import { type ExpiringSource, type ExpiryTargets, expireEvents, expires } from './expire-events.ts'
 import { type RunOptions, type RunTargets, runDue, type WatchedView } from './run-due.ts'
+import { isVerified, type VerifyTargets, verifyOnline } from './verify-online.ts'
 
-export interface WorkerTargets extends RunTargets, ExpiryTargets {
+export interface WorkerTargets extends RunTargets, ExpiryTargets, VerifyTargets {
   readonly workerLock: LeaderLock
 }
 
@@ -30,6 +31,14 @@ const beatMs = 3_000
 /** Old events are dropped so often, and tried again after so long what could not be. */
 const expireEvery: Micros = 86_400_000_000
 const expireAgainAfter: Micros = 300_000_000
+/** Rows online are compared with those offline so often, a sample of each view. */
+const verifyEvery: Micros = 60_000_000
+
+interface VerifiedView {
+  readonly view: StoredView
+  checkAt: Micros
+}
+
 interface WatchedSource {
   readonly source: ExpiringSource
   checkAt: Micros
@@ -61,6 +70,10 @@ export async function runWorker(
   const sources = eventSources
     .filter(expires)
     .map((source): WatchedSource => ({ source, checkAt: Number.NEGATIVE_INFINITY }))
+  // At once there may be nothing yet; a worker of one round compares nothing.
+  const verified = (once ? [] : views.filter(isVerified)).map(
+    (view): VerifiedView => ({ view, checkAt: targets.clock() + verifyEvery }),
+  )
   const counts = { runs: 0, failures: 0 }
   try {
     while (!signal.aborted) {
@@ -68,11 +81,14 @@ export async function runWorker(
       if (!leading && once) break
       // What others did meanwhile changes what is due.
       if (!leading) for (const one of [...watched, ...sources]) one.checkAt = Number.NEGATIVE_INFINITY
-      const checked = leading ? await goRound(targets, { watched, sources }, counts, options, leads) : 0
+      const checked = leading
+        ? await goRound(targets, { watched, sources, verified }, counts, options, leads)
+        : 0
       if (checked > 0) continue
       if (once) break
       const nextMs =
-        (Math.min(...[...watched, ...sources].map(({ checkAt }) => checkAt)) - targets.clock()) / 1_000
+        (Math.min(...[...watched, ...sources, ...verified].map(({ checkAt }) => checkAt)) - targets.clock()) /
+        1_000
       await pause(leading ? Math.max(1, Math.min(beatMs, Math.ceil(nextMs))) : beatMs)
     }
   } finally {
@@ -81,13 +97,16 @@ export async function runWorker(
   return counts
 }
 
+interface Round {
+  readonly watched: readonly WatchedView[]
+  readonly sources: readonly WatchedSource[]
+  readonly verified: readonly VerifiedView[]
+}
+
 /** Every view whose time has come is checked at, and has one run at most; every source too. Answers how many were checked at. */
 async function goRound(
   targets: WorkerTargets,
-  {
-    watched,
-    sources,
-  }: { readonly watched: readonly WatchedView[]; readonly sources: readonly WatchedSource[] },
+  { watched, sources, verified }: Round,
   counts: { runs: number; failures: number },
   options: WorkerOptions,
   leads: () => Promise<boolean>,
@@ -106,6 +125,13 @@ async function goRound(
     if (options.signal.aborted || !(await leads())) break
     checked += 1
     if (!(await expire(targets, one, options))) counts.failures += 1
+  }
+  for (const one of verified) {
+    if (one.checkAt > targets.clock()) continue
+    if (options.signal.aborted || !(await leads())) break
+    checked += 1
+    if (!(await verifyOnline(targets, one.view, options))) counts.failures += 1
+    one.checkAt = targets.clock() + verifyEvery
   }
   return checked
 }

@@ -97,6 +97,7 @@ beforeAll(async () => {
     runs: postgresRunStore(pool, 'default'),
     violations: postgresViolationStore(pool, 'default'),
     workerLock: postgresLeaderLock(pool, 'default'),
+    guardRecord: postgresGuardRecord(pool, 'default'),
     retention: postgresEventRetention(pool, 'default'),
     // Never the same twice, as on a real machine.
     clock: () => ++time.now,

@@ -140,6 +140,21 @@ export function isLargerThanSql(project: string, view: StoredOfflineView, rows: 
   return { text, values: [String(rows)] }
 }
 
+/**
+ * Keys of about $1 rows picked by chance: pages of the table, by how many rows Postgres thinks that it has; all of a table
+ * that it knows nothing of.
+ */
+export function sampleKeysSql(project: string, view: StoredOfflineView, keys: number): Sql {
+  const table = featureTable(project, view)
+  const share = `(select case when c.reltuples > 0 then least(100, greatest(0.0001, 200.0 * $1::int / c.reltuples)) else 100 end
+  from pg_class as c where c.oid = '${table.from}'::regclass)`
+  const text = [
+    `select ${keyExpressions(table, view).join(', ')} from ${table.from} as x tablesample system (${share})`,
+    'order by random() limit $1::int',
+  ]
+  return { text: text.join('\n'), values: [String(keys)] }
+}
+
 /** The keys of the newest due rows. */
 export function newestKeysSql(project: string, view: StoredOfflineView, now: Micros, limit: number): Sql {
   const table = featureTable(project, view)

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { z } from 'zod'
 import type { Micros } from '../../../definitions/timestamp.ts'
-import type { FeatureRow, KeyValue } from '../../../definitions/value.ts'
+import type { EntityKey, FeatureRow, KeyValue } from '../../../definitions/value.ts'
 import { TablesDiffer } from '../../../errors.ts'
 import type { AsOfJoin, AsOfRow, ExpiredHistory } from '../../as-of-reader.ts'
 import type { InsertedOnce, InsertedRows, PushReceipt } from '../../feature-rows.ts'
@@ -12,12 +12,19 @@ import { deletedFlags } from '../deletion/deletion-check.ts'
 import { fromSql } from '../sql/column-type.ts'
 import { inTransaction, storeFailed } from '../sql/pool.ts'
 import { runCancellable } from '../sql/run-cancellable.ts'
+import type { Sql } from '../sql/statement.ts'
 import { systemIdentifier } from '../sql/system-identifier.ts'
 import { ensureTables } from '../tables/ensure-tables.ts'
 import { readStreamedValues } from '../windows/streamed-as-of.ts'
 import { asOfColumnCount, asOfJoinSql } from './as-of-join.ts'
 import { insertRowsSql } from './insert-rows.ts'
-import { isLargerThanSql, materializeLagSql, newestKeysSql, newestOfKeysSql } from './newest-rows.ts'
+import {
+  isLargerThanSql,
+  materializeLagSql,
+  newestKeysSql,
+  newestOfKeysSql,
+  sampleKeysSql,
+} from './newest-rows.ts'
 import { readNewestRow, readNewestRows } from './read-newest-rows.ts'
 
 export interface PostgresOfflineStoreOptions {
@@ -75,13 +82,17 @@ export function postgresOfflineStore(pool: pg.Pool, options: PostgresOfflineStor
         .catch(storeFailed(`counting the rows of ${view.name}`))
       return result.rows[0]?.larger === true
     },
+    async newestOfSample(view, now, keys) {
+      if (view.source !== null) return []
+      const failed = storeFailed(`reading a sample of ${view.name}`)
+      const sample = await readKeys(options.unboundedPool, view, sampleKeysSql(project, view, keys)).catch(
+        failed,
+      )
+      return await newestOf(options.unboundedPool, project, view, sample, now).catch(failed)
+    },
     async newestKeys(view, now, limit) {
-      const sql = newestKeysSql(project, view, now, limit)
-      const { rows } = await options.unboundedPool
-        .query<unknown[]>({ text: sql.text, values: [...sql.values], rowMode: 'array' })
-        .catch(storeFailed(`reading the newest keys of ${view.name}`))
-      return rows.map((columns) =>
-        view.entity.joinKeys.map(({ type }, index) => fromSql(type, columns[index], () => {}) as KeyValue),
+      return await readKeys(options.unboundedPool, view, newestKeysSql(project, view, now, limit)).catch(
+        storeFailed(`reading the newest keys of ${view.name}`),
       )
     },
     async ensureTables(views, sources, mode) {
@@ -100,6 +111,13 @@ export function postgresOfflineStore(pool: pg.Pool, options: PostgresOfflineStor
       await pool.end()
     },
   }
+}
+
+async function readKeys(pool: pg.Pool, view: StoredOfflineView, sql: Sql): Promise<readonly EntityKey[]> {
+  const { rows } = await pool.query<unknown[]>({ text: sql.text, values: [...sql.values], rowMode: 'array' })
+  return rows.map((columns) =>
+    view.entity.joinKeys.map(({ type }, index) => fromSql(type, columns[index], () => {}) as KeyValue),
+  )
 }
 
 /** Inside a transaction, which gets its id before it looks at the deletions. */
@@ -122,21 +140,27 @@ async function insertRows(
   const rowIds = inserted.values()
   return {
     rowIds: deleted.map((isDeleted) => (isDeleted ? null : (rowIds.next().value ?? 0))),
-    newest: await newestOf(client, project, view, allowed, dueAt),
+    newest: await newestOf(
+      client,
+      project,
+      view,
+      allowed.map(({ key }) => key),
+      dueAt,
+    ),
   }
 }
 
 async function newestOf(
-  client: pg.PoolClient,
+  client: Pick<pg.ClientBase, 'query'> | Pick<pg.Pool, 'query'>,
   project: string,
   view: StoredOfflineView,
-  rows: readonly FeatureRow[],
+  all: readonly EntityKey[],
   dueAt: Micros | undefined,
 ): Promise<readonly StoredFeatureRow[]> {
   if (dueAt === undefined) return []
   const newest: StoredFeatureRow[] = []
-  for (let start = 0; start < rows.length; start += insertBatch) {
-    const keys = rows.slice(start, start + insertBatch).map(({ key }) => key)
+  for (let start = 0; start < all.length; start += insertBatch) {
+    const keys = all.slice(start, start + insertBatch)
     const sql = newestOfKeysSql(project, view, keys, dueAt)
     const found = await client.query<unknown[]>({
       text: sql.text,
@@ -185,7 +209,7 @@ async function insertOnce(
   if (stored.digest !== digest) return { status: 'OTHER_ROWS' }
   const deleted = await deletedFlags(client, project, view.entity.joinKeys, rows)
   const rowIds = rows.map((_, index) => (deleted[index] ? null : (stored.answer.rowIds[index] ?? null)))
-  const left = rows.filter((_, index) => rowIds[index] !== null)
+  const left = rows.filter((_, index) => rowIds[index] !== null).map(({ key }) => key)
   const newest = await newestOf(client, project, view, left, dueAt)
   return { status: 'REPEATED', rowIds, newest, arrival: stored.answer.arrival }
 }
