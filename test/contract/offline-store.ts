@@ -510,6 +510,28 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       expect((await newest(view, { kind: 'FULL' })).events).toEqual([[1, 0]])
     })
 
+    it('says whether a view has more rows than a number, and hands over the newest rows of keys picked by chance', async () => {
+      const view = await newView()
+      expect(await store.isLargerThan(view, 0)).toBe(false)
+      await store.insertRows(
+        view,
+        [1, 2, 3].flatMap((id) => [
+          row([id], t - 5, null, 1),
+          row([id], t - id, null, 2),
+          row([id], t + 9, null, 3),
+        ]),
+      )
+      expect(await store.isLargerThan(view, 8)).toBe(true)
+      expect(await store.isLargerThan(view, 9)).toBe(false)
+      const sample = await store.newestOfSample(view, t, 1_000)
+      expect(sample.map(({ key: [id], eventTimestamp }) => [id, eventTimestamp - t]).sort()).toEqual([
+        [1, -1],
+        [2, -2],
+        [3, -3],
+      ])
+      expect(await store.newestOfSample(view, t, 1)).toHaveLength(1)
+    })
+
     it('tells the newest row and the oldest due one that arrived or became due since a reading', async () => {
       const view = await newView()
       expect(await store.materializeLag(view, t, null)).toEqual({

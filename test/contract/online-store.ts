@@ -82,6 +82,26 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
       ])
     })
 
+    it('carries the guard with every read, as it stands with the rows', async () => {
+      const guardOf = async () => (await store.readMany([newKey()])).guard
+      await store.writeMarker(store.guardName, '1:5')
+      expect(await guardOf()).toBe('1:5')
+      expect(await store.moveMarker(store.guardName, '1:5', '1:6')).toBe(true)
+      expect([await guardOf(), (await store.readMany([])).guard]).toEqual(['1:6', '1:6'])
+      expect((await store.readMany([])).connection).toBe((await store.readMany([newKey()])).connection)
+    })
+
+    it('removes the rows of a prefix with its marker, and no others', async () => {
+      const [front, other] = [`gone-${randomUUID()}:`, `stays-${randomUUID()}:`]
+      const rows = Array.from({ length: 1_200 }, (_, index) => write(`${front}{${index}}`, [1, 1, 1]))
+      await store.writeMany([...rows, write(`${other}{1}`, [1, 1, 1])], null)
+      await store.writeMarker(front, 'a marker')
+      await store.removeRows(front)
+      const left = await store.readMany([...rows.map(({ key }) => key), `${other}{1}`])
+      expect(left.rows.filter((found) => found !== null)).toHaveLength(1)
+      expect(await store.readMarker(front)).toBe(null)
+    })
+
     it('answers empty lists with empty lists', async () => {
       expect((await store.readMany([])).rows).toEqual([])
       expect(await store.writeMany([], null)).toEqual([])

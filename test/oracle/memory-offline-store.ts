@@ -142,7 +142,15 @@ export function memoryOfflineStore(): MemoryOfflineStore {
       }
     },
     isLargerThan: async (view, rows) => (tables.get(view.name) ?? []).length > rows,
-    newestOfSample: async () => [],
+    newestOfSample: async (view, now, keys) => {
+      const newest = new Map<string, StoredRow>()
+      for (const row of tables.get(view.name) ?? []) {
+        const name = JSON.stringify(row.key)
+        const known = newest.get(name)
+        if (row.eventTimestamp <= now && (!known || isNewer(row, known))) newest.set(name, row)
+      }
+      return [...newest.values()].slice(0, keys)
+    },
     newestKeys: async (view, now, limit) =>
       (tables.get(view.name) ?? [])
         .filter((row) => row.eventTimestamp <= now)
