@@ -201,6 +201,56 @@ describe('an online store that loses what it held, under load', () => {
     { ONLINE_VERIFY_MISSES: 'true' },
   )
 
+  const many = 100_000
+  if (isLong) {
+    it('fills a view of 100,000 keys again, and reads on after a failover', {
+      timeout: 1_800_000,
+    }, async () => {
+      const gateway = await openGateway(newProject(), { WORKER: 'false' })
+      try {
+        const now = Date.now() * 1_000
+        await gateway.write(
+          'profile',
+          Array.from({ length: many }, (_, index) => ({
+            key: { customer_id: index + 1 },
+            values: { score: index + 1 },
+            at: now - index,
+          })),
+        )
+        const ids = [1, many / 2, many]
+        const query =
+          'query Read($ids: [Int64!]!) { customers(customerIds: $ids) { profile { score freshness { status } } } }'
+        const isAnswered = async (): Promise<boolean> => {
+          const { data } = await gateway.ask(query, { ids })
+          const rows: readonly { readonly profile: { readonly score: number | null } }[] = data.customers
+          return rows.every(({ profile: { score } }, index) => score === ids[index])
+        }
+        const timed = async (what: string, lose: () => Promise<void>): Promise<void> => {
+          await waitUntil(isAnswered, 'the view is filled')
+          await lose()
+          const since = performance.now()
+          await waitUntil(isAnswered, what)
+          lines.push({
+            fault: what,
+            ...{ rounds: 1, answered: 0, refused: 0, wrong: 0, isRight: true },
+            backMs: [performance.now() - since],
+          })
+        }
+        await timed('100,000 keys after the store was emptied', async () => {
+          await withClient((client) => client.flushall())
+        })
+        await timed('100,000 keys after the store came back with all but its last second', async () => {
+          await withClient((client) => client.save())
+          await sleep(1_000)
+          await redis.kill()
+          await redis.restart()
+        })
+      } finally {
+        await gateway.close()
+      }
+    })
+  }
+
   it('never refuses a read over a connection that lasts while the holder of the guard ends or starts', async () => {
     const name = newProject()
     const reader = await openGateway(name)
