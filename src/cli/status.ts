@@ -1,5 +1,6 @@
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import { StoreFailed } from '../errors.ts'
+import { reportDefinitions } from '../gateway/report-definitions.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import type { BatchView, StoredView } from '../registry/registry.ts'
 import { onlineKeySuffix } from '../stores/online-value/online-key.ts'
@@ -34,6 +35,8 @@ export async function status(): Promise<void> {
     }
     const head = ['VIEW', 'NEWEST OFFLINE', 'NEWEST ONLINE', 'CARRIED UNTIL', 'OLDEST NOT CARRIED']
     process.stdout.write(textTable([head, ...rows]))
+    for (const line of await reportDefinitions(stores, registry, systemClock))
+      process.stdout.write(`\n${line}\n`)
     for (const view of registry.views) if (view.kind === 'BATCH') await tellOverrides(world, view)
   })
 }

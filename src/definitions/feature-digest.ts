@@ -61,6 +61,16 @@ export function viewDefinition(digests: FeatureDigests): string {
   return digestOf(Object.entries(digests).sort(([left], [right]) => (left < right ? -1 : 1)))
 }
 
+/**
+ * How rows that were computed by another definition stand to a view's of today: the names of today's features that the other
+ * one lacks (none: the rows may answer); null where a feature of both means something else.
+ */
+export function lackingFeatures(stored: FeatureDigests, today: FeatureDigests): readonly string[] | null {
+  const names = Object.keys(today)
+  const isOther = names.some((name) => stored[name] !== undefined && stored[name] !== today[name])
+  return isOther ? null : names.filter((name) => stored[name] === undefined)
+}
+
 function canonicalFeature(view: MeaningfulView, feature: DigestedKey, index: number): unknown {
   const keys = view.entity.joinKeys.map(({ name, type }) => [name, type])
   switch (view.kind) {

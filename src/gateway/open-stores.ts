@@ -12,6 +12,7 @@ import type { FileReader, FileStore } from '../stores/file-reader.ts'
 import { csvFiles } from '../stores/files/csv-file.ts'
 import { localFiles } from '../stores/files/local-files.ts'
 import { ndjsonFiles } from '../stores/files/ndjson-file.ts'
+import type { FilledViews } from '../stores/filled-views.ts'
 import type { ImportStore } from '../stores/import-store.ts'
 import type { LeaderLock } from '../stores/leader-lock.ts'
 import { memoryOnlineStore } from '../stores/memory/online-store.ts'
@@ -30,6 +31,7 @@ import { postgresRegistryStore } from '../stores/postgres/system/registry-store.
 import { postgresRunStore } from '../stores/postgres/system/run-store.ts'
 import { postgresTileGenerations } from '../stores/postgres/system/tile-generations.ts'
 import { postgresViolationStore } from '../stores/postgres/system/violation-store.ts'
+import { postgresFilledViews } from '../stores/postgres/windows/filled-views.ts'
 import { postgresSnapshotStore } from '../stores/postgres/windows/snapshot-store.ts'
 import type { RegistryStore } from '../stores/registry-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
@@ -56,6 +58,7 @@ export interface Stores {
   readonly events: EventStore
   readonly deadLetters: DeadLetterStore
   readonly generations: TileGenerations
+  readonly fills: FilledViews
   readonly retention: EventRetention
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
@@ -108,6 +111,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       events: postgresEventStore(system, config.project),
       deadLetters: postgresDeadLetterStore(system, config.project),
       generations: postgresTileGenerations(system, config.project),
+      fills: postgresFilledViews(system, config.project),
       retention: postgresEventRetention(system, config.project),
       system,
       close,

@@ -17,6 +17,7 @@ import { type PushRows, type PushTargets, pushRows } from '../ingest/push/push-r
 import type { StreamObserver } from '../ingest/stream-observer.ts'
 import { longestReach } from '../ingest/tiles/followed-sources.ts'
 import { type LiveTiles, liveTiles } from '../online/live-tiles.ts'
+import { type OnlineFills, onlineFills } from '../online/online-fills.ts'
 import { openRowLayouts } from '../online/row-layouts.ts'
 import { atMostEvery } from '../rate-limit.ts'
 import { loadRegistry } from '../registry/load.ts'
@@ -26,6 +27,7 @@ import { createHttpServer, type Dependency } from '../server/http-server.ts'
 import { createMetrics } from '../server/metrics.ts'
 import { makeTables } from './make-tables.ts'
 import { openStores, refuseUnsuitable, type Stores } from './open-stores.ts'
+import { reportDefinitions } from './report-definitions.ts'
 import { openEventStream, openStream } from './run-stream.ts'
 import { openWorker } from './run-worker.ts'
 import { systemClock } from './system-clock.ts'
@@ -70,6 +72,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     if (config.demo) await markDemo(stores.system, config.project, clock())
     const layouts = await openRowLayouts(config.project, registry, stores.registry)
     await makeTables(stores.offline, registry, log)
+    for (const line of await reportDefinitions(stores, registry, clock)) log.warn(line)
     const world = { config, registry, stores, layouts, observe: metrics.stream, clock, log }
     const stream = config.demo ? await openEventStream(config) : null
     if (stream) closers.push(stream.close)
@@ -86,8 +89,9 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     }
 
     const tiles = liveTiles(layouts, registry.views, stores.generations)
-    await tiles.refresh()
-    closers.push(keepRefreshed(tiles, registry, metrics.stream, log))
+    const fills = onlineFills(registry.views, stores.fills)
+    await Promise.all([tiles.refresh(), fills.refresh()])
+    closers.push(keepRefreshed({ tiles, fills }, registry, metrics.stream, log))
     const targets = { ...stores, ...layouts, clock, storeFailed: logPushFailures(log) }
     const push: PushRows = (view, rows, pushOptions) => pushRows(targets, view, rows, pushOptions)
     const deletion = { sleep, waitMs: deletionWaitMs, onWait: () => {} }
@@ -96,6 +100,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
       registry,
       layouts,
       tiles,
+      fills,
       stores,
       clock,
       observe: logFailures(metrics.observeRead, log),
@@ -152,22 +157,23 @@ const tilesEveryMs = 500
 
 /** Answers how to stop: what is under way is waited for. While Postgres is away, what was known last counts. */
 function keepRefreshed(
-  tiles: LiveTiles,
+  { tiles, fills }: { readonly tiles: LiveTiles; readonly fills: OnlineFills },
   { views }: Registry,
   observe: Pick<StreamObserver, 'caughtUp'>,
   log: Logger,
 ): () => Promise<void> {
   let refreshing: Promise<void> | null = null
   const timer = setInterval(() => {
-    refreshing ??= tiles
-      .refresh()
+    refreshing ??= Promise.all([tiles.refresh(), fills.refresh()])
       .then(() => {
         for (const view of views) {
           const watermark = view.kind === 'STREAM' ? (tiles.find(view)?.watermark ?? null) : null
           if (view.kind === 'STREAM' && watermark !== null) observe.caughtUp(view, watermark)
         }
       })
-      .catch((error: unknown) => log.warn({ err: error }, 'the generations of tiles could not be read'))
+      .catch((error: unknown) =>
+        log.warn({ err: error }, 'the generations of tiles, or what is materialized, could not be read'),
+      )
       .finally(() => {
         refreshing = null
       })

@@ -3,6 +3,7 @@ import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
 import type { DeleteEntity } from '../ingest/deletion/delete-entity.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { LiveTiles } from '../online/live-tiles.ts'
+import type { OnlineFills } from '../online/online-fills.ts'
 import type { RowLayouts } from '../online/row-layouts.ts'
 import { viewReader } from '../online/view-reader.ts'
 import type { FeatureView, Registry } from '../registry/registry.ts'
@@ -19,6 +20,7 @@ export interface RequestContextOptions {
   readonly registry: Registry
   readonly layouts: RowLayouts
   readonly tiles: Pick<LiveTiles, 'find' | 'missing'>
+  readonly fills: Pick<OnlineFills, 'find'>
   readonly stores: {
     readonly online: OnlineStore
     readonly offline: AsOfReader
@@ -39,12 +41,18 @@ export interface RequestContexts {
 
 /** What all requests share, prepared once; then one context a request. */
 export function requestContexts(options: RequestContextOptions): RequestContexts {
-  const { registry, layouts, tiles, stores, clock, observe, push, deleteEntity } = options
+  const { registry, layouts, tiles, fills, stores, clock, observe, push, deleteEntity } = options
   const tally = statusTally(registry.views)
   const readers = new Map(
     [...tally].map(([view, counts]) => [
       view,
-      { ...viewReader(view, layouts.layout(view), layouts.history, watermarkOf(view, tiles)), counts },
+      {
+        ...viewReader(view, layouts.layout(view), layouts.history, {
+          watermark: watermarkOf(view, tiles),
+          fill: () => fills.find(view),
+        }),
+        counts,
+      },
     ]),
   )
   function reader(view: FeatureView): ColumnReader {

@@ -45,8 +45,8 @@ export async function asOfJoin(
   const answer = await store.asOfJoin(join, neverAborted)
   return answer.map((rows) =>
     rows.map((row) => {
-      if (row !== null && 'storedSince' in row) throw new Error(`kept since ${row.storedSince} only`)
-      return row
+      if (row === null || 'values' in row) return row
+      throw new Error(`a row was expected, ${JSON.stringify(row)} came`)
     }),
   )
 }

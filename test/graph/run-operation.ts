@@ -12,13 +12,14 @@ import { deleteEntity } from '../../src/ingest/deletion/delete-entity.ts'
 import { pushRows } from '../../src/ingest/push/push-rows.ts'
 import { liveTiles } from '../../src/online/live-tiles.ts'
 import { openRowLayouts, type RowLayouts } from '../../src/online/row-layouts.ts'
+import { filled } from '../../src/online/view-reader.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
 import type { Registry, StoredView } from '../../src/registry/registry.ts'
 import type { AsOfJoin } from '../../src/stores/as-of-reader.ts'
 import { memoryOnlineStore } from '../../src/stores/memory/online-store.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
 import type { OnlineStore } from '../../src/stores/online-store.ts'
-import type { RegistryStore, StoredLayout } from '../../src/stores/registry-store.ts'
+import type { KnownLayout, RegistryStore } from '../../src/stores/registry-store.ts'
 import { writeRows } from '../ingest/push/write-rows.ts'
 import { memoryOfflineStore } from '../oracle/memory-offline-store.ts'
 import { memoryRunStore } from '../oracle/memory-run-store.ts'
@@ -123,6 +124,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
   const contexts = requestContexts({
     registry,
     layouts,
+    fills: { find: () => filled },
     tiles: liveTiles(layouts, registry.views, pushTargets.generations),
     stores: {
       online: notedOnline,
@@ -230,11 +232,13 @@ function asJson(result: unknown): Answer {
 }
 
 export function memoryRegistryStore(): RegistryStore {
-  const layouts: StoredLayout[] = []
+  const layouts: KnownLayout[] = []
   return {
     ensureViews: async (names) => names.map((name) => ({ id: name, name })),
+    recordDefinitions: async () => {},
+    abandonedViews: async () => [],
     recordLayouts: async (recorded) => {
-      layouts.push(...recorded)
+      layouts.push(...recorded.map((layout) => ({ ...layout, digests: null })))
     },
     layouts: async () => layouts,
   }

@@ -52,6 +52,10 @@ export function memoryRunStore(): RunStore {
         .slice(0, first)
     },
     readWatermark: async (view) => watermarks.get(view) ?? null,
+    beginFilling: async (view, filling) => {
+      const watermark = watermarks.get(view)
+      if (watermark) watermarks.set(view, { ...watermark, filling })
+    },
     moveWatermark: async (view, watermark) => {
       watermarks.set(view, watermark)
     },

@@ -135,6 +135,8 @@ async function memorySetup(): Promise<Setup> {
 function forgetfulRegistryStore(): RegistryStore {
   return {
     ensureViews: async (names) => names.map((name) => ({ id: name, name })),
+    recordDefinitions: async () => {},
+    abandonedViews: async () => [],
     recordLayouts: async () => {},
     layouts: async () => [],
   }

@@ -21,7 +21,6 @@ import { formatTimestamp, type Micros } from '../../../src/definitions/timestamp
 import type { EntityKey, ScalarValue, Value } from '../../../src/definitions/value.ts'
 import { HistoryExpired, RowCountRefused } from '../../../src/errors.ts'
 import { computeSnapshots } from '../../../src/ingest/snapshots/compute-snapshots.ts'
-import { snapshotDefinition } from '../../../src/ingest/snapshots/snapshot-plan.ts'
 import { buildRegistry } from '../../../src/registry/build-registry.ts'
 import type { BatchView } from '../../../src/registry/registry.ts'
 import type { AsOfRow } from '../../../src/stores/as-of-reader.ts'
@@ -256,20 +255,25 @@ describe('a snapshot', () => {
     expect(await world.asOf([1], monday + 3 * day)).toMatchObject({ createdTimestamp: world.time.now })
   })
 
-  it('is stale when its view is defined otherwise', async () => {
+  it('knows by which definition it was computed, and what that lacks', async () => {
     await world.keep(sale(1, monday + hour, { amount: 2 }), sale(1, monday + 30 * hour, { amount: 5 }))
     await world.at(monday + 2 * day)
-    const features = { n: count('1d', { hop: '1d' }), total: sum('amount', '1d', { hop: '1d' }) }
-    const changed = buildRegistry(
-      [customer, sales, { ...daily, features }].map((value) => ({ path: 'changed', value })),
-    ).views[0]
-    if (changed?.kind !== 'BATCH') throw new Error('no batch view')
     const store = postgresSnapshotStore(pool, 'default')
-    const definition = snapshotDefinition(changed)
-    expect(definition).not.toBe(snapshotDefinition(world.view))
-    expect(await store.recorded(changed, { definition, reachMicros: day, since: null })).toEqual([
-      { asOf: monday + 2 * day, stale: true, redefined: true },
+    const lackingOf = async (features: Parameters<typeof windowedView>[1]['features']) => {
+      const changed = buildRegistry(
+        [customer, sales, { ...daily, features }].map((value) => ({ path: 'changed', value })),
+      ).views[0]
+      if (changed?.kind !== 'BATCH') throw new Error('no batch view')
+      return await store.recorded(changed, { reachMicros: day, since: monday + 9 * day })
+    }
+    const recorded = { asOf: monday + 2 * day, stale: false }
+    expect(await lackingOf({ ...daily.features, n: count('1d', { hop: '1d' }) })).toEqual([
+      { ...recorded, lacking: null },
     ])
+    expect(await lackingOf({ ...daily.features, more: sum('amount', '1d') })).toEqual([
+      { ...recorded, lacking: ['more'] },
+    ])
+    expect(await lackingOf(daily.features)).toEqual([{ ...recorded, lacking: [] }])
   })
 
   it('is refused, or left as it is, where events of its windows were dropped', async () => {

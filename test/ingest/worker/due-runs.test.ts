@@ -44,8 +44,10 @@ function viewOf(name: string) {
   return found
 }
 
-const fresh = (...times: readonly string[]) => times.map((text) => ({ asOf: at(text), stale: false }))
-const stale = (...times: readonly string[]) => times.map((text) => ({ asOf: at(text), stale: true }))
+const fresh = (...times: readonly string[]) =>
+  times.map((text) => ({ asOf: at(text), stale: false, lacking: [] }))
+const stale = (...times: readonly string[]) =>
+  times.map((text) => ({ asOf: at(text), stale: true, lacking: [] }))
 
 function due(name: string, now: string, record: Partial<ViewRecord> = {}, history: ViewHistory = {}) {
   const whole: ViewRecord = {
@@ -53,6 +55,7 @@ function due(name: string, now: string, record: Partial<ViewRecord> = {}, histor
     storedSince: null,
     batchWroteAt: null,
     materializedUntil: null,
+    materializedBy: { definition: null, filling: null },
     ...record,
   }
   const run = dueRun(viewOf(name), whole, history, { now: at(now), recomputeMicros: 3 * day })
@@ -60,6 +63,8 @@ function due(name: string, now: string, record: Partial<ViewRecord> = {}, histor
   switch (run.kind) {
     case 'MISSING':
       return run.times
+    case 'REDEFINED':
+      return { redefined: run.times }
     case 'STALE':
       return { since: run.since }
     case 'MATERIALIZE':
@@ -73,6 +78,7 @@ function look(name: string, now: string, record: Partial<ViewRecord>, history: V
     storedSince: null,
     batchWroteAt: null,
     materializedUntil: null,
+    materializedBy: { definition: null, filling: null },
     ...record,
   }
   return nextCheck(viewOf(name), whole, history, at(now))
@@ -123,7 +129,13 @@ describe('snapshots whose events are dropped', () => {
     expect(due('daily', now, { snapshots, storedSince })).toEqual(
       times('2026-11-22T00:00:00Z', '2026-11-23T00:00:00Z'),
     )
-    const record = { snapshots, storedSince, batchWroteAt: null, materializedUntil: null }
+    const record = {
+      snapshots,
+      storedSince,
+      batchWroteAt: null,
+      materializedUntil: null,
+      materializedBy: { definition: null, filling: null },
+    }
     expect(expiredSnapshots(viewOf('daily'), record, question)).toEqual(
       times('2026-11-19T00:00:00Z', '2026-11-21T00:00:00Z'),
     )
