@@ -7,7 +7,7 @@ import type { RecordedSnapshot } from '../stores/snapshot-store.ts'
 import { reachOf } from '../windows/reach-of.ts'
 import type { Stores } from './open-stores.ts'
 
-type ReportStores = Pick<Stores, 'snapshots' | 'offline' | 'registry' | 'runs'>
+type ReportStores = Pick<Stores, 'snapshots' | 'offline' | 'fills' | 'runs'>
 
 /**
  * What is stored of the views and is not of today's definitions, a line each, with what ends it: snapshots and rows that
@@ -57,12 +57,12 @@ async function isMaterializedOtherwise({ runs }: ReportStores, view: StoredView)
 
 /** A view without rows that is defined as another was whose table is there and which no definition names any more. */
 async function renamedViews(
-  { registry, offline }: ReportStores,
+  { fills, offline }: ReportStores,
   views: Registry['views'],
   stored: readonly StoredView[],
   clock: Clock,
 ): Promise<readonly string[]> {
-  const abandoned = await registry.abandonedViews(views.map(({ name }) => name))
+  const abandoned = await fills.abandoned(views.map(({ name }) => name))
   const lines: string[] = []
   for (const view of stored) {
     if (view.source !== null) continue

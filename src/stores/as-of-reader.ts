@@ -25,12 +25,12 @@ export interface ExpiredHistory {
 }
 
 /** What answers was not computed by today's definition: by another one, or never although there are events. */
-export interface NotComputed {
+interface NotComputed {
   readonly notComputed: 'RECOMPUTING' | 'NEVER_FILLED'
 }
 
 /** A row (null: none) of a snapshot that was computed before these features were added. */
-export interface LackingRow {
+interface LackingRow {
   readonly row: AsOfRow | null
   /** Never empty. */
   readonly lacking: readonly string[]

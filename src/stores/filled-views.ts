@@ -16,8 +16,12 @@ interface KnownDigests {
   readonly digests: FeatureDigests | null
 }
 
-/** Asked for all views about once a second, in one statement. */
+/** What is there of the views, by which definitions. Rejects with `StoreFailed`. */
 export interface FilledViews {
-  /** One entry per view, in order. Rejects with `StoreFailed`. */
+  /** One entry per view, in order; asked for all of them every half second. One statement. */
   readonly filled: (views: readonly StoredOfflineView[]) => Promise<readonly FilledView[]>
+  /** Views of the project with none of these names whose managed table is there, each with its last definition. */
+  readonly abandoned: (
+    names: readonly string[],
+  ) => Promise<readonly { readonly name: string; readonly definition: string }[]>
 }

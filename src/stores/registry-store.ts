@@ -17,7 +17,7 @@ export interface StoredLayout extends RowLayout {
 export type KnownLayout = StoredLayout & { readonly digests: FeatureDigests | null }
 
 /** What a view's stored values mean today. */
-export interface RecordedDefinition {
+interface RecordedDefinition {
   readonly viewId: string
   readonly definition: string
   readonly digests: FeatureDigests
@@ -44,10 +44,6 @@ export interface RegistryStore {
    * of the first one that comes, unless the view's newest snapshot was computed by another.
    */
   readonly recordDefinitions: (definitions: readonly RecordedDefinition[]) => Promise<void>
-  /** Views of the project with none of these names whose managed table is there, each with its last definition. */
-  readonly abandonedViews: (
-    names: readonly string[],
-  ) => Promise<readonly { readonly name: string; readonly definition: string }[]>
   /** Every layout ever recorded for the project. */
   readonly layouts: () => Promise<readonly KnownLayout[]>
 }

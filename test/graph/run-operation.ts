@@ -236,7 +236,6 @@ export function memoryRegistryStore(): RegistryStore {
   return {
     ensureViews: async (names) => names.map((name) => ({ id: name, name })),
     recordDefinitions: async () => {},
-    abandonedViews: async () => [],
     recordLayouts: async (recorded) => {
       layouts.push(...recorded.map((layout) => ({ ...layout, digests: null })))
     },

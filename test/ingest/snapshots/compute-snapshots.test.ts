@@ -309,7 +309,7 @@ describe('a snapshot', () => {
     await expect(
       computeSnapshots({ ...world.targets, snapshots }, world.view, scope, options),
     ).rejects.toBeInstanceOf(HistoryExpired)
-    expect(await world.asOf([1], december)).toBeNull()
+    await expect(world.asOf([1], december)).rejects.toThrow('NEVER_FILLED')
   })
 
   it('leaves nothing behind when its computing fails, and waits for another run of its view', async () => {
@@ -323,7 +323,7 @@ describe('a snapshot', () => {
       },
     )
     await expect(failing).rejects.toThrow('the process is gone')
-    expect(await world.asOf([1], monday + day)).toBeNull()
+    await expect(world.asOf([1], monday + day)).rejects.toThrow('NEVER_FILLED')
     const both = await Promise.all([world.at(monday + day), world.at(monday + day)])
     expect(both.map(({ written }) => written).sort()).toEqual([0, 1])
   })

@@ -174,6 +174,7 @@ describe('a packed row', () => {
       expiresAt: t + 3_600_000_000,
       source: 'ONLINE',
       lagSeconds: null,
+      reason: null,
     })
   })
 

@@ -92,7 +92,6 @@ function computedBy(
   values: unknown[],
 ): JoinedDefinitions {
   const parameters = viewParameters(project, view, values)
-  const source = `$${values.push(view.events.name)}::text`
   const [row, newest, own] = [`v${index}`, `g${index}`, `o${index}`]
   const governing = governingSnapshotSql(parameters, { at: 'e.as_of', knownAt: 'e.known_at' })
   const ofRow = governingSnapshotSql(parameters, {
@@ -100,7 +99,7 @@ function computedBy(
     knownAt: 'e.known_at',
     where: [`${row}.event_timestamp < ${newest}.as_of`, `${row}.${closingColumn} is not true`],
   })
-  const hasEvents = hasEventsSql(view, { project: parameters.project, source, before: 'e.as_of' })
+  const hasEvents = hasEventsSql(view, { project: parameters.project, before: 'e.as_of' }, values)
   return {
     definitions: `d${index} as materialized (\n${definitionsSql(parameters)}\n)`,
     joins: [

@@ -5,7 +5,6 @@ import { valueType } from '../../../definitions/value-type.ts'
 import { StoreFailed } from '../../../errors.ts'
 import type { KnownLayout, RegistryStore, StoredLayout, ViewIdentity } from '../../registry-store.ts'
 import { inTransaction, storeFailed } from '../sql/pool.ts'
-import { featureSchema } from '../tables/feature-table.ts'
 
 const featureDigests = z.record(z.string(), z.string())
 const layoutFeatures = z.array(z.strictObject({ name: z.string(), type: valueType }))
@@ -81,33 +80,9 @@ export function postgresRegistryStore(pool: pg.Pool, project: string): RegistryS
       }).catch(storeFailed('recording definitions'))
     },
 
-    async abandonedViews(names) {
-      const { rows } = await pool
-        .query<{ name: string; definition: string | null }>(abandonedSql, [
-          project,
-          names,
-          featureSchema(project),
-        ])
-        .catch(storeFailed('reading views of other definitions'))
-      return rows.flatMap(({ name, definition }) => (definition === null ? [] : [{ name, definition }]))
-    },
-
     layouts: () => readLayouts(pool, project).catch(storeFailed('reading row layouts')),
   }
 }
-
-/** Of a view without a recorded definition that of its newest snapshot. */
-const abandonedSql = `select v.name, coalesce((
-    select d.definition from featuregraph.view_definitions as d
-    where d.project = v.project and d.view_id = v.id order by d.used_at desc limit 1
-  ), (
-    select s.definition from featuregraph.snapshots as s
-    where s.project = v.project and s.view_id = v.id order by s.as_of desc limit 1
-  )) as definition
-from featuregraph.views as v
-where v.project = $1 and v.name <> all ($2::text[])
-  and exists (select from pg_tables where schemaname = $3 and tablename = v.name)
-order by v.name`
 
 /** Of the definition $3, which was recorded as $4 before there were digests; of a view without snapshots too. */
 const newestIs = `coalesce((

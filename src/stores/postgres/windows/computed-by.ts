@@ -88,9 +88,10 @@ export function isCurrentSql({ project, view, digests }: ViewParameters, at: str
  */
 export function hasEventsSql(
   { events }: Pick<BatchOfflineView, 'events'>,
-  { project, source, before }: { readonly project: string; readonly source: string; readonly before: string },
+  { project, before }: { readonly project: string; readonly before: string },
+  values: unknown[],
 ): string {
-  return events.table === null
-    ? `exists (select from featuregraph.event_arrivals as a where a.project = ${project} and a.source = ${source} and a.hour < ${before})`
-    : `exists (select from ${quoteTable(events.table)})`
+  if (events.table !== null) return `exists (select from ${quoteTable(events.table)})`
+  const source = `$${values.push(events.name)}::text`
+  return `exists (select from featuregraph.event_arrivals as a where a.project = ${project} and a.source = ${source} and a.hour < ${before})`
 }

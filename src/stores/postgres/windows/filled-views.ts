@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { FilledView, FilledViews } from '../../filled-views.ts'
 import type { StoredOfflineView } from '../../offline-view.ts'
 import { storeFailed } from '../sql/pool.ts'
+import { featureSchema } from '../tables/feature-table.ts'
 import { hasEventsSql } from './computed-by.ts'
 
 const filledRow = z.object({
@@ -26,18 +27,37 @@ export function postgresFilledViews(pool: pg.Pool, project: string): FilledViews
         return { materialized: materialized ? { digests } : null, hasSnapshots: snapshots, hasEvents: events }
       })
     },
+    async abandoned(names) {
+      const { rows } = await pool
+        .query<{ name: string; definition: string | null }>(abandonedSql, [
+          project,
+          names,
+          featureSchema(project),
+        ])
+        .catch(storeFailed('reading views of other definitions'))
+      return rows.flatMap(({ name, definition }) => (definition === null ? [] : [{ name, definition }]))
+    },
   }
 }
+
+/** Of a view without a recorded definition that of its newest snapshot. */
+const abandonedSql = `select v.name, coalesce((
+    select d.definition from featuregraph.view_definitions as d
+    where d.project = v.project and d.view_id = v.id order by d.used_at desc limit 1
+  ), (
+    select s.definition from featuregraph.snapshots as s
+    where s.project = v.project and s.view_id = v.id order by s.as_of desc limit 1
+  )) as definition
+from featuregraph.views as v
+where v.project = $1 and v.name <> all ($2::text[])
+  and exists (select from pg_tables where schemaname = $3 and tablename = v.name)
+order by v.name`
 
 function filledSql(view: StoredOfflineView, place: number, values: unknown[]): string {
   const name = `$${values.push(view.name)}::text`
   const events =
     view.kind === 'BATCH'
-      ? hasEventsSql(view, {
-          project: '$1::text',
-          source: `$${values.push(view.events.name)}::text`,
-          before: `'infinity'`,
-        })
+      ? hasEventsSql(view, { project: '$1::text', before: `'infinity'` }, values)
       : 'false'
   return [
     `select ${place} as place, w.project is not null as materialized, d.digests, ${events} as events, exists (`,
