@@ -2,6 +2,7 @@ import { lackingFeatures } from '../definitions/feature-digest.ts'
 import { foundRowStatus } from '../definitions/row-status.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
+import type { Value } from '../definitions/value.ts'
 import { isComputed } from '../registry/is-computed.ts'
 import type { FeatureView } from '../registry/registry.ts'
 import type { AsOfEntry, AsOfRow } from '../stores/as-of-reader.ts'
@@ -115,6 +116,14 @@ export function viewReader(
     return unavailable('ONLINE', at, 'UNKNOWN_LAYOUT')
   }
 
+  /** A column may still hold what an earlier definition put there. */
+  function without(
+    lacking: ReadonlySet<string>,
+    values: readonly (Value | null)[],
+  ): readonly (Value | null)[] {
+    return view.features.map(({ name }, index) => (lacking.has(name) ? null : (values[index] ?? null)))
+  }
+
   function notFound(
     source: FreshnessSource,
     at: Micros,
@@ -122,10 +131,7 @@ export function viewReader(
   ): ViewRow {
     if (lacking === null || lacking.size === 0)
       return new Row(view, source, at, 'NOT_FOUND', null, null, ...emptyValues)
-    const values = view.features.map(({ name }, index) =>
-      lacking.has(name) ? null : (emptyValues[index] ?? null),
-    )
-    const row = new Row(view, source, at, 'NOT_FOUND', null, null, ...values)
+    const row = new Row(view, source, at, 'NOT_FOUND', null, null, ...without(lacking, emptyValues))
     row.$lacking = lacking
     return row
   }
@@ -170,7 +176,8 @@ export function viewReader(
   ): ViewRow {
     if (row === null || row.closing) return notFound('OFFLINE', at, lacking)
     const status = foundRowStatus(row.eventTimestamp, at, ttlMicros, maxAge)
-    const values = status === 'PRESENT' ? row.values : noValues
+    const stored = lacking === null ? row.values : without(lacking, row.values)
+    const values = status === 'PRESENT' ? stored : noValues
     const answer = new Row(view, 'OFFLINE', at, status, row.eventTimestamp, row.createdTimestamp, ...values)
     answer.$lacking = lacking
     return answer
