@@ -27,6 +27,7 @@ import type { AsOfRow } from '../../../src/stores/as-of-reader.ts'
 import { postgresEventRetention } from '../../../src/stores/postgres/events/event-retention.ts'
 import { eventTable } from '../../../src/stores/postgres/tables/event-table.ts'
 import { postgresSnapshotStore } from '../../../src/stores/postgres/windows/snapshot-store.ts'
+import { asOfJoin } from '../../contract/offline-store.ts'
 import { storeEvents, type TestEvent } from '../../oracle/store-events.ts'
 import { isPresent, windowValue } from '../../oracle/window-oracle.ts'
 import {
@@ -370,6 +371,23 @@ describe('a row of a snapshot', () => {
     ])
     const quarantined = await pool.query('select content, reason from featuregraph.quarantine')
     expect(quarantined.rows).toMatchObject([{ content: { key: [2] }, reason: 'n: Value 2 above maximum 1' }])
+  })
+
+  it('of another definition gives way to nulls where an expectation keeps the new one out', async () => {
+    const world = await makeWorld(customer, sales, view({ n: count('1d', { hop: '1d' }) }))
+    await world.keep(sale(1, monday - hour), sale(1, monday + hour), sale(2, monday + hour))
+    await world.at(monday + day)
+    const n = count('2d', { hop: '1d', expect: { max: 1, action: 'reject' } })
+    const [changed] = buildRegistry(
+      [customer, sales, view({ n })].map((value) => ({ path: 'changed', value })),
+    ).views
+    if (changed?.kind !== 'BATCH') throw new Error('no batch view')
+    const scope = { kind: 'STALE', since: null } as const
+    const options = { createdAfterMicros: null, onWait: () => {}, onProgress: () => {} }
+    await computeSnapshots(world.targets, changed, scope, options)
+    const rows = [1, 2].map((id) => ({ key: [id], asOf: monday + day, knownAt: null }))
+    const [answer] = await asOfJoin(bench.offline, { views: [changed], rows })
+    expect(answer?.map((row) => row?.values)).toEqual([[null], [1]])
   })
 
   it('has null and a violation where the exact sum leaves int64 or float64', async () => {
