@@ -73,10 +73,18 @@ const reasons: Readonly<Record<FullReason, string>> = {
   FIRST_RUN: 'in full, the first run',
   ONLINE_STORE_LOST_ROWS: 'in full, since the online store has lost rows or is another',
   OTHER_DATABASE: 'in full, since the offline store is another database',
+  REDEFINED: 'in full, since its definition has changed',
   MAPPED_SOURCE: 'in full, since its source tells no arrival',
 }
 
-function summary(view: FeatureView, { reason, read, written, older, expired }: Materialized): string {
+function summary(
+  view: FeatureView,
+  { reason, read, written, older, expired, notComputed }: Materialized,
+): string {
   const how = reason === null ? '' : ` (${reasons[reason]})`
-  return `${view.name}: ${read} rows read, ${written} written, ${older} older than what was there, ${expired} expired${how}`
+  const waiting =
+    notComputed === 0
+      ? ''
+      : `, ${notComputed} left until their snapshots are recomputed by today's definition`
+  return `${view.name}: ${read} rows read, ${written} written, ${older} older than what was there, ${expired} expired${waiting}${how}`
 }

@@ -1,5 +1,6 @@
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import { StoreFailed } from '../errors.ts'
+import { reportDefinitions } from '../gateway/report-definitions.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { onlineGuard } from '../online/guard.ts'
 import { liveTiles } from '../online/live-tiles.ts'
@@ -51,6 +52,8 @@ export async function status(): Promise<void> {
       process.stdout.write(
         `\n${textTable([['STREAMING VIEW', 'ONLINE ROWS'], ...streamed.map((view) => [view.name, online.get(view) ?? '-'])])}`,
       )
+    for (const line of await reportDefinitions(stores, registry, systemClock))
+      process.stdout.write(`\n${line}\n`)
     for (const view of registry.views) if (view.kind === 'BATCH') await tellOverrides(world, view)
   })
 }

@@ -1,3 +1,4 @@
+import { reportDefinitions } from '../gateway/report-definitions.ts'
 import { openGuard } from '../gateway/run-guard.ts'
 import { openWorker } from '../gateway/run-worker.ts'
 import { systemClock } from '../gateway/system-clock.ts'
@@ -16,6 +17,7 @@ export async function work({ recompute, once = false }: WorkerArguments): Promis
   const stopping = stopSignal('the run under way')
   await withStores('WRITTEN', async ({ config, registry, stores, layouts, log, makeTables }) => {
     await makeTables()
+    for (const line of await reportDefinitions(stores, registry, systemClock)) log.info(line)
     const world = {
       config: { project: config.project, recomputeMicros: asked ?? config.recomputeMicros },
       ...{ registry, stores, layouts, log },

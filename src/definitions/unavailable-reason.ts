@@ -22,7 +22,10 @@ type Store = 'online' | 'offline'
 export const unavailableSentences: Readonly<Record<UnavailableReason, (store: Store) => string>> = {
   LOST: (store) => `the ${store} store has lost rows, which will be written again`,
   REFILLING: (store) => `the ${store} store has lost rows, which are being written again`,
-  NEVER_FILLED: (store) => `nothing of it has been written to the ${store} store yet`,
+  NEVER_FILLED: (store) =>
+    store === 'online'
+      ? 'nothing of it has been written to the online store yet'
+      : 'none of its snapshots of that time or before was ever computed',
   UNVERIFIED: (store) =>
     `the ${store} store was reached again, and it is being checked that it has lost no rows`,
   RECOMPUTING: (store) =>

@@ -10,7 +10,6 @@ import { type ImportStores, importFile } from '../ingest/files/import-file.ts'
 import { importTargets } from '../ingest/files/import-target.ts'
 import { materialize } from '../ingest/materialize/materialize-view.ts'
 import { type BatchTargets, computeSnapshots, snapshotTimes } from '../ingest/snapshots/compute-snapshots.ts'
-import { snapshotDefinition } from '../ingest/snapshots/snapshot-plan.ts'
 import type { StreamObserver } from '../ingest/stream-observer.ts'
 import { longestReach } from '../ingest/tiles/followed-sources.ts'
 import type { RowLayouts } from '../online/row-layouts.ts'
@@ -204,7 +203,6 @@ async function makeSnapshots(
   const { beginning } = await readMark(client, project)
   const targets = { ...stores, ...layouts, clock }
   const recorded = await stores.snapshots.recorded(daily, {
-    definition: snapshotDefinition(daily),
     reachMicros: reachOf(daily),
     since: beginning,
   })

@@ -12,6 +12,7 @@ import type { FileReader, FileStore } from '../stores/file-reader.ts'
 import { csvFiles } from '../stores/files/csv-file.ts'
 import { localFiles } from '../stores/files/local-files.ts'
 import { ndjsonFiles } from '../stores/files/ndjson-file.ts'
+import type { FilledViews } from '../stores/filled-views.ts'
 import type { GuardLease } from '../stores/guard-lease.ts'
 import type { GuardRecord } from '../stores/guard-record.ts'
 import type { ImportStore } from '../stores/import-store.ts'
@@ -37,6 +38,7 @@ import { postgresRunStore } from '../stores/postgres/system/run-store.ts'
 import { postgresTileGenerations } from '../stores/postgres/system/tile-generations.ts'
 import { postgresTombstoneLog } from '../stores/postgres/system/tombstone-log.ts'
 import { postgresViolationStore } from '../stores/postgres/system/violation-store.ts'
+import { postgresFilledViews } from '../stores/postgres/windows/filled-views.ts'
 import { postgresSnapshotStore } from '../stores/postgres/windows/snapshot-store.ts'
 import type { RegistryStore } from '../stores/registry-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
@@ -71,6 +73,7 @@ export interface Stores {
   readonly guardLease: GuardLease
   readonly tombstones: TombstoneLog
   readonly leftovers: OnlineLeftovers
+  readonly fills: FilledViews
   readonly retention: EventRetention
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
@@ -128,6 +131,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       guardLease: postgresGuardLease(system, config.project),
       tombstones: postgresTombstoneLog(system, config.project),
       leftovers: postgresOnlineLeftovers(system, config.project),
+      fills: postgresFilledViews(system, config.project),
       retention: postgresEventRetention(system, config.project),
       system,
       close,

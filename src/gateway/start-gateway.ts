@@ -18,6 +18,7 @@ import { type PushRows, type PushTargets, pushRows } from '../ingest/push/push-r
 import { longestReach } from '../ingest/tiles/followed-sources.ts'
 import { type GuardReport, onlineGuard } from '../online/guard.ts'
 import { liveTiles } from '../online/live-tiles.ts'
+import { onlineFills } from '../online/online-fills.ts'
 import { openRowLayouts } from '../online/row-layouts.ts'
 import { atMostEvery } from '../rate-limit.ts'
 import { loadRegistry } from '../registry/load.ts'
@@ -27,6 +28,7 @@ import { createHttpServer, type Dependency, type OnlineState } from '../server/h
 import { createMetrics } from '../server/metrics.ts'
 import { makeTables } from './make-tables.ts'
 import { openStores, refuseUnsuitable, type Stores } from './open-stores.ts'
+import { reportDefinitions } from './report-definitions.ts'
 import { type ApartWork, openGuard } from './run-guard.ts'
 import { openEventStream, openStream } from './run-stream.ts'
 import { openWorker } from './run-worker.ts'
@@ -75,10 +77,12 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     if (config.demo) await markDemo(stores.system, config.project, clock())
     const layouts = await openRowLayouts(config.project, registry, stores.registry, stores.guardRecord)
     await makeTables(stores.offline, registry, log)
+    for (const line of await reportDefinitions(stores, registry, clock)) log.warn(line)
     const world = { config, registry, stores, layouts, observe: metrics.stream, clock, log }
     const tiles = liveTiles(layouts, registry.views, stores.generations)
     const guard = onlineGuard(layouts, registry.views, { record: stores.guardRecord, tiles })
-    const watched = { ...world, guard, online: stores.online, observe: metrics.stream }
+    const fills = onlineFills(registry.views, stores.fills)
+    const watched = { ...world, guard, fills, online: stores.online, observe: metrics.stream }
     const { apart = null } = options
     closers.push(
       inBackground(log, "the holder of the online store's guard", (signal) =>
@@ -101,7 +105,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     }
 
     await untilReadable(watched, config.worker ? 'ROWS_AND_TILES' : 'ROWS', readableMs)
-    await guard.refresh()
+    await Promise.all([guard.refresh(), fills.refresh()])
     closers.push(watchGuard(watched))
     const targets = { ...stores, ...layouts, clock, storeFailed: logPushFailures(log) }
     const push: PushRows = (view, rows, pushOptions) => pushRows(targets, view, rows, pushOptions)
@@ -112,6 +116,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
       layouts,
       guard,
       instead: offlineInstead(config),
+      fills,
       stores,
       clock,
       observe: logFailures(metrics.observeRead, log),

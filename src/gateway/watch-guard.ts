@@ -2,11 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { StreamObserver } from '../ingest/stream-observer.ts'
 import type { OnlineGuard } from '../online/guard.ts'
+import type { OnlineFills } from '../online/online-fills.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
 
 export interface WatchWorld {
   readonly guard: OnlineGuard
+  readonly fills: OnlineFills
   readonly online: Pick<OnlineStore, 'readMany'>
   readonly registry: Registry
   readonly observe: Pick<StreamObserver, 'caughtUp'>
@@ -22,7 +24,14 @@ const pollMs = 50
  * Keeps a reader's guard as it is, also while nobody asks. While a store is away, what was known of it last counts.
  * Returns how to stop: what is under way is waited for.
  */
-export function watchGuard({ guard, online, registry, observe, log }: WatchWorld): () => Promise<void> {
+export function watchGuard({
+  guard,
+  fills,
+  online,
+  registry,
+  observe,
+  log,
+}: WatchWorld): () => Promise<void> {
   const stopping = new AbortController()
   const { signal } = stopping
   const pause = (ms: number): Promise<unknown> => sleep(ms, undefined, { signal, ref: false }).catch(() => {})
@@ -31,7 +40,7 @@ export function watchGuard({ guard, online, registry, observe, log }: WatchWorld
     while (!signal.aborted) {
       await pause(recordEveryMs)
       try {
-        await guard.refresh()
+        await Promise.all([guard.refresh(), fills.refresh()])
         for (const view of registry.views) {
           const watermark = view.kind === 'STREAM' ? guard.watermark(view) : null
           if (view.kind === 'STREAM' && watermark !== null) observe.caughtUp(view, watermark)

@@ -2,6 +2,7 @@ import type { Clock, Micros } from '../definitions/timestamp.ts'
 import type { DeleteEntity } from '../ingest/deletion/delete-entity.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { OnlineGuard } from '../online/guard.ts'
+import type { OnlineFills } from '../online/online-fills.ts'
 import type { RowLayouts } from '../online/row-layouts.ts'
 import { viewReader } from '../online/view-reader.ts'
 import type { FeatureView, Registry } from '../registry/registry.ts'
@@ -19,6 +20,7 @@ export interface RequestContextOptions {
   readonly registry: Registry
   readonly layouts: RowLayouts
   readonly guard: RowSources['guard'] & Pick<OnlineGuard, 'watermark'>
+  readonly fills: Pick<OnlineFills, 'find'>
   readonly stores: {
     readonly online: OnlineStore
     readonly offline: AsOfReader
@@ -40,12 +42,18 @@ export interface RequestContexts {
 
 /** What all requests share, prepared once; then one context a request. */
 export function requestContexts(options: RequestContextOptions): RequestContexts {
-  const { registry, layouts, guard, instead, stores, clock, observe, push, deleteEntity } = options
+  const { registry, layouts, guard, fills, instead, stores, clock, observe, push, deleteEntity } = options
   const tally = statusTally(registry.views)
   const readers = new Map(
     [...tally].map(([view, counts]) => [
       view,
-      { ...viewReader(view, layouts.layout(view), layouts.history, watermarkOf(view, guard)), counts },
+      {
+        ...viewReader(view, layouts.layout(view), layouts.history, {
+          watermark: watermarkOf(view, guard),
+          fill: () => fills.find(view),
+        }),
+        counts,
+      },
     ]),
   )
   function reader(view: FeatureView): ColumnReader {

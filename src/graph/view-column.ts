@@ -5,7 +5,7 @@ import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
 import type { ViewReader } from '../online/view-reader.ts'
 import type { FreshnessSource, ViewRow } from '../online/view-row.ts'
 import type { FeatureView } from '../registry/registry.ts'
-import type { AsOfRow, ExpiredHistory } from '../stores/as-of-reader.ts'
+import type { AsOfEntry, ExpiredHistory } from '../stores/as-of-reader.ts'
 import { firstTimeSince } from '../windows/hop.ts'
 import { type Unavailability, unavailability } from './unavailable-views.ts'
 
@@ -52,7 +52,7 @@ export function onlineColumn(
 /** Rows of the as-of join, each asked for at its own time. */
 export function offlineColumn(
   reader: ColumnReader,
-  rows: readonly (AsOfRow | ExpiredHistory | null)[],
+  rows: readonly AsOfEntry[],
   placeOf: PlaceOf,
   times: (index: number) => Micros,
 ): ViewColumn {

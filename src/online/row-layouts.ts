@@ -1,10 +1,12 @@
 import { InvalidDefinitions, type Problem } from '../errors.ts'
+import { isComputed } from '../registry/is-computed.ts'
 import type { FeatureView, Registry, StoredView, StreamView } from '../registry/registry.ts'
+import { undigestedDefinition } from '../registry/undigested-definition.ts'
 import type { GuardRecord } from '../stores/guard-record.ts'
 import { onlineKeyPrefix } from '../stores/online-value/online-key.ts'
 import { type RowLayout, rowLayout } from '../stores/online-value/packed-row.ts'
 import { windowsFingerprint } from '../stores/online-value/tile-sections.ts'
-import type { RegistryStore, StoredLayout } from '../stores/registry-store.ts'
+import type { KnownLayout, RegistryStore, StoredLayout } from '../stores/registry-store.ts'
 import type { TiledView } from '../stores/tile-generations.ts'
 import type { LayoutHistory } from './view-reader.ts'
 
@@ -30,8 +32,8 @@ export interface RowLayouts {
 const refreshEveryMs = 1_000
 
 /**
- * Records the registry's views and layouts in the registry store, before any row of them is written, and reads the
- * history. Bytes of an unknown layout (another process runs a newer version) make the history be read again, at most
+ * Records the registry's views, definitions and layouts in the registry store, before any row of them is written, and
+ * reads the history. Bytes of an unknown layout (another process runs a newer version) make the history be read again, at most
  * once a second.
  * @throws InvalidDefinitions when two views share a key prefix; StoreFailed.
  */
@@ -52,6 +54,14 @@ export async function openRowLayouts(
   })
   const rowPlaces = [...places].filter(([view]) => view.kind !== 'STREAM')
   refuseEqualPrefixes(rowPlaces.map(([view, { prefix }]) => [view.name, prefix]))
+  await store.recordDefinitions(
+    [...places].flatMap(([view, { layout }]) => {
+      if (view.kind === 'STREAM') return []
+      const { definition, digests } = view
+      const undigested = view.kind === 'BATCH' ? undigestedDefinition(view) : null
+      return [{ viewId: layout.viewId, definition, digests, undigested, isComputed: isComputed(view) }]
+    }),
+  )
   await store.recordLayouts([...places.values()].map(({ layout }) => layout))
 
   let known = byFingerprint(await store.layouts())
@@ -106,14 +116,20 @@ export async function openRowLayouts(
 }
 
 /** A streaming view's values are tiles: what they mean depends on the windows too. */
-function layoutOf(project: string, viewId: string, view: FeatureView): RowLayout {
-  const layout = rowLayout(project, viewId, view.features)
-  return view.kind === 'STREAM'
-    ? { ...layout, fingerprint: windowsFingerprint(project, viewId, view.aggregations) }
-    : layout
+function layoutOf(project: string, viewId: string, view: FeatureView): Omit<StoredLayout, 'viewId'> {
+  if (view.kind === 'STREAM') {
+    const { features } = rowLayout(project, viewId, view.features)
+    return {
+      features,
+      fingerprint: windowsFingerprint(project, viewId, view.aggregations),
+      definition: null,
+    }
+  }
+  const definition = isComputed(view) ? view.definition : null
+  return { ...rowLayout(project, viewId, view.features, definition), definition }
 }
 
-function byFingerprint(layouts: readonly StoredLayout[]): ReadonlyMap<number, RowLayout> {
+function byFingerprint(layouts: readonly KnownLayout[]): ReadonlyMap<number, KnownLayout> {
   return new Map(layouts.map((layout) => [layout.fingerprint, layout]))
 }
 

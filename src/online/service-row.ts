@@ -52,7 +52,8 @@ export function servedValue({ entry, place }: PlannedEntry, { rows, requests }: 
   const row = rows[place]
   if (!row) throw new TypeError(`view ${entry.view.name} was not read for the service`)
   const value = rowValue(row, entry.feature.graphqlName)
-  return { value, status: featureStatus(row.$status, value === null) }
+  const lacks = value === null && row.$lacking?.has(entry.feature.name) === true
+  return { value, status: lacks ? 'UNAVAILABLE' : featureStatus(row.$status, value === null) }
 }
 
 /** A value's place in a vector: bool is 0 or 1, int64 beyond 2^53 the nearest float; null takes the default. */

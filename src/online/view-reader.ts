@@ -1,14 +1,19 @@
+import { lackingFeatures } from '../definitions/feature-digest.ts'
 import { foundRowStatus } from '../definitions/row-status.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
+import type { Value } from '../definitions/value.ts'
+import { isComputed } from '../registry/is-computed.ts'
 import type { FeatureView } from '../registry/registry.ts'
-import type { AsOfRow, ExpiredHistory } from '../stores/as-of-reader.ts'
+import type { AsOfEntry, AsOfRow } from '../stores/as-of-reader.ts'
 import {
   packedFormat,
   packedHeaderBytes,
   packedRowKind,
   type RowLayout,
+  tombstoneFingerprint,
 } from '../stores/online-value/packed-row.ts'
+import type { KnownLayout } from '../stores/registry-store.ts'
 import { compileDecoder, compileRowClass, type PackedDecoder } from './compile-view-row.ts'
 import { type TiledRow, tileReader } from './read-tiles.ts'
 import type { FreshnessSource, ViewRow } from './view-row.ts'
@@ -20,47 +25,84 @@ import type { FreshnessSource, ViewRow } from './view-row.ts'
  */
 export interface ViewReader {
   readonly view: FeatureView
-  /** Null is NOT_FOUND; bytes that are not understood are UNAVAILABLE, never a guess. */
+  /**
+   * Null is NOT_FOUND once the view's rows are online; bytes that are not understood, or that another definition computed,
+   * are UNAVAILABLE, never a guess.
+   */
   readonly readPacked: (row: Buffer | null, at: Micros, maxAge: Micros | null) => ViewRow
-  /** What lies behind the stored events is UNAVAILABLE. */
-  readonly readOffline: (row: AsOfRow | ExpiredHistory | null, at: Micros, maxAge: Micros | null) => ViewRow
+  /** What lies behind the stored events, or was not computed by today's definition, is UNAVAILABLE. */
+  readonly readOffline: (row: AsOfEntry, at: Micros, maxAge: Micros | null) => ViewRow
   readonly unavailable: (source: FreshnessSource, at: Micros, reason: UnavailableReason) => ViewRow
 }
 
 /** Layouts by fingerprint that were ever written for a view, and what to do when bytes carry none of them. */
 export interface LayoutHistory {
-  readonly find: (fingerprint: number) => RowLayout | null
+  readonly find: (fingerprint: number) => KnownLayout | null
   readonly reportUnknown: (view: FeatureView) => void
+}
+
+/** Whether a key that has no row online has none at all, as far as it is known. */
+export interface OnlineFill {
+  /** Why that is not known; null: it is. */
+  readonly unavailable: UnavailableReason | null
+  /** Features that were added since the view was materialized; null: none. */
+  readonly lacking: ReadonlySet<string> | null
+}
+
+export const filled: OnlineFill = { unavailable: null, lacking: null }
+
+/** What is known of a view beside its rows, at the moment that one is read. */
+interface OnlineState {
+  readonly watermark: () => Micros | null
+  readonly fill: () => OnlineFill
+}
+
+/** Rows of another layout than today's whose values may answer. */
+interface OlderRows {
+  readonly decoder: PackedDecoder
+  /** Features that were added since. */
+  readonly lacking: ReadonlySet<string>
 }
 
 /**
  * The reader of one view. `layout` is the one that is written today; older ones come from the history. `watermark` is until
- * when the tiles of a streaming view are known to hold all.
+ * when the tiles of a streaming view are known to hold all, `fill` what the absence of a row says.
  */
 export function viewReader(
   view: FeatureView,
   layout: RowLayout,
   history: LayoutHistory,
-  watermark: () => Micros | null = () => null,
+  { watermark, fill }: OnlineState = { watermark: () => null, fill: () => filled },
 ): ViewReader {
   const Row = compileRowClass(view)
   const today = compileDecoder(view, layout, Row)
-  const older = new Map<number, PackedDecoder>()
+  const older = new Map<number, OlderRows | 'RECOMPUTING'>()
   const readTiles = view.kind === 'STREAM' ? tileReader(view, layout.fingerprint) : null
   const noValues = view.features.map(() => null)
   const { emptyValues } = view
   // What is computed at the very moment never grows too old by itself.
   const ttlMicros = view.kind === 'STREAM' ? null : view.ttlMicros
 
-  function decoderOf(fingerprint: number): PackedDecoder | null {
-    if (fingerprint === layout.fingerprint) return today
+  /** Of a layout that is not today's; null: it is not known. */
+  function olderRows(fingerprint: number): OlderRows | 'RECOMPUTING' | null {
     const known = older.get(fingerprint)
     if (known) return known
     const found = history.find(fingerprint)
     if (!found) return null
-    const decoder = compileDecoder(view, found, Row)
-    older.set(fingerprint, decoder)
-    return decoder
+    const lacking = lackingOf(found)
+    const rows = lacking === null ? 'RECOMPUTING' : { decoder: compileDecoder(view, found, Row), lacking }
+    older.set(fingerprint, rows)
+    return rows
+  }
+
+  function lackingOf({ digests, features }: KnownLayout): ReadonlySet<string> | null {
+    if (view.kind === 'STREAM' || !isComputed(view)) return new Set()
+    const lacking = digests === null ? null : lackingFeatures(digests, view.digests)
+    if (lacking === null) return null
+    const unstored = view.features.filter(
+      ({ name, type }) => !features.some((one) => one.name === name && one.type === type),
+    )
+    return new Set([...lacking, ...unstored.map(({ name }) => name)])
   }
 
   function unavailable(source: FreshnessSource, at: Micros, reason: UnavailableReason): ViewRow {
@@ -74,8 +116,71 @@ export function viewReader(
     return unavailable('ONLINE', at, 'UNKNOWN_LAYOUT')
   }
 
-  function notFound(source: FreshnessSource, at: Micros): ViewRow {
-    return new Row(view, source, at, 'NOT_FOUND', null, null, ...emptyValues)
+  /** A column may still hold what an earlier definition put there. */
+  function without(
+    lacking: ReadonlySet<string>,
+    values: readonly (Value | null)[],
+  ): readonly (Value | null)[] {
+    return view.features.map(({ name }, index) => (lacking.has(name) ? null : (values[index] ?? null)))
+  }
+
+  function notFound(
+    source: FreshnessSource,
+    at: Micros,
+    lacking: ReadonlySet<string> | null = null,
+  ): ViewRow {
+    if (lacking === null || lacking.size === 0)
+      return new Row(view, source, at, 'NOT_FOUND', null, null, ...emptyValues)
+    const row = new Row(view, source, at, 'NOT_FOUND', null, null, ...without(lacking, emptyValues))
+    row.$lacking = lacking
+    return row
+  }
+
+  function absentOnline(at: Micros): ViewRow {
+    const { unavailable: reason, lacking } = fill()
+    return reason === null ? notFound('ONLINE', at, lacking) : unavailable('ONLINE', at, reason)
+  }
+
+  function readOlder(row: Buffer, kind: 'ROW' | 'ABSENT', at: Micros, maxAge: Micros | null): ViewRow {
+    const fingerprint = row.readUInt32LE(4)
+    if (kind === 'ABSENT' && fingerprint === tombstoneFingerprint) return notFound('ONLINE', at)
+    const rows = olderRows(fingerprint)
+    if (rows === null) return unknownLayout(at)
+    if (rows === 'RECOMPUTING') return unavailable('ONLINE', at, 'RECOMPUTING')
+    if (kind === 'ABSENT') return notFound('ONLINE', at, rows.lacking)
+    const answer = decode(rows.decoder, row, at, maxAge)
+    if (rows.lacking.size > 0) answer.$lacking = rows.lacking
+    return answer
+  }
+
+  function decode(decoder: PackedDecoder, row: Buffer, at: Micros, maxAge: Micros | null): ViewRow {
+    if (row.length < decoder.fixedEnd) return unknownLayout(at)
+    const event = row.readDoubleLE(8)
+    const createdOrLowest = row.readDoubleLE(16)
+    const created = createdOrLowest === Number.NEGATIVE_INFINITY ? null : createdOrLowest
+    const status = foundRowStatus(event, at, ttlMicros, maxAge)
+    if (status !== 'PRESENT') return new Row(view, 'ONLINE', at, status, event, created, ...noValues)
+    try {
+      return decoder.decode(row, at, event, created)
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      return unknownLayout(at)
+    }
+  }
+
+  function readComputed(
+    row: AsOfRow | null,
+    at: Micros,
+    maxAge: Micros | null,
+    lacking: ReadonlySet<string> | null,
+  ): ViewRow {
+    if (row === null || row.closing) return notFound('OFFLINE', at, lacking)
+    const status = foundRowStatus(row.eventTimestamp, at, ttlMicros, maxAge)
+    const stored = lacking === null ? row.values : without(lacking, row.values)
+    const values = status === 'PRESENT' ? stored : noValues
+    const answer = new Row(view, 'OFFLINE', at, status, row.eventTimestamp, row.createdTimestamp, ...values)
+    answer.$lacking = lacking
+    return answer
   }
 
   function readTiled(row: TiledRow, at: Micros, maxAge: Micros | null): ViewRow {
@@ -103,31 +208,20 @@ export function viewReader(
         answer.$levelAt = watermark()
         return answer
       }
-      if (row === null) return notFound('ONLINE', at)
+      if (row === null) return absentOnline(at)
       const isPacked = row.length >= packedHeaderBytes && row[0] === packedFormat
       const kind = isPacked ? packedRowKind(row) : 'UNKNOWN'
-      if (kind === 'ABSENT') return notFound('ONLINE', at)
-      const decoder = kind === 'ROW' ? decoderOf(row.readUInt32LE(4)) : null
-      if (decoder === null || row.length < decoder.fixedEnd) return unknownLayout(at)
-      const event = row.readDoubleLE(8)
-      const createdOrLowest = row.readDoubleLE(16)
-      const created = createdOrLowest === Number.NEGATIVE_INFINITY ? null : createdOrLowest
-      const status = foundRowStatus(event, at, ttlMicros, maxAge)
-      if (status !== 'PRESENT') return new Row(view, 'ONLINE', at, status, event, created, ...noValues)
-      try {
-        return decoder.decode(row, at, event, created)
-      } catch (error) {
-        if (!(error instanceof RangeError)) throw error
-        return unknownLayout(at)
-      }
+      if (kind === 'UNKNOWN') return unknownLayout(at)
+      if (row.readUInt32LE(4) !== layout.fingerprint) return readOlder(row, kind, at, maxAge)
+      return kind === 'ABSENT' ? notFound('ONLINE', at) : decode(today, row, at, maxAge)
     },
-    readOffline(row, at, maxAge) {
-      if (row === null) return notFound('OFFLINE', at)
-      if ('storedSince' in row) return unavailable('OFFLINE', at, 'HISTORY_EXPIRED')
-      if (row.closing) return notFound('OFFLINE', at)
-      const status = foundRowStatus(row.eventTimestamp, at, ttlMicros, maxAge)
-      const values = status === 'PRESENT' ? row.values : noValues
-      return new Row(view, 'OFFLINE', at, status, row.eventTimestamp, row.createdTimestamp, ...values)
+    readOffline(entry, at, maxAge) {
+      if (entry === null) return readComputed(null, at, maxAge, null)
+      if ('storedSince' in entry) return unavailable('OFFLINE', at, 'HISTORY_EXPIRED')
+      if ('notComputed' in entry) return unavailable('OFFLINE', at, entry.notComputed)
+      return 'lacking' in entry
+        ? readComputed(entry.row, at, maxAge, new Set(entry.lacking))
+        : readComputed(entry, at, maxAge, null)
     },
   }
 }

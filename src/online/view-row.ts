@@ -34,6 +34,8 @@ export class ViewRow {
   readonly $created: Micros | null
   /** Online, of a streaming view: all that had happened by then is in its tiles. */
   $levelAt: Micros | null
+  /** Features that were added since the row was computed: null without a meaning. Null: none. */
+  $lacking: ReadonlySet<string> | null
   /** Of an UNAVAILABLE row. */
   $reason: UnavailableReason | null
   private $freshness: Freshness | null
@@ -53,6 +55,7 @@ export class ViewRow {
     this.$event = event
     this.$created = created
     this.$levelAt = null
+    this.$lacking = null
     this.$reason = null
     this.$freshness = null
   }

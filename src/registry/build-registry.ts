@@ -1,3 +1,4 @@
+import { featureDigests, viewDefinition } from '../definitions/feature-digest.ts'
 import { fieldName, plural } from '../definitions/graphql-name.ts'
 import { InvalidDefinitions, type Problem, type Report } from '../errors.ts'
 import { checkExpectedFeatures } from './check-expected-features.ts'
@@ -109,10 +110,13 @@ function resolveView(definition: ViewParsed, entity: Entity, report: Report): Pl
     const options = typeof feature === 'string' ? { type: feature } : feature
     return resolveFeature(definition, name, options, options.type, report)
   })
+  const source = definition.source?.kind === 'postgres' ? definition.source : null
+  const digests = featureDigests({ kind: 'PLAIN', entity, features, source })
   return {
     kind: 'PLAIN',
     ...viewHead(definition, entity),
-    source: definition.source?.kind === 'postgres' ? definition.source : null,
+    ...{ digests, definition: viewDefinition(digests) },
+    source,
     files: definition.source?.kind === 'files' ? definition.source : null,
     features,
     emptyValues: features.map(() => null),

@@ -1,5 +1,6 @@
 import type { FileSource, PostgresSource } from '../definitions/data-source.ts'
 import type { ExpectationAction } from '../definitions/expectation.ts'
+import type { FeatureDigests } from '../definitions/feature-digest.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { ScalarValue, Value } from '../definitions/value.ts'
 import type { JoinKeyType, ScalarType, ValueType } from '../definitions/value-type.ts'
@@ -83,8 +84,15 @@ interface AnyFeatureView extends Shown {
   readonly schedule: Schedule
 }
 
+/** What stored rows of a view mean. */
+interface DigestedView {
+  readonly digests: FeatureDigests
+  /** Of all the digests. */
+  readonly definition: string
+}
+
 /** Rows come from outside: pushed, imported, or standing in Postgres. */
-export interface PlainView extends AnyFeatureView {
+export interface PlainView extends AnyFeatureView, DigestedView {
   readonly kind: 'PLAIN'
   /** Null: the gateway's own table. */
   readonly source: PostgresSource | null
@@ -93,7 +101,7 @@ export interface PlainView extends AnyFeatureView {
 }
 
 /** Snapshots of windows over events, at the multiples of `everyMicros` from the epoch, in the gateway's own table. */
-export interface BatchView extends AnyFeatureView {
+export interface BatchView extends AnyFeatureView, DigestedView {
   readonly kind: 'BATCH'
   readonly source: null
   readonly files: null

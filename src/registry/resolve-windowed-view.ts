@@ -1,4 +1,5 @@
 import { formatDuration, parseDuration } from '../definitions/duration.ts'
+import { featureDigests, viewDefinition } from '../definitions/feature-digest.ts'
 import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
 import type { Report } from '../errors.ts'
 import { aggregatedType, emptyValue } from '../windows/aggregates/aggregates.ts'
@@ -62,9 +63,14 @@ export function resolveWindowedView(
     events,
     aggregations,
   }
-  return everyMicros === null
-    ? { ...view, kind: 'STREAM', schedule: { batch: null, materialize: null } }
-    : { ...view, kind: 'BATCH', schedule: resolveSchedule(definition, report), everyMicros }
+  if (everyMicros === null) return { ...view, kind: 'STREAM', schedule: { batch: null, materialize: null } }
+  const batch = { ...view, kind: 'BATCH', everyMicros } as const
+  const digests = featureDigests(batch)
+  return {
+    ...batch,
+    ...{ digests, definition: viewDefinition(digests) },
+    schedule: resolveSchedule(definition, report),
+  }
 }
 
 /** What is computed at the moment it is asked for has no rows that could be counted, scheduled or kept out. */

@@ -24,6 +24,21 @@ export interface ExpiredHistory {
   readonly storedSince: Micros
 }
 
+/** What answers was not computed by today's definition: by another one, or never although there are events. */
+interface NotComputed {
+  readonly notComputed: 'RECOMPUTING' | 'NEVER_FILLED'
+}
+
+/** A row (null: none) of a snapshot that was computed before these features were added. */
+interface LackingRow {
+  readonly row: AsOfRow | null
+  /** Never empty. */
+  readonly lacking: readonly string[]
+}
+
+/** NotComputed and LackingRow are answered for batch views only. */
+export type AsOfEntry = AsOfRow | ExpiredHistory | NotComputed | LackingRow | null
+
 export interface AsOfJoin {
   /** Views of one entity type. */
   readonly views: readonly OfflineView[]
@@ -31,7 +46,7 @@ export interface AsOfJoin {
 }
 
 /** Per view, one entry per entity row in the order asked for. */
-type AsOfAnswer = readonly (readonly (AsOfRow | ExpiredHistory | null)[])[]
+type AsOfAnswer = readonly (readonly AsOfEntry[])[]
 
 /** Point-in-time joins; the rule is design section 3.1, held by one contract suite. */
 export interface AsOfReader {
@@ -41,7 +56,10 @@ export interface AsOfReader {
    * Of a STREAM view its windows at `asOf` over the events stored until `knownAt`, each at the earlier of its event timestamp
    * and the moment it was stored (design sections 3.5, 3.6 and 3.8); null where no window holds an event, else the event
    * timestamp is the newest of these times, the created timestamp the latest moment of storing in the longest window.
-   * Where one of its windows begins before its events are stored, that is answered instead, whatever is still there.
+   * Of a BATCH view the newest recorded snapshot at or before `asOf` answers, and so does its definition as it was at
+   * `knownAt`: where that, or the one that computed the row, is another than the view's `digests`, it is not computed. Before
+   * its first snapshot it is not computed either, unless the source has no event before then.
+   * Where one of a STREAM view's windows begins before its events are stored, that is answered instead, whatever is still there.
    * Exactly one entry per entity row, in order, duplicates kept. One statement, one index probe per view and entity
    * row. An aborted signal cancels the statement in the server.
    */

@@ -1,5 +1,5 @@
 /** In this epoch the online store holds all rows of the view, under the keys of this generation. */
-export interface RecordedFill {
+interface RecordedFill {
   readonly epoch: number
   readonly viewId: string
   readonly generation: number

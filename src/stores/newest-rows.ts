@@ -6,6 +6,8 @@ import type { StoredOfflineView } from './offline-view.ts'
 export interface StoredFeatureRow extends FeatureRow {
   readonly rowId: number | null
   readonly closing: boolean
+  /** False: a row of a batch view that another definition computed, or one that lacked a feature of today. */
+  readonly isCurrent: boolean
 }
 
 /** What an earlier reading saw: everything of transactions below `snapshotXmin`, and rows due until `materializedUntil`. */
@@ -35,6 +37,8 @@ export interface NewestRowsReading {
   readonly snapshotXmin: string
   readonly systemIdentifier: string
   readonly scope: NewestRowsScope['kind']
+  /** False: of a batch view whose newest snapshot another definition computed. */
+  readonly isCurrent: boolean
 }
 
 /** How far a view has been materialized, by the offline store's rows. */

@@ -1,4 +1,5 @@
 import type { PostgresSource } from '../definitions/data-source.ts'
+import type { FeatureDigests } from '../definitions/feature-digest.ts'
 import type { JoinKeyType, ValueType } from '../definitions/value-type.ts'
 import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
 import type { StoredEventSource } from './stored-event-source.ts'
@@ -9,12 +10,23 @@ interface ViewColumns {
   readonly features: readonly { readonly name: string; readonly type: ValueType }[]
 }
 
-/** A view whose rows stand somewhere. BATCH: they are batch snapshots, and some of them are closing rows. */
-export interface StoredOfflineView extends ViewColumns {
-  readonly kind: 'PLAIN' | 'BATCH'
+interface PlainOfflineView extends ViewColumns {
+  readonly kind: 'PLAIN'
   /** Null: a table that the store makes and writes itself. */
   readonly source: PostgresSource | null
 }
+
+/** Its rows are batch snapshots in a table of the store's own, and some of them are closing rows. */
+export interface BatchOfflineView extends ViewColumns {
+  readonly kind: 'BATCH'
+  readonly source: null
+  readonly events: StoredEventSource
+  /** What its rows mean today. */
+  readonly digests: FeatureDigests
+}
+
+/** A view whose rows stand somewhere. */
+export type StoredOfflineView = PlainOfflineView | BatchOfflineView
 
 /** A view that is computed from stored events when it is asked for. */
 export interface StreamedOfflineView extends ViewColumns {

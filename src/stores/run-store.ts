@@ -47,6 +47,10 @@ export interface RunFilter {
 /** How far a view was materialized; `marker` stands in the online store too. */
 export interface Watermark extends MaterializedPoint {
   readonly marker: string
+  /** Of the rows that were materialized; null: their writer says what they mean. An empty one is not known. */
+  readonly definition: string | null
+  /** By which materializing them has begun and is not complete, so that rows of both may stand online; null: none. */
+  readonly filling: string | null
 }
 
 /**
@@ -73,6 +77,8 @@ export interface RunStore {
   readonly readWatermark: (view: string) => Promise<Watermark | null>
   /** Before the marker is written online: until the watermark is moved, either of the two may stand there. */
   readonly announceMarker: (view: string, marker: string) => Promise<void>
+  /** To be called before the first row of another definition is written; nothing happens without a watermark. */
+  readonly beginFilling: (view: string, definition: string) => Promise<void>
   /** @throws StoreFailed for a view that the registry store has not recorded. */
   readonly moveWatermark: (view: string, watermark: Watermark) => Promise<void>
 }

@@ -1,14 +1,15 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { EntityKey, FeatureRow, Value } from '../definitions/value.ts'
 import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
-import type { StoredOfflineView } from './offline-view.ts'
-import type { EventKeys, StoredEventSource } from './stored-event-source.ts'
+import type { BatchOfflineView } from './offline-view.ts'
+import type { EventKeys } from './stored-event-source.ts'
 import type { QuarantinedRow, Violation } from './violation-store.ts'
 
 /** A batch view as the store must know it. */
-export interface SnapshotView extends StoredOfflineView {
+export interface SnapshotView extends BatchOfflineView {
   readonly entity: { readonly joinKeys: EventKeys }
-  readonly events: StoredEventSource
+  /** Of all the digests. */
+  readonly definition: string
 }
 
 /** What spans hold: of all their events, or, where a single span stands for every window, of those from `since` on. */
@@ -64,8 +65,6 @@ export interface SnapshotComputation {
   /** Where the spans begin and end, oldest first. */
   readonly bounds: readonly Micros[]
   readonly aggregations: readonly SpanAggregation[]
-  /** Names the view's aggregations: another text makes recorded snapshots stale. */
-  readonly definition: string
   readonly computedAt: Micros
   /** How many timelines are folded at once. */
   readonly keysPerFold: number
@@ -78,7 +77,6 @@ export interface SnapshotCounts {
 }
 
 interface RecordedQuestion {
-  readonly definition: string
   /** How far before a snapshot its windows go at most. */
   readonly reachMicros: Micros
   readonly since: Micros | null
@@ -86,10 +84,10 @@ interface RecordedQuestion {
 
 export interface RecordedSnapshot {
   readonly asOf: Micros
-  /** Events of its windows may have been stored since, or its view is defined otherwise now. */
+  /** Events of its windows may have been stored since. */
   readonly stale: boolean
-  /** Its view is defined otherwise now. */
-  readonly redefined: boolean
+  /** Features of the view that were added since; null: one of them means something else now. */
+  readonly lacking: readonly string[] | null
 }
 
 /**
@@ -98,8 +96,8 @@ export interface RecordedSnapshot {
  */
 export interface SnapshotStore {
   /**
-   * Oldest first: those from `since` on (null: all), and the newest, whatever its time. Of a mapped event table no arrival
-   * is known: its snapshots are stale only by their definition.
+   * Oldest first: those from `since` on (null: all), the newest, and those that today's definition did not compute, whatever
+   * their time. Of a mapped event table no arrival is known: its snapshots are never stale.
    */
   readonly recorded: (view: SnapshotView, question: RecordedQuestion) => Promise<readonly RecordedSnapshot[]>
 

@@ -23,7 +23,7 @@ export interface TileGeneration extends TiledView {
 }
 
 /** How far tiles are caught up. */
-export interface TileWatermark extends TiledView {
+interface TileWatermark extends TiledView {
   readonly generation: number
   /** As in `TileGeneration`. */
   readonly at: Micros | null

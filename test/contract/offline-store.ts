@@ -45,8 +45,8 @@ export async function asOfJoin(
   const answer = await store.asOfJoin(join, neverAborted)
   return answer.map((rows) =>
     rows.map((row) => {
-      if (row !== null && 'storedSince' in row) throw new Error(`kept since ${row.storedSince} only`)
-      return row
+      if (row === null || 'values' in row) return row
+      throw new Error(`a row was expected, ${JSON.stringify(row)} came`)
     }),
   )
 }
@@ -307,8 +307,8 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       const inserted = await store.insertRowsOnce(view, rows, receipt, t)
       if (inserted.status !== 'INSERTED') throw new Error(inserted.status)
       const expected = [
-        { ...row([1], t, null, 1), rowId: before[0], closing: false },
-        { ...row([2], t - 1, t, 5), rowId: inserted.rowIds[1], closing: false },
+        { ...row([1], t, null, 1), rowId: before[0], closing: false, isCurrent: true },
+        { ...row([2], t - 1, t, 5), rowId: inserted.rowIds[1], closing: false, isCurrent: true },
       ]
       expect(inserted.newest).toHaveLength(2)
       expect(inserted.newest).toEqual(expect.arrayContaining(expected))
@@ -316,7 +316,7 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       expect('newest' in again && again.newest).toEqual(
         expect.arrayContaining([
           ...expected,
-          { ...row([3], t + 1, t, 7), rowId: inserted.rowIds[3], closing: false },
+          { ...row([3], t + 1, t, 7), rowId: inserted.rowIds[3], closing: false, isCurrent: true },
         ]),
       )
     })
@@ -421,13 +421,14 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       ])
       const { rows, reading } = await newest(view, { kind: 'FULL' })
       expect(rows).toEqual([
-        { ...row([1], t, t - 5, 3), rowId: ids[2], closing: false },
-        { ...row([2], t - 7, null, 6), rowId: ids[5], closing: false },
+        { ...row([1], t, t - 5, 3), rowId: ids[2], closing: false, isCurrent: true },
+        { ...row([2], t - 7, null, 6), rowId: ids[5], closing: false, isCurrent: true },
       ])
       expect(reading).toEqual({
         ...{
           scope: 'FULL',
           snapshotXmin: expect.stringMatching(/^\d+$/),
+          isCurrent: true,
           systemIdentifier: expect.any(String),
         },
       })

@@ -4,7 +4,7 @@ import { waitUntil } from '../services/wait-until.ts'
 import { between, type Random } from './random.ts'
 
 /** What callers saw. */
-export interface LossCounts {
+interface LossCounts {
   answered: number
   refused: number
   /** Refused reads by reason. */

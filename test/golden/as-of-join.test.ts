@@ -1,4 +1,5 @@
 import {
+  batch,
   count,
   countDistinct,
   entity,
@@ -17,6 +18,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { postgresSourceDefinition } from '../../src/definitions/data-source.ts'
 import type { EntityKey, FeatureRow, Value } from '../../src/definitions/value.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
+import type { BatchView } from '../../src/registry/registry.ts'
 import type { EntityRow } from '../../src/stores/as-of-reader.ts'
 import type { EventToStore } from '../../src/stores/event-log.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
@@ -55,6 +57,48 @@ function row(key: EntityKey, event: number, created: number | null, ...values: (
 function ask(key: EntityKey, asOf: number, knownAt: number | null = null): EntityRow {
   return { key, asOf, knownAt }
 }
+
+const day = 86_400 * second
+
+const spending = batchView()
+
+function batchView(): BatchView {
+  const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
+  const sales = eventSource('sales', {
+    eventTimestamp: 'at',
+    fields: { customer_id: 'int64', amount: 'float64' },
+  })
+  const definitions = [
+    customer,
+    sales,
+    windowedView('spending', {
+      ...{ entity: customer, source: sales, compute: batch({ every: '1d' }) },
+      features: { n: count('7d'), total: sum('amount', '7d') },
+    }),
+  ]
+  const [view] = buildRegistry(
+    definitions.map((value, index) => ({ path: `definition ${index}`, value })),
+  ).views
+  if (view?.kind !== 'BATCH') throw new Error('no batch view')
+  return view
+}
+
+const ofSpending = `'default', 'spending'`
+const { n: today } = spending.digests
+const spendingSnapshots = `
+  insert into featuregraph.views (project, id, name) values ('default', 'spending', 'spending');
+  insert into featuregraph.view_definitions (project, view_id, definition, digests) values
+    (${ofSpending}, 'today', '${JSON.stringify(spending.digests)}'),
+    (${ofSpending}, 'fewer', '{"n":"${today}"}'), (${ofSpending}, 'other', '{"n":"another"}');
+  insert into featuregraph.snapshots
+    (project, view_id, as_of, snapshot_xmin, system_identifier, definition, computed_at) values
+    (${ofSpending}, '2026-11-17T12:00:00Z', '1', '', 'other', now()),
+    (${ofSpending}, '2026-11-18T12:00:00Z', '1', '', 'fewer', now()),
+    (${ofSpending}, '2026-11-19T12:00:00Z', '1', '', 'today', now());
+  insert into featuregraph.superseded_definitions (project, view_id, as_of, definition, superseded_at) values
+    (${ofSpending}, '2026-11-19T12:00:00Z', 'other', '2026-11-19T12:00:01Z');
+  insert into featuregraph.event_arrivals (project, source, hour, latest_xid) values
+    ('default', 'sales', '2026-11-01T00:00:00Z', '1')`
 
 const drivers = {
   view: offlineView('driver_hourly', { driver_id: 'int64' }, { trips_today: 'int32', conv_rate: 'float64' }),
@@ -287,6 +331,25 @@ const cases: readonly Case[] = [
       ask([1001], t, t - 2),
       ask([1003], t),
       ask([1001], t - 1_800 * second),
+    ],
+  },
+  {
+    // By snapshot: another definition's, one without `total`, today's (another's until a second after it).
+    name: 'batch-view',
+    views: [
+      {
+        view: spending,
+        rows: [-4, -3, -2, -1].map((days) => row([1], t + days * day, t + days * day, 10 + days, 0.5)),
+      },
+    ],
+    setUp: spendingSnapshots,
+    rows: [
+      ...[-4, -3, -2, -1, 0].map((days) => ask([1], t + days * day)),
+      ask([1], t, t - day + second - 1),
+      ask([2], t),
+      ask([2], t - 2 * day),
+      ask([2], t - 4 * day),
+      ask([2], t - 400 * day),
     ],
   },
 ]

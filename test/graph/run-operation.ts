@@ -13,6 +13,7 @@ import { pushRows } from '../../src/ingest/push/push-rows.ts'
 import { onlineGuard } from '../../src/online/guard.ts'
 import { liveTiles } from '../../src/online/live-tiles.ts'
 import { openRowLayouts, type RowLayouts } from '../../src/online/row-layouts.ts'
+import { filled } from '../../src/online/view-reader.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
 import type { Registry, StoredView } from '../../src/registry/registry.ts'
 import type { AsOfJoin } from '../../src/stores/as-of-reader.ts'
@@ -20,7 +21,7 @@ import { memoryOnlineStore } from '../../src/stores/memory/online-store.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
 import type { OnlineStore } from '../../src/stores/online-store.ts'
 import { guardText } from '../../src/stores/online-value/guard-text.ts'
-import type { RegistryStore, StoredLayout } from '../../src/stores/registry-store.ts'
+import type { KnownLayout, RegistryStore } from '../../src/stores/registry-store.ts'
 import { writeRows } from '../ingest/push/write-rows.ts'
 import { noTombstones, wholeGuardRecord } from '../oracle/memory-guard-record.ts'
 import { memoryOfflineStore } from '../oracle/memory-offline-store.ts'
@@ -135,6 +136,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     layouts,
     guard,
     instead: { forUnavailable: false, forMisses: false, takeTurn: () => null },
+    fills: { find: () => filled },
     stores: {
       online: notedOnline,
       offline: notedOffline,
@@ -241,11 +243,12 @@ function asJson(result: unknown): Answer {
 }
 
 export function memoryRegistryStore(): RegistryStore {
-  const layouts: StoredLayout[] = []
+  const layouts: KnownLayout[] = []
   return {
     ensureViews: async (names) => names.map((name) => ({ id: name, name })),
+    recordDefinitions: async () => {},
     recordLayouts: async (recorded) => {
-      layouts.push(...recorded)
+      layouts.push(...recorded.map((layout) => ({ ...layout, digests: null })))
     },
     layouts: async () => layouts,
   }

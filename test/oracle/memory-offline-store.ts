@@ -13,6 +13,7 @@ import { memoryDeletions } from './memory-deletions.ts'
 interface StoredRow extends FeatureRow {
   readonly rowId: number
   readonly closing: boolean
+  readonly isCurrent: boolean
 }
 
 const readBatch = 500
@@ -42,7 +43,7 @@ export function memoryOfflineStore(): MemoryOfflineStore {
     const rowIds = rows.map((row) => {
       if (deletions.isDeleted(view, row)) return null
       lastRowId += 1
-      table.push({ ...row, rowId: lastRowId, closing: false })
+      table.push({ ...row, rowId: lastRowId, closing: false, isCurrent: true })
       return lastRowId
     })
     return { rowIds, newest: newestOf(view, rows, rowIds, dueAt) }
@@ -113,7 +114,12 @@ export function memoryOfflineStore(): MemoryOfflineStore {
     deletedRows: async (view, rows) => rows.map((row) => deletions.isDeleted(view, row)),
     newestRows: async ({ view, now, scope }, receive) => {
       const table = tables.get(view.name) ?? []
-      const reading = { snapshotXmin: String(lastRowId + 1), systemIdentifier, scope: scope.kind }
+      const reading = {
+        snapshotXmin: String(lastRowId + 1),
+        systemIdentifier,
+        scope: scope.kind,
+        isCurrent: true,
+      }
       const ofOther = scope.kind === 'ARRIVED' && scope.since.systemIdentifier !== systemIdentifier
       const read: NewestRowsScope = ofOther ? { kind: 'FULL' } : scope
       const due = table.filter((row) => row.eventTimestamp <= now)

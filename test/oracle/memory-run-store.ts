@@ -55,6 +55,10 @@ export function memoryRunStore(): RunStore {
     },
     readWatermark: async (view) => watermarks.get(view) ?? null,
     announceMarker: async () => {},
+    beginFilling: async (view, filling) => {
+      const watermark = watermarks.get(view)
+      if (watermark) watermarks.set(view, { ...watermark, filling })
+    },
     moveWatermark: async (view, watermark) => {
       watermarks.set(view, watermark)
     },

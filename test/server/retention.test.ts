@@ -99,6 +99,18 @@ it('is stored by the worker; what reaches behind it is unavailable with its own 
           requestId: expect.any(String),
         },
       },
+      {
+        message:
+          'feature view "daily" is unavailable: none of its snapshots of that time or before was ever computed',
+        path: ['customersAsOf', 0, 'daily'],
+        extensions: {
+          code: 'UNAVAILABLE',
+          reason: 'NEVER_FILLED',
+          view: 'daily',
+          count: 2,
+          requestId: expect.any(String),
+        },
+      },
     ])
   } finally {
     await gateway.close()

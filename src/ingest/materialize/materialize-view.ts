@@ -1,5 +1,6 @@
 import type { Clock, Micros } from '../../definitions/timestamp.ts'
 import { StoreFailed } from '../../errors.ts'
+import { isComputed } from '../../registry/is-computed.ts'
 import type { StoredView } from '../../registry/registry.ts'
 import type { NewestRowsReading, NewestRowsScope, StoredFeatureRow } from '../../stores/newest-rows.ts'
 import type { OfflineStore } from '../../stores/offline-store.ts'
@@ -33,7 +34,12 @@ export interface MaterializeOptions {
 }
 
 /** Why a view was read in full. */
-export type FullReason = 'FIRST_RUN' | 'ONLINE_STORE_LOST_ROWS' | 'OTHER_DATABASE' | 'MAPPED_SOURCE'
+export type FullReason =
+  | 'FIRST_RUN'
+  | 'ONLINE_STORE_LOST_ROWS'
+  | 'OTHER_DATABASE'
+  | 'MAPPED_SOURCE'
+  | 'REDEFINED'
 
 export interface Materialized {
   readonly scope: NewestRowsScope['kind']
@@ -46,6 +52,8 @@ export interface Materialized {
   readonly older: number
   /** So long past their ttl that the online store would not keep them; not sent. */
   readonly expired: number
+  /** Of snapshots that another definition computed; not sent until they are recomputed. */
+  readonly notComputed: number
 }
 
 const writesInFlight = 4
@@ -53,7 +61,8 @@ const writesInFlight = 4
 /**
  * Carries the newest due row of each key online. Incremental by arrival since the watermark; in full on the first run,
  * when the online store lacks the watermark's marker (it was emptied, set back or replaced), when the offline store is
- * another database, and for mapped sources. Compare-and-set writes make it safe beside pushes and streams, to be
+ * another database, for mapped sources, and when rows of another definition stand online: it is complete once the newest
+ * row of every key is of today's. Compare-and-set writes make it safe beside pushes and streams, to be
  * stopped anywhere and to be run again. One run per view at a time; memory is bounded by the batches in flight.
  * Where the connection to the online store was remade, what was written before may be lost: it starts again.
  * @throws StoreFailed when a store goes on failing; the watermark has not moved then, so the next run does it all.
@@ -106,10 +115,13 @@ async function carry(
   const marker = await insisting('answer', () => online.readMarker(prefix))
   const connection = online.writeConnection()
   const { scope, reason } = chooseScope(view, watermark, marker, options.range)
+  if (watermark !== null && isRedefined(view, watermark)) await runs.beginFilling(view.name, view.definition)
   const { reading, now, ...counts } = await sendNewest(targets, view, { prefix, scope, insisting }, options)
   const done = { scope: reading.scope, reason, ...counts }
   if (scope.kind === 'RANGE') return done
-  const next = { ...reading, materializedUntil: now, marker: options.newMarker() }
+  const isComplete = reading.isCurrent && counts.notComputed === 0
+  const { definition, filling } = filledBy(view, watermark, isComplete)
+  const next = { ...reading, materializedUntil: now, marker: options.newMarker(), definition, filling }
   await runs.announceMarker(view.name, next.marker)
   // The marker stands after every row only on the connection that took the rows.
   if (online.writeConnection() !== connection) return null
@@ -137,6 +149,7 @@ export async function catchUp(
   if (view.source !== null) return
   const watermark = await targets.runs.readWatermark(view.name)
   if (watermark === null) return
+  if (isRedefined(view, watermark)) await targets.runs.beginFilling(view.name, view.definition)
   const scope = { kind: 'ARRIVED', since: watermark } as const
   const insisting = insistence(view, options.sleep)
   const prefix = await targets.rowPrefix(view)
@@ -167,6 +180,21 @@ async function sendNewest(
   return { ...(await sender.finish()), reading, now, read }
 }
 
+function isRedefined(view: StoredView, { definition, filling }: Watermark): boolean {
+  return isComputed(view) && (filling !== null || definition !== view.definition)
+}
+
+function filledBy(
+  view: StoredView,
+  watermark: Watermark | null,
+  isComplete: boolean,
+): Pick<Watermark, 'definition' | 'filling'> {
+  if (!isComputed(view)) return { definition: null, filling: null }
+  return isComplete
+    ? { definition: view.definition, filling: null }
+    : { definition: watermark?.definition ?? '', filling: view.definition }
+}
+
 /** Rows of a table of the caller's stand there also after their entity was deleted. */
 async function withoutDeleted(
   offline: OfflineStore,
@@ -188,6 +216,7 @@ function chooseScope(
   if (view.source !== null) return inFull('MAPPED_SOURCE')
   if (watermark === null) return inFull('FIRST_RUN')
   if (marker !== watermark.marker) return inFull('ONLINE_STORE_LOST_ROWS')
+  if (isRedefined(view, watermark)) return inFull('REDEFINED')
   return { scope: { kind: 'ARRIVED', since: watermark }, reason: null }
 }
 
@@ -204,7 +233,7 @@ function insistence(view: StoredView, sleep: MaterializeOptions['sleep']): Insis
     })
 }
 
-type Counts = Pick<Materialized, 'written' | 'older' | 'expired'>
+type Counts = Pick<Materialized, 'written' | 'older' | 'expired' | 'notComputed'>
 
 interface RowSender {
   /** Resolves when another batch may come, not when this one is written. */
@@ -223,7 +252,7 @@ function rowSender(
   const expireAfter = physicalExpiry(view.ttlMicros)
   const oldest = expireAfter === null ? Number.NEGATIVE_INFINITY : now - expireAfter
   const inFlight = new Set<Promise<void>>()
-  const counts = { written: 0, older: 0, expired: 0 }
+  const counts = { written: 0, older: 0, expired: 0, notComputed: 0 }
   const failures: unknown[] = []
 
   async function write(writes: readonly OnlineWrite[]): Promise<void> {
@@ -236,8 +265,10 @@ function rowSender(
 
   return {
     async send(rows) {
-      const kept = rows.filter((row) => row.eventTimestamp > oldest)
-      counts.expired += rows.length - kept.length
+      const computed = rows.filter((row) => row.isCurrent)
+      counts.notComputed += rows.length - computed.length
+      const kept = computed.filter((row) => row.eventTimestamp > oldest)
+      counts.expired += computed.length - kept.length
       if (kept.length === 0) return
       const writes = kept.map((row) => ({ key: prefix + onlineKeySuffix(row.key), row: pack(row) }))
       const writing: Promise<void> = write(writes)

@@ -125,8 +125,13 @@ async function putOnline(
   newest: readonly StoredFeatureRow[],
 ): Promise<ReadonlyMap<number | null, OnlineOutcome> | null> {
   try {
-    const outcomes = await writeOnline(targets, view, newest)
-    return new Map(newest.map(({ rowId }, index) => [rowId, outcomes[index] ?? 'OLDER']))
+    // Others go online once their snapshots are recomputed.
+    const current = newest.filter(({ isCurrent }) => isCurrent)
+    const outcomes = await writeOnline(targets, view, current)
+    return new Map([
+      ...newest.map(({ rowId }) => [rowId, 'UNAVAILABLE'] as const),
+      ...current.map(({ rowId }, index) => [rowId, outcomes[index] ?? 'OLDER'] as const),
+    ])
   } catch (error) {
     if (!(error instanceof StoreFailed)) throw error
     targets.storeFailed('online', error)

@@ -75,7 +75,7 @@ async function repairRows(
   const expireAfter = physicalExpiry(view.ttlMicros)
   const oldest = expireAfter === null ? Number.NEGATIVE_INFINITY : now - expireAfter
   const writes = rows
-    .filter((row) => row.eventTimestamp > oldest)
+    .filter((row) => row.isCurrent && row.eventTimestamp > oldest)
     .map((row) => ({ key: prefix + onlineKeySuffix(row.key), row: pack(row) }))
   const stood = (await online.readMany(writes.map(({ key }) => key))).rows
   const lacking = writes.filter(({ row }, index) => {

@@ -6,11 +6,11 @@ import type { BatchView } from '../../registry/registry.ts'
 import { snapshotAt } from '../../registry/snapshot-at.ts'
 import { onlineKeySuffix } from '../../stores/online-value/online-key.ts'
 import type { RunStore } from '../../stores/run-store.ts'
-import type { SnapshotStore } from '../../stores/snapshot-store.ts'
+import type { RecordedSnapshot, SnapshotStore } from '../../stores/snapshot-store.ts'
 import type { Violation, ViolationStore } from '../../stores/violation-store.ts'
 import { reachOf } from '../../windows/reach-of.ts'
 import { foldSnapshots } from './fold-snapshots.ts'
-import { firstSnapshotSince, planSnapshots, snapshotDefinition } from './snapshot-plan.ts'
+import { firstSnapshotSince, planSnapshots } from './snapshot-plan.ts'
 
 export interface BatchTargets {
   readonly snapshots: SnapshotStore
@@ -81,21 +81,20 @@ async function compute(
 ): Promise<BatchComputed> {
   if (scope.kind === 'TIMES' && scope.times.length === 0)
     return { times: [], expired: [], events: 0, written: 0 }
-  const definition = snapshotDefinition(view)
   const recorded = await snapshots.recorded(view, {
-    definition,
     reachMicros: reachOf(view),
     since: scope.kind === 'TIMES' ? Math.min(...scope.times) : scope.since,
   })
   const known = new Set(recorded.map(({ asOf }) => asOf))
   // What was pushed was a correction of what another definition said.
-  const redefined = new Set(recorded.filter((one) => one.redefined).map(({ asOf }) => asOf))
+  const redefined = new Set(recorded.filter(({ lacking }) => lacking === null).map(({ asOf }) => asOf))
   const replacedKey = replacePushed?.key ? onlineKeySuffix(replacePushed.key) : null
   const asked =
     scope.kind === 'TIMES'
       ? [...new Set(scope.times)].sort((left, right) => left - right)
       : recorded
-          .filter(({ asOf, stale }) => stale && asOf >= (scope.since ?? Number.NEGATIVE_INFINITY))
+          .filter((one) => one.stale || !isComputedByToday(one))
+          .filter(({ asOf }) => asOf >= (scope.since ?? Number.NEGATIVE_INFINITY))
           .map(({ asOf }) => asOf)
   const storedSince = await snapshots.storedSince(view)
   const first = storedSince === null ? Number.NEGATIVE_INFINITY : firstSnapshotSince(view, storedSince)
@@ -117,6 +116,7 @@ async function compute(
       // A row that corrects an earlier one is known from now on, or `knownAt` would not tell the old truth any more.
       createdTimestamp: (time: Micros) =>
         createdAfterMicros === null || known.has(time) ? now : Math.min(time + createdAfterMicros, now),
+      isRedefined: (time: Micros) => redefined.has(time),
       replaces: (time: Micros, key: EntityKey) =>
         redefined.has(time) ||
         (replacePushed !== undefined && (replacedKey === null || replacedKey === onlineKeySuffix(key))),
@@ -133,7 +133,6 @@ async function compute(
           times: plan.times,
           bounds: plan.bounds,
           aggregations: plan.aggregations,
-          definition,
           computedAt: now,
           keysPerFold: Math.max(
             1,
@@ -164,6 +163,11 @@ async function compute(
     written += counts.rows
   }
   return { times, expired, events, written }
+}
+
+/** By today's definition of its view, with every feature that it has. */
+export function isComputedByToday({ lacking }: Pick<RecordedSnapshot, 'lacking'>): boolean {
+  return lacking !== null && lacking.length === 0
 }
 
 function historyExpired(

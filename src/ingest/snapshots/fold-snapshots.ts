@@ -20,6 +20,8 @@ export interface SnapshotTimes {
   readonly createdTimestamp: (snapshot: Micros) => Micros
   /** Whether what was pushed at the snapshot's time ends now: the computed row stands again. */
   readonly replaces: (snapshot: Micros, key: EntityKey) => boolean
+  /** Whether another definition computed what stands at the snapshot's time. */
+  readonly isRedefined: (snapshot: Micros) => boolean
   /** Called for every key that a snapshot has a row for, written now or before. */
   readonly countRow: (snapshot: number) => void
 }
@@ -27,7 +29,8 @@ export interface SnapshotTimes {
 /**
  * Timelines → the rows that are missing: one where the windows hold events and the store has no row or another one, and
  * a closing one where a key had a row and has no event any more. Nothing is written for what is equal, floats within
- * the tolerance of their sums, nor where a row was pushed, unless that is replaced. A row that breaks an expectation is reported, and kept out where that says so.
+ * the tolerance of their sums, nor where a row was pushed, unless that is replaced. A row that breaks an expectation is reported, and kept out where that
+ * says so; where a row of another definition stands at its time, one of nulls takes the place of both.
  */
 export function foldSnapshots(
   view: BatchView,
@@ -92,7 +95,10 @@ function foldKey(
       // A row that is kept out leaves things as they are.
       const stands = found && !isReplaced && isEqual(found, values)
       if (stands || keepRow(view, row, values, times.now, folded)) open = true
-      else if (found) open = !found.closing
+      else if (times.isRedefined(time) && (found || isReplaced)) {
+        folded.rows.push({ ...row, values: view.features.map(() => null) })
+        open = true
+      } else if (found) open = !found.closing
     } else {
       if (isReplaced || (found ? !found.closing : open))
         folded.rows.push({

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import type { Micros } from '../../definitions/timestamp.ts'
 import type { BatchView } from '../../registry/registry.ts'
 import type { SpanAggregation } from '../../stores/snapshot-store.ts'
@@ -92,10 +91,4 @@ export function firstSnapshotSince({ aggregations }: BatchView, instant: Micros)
   return Math.max(
     ...aggregations.map(({ windowMicros, hopMicros }) => firstTimeSince(instant, windowMicros, hopMicros)),
   )
-}
-
-/** The same text for the same question: what a stored snapshot was computed by. */
-export function snapshotDefinition({ aggregations, features, everyMicros }: BatchView): string {
-  const text = JSON.stringify([everyMicros, features.map(({ name, type }) => [name, type]), aggregations])
-  return createHash('sha256').update(text).digest('hex')
 }

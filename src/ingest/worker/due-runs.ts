@@ -1,15 +1,25 @@
 import { formatDuration } from '../../definitions/duration.ts'
 import type { Micros } from '../../definitions/timestamp.ts'
 import { lastFiring, nextFiring } from '../../registry/cron-firings.ts'
+import { isComputed } from '../../registry/is-computed.ts'
 import type { BatchView, FeatureView, StoredView } from '../../registry/registry.ts'
 import { snapshotAt } from '../../registry/snapshot-at.ts'
+import type { Watermark } from '../../stores/run-store.ts'
 import type { RecordedSnapshot } from '../../stores/snapshot-store.ts'
-import { snapshotTimes } from '../snapshots/compute-snapshots.ts'
+import { isComputedByToday, snapshotTimes } from '../snapshots/compute-snapshots.ts'
 import { firstSnapshotSince } from '../snapshots/snapshot-plan.ts'
 
 export type DueRun =
   /** Snapshots whose time has come, oldest first. */
   | { readonly kind: 'MISSING'; readonly view: BatchView; readonly times: readonly Micros[] }
+  /** Snapshots that another definition computed, oldest first: some of the newest of them. */
+  | {
+      readonly kind: 'REDEFINED'
+      readonly view: BatchView
+      readonly times: readonly Micros[]
+      /** How many others are left for later. */
+      readonly left: number
+    }
   | { readonly kind: 'STALE'; readonly view: BatchView; readonly since: Micros }
   | { readonly kind: 'MATERIALIZE'; readonly view: StoredView }
 
@@ -18,13 +28,15 @@ type Task = DueRun['kind']
 /** What the stores report of a view. */
 export interface ViewRecord {
   /** Oldest first; of batch views. */
-  readonly snapshots: readonly Pick<RecordedSnapshot, 'asOf' | 'stale'>[]
+  readonly snapshots: readonly Pick<RecordedSnapshot, 'asOf' | 'stale' | 'lacking'>[]
   /** Since when the events of a batch view are stored; null: always. */
   readonly storedSince: Micros | null
   /** The end of the newest batch run that wrote rows. */
   readonly batchWroteAt: Micros | null
   /** The newest materialize that materialized everything; null: there was none. */
   readonly materializedUntil: Micros | null
+  /** Of the newest materialize; both null: there was none. */
+  readonly materializedBy: Pick<Watermark, 'definition' | 'filling'>
 }
 
 /** How the last run of a task went in this worker; another worker begins without a history, and tries at once. */
@@ -45,12 +57,15 @@ const minute = 60_000_000
 const materializeEvery = 60 * minute
 /** Late events are looked for so often; between two recomputations is at least as much time. */
 const staleEvery = 5 * minute
+/** Between two portions of what another definition computed, snapshots whose time has come are computed. */
+const redefinedAtOnce = 100
 const retryAfter = [1, 5, 15, 60].map((minutes) => minutes * minute)
 const longestRetry = Math.max(...retryAfter)
 
 /**
  * The first of what a view needs now: its missing snapshots since the newest recorded one (of a view without any the
- * newest alone), then those that late events changed, then the way online; no snapshot of dropped events. Null: nothing, or
+ * newest alone), then all that another definition computed, newest first, then those that late events changed, then the
+ * way online, which goes first where the newest snapshot is of a new definition; no snapshot of dropped events. Null: nothing, or
  * nothing before `nextCheck`.
  * A firing that was missed counts as soon as someone asks, and once, however many were missed. What failed waits for
  * `retryAt`; the other tasks do not.
@@ -74,10 +89,11 @@ function neededRuns(
     case 'STREAM':
       return []
     case 'PLAIN':
-      return [neededMaterialize(view, record, now)]
+      return [redefinedOnline(view, record), neededMaterialize(view, record, now)]
     case 'BATCH':
       return [
         missingSnapshots(view, record, now),
+        ...redefinedRuns(view, record),
         staleSnapshots(view, record, now - recomputeMicros),
         neededMaterialize(view, record, now),
       ]
@@ -88,6 +104,31 @@ function missingSnapshots(view: BatchView, record: ViewRecord, now: Micros): Due
   const first = firstPossible(view, record)
   const times = missingTimes(view, record, now).filter((time) => time >= first)
   return times.length === 0 ? null : { kind: 'MISSING', view, times }
+}
+
+/** The newest alone, so that it is soon online; then the others in portions. */
+function redefinedRuns(view: BatchView, record: ViewRecord): readonly (DueRun | null)[] {
+  const first = firstPossible(view, record)
+  const times = redefinedTimes(record).filter((time) => time >= first)
+  if (times.length === 0) return [redefinedOnline(view, record)]
+  const newest = times.at(-1)
+  const isNewest = newest !== undefined && newest === record.snapshots.at(-1)?.asOf
+  const portion = isNewest ? [newest] : times.slice(-redefinedAtOnce)
+  return [
+    ...(isNewest ? [] : [redefinedOnline(view, record)]),
+    { kind: 'REDEFINED', view, times: portion, left: times.length - portion.length },
+  ]
+}
+
+export function redefinedTimes({ snapshots }: Pick<ViewRecord, 'snapshots'>): readonly Micros[] {
+  return snapshots.filter((one) => !isComputedByToday(one)).map(({ asOf }) => asOf)
+}
+
+function redefinedOnline(view: StoredView, { materializedUntil, materializedBy }: ViewRecord): DueRun | null {
+  if (!view.online || !isComputed(view) || materializedUntil === null) return null
+  const { definition, filling } = materializedBy
+  const isDue = filling === null ? definition !== view.definition : filling !== view.definition
+  return isDue ? { kind: 'MATERIALIZE', view } : null
 }
 
 function staleSnapshots(view: BatchView, record: ViewRecord, since: Micros): DueRun | null {
@@ -103,7 +144,8 @@ export function expiredSnapshots(
 ): readonly Micros[] {
   if (view.kind !== 'BATCH' || record.storedSince === null) return []
   const first = firstPossible(view, record)
-  const needed = [...staleTimes(record, now - recomputeMicros), ...missingTimes(view, record, now)]
+  const stale = new Set([...redefinedTimes(record), ...staleTimes(record, now - recomputeMicros)])
+  const needed = [...[...stale].sort((left, right) => left - right), ...missingTimes(view, record, now)]
   return needed.filter((time) => time < first)
 }
 
@@ -167,7 +209,7 @@ export function nextCheck(view: FeatureView, record: ViewRecord, history: ViewHi
   const times = tasksOf(view).map((task) => {
     const waiting = notBefore(view, task, history)
     if (waiting > now) return waiting
-    if (task === 'STALE') return now + staleEvery
+    if (task === 'STALE' || task === 'REDEFINED') return now + staleEvery
     return firingAfter(view, task, lastMaterialize(view, task, record) ?? now)
   })
   return Math.max(Math.min(...times), now + 1)
@@ -191,7 +233,7 @@ export function tasksOf({ kind, online }: FeatureView): readonly Task[] {
     case 'PLAIN':
       return carried
     case 'BATCH':
-      return ['MISSING', 'STALE', ...carried]
+      return ['MISSING', 'REDEFINED', 'STALE', ...carried]
   }
 }
 

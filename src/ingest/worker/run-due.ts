@@ -86,6 +86,7 @@ function reportExpired(watched: WatchedView, expired: readonly Micros[], log: Ru
 
 const doing: Readonly<Record<DueRun['kind'], string>> = {
   MISSING: 'computing snapshots',
+  REDEFINED: 'recomputing snapshots of another definition',
   STALE: 'computing stale snapshots anew',
   MATERIALIZE: 'carrying rows online',
 }
@@ -101,11 +102,12 @@ async function perform(
   const onProgress = (): void => {}
   switch (run.kind) {
     case 'MISSING':
+    case 'REDEFINED':
     case 'STALE': {
       const scope =
-        run.kind === 'MISSING'
-          ? ({ kind: 'TIMES', times: run.times } as const)
-          : ({ kind: 'STALE', since: run.since } as const)
+        run.kind === 'STALE'
+          ? ({ kind: 'STALE', since: run.since } as const)
+          : ({ kind: 'TIMES', times: run.times } as const)
       const { times, written } = await computeSnapshots(targets, run.view, scope, {
         createdAfterMicros: null,
         onWait,
@@ -117,7 +119,8 @@ async function perform(
         times.length === 1
           ? `the snapshot of ${formatTimestamp(newest)}`
           : `${times.length} snapshots up to ${formatTimestamp(newest)}`
-      return `${which} computed, ${written} rows written`
+      const how = run.kind === 'REDEFINED' ? ` by the view's definition of today, ${run.left} are left` : ''
+      return `${which} computed${how}, ${written} rows written`
     }
     case 'MATERIALIZE': {
       const { written } = await materialize(targets, view, {

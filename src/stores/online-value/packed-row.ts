@@ -55,10 +55,24 @@ export interface Slot {
   readonly nullMask: number
 }
 
-/** The layout of a view's rows today; its fingerprint depends on project, view, names, types and order. */
-export function rowLayout(project: string, viewId: string, features: RowLayout['features']): RowLayout {
+/**
+ * The layout of a view's rows today; its fingerprint depends on project, view, names, types and order, and on the
+ * definition that computes them (null: their writer says what they mean), so that no row is read by another one.
+ */
+export function rowLayout(
+  project: string,
+  viewId: string,
+  features: RowLayout['features'],
+  definition: string | null = null,
+): RowLayout {
   const columns = features.map(({ name, type }) => ({ name, type }))
-  const text = JSON.stringify([packedFormat, project, viewId, columns.map(({ name, type }) => [name, type])])
+  const text = JSON.stringify([
+    packedFormat,
+    project,
+    viewId,
+    columns.map(({ name, type }) => [name, type]),
+    ...(definition === null ? [] : [definition]),
+  ])
   return { fingerprint: createHash('sha256').update(text).digest().readUInt32LE(0), features: columns }
 }
 
@@ -277,6 +291,9 @@ export function packedRowKind(row: Buffer): 'ROW' | 'ABSENT' | 'UNKNOWN' {
   if (flags === 0) return 'ROW'
   return flags === closingFlag || flags === tombstoneFlag ? 'ABSENT' : 'UNKNOWN'
 }
+
+/** Of no layout, where the fingerprint of a row stands: it holds whatever the view's definition is. */
+export const tombstoneFingerprint = 0
 
 /** A row's place in the total order; null when the bytes are no packed row of this format. */
 export function readRowOrder(row: Buffer): readonly [event: number, created: number, rowId: number] | null {

@@ -136,6 +136,7 @@ async function memorySetup(): Promise<Setup> {
 function forgetfulRegistryStore(): RegistryStore {
   return {
     ensureViews: async (names) => names.map((name) => ({ id: name, name })),
+    recordDefinitions: async () => {},
     recordLayouts: async () => {},
     layouts: async () => [],
   }
@@ -223,7 +224,7 @@ describe.each(setups)('materialize over %s', (_name, make) => {
       row('9007199254740993', start - 8, 4),
     )
     expect(await carry(targets, 'late')).toEqual({
-      ...{ scope: 'FULL', reason: 'FIRST_RUN', read: 3, written: 3, older: 0, expired: 0 },
+      ...{ scope: 'FULL', reason: 'FIRST_RUN', read: 3, written: 3, older: 0, expired: 0, notComputed: 0 },
     })
     expect(await eventsOf(targets, 'late', [1, 2, '9007199254740993', 3])).toEqual([
       start - 5,

@@ -13,6 +13,7 @@ import type { OnlineStore } from '../../../src/stores/online-store.ts'
 import { onlineKeySuffix } from '../../../src/stores/online-value/online-key.ts'
 import { postgresRegistryStore } from '../../../src/stores/postgres/system/registry-store.ts'
 import { redisOnlineStore } from '../../../src/stores/redis/online-store.ts'
+import { asOfJoin } from '../../contract/offline-store.ts'
 import { wholeGuardRecord } from '../../oracle/memory-guard-record.ts'
 import { type RedisServer, startRedis } from '../../services/redis.ts'
 import { writeRows } from '../push/write-rows.ts'
@@ -232,6 +233,10 @@ describe('a pushed correction to a batch view', () => {
       onWait: () => {},
       onProgress: () => {},
     })
-    expect([await counts(), await overridden()]).toEqual([[1, 1, 0], []])
+    // By the definition of before it is not known any more.
+    await expect(counts()).rejects.toThrow('RECOMPUTING')
+    const rows = [1, 2, 3].map((id) => ({ key: [id], asOf: world.time.now, knownAt: null }))
+    const [answer] = await asOfJoin(bench.offline, { views: [view], rows })
+    expect([answer?.map((row) => row?.values[0]), await overridden()]).toEqual([[1, 1, 0], []])
   })
 })

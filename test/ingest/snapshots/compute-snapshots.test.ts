@@ -21,13 +21,13 @@ import { formatTimestamp, type Micros } from '../../../src/definitions/timestamp
 import type { EntityKey, ScalarValue, Value } from '../../../src/definitions/value.ts'
 import { HistoryExpired, RowCountRefused } from '../../../src/errors.ts'
 import { computeSnapshots } from '../../../src/ingest/snapshots/compute-snapshots.ts'
-import { snapshotDefinition } from '../../../src/ingest/snapshots/snapshot-plan.ts'
 import { buildRegistry } from '../../../src/registry/build-registry.ts'
 import type { BatchView } from '../../../src/registry/registry.ts'
 import type { AsOfRow } from '../../../src/stores/as-of-reader.ts'
 import { postgresEventRetention } from '../../../src/stores/postgres/events/event-retention.ts'
 import { eventTable } from '../../../src/stores/postgres/tables/event-table.ts'
 import { postgresSnapshotStore } from '../../../src/stores/postgres/windows/snapshot-store.ts'
+import { asOfJoin } from '../../contract/offline-store.ts'
 import { storeEvents, type TestEvent } from '../../oracle/store-events.ts'
 import { isPresent, windowValue } from '../../oracle/window-oracle.ts'
 import {
@@ -256,20 +256,25 @@ describe('a snapshot', () => {
     expect(await world.asOf([1], monday + 3 * day)).toMatchObject({ createdTimestamp: world.time.now })
   })
 
-  it('is stale when its view is defined otherwise', async () => {
+  it('knows by which definition it was computed, and what that lacks', async () => {
     await world.keep(sale(1, monday + hour, { amount: 2 }), sale(1, monday + 30 * hour, { amount: 5 }))
     await world.at(monday + 2 * day)
-    const features = { n: count('1d', { hop: '1d' }), total: sum('amount', '1d', { hop: '1d' }) }
-    const changed = buildRegistry(
-      [customer, sales, { ...daily, features }].map((value) => ({ path: 'changed', value })),
-    ).views[0]
-    if (changed?.kind !== 'BATCH') throw new Error('no batch view')
     const store = postgresSnapshotStore(pool, 'default')
-    const definition = snapshotDefinition(changed)
-    expect(definition).not.toBe(snapshotDefinition(world.view))
-    expect(await store.recorded(changed, { definition, reachMicros: day, since: null })).toEqual([
-      { asOf: monday + 2 * day, stale: true, redefined: true },
+    const lackingOf = async (features: Parameters<typeof windowedView>[1]['features']) => {
+      const changed = buildRegistry(
+        [customer, sales, { ...daily, features }].map((value) => ({ path: 'changed', value })),
+      ).views[0]
+      if (changed?.kind !== 'BATCH') throw new Error('no batch view')
+      return await store.recorded(changed, { reachMicros: day, since: monday + 9 * day })
+    }
+    const recorded = { asOf: monday + 2 * day, stale: false }
+    expect(await lackingOf({ ...daily.features, n: count('1d', { hop: '1d' }) })).toEqual([
+      { ...recorded, lacking: null },
     ])
+    expect(await lackingOf({ ...daily.features, more: sum('amount', '1d') })).toEqual([
+      { ...recorded, lacking: ['more'] },
+    ])
+    expect(await lackingOf(daily.features)).toEqual([{ ...recorded, lacking: [] }])
   })
 
   it('is refused, or left as it is, where events of its windows were dropped', async () => {
@@ -305,7 +310,7 @@ describe('a snapshot', () => {
     await expect(
       computeSnapshots({ ...world.targets, snapshots }, world.view, scope, options),
     ).rejects.toBeInstanceOf(HistoryExpired)
-    expect(await world.asOf([1], december)).toBeNull()
+    await expect(world.asOf([1], december)).rejects.toThrow('NEVER_FILLED')
   })
 
   it('leaves nothing behind when its computing fails, and waits for another run of its view', async () => {
@@ -319,7 +324,7 @@ describe('a snapshot', () => {
       },
     )
     await expect(failing).rejects.toThrow('the process is gone')
-    expect(await world.asOf([1], monday + day)).toBeNull()
+    await expect(world.asOf([1], monday + day)).rejects.toThrow('NEVER_FILLED')
     const both = await Promise.all([world.at(monday + day), world.at(monday + day)])
     expect(both.map(({ written }) => written).sort()).toEqual([0, 1])
   })
@@ -366,6 +371,23 @@ describe('a row of a snapshot', () => {
     ])
     const quarantined = await pool.query('select content, reason from featuregraph.quarantine')
     expect(quarantined.rows).toMatchObject([{ content: { key: [2] }, reason: 'n: Value 2 above maximum 1' }])
+  })
+
+  it('of another definition gives way to nulls where an expectation keeps the new one out', async () => {
+    const world = await makeWorld(customer, sales, view({ n: count('1d', { hop: '1d' }) }))
+    await world.keep(sale(1, monday - hour), sale(1, monday + hour), sale(2, monday + hour))
+    await world.at(monday + day)
+    const n = count('2d', { hop: '1d', expect: { max: 1, action: 'reject' } })
+    const [changed] = buildRegistry(
+      [customer, sales, view({ n })].map((value) => ({ path: 'changed', value })),
+    ).views
+    if (changed?.kind !== 'BATCH') throw new Error('no batch view')
+    const scope = { kind: 'STALE', since: null } as const
+    const options = { createdAfterMicros: null, onWait: () => {}, onProgress: () => {} }
+    await computeSnapshots(world.targets, changed, scope, options)
+    const rows = [1, 2].map((id) => ({ key: [id], asOf: monday + day, knownAt: null }))
+    const [answer] = await asOfJoin(bench.offline, { views: [changed], rows })
+    expect(answer?.map((row) => row?.values)).toEqual([[null], [1]])
   })
 
   it('has null and a violation where the exact sum leaves int64 or float64', async () => {

@@ -6,7 +6,7 @@ import { followEvents } from '../../../src/ingest/tiles/follow-events.ts'
 import { beginGeneration } from '../../../src/ingest/tiles/tile-generation.ts'
 import { liveTiles } from '../../../src/online/live-tiles.ts'
 import { openRowLayouts } from '../../../src/online/row-layouts.ts'
-import { viewReader } from '../../../src/online/view-reader.ts'
+import { filled, viewReader } from '../../../src/online/view-reader.ts'
 import { rowValue } from '../../../src/online/view-row.ts'
 import { buildRegistry } from '../../../src/registry/build-registry.ts'
 import { memoryOnlineStore } from '../../../src/stores/memory/online-store.ts'
@@ -66,12 +66,10 @@ async function makeWorld() {
     const stores = { events, online, generations, guardRecord, streamLock }
     const targets = { ...layouts, ...stores, clock: () => time.now }
     const tiles = liveTiles(layouts, registry.views, generations)
-    const reader = viewReader(
-      view,
-      layouts.layout(view),
-      layouts.history,
-      () => tiles.find(view)?.watermark ?? null,
-    )
+    const reader = viewReader(view, layouts.layout(view), layouts.history, {
+      watermark: () => tiles.find(view)?.watermark ?? null,
+      fill: () => filled,
+    })
     return {
       view,
       targets,

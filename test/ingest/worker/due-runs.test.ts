@@ -44,8 +44,16 @@ function viewOf(name: string) {
   return found
 }
 
-const fresh = (...times: readonly string[]) => times.map((text) => ({ asOf: at(text), stale: false }))
-const stale = (...times: readonly string[]) => times.map((text) => ({ asOf: at(text), stale: true }))
+const fresh = (...times: readonly string[]) =>
+  times.map((text) => ({ asOf: at(text), stale: false, lacking: [] }))
+const stale = (...times: readonly string[]) =>
+  times.map((text) => ({ asOf: at(text), stale: true, lacking: [] }))
+
+/** By the definition of today. */
+function materializedBy(name: string): ViewRecord['materializedBy'] {
+  const view = viewOf(name)
+  return { definition: view.kind === 'STREAM' ? null : view.definition, filling: null }
+}
 
 function due(name: string, now: string, record: Partial<ViewRecord> = {}, history: ViewHistory = {}) {
   const whole: ViewRecord = {
@@ -53,6 +61,7 @@ function due(name: string, now: string, record: Partial<ViewRecord> = {}, histor
     storedSince: null,
     batchWroteAt: null,
     materializedUntil: null,
+    materializedBy: materializedBy(name),
     ...record,
   }
   const run = dueRun(viewOf(name), whole, history, { now: at(now), recomputeMicros: 3 * day })
@@ -60,6 +69,8 @@ function due(name: string, now: string, record: Partial<ViewRecord> = {}, histor
   switch (run.kind) {
     case 'MISSING':
       return run.times
+    case 'REDEFINED':
+      return { redefined: run.times }
     case 'STALE':
       return { since: run.since }
     case 'MATERIALIZE':
@@ -73,6 +84,7 @@ function look(name: string, now: string, record: Partial<ViewRecord>, history: V
     storedSince: null,
     batchWroteAt: null,
     materializedUntil: null,
+    materializedBy: materializedBy(name),
     ...record,
   }
   return nextCheck(viewOf(name), whole, history, at(now))
@@ -123,7 +135,13 @@ describe('snapshots whose events are dropped', () => {
     expect(due('daily', now, { snapshots, storedSince })).toEqual(
       times('2026-11-22T00:00:00Z', '2026-11-23T00:00:00Z'),
     )
-    const record = { snapshots, storedSince, batchWroteAt: null, materializedUntil: null }
+    const record = {
+      snapshots,
+      storedSince,
+      batchWroteAt: null,
+      materializedUntil: null,
+      materializedBy: { definition: null, filling: null },
+    }
     expect(expiredSnapshots(viewOf('daily'), record, question)).toEqual(
       times('2026-11-19T00:00:00Z', '2026-11-21T00:00:00Z'),
     )
@@ -139,6 +157,51 @@ describe('snapshots whose events are dropped', () => {
     expect(due('daily', now, { snapshots: both, storedSince, materializedUntil })).toEqual({
       since: at(now) - 3 * day,
     })
+  })
+})
+
+describe('snapshots that another definition computed', () => {
+  const now = '2026-11-23T09:00:00Z'
+  const materializedUntil = at(now)
+  const other = (...texts: readonly string[]) =>
+    texts.map((text) => ({ asOf: at(text), stale: false, lacking: null }))
+  const lacking = (...texts: readonly string[]) =>
+    texts.map((text) => ({ asOf: at(text), stale: false, lacking: ['m'] }))
+
+  it('are recomputed however old they are, the newest alone and first, after those whose time has come', () => {
+    const snapshots = [
+      ...other('2020-01-01T00:00:00Z', '2026-11-21T00:00:00Z'),
+      ...other('2026-11-22T00:00:00Z'),
+    ]
+    expect(due('daily', now, { snapshots, materializedUntil })).toEqual(times('2026-11-23T00:00:00Z'))
+    const all = [...snapshots, ...other('2026-11-23T00:00:00Z')]
+    expect(due('daily', now, { snapshots: all, materializedUntil })).toEqual({
+      redefined: times('2026-11-23T00:00:00Z'),
+    })
+    const rest = [...snapshots, ...fresh('2026-11-23T00:00:00Z')]
+    expect(due('daily', now, { snapshots: rest, materializedUntil })).toEqual({
+      redefined: times('2020-01-01T00:00:00Z', '2026-11-21T00:00:00Z', '2026-11-22T00:00:00Z'),
+    })
+  })
+
+  it('go online once the newest is recomputed, before the others, and once', () => {
+    const snapshots = [...lacking('2026-11-22T00:00:00Z'), ...fresh('2026-11-23T00:00:00Z')]
+    const before = { definition: 'another', filling: null }
+    expect(due('daily', now, { snapshots, materializedUntil, materializedBy: before })).toBe('MATERIALIZE')
+    const begun = { definition: 'another', filling: materializedBy('daily').definition }
+    expect(due('daily', now, { snapshots, materializedUntil, materializedBy: begun })).toEqual({
+      redefined: times('2026-11-22T00:00:00Z'),
+    })
+    const notYet = lacking('2026-11-22T00:00:00Z', '2026-11-23T00:00:00Z')
+    expect(due('daily', now, { snapshots: notYet, materializedUntil, materializedBy: before })).toEqual({
+      redefined: times('2026-11-23T00:00:00Z'),
+    })
+  })
+
+  it('are left where their events were dropped', () => {
+    const snapshots = [...other('2026-11-01T00:00:00Z'), ...fresh('2026-11-23T00:00:00Z')]
+    const storedSince = at('2026-11-15T00:00:00Z')
+    expect(due('daily', now, { snapshots, storedSince, materializedUntil })).toBe(null)
   })
 })
 

@@ -58,7 +58,10 @@ describe('a packed row', () => {
   /** Reads rows of today's layout and of older ones. */
   function readerOf(view: FeatureView, layout: RowLayout, older: readonly RowLayout[] = []) {
     return viewReader(view, layout, {
-      find: (fingerprint) => older.find((one) => one.fingerprint === fingerprint) ?? null,
+      find: (fingerprint) => {
+        const found = older.find((one) => one.fingerprint === fingerprint)
+        return found ? { ...found, viewId: 'v', definition: null, digests: null } : null
+      },
       reportUnknown: ({ name }) => unknown.push(name),
     })
   }
@@ -171,6 +174,7 @@ describe('a packed row', () => {
       expiresAt: t + 3_600_000_000,
       source: 'ONLINE',
       lagSeconds: null,
+      reason: null,
     })
   })
 

@@ -1,10 +1,11 @@
 import { formatTimestamp } from '../../../definitions/timestamp.ts'
 import type { AsOfJoin } from '../../as-of-reader.ts'
-import type { OfflineView, StoredOfflineView } from '../../offline-view.ts'
+import type { BatchOfflineView, OfflineView, StoredOfflineView } from '../../offline-view.ts'
 import { microsOf, selectExpression, sqlType } from '../sql/column-type.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import type { Sql } from '../sql/statement.ts'
 import { closingColumn, featureTable, newestFirst } from '../tables/feature-table.ts'
+import { definitionsSql, governingSnapshotSql, hasEventsSql, viewParameters } from '../windows/computed-by.ts'
 import {
   type StreamedOptions,
   storedSinceColumn,
@@ -16,7 +17,8 @@ import {
 /**
  * One statement for all views and entity rows: arrays of keys and times, and per view a lateral probe of its newest row.
  * One output row per entity row, in order: per view its event and created timestamp in microseconds (null: no row),
- * then its features, and for a batch view whether it is a closing row; for a streaming view the cells of its aggregations,
+ * then its features, and for a batch view whether it is a closing row, why its row was not computed (null: it was), and
+ * which features it lacks (null: none); for a streaming view the cells of its aggregations,
  * and since when its events are stored where its windows reach behind that.
  * Up to about 1,000 entity rows nothing measured was faster than arrays with lateral probes.
  */
@@ -34,14 +36,21 @@ export function asOfJoinSql(project: string, { views, rows }: AsOfJoin): Sql {
     ...starts.map(({ startAt }) => rows.map((row) => formatTimestamp(startAt(row.asOf)))),
   ]
   const options = { project, starts, values }
+  const columns = views.map((view, index) => outputColumns(view, index, options))
+  const probes = views.map((view, index) =>
+    view.kind === 'STREAM'
+      ? streamedProbe(view, { ...options, alias: `v${index}` })
+      : probe(project, view, index),
+  )
+  const computed = views.map((view, index) =>
+    view.kind === 'BATCH' ? computedBy(project, view, index, values) : null,
+  )
+  const definitions = computed.flatMap((one) => one?.definitions ?? [])
   const lines = [
-    `select ${views.flatMap((view, index) => outputColumns(view, index, options)).join(', ')}`,
+    ...(definitions.length === 0 ? [] : [`with ${definitions.join(', ')}`]),
+    `select ${columns.flatMap((own, index) => [...own, ...(computed[index]?.columns ?? [])]).join(', ')}`,
     `from unnest(${parameters}) with ordinality as e(${[...keyColumns, ...times, 'place'].join(', ')})`,
-    ...views.map((view, index) =>
-      view.kind === 'STREAM'
-        ? streamedProbe(view, { ...options, alias: `v${index}` })
-        : probe(project, view, index),
-    ),
+    ...probes.flatMap((own, index) => [own, ...(computed[index]?.joins ?? [])]),
     'order by e.place',
   ]
   return { text: lines.join('\n'), values }
@@ -50,7 +59,7 @@ export function asOfJoinSql(project: string, { views, rows }: AsOfJoin): Sql {
 /** Columns that a view takes of each output row. */
 export function asOfColumnCount(view: OfflineView): number {
   if (view.kind === 'STREAM') return 3 + streamedCellTypes(view).length
-  return 2 + view.features.length + (view.kind === 'BATCH' ? 1 : 0)
+  return 2 + view.features.length + (view.kind === 'BATCH' ? 3 : 0)
 }
 
 function outputColumns(view: OfflineView, index: number, options: StreamedOptions): string[] {
@@ -63,6 +72,48 @@ function outputColumns(view: OfflineView, index: number, options: StreamedOption
     ...(view.kind === 'BATCH' ? [`v${index}.${closingColumn}`] : []),
     ...(view.kind === 'STREAM' ? [storedSinceColumn(view, options)] : []),
   ]
+}
+
+interface JoinedDefinitions {
+  /** Of the WITH clause. */
+  readonly definitions: string
+  readonly joins: readonly string[]
+  readonly columns: readonly string[]
+}
+
+/**
+ * By which definitions the answer of a batch view was computed: that of the newest snapshot, and that of the row's own
+ * where it is another (a row that was kept out of the newest, or pushed). A closing row only says that there is none.
+ */
+function computedBy(
+  project: string,
+  view: BatchOfflineView,
+  index: number,
+  values: unknown[],
+): JoinedDefinitions {
+  const parameters = viewParameters(project, view, values)
+  const [row, newest, own] = [`v${index}`, `g${index}`, `o${index}`]
+  const governing = governingSnapshotSql(parameters, { at: 'e.as_of', knownAt: 'e.known_at' })
+  const ofRow = governingSnapshotSql(parameters, {
+    at: `${row}.event_timestamp`,
+    knownAt: 'e.known_at',
+    where: [`${row}.event_timestamp < ${newest}.as_of`, `${row}.${closingColumn} is not true`],
+  })
+  const hasEvents = hasEventsSql(view, { project: parameters.project, before: 'e.as_of' }, values)
+  return {
+    definitions: `d${index} as materialized (\n${definitionsSql(parameters)}\n)`,
+    joins: [
+      `left join lateral (\n${governing}\n) as ${newest} on true`,
+      `left join d${index} as ${newest}d on ${newest}d.definition = ${newest}.definition`,
+      `left join lateral (\n${ofRow}\n) as ${own} on true`,
+      `left join d${index} as ${own}d on ${own}d.definition = ${own}.definition`,
+    ],
+    columns: [
+      `case when ${newest}.as_of is null then case when ${row}.event_timestamp is null and ${hasEvents} then 'NEVER_FILLED' end` +
+        ` when ${newest}d.lacking is null or (${own}.as_of is not null and ${own}d.lacking is null) then 'RECOMPUTING' end`,
+      `nullif(${newest}d.lacking || coalesce(${own}d.lacking, '{}'), '{}')`,
+    ],
+  }
 }
 
 function probe(project: string, view: StoredOfflineView, index: number): string {

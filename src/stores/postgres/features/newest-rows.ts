@@ -5,18 +5,42 @@ import type { StoredOfflineView } from '../../offline-view.ts'
 import { arrayParameter, microsOf, selectExpression } from '../sql/column-type.ts'
 import type { Sql } from '../sql/statement.ts'
 import { closingColumn, type FeatureTable, featureTable, newestFirst } from '../tables/feature-table.ts'
+import { isCurrentSql, viewParameters } from '../windows/computed-by.ts'
 
 /**
  * The newest due row of each key, by (event timestamp, created timestamp with null oldest, row id). Columns: the join
  * keys, event and created timestamp in microseconds, the row id, the features, and for a batch view whether it is a
- * closing row. FULL and RANGE walk the table's as-of
+ * closing row and whether today's definition computed it. FULL and RANGE walk the table's as-of
  * index; ARRIVED finds the keys by the arrival and due indexes and probes each once.
  */
 export function newestRowsSql(project: string, { view, now, scope }: NewestRowsRequest): Sql {
   const table = featureTable(project, view)
   return scope.kind === 'ARRIVED'
-    ? arrivedSql(table, view, now, scope.since)
-    : scannedSql(table, view, now, scope)
+    ? arrivedSql(project, table, view, now, scope.since)
+    : scannedSql(project, table, view, now, scope)
+}
+
+/**
+ * Whether today's definition computed the row `n` of a batch view. A closing row only says that there is none, which the
+ * newest snapshot says again. None for other views.
+ */
+function currentColumns(project: string, view: StoredOfflineView, values: unknown[]): string[] {
+  if (view.kind !== 'BATCH') return []
+  const parameters = viewParameters(project, view, values)
+  const closing = `n.c${3 + view.features.length}`
+  return [isCurrentSql(parameters, `case when ${closing} then $1::timestamptz else n.at end`)]
+}
+
+/** The columns of a row, named for the statement around it. */
+function namedColumns(table: FeatureTable, view: StoredOfflineView): string[] {
+  return [
+    ...rowColumns(table, view).map((expression, index) => `${expression} as c${index}`),
+    ...(view.kind === 'BATCH' ? [`x.${table.eventTimestamp} as at`] : []),
+  ]
+}
+
+function columnNames(table: FeatureTable, view: StoredOfflineView): string[] {
+  return rowColumns(table, view).map((_, index) => `n.c${index}`)
 }
 
 function keyExpressions(table: FeatureTable, view: StoredOfflineView): string[] {
@@ -35,10 +59,16 @@ function rowColumns(table: FeatureTable, view: StoredOfflineView): string[] {
 
 type ScannedScope = Exclude<NewestRowsScope, { readonly kind: 'ARRIVED' }>
 
-function scannedSql(table: FeatureTable, view: StoredOfflineView, now: Micros, scope: ScannedScope): Sql {
+function scannedSql(
+  project: string,
+  table: FeatureTable,
+  view: StoredOfflineView,
+  now: Micros,
+  scope: ScannedScope,
+): Sql {
   const keys = keyExpressions(table, view)
   const event = `x.${table.eventTimestamp}`
-  const values = [formatTimestamp(now)]
+  const values: unknown[] = [formatTimestamp(now)]
   // A mapped table may hold keys and times that no entity row can name.
   const conditions = [
     ...(view.source === null ? [] : [...keys.map((key) => `${key} is not null`), `isfinite(${event})`]),
@@ -48,16 +78,28 @@ function scannedSql(table: FeatureTable, view: StoredOfflineView, now: Micros, s
     if (scope.from !== null) conditions.push(`${event} >= $${values.push(formatTimestamp(scope.from))}`)
     if (scope.to !== null) conditions.push(`${event} < $${values.push(formatTimestamp(scope.to))}`)
   }
-  const text = [
-    `select distinct on (${keys.join(', ')}) ${[...keys, ...rowColumns(table, view)].join(', ')}`,
+  const isBatch = view.kind === 'BATCH'
+  const columns = isBatch
+    ? [...keys.map((key, index) => `${key} as k${index}`), ...namedColumns(table, view)]
+    : [...keys, ...rowColumns(table, view)]
+  const rows = [
+    `select distinct on (${keys.join(', ')}) ${columns.join(', ')}`,
     `from ${table.from} as x`,
     `where ${conditions.join(' and ')}`,
     `order by ${[...keys, ...newestFirst(table)].join(', ')}`,
+  ].join('\n')
+  if (!isBatch) return { text: rows, values }
+  // Around the rows, so that it is asked of those alone.
+  const outputs = [
+    ...keys.map((_, index) => `n.k${index}`),
+    ...columnNames(table, view),
+    ...currentColumns(project, view, values),
   ]
-  return { text: text.join('\n'), values }
+  return { text: `select ${outputs.join(', ')}\nfrom (\n${rows}\n) as n`, values }
 }
 
 function arrivedSql(
+  project: string,
   table: FeatureTable,
   view: StoredOfflineView,
   now: Micros,
@@ -68,20 +110,22 @@ function arrivedSql(
   const probe = columns.map((column, index) => `x.${column} = k.key_${index}`)
   const keys = view.entity.joinKeys.map((key, index) => selectExpression(key.type, `k.key_${index}`))
   const event = table.eventTimestamp
-  const outputs = rowColumns(table, view).map((expression, index) => `${expression} as c${index}`)
+  const values: unknown[] = [
+    formatTimestamp(now),
+    since.snapshotXmin,
+    formatTimestamp(since.materializedUntil),
+  ]
+  const current = currentColumns(project, view, values)
   const text = [
-    `select ${[...keys, ...outputs.map((_, index) => `n.c${index}`)].join(', ')}`,
+    `select ${[...keys, ...columnNames(table, view), ...current].join(', ')}`,
     'from (',
     `  select ${named} from ${table.from} where ingested_xid >= $2::xid8 and ${event} <= $1::timestamptz`,
     '  union',
     `  select ${named} from ${table.from} where ${event} > $3::timestamptz and ${event} <= $1::timestamptz`,
     ') as k',
-    ...newestOfKey(table, outputs, probe),
+    ...newestOfKey(table, namedColumns(table, view), probe),
   ]
-  return {
-    text: text.join('\n'),
-    values: [formatTimestamp(now), since.snapshotXmin, formatTimestamp(since.materializedUntil)],
-  }
+  return { text: text.join('\n'), values }
 }
 
 /** The newest due row of each of some keys, with the columns of `newestRowsSql`. One probe of the as-of index a key. */
@@ -102,18 +146,20 @@ export function newestOfKeysSql(
       values: keys.map((key) => encode(key[index] ?? '')),
     }
   })
-  const outputs = rowColumns(table, view).map((expression, index) => `${expression} as c${index}`)
+  const values: unknown[] = [formatTimestamp(now), ...parts.map((part) => part.values)]
+  const selected = parts.map((part) => part.selected)
+  const current = currentColumns(project, view, values)
   const text = [
-    `select ${[...parts.map(({ selected }) => selected), ...outputs.map((_, index) => `n.c${index}`)].join(', ')}`,
+    `select ${[...selected, ...columnNames(table, view), ...current].join(', ')}`,
     `from (select distinct ${parts.map(({ given }) => given).join(', ')}`,
     `  from unnest(${parts.map(({ parameter }) => parameter).join(', ')}) as i(${parts.map((_, index) => `c${index}`).join(', ')})) as k`,
     ...newestOfKey(
       table,
-      outputs,
+      namedColumns(table, view),
       parts.map(({ column }, index) => `x.${column} = k.key_${index}`),
     ),
   ]
-  return { text: text.join('\n'), values: [formatTimestamp(now), ...parts.map(({ values }) => values)] }
+  return { text: text.join('\n'), values }
 }
 
 /** Joined to `k`: the newest row of its key that is due at $1. */

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import type { Micros } from '../../../definitions/timestamp.ts'
 import type { EntityKey, FeatureRow, KeyValue } from '../../../definitions/value.ts'
 import { TablesDiffer } from '../../../errors.ts'
-import type { AsOfJoin, AsOfRow, ExpiredHistory } from '../../as-of-reader.ts'
+import type { AsOfEntry, AsOfJoin, AsOfRow } from '../../as-of-reader.ts'
 import type { InsertedOnce, InsertedRows, PushReceipt } from '../../feature-rows.ts'
 import type { StoredFeatureRow } from '../../newest-rows.ts'
 import type { OfflineStore } from '../../offline-store.ts'
@@ -219,7 +219,7 @@ function readAnswer(
   { views }: AsOfJoin,
   raw: readonly (readonly unknown[])[],
   countNonFinite: (view: string) => void,
-): (AsOfRow | ExpiredHistory | null)[][] {
+): AsOfEntry[][] {
   let start = 0
   return views.map((view) => {
     const first = start
@@ -234,11 +234,24 @@ function readRow(
   columns: readonly unknown[],
   first: number,
   countNonFinite: () => void,
-): AsOfRow | ExpiredHistory | null {
+): AsOfEntry {
   if (view.kind === 'STREAM') {
     const storedSince = columns[first + asOfColumnCount(view) - 1]
     if (storedSince !== null && storedSince !== undefined) return { storedSince: Number(storedSince) }
   }
+  if (view.kind !== 'BATCH') return readFound(view, columns, first, countNonFinite)
+  const [notComputed, lacking] = columns.slice(first + asOfColumnCount(view) - 2)
+  if (notComputed === 'RECOMPUTING' || notComputed === 'NEVER_FILLED') return { notComputed }
+  const row = readFound(view, columns, first, countNonFinite)
+  return Array.isArray(lacking) ? { row, lacking: lacking.map(String) } : row
+}
+
+function readFound(
+  view: OfflineView,
+  columns: readonly unknown[],
+  first: number,
+  countNonFinite: () => void,
+): AsOfRow | null {
   const event = columns[first]
   if (event === null || event === undefined) return null
   const created = columns[first + 1]

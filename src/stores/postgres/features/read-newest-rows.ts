@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { formatTimestamp } from '../../../definitions/timestamp.ts'
 import type { KeyValue } from '../../../definitions/value.ts'
 import type { ValueType } from '../../../definitions/value-type.ts'
 import type { NewestRowsReading, NewestRowsRequest, StoredFeatureRow } from '../../newest-rows.ts'
@@ -7,6 +8,7 @@ import { fromSql, selectedType } from '../sql/column-type.ts'
 import { copyOut } from '../sql/copy-out.ts'
 import { storeFailed } from '../sql/pool.ts'
 import { systemIdentifier } from '../sql/system-identifier.ts'
+import { isCurrentSql, viewParameters } from '../windows/computed-by.ts'
 import { newestRowsSql } from './newest-rows.ts'
 
 export interface ReadNewestRowsOptions {
@@ -39,6 +41,7 @@ export async function readNewestRows(
     const snapshot = await client
       .query<{ xmin: string }>('select pg_snapshot_xmin(pg_current_snapshot())::text as xmin')
       .catch(failed)
+    const isCurrent = await readIsCurrent(client, project, request).catch(failed)
     const count = (): void => countNonFinite(view.name)
     const batches = copyOut(client, sql, rowTypes(view))
     let batch: StoredFeatureRow[] = []
@@ -58,11 +61,24 @@ export async function readNewestRows(
       snapshotXmin: snapshot.rows[0]?.xmin ?? '0',
       systemIdentifier: identifier,
       scope: scope.kind,
+      isCurrent,
     }
   } finally {
     // A connection in the midst of a COPY is not worth mending.
     client.release(!ended)
   }
+}
+
+async function readIsCurrent(
+  client: pg.PoolClient,
+  project: string,
+  { view, now }: NewestRowsRequest,
+): Promise<boolean> {
+  if (view.kind !== 'BATCH') return true
+  const values: unknown[] = [formatTimestamp(now)]
+  const expression = isCurrentSql(viewParameters(project, view, values), '$1::timestamptz')
+  const { rows } = await client.query<{ current: boolean }>(`select ${expression} as current`, values)
+  return rows[0]?.current === true
 }
 
 function scopeToRead({ view, scope }: NewestRowsRequest, identifier: string): NewestRowsRequest['scope'] {
@@ -79,7 +95,7 @@ function rowTypes(view: StoredOfflineView): readonly ValueType[] {
     'int64',
     'string',
     ...view.features.map(({ type }) => selectedType(type)),
-    ...(view.kind === 'BATCH' ? (['bool'] as const) : []),
+    ...(view.kind === 'BATCH' ? (['bool', 'bool'] as const) : []),
   ]
 }
 
@@ -101,5 +117,6 @@ export function readNewestRow(
       fromSql(feature.type, columns[keys.length + 3 + index], countNonFinite),
     ),
     closing: view.kind === 'BATCH' && columns[keys.length + 3 + view.features.length] === true,
+    isCurrent: view.kind !== 'BATCH' || columns[keys.length + 4 + view.features.length] === true,
   }
 }

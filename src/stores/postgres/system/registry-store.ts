@@ -3,9 +3,10 @@ import type pg from 'pg'
 import { z } from 'zod'
 import { valueType } from '../../../definitions/value-type.ts'
 import { StoreFailed } from '../../../errors.ts'
-import type { RegistryStore, StoredLayout, ViewIdentity } from '../../registry-store.ts'
+import type { KnownLayout, RegistryStore, StoredLayout, ViewIdentity } from '../../registry-store.ts'
 import { inTransaction, storeFailed } from '../sql/pool.ts'
 
+const featureDigests = z.record(z.string(), z.string())
 const layoutFeatures = z.array(z.strictObject({ name: z.string(), type: valueType }))
 
 /** View ids and row layouts of one project, in the system tables of schema `featuregraph`. */
@@ -35,9 +36,9 @@ export function postgresRegistryStore(pool: pg.Pool, project: string): RegistryS
         await client.query('set local synchronous_commit = on')
         for (const layout of layouts) {
           await client.query(
-            `insert into featuregraph.row_layouts (fingerprint, project, view_id, layout)
-             values ($1, $2, $3, $4) on conflict do nothing`,
-            [layout.fingerprint, project, layout.viewId, JSON.stringify(layout.features)],
+            `insert into featuregraph.row_layouts (fingerprint, project, view_id, layout, definition)
+             values ($1, $2, $3, $4, $5) on conflict do nothing`,
+            [layout.fingerprint, project, layout.viewId, JSON.stringify(layout.features), layout.definition],
           )
         }
         return readLayouts(client, project)
@@ -52,22 +53,70 @@ export function postgresRegistryStore(pool: pg.Pool, project: string): RegistryS
       }
     },
 
+    async recordDefinitions(definitions) {
+      await inTransaction(pool, async (client) => {
+        await client.query('set local synchronous_commit = on')
+        for (const { viewId, definition, digests, undigested, isComputed } of definitions) {
+          const view = [project, viewId, definition]
+          const text = JSON.stringify(digests)
+          await client.query(
+            `insert into featuregraph.view_definitions (project, view_id, definition, digests) values ($1, $2, $3, $4)
+             on conflict (project, view_id, definition) do update set used_at = now()`,
+            [...view, text],
+          )
+          if (undigested !== null)
+            await client.query(
+              `insert into featuregraph.view_definitions (project, view_id, definition, digests) values ($1, $2, $3, $4)
+               on conflict do nothing`,
+              [project, viewId, undigested, text],
+            )
+          for (const table of isComputed ? ['row_layouts', 'watermarks'] : [])
+            await client.query(
+              `update featuregraph.${table} set definition = case when ${newestIs} then $3 else '' end
+               where project = $1 and view_id = $2 and definition is null`,
+              [...view, undigested ?? definition],
+            )
+        }
+      }).catch(storeFailed('recording definitions'))
+    },
+
     layouts: () => readLayouts(pool, project).catch(storeFailed('reading row layouts')),
   }
 }
 
-async function readLayouts(client: pg.Pool | pg.PoolClient, project: string): Promise<StoredLayout[]> {
-  const result = await client.query<{ fingerprint: string; view_id: string; layout: unknown }>(
-    'select fingerprint, view_id, layout from featuregraph.row_layouts where project = $1',
+/** Of the definition $3, which was recorded as $4 before there were digests; of a view without snapshots too. */
+const newestIs = `coalesce((
+  select s.definition in ($3, $4) from featuregraph.snapshots as s
+  where s.project = $1 and s.view_id = $2 order by s.as_of desc limit 1
+), true)`
+
+async function readLayouts(client: pg.Pool | pg.PoolClient, project: string): Promise<KnownLayout[]> {
+  const result = await client.query<{
+    fingerprint: string
+    view_id: string
+    layout: unknown
+    definition: string | null
+    digests: unknown
+  }>(
+    `select l.fingerprint, l.view_id, l.layout, l.definition, d.digests from featuregraph.row_layouts as l
+     left join featuregraph.view_definitions as d
+       on d.project = l.project and d.view_id = l.view_id and d.definition = l.definition
+     where l.project = $1`,
     [project],
   )
   return result.rows.map((row) => ({
     fingerprint: Number(row.fingerprint),
     viewId: row.view_id,
     features: layoutFeatures.parse(row.layout),
+    definition: row.definition,
+    digests: row.digests === null ? null : featureDigests.parse(row.digests),
   }))
 }
 
 function sameLayout(left: StoredLayout, right: StoredLayout): boolean {
-  return left.viewId === right.viewId && isDeepStrictEqual(left.features, right.features)
+  return (
+    left.viewId === right.viewId &&
+    left.definition === right.definition &&
+    isDeepStrictEqual(left.features, right.features)
+  )
 }

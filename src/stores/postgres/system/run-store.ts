@@ -96,8 +96,9 @@ export function postgresRunStore(pool: pg.Pool, project: string): RunStore {
 
     async readWatermark(view) {
       const { rows } = await pool
-        .query<{ snapshot_xmin: string; carried_until: string; system_identifier: string; marker: string }>(
-          `select w.snapshot_xmin::text, ${microsOf('w.carried_until')} as carried_until, w.system_identifier, w.marker
+        .query<WatermarkRow>(
+          `select w.snapshot_xmin::text, ${microsOf('w.carried_until')} as carried_until, w.system_identifier, w.marker,
+             w.definition, w.filling
            from featuregraph.watermarks as w
            join featuregraph.views as v on v.project = w.project and v.id = w.view_id
            where w.project = $1 and v.name = $2`,
@@ -111,6 +112,8 @@ export function postgresRunStore(pool: pg.Pool, project: string): RunStore {
         materializedUntil: Number(row.carried_until),
         systemIdentifier: row.system_identifier,
         marker: row.marker,
+        definition: row.definition,
+        filling: row.filling,
       }
     },
 
@@ -124,15 +127,26 @@ export function postgresRunStore(pool: pg.Pool, project: string): RunStore {
         .catch(storeFailed('announcing a marker'))
     },
 
+    async beginFilling(view, definition) {
+      await pool
+        .query(
+          `update featuregraph.watermarks as w set filling = $3 from featuregraph.views as v
+           where w.project = $1 and v.project = w.project and v.id = w.view_id and v.name = $2`,
+          [project, view, definition],
+        )
+        .catch(storeFailed('recording a definition'))
+    },
+
     async moveWatermark(view, watermark) {
       const { rowCount } = await pool
         .query(
-          `insert into featuregraph.watermarks (project, view_id, snapshot_xmin, carried_until, system_identifier, marker)
-           select v.project, v.id, $3::xid8, $4::timestamptz, $5, $6 from featuregraph.views as v
+          `insert into featuregraph.watermarks (project, view_id, snapshot_xmin, carried_until, system_identifier, marker,
+             definition, filling)
+           select v.project, v.id, $3::xid8, $4::timestamptz, $5, $6, $7, $8 from featuregraph.views as v
            where v.project = $1 and v.name = $2
            on conflict (project, view_id) do update set snapshot_xmin = excluded.snapshot_xmin,
              carried_until = excluded.carried_until, system_identifier = excluded.system_identifier, marker = excluded.marker,
-             next_marker = null`,
+             next_marker = null, definition = excluded.definition, filling = excluded.filling`,
           [
             project,
             view,
@@ -140,12 +154,23 @@ export function postgresRunStore(pool: pg.Pool, project: string): RunStore {
             timestamp(watermark.materializedUntil),
             watermark.systemIdentifier,
             watermark.marker,
+            watermark.definition,
+            watermark.filling,
           ],
         )
         .catch(storeFailed('moving a watermark'))
       if (rowCount !== 1) throw new StoreFailed(`feature view ${view} has not been recorded`)
     },
   }
+}
+
+interface WatermarkRow {
+  readonly snapshot_xmin: string
+  readonly carried_until: string
+  readonly system_identifier: string
+  readonly marker: string
+  readonly definition: string | null
+  readonly filling: string | null
 }
 
 interface LockSubject {

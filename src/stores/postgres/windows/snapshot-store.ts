@@ -18,6 +18,7 @@ import { systemIdentifier } from '../sql/system-identifier.ts'
 import { recordViolations } from '../system/violation-store.ts'
 import { featureCopy } from '../tables/feature-copy.ts'
 import { closingColumn } from '../tables/feature-table.ts'
+import { definitionsSql } from './computed-by.ts'
 import { keyTimelines } from './key-timelines.ts'
 import { overridesSql, readOverride } from './overrides.ts'
 import { spansSql } from './spans.ts'
@@ -30,21 +31,21 @@ const copyBytes = 8_388_608
 /** Snapshots in the managed tables. A computation has three connections of its own beside the pool. */
 export function postgresSnapshotStore(pool: pg.Pool, project: string): SnapshotStore {
   return {
-    async recorded(view, { definition, reachMicros, since }) {
+    async recorded(view, { reachMicros, since }) {
       const failed = storeFailed(`reading the snapshots of ${view.name}`)
       const identifier = await systemIdentifier(pool).catch(failed)
       const { rows } = await pool
-        .query<{ as_of: string; stale: boolean; redefined: boolean }>(recordedSql, [
+        .query<{ as_of: string; stale: boolean; lacking: string[] | null }>(recordedSql, [
           project,
           view.name,
-          definition,
+          JSON.stringify(view.digests),
           identifier,
           view.events.name,
           reachMicros,
           since === null ? null : formatTimestamp(since),
         ])
         .catch(failed)
-      return rows.map(({ as_of, stale, redefined }) => ({ asOf: Number(as_of), stale, redefined }))
+      return rows.map(({ as_of, stale, lacking }) => ({ asOf: Number(as_of), stale, lacking }))
     },
 
     async overrides(view, key) {
@@ -124,15 +125,19 @@ function historyExpired({ view, bounds }: SnapshotComputation, since: Micros): H
   )
 }
 
-const recordedSql = `select ${microsOf('s.as_of')} as as_of, s.definition <> $3 as redefined,
-  s.definition <> $3 or s.system_identifier <> $4 or exists (
+const recordedSql = `with d as materialized (
+${definitionsSql({ project: '$1', view: '$2', digests: '$3' })}
+)
+select ${microsOf('s.as_of')} as as_of, d.lacking,
+  s.system_identifier <> $4 or exists (
     select from featuregraph.event_arrivals as a
     where a.project = s.project and a.source = $5 and a.latest_xid >= s.snapshot_xmin
       and a.hour < s.as_of and a.hour + interval '1 hour' > s.as_of - $6::bigint * interval '1 microsecond'
   ) as stale
 from featuregraph.snapshots as s
 join featuregraph.views as v on v.project = s.project and v.id = s.view_id
-where s.project = $1 and v.name = $2 and ($7::timestamptz is null or s.as_of >= $7 or s.as_of = (
+left join d on d.definition = s.definition
+where s.project = $1 and v.name = $2 and ($7::timestamptz is null or s.as_of >= $7 or d.lacking is distinct from '{}' or s.as_of = (
     select max(n.as_of) from featuregraph.snapshots as n where n.project = s.project and n.view_id = s.view_id
   ))
 order by s.as_of`
@@ -140,10 +145,26 @@ order by s.as_of`
 async function recordSnapshots(
   writer: pg.Client,
   project: string,
-  { view, times, definition, computedAt }: SnapshotComputation,
+  { view, times, computedAt }: SnapshotComputation,
   xmin: string,
   identifier: string,
 ): Promise<void> {
+  const { definition, digests } = view
+  const of = [project, view.name, definition]
+  await writer.query(
+    `insert into featuregraph.view_definitions (project, view_id, definition, digests)
+     select v.project, v.id, $3, $4 from featuregraph.views as v where v.project = $1 and v.name = $2
+     on conflict do nothing`,
+    [...of, JSON.stringify(digests)],
+  )
+  await writer.query(
+    `insert into featuregraph.superseded_definitions (project, view_id, as_of, definition, superseded_at)
+     select s.project, s.view_id, s.as_of, s.definition, $5 from featuregraph.snapshots as s
+     join featuregraph.views as v on v.project = s.project and v.id = s.view_id
+     where v.project = $1 and v.name = $2 and s.definition <> $3 and s.as_of = any ($4::timestamptz[])
+     on conflict do nothing`,
+    [...of, times.map(formatTimestamp), formatTimestamp(computedAt)],
+  )
   await writer.query(
     `insert into featuregraph.snapshots (project, view_id, as_of, snapshot_xmin, system_identifier, definition, computed_at)
      select v.project, v.id, t.as_of, $4::xid8, $5, $6, $7

@@ -83,7 +83,7 @@ async function paid(of: EventSource, ...times: readonly Micros[]): Promise<void>
 async function ask(view: StreamView, ...times: readonly Micros[]) {
   const rows = times.map((asOf) => ({ key: [1], asOf, knownAt: null }))
   const [answer] = await offline.asOfJoin({ views: [view], rows }, neverAborted)
-  return answer?.map((row) => (row === null ? 0 : 'storedSince' in row ? row : row.values[0]))
+  return answer?.map((row) => (row === null ? 0 : 'values' in row ? row.values[0] : row))
 }
 
 async function monthsOf(of: EventSource): Promise<readonly string[]> {

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { StoreFailed } from '../../../../src/errors.ts'
+import { StoreFailed, StoreTimedOut } from '../../../../src/errors.ts'
 import type { AsOfJoin } from '../../../../src/stores/as-of-reader.ts'
 import type { OfflineStore } from '../../../../src/stores/offline-store.ts'
 import type { StoredOfflineView } from '../../../../src/stores/offline-view.ts'
@@ -173,8 +173,8 @@ describe('a statement of the Postgres offline store', () => {
     const failure = await store
       .asOfJoin(question(slowView(farOffMs / 1_000)), neverAborted)
       .catch((error: unknown) => error)
-    expect(failure).toBeInstanceOf(StoreFailed)
-    expect(String(failure)).toContain('statement timeout')
+    // The server's timeout, or on a busy machine the client's own a moment later.
+    expect(failure).toBeInstanceOf(StoreTimedOut)
     await expect.poll(sleeping).toBe(0)
     // On a busy machine it, too, may take longer at first.
     expect(await untilWorks(() => store.asOfJoin(question(slowView(0)), neverAborted))).toHaveLength(1)

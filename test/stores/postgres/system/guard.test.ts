@@ -98,6 +98,8 @@ describe("the lease of the online store's guard", () => {
       systemIdentifier: 'here',
       materializedUntil: 1_000,
       marker: 'first',
+      definition: null,
+      filling: null,
     }
     await runs.announceMarker('profile', 'first')
     await runs.moveWatermark('profile', watermark)
