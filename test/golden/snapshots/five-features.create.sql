@@ -24,6 +24,7 @@ create table if not exists "events"."transactions" (
   "event_timestamp" timestamp with time zone not null,
   "ingested_at" timestamp with time zone not null,
   "event_id" text,
+  "counts" boolean not null default true,
   "customer_id" bigint,
   "shop" text,
   "till" integer,

@@ -9,7 +9,7 @@ import { endingHungWriters } from '../sql/end-hung-writers.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import { inTransaction, storeFailed } from '../sql/pool.ts'
 import { eventTable } from '../tables/event-table.ts'
-import { countsSql } from './counted-events.ts'
+import { counts } from './counted-events.ts'
 import { hourMicros } from './event-arrivals.ts'
 import { makeEventMonth, monthOf } from './event-months.ts'
 import { adoptTopic, openTopic, topicIdOf } from './event-topics.ts'
@@ -157,7 +157,7 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
             from ${eventTable(project, source)} as x
             where x.topic_id = $1 and x.partition = $2 and x."offset" >= $3 and x."offset" < $6
               and ($5::timestamptz is null or x.event_timestamp >= $5)
-              and ${countsSql(project, source)}
+              and ${counts}
             order by x."offset" limit $4`,
           values: [id, partition, offset, limit, since === null ? null : formatTimestamp(since), until],
         })
