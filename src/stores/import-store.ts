@@ -63,6 +63,8 @@ export interface ImportCounts {
 
 /** Rejects with `StoreFailed` when the database does not answer. */
 export interface ImportStore {
+  /** The present by the database's clock, by which moments are set. */
+  readonly now: () => Promise<Micros>
   /** Whether a file of these bytes has been imported there; BEGUN: some chunks of it, and it goes on behind them. */
   readonly stateOf: (table: ImportTable, digest: string) => Promise<'NEW' | 'BEGUN' | 'IMPORTED'>
   /**

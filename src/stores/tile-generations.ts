@@ -17,6 +17,8 @@ export interface TileGeneration extends TiledView {
   readonly changedAt: Micros
   /** All that had happened in the stream and been stored by then is in the tiles; null: it was never caught up. */
   readonly watermark: Micros | null
+  /** The latest correction of moments in the project when it began: it has none of the moments before. */
+  readonly correction: number
 }
 
 /** Which tiles are read and which are being built. Rejects with `StoreFailed`. */

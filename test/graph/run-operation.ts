@@ -102,6 +102,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
   }
   const notedOffline: OfflineStore = {
     ...offline,
+    now: async () => now,
     insertRows: async (view, rows, dueAt) => {
       inserted.push(rows)
       return offline.insertRows(view, rows, dueAt)
@@ -118,7 +119,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     storeFailed: () => {},
     violations,
     generations: { list: async () => [] },
-    events: { positions: async () => [] },
+    events: { now: async () => now, positions: async () => [] },
   }
   const contexts = requestContexts({
     registry,

@@ -132,7 +132,7 @@ async function importInto(
   const already = { target: target.name, status: 'ALREADY_IMPORTED', ...noCounts() } as const
   const state = await stores.imports.stateOf(target.table, digest)
   if (state === 'IMPORTED') return already
-  const now = stores.clock()
+  const now = await stores.imports.now()
   const opened = await stores.files.open(file, format)
   let refused: readonly Violation[] = []
   try {

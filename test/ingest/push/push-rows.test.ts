@@ -108,7 +108,7 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
   })
 
   const targets = (replaced: Partial<PushTargets> = {}): PushTargets => ({
-    offline: stores.offline,
+    offline: { ...stores.offline, now: async () => clock },
     online: stores.online,
     ...layouts,
     clock: now,

@@ -16,14 +16,17 @@ import { recordViolations } from '../system/violation-store.ts'
 import { claimEvents } from './claim-events.ts'
 import { hourMicros, recordArrivals } from './event-arrivals.ts'
 import { eventCopy } from './event-copy.ts'
-import { advancePositions, reservePlaces } from './event-positions.ts'
+import { advancePositions, type PositionsTarget, reservePlaces } from './event-positions.ts'
 
 /** Where events are stored, and from which moment on they count. */
-export interface StoreTarget {
-  readonly project: string
+export interface StoreTarget extends PositionsTarget {
   readonly source: StoredEventSource
-  readonly topicId: number
-  readonly storedAt: Micros
+}
+
+/** What was stored, and the latest moment of its partitions, which is ahead where a clock has come back. */
+interface Stored<Outcomes> {
+  readonly outcomes: Outcomes
+  readonly latest: Micros
 }
 
 /** Stores and dead-letters, on the connection's transaction; see `EventLog.storeMessages`. */
@@ -31,11 +34,11 @@ export async function storeMessages(
   client: pg.ClientBase,
   place: StoreTarget,
   { events, deadLetters }: ProcessedMessages,
-): Promise<ProcessedOutcomes> {
-  const { project, source, topicId } = place
-  const judged = await advancePositions(client, project, source.name, topicId, [...events, ...deadLetters])
+): Promise<Stored<ProcessedOutcomes>> {
+  const { project } = place
+  const { before, latest } = await advancePositions(client, place, [...events, ...deadLetters])
   const isNew = (message: { readonly partition: number; readonly offset: number }): boolean =>
-    message.offset >= (judged.get(message.partition) ?? 0)
+    message.offset >= (before.get(message.partition) ?? 0)
   const newEvents = events.every(isNew) ? events : events.filter(isNew)
   const newDeadLetters = deadLetters.filter(isNew)
   const kept = await storeNew(client, place, newEvents)
@@ -53,7 +56,7 @@ export async function storeMessages(
   )
   const eventOutcomes = kept.values()
   const deadLetterOutcomes = deadLettered.values()
-  return {
+  const outcomes = {
     storedAt: place.storedAt,
     events:
       newEvents === events
@@ -63,6 +66,7 @@ export async function storeMessages(
       isNew(message) ? (deadLetterOutcomes.next().value ?? 'PROCESSED') : 'PROCESSED',
     ),
   }
+  return { outcomes, latest }
 }
 
 /** Stores events behind those of partition 0, on the connection's transaction. */
@@ -70,14 +74,14 @@ export async function appendEvents(
   client: pg.ClientBase,
   place: StoreTarget,
   events: readonly NewEvent[],
-): Promise<readonly Exclude<StoreOutcome, 'PROCESSED'>[]> {
-  const { project, source, topicId } = place
-  const first = await reservePlaces(client, project, source.name, topicId, events.length)
-  return await storeNew(
+): Promise<Stored<readonly Exclude<StoreOutcome, 'PROCESSED'>[]>> {
+  const { first, latest } = await reservePlaces(client, place, events.length)
+  const outcomes = await storeNew(
     client,
     place,
     events.map((event, index) => ({ ...event, partition: 0, offset: first + index })),
   )
+  return { outcomes, latest }
 }
 
 /** Whose places are free and locked. */

@@ -92,7 +92,7 @@ export async function importInChunks<Counts extends ImportCounts>(
     if (done >= nextRow) return
     const events = await allowedEvents(client, rows, done)
     // Every writer locks positions, then claims, then hours.
-    await recordPosition(client, project, source.name, topicId, nextRow)
+    await recordPosition(client, { project, source, topicId, storedAt: receipt.importedAt }, nextRow)
     await storeEvents(client, rows, events)
     if (violations.length > 0) await recordViolations(client, project, violations, [])
     if (quarantined.length > 0) await recordFileQuarantine(client, project, quarantined)
@@ -130,7 +130,7 @@ export async function importInChunks<Counts extends ImportCounts>(
       claimants.forEach(({ eventId, eventTimestamp }, place) => {
         const index = indexes[place] ?? 0
         // Null: known from when it happened, and no event lies in the future.
-        const knownFrom = createdTimestamps[index] ?? Math.min(eventTimestamp, receipt.importedAt)
+        const knownFrom = Math.min(createdTimestamps[index] ?? eventTimestamp, receipt.importedAt)
         const counts = !repeated.has(place)
         // It counts from the moment that it was stored, if that is earlier; a repeat changes no snapshot.
         if (counts) hours.add(Math.floor(Math.min(eventTimestamp, knownFrom) / hourMicros))

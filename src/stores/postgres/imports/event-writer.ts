@@ -32,7 +32,7 @@ export async function eventWriter(
       for (const index of kept) {
         const instant = eventTimestamps[index] ?? 0
         // Null: known from when it happened, and no event lies in the future.
-        const knownFrom = createdTimestamps[index] ?? Math.min(instant, importedAt)
+        const knownFrom = Math.min(createdTimestamps[index] ?? instant, importedAt)
         // It counts from the moment that it was stored, if that is earlier.
         const hour = Math.floor(Math.min(instant, knownFrom) / hourMicros)
         if (hour !== lastHour) hours.add(hour)
@@ -56,7 +56,7 @@ export async function eventWriter(
     pause: copy.end,
     abort: copy.abort,
     async finish() {
-      await recordPosition(client, project, source.name, topicId, lastRow + 1)
+      await recordPosition(client, { project, source, topicId, storedAt: importedAt }, lastRow + 1)
       await recordArrivals(client, project, source.name, hours)
     },
   }

@@ -8,6 +8,7 @@ import {
   type RowSink,
 } from '../../import-store.ts'
 import { deletionCheck } from '../deletion/deletion-check.ts'
+import { databaseNow } from '../sql/database-clock.ts'
 import { inTransaction, storeFailed } from '../sql/pool.ts'
 import { recordViolations } from '../system/violation-store.ts'
 import { importInChunks } from './chunked-import.ts'
@@ -22,6 +23,8 @@ const recordEvery = 1_000
 /** `pool` has no statement timeout, and a connection to spare beside each import's. */
 export function postgresImportStore(pool: pg.Pool, project: string): ImportStore {
   return {
+    now: () => databaseNow(pool).catch(storeFailed('reading its clock')),
+
     async stateOf(table, digest) {
       const { rows } = await pool
         .query<{ is_begun: boolean }>(

@@ -11,6 +11,7 @@ interface Row {
   readonly state: GenerationState
   readonly changed_at: string
   readonly level_at: string | null
+  readonly correction: string
 }
 
 /** Generations of one project's tiles, in the system tables. */
@@ -19,25 +20,28 @@ export function postgresTileGenerations(pool: pg.Pool, project: string): TileGen
     async list() {
       const { rows } = await pool
         .query<Row>(
-          `select view_id, fingerprint, generation, state, ${microsOf('changed_at')} as changed_at, ${microsOf('level_at')} as level_at
+          `select view_id, fingerprint, generation, state, ${microsOf('changed_at')} as changed_at, ${microsOf('level_at')} as level_at, correction
            from featuregraph.tile_generations where project = $1 order by view_id, fingerprint, generation`,
           [project],
         )
         .catch(storeFailed('reading the generations of tiles'))
-      return rows.map(({ view_id, fingerprint, generation, state, changed_at, level_at }) => ({
+      return rows.map(({ view_id, fingerprint, generation, state, changed_at, level_at, correction }) => ({
         viewId: view_id,
         fingerprint: Number(fingerprint),
         generation,
         state,
         changedAt: Number(changed_at),
         watermark: level_at === null ? null : Number(level_at),
+        correction: Number(correction),
       }))
     },
     async begin({ viewId, fingerprint }, generation, at) {
       await pool
         .query(
-          `insert into featuregraph.tile_generations (project, view_id, fingerprint, generation, state, changed_at)
-           values ($1, $2, $3, $4, 'BUILDING', $5) on conflict do nothing`,
+          `insert into featuregraph.tile_generations (project, view_id, fingerprint, generation, state, changed_at, correction)
+           select $1, $2, $3, $4, 'BUILDING', $5, coalesce(max(c.id), 0)
+           from featuregraph.clock_corrections as c where c.project = $1
+           on conflict do nothing`,
           [project, viewId, fingerprint, generation, formatTimestamp(at)],
         )
         .catch(storeFailed('beginning a generation of tiles'))

@@ -289,6 +289,7 @@ describe('ensureTables', () => {
       await store.ensureTables([], [events({ customer_id: 'int64', amount: 'float64', note: 'string' })])
       const before = await stands()
       expect(before).toEqual([
+        'CREATE INDEX payments_ingested_at ON ONLY events.payments USING brin (ingested_at)',
         'CREATE UNIQUE INDEX payments_pkey ON ONLY events.payments USING btree (topic_id, partition, "offset", event_timestamp)',
         'events.payments.amount double precision YES',
         'events.payments.counts boolean NO',
