@@ -4,7 +4,9 @@ import type { StoredEventSource } from '../../stored-event-source.ts'
 import { databaseNow } from '../sql/database-clock.ts'
 import { inTransaction } from '../sql/pool.ts'
 import { eventTable } from '../tables/event-table.ts'
+import { allowedAheadMicros, furthestAhead } from './counted-events.ts'
 import { recordArrivals } from './event-arrivals.ts'
+import { makeEventMonth } from './event-months.ts'
 
 /** Moments so far ahead are not worth a correction: a clock that is set by the network's moves by less. */
 export const toleratedAheadMicros: Micros = 1_000_000
@@ -24,15 +26,21 @@ where project = $1 and source = $2`
 const recordSql = `insert into featuregraph.clock_corrections (project, source, corrected_at, latest, events)
 values ($1, $2, $3, $4, $5)`
 
-/** The hours that the events counted in before and after. */
+/**
+ * The hours that the events counted in before and after. One that was stamped by the clock that was ahead counts from its
+ * moment whatever its own timestamp says; that is cut so that it lies no further ahead than `furthestAhead`, by which
+ * queries find it.
+ */
 function correctSql(table: string): string {
   return `with ahead as materialized (
   select topic_id, partition, "offset", event_timestamp, ingested_at from ${table} where ingested_at > $1::timestamptz
 ), corrected as (
-  update ${table} as x set ingested_at = $1::timestamptz from ahead as a
+  update ${table} as x set ingested_at = $1::timestamptz,
+    event_timestamp = least(x.event_timestamp, $1::timestamptz + ${furthestAhead})
+  from ahead as a
   where x.topic_id = a.topic_id and x.partition = a.partition and x."offset" = a."offset"
     and x.event_timestamp = a.event_timestamp
-  returning a.ingested_at, least(x.event_timestamp, a.ingested_at) as before, least(x.event_timestamp, x.ingested_at) as after
+  returning a.ingested_at, least(a.event_timestamp, a.ingested_at) as before, least(x.event_timestamp, x.ingested_at) as after
 )
 select (select count(*) from corrected) as events, (select max(ingested_at)::text from corrected) as latest,
   array(
@@ -58,6 +66,8 @@ export async function correctMoments(
   }
   const { isAhead, correction } = await check()
   if (!isAhead || source.table !== null) return correction
+  // For those whose timestamps are cut.
+  await makeEventMonth(pool, pool, project, source, (await databaseNow(pool)) + allowedAheadMicros)
   await inTransaction(pool, async (client) => {
     await client.query(lockSql, place)
     const now = formatTimestamp(await databaseNow(client))
