@@ -9,7 +9,7 @@ export type ImportTable =
   | { readonly kind: 'EVENTS'; readonly source: StoredEventSource }
   | { readonly kind: 'ROWS'; readonly view: StoredOfflineView }
 
-/** Events with ids: whoever stores the same ids would wait for the whole file. */
+/** Events with ids: other writers of the same ids would wait for the whole file. */
 export function isImportedInChunks(table: ImportTable): boolean {
   return table.kind === 'EVENTS' && table.source.eventId !== null
 }

@@ -150,7 +150,7 @@ describe('a database whose clock came back', () => {
     expect([await world.online(), await world.asOf(end, end)]).toEqual([4, 4])
   })
 
-  it('is noticed by whoever stores events, without streaming views too, and the snapshots of the hours become stale', async () => {
+  it('is noticed by a writer of events, without streaming views too, and the snapshots of the hours become stale', async () => {
     await world.live([
       { id: 'a', at: (await world.events.now()) - minute },
       { id: 'b', at: (await world.events.now()) - minute },

@@ -14,7 +14,7 @@ import { inTransaction } from '../sql/pool.ts'
 import { recordViolations } from '../system/violation-store.ts'
 import { recordFileQuarantine } from './file-quarantine.ts'
 
-/** What is claimed is waited for until its transaction ends, by whoever stores the same ids: some 20 ms. */
+/** Other writers of the ids in a chunk wait until its transaction ends: some 20 ms. */
 const chunkRows = 1_000
 const checkViolation = '23514'
 
@@ -148,7 +148,7 @@ export async function importInChunks<Counts extends ImportCounts>(
   const counts = await work(async (rows, quarantined, violations) => {
     const behind = (rows.rowNumbers.at(-1) ?? -1) + 1
     let start = 0
-    // What is told of a batch goes with its last chunk.
+    // What is reported of a batch goes with its last chunk.
     for (; rows.kept.length - start > chunkRows; start += chunkRows) {
       const kept = rows.kept.slice(start, start + chunkRows)
       const nextRow = (rows.rowNumbers[kept.at(-1) ?? 0] ?? 0) + 1
