@@ -87,8 +87,18 @@ it('gives stored events their verdict by the rule until then, and claims the ids
     ['default', 'other'].flatMap((project) => ['2026-10-02', '2026-11-01'].map((at) => ({ project, at }))),
   )
 
+  // A role that may not create indexes can start: none is missing, and that of the ids is gone.
+  const indexes = async () => {
+    const { rows } = await pool.query<{ name: string }>(
+      `select indexname as name from pg_indexes where schemaname = 'events' and tablename = 'payments' order by 1`,
+    )
+    return rows.map(({ name }) => name)
+  }
+  const migrated = await indexes()
+  expect(migrated).toEqual(['payments_ingested_at', 'payments_pkey'])
   const offline = testOfflineStore(url)
   await offline.ensureTables([], registry.eventSources)
+  expect(await indexes()).toEqual(migrated)
   await offline.close()
   const store = postgresEventStore(pool, 'default')
   const event = { eventTimestamp: Date.UTC(2026, 11, 5) * 1_000, values: [7] }
