@@ -1,3 +1,7 @@
+-- The present, by which moments are set: by the database's clock, which all processes of a project share.
+create function featuregraph.moment() returns timestamptz
+language sql volatile as $$ select clock_timestamp() $$;
+
 -- The latest moment at which events of the partition were stored: where it lies ahead of the database's clock, that clock
 -- has come back, or a process of before set moments by a clock of its own that was ahead.
 alter table featuregraph.event_positions add column stored_at timestamptz;

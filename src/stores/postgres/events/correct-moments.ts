@@ -11,7 +11,7 @@ import { makeEventMonth } from './event-months.ts'
 /** Moments so far ahead are not worth a correction: a clock that is set by the network's moves by less. */
 export const toleratedAheadMicros: Micros = 1_000_000
 
-const checkSql = `select coalesce(max(p.stored_at) > clock_timestamp() + interval '${toleratedAheadMicros} microseconds', false) as is_ahead,
+const checkSql = `select coalesce(max(p.stored_at) > featuregraph.moment() + interval '${toleratedAheadMicros} microseconds', false) as is_ahead,
   (select coalesce(max(c.id), 0) from featuregraph.clock_corrections as c where c.project = $1 and c.source = $2) as correction
 from featuregraph.event_positions as p where p.project = $1 and p.source = $2`
 

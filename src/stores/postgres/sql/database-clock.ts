@@ -7,7 +7,7 @@ export async function databaseNow(
   client: Pick<pg.Pool, 'query'> | Pick<pg.ClientBase, 'query'>,
 ): Promise<Micros> {
   const { rows } = await client.query<{ now: string }>(
-    `select ${microsOf('c.now')} as now from (select clock_timestamp() as now) as c`,
+    `select ${microsOf('c.now')} as now from (select featuregraph.moment() as now) as c`,
   )
   return Number(rows[0]?.now)
 }
