@@ -13,6 +13,8 @@ export interface Bench {
   readonly rounds: number
   /** Of the paced events, seconds and events a second. */
   readonly latency: { readonly seconds: number; readonly rate: number }
+  /** Of the events, so that each counts once. */
+  readonly hasIds: boolean
   /** For definitions and logs. */
   readonly folder: string
   /** Null: no profiles. */

@@ -53,7 +53,7 @@ export async function openOurs(bench: Bench, project: string, topic: string): Pr
     FEATUREGRAPH_ONLINE_URL: bench.redisUrl,
     FEATUREGRAPH_STREAM_URL: `kafka://${bench.kafka.bootstrap}`,
     FEATUREGRAPH_PROJECT: project,
-    FEATUREGRAPH_SCHEMA: await writeDefinitions(folder, topic),
+    FEATUREGRAPH_SCHEMA: await writeDefinitions(folder, topic, bench.hasIds),
     FEATUREGRAPH_DEMO: 'false',
     FEATUREGRAPH_WORKER: 'false',
     // A stall of the machine is not a wrong answer.

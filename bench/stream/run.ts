@@ -25,12 +25,16 @@ const usage = `npm run bench:stream -- [options]
   --seconds 30          of paced events, for the latency
   --pace 10000          of them, a second
   --only <parts>        some of rate,latency,memory
+  --ids                 the events have ids, of which each counts once
   --cpu-prof <folder>   our stream processes leave their profiles there; the figures are worse then`
 
 const parts = ['rate', 'latency', 'memory'] as const
 type Part = (typeof parts)[number]
 
-type Options = Pick<Bench, 'events' | 'peerEvents' | 'customers' | 'rounds' | 'latency' | 'profileFolder'> & {
+type Options = Pick<
+  Bench,
+  'events' | 'peerEvents' | 'customers' | 'rounds' | 'latency' | 'hasIds' | 'profileFolder'
+> & {
   readonly only: readonly Part[]
 }
 
@@ -44,6 +48,7 @@ function readOptions(): Options | null {
       seconds: { type: 'string', default: '30' },
       pace: { type: 'string', default: '10000' },
       only: { type: 'string', default: parts.join(',') },
+      ids: { type: 'boolean', default: false },
       'cpu-prof': { type: 'string' },
       help: { type: 'boolean', default: false },
     },
@@ -66,6 +71,7 @@ function readOptions(): Options | null {
   return {
     ...{ events, peerEvents: Math.min(most, events), customers, rounds, only },
     latency: { seconds, rate },
+    hasIds: values.ids,
     profileFolder: folder === undefined ? null : path.resolve(folder),
   }
 }
@@ -100,11 +106,11 @@ async function setUp(options: Options): Promise<SetUp> {
   closers.push(() => redis.disconnect())
   const stream = kafkaEventStream(parseKafkaUrl(`kafka://${kafka.bootstrap}`, 'the bench'))
   closers.push(stream.close)
-  const { events, peerEvents, customers, rounds, latency, profileFolder } = options
+  const { events, peerEvents, customers, rounds, latency, hasIds, profileFolder } = options
   return {
     postgres,
     bench: {
-      ...{ events, peerEvents, customers, rounds, latency, profileFolder },
+      ...{ events, peerEvents, customers, rounds, latency, hasIds, profileFolder },
       ...{ folder, kafka, stream, pool, redis, say },
       postgresUrl: postgres.url,
       redisUrl: redisServer.url,

@@ -18,6 +18,7 @@ export const tileOf = (time: Micros): number => Math.floor(time / tileMicros)
 export const firstTileAt = (t: Micros): number => tileOf(t - windowMicros)
 
 export interface Transaction {
+  readonly index: number
   readonly customer: number
   readonly at: Micros
   readonly amount: number
@@ -25,12 +26,13 @@ export interface Transaction {
   readonly success: boolean
 }
 
-/** As a producer of the fraud example would send it: 120 bytes. An offset instead of Z, for older Pythons. */
-export function messageOf({ customer, at, amount, merchant, success }: Transaction): {
+/** As a producer of the fraud example would send it: 150 bytes. An offset instead of Z, for older Pythons. */
+export function messageOf({ index, customer, at, amount, merchant, success }: Transaction): {
   readonly key: Buffer
   readonly value: Buffer
 } {
   const value = JSON.stringify({
+    transaction_id: `${mix(index, 6)}-${index}`,
     customer_id: customer,
     amount,
     merchant_id: `merchant_${merchant}`,
@@ -43,6 +45,7 @@ export function messageOf({ customer, at, amount, merchant, success }: Transacti
 /** Everything but the time is a function of the number: runs see the same transactions. */
 export function transactionOf(index: number, customer: number, at: Micros): Transaction {
   return {
+    index,
     customer,
     at,
     amount: (mix(index, 2) % 100_000) / 100,
@@ -59,12 +62,13 @@ export function mix(index: number, salt: number): number {
 }
 
 /** Definitions for our processes: the realtime features of the fraud example over one topic. Answers their folder. */
-export async function writeDefinitions(folder: string, topic: string): Promise<string> {
+export async function writeDefinitions(folder: string, topic: string, hasIds: boolean): Promise<string> {
   const schema = path.join(folder, `schema-${topic}`)
   const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
   const transactions = eventSource('transactions', {
     topic,
     eventTimestamp: 'timestamp',
+    ...(hasIds ? { eventId: 'transaction_id' } : {}),
     fields: {
       customer_id: 'int64',
       amount: 'float64',

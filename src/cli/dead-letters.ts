@@ -1,5 +1,4 @@
 import { formatTimestamp } from '../definitions/timestamp.ts'
-import { systemClock } from '../gateway/system-clock.ts'
 import { retryDeadLetters } from '../ingest/stream/retry-dead-letters.ts'
 import type { DeadLetter } from '../stores/dead-letter-store.ts'
 import { named } from './named.ts'
@@ -57,7 +56,7 @@ export async function retryLetters(name: string | undefined): Promise<void> {
         : [named('event source', registry.eventSources, name)]
     await makeTables()
     for (const source of sources) {
-      const { kept, dropped, refused } = await retryDeadLetters({ ...stores, clock: systemClock }, source)
+      const { kept, dropped, refused } = await retryDeadLetters(stores, source)
       const stay = [...refused.values()].reduce((sum, count) => sum + count, 0)
       process.stdout.write(`${source.name}: ${kept} kept, ${dropped} dropped, ${stay} stay\n`)
       for (const [reason, count] of refused) process.stdout.write(`  ${count}: ${shown(reason)}\n`)

@@ -63,7 +63,7 @@ export const reservedColumns: ReadonlySet<string> = new Set([
 
 /** Columns that every table of stored events has beside the fields. */
 export const reservedEventColumns: ReadonlySet<string> = new Set([
-  ...['topic_id', 'partition', 'offset', 'event_timestamp', 'ingested_at', 'event_id'],
+  ...['topic_id', 'partition', 'offset', 'event_timestamp', 'ingested_at', 'event_id', 'counts'],
 ])
 
 /** Names that mean something to JavaScript objects. */

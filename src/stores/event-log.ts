@@ -49,7 +49,7 @@ export interface ProcessedMessages {
 
 /** One outcome each, in order. An entity's messages are dead-lettered only if it was not deleted. */
 export interface ProcessedOutcomes {
-  /** From when on the stored events count: later than asked for where the clock of another writer is ahead. */
+  /** From when on the stored events count. */
   readonly storedAt: Micros
   readonly events: readonly StoreOutcome[]
   readonly deadLetters: readonly ('DEAD_LETTERED' | 'DELETED' | 'PROCESSED')[]
@@ -71,6 +71,8 @@ interface ReadPosition {
 
 /** The stored events of sources without a table. Every method rejects with `StoreFailed` when the database does not answer. */
 export interface EventLog {
+  /** The present by the database's clock, by which moments are set: no clock of a gateway's changes one. */
+  readonly now: () => Promise<Micros>
   /**
    * Stores events of one topic, and dead-letters what is none, in one transaction; writers of a partition take turns. A place
    * that was decided before, below the partition's position, stays as it was decided: replays and writers who have lost
@@ -94,11 +96,14 @@ export interface EventLog {
     source: StoredEventSource,
     events: readonly Pick<EventToStore, 'eventTimestamp' | 'values'>[],
   ) => Promise<readonly boolean[]>
-  /** Another text after every deletion of an entity: what was held in memory may be of events that are gone. */
+  /**
+   * Another text after every deletion of an entity and every correction of moments: what was held in memory may be of events
+   * that are gone, or that were changed.
+   */
   readonly deletionMark: () => Promise<string>
   /**
    * At most `limit` events of a partition from a position on, by offset, those only that count (of an id the one that was
-   * stored first) and that happened at `since` or later (null: all); with the position behind them. `until` is the
+   * accepted first) and that happened at `since` or later (null: all); with the position behind them. `until` is the
    * partition's own as it was reported.
    */
   readonly read: (
@@ -106,4 +111,9 @@ export interface EventLog {
     from: ReadPosition,
     options: { readonly limit: number; readonly since: Micros | null; readonly until: number },
   ) => Promise<{ readonly events: readonly StoredEvent[]; readonly next: number }>
+  /**
+   * Sets stored moments that lie ahead of the database's clock to the present, where it has come back, and records that;
+   * resolves with the number of the source's latest correction, 0 for none.
+   */
+  readonly correctMoments: (source: StoredEventSource) => Promise<number>
 }

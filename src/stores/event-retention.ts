@@ -19,7 +19,8 @@ export interface EventRetention {
    *
    * An event of an earlier time that comes after that (late, imported, replayed) is stored as any other: its month is made
    * again, and dropped again by the next call. Nothing is answered from it, since the recorded moment decides, not what is
-   * there. A repeated `eventId` counts again when the first event of that id is gone and it has another event timestamp.
+   * there. The ids of the events
+   * that are gone are free again, so that an event which comes later with one counts; its repeats that are stored never do.
    */
   readonly expire: (source: StoredEventSource, before: Micros) => Promise<DroppedMonths>
 }

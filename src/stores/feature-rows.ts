@@ -35,6 +35,9 @@ export type InsertedOnce =
 
 /** Feature rows on their way into the offline store. */
 export interface FeatureRows {
+  /** The present by the database's clock, by which moments are set. */
+  readonly now: () => Promise<Micros>
+
   /**
    * Appends rows to a view without a source, all or none but those refused for a deletion, in one statement per few
    * thousand rows; one row id per row, in order. Values are taken as accepted (`acceptValue`). Not idempotent: a row

@@ -9,6 +9,11 @@ export type ImportTable =
   | { readonly kind: 'EVENTS'; readonly source: StoredEventSource }
   | { readonly kind: 'ROWS'; readonly view: StoredOfflineView }
 
+/** Events with ids: other writers of the same ids would wait for the whole file. */
+export function isImportedInChunks(table: ImportTable): boolean {
+  return table.kind === 'EVENTS' && table.source.eventId !== null
+}
+
 export interface ImportReceipt {
   /** sha-256 of the file's bytes, in hex; what distinguishes one file from another. */
   readonly digest: string
@@ -36,7 +41,7 @@ export type QuarantinedFileRow = QuarantinedRow & {
   readonly rowNumber: number
 }
 
-/** Where a file's rows go, batch by batch; nothing is to be seen before all is committed. */
+/** Where a file's rows go, batch by batch. */
 export interface RowSink {
   /**
    * Rows of a batch, by their places, kept or not, that concern an entity which was deleted at their event timestamp or
@@ -58,13 +63,19 @@ export interface ImportCounts {
 
 /** Rejects with `StoreFailed` when the database does not answer. */
 export interface ImportStore {
-  /** Whether a file of these bytes has been imported there. */
-  readonly isImported: (table: ImportTable, digest: string) => Promise<boolean>
+  /** The present by the database's clock, by which moments are set. */
+  readonly now: () => Promise<Micros>
+  /** Whether a file of these bytes has been imported there; BEGUN: some chunks of it, and it goes on behind them. */
+  readonly stateOf: (table: ImportTable, digest: string) => Promise<'NEW' | 'BEGUN' | 'IMPORTED'>
   /**
    * Writes a file's rows, its receipt, what was quarantined and the violations in one transaction, and for events which
    * hours of event time got some. `work` is called once, or not at all where the receipt is there already (then null is
    * answered); while another import of the same file is under way its end is waited for. What `work` throws rolls all
    * back and is thrown on.
+   * A table of which `isImportedInChunks` is written in short transactions instead, each with the rows' claims of their
+   * ids: rows that an earlier call has stored are passed over, and what `work` throws leaves those that were stored; so
+   * the caller checks the file first. Of an id that an event has claimed before, whichever way it came, the row is
+   * stored and does not count.
    * An event stands at topic `file:<digest>`, partition 0, offset = row number. No time limit; memory is bounded by a
    * batch and a COPY buffer.
    */

@@ -20,6 +20,8 @@ export interface TileGeneration extends TiledView {
   readonly watermark: Micros | null
   /** The online store's epoch in which the tiles were caught up last; null: in none. */
   readonly caughtUpEpoch: number | null
+  /** The latest correction of moments in the project when it began: it has none of the moments before. */
+  readonly correction: number
 }
 
 /** How far tiles are caught up. */

@@ -6,6 +6,7 @@ import { readConfig } from '../../src/config.ts'
 import { parseTimestamp } from '../../src/definitions/timestamp.ts'
 import { DemoRefused } from '../../src/errors.ts'
 import { type Gateway, startGateway } from '../../src/gateway/start-gateway.ts'
+import { setDatabaseClock } from '../services/database-clock.ts'
 import { execute } from '../services/postgres.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { demoEvents, type LastHour } from './demo-events.ts'
@@ -14,7 +15,8 @@ const dayMicros = 86_400_000_000
 const firstStart = Date.now() * 1_000
 
 /** The README's own start, over the tests' servers; the clock is the test's. */
-function startDemo(url: string, now: number): Promise<Gateway> {
+async function startDemo(url: string, now: number): Promise<Gateway> {
+  await setDatabaseClock(url, now)
   const config = readConfig({
     FEATUREGRAPH_OFFLINE_URL: url,
     FEATUREGRAPH_ONLINE_URL: inject('redisUrl'),
@@ -23,7 +25,7 @@ function startDemo(url: string, now: number): Promise<Gateway> {
     FEATUREGRAPH_PORT: '0',
     FEATUREGRAPH_ONLINE_TIMEOUT_MS: '60000',
   })
-  return startGateway(config, { log: pino({ level: 'silent' }), clock: () => now })
+  return await startGateway(config, { log: pino({ level: 'silent' }), clock: () => now })
 }
 
 async function ask(gateway: Gateway, query: string, variables: object = {}): Promise<unknown> {

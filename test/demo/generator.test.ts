@@ -11,6 +11,7 @@ import { type Gateway, startGateway } from '../../src/gateway/start-gateway.ts'
 import { systemClock } from '../../src/gateway/system-clock.ts'
 import { startCommand } from '../cli/start-command.ts'
 import { newProject } from '../server/start-test-gateway.ts'
+import { setDatabaseClock } from '../services/database-clock.ts'
 import { type PostgresServer, startPostgres } from '../services/postgres.ts'
 import { waitUntil } from '../services/wait-until.ts'
 import { type DemoEvents, demoEvents, idsSent, type LastHour } from './demo-events.ts'
@@ -186,6 +187,7 @@ describe("the demo's generator", () => {
     const stopped = now
     await gateway.close()
     now += 30 * hour
+    await setDatabaseClock(url, now)
     gateway = await startDemo()
     await events.untilMade(now)
     const between = await events.idsIn(stopped, now)
@@ -194,6 +196,7 @@ describe("the demo's generator", () => {
     expect(new Set(between).size).toBe(between.length)
     const resumed = now
     now += 5 * second
+    await setDatabaseClock(url, now)
     await events.untilMade(now)
     expect(await events.idsIn(resumed, now)).toEqual(idsSent(resumed, now))
     await bothClocksAgree()

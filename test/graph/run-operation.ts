@@ -108,6 +108,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
   }
   const notedOffline: OfflineStore = {
     ...offline,
+    now: async () => now,
     insertRows: async (view, rows, dueAt) => {
       inserted.push(rows)
       return offline.insertRows(view, rows, dueAt)
@@ -125,7 +126,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     violations,
     generations: { list: async () => [] },
     tombstones: noTombstones,
-    events: { positions: async () => [] },
+    events: { now: async () => now, positions: async () => [] },
   }
   const tiles = liveTiles(layouts, registry.views, pushTargets.generations)
   const guard = onlineGuard(layouts, registry.views, { record: guardRecord, tiles })

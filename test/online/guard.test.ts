@@ -152,7 +152,13 @@ describe('the guard of online reads', () => {
   it('answers of tiles in the epochs in which they were caught up', async () => {
     const { guard, said, layouts } = await makeGuard()
     if (recent.kind !== 'STREAM') throw new Error('no streaming view')
-    const generation = { ...layouts.tiledView(recent), generation: 1, state: 'LIVE' as const, changedAt: 0 }
+    const generation = {
+      ...layouts.tiledView(recent),
+      generation: 1,
+      state: 'LIVE' as const,
+      changedAt: 0,
+      correction: 0,
+    }
     said.record = filled(1)
     said.tiles = [{ ...generation, watermark: 5, caughtUpEpoch: null }]
     await guard.refresh()

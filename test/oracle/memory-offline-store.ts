@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Micros } from '../../src/definitions/timestamp.ts'
 import type { EntityKey, FeatureRow } from '../../src/definitions/value.ts'
 import { StoreFailed } from '../../src/errors.ts'
+import { systemClock } from '../../src/gateway/system-clock.ts'
 import type { AsOfRow, EntityRow } from '../../src/stores/as-of-reader.ts'
 import type { DeletionStore } from '../../src/stores/deletion-store.ts'
 import type { InsertedRowIds, InsertedRows } from '../../src/stores/feature-rows.ts'
@@ -89,6 +90,7 @@ export function memoryOfflineStore(): MemoryOfflineStore {
   }
 
   return {
+    now: async () => systemClock(),
     asOfJoin: async ({ views, rows }) =>
       views.map((view) => {
         if (view.kind === 'STREAM')

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
 import type { ScalarValue } from '../../src/definitions/value.ts'
 import type { EventSource } from '../../src/registry/registry.ts'
+import { claimEvents } from '../../src/stores/postgres/events/claim-events.ts'
 import { sqlType } from '../../src/stores/postgres/sql/column-type.ts'
 import { createEventMonth, eventTable } from '../../src/stores/postgres/tables/event-table.ts'
 
@@ -32,16 +33,19 @@ export async function storeEvents(
     for (const month of new Set(events.map(({ at }) => createEventMonth('default', source, at))))
       await client.query(month)
     const columns = source.fields.map(({ name }) => `"${name}"`).join(', ')
-    const arrays = source.fields.map(({ type }, index) => `$${index + 4}::${sqlType(type)}[]`).join(', ')
+    const claimants = events.map(({ at, id = null }) => ({ eventId: id, eventTimestamp: at }))
+    const repeated = await claimEvents(client, 'default', source.name, claimants)
+    const arrays = source.fields.map(({ type }, index) => `$${index + 5}::${sqlType(type)}[]`).join(', ')
     await client.query(
-      `insert into ${eventTable('default', source)} (topic_id, partition, "offset", event_timestamp, ingested_at, event_id, ${columns})
-       select ${id}, 0, ${Number(next)} + e.place - 1, e.at, greatest($1::timestamptz, e.at), e.id, ${source.fields.map((_, index) => `e.f${index}`).join(', ')}
-       from unnest($2::timestamptz[], $3::text[], ${arrays}) with ordinality
-         as e(at, id, ${source.fields.map((_, index) => `f${index}`).join(', ')}, place)`,
+      `insert into ${eventTable('default', source)} (topic_id, partition, "offset", event_timestamp, ingested_at, event_id, counts, ${columns})
+       select ${id}, 0, ${Number(next)} + e.place - 1, e.at, greatest($1::timestamptz, e.at), e.id, e.counts, ${source.fields.map((_, index) => `e.f${index}`).join(', ')}
+       from unnest($2::timestamptz[], $3::text[], $4::bool[], ${arrays}) with ordinality
+         as e(at, id, counts, ${source.fields.map((_, index) => `f${index}`).join(', ')}, place)`,
       [
         formatTimestamp(Date.now() * 1_000),
         events.map(({ at }) => formatTimestamp(at)),
         events.map((event) => event.id ?? null),
+        events.map((_, index) => !repeated.has(index)),
         ...source.fields.map(({ name }) => events.map((event) => event.fields[name] ?? null)),
       ],
     )

@@ -9,6 +9,7 @@ import { computeSnapshots } from '../../src/ingest/snapshots/compute-snapshots.t
 import type { EventSource } from '../../src/registry/registry.ts'
 import { eventTable } from '../../src/stores/postgres/tables/event-table.ts'
 import { at } from '../graph/run-operation.ts'
+import { setDatabaseClock } from '../services/database-clock.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testPool } from '../services/test-pool.ts'
 import { newProject, startTestGateway, type TestGateway } from './start-test-gateway.ts'
@@ -74,6 +75,7 @@ beforeAll(async () => {
   await pool.query(
     'create table shop.ledger (customer_id bigint, amount double precision, note text, ts timestamptz)',
   )
+  await setDatabaseClock(database.url, now)
   gateway = await startTestGateway({
     offlineUrl: database.url,
     onlineUrl: inject('redisUrl'),

@@ -74,7 +74,7 @@ export function eventAcceptor(source: EventSource): AcceptEvent {
     else if (time instanceof Unfit) refuse(source.eventTimestamp, time, rawTime)
     const isAhead = eventTimestamp > now + allowedSkewMicros
     const ahead = isAhead
-      ? `${source.eventTimestamp}: ${formatTimestamp(eventTimestamp)} is more than 10 minutes ahead of the gateway's clock`
+      ? `${source.eventTimestamp}: ${formatTimestamp(eventTimestamp)} is more than 10 minutes ahead of the database's clock`
       : ''
 
     const rawId = source.eventId === null ? null : sent(source.eventId)

@@ -1,4 +1,3 @@
-import type { Clock } from '../../definitions/timestamp.ts'
 import type { EntityKey } from '../../definitions/value.ts'
 import { DeletionUnfinished, StoreFailed } from '../../errors.ts'
 import type { Entity, Registry } from '../../registry/registry.ts'
@@ -19,7 +18,6 @@ import { setMarkersBack, storedUntil, type TileMarkerTargets } from './tile-mark
 export interface DeletionTargets extends OnlineKeyTargets, TileMarkerTargets {
   readonly deletions: DeletionStore
   readonly online: OnlineStore
-  readonly clock: Clock
 }
 
 export interface DeletionOptions {
@@ -38,7 +36,8 @@ const pollMs = 50
 /**
  * Deletes an entity from every view and event source that has all of its join keys: its rows and events are gone from the
  * offline store, tombstones stand in the online store, and no way in takes anything of it up to `deletedAt`. That is the
- * clock's time, or later where a row online is. May be stopped anywhere and run again; an unknown key is recorded too.
+ * present by the database's clock, or later where a row online is. May be stopped anywhere and run again; an unknown key is
+ * recorded too.
  * @throws StoreFailed when the offline store does not answer; DeletionUnfinished when the deletion is recorded, and the
  * online store or an older transaction keeps it from being complete.
  */
@@ -49,11 +48,11 @@ export async function deleteEntity(
   key: EntityKey,
   options: DeletionOptions,
 ): Promise<DeletionReceipt> {
-  const { deletions, online, clock } = targets
+  const { deletions, events, online } = targets
   const scope = deletionScope(registry, entity, key)
   const before = await storedUntil(targets, scope)
   const newest = await newestOnline(online, await onlineKeysOf(targets, scope)).catch(nothingKnown)
-  const { deletedAt, unaware } = await deletions.record(scope, Math.max(clock(), newest))
+  const { deletedAt, unaware } = await deletions.record(scope, Math.max(await events.now(), newest))
   const counts = deletionCounts(scope, online.name)
 
   counts.add(await deletions.erase(scope, deletedAt))

@@ -10,7 +10,7 @@ import type { DeletionScope } from './deletion-scope.ts'
 export interface TileMarkerTargets extends Pick<TilePlaces, 'tiledView' | 'tilePrefix'> {
   readonly online: Pick<OnlineMarkers, 'readMarker' | 'writeMarker'>
   readonly generations: Pick<TileGenerations, 'list'>
-  readonly events: Pick<EventStore, 'positions'>
+  readonly events: Pick<EventStore, 'now' | 'positions'>
   readonly clock: Clock
 }
 

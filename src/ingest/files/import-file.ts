@@ -4,7 +4,12 @@ import { BadUserInput, RowCountRefused } from '../../errors.ts'
 import { brokenRowCount } from '../../quality/row-count.ts'
 import { suggest } from '../../registry/suggest.ts'
 import type { FileFormat, FileStore, OpenedFile } from '../../stores/file-reader.ts'
-import type { ImportCounts, ImportStore, RowSink } from '../../stores/import-store.ts'
+import {
+  type ImportCounts,
+  type ImportStore,
+  isImportedInChunks,
+  type RowSink,
+} from '../../stores/import-store.ts'
 import type { RunStore } from '../../stores/run-store.ts'
 import type { Violation, ViolationStore } from '../../stores/violation-store.ts'
 import type { ImportTarget } from './import-target.ts'
@@ -55,7 +60,9 @@ export interface ImportedFile extends ImportCounts {
 
 /**
  * One file into the tables of a source, each in a transaction of its own with the receipt of the file's bytes: the same
- * bytes again, under whatever name, add nothing, and a process that ends anywhere leaves nothing. Where tables lack columns
+ * bytes again, under whatever name, add nothing, and a process that ends anywhere leaves nothing. Events with ids are
+ * stored chunk by chunk, after the whole file was checked: a process that ends leaves whole chunks, and the same file again
+ * goes on behind them. Where tables lack columns
  * the file is read to its end and checked before one is added: a file that is refused adds none. Recorded as a run of the
  * source; one import of a source at a time.
  * @throws BadUserInput for a file that is refused as a whole (format, columns, times without a zone, or the first bad row
@@ -123,8 +130,9 @@ async function importInto(
   isWritten: boolean,
 ): Promise<ImportedFile> {
   const already = { target: target.name, status: 'ALREADY_IMPORTED', ...noCounts() } as const
-  if (await stores.imports.isImported(target.table, digest)) return already
-  const now = stores.clock()
+  const state = await stores.imports.stateOf(target.table, digest)
+  if (state === 'IMPORTED') return already
+  const now = await stores.imports.now()
   const opened = await stores.files.open(file, format)
   let refused: readonly Violation[] = []
   try {
@@ -139,7 +147,7 @@ async function importInto(
       fromLocalTime: local,
       now,
     })
-    const copy = async (sink: RowSink): Promise<ImportedFile> => {
+    const copy = async (sink: RowSink, onProgress = options.onProgress): Promise<ImportedFile> => {
       const counts = noCounts()
       for await (const batch of opened.read(wantedColumns(target))) {
         const offered = judgeBatch(batch)
@@ -154,7 +162,7 @@ async function importInto(
         counts.violations += judged.violations.length
         for (const { kind } of judged.quarantined)
           counts.quarantined[kind] = (counts.quarantined[kind] ?? 0) + 1
-        options.onProgress(target.name, counts.read, batch.done)
+        onProgress(target.name, counts.read, batch.done)
       }
       const broken = target.view === null ? [] : brokenRowCount(target.view, counts.kept, null, now)
       if (broken.some(({ action }) => action !== 'warn')) {
@@ -167,8 +175,10 @@ async function importInto(
       return { target: target.name, status: 'IMPORTED', ...counts, violations }
     }
     if (!isWritten) return await copy(noSink)
+    // Chunks that were stored stay: whether the file is refused must be known before the first.
+    if (isImportedInChunks(target.table) && state === 'NEW') await copy(noSink, () => {})
     const receipt = { digest, file, importedAt: now }
-    return (await stores.imports.importFile(target.table, receipt, copy)) ?? already
+    return (await stores.imports.importFile(target.table, receipt, (sink) => copy(sink))) ?? already
   } catch (error) {
     // Rolled back with the rows, were it recorded beside them.
     if (refused.length > 0 && !options.dryRun) await stores.violations.record(refused, [])

@@ -15,7 +15,7 @@ import {
 import type { StreamObserver } from '../stream-observer.ts'
 
 export interface PushEventsTargets {
-  readonly events: Pick<EventStore, 'append' | 'deletedEvents'>
+  readonly events: Pick<EventStore, 'now' | 'append' | 'deletedEvents'>
   readonly violations: Pick<ViolationStore, 'record'>
   readonly clock: Clock
   readonly observe: Pick<StreamObserver, 'processed'>
@@ -56,9 +56,11 @@ export function eventPusher(targets: PushEventsTargets): PushEvents {
     refuseMappedEvents(source)
     const accept = acceptors.get(source) ?? eventAcceptor(source)
     acceptors.set(source, accept)
-    const now = targets.clock()
+    const moment = await targets.events.now().catch(unanswered)
+    // What does not fit is answered without a store too.
+    const now = moment instanceof StoreFailed ? targets.clock() : moment
     const verdicts = offered.map((one) => ('json' in one ? accept(one.json, now) : invalid(one.unreadable)))
-    const kept = await store(targets, source, verdicts)
+    const kept = await store(targets, source, verdicts, moment)
     const refused = await recordRefused(targets, source, verdicts, now)
     count(targets, source, verdicts, new Map([...kept, ...refused]), now)
     return verdicts.map((verdict) => {
@@ -103,20 +105,22 @@ type Outcomes = ReadonlyMap<EventVerdict, EventOutcome>
 
 /** The outcomes of accepted events. What they break and are only to be warned of is recorded of those that count. */
 async function store(
-  { events, violations, clock, storeFailed }: PushEventsTargets,
+  { events, violations, storeFailed }: PushEventsTargets,
   source: EventSource,
   verdicts: readonly EventVerdict[],
+  moment: Micros | StoreFailed,
 ): Promise<Outcomes> {
   const accepted = verdicts.filter((verdict) => verdict.status === 'ACCEPTED')
   if (accepted.length === 0) return new Map()
   let outcomes: readonly StoreOutcome[]
   try {
     const toStore = accepted.map(({ event }) => event)
-    outcomes = await events.append(source, logTopic(source), toStore, clock())
+    if (moment instanceof StoreFailed) throw moment
+    outcomes = await events.append(source, logTopic(source), toStore, moment)
   } catch (error) {
     if (!(error instanceof StoreFailed)) throw error
     storeFailed('offline', error)
-    return new Map(accepted.map((verdict) => [verdict, unanswered(verdict.event)]))
+    return new Map(accepted.map((verdict) => [verdict, notKnown(verdict.event)]))
   }
   const broken = accepted.flatMap((verdict, index) =>
     outcomes[index] === 'STORED' ? verdict.violations : [],
@@ -146,7 +150,12 @@ function outcomeOf(outcome: StoreOutcome | undefined): EventOutcome {
   }
 }
 
-function unanswered({ eventId }: NewEvent): EventOutcome {
+function unanswered(error: unknown): StoreFailed {
+  if (error instanceof StoreFailed) return error
+  throw error
+}
+
+function notKnown({ eventId }: NewEvent): EventOutcome {
   const again =
     eventId === null
       ? 'it has no id, so that sent again it may count twice'

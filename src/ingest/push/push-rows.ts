@@ -58,7 +58,12 @@ export async function pushRows(
 ): Promise<readonly PushOutcome[]> {
   refuseMapped(view)
   const { to, idempotencyKey } = options
-  const arrival = targets.clock()
+  const moment = await targets.offline.now().catch((error: unknown) => {
+    if (error instanceof StoreFailed) return error
+    throw error
+  })
+  // What does not fit is answered without a store too.
+  const arrival = moment instanceof StoreFailed ? targets.clock() : moment
   const outcomes: PushOutcome[] = []
   const rows: FeatureRow[] = []
   const places: number[] = []
@@ -93,6 +98,7 @@ export async function pushRows(
   const goesOnline = to === 'BOTH' && view.online
   let stored: StoredPush
   try {
+    if (moment instanceof StoreFailed) throw moment
     stored = await storePushedRows(targets.offline, view, rows, receipt, goesOnline ? arrival : undefined)
   } catch (error) {
     if (!(error instanceof StoreFailed)) throw error

@@ -18,7 +18,7 @@ import { longestReach } from '../tiles/followed-sources.ts'
 import { topicGate } from './topic-gate.ts'
 
 export interface ConsumeTargets {
-  readonly events: Pick<EventStore, 'storeMessages' | 'openTopic' | 'positions' | 'recordWatermarks'>
+  readonly events: Pick<EventStore, 'now' | 'storeMessages' | 'openTopic' | 'positions' | 'recordWatermarks'>
   readonly stream: EventStream
   readonly clock: Clock
 }
@@ -78,12 +78,13 @@ export async function consumeEvents(
   async function storeAndCommit(
     messages: readonly StreamMessage[],
     judged: readonly Judged[],
+    judgedAt: Micros,
   ): Promise<boolean> {
     const started = performance.now()
-    const judge = (): readonly Judged[] => judgeAll(targets, topics, gate.storedAs, messages)
+    const judge = () => judgeAll(targets, topics, gate.storedAs, messages)
     // What waited for long behind the batch before it counts from now.
-    const isStale = targets.clock() - (judged[0]?.at ?? 0) > staleMicros
-    if (!(await storeAll(targets, isStale ? judge() : judged, judge, options))) return false
+    const isStale = targets.clock() - judgedAt > staleMicros
+    if (!(await storeAll(targets, isStale ? null : judged, judge, options))) return false
     gate.passed(messages)
     consumer.commit(positionsBehind(messages))
     observe.flushed((performance.now() - started) / 1_000)
@@ -92,19 +93,24 @@ export async function consumeEvents(
 
   const now = (): number => targets.clock() / 1_000
   let watermark = Number.NEGATIVE_INFINITY
+  /** Those that Postgres' clock is still to be asked for. */
+  let polled: readonly StreamMessage[] = []
   options.onDeadLetter()
   try {
     for (let failures = 0; !signal.aborted; ) {
       try {
-        const messages = gate.admitted(await consumer.poll({ maxMessages, waitMs }))
-        const judged = judgeAll(targets, topics, gate.storedAs, messages)
+        if (polled.length === 0) polled = gate.admitted(await consumer.poll({ maxMessages, waitMs }))
+        const judgedAt = targets.clock()
+        const judged = await judgeAll(targets, topics, gate.storedAs, polled)
         if (!(await flight)) return
-        if (messages.length > 0) {
-          flight = storeAndCommit(messages, judged)
+        if (polled.length > 0) {
+          flight = storeAndCommit(polled, judged, judgedAt)
+          polled = []
           // The caller that  it hears of its failure; before that it must not end the process.
           flight.catch(() => {})
         }
-        if (now() - watermark >= watermarkEveryMs) {
+        // Either way: a clock that was set back must not stop it.
+        if (Math.abs(now() - watermark) >= watermarkEveryMs) {
           watermark = now()
           await gate.measure(consumer, observe.behind)
           await gate.checkAgain(readFrom)
@@ -150,14 +156,14 @@ interface Judged {
   readonly deadLetters: readonly DeadLetteredMessage[]
 }
 
-function judgeAll(
-  { clock }: ConsumeTargets,
+async function judgeAll(
+  { events }: ConsumeTargets,
   topics: ReadonlyMap<string, readonly ConsumedSource[]>,
   storedAs: (topic: string) => string,
   messages: readonly StreamMessage[],
-): readonly Judged[] {
+): Promise<readonly Judged[]> {
   if (messages.length === 0) return []
-  const at = clock()
+  const at = await events.now()
   return [...topics].flatMap(([topic, sources]) => {
     const own = topics.size === 1 ? messages : messages.filter((message) => message.topic === topic)
     if (own.length === 0) return []
@@ -184,16 +190,17 @@ function judge({ accept }: ConsumedSource, messages: readonly StreamMessage[], a
   return { events, deadLetters }
 }
 
-/** False when the signal aborted before all was stored; judged again and tried again until it is. */
+/** False when the signal aborted before all was stored; judged again (null: first) and tried again until it is. */
 async function storeAll(
   { events }: ConsumeTargets,
-  judged: readonly Judged[],
-  judgeAgain: () => readonly Judged[],
+  judged: readonly Judged[] | null,
+  judgeAgain: () => Promise<readonly Judged[]>,
   { signal, pause, log, observe, onDeadLetter }: ConsumeEventsOptions,
 ): Promise<boolean> {
   let left = judged
   for (let tries = 0; !signal.aborted; tries += 1) {
     try {
+      left ??= await judgeAgain()
       for (const { one, topic, at, ...messages } of left) {
         const outcomes = await events.storeMessages(one.source, topic, messages, at)
         const stored = messages.events.filter((_, index) => outcomes.events[index] === 'STORED')
@@ -208,7 +215,7 @@ async function storeAll(
       log.warn(`events could not be kept: ${error.message}; trying again`, error)
       await pause(retryPauseMs(tries))
       // They count from when they are stored, which may be much later than when they came.
-      left = judgeAgain()
+      left = null
     }
   }
   return false

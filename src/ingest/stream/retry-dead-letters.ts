@@ -1,13 +1,13 @@
-import type { Clock } from '../../definitions/timestamp.ts'
 import type { EventSource } from '../../registry/registry.ts'
 import type { DeadLetterStore } from '../../stores/dead-letter-store.ts'
+import type { EventStore } from '../../stores/event-store.ts'
 import { eventAcceptor, invalid } from '../accept/accept-event.ts'
 import { notJson, readJsonLine } from '../accept/read-json-line.ts'
 import { logTopic } from '../push/push-events.ts'
 
 interface RetryTargets {
   readonly deadLetters: Pick<DeadLetterStore, 'page' | 'retry'>
-  readonly clock: Clock
+  readonly events: Pick<EventStore, 'now'>
 }
 
 export interface RetriedLetters {
@@ -22,12 +22,12 @@ export interface RetriedLetters {
 const lettersAtOnce = 500
 
 /**
- * Messages that were dead-lettered, tried again by today's definitions and clock. One that fits is stored at the end of the
+ * Messages that were dead-lettered, tried again by today's definitions and the present. One that fits is stored at the end of the
  * gateway's own log, since its place in the topic has been decided, and counts from now; its letter is gone with the same
  * transaction. So it may be stopped anywhere and run again.
  */
 export async function retryDeadLetters(
-  { deadLetters, clock }: RetryTargets,
+  { deadLetters, events }: RetryTargets,
   source: EventSource,
 ): Promise<RetriedLetters> {
   const accept = eventAcceptor(source)
@@ -35,7 +35,7 @@ export async function retryDeadLetters(
   let [kept, dropped] = [0, 0]
   for (let before: number | null = null; ; ) {
     const letters = await deadLetters.page({ source: source.name, before, first: lettersAtOnce })
-    const now = clock()
+    const now = await events.now()
     const accepted = letters.flatMap(({ id, value }) => {
       const read = readJsonLine(value)
       const verdict = read === null ? invalid(notJson) : accept(read.json, now)

@@ -17,7 +17,7 @@ import type { RunLog } from '../run-log.ts'
 import type { StreamObserver } from '../stream-observer.ts'
 
 interface GateTargets {
-  readonly events: Pick<EventStore, 'openTopic' | 'positions' | 'recordWatermarks'>
+  readonly events: Pick<EventStore, 'now' | 'openTopic' | 'positions' | 'recordWatermarks'>
   readonly stream: Pick<EventStream, 'describe'>
   readonly clock: Clock
 }
@@ -161,7 +161,7 @@ export function topicGate(
       }
     },
     async measure(consumer, behind) {
-      const at = clock()
+      const at = await events.now()
       const watermarks = new Map<string, PartitionWatermark[]>()
       const passed: StreamPosition[] = []
       for (const { topic, partition, offset, lag } of await consumer.lag()) {
@@ -188,7 +188,7 @@ export function topicGate(
       consumer.commit(passed)
     },
     async checkAgain(seek) {
-      if (clock() - checkedAt < checkAgainMicros) return
+      if (Math.abs(clock() - checkedAt) < checkAgainMicros) return
       checkedAt = clock()
       if (refused.size > 0) await admitAll([...refused.values()], seek)
       for (const [topic, own] of byTopic([...open.values()])) {

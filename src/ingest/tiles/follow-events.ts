@@ -49,7 +49,8 @@ export async function followEvents(
     while (!signal.aborted) {
       try {
         const now = targets.clock() / 1_000
-        if (!leads || now - askedAt > lockBeatMs) {
+        // Either way: a clock that was set back must not stop it.
+        if (!leads || Math.abs(now - askedAt) > lockBeatMs) {
           const led = leads
           leads = await targets.streamLock.hold()
           askedAt = now

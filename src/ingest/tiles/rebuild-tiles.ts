@@ -8,7 +8,7 @@ import type { TileGenerations } from '../../stores/tile-generations.ts'
 import { beginGeneration, generationsOf, type TilePlaces } from './tile-generation.ts'
 
 interface RebuildTargets extends TilePlaces {
-  readonly events: Pick<EventStore, 'openTopic' | 'adoptTopic' | 'positions' | 'recordWatermarks'>
+  readonly events: Pick<EventStore, 'now' | 'openTopic' | 'adoptTopic' | 'positions' | 'recordWatermarks'>
   /** Those of the registry. */
   readonly eventSources: readonly EventSource[]
   readonly generations: TileGenerations
@@ -76,14 +76,14 @@ export async function rebuildTiles(
 
 /** Whether the topic was not the one whose events are stored any more. */
 async function adoptTopic(
-  { events, stream, eventSources, clock }: RebuildTargets,
+  { events, stream, eventSources }: RebuildTargets,
   { events: source }: StreamView,
 ): Promise<boolean> {
   const { topic: name } = source
   if (name === null || stream === null) return false
   // Before the topic's ends, which only grow: a consumer may be at work.
   const positions = await events.positions(source)
-  const at = clock()
+  const at = await events.now()
   const [found] = await stream.describe([name])
   if (!found) return false
   const storedAs = await events.openTopic(name, found.id)

@@ -64,19 +64,25 @@ export function tileLeader(
   let deletionMark: string | null = null
   /** The tiles of every check of the online store are caught up from the markers that it has since. */
   let moment: GuardMoment | null = null
+  /** By the database's clock, as of this round: windows are cut and generations retire by it. */
+  let now: Micros = Number.NEGATIVE_INFINITY
 
-  /** Generations as they stand; where a view has none in use, one is begun. */
+  /** Generations as they stand; where a view has none in use, or one with moments that were corrected since, one is begun. */
   async function look(): Promise<void> {
+    const corrections = new Map<EventSource, number>()
+    for (const source of sources.keys()) corrections.set(source, await events.correctMoments(source))
     const before = await generations.list()
-    const lacking = views.filter((view) =>
-      generationsOf(targets, view, before).every(({ state }) => state === 'RETIRED'),
-    )
+    const lacking = views.filter((view) => {
+      const inUse = generationsOf(targets, view, before).filter(({ state }) => state !== 'RETIRED')
+      const latest = corrections.get(view.events) ?? 0
+      return inUse.every(({ state, correction }) => state === 'LIVE' && correction < latest)
+    })
     for (const view of lacking) await beginGeneration(targets, view, before)
     const known = lacking.length === 0 ? before : await generations.list()
     const inUse = new Set<string>()
     for (const view of views) {
       for (const { generation, state, changedAt } of generationsOf(targets, view, known)) {
-        if (state === 'RETIRED' && clock() - changedAt > retiringMicros) continue
+        if (state === 'RETIRED' && now - changedAt > retiringMicros) continue
         const name = `${view.name} ${generation}`
         inUse.add(name)
         const one = followed.get(name) ?? follow(view, generation, state)
@@ -90,12 +96,12 @@ export function tileLeader(
   function follow(view: StreamView, number: number, state: TileGeneration['state']): Followed {
     const whose = targets.tiledView(view)
     const tiles = { view, prefix: targets.tilePrefix(whose, number), fingerprint: whose.fingerprint }
-    const applier = eventApplier(targets, tiles, { maxEntries, eventsAtOnce })
+    const applier = eventApplier({ ...targets, clock: () => now }, tiles, { maxEntries, eventsAtOnce })
     return { view, number, applier, state, wasCaughtUp: false, watermark: null, caughtUpIn: null }
   }
 
   async function applySource(source: EventSource): Promise<boolean> {
-    const at = clock()
+    const at = now
     const partitions = await events.positions(source)
     let caughtUp = true
     for (const one of followed.values()) {
@@ -131,13 +137,15 @@ export function tileLeader(
       checkedAt = Number.NEGATIVE_INFINITY
     },
     async round() {
-      const now = clock() / 1_000
-      const isDue = now - checkedAt >= generationsMs
       const before = moment
+      now = await events.now()
+      const time = clock() / 1_000
+      // Either way: a clock that was set back must not stop it.
+      const isDue = Math.abs(time - checkedAt) >= generationsMs
       if (isDue) {
         moment = await guardRecord.moment()
         await look()
-        checkedAt = now
+        checkedAt = time
       }
       const mark = await events.deletionMark()
       const isChecked = before?.check !== moment?.check
@@ -150,7 +158,7 @@ export function tileLeader(
       )
       if (isDue || built.length > 0) await reportWatermarks()
       for (const { view, number } of built) {
-        await generations.goLive(targets.tiledView(view), number, clock())
+        await generations.goLive(targets.tiledView(view), number, now)
         log.info(`feature view ${view.name} is read from generation ${number} of its tiles now`)
         checkedAt = Number.NEGATIVE_INFINITY
       }

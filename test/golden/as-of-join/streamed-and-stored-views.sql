@@ -27,6 +27,7 @@ left join lateral (
       and x.event_timestamp >= e.start_0 and x.event_timestamp < e.as_of + interval '10 minutes'
       and least(x.event_timestamp, x.ingested_at) >= e.start_0 and least(x.event_timestamp, x.ingested_at) < e.as_of
       and (e.known_at is null or x.ingested_at <= e.known_at)
+      and x.counts
   ) as e
 ) as v2 on true
 left join lateral (
@@ -41,6 +42,7 @@ left join lateral (
       and x.event_timestamp >= least(e.start_0, e.start_1) and x.event_timestamp < e.as_of + interval '10 minutes'
       and least(x.event_timestamp, x.ingested_at) >= least(e.start_0, e.start_1) and least(x.event_timestamp, x.ingested_at) < e.as_of
       and (e.known_at is null or x.ingested_at <= e.known_at)
+      and x.counts
   ) as e
 ) as v3 on true
 order by e.place

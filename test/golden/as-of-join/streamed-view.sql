@@ -22,9 +22,7 @@ left join lateral (
       and x.event_timestamp >= least(e.start_0, e.start_1, e.start_2) and x.event_timestamp < e.as_of + interval '10 minutes'
       and least(x.event_timestamp, x.ingested_at) >= least(e.start_0, e.start_1, e.start_2) and least(x.event_timestamp, x.ingested_at) < e.as_of
       and (e.known_at is null or x.ingested_at <= e.known_at)
-      and (x.event_id is null or not exists (
-    select from "events"."boardings" as d where d.event_id = x.event_id
-      and (d.ingested_at, d.topic_id, d.partition, d."offset") < (x.ingested_at, x.topic_id, x.partition, x."offset")))
+      and x.counts
   ) as e
 ) as v0 on true
 order by e.place

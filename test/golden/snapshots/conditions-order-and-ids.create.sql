@@ -26,6 +26,7 @@ create table if not exists "events"."sales" (
   "event_timestamp" timestamp with time zone not null,
   "ingested_at" timestamp with time zone not null,
   "event_id" text,
+  "counts" boolean not null default true,
   "customer_id" bigint,
   "shop" text,
   "till" integer,
@@ -34,7 +35,7 @@ create table if not exists "events"."sales" (
   "success" boolean,
   primary key (topic_id, partition, "offset", event_timestamp)
 ) partition by range (event_timestamp);
-create index if not exists "sales_event_id" on "events"."sales" (event_id) where event_id is not null;
+create index if not exists "sales_ingested_at" on "events"."sales" using brin (ingested_at);
 do $$ begin
   if to_regclass('"event_partitions"."sales_2026_02"') is null then
     create table "event_partitions"."sales_2026_02" (like "events"."sales" including defaults);

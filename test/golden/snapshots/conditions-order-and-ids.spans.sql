@@ -20,9 +20,7 @@ from (
     and least(x.event_timestamp, x.ingested_at) < $2::timestamptz
     and x."shop" is not null
     and x."till" is not null
-    and (x.event_id is null or not exists (
-    select from "events"."sales" as d where d.event_id = x.event_id
-      and (d.ingested_at, d.topic_id, d.partition, d."offset") < (x.ingested_at, x.topic_id, x.partition, x."offset")))
+    and x.counts
 ) as e
 group by 1, 2, 3
 order by 1, 2, 3

@@ -24,6 +24,7 @@ create table if not exists "events"."transactions" (
   "event_timestamp" timestamp with time zone not null,
   "ingested_at" timestamp with time zone not null,
   "event_id" text,
+  "counts" boolean not null default true,
   "customer_id" bigint,
   "shop" text,
   "till" integer,
@@ -32,6 +33,7 @@ create table if not exists "events"."transactions" (
   "success" boolean,
   primary key (topic_id, partition, "offset", event_timestamp)
 ) partition by range (event_timestamp);
+create index if not exists "transactions_ingested_at" on "events"."transactions" using brin (ingested_at);
 do $$ begin
   if to_regclass('"event_partitions"."transactions_2026_02"') is null then
     create table "event_partitions"."transactions_2026_02" (like "events"."transactions" including defaults);

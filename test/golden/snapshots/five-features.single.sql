@@ -17,6 +17,7 @@ from (
     and least(x.event_timestamp, x.ingested_at) >= $1::timestamptz
     and least(x.event_timestamp, x.ingested_at) < $2::timestamptz
     and x."customer_id" is not null
+    and x.counts
 ) as e
 group by 1, 2
 order by 1, 2

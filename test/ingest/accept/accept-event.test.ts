@@ -174,7 +174,7 @@ describe('an event timestamp', () => {
   it('may be 10 minutes ahead, and not a microsecond more', () => {
     expect(times('2026-11-23T12:10:00Z').status).toBe('ACCEPTED')
     const sent = { ...event, ts: '2026-11-23T12:10:00.000001Z', id: 'e1', Amount: 1_000 }
-    const reason = "ts: 2026-11-23T12:10:00.000001Z is more than 10 minutes ahead of the gateway's clock"
+    const reason = "ts: 2026-11-23T12:10:00.000001Z is more than 10 minutes ahead of the database's clock"
     expect(accept(sent, now)).toMatchObject({
       status: 'REFUSED',
       code: 'EVENT_FROM_AHEAD',

@@ -32,7 +32,7 @@ import { untilWorks } from '../../services/wait-until.ts'
 import { judged } from '../../world/decided.ts'
 
 const hour = 3_600_000_000
-const start = Math.ceil((Date.now() * 1_000) / hour) * hour
+const start = Math.floor((Date.now() * 1_000) / hour) * hour
 
 const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
 const regular = entity('regular', { joinKeys: { shop: 'string', customer_id: 'int64' } })
@@ -76,7 +76,7 @@ beforeAll(async () => {
   const offline = testOfflineStore(database.url)
   await offline.ensureTables(registry.views, registry.eventSources)
   await offline.close()
-  events = postgresEventStore(pool, 'default')
+  events = { ...postgresEventStore(pool, 'default'), now: async () => time.now }
   online = redisOnlineStore({ url: redis.url, readTimeoutMs: 60_000, onConnectionError: () => {} })
   const guardRecord = postgresGuardRecord(pool, 'default')
   const layouts = await openRowLayouts(

@@ -155,7 +155,7 @@ export async function openWorld(): Promise<DeletionWorld> {
   const time = { now: Math.floor(Date.now() / 86_400_000) * day + 12 * hour }
   const stores = {
     ...layouts,
-    offline,
+    offline: { ...offline, now: async () => time.now },
     online,
     deletions: postgresDeletionStore(pool, 'default'),
     snapshots: postgresSnapshotStore(pool, 'default'),
@@ -163,7 +163,7 @@ export async function openWorld(): Promise<DeletionWorld> {
     violations: postgresViolationStore(pool, 'default'),
     generations: postgresTileGenerations(pool, 'default'),
     tombstones: postgresTombstoneLog(pool, 'default'),
-    events: postgresEventStore(pool, 'default'),
+    events: { ...postgresEventStore(pool, 'default'), now: async () => time.now },
     clock: () => time.now,
     storeFailed: () => {},
   }

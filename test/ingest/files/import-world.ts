@@ -91,15 +91,20 @@ export async function importWorld(
       return path
     },
     importFile: (name, path, options = {}, clock = () => importedAt) =>
-      importFile({ ...stores, clock }, { name, targets: importTargets(registry, name) }, path, {
-        dryRun: false,
-        onError: 'quarantine',
-        assumeUtc: false,
-        tables: null,
-        onWait: () => {},
-        onProgress: () => {},
-        ...options,
-      }),
+      importFile(
+        { ...stores, imports: { ...stores.imports, now: async () => clock() }, clock },
+        { name, targets: importTargets(registry, name) },
+        path,
+        {
+          dryRun: false,
+          onError: 'quarantine',
+          assumeUtc: false,
+          tables: null,
+          onWait: () => {},
+          onProgress: () => {},
+          ...options,
+        },
+      ),
     rows: async (sql) => (await pool.query<unknown[]>({ text: sql, rowMode: 'array' })).rows,
     async close() {
       connection.disconnectSync()

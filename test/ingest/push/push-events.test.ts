@@ -26,7 +26,7 @@ it('answers for each event that the offline store was away, and what to do, and 
   const away = () => Promise.reject(new StoreFailed('away'))
   const told: unknown[] = []
   const push = eventPusher({
-    events: { append: away, deletedEvents: away },
+    events: { now: away, append: away, deletedEvents: away },
     violations: { record: away },
     clock: () => at('2026-11-23T12:00:00Z'),
     observe: { processed: (_, counts) => told.push(counts) },

@@ -109,7 +109,7 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
   })
 
   const targets = (replaced: Partial<PushTargets> = {}): PushTargets => ({
-    offline: stores.offline,
+    offline: { ...stores.offline, now: async () => clock },
     online: stores.online,
     ...layouts,
     clock: now,
@@ -144,6 +144,20 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
     const read = viewReader(profile, layouts.layout(profile), layouts.history)
     return Object(read.readPacked(bytes, clock, null))['n']
   }
+
+  it("takes the arrival, and what is due, from the database's clock, not from the gateway's", async () => {
+    const ahead = targets({ clock: () => clock + day })
+    const [a, b] = [newId(), newId()]
+    const rows = [row(a, clock - 1, { n: 1 }), row(b, clock + 1, { n: 2 })]
+    expect(await pushRows(ahead, profile, rows, both)).toEqual([
+      { accepted: true, online: 'WRITTEN' },
+      { accepted: true, online: 'NOT_YET' },
+    ])
+    expect([await stored(a), await stored(b, clock + 1)]).toEqual([
+      [1, clock - 1, clock],
+      [2, clock + 1, clock],
+    ])
+  })
 
   it('tells one outcome per row, in order, and keeps what fits on both clocks, created at its arrival', async () => {
     const [a, b, c] = [newId(), newId(), newId()]

@@ -66,7 +66,7 @@ it('dead-letters what is no event, and stores and reports nothing about a delete
   let processedMessages = 0
   await consumeEvents(
     {
-      events: postgresEventStore(pool, 'default'),
+      events: { ...postgresEventStore(pool, 'default'), now: async () => now },
       stream,
       clock: () => now,
     },
@@ -113,7 +113,8 @@ async function streamedProject(project: string) {
   await offline.close()
   const message = JSON.stringify({ at: formatTimestamp(now), customer_id: 7, amount: 1 })
   return {
-    ...{ source, time, stream, stored: postgresEventStore(pool, project) },
+    ...{ source, time, stream },
+    stored: { ...postgresEventStore(pool, project), now: async () => time.now },
     publish: () => stream.publish('payments', [{ key: null, value: Buffer.from(message) }]),
   }
 }

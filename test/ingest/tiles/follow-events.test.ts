@@ -46,7 +46,7 @@ afterAll(async () => {
 async function makeWorld() {
   const time = { now: noon }
   const online = memoryOnlineStore(() => time.now)
-  const events = postgresEventStore(pool, 'default')
+  const events = { ...postgresEventStore(pool, 'default'), now: async () => time.now }
   const generations = postgresTileGenerations(pool, 'default')
   const open = async (windows: Readonly<Record<string, string>>) => {
     const registry = release(windows)

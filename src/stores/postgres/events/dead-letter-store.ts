@@ -64,7 +64,7 @@ export function postgresDeadLetterStore(pool: pg.Pool, project: string): DeadLet
         )
         const there = new Set(rows.map(({ id }) => Number(id)))
         const events = letters.flatMap(({ id, event }) => (there.has(id) ? [event] : []))
-        const outcomes = await appendEvents(client, { project, source, topicId, storedAt }, events)
+        const { outcomes } = await appendEvents(client, { project, source, topicId, storedAt }, events)
         const broken = events.flatMap(({ violations }, index) =>
           outcomes[index] === 'STORED' ? violations : [],
         )

@@ -15,12 +15,21 @@ export interface EventCopy extends Omit<CopyRows, 'add'> {
     eventTimestamp: Micros,
     storedAt: Micros | null,
     eventId: string | null,
+    counts: boolean,
     fieldValue: (field: number) => Value | null | undefined,
   ) => void
 }
 
-const columns = ['topic_id', 'partition', 'offset', 'event_timestamp', 'ingested_at', 'event_id'] as const
-const types = ['int32', 'int32', 'int64', 'timestamp', 'timestamp', 'string'] as const
+const columns = [
+  'topic_id',
+  'partition',
+  'offset',
+  'event_timestamp',
+  'ingested_at',
+  'event_id',
+  'counts',
+] as const
+const types = ['int32', 'int32', 'int64', 'timestamp', 'timestamp', 'string', 'bool'] as const
 
 export function eventCopy(
   client: pg.ClientBase,
@@ -35,12 +44,13 @@ export function eventCopy(
   row[0] = topicId
   return {
     ...copy,
-    add(partition, offset, eventTimestamp, storedAt, eventId, fieldValue) {
+    add(partition, offset, eventTimestamp, storedAt, eventId, counts, fieldValue) {
       row[1] = partition
       row[2] = offset
       row[3] = eventTimestamp
       row[4] = storedAt
       row[5] = eventId
+      row[6] = counts
       for (let field = 0; field < source.fields.length; field += 1)
         row[columns.length + field] = fieldValue(field) ?? null
       copy.add(row)

@@ -22,6 +22,9 @@ order by b.bounds[2]::timestamptz`
 const moveStoredSince = `insert into featuregraph.event_retention (project, source, kept_since) values ($1, $2, $3)
 on conflict (project, source) do update set kept_since = greatest(event_retention.kept_since, excluded.kept_since)`
 
+const forgetClaims = `delete from featuregraph.event_claims
+where project = $1 and source = $2 and event_timestamp < $3`
+
 /** `pool` has no statement timeout. */
 export function postgresEventRetention(pool: pg.Pool, project: string): EventRetention {
   return {
@@ -47,7 +50,10 @@ export function postgresEventRetention(pool: pg.Pool, project: string): EventRet
           dropped.push(Number(starts))
         else inUse.push(Number(starts))
       }
-      return { storedSince: await readStoredSince(pool, project, source.name).catch(failed), dropped, inUse }
+      const storedSince = await readStoredSince(pool, project, source.name).catch(failed)
+      if (storedSince !== null)
+        await pool.query(forgetClaims, [project, source.name, formatTimestamp(storedSince)]).catch(failed)
+      return { storedSince, dropped, inUse }
     },
   }
 }

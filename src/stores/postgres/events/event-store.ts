@@ -5,11 +5,13 @@ import type { StoredEvent } from '../../event-log.ts'
 import type { EventStore } from '../../event-store.ts'
 import type { StoredEventSource } from '../../stored-event-source.ts'
 import { fromSql, microsOf, selectExpression } from '../sql/column-type.ts'
+import { databaseNow } from '../sql/database-clock.ts'
 import { endingHungWriters } from '../sql/end-hung-writers.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import { inTransaction, storeFailed } from '../sql/pool.ts'
 import { eventTable } from '../tables/event-table.ts'
-import { countsSql } from './counted-events.ts'
+import { correctMoments, toleratedAheadMicros } from './correct-moments.ts'
+import { counts } from './counted-events.ts'
 import { hourMicros } from './event-arrivals.ts'
 import { makeEventMonth, monthOf } from './event-months.ts'
 import { adoptTopic, openTopic, topicIdOf } from './event-topics.ts'
@@ -48,24 +50,34 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
     return await topicId(topic)
   }
 
-  /** In one transaction, behind `prepare`; once more if a month that is known here was dropped meanwhile. */
-  async function keeping<Result>(
+  /**
+   * In one transaction, behind `prepare`; once more if a month that is known here was dropped meanwhile. Then moments are
+   * corrected if those before lie ahead.
+   */
+  async function keeping<Outcomes>(
     source: StoredEventSource,
     topic: string,
     events: readonly { readonly eventTimestamp: Micros }[],
-    work: (client: pg.ClientBase, topicId: number) => Promise<Result>,
-  ): Promise<Result> {
-    const attempt = async (): Promise<Result> => {
+    storedAt: Micros,
+    work: (
+      client: pg.ClientBase,
+      topicId: number,
+    ) => Promise<{ readonly outcomes: Outcomes; readonly latest: Micros }>,
+  ): Promise<Outcomes> {
+    const attempt = async () => {
       const id = await prepare(source, topic, events)
       return await inTransaction(pool, (client) => endingHungWriters(pool, client, work(client, id)))
     }
-    return await attempt()
+    const { outcomes, latest } = await attempt()
       .catch((error: unknown) => {
         if (!(error instanceof pg.DatabaseError) || error.code !== checkViolation) throw error
         for (const { eventTimestamp } of events) months.delete(`${source.name} ${monthOf(eventTimestamp)}`)
         return attempt()
       })
       .catch(storeFailed(`keeping events of ${source.name}`))
+    // The events are stored: a correction that fails is made by the next who finds the moments ahead.
+    if (latest > storedAt + toleratedAheadMicros) await correctMoments(pool, project, source).catch(() => 0)
+    return outcomes
   }
 
   return {
@@ -73,14 +85,17 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
       openTopic(pool, project, name, identity).catch(storeFailed(`opening topic ${name}`)),
     adoptTopic: (name, identity) =>
       adoptTopic(pool, project, name, identity).catch(storeFailed(`adopting topic ${name}`)),
+    now: () => databaseNow(pool).catch(storeFailed('reading its clock')),
     storeMessages: (source, topic, messages, storedAt) =>
-      keeping(source, topic, messages.events, (client, id) =>
+      keeping(source, topic, messages.events, storedAt, (client, id) =>
         storeMessages(client, { project, source, topicId: id, storedAt }, messages),
       ),
     append: (source, topic, events, storedAt) =>
-      keeping(source, topic, events, (client, id) =>
+      keeping(source, topic, events, storedAt, (client, id) =>
         appendEvents(client, { project, source, topicId: id, storedAt }, events),
       ),
+    correctMoments: (source) =>
+      correctMoments(pool, project, source).catch(storeFailed(`correcting moments of ${source.name}`)),
     deletedEvents: (source, events) =>
       deletedEvents(pool, project, source, events).catch(
         storeFailed(`asking for deletions of ${source.name}`),
@@ -88,7 +103,8 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
     async deletionMark() {
       const { rows } = await pool
         .query<{ mark: string }>(
-          'select marks::text as mark from featuregraph.deletion_secrets where project = $1',
+          `select coalesce((select marks from featuregraph.deletion_secrets where project = $1), 0) || ' '
+             || coalesce((select max(id) from featuregraph.clock_corrections where project = $1), 0) as mark`,
           [project],
         )
         .catch(storeFailed('reading deletions'))
@@ -157,7 +173,7 @@ export function postgresEventStore(pool: pg.Pool, project: string): EventStore {
             from ${eventTable(project, source)} as x
             where x.topic_id = $1 and x.partition = $2 and x."offset" >= $3 and x."offset" < $6
               and ($5::timestamptz is null or x.event_timestamp >= $5)
-              and ${countsSql(project, source)}
+              and ${counts}
             order by x."offset" limit $4`,
           values: [id, partition, offset, limit, since === null ? null : formatTimestamp(since), until],
         })

@@ -11,21 +11,22 @@ import type {
 import type { EventStore } from '../../event-store.ts'
 import type { StoredEventSource } from '../../stored-event-source.ts'
 import { deletedFlags } from '../deletion/deletion-check.ts'
-import { microsOf } from '../sql/column-type.ts'
 import { keepableJson, keepableText } from '../sql/keepable-text.ts'
 import { recordViolations } from '../system/violation-store.ts'
-import { eventTable } from '../tables/event-table.ts'
-import { countsSql } from './counted-events.ts'
+import { claimEvents } from './claim-events.ts'
 import { hourMicros, recordArrivals } from './event-arrivals.ts'
 import { eventCopy } from './event-copy.ts'
-import { advancePositions, reservePlaces } from './event-positions.ts'
+import { advancePositions, type PositionsTarget, reservePlaces } from './event-positions.ts'
 
 /** Where events are stored, and from which moment on they count. */
-export interface StoreTarget {
-  readonly project: string
+export interface StoreTarget extends PositionsTarget {
   readonly source: StoredEventSource
-  readonly topicId: number
-  readonly storedAt: Micros
+}
+
+/** What was stored, and the latest moment of its partitions, which is ahead where a clock has come back. */
+interface Stored<Outcomes> {
+  readonly outcomes: Outcomes
+  readonly latest: Micros
 }
 
 /** Stores and dead-letters, on the connection's transaction; see `EventLog.storeMessages`. */
@@ -33,15 +34,14 @@ export async function storeMessages(
   client: pg.ClientBase,
   place: StoreTarget,
   { events, deadLetters }: ProcessedMessages,
-): Promise<ProcessedOutcomes> {
-  const { project, source, topicId } = place
-  const judged = await advancePositions(client, project, source.name, topicId, [...events, ...deadLetters])
+): Promise<Stored<ProcessedOutcomes>> {
+  const { project } = place
+  const { before, latest } = await advancePositions(client, place, [...events, ...deadLetters])
   const isNew = (message: { readonly partition: number; readonly offset: number }): boolean =>
-    message.offset >= (judged.get(message.partition) ?? 0)
+    message.offset >= (before.get(message.partition) ?? 0)
   const newEvents = events.every(isNew) ? events : events.filter(isNew)
   const newDeadLetters = deadLetters.filter(isNew)
-  const storedAt = await storedAtOf(client, place, newEvents)
-  const kept = await storeNew(client, { ...place, storedAt }, newEvents)
+  const kept = await storeNew(client, place, newEvents)
   const deadLettered = await storeDeadLetters(client, place, newDeadLetters)
   await recordViolations(
     client,
@@ -56,8 +56,8 @@ export async function storeMessages(
   )
   const eventOutcomes = kept.values()
   const deadLetterOutcomes = deadLettered.values()
-  return {
-    storedAt,
+  const outcomes = {
+    storedAt: place.storedAt,
     events:
       newEvents === events
         ? kept
@@ -66,6 +66,7 @@ export async function storeMessages(
       isNew(message) ? (deadLetterOutcomes.next().value ?? 'PROCESSED') : 'PROCESSED',
     ),
   }
+  return { outcomes, latest }
 }
 
 /** Stores events behind those of partition 0, on the connection's transaction. */
@@ -73,34 +74,14 @@ export async function appendEvents(
   client: pg.ClientBase,
   place: StoreTarget,
   events: readonly NewEvent[],
-): Promise<readonly Exclude<StoreOutcome, 'PROCESSED'>[]> {
-  const { project, source, topicId } = place
-  const first = await reservePlaces(client, project, source.name, topicId, events.length)
-  return await storeNew(
+): Promise<Stored<readonly Exclude<StoreOutcome, 'PROCESSED'>[]>> {
+  const { first, latest } = await reservePlaces(client, place, events.length)
+  const outcomes = await storeNew(
     client,
-    { ...place, storedAt: await storedAtOf(client, place, events) },
+    place,
     events.map((event, index) => ({ ...event, partition: 0, offset: first + index })),
   )
-}
-
-/**
- * The moment that events are stored at. Those with ids are stored by one writer of the source after the other, until the end of
- * the transaction, at moments that rise: so the one of an id that counts is the one that was stored first, for everybody.
- */
-async function storedAtOf(
-  client: pg.ClientBase,
-  { project, source, storedAt }: StoreTarget,
-  events: readonly { readonly eventId: string | null }[],
-): Promise<Micros> {
-  if (source.eventId === null || events.every(({ eventId }) => eventId === null)) return storedAt
-  const { rows } = await client.query<{ moment: string }>(
-    `insert into featuregraph.event_clocks as c (project, source, kept_at) values ($1, $2, $3)
-     on conflict (project, source) do update
-     set kept_at = greatest(c.kept_at + interval '1 microsecond', excluded.kept_at)
-     returning ${microsOf('kept_at')} as moment`,
-    [project, source.name, formatTimestamp(storedAt)],
-  )
-  return Number(rows[0]?.moment ?? storedAt)
+  return { outcomes, latest }
 }
 
 /** Whose places are free and locked. */
@@ -114,17 +95,22 @@ async function storeNew(
   // The transaction has written: a deletion either is seen from here on, or waits for it.
   const deleted = await deletedEvents(client, project, source, events)
   const kept = events.filter((_, index) => deleted[index] !== true)
-  await copyEvents(client, place, kept)
+  const repeated =
+    source.eventId === null ? new Set<number>() : await claimEvents(client, project, source.name, kept)
+  await copyEvents(client, place, kept, repeated)
+  // A repeat changes no snapshot.
+  const counted = repeated.size === 0 ? kept : kept.filter((_, index) => !repeated.has(index))
   await recordArrivals(
     client,
     project,
     source.name,
-    new Set(kept.map(({ eventTimestamp }) => Math.floor(Math.min(eventTimestamp, storedAt) / hourMicros))),
+    new Set(counted.map(({ eventTimestamp }) => Math.floor(Math.min(eventTimestamp, storedAt) / hourMicros))),
   )
-  const repeated = await repeatedEvents(client, place, kept)
-  return events.map((event, index) => {
-    if (deleted[index] === true) return 'DELETED'
-    return repeated.size > 0 && repeated.has(placeName(event)) ? 'REPEATED' : 'STORED'
+  let index = -1
+  return events.map((_, place) => {
+    if (deleted[place] === true) return 'DELETED'
+    index += 1
+    return repeated.has(index) ? 'REPEATED' : 'STORED'
   })
 }
 
@@ -143,45 +129,20 @@ async function copyEvents(
   client: pg.ClientBase,
   { project, source, topicId, storedAt }: StoreTarget,
   events: readonly EventToStore[],
+  repeated: ReadonlySet<number>,
 ): Promise<void> {
   if (events.length === 0) return
   const copy = eventCopy(client, project, source, topicId)
   try {
-    for (const { partition, offset, eventTimestamp, eventId, values } of events)
-      copy.add(partition, offset, eventTimestamp, storedAt, eventId, (field) => values[field])
+    for (const [index, { partition, offset, eventTimestamp, eventId, values }] of events.entries()) {
+      const counts = !repeated.has(index)
+      copy.add(partition, offset, eventTimestamp, storedAt, eventId, counts, (field) => values[field])
+    }
     await copy.end()
   } catch (error) {
     await copy.abort()
     throw error
   }
-}
-
-/** The places of those whose id another event had before. */
-async function repeatedEvents(
-  client: pg.ClientBase,
-  { project, source, topicId }: StoreTarget,
-  events: readonly EventToStore[],
-): Promise<ReadonlySet<string>> {
-  const identified = events.filter(({ eventId }) => eventId !== null)
-  if (source.eventId === null || identified.length === 0) return new Set()
-  const { rows } = await client.query<{ partition: number; offset: string }>(
-    `select x.partition, x."offset"
-     from unnest($2::int[], $3::bigint[], $4::timestamptz[]) as e(partition, position, at)
-     join ${eventTable(project, source)} as x
-       on x.topic_id = $1 and x.partition = e.partition and x."offset" = e.position and x.event_timestamp = e.at
-     where not ${countsSql(project, source)}`,
-    [
-      topicId,
-      identified.map(({ partition }) => partition),
-      identified.map(({ offset }) => offset),
-      identified.map(({ eventTimestamp }) => formatTimestamp(eventTimestamp)),
-    ],
-  )
-  return new Set(rows.map(({ partition, offset }) => placeName({ partition, offset: Number(offset) })))
-}
-
-function placeName({ partition, offset }: { readonly partition: number; readonly offset: number }): string {
-  return `${partition} ${offset}`
 }
 
 async function storeDeadLetters(

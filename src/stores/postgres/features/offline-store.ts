@@ -10,6 +10,7 @@ import type { OfflineStore } from '../../offline-store.ts'
 import type { OfflineView, StoredOfflineView } from '../../offline-view.ts'
 import { deletedFlags } from '../deletion/deletion-check.ts'
 import { fromSql } from '../sql/column-type.ts'
+import { databaseNow } from '../sql/database-clock.ts'
 import { inTransaction, storeFailed } from '../sql/pool.ts'
 import { runCancellable } from '../sql/run-cancellable.ts'
 import type { Sql } from '../sql/statement.ts'
@@ -48,6 +49,7 @@ export function postgresOfflineStore(pool: pg.Pool, options: PostgresOfflineStor
       )
       return readAnswer(join, raw, countNonFinite)
     },
+    now: () => databaseNow(pool).catch(storeFailed('reading its clock')),
     insertRows: (view, rows, dueAt) =>
       inTransaction(pool, (client) => insertRows(client, project, view, rows, dueAt)).catch(
         storeFailed(`writing feature rows of ${view.name}`),

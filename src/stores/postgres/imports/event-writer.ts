@@ -9,8 +9,8 @@ import { topicIdOf } from '../events/event-topics.ts'
 import { copyPieceBytes, type RowWriter } from './row-writer.ts'
 
 /**
- * A file's events by COPY into the table of stored events: topic `file:<digest>`, partition 0, offset = row number. Months
- * that are missing are made on connections of their own, and stay if the import does not.
+ * A file's events without ids, which all count, by COPY into the table of stored events: topic `file:<digest>`, partition 0,
+ * offset = row number. Months that are missing are made on connections of their own, and stay if the import does not.
  */
 export async function eventWriter(
   pool: pg.Pool,
@@ -26,13 +26,13 @@ export async function eventWriter(
   const months = new Set<number>()
 
   return {
-    async write({ kept, rowNumbers, eventTimestamps, createdTimestamps, eventIds, columns: values }) {
+    async write({ kept, rowNumbers, eventTimestamps, createdTimestamps, columns: values }) {
       let lastHour = Number.NaN
       let lastInstantHour = Number.NaN
       for (const index of kept) {
         const instant = eventTimestamps[index] ?? 0
         // Null: known from when it happened, and no event lies in the future.
-        const knownFrom = createdTimestamps[index] ?? Math.min(instant, importedAt)
+        const knownFrom = Math.min(createdTimestamps[index] ?? instant, importedAt)
         // It counts from the moment that it was stored, if that is earlier.
         const hour = Math.floor(Math.min(instant, knownFrom) / hourMicros)
         if (hour !== lastHour) hours.add(hour)
@@ -49,15 +49,15 @@ export async function eventWriter(
         }
         lastInstantHour = instantHour
         lastRow = rowNumbers[index] ?? lastRow
-        copy.add(0, lastRow, instant, knownFrom, eventIds[index] ?? null, (field) => values[field]?.[index])
+        copy.add(0, lastRow, instant, knownFrom, null, true, (field) => values[field]?.[index])
       }
       if (copy.size() >= copyPieceBytes) await copy.flush()
     },
     pause: copy.end,
     abort: copy.abort,
     async finish() {
+      await recordPosition(client, { project, source, topicId, storedAt: importedAt }, lastRow + 1)
       await recordArrivals(client, project, source.name, hours)
-      await recordPosition(client, project, source.name, topicId, lastRow + 1)
     },
   }
 }

@@ -1,9 +1,17 @@
 import type pg from 'pg'
 import { formatTimestamp } from '../../../definitions/timestamp.ts'
-import type { ImportReceipt, ImportStore, ImportTable, RowSink } from '../../import-store.ts'
+import {
+  type ImportReceipt,
+  type ImportStore,
+  type ImportTable,
+  isImportedInChunks,
+  type RowSink,
+} from '../../import-store.ts'
 import { deletionCheck } from '../deletion/deletion-check.ts'
+import { databaseNow } from '../sql/database-clock.ts'
 import { inTransaction, storeFailed } from '../sql/pool.ts'
 import { recordViolations } from '../system/violation-store.ts'
+import { importInChunks } from './chunked-import.ts'
 import { eventWriter } from './event-writer.ts'
 import { featureWriter } from './feature-writer.ts'
 import { recordFileQuarantine } from './file-quarantine.ts'
@@ -15,20 +23,43 @@ const recordEvery = 1_000
 /** `pool` has no statement timeout, and a connection to spare beside each import's. */
 export function postgresImportStore(pool: pg.Pool, project: string): ImportStore {
   return {
-    async isImported(table, digest) {
-      const { rowCount } = await pool
-        .query(
-          'select from featuregraph.imports where project = $1 and kind = $2 and target = $3 and digest = $4',
+    now: () => databaseNow(pool).catch(storeFailed('reading its clock')),
+
+    async stateOf(table, digest) {
+      const { rows } = await pool
+        .query<{ is_begun: boolean }>(
+          `select rows_read is null and next_row is not null as is_begun from featuregraph.imports
+           where project = $1 and kind = $2 and target = $3 and digest = $4`,
           [project, table.kind, nameOf(table), digest],
         )
         .catch(storeFailed('reading what was imported'))
-      return rowCount === 1
+      const [receipt] = rows
+      if (receipt === undefined) return 'NEW'
+      return receipt.is_begun ? 'BEGUN' : 'IMPORTED'
     },
 
     async importFile(table, receipt, work) {
       const failed = storeFailed(`importing into ${nameOf(table)}`)
       /** What the caller's work throws is thrown on as it is. */
       let thrown: { readonly error: unknown } | null = null
+      const ownWork = (sink: RowSink) =>
+        work({
+          deletedRows: (rows) => sink.deletedRows(rows).catch(failed),
+          write: (...rows) => sink.write(...rows).catch(failed),
+        }).catch((error: unknown) => {
+          thrown = { error }
+          throw error
+        })
+      const unlessThrown = (error: unknown): never => {
+        if (thrown !== null) throw error
+        return failed(error)
+      }
+      if (table.kind === 'EVENTS' && isImportedInChunks(table)) {
+        const deletedRows = await deletedRowsOf(pool, project, table).catch(failed)
+        return await importInChunks(pool, project, table.source, receipt, (write) =>
+          ownWork({ deletedRows, write }),
+        ).catch(unlessThrown)
+      }
       return await inTransaction(pool, async (client) => {
         if (!(await takeReceipt(client, project, table, receipt).catch(failed))) return null
         const writer =
@@ -38,15 +69,8 @@ export function postgresImportStore(pool: pg.Pool, project: string): ImportStore
         const { sink, flush } = fileSink(client, project, writer)
         // After the receipt: the transaction has its id.
         const deletedRows = await deletedRowsOf(pool, project, table).catch(failed)
-        const failing: RowSink = {
-          deletedRows: (rows) => deletedRows(rows).catch(failed),
-          write: (...rows) => sink.write(...rows).catch(failed),
-        }
         try {
-          const counts = await work(failing).catch((error: unknown) => {
-            thrown = { error }
-            throw error
-          })
+          const counts = await ownWork({ deletedRows, write: sink.write })
           await flush()
           await writer.finish()
           await finishReceipt(client, project, table, receipt, counts)
@@ -55,10 +79,7 @@ export function postgresImportStore(pool: pg.Pool, project: string): ImportStore
           await writer.abort()
           throw error
         }
-      }).catch((error: unknown) => {
-        if (thrown !== null) throw error
-        return failed(error)
-      })
+      }).catch(unlessThrown)
     },
   }
 }

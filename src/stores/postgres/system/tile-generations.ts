@@ -12,6 +12,7 @@ interface Row {
   readonly changed_at: string
   readonly level_at: string | null
   readonly caught_up_epoch: string | null
+  readonly correction: string
 }
 
 /** Generations of one project's tiles, in the system tables. */
@@ -21,28 +22,29 @@ export function postgresTileGenerations(pool: pg.Pool, project: string): TileGen
       const { rows } = await pool
         .query<Row>(
           `select view_id, fingerprint, generation, state, ${microsOf('changed_at')} as changed_at, ${microsOf('level_at')} as level_at,
-             caught_up_epoch
+             caught_up_epoch, correction
            from featuregraph.tile_generations where project = $1 order by view_id, fingerprint, generation`,
           [project],
         )
         .catch(storeFailed('reading the generations of tiles'))
-      return rows.map(
-        ({ view_id, fingerprint, generation, state, changed_at, level_at, caught_up_epoch }) => ({
-          viewId: view_id,
-          fingerprint: Number(fingerprint),
-          generation,
-          state,
-          changedAt: Number(changed_at),
-          watermark: level_at === null ? null : Number(level_at),
-          caughtUpEpoch: caught_up_epoch === null ? null : Number(caught_up_epoch),
-        }),
-      )
+      return rows.map((row) => ({
+        viewId: row.view_id,
+        fingerprint: Number(row.fingerprint),
+        generation: row.generation,
+        state: row.state,
+        changedAt: Number(row.changed_at),
+        watermark: row.level_at === null ? null : Number(row.level_at),
+        caughtUpEpoch: row.caught_up_epoch === null ? null : Number(row.caught_up_epoch),
+        correction: Number(row.correction),
+      }))
     },
     async begin({ viewId, fingerprint }, generation, at) {
       await pool
         .query(
-          `insert into featuregraph.tile_generations (project, view_id, fingerprint, generation, state, changed_at)
-           values ($1, $2, $3, $4, 'BUILDING', $5) on conflict do nothing`,
+          `insert into featuregraph.tile_generations (project, view_id, fingerprint, generation, state, changed_at, correction)
+           select $1, $2, $3, $4, 'BUILDING', $5, coalesce(max(c.id), 0)
+           from featuregraph.clock_corrections as c where c.project = $1
+           on conflict do nothing`,
           [project, viewId, fingerprint, generation, formatTimestamp(at)],
         )
         .catch(storeFailed('beginning a generation of tiles'))

@@ -20,7 +20,7 @@ export function eventTable(project: string, source: StoredEventSource): string {
   return `${quoteIdentifier(eventSchema(project))}.${quoteIdentifier(source.name)}`
 }
 
-/** The columns of a table of stored events, in order: where the event stood, its times, its id, its fields. */
+/** The columns of a table of stored events, in order: where the event stood, its times, its id and verdict, its fields. */
 export function eventColumns(source: StoredEventSource): readonly ManagedColumn[] {
   return [
     managedColumn('topic_id', 'integer', true),
@@ -29,6 +29,8 @@ export function eventColumns(source: StoredEventSource): readonly ManagedColumn[
     managedColumn('event_timestamp', 'timestamp with time zone', true),
     managedColumn('ingested_at', 'timestamp with time zone', true),
     managedColumn('event_id', 'text', false),
+    // False: another event of its id was accepted first, and counts instead, also when it is gone.
+    managedColumn('counts', 'boolean', true, ' default true'),
     ...source.fields.map((field) => managedColumn(field.name, sqlType(field.type), false)),
   ]
 }
@@ -46,13 +48,9 @@ export function createEventTable(project: string, source: StoredEventSource): re
     const columns = [...keys.map(quoteIdentifier), 'event_timestamp'].join(', ')
     return `create index if not exists ${name} on ${table} (${columns})`
   })
-  if (source.eventId === null) return [make, ...lookups]
-  const index = shortName(`${source.name}_event_id`)
-  return [
-    make,
-    ...lookups,
-    `create index if not exists ${index} on ${table} (event_id) where event_id is not null`,
-  ]
+  // Nearly free, since moments mostly rise; for those that lie ahead of a clock that came back.
+  const moments = shortName(`${source.name}_ingested_at`)
+  return [make, ...lookups, `create index if not exists ${moments} on ${table} using brin (ingested_at)`]
 }
 
 /**

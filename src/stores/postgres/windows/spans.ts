@@ -2,7 +2,7 @@ import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
 import type { ScalarType } from '../../../definitions/value-type.ts'
 import type { SnapshotComputation, SpanAggregation } from '../../snapshot-store.ts'
 import { type DeletedKind, notDeletedSql } from '../deletion/deletion-check.ts'
-import { countedAt, countsSql, furthestAhead } from '../events/counted-events.ts'
+import { countedAt, counts, furthestAhead } from '../events/counted-events.ts'
 import { sqlType } from '../sql/column-type.ts'
 import { quoteIdentifier, quoteTable } from '../sql/identifier.ts'
 import type { Sql } from '../sql/statement.ts'
@@ -81,7 +81,7 @@ function eventsSql(
       const original = events.fields.find((field) => field.name === name)?.column ?? name
       return `${column(name, original)} is not null`
     }),
-    ...(events.eventId === null || mapped ? [] : [countsSql(project, events)]),
+    ...(mapped ? [] : [counts]),
     ...notDeletedSql(project, deleted, {
       event,
       column: (name) => {

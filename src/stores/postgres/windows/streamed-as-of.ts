@@ -5,7 +5,7 @@ import type { WindowedAggregation } from '../../../definitions/windowed-aggregat
 import { spanAggregate } from '../../../windows/aggregates/aggregates.ts'
 import { windowStart } from '../../../windows/hop.ts'
 import type { OfflineView, StreamedOfflineView } from '../../offline-view.ts'
-import { countedAt, countsSql, furthestAhead } from '../events/counted-events.ts'
+import { countedAt, counts, furthestAhead } from '../events/counted-events.ts'
 import { fromSql, microsOf } from '../sql/column-type.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import { eventTable } from '../tables/event-table.ts'
@@ -111,7 +111,7 @@ export function streamedProbe(
     `x.event_timestamp >= ${earliest} and x.event_timestamp < e.as_of + ${furthestAhead}`,
     `${effective} >= ${earliest} and ${effective} < e.as_of`,
     '(e.known_at is null or x.ingested_at <= e.known_at)',
-    ...(events.eventId === null ? [] : [countsSql(project, events)]),
+    counts,
   ]
   const cells = aggregations.flatMap((aggregation) =>
     spanCells(aggregation, {

@@ -289,9 +289,10 @@ describe('ensureTables', () => {
       await store.ensureTables([], [events({ customer_id: 'int64', amount: 'float64', note: 'string' })])
       const before = await stands()
       expect(before).toEqual([
-        'CREATE INDEX payments_event_id ON ONLY events.payments USING btree (event_id) WHERE (event_id IS NOT NULL)',
+        'CREATE INDEX payments_ingested_at ON ONLY events.payments USING brin (ingested_at)',
         'CREATE UNIQUE INDEX payments_pkey ON ONLY events.payments USING btree (topic_id, partition, "offset", event_timestamp)',
         'events.payments.amount double precision YES',
+        'events.payments.counts boolean NO',
         'events.payments.customer_id bigint YES',
         'events.payments.event_id text YES',
         'events.payments.event_timestamp timestamp with time zone NO',
