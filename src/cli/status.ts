@@ -73,6 +73,9 @@ async function onlineStates({
     return null
   })
   if (read === null) return new Map(views.map((view) => [view, 'no answer']))
+  const { epoch: recorded } = await stores.guardRecord.moment()
+  // The first gateway, worker or stream checks the store.
+  if (recorded === 0) return new Map(views.map((view) => [view, 'unchecked']))
   // Of a connection that was just made nothing is proven; what it reads is shown.
   const epoch = parseGuard(read.guard)?.epoch ?? null
   const newest = { kind: 'MATERIALIZE', view: null, since: null, first: 100, after: null } as const

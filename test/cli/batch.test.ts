@@ -55,7 +55,7 @@ async function projectWith(events: number): Promise<Settings> {
     `create table ${schema}.january partition of ${schema}.payments for values from ('2026-01-01Z') to ('2026-02-01Z')`,
   )
   await pool.query(
-    `insert into ${schema}.payments select 1, 0, i, '2026-01-01Z'::timestamptz + i * interval '20 days' / ${events}, now(), null,
+    `insert into ${schema}.payments select 1, 0, i, '2026-01-01Z'::timestamptz + i * interval '20 days' / ${events}, now(), null, true,
        1 + i % 2000, i % 97, 's' || i % 13 from generate_series(0, ${events} - 1) as i`,
   )
   return own

@@ -272,13 +272,17 @@ describe.concurrent('materialize, status and runs', () => {
        values (1, now() - interval '1 h', 1), (1, now() - interval '2 h', 2), (2, now() - interval '900 d', 3), (3, now() + interval '1 h', 4)`,
     )
     const behind = await run(['status'], own)
-    expect(behind.stdout).toMatch(/^VIEW +NEWEST OFFLINE +NEWEST ONLINE +CARRIED UNTIL +OLDEST NOT CARRIED\n/)
-    expect(behind.stdout).toMatch(/\ncustomer_transaction_features +20\S+Z +-( +20\S+Z){2}\n/)
+    expect(behind.stdout).toMatch(
+      /^VIEW +NEWEST OFFLINE +NEWEST ONLINE +CARRIED UNTIL +OLDEST NOT CARRIED +ONLINE ROWS\n/,
+    )
+    expect(behind.stdout).toMatch(/\ncustomer_transaction_features +20\S+Z +-( +20\S+Z){2} +unchecked\n/)
     const second = await run(['materialize'], own)
     expect(second.stdout).toContain(
       'customer_transaction_features: 2 rows read, 1 written, 0 older than what was there, 1 expired\n',
     )
-    expect((await run(['status'], own)).stdout).toMatch(/\ncustomer_transaction_features( +20\S+Z){3} +-\n/)
+    expect((await run(['status'], own)).stdout).toMatch(
+      /\ncustomer_transaction_features( +20\S+Z){3} +- +unchecked\n/,
+    )
     const range = ['--from', '2020-01-01T00:00:00Z', '--to', '2021-01-01T00:00:00Z']
     const ranged = await run(['materialize', 'customer_transaction_features', ...range], own)
     expect(ranged.stdout).toContain('customer_transaction_features: 0 rows read')

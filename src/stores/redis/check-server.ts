@@ -13,6 +13,8 @@ const probes: readonly (readonly [string, (client: Redis) => Promise<unknown>])[
   ['EVAL', (client) => client.eval("return redis.call('GET', KEYS[1])", 1, probeKey)],
   ['EVALSHA', (client) => client.evalsha('0'.repeat(40), 1, probeKey)],
   ['SET', (client) => client.set(probeKey, '1', 'PX', 10_000)],
+  ['SCAN', (client) => client.scan('0', 'COUNT', 1)],
+  ['UNLINK', (client) => client.unlink(otherKey)],
   ['DEL', (client) => client.del(probeKey)],
 ]
 

@@ -93,7 +93,7 @@ describe('a Redis that can be the online store', () => {
 
   it('may have a user with no more rights than the message grants, whose policy is then read from INFO', async () => {
     const { url } = await server()
-    const granted = '~f:* +ping +info +get +mget +set +del +eval +evalsha'
+    const granted = '~f:* +ping +info +get +mget +set +del +eval +evalsha +scan +unlink'
     await command(url, 'ACL', 'SETUSER', 'gateway', 'on', '>secret', ...granted.split(' '))
     const { store } = open(withUser(url))
     expect(await store.firstCheck).toBeNull()
@@ -145,7 +145,7 @@ describe('a Redis that cannot be the online store is named with the remedy', () 
 
   it('a policy that cannot be read, unless FEATUREGRAPH_ONLINE_EVICTION=none declares it', async () => {
     const { url } = await server()
-    const rules = '~f:* +ping +get +mget +set +del +eval +evalsha'
+    const rules = '~f:* +ping +get +mget +set +del +eval +evalsha +scan +unlink'
     await command(url, 'ACL', 'SETUSER', 'gateway', 'on', '>secret', ...rules.split(' '))
     await expectUnsuitable(
       open(withUser(url)),
