@@ -43,9 +43,10 @@ export function openGuard(world: GuardWorld, { signal, apart }: OpenGuardOptions
       newMarker: randomUUID,
       materializeApart: apart === null ? null : (view) => apart.materialize(view, signal),
       async followTiles() {
-        if (!(await stores.catchUpLock.hold())) return
-        if (apart !== null) await stores.catchUpLock.release()
-        await (apart?.followTiles(signal) ?? followHere(world, { signal, pause }))
+        const isFree = await stores.catchUpLock.hold()
+        // A connection that is left open would keep the process from ending; the command takes the lock itself.
+        if (!isFree || apart !== null) await stores.catchUpLock.release()
+        if (isFree) await (apart?.followTiles(signal) ?? followHere(world, { signal, pause }))
       },
       log: {
         info: (line) => log.info(line),

@@ -27,6 +27,7 @@ export interface CheckOptions {
   /** Catches the tiles up once, where no process of the project does; resolves at once where one does. */
   readonly followTiles: () => Promise<void>
   readonly sleep: (ms: number) => Promise<unknown>
+  readonly signal: AbortSignal
   readonly log: RunLog
 }
 
@@ -100,11 +101,12 @@ export async function checkOnlineStore(
     return await put({ epoch: recorded.epoch, tick })
 
   const lost = marked.filter(({ viewId }) => !holding.has(viewId))
+  if (options.signal.aborted) return null
   const epoch = await guardLease.beginEpoch({
     tick,
     complete: caughtUp,
     renewed: await renewed(targets, recorded, lost),
-    tiles: isTooOld || areTilesOld ? { kind: 'RENEW' } : { kind: 'KEEP', check },
+    tiles: recorded.epoch > 0 && (isTooOld || areTilesOld) ? { kind: 'RENEW' } : { kind: 'KEEP', check },
   })
   if (epoch === null) return null
   if (recorded.epoch > 0) reportLoss(options, found, lost.length)
@@ -136,10 +138,10 @@ async function isUnchanged(guardRecord: Pick<GuardRecord, 'read'>, before: Recor
 async function tilesFollow(
   guardLease: GuardLease,
   check: number,
-  { tilesMs, followTiles, sleep }: CheckOptions,
+  { tilesMs, followTiles, sleep, signal }: CheckOptions,
 ): Promise<boolean> {
   for (let waitedMs = 0; !(await guardLease.tilesCaughtUp(check)); waitedMs += pollMs) {
-    if (waitedMs >= tilesMs) return false
+    if (waitedMs >= tilesMs || signal.aborted) return false
     if (waitedMs === leaderMs) await followTiles()
     await sleep(pollMs)
   }
