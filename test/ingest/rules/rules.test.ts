@@ -8,7 +8,7 @@ import { openRulesWorld } from './rules-world.ts'
 
 const isLong = process.env['FEATUREGRAPH_TEST_LONG'] === '1'
 const seed = Number(process.env['FEATUREGRAPH_TEST_SEED'] ?? Date.now() % 2 ** 31)
-const [runs, stepsPerRun] = isLong ? [60, 60] : [4, 20]
+const [runs, stepsPerRun] = isLong ? [40, 30] : [4, 14]
 
 /** Ahead of every clock, so that the online store expires nothing by its own; early in a month, so that one comes to its end. */
 const start = parseTimestamp('2040-03-05T12:34:56Z') ?? 0
@@ -42,7 +42,7 @@ describe('all ways in together, in random orders', () => {
         await steps['compute the newest snapshot']?.[1](run)
         await compareAll(run)
         for (let step = 0; step < stepsPerRun; step += 1) {
-          for (let left = between(random, 1, 3); left > 0; left -= 1) {
+          for (let left = between(random, 1, 6); left > 0; left -= 1) {
             const name = weighted[between(random, 0, weighted.length - 1)] ?? ''
             run.log.push(`${step}: ${name}`)
             await world.advance(between(random, 1, 1_000_000))
