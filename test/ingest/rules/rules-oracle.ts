@@ -189,7 +189,7 @@ export function rulesOracle({ profile, hourly, recent }: RulesViews) {
       for (const time of times)
         for (const next of recorded.filter((other) => other > time).slice(0, 1)) all.add(next)
       for (const time of [...all].sort((left, right) => left - right)) {
-        const keys = new Set([...events.map(({ key }) => key), ...computed.keys()])
+        const keys = new Set([...[...events, ...rows.hourly].map(({ key }) => key), ...computed.keys()])
         for (const key of keys) computeKey(key, time, now, replaced(key))
         snapshots.add(time)
       }
