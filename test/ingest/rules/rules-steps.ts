@@ -68,8 +68,8 @@ export const steps: Readonly<Record<string, readonly [weight: number, step: Step
   'retry dead letters': [2, retry],
   'push profile': [4, (run) => push(run, 'profile')],
   'push hourly': [5, (run) => push(run, 'hourly')],
-  'delete customer': [1, deleteCustomer],
-  'expire events': [1, expire],
+  'delete customer': [2, deleteCustomer],
+  'expire events': [2, expire],
   'rebuild tiles': [1, ({ world }) => world.rebuild()],
   'compute the newest snapshot': [
     3,
@@ -313,7 +313,11 @@ async function deleteCustomer(run: RulesRun): Promise<void> {
   run.questions = run.questions.filter((one) => one.key !== key)
 }
 
+/** From time to time once the month before the run's start is past its retention. */
 async function expire(run: RulesRun): Promise<void> {
+  const monthsEnd = run.start - (run.start % day) - day
+  const ahead = monthsEnd + 3 * day + minute - run.world.clock()
+  if (ahead > 0 && run.random() < 0.6) await run.world.advance(ahead)
   const since = await run.world.expire()
   if (since === null) return
   note(run, `events are stored since ${shown(run, since)}`)

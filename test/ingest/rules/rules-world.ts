@@ -77,7 +77,7 @@ const payments = eventSource('payments', {
 const profile = featureView('profile', { entity: customer, ttl: '2d', features: { score: 'int64' } })
 const hourly = windowedView('hourly', {
   ...{ entity: customer, source: payments, compute: batch({ every: '1h' }), ttl: '3h' },
-  features: { n: count('1d'), total: sum('amount', '1d') },
+  features: { n: count('2d'), total: sum('amount', '1d') },
 })
 const recent = windowedView('recent', {
   ...{ entity: customer, source: payments, compute: stream() },

@@ -8,10 +8,10 @@ import { openRulesWorld } from './rules-world.ts'
 
 const isLong = process.env['FEATUREGRAPH_TEST_LONG'] === '1'
 const seed = Number(process.env['FEATUREGRAPH_TEST_SEED'] ?? Date.now() % 2 ** 31)
-const [runs, stepsPerRun] = isLong ? [40, 30] : [4, 14]
+const [runs, stepsPerRun] = isLong ? [40, 30] : [3, 12]
 
-/** Ahead of every clock, so that the online store expires nothing by its own; early in a month, so that one comes to its end. */
-const start = parseTimestamp('2040-03-05T12:34:56Z') ?? 0
+/** Ahead of every clock, so that the online store expires nothing by its own; early in a month, so that events and windows reach into the one before. */
+const start = parseTimestamp('2040-03-02T18:34:56Z') ?? 0
 
 const weighted = Object.entries(steps).flatMap(([name, [weight]]) =>
   Array.from({ length: weight }, () => name),
