@@ -456,11 +456,14 @@ function expectEach(answers: RulesAnswers | undefined, expected: RulesAnswers, w
   }
 }
 
-/** A plain row that the online store has expired is not found there: the one difference that is allowed. */
+/**
+ * The difference that is allowed: a row past its ttl that the online store has expired is not found there. Here the other
+ * way round too: the test's time is ahead of Redis' own, which still has rows that a closing one need not replace any more.
+ */
 function allowed(online: RulesAnswers, expected: RulesAnswers): RulesAnswers {
-  const of = (view: RowView) =>
-    expected[view].status === 'OUTSIDE_TTL' && online[view].status === 'NOT_FOUND'
-      ? expected[view]
-      : online[view]
+  const of = (view: RowView) => {
+    const statuses = [online[view].status, expected[view].status].sort().join(' ')
+    return statuses === 'NOT_FOUND OUTSIDE_TTL' ? expected[view] : online[view]
+  }
   return { ...online, profile: of('profile'), hourly: of('hourly') }
 }
