@@ -1,9 +1,9 @@
 import { collectDefaultMetrics, Registry as MetricsRegistry } from 'prom-client'
-import { openGuard } from '../gateway/run-guard.ts'
 import { openStream } from '../gateway/run-stream.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { followedSources } from '../ingest/tiles/followed-sources.ts'
 import { streamMetrics } from '../server/stream-metrics.ts'
+import { guardBeside } from './guard-beside.ts'
 import { serveMetrics } from './metrics-server.ts'
 import { apartWork } from './run-apart.ts'
 import { stopSignal } from './stop-signal.ts'
@@ -29,10 +29,9 @@ export async function stream({ once = false }: { readonly once?: boolean }): Pro
     if (metrics) log.info(`metrics at ${metrics.url}/metrics`)
     const observe = streamMetrics(register, systemClock)
     const world = { config, registry, stores, layouts, observe, log, clock: systemClock }
-    const guarding = once ? null : openGuard(world, { signal, apart: apartWork })
+    const run = () => openStream(world, { once, signal })
     try {
-      await openStream(world, { once, signal })
-      await guarding
+      await (once ? run() : guardBeside(world, { signal, apart: apartWork }, run))
     } finally {
       await metrics?.close()
     }

@@ -1,8 +1,8 @@
 import { reportDefinitions } from '../gateway/report-definitions.ts'
-import { openGuard } from '../gateway/run-guard.ts'
 import { openWorker } from '../gateway/run-worker.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { argumentDuration } from './argument-duration.ts'
+import { guardBeside } from './guard-beside.ts'
 import { stopSignal } from './stop-signal.ts'
 import { withStores } from './with-stores.ts'
 
@@ -23,9 +23,9 @@ export async function work({ recompute, once = false }: WorkerArguments): Promis
       ...{ registry, stores, layouts, log },
       clock: systemClock,
     }
-    const guarding = once ? null : openGuard(world, { signal: stopping.signal, apart: null })
-    const { failures } = await openWorker(world, { once, signal: stopping.signal })
-    await guarding
+    const { signal } = stopping
+    const run = () => openWorker(world, { once, signal })
+    const { failures } = await (once ? run() : guardBeside(world, { signal, apart: null }, run))
     if (once && failures > 0) process.exitCode = 1
   })
 }

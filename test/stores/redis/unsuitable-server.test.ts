@@ -120,7 +120,7 @@ describe('a Redis that cannot be the online store is named with the remedy', () 
     ['EVAL, EVALSHA', '~* +@all -eval -evalsha'],
     ['MGET', '~* +@all -mget'],
     ['SET', '~* +@all -set'],
-    ['GET, MGET, EVAL, EVALSHA, SET, DEL', '~other:* +@all'],
+    ['GET, MGET, EVAL, EVALSHA, SET, UNLINK, DEL', '~other:* +@all'],
   ])('a user without the right to %s', async (commands, rules) => {
     const { url } = await server()
     await command(url, 'ACL', 'SETUSER', 'gateway', 'on', '>secret', ...rules.split(' '))
