@@ -17,7 +17,7 @@ export interface WatchWorld {
 
 /** What is recorded offline is read so often; a guard that is not believed yet, and one that is, are read so often. */
 const recordEveryMs = 500
-const guardEveryMs = { doubted: 50, believed: 250 }
+const guardEveryMs = { doubted: 50, believed: 500 }
 const pollMs = 50
 
 /**

@@ -39,11 +39,11 @@ const healthy = {
 }
 const failing = (check: string, message: RegExp) => ({
   status: 503,
-  body: {
+  body: expect.objectContaining({
     status: 'unready',
     dependencies: { 'online (redis)': 'down', 'offline (postgres)': 'up' },
     failures: [{ dependency: 'online (redis)', check, message: expect.stringMatching(message) }],
-  },
+  }),
 })
 
 /** Lines of the log about the server, one for each change. */
@@ -76,12 +76,12 @@ it('on a replica the gateway starts, /readyz shows why it is unready, and a prom
   const { url } = await server('--replicaof', `127.0.0.1 ${primary.port}`)
   const gateway = await startUnready(url)
   await expect.poll(() => readiness(gateway)).toEqual(failing('replica', /it is a replica/))
-  // What the replica holds is answered.
+  // Whether the replica holds all rows cannot be known, as nobody may write to it.
   const { data, errors } = await gateway.ask(
     '{ customer(customerId: 1) { customerProfile { freshness { status } } } }',
   )
-  expect(errors).toBeUndefined()
-  expect(data.customer.customerProfile.freshness.status).toBe('NOT_FOUND')
+  expect(errors?.map(({ extensions }) => extensions.code)).toEqual(['UNAVAILABLE'])
+  expect(data.customer.customerProfile.freshness.status).toBe('UNAVAILABLE')
   const admin = new Redis(url)
   await admin.call('REPLICAOF', 'NO', 'ONE')
   admin.disconnect()
@@ -108,7 +108,10 @@ it('a Redis that is away at the start and comes as one that evicts: /readyz name
   const gateway = await startUnready(redis.url)
   expect(await readiness(gateway)).toEqual({
     status: 503,
-    body: { status: 'unready', dependencies: { 'online (redis)': 'down', 'offline (postgres)': 'up' } },
+    body: expect.objectContaining({
+      status: 'unready',
+      dependencies: { 'online (redis)': 'down', 'offline (postgres)': 'up' },
+    }),
   })
   await redis.restart()
   await expect.poll(() => readiness(gateway)).toEqual(failing('eviction', /maxmemory-policy is allkeys-lru/))
