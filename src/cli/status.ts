@@ -2,6 +2,7 @@ import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import { StoreFailed } from '../errors.ts'
 import { reportDefinitions } from '../gateway/report-definitions.ts'
 import { systemClock } from '../gateway/system-clock.ts'
+import { fillProgress } from '../ingest/refill/fill-progress.ts'
 import { onlineGuard } from '../online/guard.ts'
 import { liveTiles } from '../online/live-tiles.ts'
 import type { BatchView, FeatureView, StoredView } from '../registry/registry.ts'
@@ -78,15 +79,14 @@ async function onlineStates({
   if (recorded === 0) return new Map(views.map((view) => [view, 'unchecked']))
   // Of a connection that was just made nothing is proven; what it reads is shown.
   const epoch = parseGuard(read.guard)?.epoch ?? null
-  const newest = { kind: 'MATERIALIZE', view: null, since: null, first: 100, after: null } as const
-  const running = (await stores.runs.runs(newest)).filter(({ state }) => state === 'RUNNING')
+  const progress = await fillProgress(stores.runs)
   const state = (view: FeatureView): string => {
     const place = guard.placeOf(view)
     const reason =
       typeof place === 'string' ? place : epoch === null ? 'LOST' : guard.missing(view, place, epoch)
     if (reason === null) return 'complete'
-    const run = running.find((one) => one.view === view.name)
-    return run ? `${reason}, ${run.rowsRead ?? 0} rows read` : reason
+    const rowsRead = progress.get(view.name)
+    return rowsRead === undefined ? reason : `${reason}, ${rowsRead} rows read`
   }
   return new Map(views.map((view) => [view, state(view)]))
 }

@@ -15,6 +15,7 @@ import type { OfflineInstead } from '../graph/row-sources.ts'
 import { type DeleteEntity, deleteEntity } from '../ingest/deletion/delete-entity.ts'
 import { eventPusher } from '../ingest/push/push-events.ts'
 import { type PushRows, type PushTargets, pushRows } from '../ingest/push/push-rows.ts'
+import { fillProgress } from '../ingest/refill/fill-progress.ts'
 import { longestReach } from '../ingest/tiles/followed-sources.ts'
 import { type GuardReport, onlineGuard } from '../online/guard.ts'
 import { liveTiles } from '../online/live-tiles.ts'
@@ -255,15 +256,14 @@ async function onlineState(
   const lacking = [...views].flatMap(([{ name: view }, reason]) =>
     reason === null ? [] : [{ view, reason }],
   )
-  const newest = { kind: 'MATERIALIZE', view: null, since: null, first: 100, after: null } as const
-  const running = (lacking.length === 0 ? [] : await runs.runs(newest).catch(() => [])).filter(
-    ({ state }) => state === 'RUNNING',
-  )
-  const rowsRead = (name: string): number | null =>
-    running.find(({ view }) => view === name)?.rowsRead ?? null
+  const unknown: ReadonlyMap<string, number> = new Map()
+  // A database that hangs does not keep the probe waiting.
+  const late = () => sleep(readinessTimeoutMs, unknown, { ref: false })
+  const progress =
+    lacking.length === 0 ? unknown : await Promise.race([fillProgress(runs).catch(() => unknown), late()])
   return {
     refused: onlineFallback ? null : refused,
-    views: lacking.map((one) => ({ ...one, rowsRead: rowsRead(one.view) })),
+    views: lacking.map((one) => ({ ...one, rowsRead: progress.get(one.view) ?? null })),
   }
 }
 

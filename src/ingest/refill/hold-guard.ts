@@ -25,6 +25,7 @@ interface HolderState {
   /** Since the lease was taken. */
   wasProven: boolean
   lastTick: number
+  hasEnded: boolean
 }
 
 export interface GuardOptions extends FillOptions, Pick<CheckOptions, 'followTiles'> {
@@ -57,13 +58,13 @@ export async function holdGuard(
 ): Promise<void> {
   const { online, guardLease } = targets
   const { signal, pause, log } = options
-  const state: HolderState = { isHeld: false, proven: null, wasProven: false, lastTick: 0 }
+  const state: HolderState = { isHeld: false, proven: null, wasProven: false, lastTick: 0, hasEnded: false }
   const stored = views.filter((view): view is StoredView => view.kind !== 'STREAM')
   const filling = filler(targets, views, options)
   const failures = failureLog(log)
 
   async function keepLease(): Promise<void> {
-    while (!signal.aborted) {
+    while (!signal.aborted && !state.hasEnded) {
       try {
         const lease = await guardLease.hold(state.lastTick)
         if (lease !== null && !state.isHeld) state.wasProven = false
@@ -121,6 +122,8 @@ export async function holdGuard(
       await pause(online.losesTail || state.proven === null ? tickMs : 2 * tickMs)
     }
   } finally {
+    // Also after what it cannot go on from: the lease is for another process then.
+    state.hasEnded = true
     await leasing
     await filling.end()
     await guardLease.release().catch(() => {})
