@@ -54,7 +54,7 @@ interface DemoOptions {
   readonly project: string
   readonly registry: Registry
   readonly stores: DemoStores
-  readonly layouts: Pick<RowLayouts, 'rowPrefix' | 'layout'>
+  readonly layouts: Pick<RowLayouts, 'rowPrefix' | 'renewedPrefix' | 'layout'>
   /** Where transactions are sent; null: into the gateway's own log. */
   readonly stream: Pick<EventStream, 'publish'> | null
   readonly observe: Pick<StreamObserver, 'processed'>

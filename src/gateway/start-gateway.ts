@@ -106,7 +106,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     }
 
     await untilReadable(watched, config.worker ? 'ROWS_AND_TILES' : 'ROWS', readableMs)
-    await Promise.all([guard.refresh(), fills.refresh()])
+    await fills.refresh(guard.refresh)
     closers.push(watchGuard(watched))
     const targets = { ...stores, ...layouts, clock, storeFailed: logPushFailures(log) }
     const push: PushRows = (view, rows, pushOptions) => pushRows(targets, view, rows, pushOptions)

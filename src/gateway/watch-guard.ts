@@ -40,7 +40,7 @@ export function watchGuard({
     while (!signal.aborted) {
       await pause(recordEveryMs)
       try {
-        await Promise.all([guard.refresh(), fills.refresh()])
+        await fills.refresh(guard.refresh)
         for (const view of registry.views) {
           const watermark = view.kind === 'STREAM' ? guard.watermark(view) : null
           if (view.kind === 'STREAM' && watermark !== null) observe.caughtUp(view, watermark)

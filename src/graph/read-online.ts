@@ -94,10 +94,12 @@ async function readOnline(
     }
     tell()
     const epoch = guard.epochOf(read)
-    if (typeof epoch === 'number' && news === 'ONCE_MORE' && guard.isNews(epoch)) return null
+    const isMoved = ({ view, place }: WantedOnline): boolean => guard.placeOf(view) !== place
+    const isNews = typeof epoch === 'number' && (guard.isNews(epoch) || placed.some(isMoved))
+    if (isNews && news === 'ONCE_MORE') return null
     placed.forEach((wanted, index) => {
-      const { need, view, place } = wanted
-      const reason = typeof epoch === 'string' ? epoch : guard.missing(view, place, epoch)
+      const { need, view } = wanted
+      const reason = typeof epoch === 'string' ? epoch : missingFrom(guard, wanted, epoch)
       if (reason !== null) {
         refused.push({ wanted, reason })
         return
@@ -114,6 +116,15 @@ async function readOnline(
     for (const wanted of placed) refused.push({ wanted, reason })
   }
   return { refused, missed }
+}
+
+/** Null: the rows were all there, and still are where they were read. */
+function missingFrom(
+  guard: RowSources['guard'],
+  { view, place }: WantedOnline,
+  epoch: number,
+): UnavailableReason | null {
+  return guard.placeOf(view) === place ? guard.missing(view, place, epoch) : 'REFILLING'
 }
 
 function missesOf({ keys }: Need, cell: (row: number) => Buffer | null): readonly number[] {

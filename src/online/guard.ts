@@ -78,9 +78,12 @@ export function onlineGuard(
         continue
       }
       const id = viewId(view)
-      const fills = found.fills.filter((fill) => fill.viewId === id)
-      for (const { generation, epoch } of fills.sort((left, right) => left.epoch - right.epoch))
-        note(view, keyPrefix(view, generation), epoch)
+      const current = found.generations.get(id) ?? 0
+      const prefix = keyPrefix(view, current)
+      // What stands under other keys is written no more.
+      if (places.get(view)?.prefix !== prefix) places.delete(view)
+      for (const { viewId: filled, generation, epoch } of found.fills)
+        if (filled === id && generation === current) note(view, prefix, epoch)
     }
   }
 

@@ -7,8 +7,11 @@ import { filled, type OnlineFill } from './view-reader.ts'
 /** What the absence of a row online says, by view; as of the last refresh, which is to be asked for every half second. */
 export interface OnlineFills {
   readonly find: (view: FeatureView) => OnlineFill
-  /** Rejects with `StoreFailed`: what was known stays. One round trip. */
-  readonly refresh: () => Promise<void>
+  /**
+   * Rejects with `StoreFailed`: what was known stays. One round trip, then those of `first`, which learns under which keys
+   * the rows stand: a fill counts once reads go to the keys that were filled.
+   */
+  readonly refresh: (first: () => Promise<void>) => Promise<void>
 }
 
 /** Before the first refresh every view counts as filled. */
@@ -19,9 +22,9 @@ export function onlineFills(views: readonly FeatureView[], store: FilledViews): 
   let known: ReadonlyMap<FeatureView, OnlineFill> = new Map()
   return {
     find: (view) => known.get(view) ?? filled,
-    async refresh() {
-      if (asked.length === 0) return
-      const answers = await store.filled(asked)
+    async refresh(first) {
+      const answers = asked.length === 0 ? [] : await store.filled(asked)
+      await first()
       known = new Map(
         asked.flatMap((view, index) => {
           const answer = answers[index]

@@ -17,6 +17,8 @@ export interface RowLayouts {
   readonly keyPrefix: (view: StoredView, generation: number) => string
   /** `keyPrefix` of the generation that is recorded now. One round trip; rejects with `StoreFailed`. */
   readonly rowPrefix: (view: StoredView) => Promise<string>
+  /** Begins a new generation of the view's keys, and returns its `keyPrefix`. A few round trips; rejects with `StoreFailed`. */
+  readonly renewedPrefix: (view: StoredView) => Promise<string>
   /** As `keyPrefix`, by the view's id. */
   readonly keyPrefixOf: (viewId: string, generation: number) => string
   /** Whose tiles a streaming view's are. */
@@ -41,7 +43,7 @@ export async function openRowLayouts(
   project: string,
   registry: Registry,
   store: RegistryStore,
-  generations: Pick<GuardRecord, 'generation'>,
+  record: Pick<GuardRecord, 'generation' | 'read' | 'renew'>,
 ): Promise<RowLayouts> {
   const identities = await store.ensureViews(registry.views.map((view) => view.name))
   const places = new Map<FeatureView, { readonly prefix: string; readonly layout: StoredLayout }>()
@@ -83,7 +85,19 @@ export async function openRowLayouts(
     keyPrefix: (view, generation) => keyPrefixOf(place(view).layout.viewId, generation),
     async rowPrefix(view) {
       const { viewId } = place(view).layout
-      return keyPrefixOf(viewId, await generations.generation(viewId))
+      return keyPrefixOf(viewId, await record.generation(viewId))
+    },
+    async renewedPrefix(view) {
+      const { viewId } = place(view).layout
+      const { generations } = await record.read()
+      const from = generations.get(viewId) ?? 0
+      // The keys of two views must not meet: a prefix has 24 bits.
+      const taken = new Set([...generations].map(([id, generation]) => keyPrefixOf(id, generation)))
+      let to = from + 1
+      while (taken.has(keyPrefixOf(viewId, to))) to += 1
+      const isRenewed = await record.renew({ viewId, from, to, oldPrefix: keyPrefixOf(viewId, from) })
+      // Else the holder of the guard has begun new keys meanwhile.
+      return keyPrefixOf(viewId, isRenewed ? to : await record.generation(viewId))
     },
     keyPrefixOf,
     tiledView: (view) => {

@@ -21,6 +21,14 @@ export interface RecordedGuard extends GuardMoment {
   readonly filledOnce: ReadonlySet<string>
 }
 
+/** The views whose rows are all there in the epoch that is recorded, under the keys that are recorded. */
+export function filledViews({ epoch, fills, generations }: RecordedGuard): ReadonlySet<string> {
+  const current = fills.filter(
+    (fill) => fill.epoch === epoch && fill.generation === (generations.get(fill.viewId) ?? 0),
+  )
+  return new Set(current.map(({ viewId }) => viewId))
+}
+
 /**
  * What is recorded of the online store's contents, offline, where it is not lost with them; of one project. Readers and
  * writers of rows ask it, the holder of the guard's lease (`guard-lease.ts`) changes it. Rejects with `StoreFailed`.
@@ -34,6 +42,13 @@ export interface GuardRecord {
    * gets an older generation, what fills the newer one sees the rows.
    */
   readonly generation: (viewId: string) => Promise<number>
+  /** Has the view's rows written under `to` instead of `from`, and what begins with `oldPrefix` removed. False: `from` had ended. */
+  readonly renew: (view: {
+    readonly viewId: string
+    readonly from: number
+    readonly to: number
+    readonly oldPrefix: string
+  }) => Promise<boolean>
   /** False: the epoch has ended, or the view's rows are written under another generation. */
   readonly recordFill: (fill: RecordedFill) => Promise<boolean>
 }

@@ -142,11 +142,24 @@ describe('the guard of online reads', () => {
     said.record = filled(1, [1, 0])
     await guard.refresh()
     const old = place(guard.placeOf(profile))
-    said.record = filled(2, [1, 0], [2, 1])
+    said.record = { ...filled(2, [1, 0], [2, 1]), generations: new Map([['profile', 1]]) }
     await guard.refresh()
     const now = place(guard.placeOf(profile))
     expect([old.prefix, now.prefix]).toEqual([0, 1].map((one) => layouts.keyPrefixOf('profile', one)))
     expect([guard.missing(profile, old, 2), guard.missing(profile, now, 2)]).toEqual(['REFILLING', null])
+  })
+
+  it('leaves the old keys of a view that is filled again in the same epoch, before the new ones are filled', async () => {
+    const { guard, said } = await makeGuard()
+    said.record = filled(1, [1, 0])
+    await guard.refresh()
+    const old = guard.placeOf(profile)
+    said.record = { ...filled(1, [1, 0]), generations: new Map([['profile', 1]]) }
+    await guard.refresh()
+    expect(guard.placeOf(profile)).toBe('REFILLING')
+    said.record = { ...filled(1, [1, 1]), generations: new Map([['profile', 1]]) }
+    await guard.refresh()
+    expect(guard.placeOf(profile)).not.toEqual(old)
   })
 
   it('answers of tiles in the epochs in which they were caught up', async () => {

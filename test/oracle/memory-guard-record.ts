@@ -13,6 +13,7 @@ export function wholeGuardRecord(viewIds: readonly string[] = []): GuardRecord {
     }),
     moment: async () => ({ epoch: 1, check: 1 }),
     generation: async () => 0,
+    renew: async () => true,
     recordFill: async () => true,
   }
 }

@@ -129,6 +129,25 @@ describe('a gateway whose online store was emptied', () => {
     expect(gateway.logLines.join('')).toContain('the online store was emptied')
   })
 
+  it('is shown as being filled by a probe that does not wait for a database whose answer does not come', async () => {
+    const gateway = first()
+    await untilAnswered(gateway)
+    const pool = testPool(database.url, 1, null)
+    const held = await pool.connect()
+    try {
+      await held.query('begin; lock table featuregraph.runs in access exclusive mode')
+      await client.flushall()
+      const probe = async (): Promise<unknown> => await (await fetch(`${gateway.url}/readyz`)).json()
+      const unavailableViews = [{ view: 'profile', reason: 'REFILLING', rowsRead: null }]
+      await expect.poll(probe).toMatchObject({ unavailableViews })
+    } finally {
+      await held.query('rollback')
+      held.release()
+      await pool.end()
+    }
+    await untilAnswered(gateway)
+  })
+
   it('answers from the offline store where that is set, and is ready', async () => {
     const gateway = await open({ ONLINE_FALLBACK: 'offline' })
     await untilAnswered(gateway)

@@ -17,6 +17,8 @@ export interface MaterializeTargets {
   readonly runs: RunStore
   /** The front of the view's online keys, as it is recorded now. */
   readonly rowPrefix: (view: StoredView) => Promise<string>
+  /** Has the view's rows written under new keys, with this front. */
+  readonly renewedPrefix: (view: StoredView) => Promise<string>
   readonly layout: (view: StoredView) => RowLayout
   readonly clock: Clock
 }
@@ -110,8 +112,8 @@ async function carry(
 ): Promise<Materialized | null> {
   const { online, runs } = targets
   const insisting = insistence(view, options.sleep)
-  const prefix = await targets.rowPrefix(view)
   const watermark = await runs.readWatermark(view.name)
+  const prefix = await prefixFor(targets, view, watermark, options.range)
   const marker = await insisting('answer', () => online.readMarker(prefix))
   const connection = online.writeConnection()
   const { scope, reason } = chooseScope(view, watermark, marker, options.range)
@@ -178,6 +180,21 @@ async function sendNewest(
     onProgress(read)
   })
   return { ...(await sender.finish()), reading, now, read }
+}
+
+/**
+ * Rows of a mapped source that is read otherwise now may be older than those online, or of fewer keys: what stands there
+ * would stay. A computed snapshot replaces the one of its time instead, and ends with a closing row.
+ */
+async function prefixFor(
+  targets: MaterializeTargets,
+  view: StoredView,
+  watermark: Watermark | null,
+  range: MaterializeOptions['range'],
+): Promise<string> {
+  const isReplaced =
+    view.source !== null && range === null && watermark !== null && isRedefined(view, watermark)
+  return isReplaced ? await targets.renewedPrefix(view) : await targets.rowPrefix(view)
 }
 
 function isRedefined(view: StoredView, { definition, filling }: Watermark): boolean {

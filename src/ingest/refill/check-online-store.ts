@@ -1,7 +1,7 @@
 import { formatDuration } from '../../definitions/duration.ts'
 import type { StoredView } from '../../registry/registry.ts'
 import type { GuardLease, MarkedView, RenewedView } from '../../stores/guard-lease.ts'
-import type { GuardRecord, RecordedGuard } from '../../stores/guard-record.ts'
+import { filledViews, type GuardRecord, type RecordedGuard } from '../../stores/guard-record.ts'
 import { type Guard, guardText, parseGuard } from '../../stores/online-value/guard-text.ts'
 import type { TileGenerations } from '../../stores/tile-generations.ts'
 import type { TombstoneLog } from '../../stores/tombstone-log.ts'
@@ -92,7 +92,7 @@ export async function checkOnlineStore(
     found?.epoch === recorded.epoch &&
     !areTilesOld &&
     !isTooOld &&
-    filledNow(recorded).every((viewId) => caughtUp.includes(viewId))
+    [...filledViews(recorded)].every((viewId) => caughtUp.includes(viewId))
   if (
     isWhole &&
     (await tilesFollow(guardLease, check, options)) &&
@@ -125,14 +125,10 @@ async function markersHeld(
   return new Set(held.map(({ viewId }) => viewId))
 }
 
-function filledNow({ epoch, fills }: RecordedGuard): readonly string[] {
-  return fills.filter((fill) => fill.epoch === epoch).map(({ viewId }) => viewId)
-}
-
 /** A view that was filled meanwhile was not checked. */
 async function isUnchanged(guardRecord: Pick<GuardRecord, 'read'>, before: RecordedGuard): Promise<boolean> {
   const now = await guardRecord.read()
-  return now.epoch === before.epoch && filledNow(now).length === filledNow(before).length
+  return now.epoch === before.epoch && filledViews(now).size === filledViews(before).size
 }
 
 async function tilesFollow(

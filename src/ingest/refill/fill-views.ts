@@ -1,5 +1,5 @@
 import type { StoredView } from '../../registry/registry.ts'
-import type { GuardRecord } from '../../stores/guard-record.ts'
+import { filledViews, type GuardRecord } from '../../stores/guard-record.ts'
 import { parseGuard } from '../../stores/online-value/guard-text.ts'
 import { type MaterializeTargets, materialize } from '../materialize/materialize-view.ts'
 import type { RunLog } from '../run-log.ts'
@@ -30,8 +30,7 @@ export async function unfilledViews(
   }: { readonly guardRecord: Pick<GuardRecord, 'read'>; readonly viewId: (view: StoredView) => string },
   views: readonly StoredView[],
 ): Promise<readonly StoredView[]> {
-  const { epoch, fills } = await guardRecord.read()
-  const filled = new Set(fills.filter((fill) => fill.epoch === epoch).map((fill) => fill.viewId))
+  const filled = filledViews(await guardRecord.read())
   return views.filter((view) => !filled.has(viewId(view)))
 }
 

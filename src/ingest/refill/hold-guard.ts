@@ -1,22 +1,16 @@
-import { messageOf, StoreFailed } from '../../errors.ts'
-import type { FeatureView, StoredView, StreamView } from '../../registry/registry.ts'
-import type { OnlineLeftovers } from '../../stores/online-leftovers.ts'
+import { StoreFailed } from '../../errors.ts'
+import type { FeatureView, StoredView } from '../../registry/registry.ts'
 import { guardText, parseGuard } from '../../stores/online-value/guard-text.ts'
-import type { TombstoneLog } from '../../stores/tombstone-log.ts'
-import type { RunLog } from '../run-log.ts'
-import { generationsOf, type TilePlaces } from '../tiles/tile-generation.ts'
 import {
   type CheckOptions,
   type CheckTargets,
   checkOnlineStore,
   type ProvenGuard,
 } from './check-online-store.ts'
-import { type FillOptions, type FillTargets, fillView, unfilledViews } from './fill-views.ts'
+import { failureLog } from './failure-log.ts'
+import { type KeepFilledOptions, type KeepFilledTargets, keepFilled } from './keep-filled.ts'
 
-export interface GuardTargets extends CheckTargets, FillTargets, Pick<TilePlaces, 'tiledView'> {
-  readonly tombstones: TombstoneLog
-  readonly leftovers: OnlineLeftovers
-}
+export type GuardTargets = CheckTargets & KeepFilledTargets
 
 interface HolderState {
   isHeld: boolean
@@ -28,8 +22,7 @@ interface HolderState {
   hasEnded: boolean
 }
 
-export interface GuardOptions extends FillOptions, Pick<CheckOptions, 'followTiles'> {
-  readonly signal: AbortSignal
+export interface GuardOptions extends KeepFilledOptions, Pick<CheckOptions, 'followTiles'> {
   /** Resolves early when the signal aborts. */
   readonly pause: (ms: number) => Promise<unknown>
 }
@@ -37,12 +30,6 @@ export interface GuardOptions extends FillOptions, Pick<CheckOptions, 'followTil
 /** The guard moves so often; a read over a new connection is believed after one move. */
 const tickMs = 250
 const leaseMs = 1_500
-/** A view that the holder does not fill, since it has other definitions, is filled by the others after this. */
-const othersAfterMs = 3_000
-const sweepMs = 60_000
-/** What is whole is checked so often. */
-const wholeMs = 1_000
-const failedFillMs = 5_000
 /** After its connection broke, a store has lost what it has lost; a new holder does not know that of a whole one. */
 const tilesMs = { reconnected: 2_000, taken: 10_000 }
 
@@ -60,7 +47,7 @@ export async function holdGuard(
   const { signal, pause, log } = options
   const state: HolderState = { isHeld: false, proven: null, wasProven: false, lastTick: 0, hasEnded: false }
   const stored = views.filter((view): view is StoredView => view.kind !== 'STREAM')
-  const filling = filler(targets, views, options)
+  const filling = keepFilled(targets, views, options)
   const failures = failureLog(log)
 
   async function keepLease(): Promise<void> {
@@ -127,125 +114,5 @@ export async function holdGuard(
     await leasing
     await filling.end()
     await guardLease.release().catch(() => {})
-  }
-}
-
-/** What is to be filled now: all that is not whole, or only what others have left. */
-type FillWhen = 'AT_ONCE' | 'LATE'
-
-interface Filler {
-  /** Begins to fill, beside what the caller goes on doing; nothing while that is under way. `epoch`: the store's, where it is known. */
-  readonly check: (when: FillWhen, epoch: number | null) => void
-  readonly end: () => Promise<void>
-}
-
-function filler(targets: GuardTargets, views: readonly FeatureView[], options: GuardOptions): Filler {
-  const { signal, log } = options
-  const lackingSince = new Map<StoredView, number>()
-  const failedAt = new Map<StoredView, number>()
-  const failures = failureLog(log)
-  let sweptAt = performance.now()
-  let checkAt = Number.NEGATIVE_INFINITY
-  let checkedEpoch: number | null = null
-  let running: Promise<void> | null = null
-  let tilesSince: number | null = null
-  const streamed = views.filter((view): view is StreamView => view.kind === 'STREAM')
-  const stored = views.filter((view): view is StoredView => view.kind !== 'STREAM')
-
-  async function fill(view: StoredView): Promise<void> {
-    try {
-      await fillView(targets, view, options)
-      failures.over(view.name)
-    } catch (error) {
-      if (signal.aborted) return
-      failedAt.set(view, performance.now())
-      failures.report(view.name, `${view.name}: the online store could not be filled; trying again`, error)
-    }
-  }
-
-  async function run(when: FillWhen): Promise<void> {
-    const lacking = await unfilledViews(targets, stored)
-    const now = performance.now()
-    checkAt = now + (lacking.length === 0 ? wholeMs : tickMs)
-    for (const view of lackingSince.keys()) if (!lacking.includes(view)) lackingSince.delete(view)
-    for (const view of lacking) {
-      const since = lackingSince.get(view) ?? now
-      lackingSince.set(view, since)
-      if (signal.aborted || (when === 'LATE' && now - since < othersAfterMs)) continue
-      if (now - (failedAt.get(view) ?? Number.NEGATIVE_INFINITY) < failedFillMs) continue
-      await fill(view)
-    }
-    await followTiles(await unfollowed(targets, streamed), now)
-    if (when === 'LATE' || performance.now() - sweptAt < sweepMs) return
-    sweptAt = performance.now()
-    await sweep(targets)
-  }
-
-  /** For views whose tiles have no leader. */
-  async function followTiles(lacking: readonly StreamView[], now: number): Promise<void> {
-    if (lacking.length === 0) {
-      tilesSince = null
-      return
-    }
-    checkAt = now + tickMs
-    tilesSince ??= now
-    if (now - tilesSince < othersAfterMs || signal.aborted) return
-    tilesSince = now
-    await options.followTiles()
-  }
-
-  return {
-    check(when, epoch) {
-      if (running !== null || (epoch === checkedEpoch && performance.now() < checkAt)) return
-      checkedEpoch = epoch
-      running = run(when)
-        .then(() => failures.over(''))
-        .catch((error: unknown) => failures.report('', 'what the online store lacks cannot be read', error))
-        .finally(() => {
-          running = null
-        })
-    },
-    async end() {
-      await running
-    },
-  }
-}
-
-/** Those of them whose tiles are not caught up in the epoch that is recorded now. */
-async function unfollowed(
-  { guardRecord, generations, tiledView }: GuardTargets,
-  views: readonly StreamView[],
-): Promise<readonly StreamView[]> {
-  if (views.length === 0) return []
-  const { epoch } = await guardRecord.moment()
-  const live = (await generations.list()).filter(
-    ({ state, caughtUpEpoch }) => state === 'LIVE' && caughtUpEpoch === epoch,
-  )
-  return views.filter((view) => generationsOf({ tiledView }, view, live).length === 0)
-}
-
-/** Removes what is read and written no more. */
-async function sweep({ online, leftovers, tombstones }: GuardTargets): Promise<void> {
-  await tombstones.dropOld()
-  for (const prefix of await leftovers.list()) {
-    await online.removeRows(prefix)
-    await leftovers.forget(prefix)
-  }
-}
-
-/** One line for each kind of failure, until it is over. */
-function failureLog(log: RunLog): {
-  readonly report: (kind: string, line: string, error: unknown) => void
-  readonly over: (kind: string) => void
-} {
-  const reported = new Set<string>()
-  return {
-    report(kind, line, error) {
-      if (!reported.has(kind)) log.warn(`${line}: ${messageOf(error)}`, error)
-      reported.add(kind)
-    },
-    over: (kind) => {
-      reported.delete(kind)
-    },
   }
 }

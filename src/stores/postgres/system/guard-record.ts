@@ -36,6 +36,14 @@ insert into featuregraph.online_fills as f (project, epoch, view_id, generation)
 select $1, $2, $3, $4 from v
 on conflict (project, epoch, view_id) do update set generation = excluded.generation`
 
+const renewSql = `with v as (
+  insert into featuregraph.online_views as o (project, view_id, generation) values ($1, $2, $4)
+  on conflict (project, view_id) do update set generation = excluded.generation where o.generation = $3
+  returning 1
+)
+insert into featuregraph.online_leftovers (project, key_prefix) select $1, $5 from v
+on conflict (project, key_prefix) do update set retired_at = excluded.retired_at`
+
 export function postgresGuardRecord(pool: pg.Pool, project: string): GuardRecord {
   return {
     async read() {
@@ -65,6 +73,12 @@ export function postgresGuardRecord(pool: pg.Pool, project: string): GuardRecord
         )
         .catch(storeFailed("reading the generation of a view's online keys"))
       return rows[0]?.generation ?? 0
+    },
+    async renew({ viewId, from, to, oldPrefix }) {
+      const { rowCount } = await pool
+        .query(renewSql, [project, viewId, from, to, oldPrefix])
+        .catch(storeFailed("beginning new keys of a view's online rows"))
+      return rowCount === 1
     },
     async recordFill({ epoch, viewId, generation }) {
       const { rowCount } = await pool

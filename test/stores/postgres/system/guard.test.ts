@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { EpochStart, GuardLease } from '../../../../src/stores/guard-lease.ts'
 import type { GuardRecord } from '../../../../src/stores/guard-record.ts'
+import { filledViews } from '../../../../src/stores/guard-record.ts'
 import { postgresGuardLease } from '../../../../src/stores/postgres/system/guard-lease.ts'
 import { postgresGuardRecord } from '../../../../src/stores/postgres/system/guard-record.ts'
 import { postgresRegistryStore } from '../../../../src/stores/postgres/system/registry-store.ts'
@@ -89,6 +90,25 @@ describe("the lease of the online store's guard", () => {
     expect(await record.recordFill({ ...fill, epoch: 2 })).toBe(false)
     expect(await record.recordFill({ ...fill, generation: 1 })).toBe(false)
     expect((await record.read()).fills).toEqual([fill])
+  })
+
+  it('has rows written under new keys in the epoch that runs, once, and what stands under the old ones removed', async () => {
+    await lease.hold(null)
+    await lease.beginEpoch(start({ complete: ['profile'] }))
+    const renewal = { viewId: 'profile', from: 0, to: 1, oldPrefix: 'f:before:' }
+    expect(filledViews(await record.read())).toEqual(new Set(['profile']))
+    expect(await record.renew(renewal)).toBe(true)
+    expect(await record.renew({ ...renewal, to: 2 })).toBe(false)
+    expect(await record.generation('profile')).toBe(1)
+    expect(filledViews(await record.read())).toEqual(new Set())
+    expect(await record.recordFill({ epoch: 1, viewId: 'profile', generation: 0 })).toBe(false)
+    expect(await record.recordFill({ epoch: 1, viewId: 'profile', generation: 1 })).toBe(true)
+    expect(filledViews(await record.read())).toEqual(new Set(['profile']))
+    const { rows } = await pool.query(
+      'select key_prefix from featuregraph.online_leftovers where project = $1',
+      [project],
+    )
+    expect(rows).toEqual([{ key_prefix: 'f:before:' }])
   })
 
   it('lists the markers that views may have, the one about to be written too', async () => {
