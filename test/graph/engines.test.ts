@@ -492,12 +492,13 @@ describe('graphql-js and graphql-jit', () => {
           if (world.engineEvents.includes('compiled')) compiled += 1
         }
       }),
-      { numRuns: 8 },
+      { numRuns: isLong ? 40 : 4 },
     )
-    if (compiles) expect(compiled).toBeGreaterThan(60)
+    if (compiles) expect(compiled).toBeGreaterThan(30)
   })
 })
 
+const isLong = process.env['FEATUREGRAPH_TEST_LONG'] === '1'
 const joinKeys = fc.constantFrom(
   { id: 'int64' } as const,
   { code: 'string' } as const,
