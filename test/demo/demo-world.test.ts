@@ -88,15 +88,18 @@ describe('the demo world', () => {
     await database.drop()
   })
 
-  describe("the README's queries run as written", () => {
+  describe('the queries of the README and of docs/asking.md run as written', () => {
     const readme = readFileSync('README.md', 'utf8')
-    const queries = [...readme.matchAll(/```graphql\n([\s\S]*?)```/g)].map(([, query = '']) => query)
+    const asking = readFileSync('docs/asking.md', 'utf8')
+    const queries = [...(readme + asking).matchAll(/```graphql\n([\s\S]*?)```/g)].map(
+      ([, query = '']) => query,
+    )
     const variables = [...readme.matchAll(/`(\{ "id": .*?\})`/g)].map(
       ([, json = '']) => JSON.parse(json) as object,
     )
 
     it('are there', () => {
-      expect(queries.length).toBeGreaterThanOrEqual(5)
+      expect(queries.length).toBeGreaterThanOrEqual(7)
       expect(variables).toHaveLength(2)
     })
     it.each(queries)('%s', async (query) => {

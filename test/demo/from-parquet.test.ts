@@ -16,17 +16,16 @@ const run = promisify(execFile)
 let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'featuregraph-readme-'))
-  // The README's commands run in the repository, whose own tsconfig says what 'featuregraph' is.
+  // The page's commands run in the repository, whose own tsconfig says what 'featuregraph' is.
   const paths = { featuregraph: [join(repository, 'src/definitions/featuregraph.ts')] }
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { paths } }))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-/** The blocks of the README's section, by their language. */
-async function sectionBlocks(): Promise<Readonly<Record<string, string>>> {
-  const readme = await readFile(join(repository, 'README.md'), 'utf8')
-  const [, section = ''] = readme.split(/^## Bring your own Parquet$/m)
-  const [own = ''] = section.split(/^## /m)
+/** The blocks of the page's first part, by their language. */
+async function pageBlocks(): Promise<Readonly<Record<string, string>>> {
+  const page = await readFile(join(repository, 'docs/batch.md'), 'utf8')
+  const [own = ''] = page.split(/^## /m)
   return Object.fromEntries(
     [...own.matchAll(/```(\w+)\n([\s\S]*?)```/g)].map(([, language = '', text = '']) => [language, text]),
   )
@@ -45,9 +44,9 @@ async function writeRides(file: string): Promise<void> {
   duckDb.closeSync()
 }
 
-describe("the README's way from a Parquet file to features", () => {
+describe('the way from a Parquet file to features, in docs/batch.md', () => {
   it('works as it is written', async () => {
-    const { ts = '', sh = '', text: query = '' } = await sectionBlocks()
+    const { ts = '', sh = '', text: query = '' } = await pageBlocks()
     const [, file = ''] = /^\/\/ (\S+)/.exec(ts) ?? []
     await mkdir(join(folder, 'rides'))
     await mkdir(join(folder, 'data'))

@@ -25,10 +25,10 @@ afterAll(async () => {
   await database?.drop()
 })
 
-/** Code → HTTP statuses, from the README's table: the one documented list. */
+/** Code → HTTP statuses, from the table of docs/asking.md: the one documented list. */
 function documentedCodes(): ReadonlyMap<string, readonly number[]> {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
-  const [, table = ''] = readme.split(/^### Errors$/m)
+  const asking = readFileSync(new URL('../../docs/asking.md', import.meta.url), 'utf8')
+  const [, table = ''] = asking.split(/^## Errors$/m)
   const codes = new Map<string, readonly number[]>()
   for (const [, names = '', statuses = ''] of table.matchAll(/^\| ((?:`[A-Z_]+`(?:, )?)+) \| ([\d, ]+) \|/gm))
     for (const [name] of names.matchAll(/[A-Z_]+/g)) codes.set(name, statuses.split(', ').map(Number))
@@ -304,7 +304,7 @@ describe('a value in a variable is BAD_USER_INPUT', () => {
       expect((await refused(bodyOf(text, { raw: digits }))).text).not.toMatch(/\d{16}|1e\+?22/)
   })
 
-  it('is reported as such also when there are more wrong values than are told', async () => {
+  it('is reported as such also when there are more wrong values than are listed', async () => {
     const query = 'query Many($ids: [Int64!]!) { customers(customerIds: $ids) { customerId } }'
     for (const count of [5, 60, 2_000]) {
       const { status, errors } = await refusedThrice(query, { ids: Array(count).fill('x') })
