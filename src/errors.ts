@@ -84,7 +84,7 @@ export class InvalidConfig extends SeveralProblems {
   }
 }
 
-/** A table in Postgres and the definition that it should carry disagree. */
+/** A table in Postgres and the definition that it should have disagree. */
 export class TablesDiffer extends SeveralProblems {
   readonly code = 'TABLES_DIFFER'
   constructor(problems: readonly Problem[]) {

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { explicitGraphqlName, registryName } from './name.ts'
 import { joinKeyType } from './value-type.ts'
 
-/** What every definition may carry for its readers. */
+/** What every definition may have for its readers. */
 export const documented = {
   description: z.string().min(1).optional(),
   owner: z.string().min(1).optional(),

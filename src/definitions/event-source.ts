@@ -45,7 +45,7 @@ export const eventSourceDefinition = z
       .refine((fields) => Object.keys(fields).length > 0, {
         error: 'an event source has at least one field',
       }),
-    /** By field, for those that do not carry their own. */
+    /** By field, for those that have none of their own. */
     expect: z.record(registryName, expectationDefinition).default({}),
     ...documented,
   })
@@ -57,7 +57,7 @@ export const eventSourceDefinition = z
       'an eventId needs positions, which a mapped table does not have; map a view that drops the retries',
   })
   .refine((source) => source.retention === undefined || source.table === undefined, {
-    error: 'a retention drops kept events; a mapped table is never written',
+    error: 'a retention drops stored events; a mapped table is never written',
   })
   .refine(
     ({ nullCreated: meaning, createdTimestamp, table }) =>

@@ -7,7 +7,7 @@ import { explicitGraphqlName, registryName } from './name.ts'
 import { schedule } from './schedule.ts'
 import { valueType } from './value-type.ts'
 
-/** What every feature may carry, however its values come about. */
+/** What every feature may have, however its values come about. */
 export const featureNotes = {
   description: z.string().min(1).optional(),
   unit: z.string().min(1).optional(),
@@ -32,7 +32,7 @@ export const featureViewDefinition = z.strictObject({
   features: z.record(registryName, featureDefinition).refine((features) => Object.keys(features).length > 0, {
     error: 'a feature view has at least one feature',
   }),
-  /** By feature, for those that do not carry their own. */
+  /** By feature, for those that have none of their own. */
   expect: z.record(registryName, expectationDefinition).default({}),
   expectRows: rowCountExpectation.optional(),
   schedule: schedule.optional(),

@@ -30,7 +30,7 @@ export const windowedViewDefinition = z.strictObject({
     .refine((features) => Object.keys(features).length > 0, {
       error: 'a windowed view has at least one feature',
     }),
-  /** By feature, for those that do not carry their own. */
+  /** By feature, for those that have none of their own. */
   expect: z.record(registryName, expectationDefinition).default({}),
   expectRows: rowCountExpectation.optional(),
   schedule: schedule.optional(),

@@ -17,7 +17,7 @@ export interface Place {
   readonly dataFolder: string
   /** Folder with `bin`, `lib` and `share`. */
   readonly native: string
-  /** Undefined: as whoever runs the gateway. */
+  /** Undefined: as the user that runs the gateway. */
   readonly account: Account | undefined
 }
 

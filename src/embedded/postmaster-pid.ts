@@ -91,20 +91,20 @@ export async function judgePostmasterPid(dataFolder: string): Promise<PidVerdict
 }
 
 /**
- * Removes the pid file that was judged stale, and no other: it is moved aside, compared, and put back if another process
+ * Removes the pid file that was judged stale, and no other: it is renamed, compared, and put back if another process
  * has meanwhile started a server and written its own. Postgres's check of the shared memory still refuses to start
  * beside live children of a dead server.
  */
 export async function removeStalePidFile(dataFolder: string, judgedText: string): Promise<void> {
   const path = join(dataFolder, 'postmaster.pid')
-  const aside = `${path}.stale-${randomUUID()}`
+  const renamed = `${path}.stale-${randomUUID()}`
   try {
-    await rename(path, aside)
-    if ((await readFile(aside, 'utf8')) !== judgedText) await link(aside, path)
+    await rename(path, renamed)
+    if ((await readFile(renamed, 'utf8')) !== judgedText) await link(renamed, path)
   } catch (error) {
     if (!['ENOENT', 'EEXIST'].includes(errorCode(error))) throw error
   } finally {
-    await rm(aside, { force: true })
+    await rm(renamed, { force: true })
   }
 }
 
@@ -138,12 +138,12 @@ async function askPs(pid: number): Promise<ProcessState> {
   }
 }
 
-/** True for a process that exists, whoever owns it, and is no zombie. */
+/** True for a process that exists, whichever user owns it, and is no zombie. */
 export async function isRunning(pid: number): Promise<boolean> {
   return (await lookAtProcess(pid)).state === 'ALIVE'
 }
 
-/** True for a process that exists, whoever owns it; a zombie exists. */
+/** True for a process that exists, whichever user owns it; a zombie exists. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)

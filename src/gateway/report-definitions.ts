@@ -69,12 +69,12 @@ async function renamedViews(
     const same = view.kind === 'BATCH' ? [view.definition, undigestedDefinition(view)] : [view.definition]
     const before = abandoned.find(({ definition }) => same.includes(definition))
     if (!before || (await offline.newestKeys(view, clock(), 1)).length > 0) continue
-    const anew =
+    const recomputation =
       view.kind === 'BATCH'
         ? `have it computed: \`featuregraph batch ${view.name} --from …\``
         : 'fill it again'
     lines.push(
-      `${view.name} has no rows, and means what "${before.name}" did, which no definition names any more: it looks like a rename. To keep what is stored, name it "${before.name}" and give it the graphqlName "${view.graphqlName}"; else ${anew}`,
+      `${view.name} has no rows, and means what "${before.name}" did, which no definition names any more: it looks like a rename. To keep what is stored, name it "${before.name}" and give it the graphqlName "${view.graphqlName}"; else ${recomputation}`,
     )
   }
   return lines

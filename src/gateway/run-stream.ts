@@ -44,7 +44,7 @@ const rememberedBytes = 64 * 1_048_576
 
 /**
  * Events from the topics of the sources, where there is a stream, and from the stored events into the tiles of streaming
- * views, until the signal aborts. One that fails takes the other with it, so that whoever runs it hears of it.
+ * views, until the signal aborts. One that fails takes the other with it, so that the caller is notified.
  */
 export async function openStream(world: StreamWorld, { once, signal }: StreamOptions): Promise<void> {
   const { config, registry, stores, layouts, observe, clock, log } = world

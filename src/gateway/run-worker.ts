@@ -31,7 +31,7 @@ export function openWorker(
     ...registry.eventSources.filter(expires).map(describeExpiry),
   ]
   const stale = registry.views.some(({ kind }) => kind === 'BATCH')
-    ? `; stale snapshots of the last ${formatDuration(recomputeMicros)} are computed anew`
+    ? `; stale snapshots of the last ${formatDuration(recomputeMicros)} are recomputed`
     : ''
   log.info(`the worker of project "${config.project}" runs ${tasks.join('; ') || 'nothing'}${stale}`)
   return runWorker({ ...stores, ...layouts, clock }, registry, {

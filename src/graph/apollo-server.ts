@@ -49,11 +49,11 @@ export function apolloServer(schema: GraphQLSchema, options: ApolloOptions): Apo
     validationRules: [catalogueNesting],
     formatError(formatted, error) {
       let original: unknown
-      const told = formatError(formatted, error, (unknownError) => {
+      const reported = formatError(formatted, error, (unknownError) => {
         original = unknownError
       })
-      if (original !== undefined) masked.set(told, original)
-      return told
+      if (original !== undefined) masked.set(reported, original)
+      return reported
     },
     plugins: [
       ApolloServerPluginCacheControlDisabled(),

@@ -7,7 +7,7 @@ const maxNesting = 2
 
 /**
  * An entity names its views and a view its entity, so that a short query could ask for an answer that grows with every
- * level: `{ entities { featureViews { entity { featureViews { entity …`. Beyond a second round it says nothing new.
+ * level: `{ entities { featureViews { entity { featureViews { entity …`. Beyond a second round it returns nothing new.
  */
 export const catalogueNesting: ValidationRule = (context) => {
   const nestingOf = nestingCounter(context.getDocument())

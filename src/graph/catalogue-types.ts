@@ -10,7 +10,7 @@ import {
   text,
 } from './declare.ts'
 
-/** `entities`, `featureViews` and `featureServices`: the definitions as data, with what descriptions can only tell. */
+/** `entities`, `featureViews` and `featureServices`: the definitions as data, with what descriptions can only say. */
 export function declareCatalogue(registry: Registry): Readonly<Record<string, RootDeclaration>> {
   const kind = enumType('FeatureViewKind', ['PLAIN', 'BATCH', 'STREAM', 'ON_DEMAND'])
   const tag = objectType('Tag', null, { key: text, value: text })

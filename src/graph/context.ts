@@ -6,7 +6,7 @@ import type { ViolationStore } from '../stores/violation-store.ts'
 import type { RowLoader } from './row-sources.ts'
 import type { UnavailableViews } from './unavailable-views.ts'
 
-/** Who asks. Rights finer than read, per view, will be decided from this where a view is resolved. */
+/** The caller. Rights finer than read, per view, will be judged by this where a view is resolved. */
 export interface Caller {
   readonly name: string
   readonly rights: ReadonlySet<Right>

@@ -3,10 +3,10 @@ import type { Entity, Feature, FeatureService, FeatureView, RequestValue, Tag } 
 
 /** Sentences joined by a space, each ended by a full stop; null without any. */
 function sentences(...parts: readonly (string | null)[]): string | null {
-  const told = parts
+  const sentences = parts
     .filter((part) => part !== null && part !== '')
     .map((part) => `${part}`.replace(/\.?$/, '.'))
-  return told.length === 0 ? null : told.join(' ')
+  return sentences.length === 0 ? null : sentences.join(' ')
 }
 
 function tagSentence(tags: readonly Tag[]): string | null {

@@ -49,7 +49,7 @@ export function executionError(raw: GraphQLError): GraphQLError {
     return withCode(raw, new BadUserInput(raw.message))
   // The 51st wrong value ends the list of errors with one that has no node.
   if (raw.message.startsWith('Too many errors processing variables')) {
-    return withCode(raw, new BadUserInput('more values are wrong than are told'))
+    return withCode(raw, new BadUserInput('more values are wrong than are listed'))
   }
   const { message, path, locations, extensions }: Partial<GraphQLError> & { readonly message: string } = raw
   if (extensions !== undefined) return raw

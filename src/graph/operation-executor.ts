@@ -38,7 +38,7 @@ const maxKnownOperations = 1_000
 const compileAtUse = 2
 /** Entities times selected fields: some hundred MB of answer, which aliases could otherwise ask for in a small query. */
 const maxValues = 1_000_000
-/** As many as graphql-js tells by itself when it executes. */
+/** As many as graphql-js reports by itself when it executes. */
 const maxVariableErrors = 50
 
 type Variables = Readonly<Record<string, unknown>>

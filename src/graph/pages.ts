@@ -3,7 +3,7 @@ import type { Micros } from '../definitions/timestamp.ts'
 import { BadUserInput, StoreFailed } from '../errors.ts'
 import { objectType, optional, optionalText, type TypeClass } from './declare.ts'
 
-/** Where a page ended: a moment, and the id that tells apart what shares it. */
+/** Where a page ended: a moment, and the id that orders what shares it. */
 export interface PagePlace {
   readonly at: Micros
   readonly id: string

@@ -23,17 +23,17 @@ export async function readOffline(
   const present = { asOf: request.now, knownAt: null }
   const timesOf = (need: Need) => need.times ?? (() => present)
   const plan = planAsOf(needs.map((need) => ({ keys: need.keys, times: timesOf(need) })))
-  const tell = observeRead(sources, request, 'offline', plan.rows.length)
+  const observed = observeRead(sources, request, 'offline', plan.rows.length)
   try {
     const answer = await sources.offline.asOfJoin({ views, rows: plan.rows }, signal)
-    tell()
+    observed()
     for (const { need, view, fill } of wanted) {
       const rows = answer[views.indexOf(view)] ?? []
       const placeOf = plan.placeOf[needs.indexOf(need)] ?? nowhere
       fill(offlineColumn(sources.reader(view), rows, placeOf, (index) => timesOf(need)(index).asOf))
     }
   } catch (error) {
-    tell(error)
+    observed(error)
     const reason = reasonOf(error)
     for (const { need, view, fill } of wanted) {
       const times = (index: number): Micros => timesOf(need)(index).asOf

@@ -83,7 +83,7 @@ async function readOnline(
       return { prefix, suffixes: known }
     }),
   )
-  const tell = observeRead(sources, request, 'online', plan.keys.length)
+  const observed = observeRead(sources, request, 'online', plan.keys.length)
   try {
     const read = await sources.online.readMany(plan.keys)
     const cells = read.rows
@@ -92,7 +92,7 @@ async function readOnline(
         `the online store was asked for ${plan.keys.length} rows and answered ${cells.length}`,
       )
     }
-    tell()
+    observed()
     const epoch = guard.epochOf(read)
     const isMoved = ({ view, place }: WantedOnline): boolean => guard.placeOf(view) !== place
     const isNews = typeof epoch === 'number' && (guard.isNews(epoch) || placed.some(isMoved))
@@ -111,7 +111,7 @@ async function readOnline(
       else missed.push({ wanted, column, indices })
     })
   } catch (error) {
-    tell(error)
+    observed(error)
     const reason = reasonOf(error)
     for (const wanted of placed) refused.push({ wanted, reason })
   }

@@ -17,7 +17,7 @@ export type SelectionPlan = (variables: Variables) => readonly FeatureView[]
 
 /**
  * Walks an operation's selections once per document: Apollo keeps the document, so its operation is the same object on
- * every run. (`info.fieldNodes` would not do: graphql-jit keeps what it tells resolvers under the response path joined
+ * every run. (`info.fieldNodes` would not do: graphql-jit keeps what it passes to resolvers under the response path joined
  * by _, where aliases can meet.)
  */
 export function selectionPlans(entity: Entity): (info: GraphQLResolveInfo) => SelectionPlan {

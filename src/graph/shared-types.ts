@@ -26,7 +26,10 @@ export function declareSharedTypes(): SharedTypes {
     ),
     createdTimestamp: optional(timestampScalar),
     ageSeconds: optional(GraphQLFloat, 'Seconds from eventTimestamp to the time asked for, never negative.'),
-    expiresAt: optional(timestampScalar, 'eventTimestamp + ttl; null without a ttl and for streamed views.'),
+    expiresAt: optional(
+      timestampScalar,
+      'eventTimestamp + ttl; null without a ttl and for streaming feature views.',
+    ),
     source: { type: source },
     lagSeconds: optional(
       GraphQLFloat,

@@ -16,7 +16,7 @@ interface LiveGeneration {
 
 /** What readers know of the tiles: as of the last refresh, which is to be asked for every half second. */
 export interface LiveTiles {
-  /** Null: the view's windows have no tiles that were level once. */
+  /** Null: no tiles of the view's windows have caught up yet. */
   readonly find: (view: StreamView) => LiveGeneration | null
   /** Why `find` is null. */
   readonly missing: (view: StreamView) => UnavailableReason

@@ -33,7 +33,7 @@ export function resolveEventSource(definition: EventSourceParsed, report: Report
     const path = `${place}.fields.${name}`
     checkColumn(path, name, eventTableColumns, report)
     if (options.expect !== undefined && definition.expect[name] !== undefined) {
-      report({ path, message: `field "${name}" carries an expectation of its own; keep one of the two` })
+      report({ path, message: `field "${name}" has an expectation of its own; keep one of the two` })
     }
     const expect = options.expect ?? definition.expect[name]
     if (expect?.maxAge !== undefined) {
@@ -89,4 +89,4 @@ export function resolveLiteral(
   return null
 }
 
-const eventTableColumns = { columns: reservedEventColumns, table: 'table of kept events' } as const
+const eventTableColumns = { columns: reservedEventColumns, table: 'table of stored events' } as const

@@ -16,7 +16,7 @@ type AggregationParsed = WindowedViewParsed['features'][string]
 
 const shortestEvery = 60_000_000
 
-/** A windowed view over its source, whose events then must carry the entity's join keys. */
+/** A windowed view over its source, whose events then must have the entity's join keys. */
 export function resolveWindowedView(
   definition: WindowedViewParsed,
   entity: Entity,
@@ -81,9 +81,15 @@ function checkStreamed(
   report: Report,
 ): void {
   if (definition.schedule !== undefined)
-    report({ path: `${place}.schedule`, message: 'a streamed view is never run; leave its schedule out' })
+    report({
+      path: `${place}.schedule`,
+      message: 'a streaming feature view is never run; leave its schedule out',
+    })
   if (definition.expectRows !== undefined)
-    report({ path: `${place}.expectRows`, message: 'a streamed view has no rows that could be counted' })
+    report({
+      path: `${place}.expectRows`,
+      message: 'a streaming feature view has no rows that could be counted',
+    })
   if (events.table !== null) {
     const message = `events of a mapped table cannot be followed; give event source "${events.name}" a topic, or compute in batch`
     report({ path: `${place}.compute`, message })

@@ -6,7 +6,7 @@ import type { StreamObserver } from '../ingest/stream-observer.ts'
 import type { GuardReport } from '../online/guard.ts'
 import { streamMetrics } from './stream-metrics.ts'
 
-/** What `/metrics` tells, in a registry of its own, so that two gateways of one process do not mix. */
+/** What `/metrics` answers, in a registry of its own, so that two gateways of one process do not mix. */
 export interface Metrics {
   readonly observeRead: RowObserver
   readonly observeOperation: (name: string | null, outcome: string, seconds: number) => void

@@ -16,12 +16,12 @@ export function streamMetrics(register: Registry, clock: Clock): StreamObserver 
   const late = counter(
     'events_late_total',
     'source',
-    'Events that were kept, and were older than every window of the streamed views of their source',
+    'Events that were stored, and were older than every window of the streaming feature views of their source',
   )
   const deadLetters = counter(
     'events_aside_total',
     'source',
-    'Events and messages that were put aside: no event, from ahead, or against an expectation',
+    'Events that were quarantined and messages that were dead-lettered: no event, from ahead, or against an expectation',
   )
   const applied = counter(
     'stream_applied_events_total',

@@ -45,7 +45,7 @@ export interface DeletionStore {
   /** Whether all of `unaware` have been committed or rolled back. */
   readonly haveEnded: (unaware: readonly string[]) => Promise<boolean>
   /**
-   * Removes, in one transaction, every row and event of the key that happened or was known by `deletedAt`, and what is told
+   * Removes, in one transaction, every row and event of the key that happened or was known by `deletedAt`, and what is recorded
    * of them in violations and quarantine; mapped tables are never written. Keys of `onlineKeys` are remembered there.
    * One count a table, zeros too. A scan of the tables whose index does not begin with the entity's join keys.
    */

@@ -14,7 +14,7 @@ export interface EventToStore {
 
 /**
  * KEPT: the event counts, from the moment given. REPEATED: another event of its id had been stored before it, and counts
- * instead. DELETED: its entity was deleted at its time or later; it is not there. DECIDED: its place had been decided
+ * instead. DELETED: its entity was deleted at its time or later; it is not there. DECIDED: its position had been processed
  * before, this way or another, and stays so.
  */
 export type StoreOutcome = 'STORED' | 'REPEATED' | 'DELETED' | 'PROCESSED'
@@ -41,7 +41,7 @@ export interface AcceptedEvent extends EventToStore {
   readonly violations: readonly Violation[]
 }
 
-/** Messages of one topic with what was decided about each. */
+/** Messages of one topic with the outcome of each. */
 export interface ProcessedMessages {
   readonly events: readonly AcceptedEvent[]
   readonly deadLetters: readonly DeadLetteredMessage[]
@@ -75,7 +75,7 @@ export interface EventLog {
   readonly now: () => Promise<Micros>
   /**
    * Stores events of one topic, and dead-letters what is none, in one transaction; writers of a partition take turns. A place
-   * that was decided before, below the partition's position, stays as it was decided: replays and writers who have lost
+   * that was processed before, below the partition's position, keeps its outcome: replays and writers who have lost
    * their partition change nothing. Snapshots that hold an event's hour become stale.
    */
   readonly storeMessages: (

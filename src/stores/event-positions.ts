@@ -7,16 +7,16 @@ export interface StoredPartition {
   readonly topicNumber: number
   readonly partition: number
   readonly nextOffset: number
-  /** Of the source's topic in the stream, as it is now; logs, files and topics of before are always level. */
+  /** Of the source's topic in the stream, as it is now; logs, files and topics of before are always caught up. */
   readonly isStreamed: boolean
-  /** All that stood in the stream's partition at this moment is decided; null: that is not known. */
+  /** All that stood in the stream's partition at this moment has been processed; null: that is not known. */
   readonly watermark: Micros | null
 }
 
 export interface PartitionWatermark {
   readonly topic: string
   readonly partition: number
-  /** Everything below it is decided. */
+  /** Everything below it has been processed. */
   readonly nextOffset: number
   readonly at: Micros
 }

@@ -19,7 +19,7 @@ export type InsertedRowIds = readonly (number | null)[]
 export interface InsertedRows {
   readonly rowIds: InsertedRowIds
   /**
-   * Of each key among the inserted rows, the newest row that is due at `dueAt`, whoever stored it: what belongs online. By
+   * Of each key among the inserted rows, the newest row that is due at `dueAt`, whichever process stored it: what belongs online. By
    * the transaction that inserts, so that a row which is stored already is never passed over. Empty without `dueAt`.
    */
   readonly newest: readonly StoredFeatureRow[]

@@ -38,7 +38,7 @@ export interface OpenedFile {
   readonly columns: readonly string[]
   /** False: a column that no line seems to have is no error, its values are null. */
   readonly columnsAreFixed: boolean
-  /** Columns with times without a time zone, where the file's schema tells. */
+  /** Columns with times without a time zone, where the file's schema says so. */
   readonly localTimes: ReadonlySet<string>
   /**
    * Rows in the file's order, in batches of a bounded number.

@@ -54,7 +54,7 @@ export interface NewestRows {
   /**
    * Hands over the newest due row of each key of the scope, by the total order of design section 3.1, a key once, in
    * batches of a bounded number; the next batch comes once `receive` has resolved. All rows are of one snapshot.
-   * ARRIVED is read as FULL where the view has a source (its rows tell no arrival) or the point is another database's.
+   * ARRIVED is read as FULL where the view has a source (its rows have no arrival) or the point is another database's.
    * What `receive` throws ends the reading and is thrown on as it is. No time limit.
    */
   readonly newestRows: (

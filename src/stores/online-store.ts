@@ -25,7 +25,7 @@ export type OnlineWriteOutcome = 'WRITTEN' | 'OLDER'
 
 /**
  * Newest packed row per key. A backend keeps bytes and knows of a row only what its header says: the three numbers of
- * the total order. What rows mean is decided above it.
+ * the total order. What rows mean is judged above it.
  *
  * Left out on purpose: single reads (a batch of one), unconditional writes (they cost more), scans of rows.
  * Every method rejects with `StoreFailed` when the server cannot be reached, is too slow or answers with an error.

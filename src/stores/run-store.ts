@@ -60,7 +60,7 @@ export interface Watermark extends MaterializedPoint {
 export interface RunStore {
   /**
    * Records a run and its outcome around the work, while a lock keeps every other run of that kind and view out, in
-   * any process; `onWait` is told when it has to be waited for. A run that is found running meanwhile has lost its
+   * any process; `onWait` is called when it has to be waited for. A run that is found running meanwhile has lost its
    * process and becomes INTERRUPTED. What the work throws is recorded as FAILED and thrown on; an outcome that cannot
    * be recorded after the work has thrown does not hide that. `progress` is recorded once a second.
    */
@@ -73,7 +73,7 @@ export interface RunStore {
   ) => Promise<Result>
   /** Newest first, by (started at, id). Runs whose process is gone are INTERRUPTED, also if no one else ran since. */
   readonly runs: (filter: RunFilter) => Promise<readonly Run[]>
-  /** Null: the view was never carried. */
+  /** Null: the view was never materialized. */
   readonly readWatermark: (view: string) => Promise<Watermark | null>
   /** Before the marker is written online: until the watermark is moved, either of the two may stand there. */
   readonly announceMarker: (view: string, marker: string) => Promise<void>

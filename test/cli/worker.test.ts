@@ -77,7 +77,7 @@ describe.concurrent('worker', () => {
     expect([...roles].sort()).toEqual(['LEADS', 'STANDS_BY'])
     const [leader, other] = roles[0] === 'LEADS' ? workers : ([workers[1], workers[0]] as const)
     expect(leader.output.stderr).toContain(
-      `the worker of project \\"${own.project}\\" runs daily: snapshots every 1d, carried online after each and every 1h; picky: snapshots every 1d; stale snapshots of the last 3d are computed anew`,
+      `the worker of project \\"${own.project}\\" runs daily: snapshots every 1d, materialized after each and every 1h; picky: snapshots every 1d; stale snapshots of the last 3d are recomputed`,
     )
     await tells(leader, /picky: computing snapshots failed, next try at/)
     leader.child.kill('SIGKILL')

@@ -68,7 +68,7 @@ export async function holdEvents(url: string, project: string, source: EventSour
         )
         return rows[0]?.asked === true
       }
-      await waitUntil(isAsked, `the kept events are asked for ${by}`)
+      await waitUntil(isAsked, `the stored events are asked for ${by}`)
     },
     release: () => client.end(),
   }
@@ -107,13 +107,13 @@ export function misplaced(
     const deadLetters = deadLetterTimes.get(place) ?? 0
     if (standing.length + deadLetters === 0) return [`${of}, is lost`]
     if (standing.length > 1) return [`${of}, is kept ${standing.length} times`]
-    if (deadLetters > 1) return [`${of}, is put aside ${deadLetters} times`]
-    if (standing.length + deadLetters > 1) return [`${of}, is both kept and put aside`]
+    if (deadLetters > 1) return [`${of}, is dead-lettered ${deadLetters} times`]
+    if (standing.length + deadLetters > 1) return [`${of}, is both stored and dead-lettered`]
     if (standing[0] !== undefined && standing[0] !== place) return [`${of}, is kept as ${standing[0]}`]
     const mayBeStored = event !== null && event.at <= now + allowedAhead
     const mayBeDeadLettered = event === null || event.at > sentAt + allowedAhead
-    if (standing.length === 1 && !mayBeStored) return [`${of}, is kept and was to be put aside`]
-    if (deadLetters === 1 && !mayBeDeadLettered) return [`${of}, is put aside and was to be kept`]
+    if (standing.length === 1 && !mayBeStored) return [`${of}, is stored and was to be dead-lettered`]
+    if (deadLetters === 1 && !mayBeDeadLettered) return [`${of}, is dead-lettered and was to be stored`]
     return []
   })
   const sent = new Set(places.values())
@@ -121,7 +121,7 @@ export function misplaced(
     ...kept
       .filter(({ seq }) => !places.has(seq))
       .map(({ seq, place }) => `message ${seq}, ${place}, is kept`),
-    ...aside.filter((place) => !sent.has(place)).map((place) => `${place} is put aside`),
+    ...aside.filter((place) => !sent.has(place)).map((place) => `${place} is dead-lettered`),
   ]
   return [...problems, ...unknown.map((text) => `${text} and was never sent`)]
 }

@@ -183,7 +183,7 @@ const registry = buildRegistry(
 
 function streamedView({ name }: { readonly name: string }): StreamedOfflineView {
   const view = registry.views.find((one) => one.name === name)
-  if (view?.kind !== 'STREAM') throw new Error(`no streamed view ${name}`)
+  if (view?.kind !== 'STREAM') throw new Error(`no streaming feature view ${name}`)
   return view
 }
 

@@ -493,7 +493,7 @@ describe('expectations', () => {
     }
     const view = viewOf('v', features, { expect: { d: { max: 1 }, e: { max: 1 } } })
     expect(problemsOf(customer, view)).toEqual([
-      'feature view v.expect.d: feature "d" carries an expectation of its own; keep one of the two',
+      'feature view v.expect.d: feature "d" has an expectation of its own; keep one of the two',
       'feature view v.expect.e: feature view "v" has no feature "e"; did you mean "a"?',
       'feature view v.expect.a.min: min needs a number, the feature is string; use oneOf or notNull',
       'feature view v.expect.b.oneOf: expected values of type number, "x" came',

@@ -230,8 +230,8 @@ describe('a streaming view', () => {
     )
     expect(problemsOf(customer, mapped, wrong)).toMatchInlineSnapshot(`
       [
-        "feature view spending.schedule: a streamed view is never run; leave its schedule out",
-        "feature view spending.expectRows: a streamed view has no rows that could be counted",
+        "feature view spending.schedule: a streaming feature view is never run; leave its schedule out",
+        "feature view spending.expectRows: a streaming feature view has no rows that could be counted",
         "feature view spending.compute: events of a mapped table cannot be followed; give event source "transactions" a topic, or compute in batch",
         "feature view spending.expect.n.action: a streamed feature can only be warned of, reject came; expect something of the event source's fields instead",
       ]
@@ -275,8 +275,8 @@ describe('an event source', () => {
       [
         "event source clicks.expect.k: event source "clicks" has no field "k"; did you mean "n"?",
         "event source clicks.columns.m: event source "clicks" has no field "m"; did you mean "n"?",
-        "event source clicks.fields.offset: "offset" is a column that every table of kept events has; rename it",
-        "event source clicks.fields.n: field "n" carries an expectation of its own; keep one of the two",
+        "event source clicks.fields.offset: "offset" is a column that every table of stored events has; rename it",
+        "event source clicks.fields.n: field "n" has an expectation of its own; keep one of the two",
         "event source clicks.fields.n.expect.maxAge: an event's age at its import is no property of the event; expect maxAge of a feature",
         "event source clicks.fields.n.default: expected a 32-bit integer, "many" came",
         "event source clicks.fields.when.default: a timestamp cannot be written down here",
@@ -327,7 +327,7 @@ describe('an event source', () => {
       `)
       expect(problemsOf(customer, { ...clicksStored('400d'), table: 'web.clicks' })).toMatchInlineSnapshot(`
         [
-          "event source clicks (fraud.ts: 1): a retention drops kept events; a mapped table is never written",
+          "event source clicks (fraud.ts: 1): a retention drops stored events; a mapped table is never written",
         ]
       `)
     })

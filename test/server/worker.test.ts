@@ -30,7 +30,7 @@ it('runs inside the gateway where the settings say so, and ends with it', async 
   }
   const told = gateway.logLines.map((line) => (JSON.parse(line) as { readonly msg: string }).msg)
   expect(told).toContainEqual(
-    expect.stringMatching(/^the worker of project ".*" runs .*customer_profile: carried online every 1h/),
+    expect.stringMatching(/^the worker of project ".*" runs .*customer_profile: materialized every 1h/),
   )
   expect(told.filter((line) => /lock of the worker|worker has ended|failed/.test(line))).toEqual([])
 })

@@ -25,7 +25,7 @@ export interface RefusedEvent {
   readonly violations: readonly Violation[]
   /** As it came, in the shape of an imported row; empty where it is no JSON object. */
   readonly content: object
-  /** Whether a sender who gets an answer needs to know only that it is kept aside; else it is to be mended and sent again. */
+  /** Whether a sender who gets an answer needs to know only that it is quarantined; else it is to be mended and sent again. */
   readonly isQuarantined: boolean
 }
 

@@ -20,7 +20,7 @@ function textOf(raw: unknown): string {
   }
 }
 
-/** A raw value as JSON can tell it; a typed time, which is a number, as RFC 3339. */
+/** A raw value as JSON can express it; a typed time, which is a number, as RFC 3339. */
 export function jsonOf(raw: unknown, isTime: boolean): unknown {
   if (typeof raw === 'bigint') return raw.toString()
   if (typeof raw === 'number' && !Number.isFinite(raw)) return String(raw)

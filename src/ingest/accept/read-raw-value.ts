@@ -81,7 +81,7 @@ function converter(type: ValueType, form: FileForm, local: LocalTimes): Convert 
       if (form === 'TEXT') return (raw) => integerOf(String(raw), type)
       return (raw) => {
         if (typeof raw === 'bigint') return smallest(raw)
-        // DuckDB tells decimals and integers beyond 64 bits as text.
+        // DuckDB returns decimals and integers beyond 64 bits as text.
         return form === 'TYPED' && typeof raw === 'string' ? integerOf(raw, type) : raw
       }
     case 'float32':

@@ -56,7 +56,7 @@ export async function deleteEntity(
   const counts = deletionCounts(scope, online.name)
 
   counts.add(await deletions.erase(scope, deletedAt))
-  const bury = async (keys: readonly OnlineKeys[]): Promise<void> =>
+  const write = async (keys: readonly OnlineKeys[]): Promise<void> =>
     counts.addOnline(await writeTombstones(targets, keys, deletedAt))
   const retried = (attempt: () => Promise<void>): Promise<void> =>
     retryStore(options.sleep, attempt, (tries, cause) => {
@@ -64,11 +64,11 @@ export async function deleteEntity(
       return new DeletionUnfinished(message, { cause })
     })
   // Most is gone at once; a store that is away now may be back when the older transactions have ended.
-  await bury(await onlineKeysOf(targets, scope)).catch(nothingKnown)
+  await write(await onlineKeysOf(targets, scope)).catch(nothingKnown)
   await untilEnded(deletions, unaware, entity, options)
   counts.add(await deletions.erase(scope, deletedAt))
   const keys = await onlineKeysOf(targets, scope)
-  await retried(() => bury(keys))
+  await retried(() => write(keys))
   // Events that were applied since then lie under the tombstones with the rest.
   await retried(() => setMarkersBack(targets, before))
   const recorded = keys.flatMap((one) => one.recorded)

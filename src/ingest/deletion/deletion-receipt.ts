@@ -47,7 +47,7 @@ export function notReached({ views, sources }: DeletionScope): readonly string[]
         ? []
         : [
             `the topic "${topic}" of event source "${name}", and "${deadLetterTopic(topic)}"`,
-            `messages of the topic "${topic}" that were put aside because they could not be read`,
+            `messages of the topic "${topic}" that were dead-lettered because they could not be read`,
           ],
     ),
     ...sources.flatMap(({ name, table }) =>

@@ -120,7 +120,7 @@ export async function writeTombstones(
 
 /**
  * Writes logged tombstones again, into a store that may have lost them. Returns whether tiles stand there that a deletion
- * had cleared: they are to be built anew, since events of a later life may be in them too.
+ * had cleared: they are to be rebuilt, since events of a later life may be in them too.
  */
 export async function rewriteTombstones(
   online: Pick<OnlineStore, 'readMany' | 'writeMany'>,

@@ -61,7 +61,7 @@ export interface Materialized {
 const writesInFlight = 4
 
 /**
- * Carries the newest due row of each key online. Incremental by arrival since the watermark; in full on the first run,
+ * Writes the newest due row of each key to the online store. Incremental by arrival since the watermark; in full on the first run,
  * when the online store lacks the watermark's marker (it was emptied, set back or replaced), when the offline store is
  * another database, for mapped sources, and when rows of another definition stand online: it is complete once the newest
  * row of every key is of today's. Compare-and-set writes make it safe beside pushes and streams, to be
@@ -81,7 +81,9 @@ export async function materialize(
       progress(read)
       options.onProgress(read)
     }
-    const result = await untilUnbroken(view, options, () => carry(targets, view, { ...options, onProgress }))
+    const result = await untilUnbroken(view, options, () =>
+      runOnce(targets, view, { ...options, onProgress }),
+    )
     const { read, written } = result
     return { result, outcome: { state: 'SUCCEEDED', rowsRead: read, rowsWritten: written, error: null } }
   })
@@ -101,24 +103,24 @@ async function untilUnbroken(
     await sleep(retryPauseMs(runs))
   }
   throw new StoreFailed(
-    `feature view "${view.name}": the connection to the online store broke in each of ${runsAtMost} tries; its watermark has not moved, so the next materialize carries the same rows`,
+    `feature view "${view.name}": the connection to the online store broke in each of ${runsAtMost} tries; its watermark has not moved, so the next materialize writes the same rows`,
   )
 }
 
-async function carry(
+async function runOnce(
   targets: MaterializeTargets,
   view: StoredView,
   options: MaterializeOptions,
 ): Promise<Materialized | null> {
   const { online, runs } = targets
-  const insisting = insistence(view, options.sleep)
+  const retried = retrying(view, options.sleep)
   const watermark = await runs.readWatermark(view.name)
   const prefix = await prefixFor(targets, view, watermark, options.range)
-  const marker = await insisting('answer', () => online.readMarker(prefix))
+  const marker = await retried('answer', () => online.readMarker(prefix))
   const connection = online.writeConnection()
   const { scope, reason } = chooseScope(view, watermark, marker, options.range)
   if (watermark !== null && isRedefined(view, watermark)) await runs.beginFilling(view.name, view.definition)
-  const { reading, now, ...counts } = await sendNewest(targets, view, { prefix, scope, insisting }, options)
+  const { reading, now, ...counts } = await sendNewest(targets, view, { prefix, scope, retried }, options)
   const done = { scope: reading.scope, reason, ...counts }
   if (scope.kind === 'RANGE') return done
   const isComplete = reading.isCurrent && counts.notComputed === 0
@@ -153,26 +155,26 @@ export async function catchUp(
   if (watermark === null) return
   if (isRedefined(view, watermark)) await targets.runs.beginFilling(view.name, view.definition)
   const scope = { kind: 'ARRIVED', since: watermark } as const
-  const insisting = insistence(view, options.sleep)
+  const retried = retrying(view, options.sleep)
   const prefix = await targets.rowPrefix(view)
-  await sendNewest(targets, view, { prefix, scope, insisting }, { onProgress: () => {} })
+  await sendNewest(targets, view, { prefix, scope, retried }, { onProgress: () => {} })
 }
 
 interface Sending {
   readonly prefix: string
   readonly scope: NewestRowsScope
-  readonly insisting: Insist
+  readonly retried: Retried
 }
 
 async function sendNewest(
   targets: MaterializeTargets,
   view: StoredView,
-  { prefix, scope, insisting }: Sending,
+  { prefix, scope, retried }: Sending,
   { onProgress }: Pick<MaterializeOptions, 'onProgress'>,
 ): Promise<Counts & { readonly reading: NewestRowsReading; readonly now: Micros; readonly read: number }> {
   const { offline } = targets
   const now = targets.clock()
-  const sender = rowSender(targets, { view, prefix, now }, insisting)
+  const sender = rowSender(targets, { view, prefix, now }, retried)
   let read = 0
   const reading = await offline.newestRows({ view, now, scope }, async (rows) => {
     await sender.send(view.source === null ? rows : await withoutDeleted(offline, view, rows))
@@ -237,14 +239,14 @@ function chooseScope(
   return { scope: { kind: 'ARRIVED', since: watermark }, reason: null }
 }
 
-type Insist = <Result>(what: string, attempt: () => Promise<Result>) => Promise<Result>
+type Retried = <Result>(what: string, attempt: () => Promise<Result>) => Promise<Result>
 
-function insistence(view: StoredView, sleep: MaterializeOptions['sleep']): Insist {
+function retrying(view: StoredView, sleep: MaterializeOptions['sleep']): Retried {
   return (what, attempt) =>
     retryStore(sleep, attempt, (tries, cause) => {
       const message = `the online store did not ${what} in ${tries} tries (${cause.message})`
       return new StoreFailed(
-        `feature view "${view.name}": ${message}; its watermark has not moved, so the next materialize carries the same rows`,
+        `feature view "${view.name}": ${message}; its watermark has not moved, so the next materialize writes the same rows`,
         { cause },
       )
     })
@@ -263,7 +265,7 @@ interface RowSender {
 function rowSender(
   targets: Pick<MaterializeTargets, 'online' | 'layout'>,
   { view, prefix, now }: { readonly view: StoredView; readonly prefix: string; readonly now: Micros },
-  insisting: Insist,
+  retried: Retried,
 ): RowSender {
   const pack = rowPacker(targets.layout(view))
   const expireAfter = physicalExpiry(view.ttlMicros)
@@ -273,7 +275,7 @@ function rowSender(
   const failures: unknown[] = []
 
   async function write(writes: readonly OnlineWrite[]): Promise<void> {
-    const outcomes = await insisting('take rows', () => targets.online.writeMany(writes, expireAfter))
+    const outcomes = await retried('take rows', () => targets.online.writeMany(writes, expireAfter))
     for (const outcome of outcomes) counts[outcome === 'WRITTEN' ? 'written' : 'older'] += 1
   }
   function refuseAfterFailure(): void {

@@ -180,10 +180,10 @@ async function recordRefused(
       source,
       refused.map(({ event }) => event),
     )
-    const told = refused.filter((_, index) => !deleted[index]).map(({ verdict }) => verdict)
+    const recorded = refused.filter((_, index) => !deleted[index]).map(({ verdict }) => verdict)
     await violations.record(
-      told.flatMap((verdict) => verdict.violations),
-      told.flatMap(({ isQuarantined, content, message }) =>
+      recorded.flatMap((verdict) => verdict.violations),
+      recorded.flatMap(({ isQuarantined, content, message }) =>
         isQuarantined ? [{ view: source.name, content, reason: message, recordedAt }] : [],
       ),
     )

@@ -88,7 +88,7 @@ export async function pushRows(
     rows.push(accepted)
     places.push(place)
   })
-  const tell = (outcome: (index: number) => PushOutcome): void => {
+  const report = (outcome: (index: number) => PushOutcome): void => {
     places.forEach((place, index) => {
       outcomes[place] = outcome(index)
     })
@@ -105,7 +105,7 @@ export async function pushRows(
     targets.storeFailed('offline', error)
     const message =
       'the offline store did not answer; whether it has the row is not known: push it again, with an idempotency key to have it once'
-    tell(() => ({ accepted: false, online: 'NOT_ASKED', code: 'UNAVAILABLE', message }))
+    report(() => ({ accepted: false, online: 'NOT_ASKED', code: 'UNAVAILABLE', message }))
     return outcomes
   }
   // A retry was answered and recorded the first time.
@@ -113,7 +113,7 @@ export async function pushRows(
     for (const [place, outcome] of await recordBrokenRows(targets, view, broken, arrival))
       outcomes[place] = outcome
   const written = goesOnline ? await putOnline(targets, view, stored.newest) : null
-  tell((index) => {
+  report((index) => {
     const rowId = stored.rowIds[index] ?? null
     if (rowId === null) return refusal(new EntityDeleted())
     if (!goesOnline) return { accepted: true, online: 'NOT_ASKED' }

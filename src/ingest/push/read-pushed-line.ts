@@ -44,8 +44,8 @@ export function readPushedLine(view: FeatureView, line: Uint8Array): PushedRow |
           : read(name, `a list of ${expected}`, null)
   }
   if (problems.length > 0 || typeof micros !== 'number') {
-    const told = [...new Set(problems)].join('; ')
-    return new InvalidRow(`a row of feature view "${view.name}" does not fit: ${told}`)
+    const problemList = [...new Set(problems)].join('; ')
+    return new InvalidRow(`a row of feature view "${view.name}" does not fit: ${problemList}`)
   }
   return { key, values: fields, eventTimestamp: micros }
 }

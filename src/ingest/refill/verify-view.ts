@@ -52,7 +52,7 @@ export async function verifyView(
   })
 }
 
-/** As `verifyView`, of a random sample of keys; of a mapped source none, since its rows are written anew by every run. */
+/** As `verifyView`, of a random sample of keys; of a mapped source none, since its rows are written again by every run. */
 export async function verifySample(
   targets: MaterializeTargets,
   view: StoredView,

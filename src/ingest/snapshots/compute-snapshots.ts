@@ -113,7 +113,7 @@ async function compute(
     const rowCounts = plan.times.map(() => 0)
     const snapshotTimes = {
       now,
-      // A row that corrects an earlier one is known from now on, or `knownAt` would not tell the old truth any more.
+      // A row that corrects an earlier one is known from now on, or `knownAt` would not answer what was known before any more.
       createdTimestamp: (time: Micros) =>
         createdAfterMicros === null || known.has(time) ? now : Math.min(time + createdAfterMicros, now),
       isRedefined: (time: Micros) => redefined.has(time),
@@ -183,11 +183,11 @@ function historyExpired(
 }
 
 function refusedBy(refused: readonly Violation[]): RowCountRefused {
-  const told = refused.map(
+  const refusals = refused.map(
     ({ view, eventTimestamp, message }) =>
       `feature view "${view}" at ${formatTimestamp(eventTimestamp ?? 0)}: ${message}`,
   )
-  return new RowCountRefused(`${told.join('; ')}; nothing of these snapshots was written`)
+  return new RowCountRefused(`${refusals.join('; ')}; nothing of these snapshots was written`)
 }
 
 /** A key whose last row changes at one snapshot may have to close at the next that is recorded. */

@@ -23,7 +23,7 @@ const lettersAtOnce = 500
 
 /**
  * Messages that were dead-lettered, tried again by today's definitions and the present. One that fits is stored at the end of the
- * gateway's own log, since its place in the topic has been decided, and counts from now; its letter is gone with the same
+ * gateway's own log, since its position in the topic has been processed, and counts from now; its letter is gone with the same
  * transaction. So it may be stopped anywhere and run again.
  */
 export async function retryDeadLetters(

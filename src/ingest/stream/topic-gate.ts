@@ -28,7 +28,7 @@ type TopicSources = ReadonlyMap<string, readonly { readonly source: EventSource 
 /** Which messages a consumer may keep, and how far its partitions are. */
 export interface TopicGate {
   /**
-   * Partitions are ours: each is read on from where Postgres says that it was decided. A topic that is not the one whose
+   * Partitions are ours: each is read on from the position in Postgres. A topic that is not the one whose
    * events are stored stays shut, and is reported. Rejects with `StoreFailed`: then nothing is ours yet.
    */
   readonly assigned: (partitions: readonly AssignedPartition[], seek: Seek) => Promise<void>
@@ -37,7 +37,7 @@ export interface TopicGate {
   readonly admitted: (messages: readonly StreamMessage[]) => readonly StreamMessage[]
   /** The topic of stored events of an admitted topic. */
   readonly storedAs: (topic: string) => string
-  /** These are decided. */
+  /** These have been processed. */
   readonly passed: (messages: readonly StreamMessage[]) => void
   /**
    * Records until when partitions are caught up: at some moment, all that stood in them then was processed since. The
@@ -90,7 +90,7 @@ export function topicGate(
     )
     const [description] = await stream.describe([topic])
     if (!description || description.id !== identity)
-      throw new StoreFailed(`topic ${topic} is being made anew; its partitions will come again`)
+      throw new StoreFailed(`topic ${topic} is being created again; its partitions will come again`)
     const placed = partitions.map(({ partition }) => {
       const { firstOffset, endOffset } = description.partitions[partition] ?? { firstOffset: 0, endOffset: 0 }
       const furthest = Math.max(...judged.map((positions) => positions.get(partition) ?? firstOffset))

@@ -55,7 +55,7 @@ export async function followEvents(
           leads = await targets.streamLock.hold()
           askedAt = now
           if (leads && !led) {
-            log.info('this process applies events to the streamed views')
+            log.info('this process applies events to the streaming feature views')
             leader.begin()
           }
         }

@@ -63,7 +63,7 @@ export async function rebuildTiles(
       const own = all.find(({ generation }) => generation === building?.generation)
       if (own?.state !== 'BUILDING') break
       if (signal.aborted) {
-        const error = 'stopped before the new tiles were level; who leads the stream goes on'
+        const error = 'stopped before the new tiles had caught up; the process that leads the stream goes on'
         return { result: undefined, outcome: { state: 'FAILED', rowsRead: null, rowsWritten: null, error } }
       }
       await pause(lookMs)
@@ -104,7 +104,7 @@ async function adoptTopic(
   for (const one of eventSources.filter(({ topic }) => topic === name))
     await events.recordWatermarks(
       one,
-      watermarks.map((level) => ({ ...level, topic: adopted ?? name })),
+      watermarks.map((watermark) => ({ ...watermark, topic: adopted ?? name })),
     )
   return true
 }

@@ -1,7 +1,7 @@
 import type { StoredEvent } from '../../stores/event-log.ts'
 import type { EventStore } from '../../stores/event-store.ts'
 
-/** A piece of a partition, all that was decided in it from `from` to before `next`. */
+/** A piece of a partition, all that was processed in it from `from` to before `next`. */
 interface Piece {
   readonly from: number
   readonly next: number

@@ -175,7 +175,7 @@ function neededMaterialize(
   if (!view.online) return null
   const run = { kind: 'MATERIALIZE', view } as const
   if (materializedUntil === null) return run
-  // A run of a clock that is ahead would otherwise be carried again and again until that time has come here.
+  // A run of a clock that is ahead would otherwise be materialized again and again until that time has come here.
   if (batchWroteAt !== null && batchWroteAt > materializedUntil && batchWroteAt <= now) return run
   const { materialize } = view.schedule
   if (materialize === null) return materializedUntil + materializeEvery <= now ? run : null
@@ -226,27 +226,27 @@ function lastMaterialize(
 
 /** What a worker has to do for a view at all; nothing for rows that are read where they stand. */
 export function tasksOf({ kind, online }: FeatureView): readonly Task[] {
-  const carried = online ? (['MATERIALIZE'] as const) : []
+  const materialized = online ? (['MATERIALIZE'] as const) : []
   switch (kind) {
     case 'STREAM':
       return []
     case 'PLAIN':
-      return carried
+      return materialized
     case 'BATCH':
-      return ['MISSING', 'REDEFINED', 'STALE', ...carried]
+      return ['MISSING', 'REDEFINED', 'STALE', ...materialized]
   }
 }
 
 /** In words: `daily: snapshots every 1d; online after each and every 1h`. */
 export function describeTasks(view: FeatureView): string {
   const { batch, materialize } = view.schedule
-  const carry = materialize === null ? `every ${formatDuration(materializeEvery)}` : `at "${materialize}" UTC`
+  const times = materialize === null ? `every ${formatDuration(materializeEvery)}` : `at "${materialize}" UTC`
   const parts: string[] = []
   if (view.kind === 'BATCH') {
     const every = formatDuration(view.everyMicros)
     parts.push(batch === null ? `snapshots every ${every}` : `snapshots of every ${every} at "${batch}" UTC`)
   }
   if (view.online)
-    parts.push(view.kind === 'BATCH' ? `carried online after each and ${carry}` : `carried online ${carry}`)
+    parts.push(view.kind === 'BATCH' ? `materialized after each and ${times}` : `materialized ${times}`)
   return `${view.name}: ${parts.join(', ')}`
 }

@@ -87,7 +87,7 @@ function reportExpired(watched: WatchedView, expired: readonly Micros[], log: Ru
 const doing: Readonly<Record<DueRun['kind'], string>> = {
   MISSING: 'computing snapshots',
   REDEFINED: 'recomputing snapshots of another definition',
-  STALE: 'computing stale snapshots anew',
+  STALE: 'recomputing stale snapshots',
   MATERIALIZE: 'carrying rows online',
 }
 
@@ -130,7 +130,7 @@ async function perform(
         onWait,
         onProgress,
       })
-      return written === 0 ? null : `${written} rows carried online`
+      return written === 0 ? null : `${written} rows materialized`
     }
   }
 }

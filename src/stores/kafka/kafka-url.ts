@@ -21,7 +21,7 @@ export interface KafkaAddress {
 
 const form = 'kafka://user:password@host:port,host:port?tls=true&sasl=scram-sha-512'
 const parameters = ['tls', 'sasl', 'session-timeout']
-/** The longest is what brokers allow as they come; they also refuse less than 6 s, unless they are told otherwise. */
+/** The longest is what brokers allow as they come; they also refuse less than 6 s, unless they are configured otherwise. */
 const sessionMs = { shortest: 1_000, longest: 1_800_000 }
 
 /**

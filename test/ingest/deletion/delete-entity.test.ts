@@ -109,7 +109,7 @@ describe('a deletion', () => {
     })
     expect(receipt.notReached).toEqual([
       'the topic "sales" of event source "sales", and "sales.dead-letters"',
-      'messages of the topic "sales" that were put aside because they could not be read',
+      'messages of the topic "sales" that were dead-lettered because they could not be read',
       'the table bank.ledger of event source "ledger"',
       'the query of source "bar_tabs", which feature view "tabs" reads',
       'files that were imported into "sales"',

@@ -101,7 +101,7 @@ it('one declaration gives the same numbers in batch and on the stream, at the ti
         const registered = postgresRegistryStore(bench.pool, 'default')
         const layouts = await openRowLayouts(randomUUID(), world.registry, registered, wholeGuardRecord())
         const tiled = world.registry.views.find(({ name }) => name === 'streamed')
-        if (tiled?.kind !== 'STREAM') throw new Error('no streamed view')
+        if (tiled?.kind !== 'STREAM') throw new Error('no streaming feature view')
         const { fingerprint } = layouts.tiledView(tiled)
         const applier = eventApplier(
           { events, online, clock: () => world.time.now },

@@ -51,7 +51,7 @@ async function makeWorld() {
   const open = async (windows: Readonly<Record<string, string>>) => {
     const registry = release(windows)
     const [view] = registry.views
-    if (view?.kind !== 'STREAM') throw new Error('no streamed view')
+    if (view?.kind !== 'STREAM') throw new Error('no streaming feature view')
     const offline = testOfflineStore(database.url)
     await offline.ensureTables(registry.views, registry.eventSources)
     await offline.close()

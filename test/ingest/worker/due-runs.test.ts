@@ -298,11 +298,11 @@ describe('a failure', () => {
 
 it('says in words what is run of each view and when', () => {
   expect(registry.views.map(describeTasks)).toEqual([
-    'daily: snapshots every 1d, carried online after each and every 1h',
+    'daily: snapshots every 1d, materialized after each and every 1h',
     'hourly: snapshots every 1h',
-    'nightly: snapshots of every 1h at "15 2 * * *" UTC, carried online after each and at "0 6 * * MON-FRI" UTC',
-    'plain: carried online every 1h',
-    'planned: carried online at "30 */2 * * *" UTC',
+    'nightly: snapshots of every 1h at "15 2 * * *" UTC, materialized after each and at "0 6 * * MON-FRI" UTC',
+    'plain: materialized every 1h',
+    'planned: materialized at "30 */2 * * *" UTC',
     'offline: ',
   ])
 })

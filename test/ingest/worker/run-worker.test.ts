@@ -186,7 +186,7 @@ describe('a worker', () => {
     expect(await runsOf(daily)).toEqual(['BATCH SUCCEEDED 1', 'MATERIALIZE SUCCEEDED 1'])
     expect(logged).toEqual([
       'daily: the snapshot of 2026-11-02T00:00:00.000000Z computed, 1 rows written',
-      'daily: 1 rows carried online',
+      'daily: 1 rows materialized',
     ])
     expect(await work([daily])).toEqual({ runs: 0, failures: 0 })
   })

@@ -50,7 +50,7 @@ export async function deletedKinds(
 }
 
 /**
- * What tells the rows that a writer must refuse; null where no deletion concerns such rows, for as long as the writer's
+ * Finds the rows that a writer must refuse; null where no deletion concerns such rows, for as long as the writer's
  * transaction lasts. To be called, on any connection, only once that transaction has an id (`pg_current_xact_id()`):
  * then it either sees a deletion, or the deletion waits for it and removes what it wrote.
  */

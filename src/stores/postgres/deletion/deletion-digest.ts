@@ -17,7 +17,7 @@ export function deletionText(joinKeys: EventKeys, values: readonly (Value | null
   return text
 }
 
-/** In hex. No length extension can do harm: a text tells its own lengths, and digests are shown to nobody. */
+/** In hex. No length extension can do harm: a text states its own lengths, and digests are shown to nobody. */
 export function deletionDigest(secret: Uint8Array, text: string): string {
   return createHash('sha256').update(secret).update(text).digest('hex')
 }

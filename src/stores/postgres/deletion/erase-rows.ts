@@ -51,9 +51,9 @@ export function eraseStatements(
           ),
         ),
       ),
-    ...[...views.map(tellingView), ...sources.map(tellingSource)].flatMap((telling) => {
-      const violations = eraseViolations(project, telling, deletion, deletedAt)
-      const quarantine = eraseQuarantine(project, telling, deletion, deletedAt)
+    ...[...views.map(recordedOfView), ...sources.map(recordedOfSource)].flatMap((recorded) => {
+      const violations = eraseViolations(project, recorded, deletion, deletedAt)
+      const quarantine = eraseQuarantine(project, recorded, deletion, deletedAt)
       return [
         ...(violations === null ? [] : [tellingKeys('violations', violations, [])]),
         tellingKeys('quarantine', quarantine, []),
@@ -62,7 +62,7 @@ export function eraseStatements(
   ]
 }
 
-/** One statement deletes and tells: what comes in between two could be deleted untold. */
+/** One statement deletes and counts: what comes in between two could be deleted uncounted. */
 function tellingKeys(place: string, sql: Sql, keysOf: readonly DeletionView[]): EraseStatement {
   const returned = [...new Set(keysOf.flatMap(({ entity }) => entity.joinKeys.map(({ name }) => name)))]
   if (returned.length === 0) return { place, sql, keysOf, returned }
@@ -108,26 +108,26 @@ function keyConditions(
 }
 
 /** Whose violations and quarantined rows are reported under a name. */
-interface Telling {
+interface RecordedKeys {
   readonly name: string
   /** What a violation's key holds, in order. */
   readonly keyNames: readonly string[]
 }
 
-const tellingView = ({ name, entity }: DeletionView): Telling => ({
+const recordedOfView = ({ name, entity }: DeletionView): RecordedKeys => ({
   name,
   keyNames: entity.joinKeys.map((key) => key.name),
 })
 
-const tellingSource = ({ name, fields, keyFields }: DeletionSource): Telling => ({
+const recordedOfSource = ({ name, fields, keyFields }: DeletionSource): RecordedKeys => ({
   name,
   keyNames: fields.map((field) => field.name).filter((field) => keyFields.some((key) => key.name === field)),
 })
 
-/** Null where violations do not tell the whole key. */
+/** Null where violations do not hold the whole key. */
 function eraseViolations(
   project: string,
-  { name, keyNames }: Telling,
+  { name, keyNames }: RecordedKeys,
   { entity, key }: EntityToDelete,
   deletedAt: Micros,
 ): Sql | null {
@@ -153,7 +153,7 @@ function eraseViolations(
  */
 function eraseQuarantine(
   project: string,
-  { name, keyNames }: Telling,
+  { name, keyNames }: RecordedKeys,
   { entity, key }: EntityToDelete,
   deletedAt: Micros,
 ): Sql {
@@ -178,7 +178,7 @@ function eraseQuarantine(
   }
 }
 
-/** Its rows may be online under keys that the entity's own does not tell. */
+/** Its rows may be online under keys that the entity's own does not give. */
 export function isWider(view: DeletionView, deletion: EntityToDelete): boolean {
   return view.online && sameKey(deletion, view) === null
 }

@@ -6,7 +6,7 @@ import { quoteIdentifier } from '../sql/identifier.ts'
 import { inTransaction, storeFailed } from '../sql/pool.ts'
 import { eventTable } from '../tables/event-table.ts'
 
-/** Whoever comes meanwhile to read or write the source queues behind the drop that waits. */
+/** A reader or writer of the source that comes meanwhile queues behind the drop that waits. */
 const dropLockTimeout = '1s'
 const lockNotAvailable = '55P03'
 

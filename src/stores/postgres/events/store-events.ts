@@ -154,7 +154,7 @@ async function storeDeadLetters(
   const known = messages.flatMap(({ event }) => (event === null ? [] : [event]))
   const flags = await deletedEvents(client, project, source, known)
   const deleted = new Set(known.filter((_, index) => flags[index]))
-  const told = messages.filter(({ event }) => event === null || !deleted.has(event))
+  const letters = messages.filter(({ event }) => event === null || !deleted.has(event))
   await client.query(
     `insert into featuregraph.quarantine
        (project, view, topic_id, recorded_at, published, partition, "offset", message_key, message, content, reason)
@@ -166,12 +166,12 @@ async function storeDeadLetters(
       source.name,
       topicId,
       formatTimestamp(storedAt),
-      told.map(({ partition }) => partition),
-      told.map(({ offset }) => offset),
-      told.map(({ key }) => key),
-      told.map(({ value }) => value),
-      told.map(({ content }) => keepableJson(content)),
-      told.map(({ reason }) => keepableText(reason)),
+      letters.map(({ partition }) => partition),
+      letters.map(({ offset }) => offset),
+      letters.map(({ key }) => key),
+      letters.map(({ value }) => value),
+      letters.map(({ content }) => keepableJson(content)),
+      letters.map(({ reason }) => keepableText(reason)),
     ],
   )
   return messages.map(({ event }) => (event !== null && deleted.has(event) ? 'DELETED' : 'DEAD_LETTERED'))

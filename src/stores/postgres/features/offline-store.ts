@@ -32,7 +32,7 @@ export interface PostgresOfflineStoreOptions {
   readonly project: string
   /** Without a statement timeout: building an index on a table that has rows, or reading all of them, may take long. */
   readonly unboundedPool: pg.Pool
-  /** Told for every NaN and ±Infinity that a mapped table held; the value is answered as null. */
+  /** Called for every NaN and ±Infinity that a mapped table held; the value is answered as null. */
   readonly countNonFinite: (view: string) => void
 }
 
@@ -64,7 +64,7 @@ export function postgresOfflineStore(pool: pg.Pool, options: PostgresOfflineStor
       ),
     newestRows: (request, receive) => readNewestRows(options.unboundedPool, request, options, receive),
     async materializeLag(view, now, since) {
-      const failed = storeFailed(`reading how far ${view.name} is carried`)
+      const failed = storeFailed(`reading how far ${view.name} is materialized`)
       const own = since === null ? null : await systemIdentifier(options.unboundedPool).catch(failed)
       const known = since !== null && since.systemIdentifier === own ? since : null
       const sql = materializeLagSql(project, view, now, known)

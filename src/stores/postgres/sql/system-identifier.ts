@@ -3,7 +3,7 @@ import pg from 'pg'
 const insufficientPrivilege = '42501'
 
 /**
- * Tells one database cluster, and its transaction ids, from another. Where the server does not permit to read it (some
+ * Distinguishes one database cluster, and its transaction ids, from another. Where the server does not permit to read it (some
  * hosted ones): an id that the migrations stored, with the database's own, which a restored copy does not share.
  */
 export async function systemIdentifier(pool: pg.Pool): Promise<string> {

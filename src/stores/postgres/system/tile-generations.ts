@@ -89,7 +89,7 @@ export function postgresTileGenerations(pool: pg.Pool, project: string): TileGen
             watermarks.map(({ caughtUpIn }) => caughtUpIn?.check ?? null),
           ],
         )
-        .catch(storeFailed('recording how level the tiles are'))
+        .catch(storeFailed('recording how far the tiles are caught up'))
     },
   }
 }

@@ -77,7 +77,7 @@ export function createEventMonth(project: string, source: StoredEventSource, ins
   ].join('\n')
 }
 
-/** At most 63 bytes: a long name is cut and told apart by a digest. */
+/** At most 63 bytes: a long name is cut and made unique by a digest. */
 function shortName(name: string): string {
   if (name.length <= 63) return quoteIdentifier(name)
   const digest = createHash('sha256').update(name).digest('hex').slice(0, 8)

@@ -122,7 +122,7 @@ function asOfIndex(project: string, view: StoredOfflineView): string {
   return `create index if not exists ${indexName(view, 'as_of')} on ${managedTable(project, view)}\n(${ordered.join(', ')})${include}`
 }
 
-/** At most 63 bytes: a long name is cut and told apart by a digest. */
+/** At most 63 bytes: a long name is cut and made unique by a digest. */
 function indexName(view: StoredOfflineView, purpose: string): string {
   const name = `${view.name}_${purpose}`
   if (name.length <= 63) return quoteIdentifier(name)

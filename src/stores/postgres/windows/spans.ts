@@ -31,7 +31,7 @@ export function spansSql(
     bounds.length <= 2
       ? '0'
       : `width_bucket(e.event_timestamp, $${values.push(bounds.map(formatTimestamp))}::timestamptz[]) - 1`
-  // Mapped tables tell no places: of equal times any may come first.
+  // Mapped tables have no positions: of equal times any may come first.
   const order = ['event_timestamp', ...(view.events.table === null ? ['topic', 'partition', '"offset"'] : [])]
   const cells = aggregations.flatMap((aggregation) => cellsSince(aggregation, begin, order, values))
   const places = [...keys, span].map((_, index) => String(index + 1)).join(', ')

@@ -125,7 +125,7 @@ const registry = buildRegistry(
 
 function viewOf({ name }: { readonly name: string }): StreamView {
   const view = registry.views.find((one) => one.name === name)
-  if (view?.kind !== 'STREAM') throw new Error(`no streamed view ${name}`)
+  if (view?.kind !== 'STREAM') throw new Error(`no streaming feature view ${name}`)
   return view
 }
 const windows = viewOf(riderWindows)
