@@ -4,7 +4,7 @@ import { duration } from './duration.ts'
 import { documented } from './entity.ts'
 import { expectationDefinition } from './expectation.ts'
 import { registryName } from './name.ts'
-import { scalarType } from './value-type.ts'
+import { scalarType, shownTypes } from './value-type.ts'
 
 /** A value that stands in a definition for one of an event's field; int64 beyond 2^53 is its decimal string. */
 export const fieldLiteral = z.union([z.string(), z.number(), z.boolean()], {
@@ -39,7 +39,7 @@ export const eventSourceDefinition = z
       .record(
         registryName,
         z.union([scalarType, eventFieldOptions], {
-          error: `a field is a type (${scalarType.options.join(', ')}) or { type, description, default, expect }`,
+          error: `a field is a type (${shownTypes.scalar}) or { type, description, default, expect }`,
         }),
       )
       .refine((fields) => Object.keys(fields).length > 0, {

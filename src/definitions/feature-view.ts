@@ -5,7 +5,7 @@ import { documented, type EntityDefinition } from './entity.ts'
 import { expectationDefinition, rowCountExpectation } from './expectation.ts'
 import { explicitGraphqlName, registryName } from './name.ts'
 import { schedule } from './schedule.ts'
-import { valueType } from './value-type.ts'
+import { shownTypes, valueType } from './value-type.ts'
 
 /** What every feature may have, however its values come about. */
 export const featureNotes = {
@@ -19,7 +19,7 @@ export const featureNotes = {
 }
 
 const featureDefinition = z.union([valueType, z.strictObject({ type: valueType, ...featureNotes })], {
-  error: `a feature is a type (${valueType.options.join(', ')}) or { type, description, unit, default, deprecated, expect, graphqlName }`,
+  error: `a feature is a type (${shownTypes.value}) or { type, description, unit, default, deprecated, expect, graphqlName }`,
 })
 
 export const featureViewDefinition = z.strictObject({

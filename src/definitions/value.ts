@@ -1,10 +1,17 @@
+import { acceptDecimal } from './decimal.ts'
 import type { Micros } from './timestamp.ts'
-import { elementType, type JoinKeyType, type ScalarType, type ValueType } from './value-type.ts'
+import {
+  decimalDigits,
+  elementType,
+  type JoinKeyType,
+  type ScalarType,
+  type ValueType,
+} from './value-type.ts'
 
 /** int64 beyond the safe integers is its canonical decimal string; every other integer is a number. */
 export type Int64 = number | string
 
-/** timestamp: microseconds; bytes: a Buffer; int64: see `Int64`. */
+/** timestamp: microseconds; bytes: a Buffer; uuid: lower-cased text; int64: see `Int64`; decimal(n): see `Decimal`. */
 export type ScalarValue = number | string | boolean | Uint8Array
 export type Value = ScalarValue | readonly ScalarValue[]
 
@@ -58,6 +65,15 @@ function acceptInt32(input: unknown): Accepted<number> {
   return refused('a 32-bit integer')
 }
 
+const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+/** In any case; lower-cased, so that equal ones are equal text. */
+function acceptUuid(input: unknown): Accepted<string> {
+  return typeof input === 'string' && uuidPattern.test(input)
+    ? accepted(input.toLowerCase())
+    : refused('a UUID, as 123e4567-e89b-12d3-a456-426614174000')
+}
+
 const maxKeyBytes = 1_024
 
 /**
@@ -70,6 +86,8 @@ export function acceptKeyValue(type: JoinKeyType, input: unknown): Accepted<KeyV
       return acceptInt32(input)
     case 'int64':
       return acceptInt64(input)
+    case 'uuid':
+      return acceptUuid(input)
     case 'string': {
       if (typeof input !== 'string') return refused('a string')
       if (input.includes('\0') || !input.isWellFormed())
@@ -124,5 +142,9 @@ function acceptScalar(type: ScalarType, input: unknown): Accepted<ScalarValue | 
         : refused('whole microseconds since the epoch')
     case 'bytes':
       return input instanceof Uint8Array ? accepted(input) : refused('bytes')
+    case 'uuid':
+      return acceptUuid(input)
+    default:
+      return acceptDecimal(decimalDigits(type), input)
   }
 }

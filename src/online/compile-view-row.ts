@@ -1,8 +1,16 @@
 import type { RowStatus } from '../definitions/row-status.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { Value } from '../definitions/value.ts'
+import { decimalDigits, isDecimal } from '../definitions/value-type.ts'
 import type { FeatureView } from '../registry/registry.ts'
-import { type RowLayout, readInt64, readSlot, type Slot, slotsOf } from '../stores/online-value/packed-row.ts'
+import {
+  type RowLayout,
+  readDecimal,
+  readInt64,
+  readSlot,
+  type Slot,
+  slotsOf,
+} from '../stores/online-value/packed-row.ts'
 import { type FreshnessSource, ViewRow } from './view-row.ts'
 
 type RowClass = new (
@@ -53,11 +61,12 @@ export function compileDecoder(view: FeatureView, layout: RowLayout, Row: RowCla
   const text = `
     return (b, at, event, created) =>
       new Row(view, 'ONLINE', at, 'PRESENT', event, created, ${values.join(',\n')})`
-  const make = new Function('Row', 'view', 'slots', 'readInt64', 'readSlot', text)
-  return { fixedEnd, decode: make(Row, view, slots, readInt64, readSlot) }
+  const make = new Function('Row', 'view', 'slots', 'readInt64', 'readDecimal', 'readSlot', text)
+  return { fixedEnd, decode: make(Row, view, slots, readInt64, readDecimal, readSlot) }
 }
 
 function slotExpression(slot: Slot, index: number): string {
+  if (isDecimal(slot.type)) return `readDecimal(b, ${slot.offset}, ${decimalDigits(slot.type)})`
   switch (slot.type) {
     case 'float64':
     case 'timestamp':

@@ -1,6 +1,13 @@
 import fc from 'fast-check'
+import { decimalOf } from '../../src/definitions/decimal.ts'
 import type { ScalarValue, Value } from '../../src/definitions/value.ts'
-import { elementType, type ScalarType, type ValueType } from '../../src/definitions/value-type.ts'
+import {
+  decimalDigits,
+  elementType,
+  isDecimal,
+  type PlainType,
+  type ValueType,
+} from '../../src/definitions/value-type.ts'
 
 const bigInt64 = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map((value): number | string => {
   const number = Number(value)
@@ -39,7 +46,7 @@ const float = fc
   .float({ noNaN: true, noDefaultInfinity: true })
   .map((value) => (Object.is(value, -0) ? 0 : value))
 
-const scalars: Readonly<Record<ScalarType, fc.Arbitrary<ScalarValue>>> = {
+const scalars: Readonly<Record<PlainType, fc.Arbitrary<ScalarValue>>> = {
   int32: fc.oneof(fc.constantFrom(-(2 ** 31), 2 ** 31 - 1, 0), fc.integer()),
   int64: fc.oneof(
     fc.constantFrom<number | string>(
@@ -62,11 +69,23 @@ const scalars: Readonly<Record<ScalarType, fc.Arbitrary<ScalarValue>>> = {
   // 1684 to 2255, to the microsecond.
   timestamp: fc.oneof(fc.constantFrom(0, -1, 1_795_597_200_123_456), fc.maxSafeInteger()),
   bytes: fc.uint8Array({ maxLength: 12 }).map((bytes) => Buffer.from(bytes)),
+  uuid: fc.uuid({ version: [1, 4, 7] }),
+}
+
+/** Every scaled int64, the bounds and those around 15 digits oftener. */
+export function arbitraryDecimal(digits: number): fc.Arbitrary<ScalarValue> {
+  const edges = [0n, 1n, -1n, 10n ** 15n - 1n, 10n ** 15n, -(10n ** 15n), 2n ** 63n - 1n, -(2n ** 63n)]
+  const scaled = fc.oneof(
+    fc.constantFrom(...edges),
+    fc.bigInt({ min: -(10n ** 6n), max: 10n ** 6n }),
+    fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+  )
+  return scaled.map((units) => decimalOf(units, digits))
 }
 
 /** A value of this type in the form of `acceptValue`. */
 export function arbitraryValue(type: ValueType): fc.Arbitrary<Value> {
   const element = elementType(type)
   if (element !== null) return fc.array(scalars[element], { maxLength: 4 })
-  return scalars[type as ScalarType]
+  return isDecimal(type) ? arbitraryDecimal(decimalDigits(type)) : scalars[type as PlainType]
 }

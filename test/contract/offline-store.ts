@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Micros, parseTimestamp } from '../../src/definitions/timestamp.ts'
 import type { EntityKey, FeatureRow, Value } from '../../src/definitions/value.ts'
-import { type JoinKeyType, scalarTypes, type ValueType } from '../../src/definitions/value-type.ts'
+import { type JoinKeyType, type ValueType, valueTypes } from '../../src/definitions/value-type.ts'
 import type { AsOfJoin, AsOfRow, EntityRow } from '../../src/stores/as-of-reader.ts'
 import type { NewestRowsScope, StoredFeatureRow } from '../../src/stores/newest-rows.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
@@ -52,9 +52,9 @@ export async function asOfJoin(
 }
 
 export const allTypes: Readonly<Record<string, ValueType>> = Object.fromEntries(
-  scalarTypes.flatMap((type) => [
-    [`${type}_one`, type],
-    [`${type}_list`, `${type}[]` as const],
+  valueTypes.map((type) => [
+    type.endsWith('[]') ? type.replace('[]', '_list') : `${type.replace(/\((\d)\)/, '$1')}_one`,
+    type,
   ]),
 )
 
@@ -250,6 +250,11 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
         timestamp_list: [0, t + 1, -9_007_199_254_740_991],
         bytes_one: Buffer.from([0, 255, 92, 34]),
         bytes_list: [Buffer.alloc(0), Buffer.from([0, 1]), Buffer.from('\\x')],
+        uuid_one: '123e4567-e89b-12d3-a456-426614174000',
+        decimal0_one: '9223372036854775807',
+        decimal2_one: 456_535.51,
+        decimal5_one: -0.00001,
+        decimal9_one: '-9223372036.854775808',
       }
       const inOrder = view.features.map((feature) => values[feature.name] ?? null)
       const empty = view.features.map((feature): Value | null => (feature.type.endsWith('[]') ? [] : null))
@@ -260,6 +265,21 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       ])
       const answer = await join(view, ask(['all'], t), ask(['empty'], t), ask(['nulls'], t))
       expect(answer?.map((found) => found?.values)).toEqual([inOrder, empty, view.features.map(() => null)])
+    })
+
+    it('finds the rows of keys that are UUIDs', async () => {
+      const view = await newView({ id: 'uuid', n: 'int32' })
+      const ids = ['ffffffff-ffff-4fff-bfff-ffffffffffff', '0a0b0c0d-0000-4000-8000-00000000000a']
+      await store.insertRows(
+        view,
+        ids.map((id, index) => row([id, 1], t, null, index)),
+      )
+      expect(valuesOf(await join(view, ...ids.map((id) => ask([id, 1], t))))).toEqual([0, 1])
+      const newest: StoredFeatureRow[] = []
+      await store.newestRows({ view, now: t, scope: { kind: 'FULL' } }, async (rows) => {
+        newest.push(...rows)
+      })
+      expect(newest.map(({ key }) => key[0]).sort()).toEqual([...ids].sort())
     })
 
     it('keeps timestamps to the microsecond, from 1684 to 2255', async () => {

@@ -13,6 +13,7 @@ const keyLiterals: Readonly<Record<JoinKey['type'], readonly string[]>> = {
   int32: ['1', '2', '-3'],
   int64: ['1', '2', `"${bigId}"`, bigId],
   string: ['""', '"x"', '"{,%}"'],
+  uuid: ['"123E4567-e89b-12d3-a456-426614174000"'],
 }
 
 /** Names that meet when joined by _, as graphql-jit joins them, and names with a meaning elsewhere. */

@@ -1,7 +1,7 @@
 import { parseLocalTime } from '../../definitions/local-time.ts'
 import { type Micros, parseTimestamp } from '../../definitions/timestamp.ts'
 import { acceptKeyValue, acceptValue, type Value } from '../../definitions/value.ts'
-import { elementType, joinKeyType, type ValueType } from '../../definitions/value-type.ts'
+import { elementType, isDecimal, joinKeyType, type ValueType } from '../../definitions/value-type.ts'
 import type { FileForm } from '../../stores/file-reader.ts'
 
 /** What stands where the type needs something else. */
@@ -75,6 +75,7 @@ function converter(type: ValueType, form: FileForm, local: LocalTimes): Convert 
     }
     return form === 'TEXT' ? (raw) => convertAll(parseJson(String(raw))) : convertAll
   }
+  if (isDecimal(type)) return decimalRaw
   switch (type) {
     case 'int32':
     case 'int64':
@@ -137,6 +138,11 @@ const notFinite: ReadonlyMap<string, number> = new Map([
 function numberOf(text: string): unknown {
   if (numberText.test(text)) return Number(text)
   return notFinite.get(text.replace(/^[+-]/, '').toLowerCase()) ?? text
+}
+
+/** Decimals are read exactly, from what stands there; a NaN as text is none, as a NaN is. */
+function decimalRaw(raw: unknown): unknown {
+  return typeof raw === 'string' ? (notFinite.get(raw.toLowerCase()) ?? raw) : raw
 }
 
 function boolOf(text: string): unknown {

@@ -1,5 +1,7 @@
+import { decimalBounds } from '../../definitions/decimal.ts'
 import type { Micros } from '../../definitions/timestamp.ts'
 import type { EntityKey, Value } from '../../definitions/value.ts'
+import { decimalDigits, isDecimal } from '../../definitions/value-type.ts'
 import { checkRow } from '../../quality/check-row.ts'
 import type { BatchView, Feature } from '../../registry/registry.ts'
 import type {
@@ -163,7 +165,8 @@ function overflowed(
   now: Micros,
 ): Violation {
   const isBelow = value.startsWith('-')
-  const bound = bounds[feature.type]?.[isBelow ? 'min' : 'max'] ?? ''
+  const range = isDecimal(feature.type) ? decimalBounds(decimalDigits(feature.type)) : bounds[feature.type]
+  const bound = range?.[isBelow ? 'min' : 'max'] ?? ''
   return {
     view: view.name,
     feature: feature.name,

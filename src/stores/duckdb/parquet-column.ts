@@ -5,7 +5,13 @@ import {
   DuckDBTimestampTZValue,
   DuckDBTimestampValue,
 } from '@duckdb/node-api'
-import { elementType, type ScalarType, type ValueType } from '../../definitions/value-type.ts'
+import {
+  elementType,
+  isDecimal,
+  type PlainType,
+  type ScalarType,
+  type ValueType,
+} from '../../definitions/value-type.ts'
 
 /** How a column of a Parquet file is read as the wanted type. */
 export interface ParquetColumn {
@@ -24,7 +30,7 @@ const times = [...localTimes, 'TIMESTAMP WITH TIME ZONE']
 
 const numbers = [...integers, ...largeIntegers, 'BIGINT', ...floats, 'DECIMAL']
 
-const readable: Readonly<Record<ScalarType, readonly string[]>> = {
+const readable: Readonly<Record<PlainType, readonly string[]>> = {
   int32: numbers,
   int64: numbers,
   float32: numbers,
@@ -33,6 +39,7 @@ const readable: Readonly<Record<ScalarType, readonly string[]>> = {
   bool: ['BOOLEAN'],
   timestamp: [...times, ...texts],
   bytes: ['BLOB'],
+  uuid: texts,
 }
 
 /** What a value that is no finite instant becomes: beyond every timestamp. */
@@ -60,7 +67,7 @@ export function hasLocalTimes(stored: string): boolean {
 }
 
 function scalarColumn(column: string, stored: string, type: ScalarType): ParquetColumn | null {
-  if (!readable[type].includes(stored)) return null
+  if (!(isDecimal(type) ? numbers : readable[type]).includes(stored)) return null
   const as = (sqlType: string): ParquetColumn => ({ expression: `${column}::${sqlType}`, value: asIs })
   switch (type) {
     case 'int32':
@@ -83,10 +90,15 @@ function scalarColumn(column: string, stored: string, type: ScalarType): Parquet
       return { expression: column, value: asIs }
     case 'bytes':
       return { expression: column, value: asBytes }
+    case 'uuid':
+      return as('VARCHAR')
+    // Exact: of a float the shortest text.
+    default:
+      return as('VARCHAR')
   }
 }
 
-function listItem(element: ScalarType, stored: string): string {
+function listItem(element: PlainType, stored: string): string {
   if (element === 'timestamp' && !texts.includes(stored))
     return stored === 'TIMESTAMP WITH TIME ZONE' ? stored : 'TIMESTAMP'
   if (largeIntegers.includes(stored) || element === 'string' || element === 'timestamp') return 'VARCHAR'

@@ -1,7 +1,15 @@
 import { createHash } from 'node:crypto'
+import { decimalOf, powerOfTen, scaledOf } from '../../definitions/decimal.ts'
 import type { Micros } from '../../definitions/timestamp.ts'
 import type { ScalarValue, Value } from '../../definitions/value.ts'
-import { elementType, type ScalarType, type ValueType } from '../../definitions/value-type.ts'
+import {
+  decimalDigits,
+  elementType,
+  isDecimal,
+  type PlainType,
+  type ScalarType,
+  type ValueType,
+} from '../../definitions/value-type.ts'
 
 /**
  * A feature row in bytes, the same in every online store. Little-endian:
@@ -34,8 +42,11 @@ export interface RowLayout {
   readonly features: readonly { readonly name: string; readonly type: ValueType }[]
 }
 
-/** float64 and timestamp 8, int64 8 (a real one), int32 and float32 4, bool 1, everything else a (start, length) pair. */
-const slotBytes: Readonly<Record<ScalarType, number>> = {
+/**
+ * float64 and timestamp 8, int64 8 (a real one), a decimal as its scaled int64, int32 and float32 4, bool 1, everything else a
+ * (start, length) pair.
+ */
+const slotBytes: Readonly<Record<PlainType, number>> = {
   int32: 4,
   int64: 8,
   float32: 4,
@@ -44,6 +55,7 @@ const slotBytes: Readonly<Record<ScalarType, number>> = {
   timestamp: 8,
   string: 8,
   bytes: 8,
+  uuid: 8,
 }
 
 export interface Slot {
@@ -95,7 +107,8 @@ export function slotsOf(layout: RowLayout): { readonly slots: readonly Slot[]; r
 
 function slotSize(type: ValueType): number {
   const element = elementType(type)
-  return element === null ? slotBytes[type as ScalarType] : slotBytes.bytes
+  if (element !== null) return slotBytes.bytes
+  return isDecimal(type) ? slotBytes.int64 : slotBytes[type as PlainType]
 }
 
 export interface RowToPack {
@@ -146,10 +159,14 @@ function writeSlot(row: Buffer, slot: Slot, value: Value): Buffer | null {
   const element = elementType(slot.type)
   if (element !== null) return packList(element, value as readonly ScalarValue[])
   const type = slot.type as ScalarType
-  if (type === 'string') return Buffer.from(String(value), 'utf8')
+  if (isText(type)) return Buffer.from(String(value), 'utf8')
   if (type === 'bytes') return Buffer.from(value as Uint8Array)
   writeFixed(row, type, slot.offset, value as ScalarValue)
   return null
+}
+
+function isText(type: ValueType): boolean {
+  return type === 'string' || type === 'uuid'
 }
 
 function writeFixed(row: Buffer, type: ScalarType, offset: number, value: ScalarValue): void {
@@ -172,8 +189,17 @@ function writeFixed(row: Buffer, type: ScalarType, offset: number, value: Scalar
       return
     case 'string':
     case 'bytes':
+    case 'uuid':
       throw new TypeError(`${type} has no fixed slot`)
+    default:
+      writeDecimal(row, value as number | string, decimalDigits(type), offset)
   }
+}
+
+/** The scaled integer; without a BigInt object where it has at most 15 digits. */
+function writeDecimal(row: Buffer, value: number | string, digits: number, offset: number): void {
+  if (typeof value === 'string') row.writeBigInt64LE(scaledOf(value, digits), offset)
+  else writeInt64(row, Math.round(value * powerOfTen(digits)), offset)
 }
 
 /** Without a BigInt object for a safe integer. */
@@ -188,7 +214,7 @@ function writeInt64(row: Buffer, value: number | string, offset: number): void {
 }
 
 /** Count, then the items: fixed ones one after the other, strings and bytes each with its length in front. */
-function packList(element: ScalarType, items: readonly ScalarValue[]): Buffer {
+function packList(element: PlainType, items: readonly ScalarValue[]): Buffer {
   const count = Buffer.alloc(4)
   count.writeUInt32LE(items.length)
   if (element === 'string' || element === 'bytes') {
@@ -211,13 +237,13 @@ function packList(element: ScalarType, items: readonly ScalarValue[]): Buffer {
 /** The value in a slot of a row that is at least `fixedEnd` long and whose null bit is not set. */
 export function readSlot(row: Buffer, slot: Slot): Value {
   const element = elementType(slot.type)
-  if (element === null && slot.type !== 'string' && slot.type !== 'bytes') {
+  if (element === null && !isText(slot.type) && slot.type !== 'bytes') {
     return readFixed(row, slot.type as ScalarType, slot.offset)
   }
   const start = row.readUInt32LE(slot.offset)
   const end = start + row.readUInt32LE(slot.offset + 4)
   if (end > row.length) throw new RangeError('a packed row points behind its end')
-  if (slot.type === 'string') return row.toString('utf8', start, end)
+  if (isText(slot.type)) return row.toString('utf8', start, end)
   if (element === null) return row.subarray(start, end)
   return readList(row.subarray(start, end), element)
 }
@@ -237,8 +263,17 @@ function readFixed(row: Buffer, type: ScalarType, offset: number): ScalarValue {
       return row[offset] === 1
     case 'string':
     case 'bytes':
+    case 'uuid':
       throw new TypeError(`${type} has no fixed slot`)
+    default:
+      return readDecimal(row, offset, decimalDigits(type))
   }
+}
+
+/** Without a BigInt object while it has at most 15 digits. */
+export function readDecimal(row: Buffer, offset: number, digits: number): number | string {
+  const scaled = readInt64(row, offset)
+  return decimalOf(typeof scaled === 'number' ? scaled : BigInt(scaled), digits)
 }
 
 /** A number while it is a safe integer, else the decimal string; without a BigInt object for the former. */
@@ -248,7 +283,7 @@ export function readInt64(row: Buffer, offset: number): number | string {
   return Number.isSafeInteger(value) ? value : row.readBigInt64LE(offset).toString()
 }
 
-function readList(part: Buffer, element: ScalarType): ScalarValue[] {
+function readList(part: Buffer, element: PlainType): ScalarValue[] {
   const count = part.readUInt32LE(0)
   // The least that an item takes; a bool read behind the end would be false, four thousand million times.
   const itemBytes = element === 'string' || element === 'bytes' ? 4 : slotBytes[element]

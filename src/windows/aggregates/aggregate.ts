@@ -1,6 +1,6 @@
 import type { Micros } from '../../definitions/timestamp.ts'
 import type { Int64, ScalarValue } from '../../definitions/value.ts'
-import type { ScalarType, ValueType } from '../../definitions/value-type.ts'
+import { isDecimal, type ScalarType, type ValueType } from '../../definitions/value-type.ts'
 import type { EventAggregate } from './event-aggregate.ts'
 import type { SpanAggregate } from './span-aggregate.ts'
 
@@ -52,7 +52,7 @@ export function isIntegerType(type: ScalarType): boolean {
 }
 
 export function isNumberType(type: ScalarType): boolean {
-  return isIntegerType(type) || type === 'float32' || type === 'float64'
+  return isIntegerType(type) || type === 'float32' || type === 'float64' || isDecimal(type)
 }
 
 /** A number while it is a safe integer, else its digits. */

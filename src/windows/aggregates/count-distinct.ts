@@ -1,5 +1,5 @@
 import type { ScalarValue } from '../../definitions/value.ts'
-import type { ScalarType } from '../../definitions/value-type.ts'
+import { isDecimal, type ScalarType, type ValueType } from '../../definitions/value-type.ts'
 import { slideDistinct } from '../sliding-window.ts'
 import { type Aggregate, type AggregateDefinition, exactResult } from './aggregate.ts'
 import { countSpans } from './count.ts'
@@ -19,10 +19,15 @@ function distinctKey(value: ScalarValue): string {
   return value instanceof Uint8Array ? Buffer.from(value).toString('base64') : String(value)
 }
 
+/** A list of the field's type; of one that has no lists, of the values' text. */
+function distinctCell(type: ScalarType): ValueType {
+  return isDecimal(type) || type === 'uuid' ? 'string[]' : `${type}[]`
+}
+
 /** One cell: the span's different values. */
 function distinctSpans(type: ScalarType): SpanAggregate {
   return {
-    cells: [`${type}[]`],
+    cells: [distinctCell(type)],
     slide(numbers, rows, offset, windows) {
       const values = rows.map((row) => ((row[offset] ?? []) as readonly ScalarValue[]).map(distinctKey))
       const slid = slideDistinct(numbers, values, windows)

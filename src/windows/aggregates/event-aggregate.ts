@@ -1,5 +1,6 @@
+import { type Decimal, decimalOf, scaledOf } from '../../definitions/decimal.ts'
 import type { ScalarValue } from '../../definitions/value.ts'
-import type { ScalarType } from '../../definitions/value-type.ts'
+import { decimalDigits, isDecimal, type PlainType, type ScalarType } from '../../definitions/value-type.ts'
 import type { ByteReader, ByteWriter } from '../bytes.ts'
 import { type Aggregate, type EventPlace, type Finalised, int64Of } from './aggregate.ts'
 
@@ -51,15 +52,32 @@ const floatCodec: StateCodec<ScalarValue> = {
   read: (input) => input.float(),
 }
 
+const textCodec: StateCodec<ScalarValue> = {
+  write: (out, value) => out.text(String(value)),
+  read: (input) => input.text(),
+}
+
+function decimalCodec(digits: number): StateCodec<ScalarValue> {
+  return {
+    write: (out, value) => out.integer(scaledOf(value as Decimal, digits)),
+    read: (input) => decimalOf(input.integer(), digits),
+  }
+}
+
 /** A field's value, by its type. */
-export const valueCodecs: Readonly<Record<ScalarType, StateCodec<ScalarValue>>> = {
+export function valueCodec(field: ScalarType): StateCodec<ScalarValue> {
+  return isDecimal(field) ? decimalCodec(decimalDigits(field)) : valueCodecs[field]
+}
+
+const valueCodecs: Readonly<Record<PlainType, StateCodec<ScalarValue>>> = {
   int32: integerCodec,
   int64: integerCodec,
   float32: floatCodec,
   float64: floatCodec,
   timestamp: floatCodec,
   bool: { write: (out, value) => out.byte(value === true ? 1 : 0), read: (input) => input.byte() === 1 },
-  string: { write: (out, value) => out.text(String(value)), read: (input) => input.text() },
+  string: textCodec,
+  uuid: textCodec,
   bytes: {
     write: (out, value) => out.bytes(value as Uint8Array),
     read: (input) => Buffer.from(input.bytes()),

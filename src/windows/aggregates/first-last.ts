@@ -1,8 +1,8 @@
 import type { ScalarValue } from '../../definitions/value.ts'
 import type { Mergeable } from '../sliding-window.ts'
 import { type Aggregate, type AggregateDefinition, type EventPlace, exactResult } from './aggregate.ts'
-import { coded, optional, type StateCodec, valueCodecs } from './event-aggregate.ts'
-import { exactly, merged, scalarAt } from './span-aggregate.ts'
+import { coded, optional, type StateCodec, valueCodec } from './event-aggregate.ts'
+import { exactly, merged, valueCell } from './span-aggregate.ts'
 
 interface PlacedValue {
   readonly place: EventPlace
@@ -64,8 +64,11 @@ function endAggregate(
   return {
     resultType: (field) => field,
     emptyValue: null,
-    ofEvents: (field) => coded(events, optional(placedCodec(valueCodecs[field]))),
-    ofSpans: (field) => merged([field], { empty: () => null, merge: mergeSpans }, scalarAt, exactly),
+    ofEvents: (field) => coded(events, optional(placedCodec(valueCodec(field)))),
+    ofSpans(field) {
+      const { type, read } = valueCell(field)
+      return merged([type], { empty: () => null, merge: mergeSpans }, read, exactly)
+    },
   }
 }
 

@@ -1,5 +1,7 @@
+import { isDecimal } from '../../definitions/value-type.ts'
 import { type Aggregate, type AggregateDefinition, exactResult, isNumberType } from './aggregate.ts'
-import { coded } from './event-aggregate.ts'
+import { decimalMean, momentsOfEvents, momentsOfSpans } from './decimal-moments.ts'
+import { coded, type EventAggregate } from './event-aggregate.ts'
 import { exactly, finite, merged, numberAt } from './span-aggregate.ts'
 import { type ScaledSum, sumScale } from './sum.ts'
 
@@ -40,16 +42,17 @@ const meanSpans = merged<ScaledMean>(
     count === 0 ? exactly(null) : finite(sum / count / sumScale, (1e-9 * magnitude) / count / sumScale),
 )
 
+const meanOfEvents: EventAggregate = coded(mean, {
+  write(out, state) {
+    out.float(state.sum)
+    out.count(state.count)
+  },
+  read: (input) => ({ sum: input.float(), count: input.count() }),
+})
+
 export const meanAggregate: AggregateDefinition = {
   resultType: (field) => (isNumberType(field) ? 'float64' : null),
   emptyValue: null,
-  ofEvents: () =>
-    coded(mean, {
-      write(out, state) {
-        out.float(state.sum)
-        out.count(state.count)
-      },
-      read: (input) => ({ sum: input.float(), count: input.count() }),
-    }),
-  ofSpans: () => meanSpans,
+  ofEvents: (field) => (isDecimal(field) ? momentsOfEvents(field, decimalMean) : meanOfEvents),
+  ofSpans: (field) => (isDecimal(field) ? momentsOfSpans(field, decimalMean) : meanSpans),
 }

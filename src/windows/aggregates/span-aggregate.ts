@@ -1,5 +1,6 @@
+import { decimalOf, scaledOf } from '../../definitions/decimal.ts'
 import type { ScalarValue, Value } from '../../definitions/value.ts'
-import type { ValueType } from '../../definitions/value-type.ts'
+import { decimalDigits, isDecimal, type ScalarType, type ValueType } from '../../definitions/value-type.ts'
 import { type Mergeable, type SpanWindow, slideWindows } from '../sliding-window.ts'
 
 /** An aggregation's value for one window, and how exact it is. */
@@ -49,8 +50,21 @@ export function merged<State>(
   }
 }
 
-export function scalarAt(cells: Cells, at: number): ScalarValue | null {
-  return (cells[at] ?? null) as ScalarValue | null
+/** How a cell holds a field's value: a decimal is text with all of its digits, everything else as it is. */
+export function valueCell(field: ScalarType): {
+  readonly type: ValueType
+  readonly read: (cells: Cells, at: number) => ScalarValue | null
+} {
+  if (!isDecimal(field))
+    return { type: field, read: (cells, at) => (cells[at] ?? null) as ScalarValue | null }
+  const digits = decimalDigits(field)
+  return {
+    type: 'string',
+    read(cells, at) {
+      const text = cells[at] ?? null
+      return text === null ? null : decimalOf(scaledOf(String(text), digits), digits)
+    },
+  }
 }
 
 /** A cell of a float sum or count; 0 where it is null. */

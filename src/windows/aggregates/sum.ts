@@ -1,4 +1,5 @@
 import type { Int64 } from '../../definitions/value.ts'
+import { isDecimal, type ScalarType, type ValueType } from '../../definitions/value-type.ts'
 import {
   type Aggregate,
   type AggregateDefinition,
@@ -7,6 +8,7 @@ import {
   isIntegerType,
   isNumberType,
 } from './aggregate.ts'
+import { decimalSumOfEvents, decimalSumOfSpans } from './decimal-sum.ts'
 import { coded } from './event-aggregate.ts'
 import { finite, merged, numberAt } from './span-aggregate.ts'
 
@@ -64,11 +66,22 @@ const floatSpans = merged<ScaledSum>(
 )
 
 export const sumAggregate: AggregateDefinition = {
-  resultType: (field) => (isNumberType(field) ? (isIntegerType(field) ? 'int64' : 'float64') : null),
+  resultType: sumType,
   emptyValue: 0,
-  ofEvents: (field) =>
-    isIntegerType(field)
+  ofEvents(field) {
+    if (isDecimal(field)) return decimalSumOfEvents(field)
+    return isIntegerType(field)
       ? coded(integerSum, { write: (out, state) => out.integer(state), read: (input) => input.integer() })
-      : coded(floatSum, { write: (out, state) => out.float(state), read: (input) => input.float() }),
-  ofSpans: (field) => (isIntegerType(field) ? exactSpans : floatSpans),
+      : coded(floatSum, { write: (out, state) => out.float(state), read: (input) => input.float() })
+  },
+  ofSpans(field) {
+    if (isDecimal(field)) return decimalSumOfSpans(field)
+    return isIntegerType(field) ? exactSpans : floatSpans
+  },
+}
+
+function sumType(field: ScalarType): ValueType | null {
+  if (isDecimal(field)) return field
+  if (isIntegerType(field)) return 'int64'
+  return isNumberType(field) ? 'float64' : null
 }

@@ -1,4 +1,12 @@
+import { isDecimal } from '../../definitions/value-type.ts'
 import { type Aggregate, type AggregateDefinition, exactResult, isNumberType } from './aggregate.ts'
+import {
+  decimalStddev,
+  decimalVariance,
+  type FinishMoments,
+  momentsOfEvents,
+  momentsOfSpans,
+} from './decimal-moments.ts'
 import { coded, type StateCodec } from './event-aggregate.ts'
 import { exactly, finite, merged, numberAt, type SpanAggregate } from './span-aggregate.ts'
 
@@ -80,17 +88,22 @@ const codec: StateCodec<VarianceState> = {
   read: (input) => ({ count: input.count(), mean: input.float(), m2: input.float() }),
 }
 
-function spread(events: Aggregate<VarianceState>, spans: SpanAggregate): AggregateDefinition {
+function spread(
+  events: Aggregate<VarianceState>,
+  spans: SpanAggregate,
+  ofDecimals: FinishMoments,
+): AggregateDefinition {
   return {
     resultType: (field) => (isNumberType(field) ? 'float64' : null),
     emptyValue: null,
-    ofEvents: () => coded(events, codec),
-    ofSpans: () => spans,
+    ofEvents: (field) => (isDecimal(field) ? momentsOfEvents(field, ofDecimals) : coded(events, codec)),
+    ofSpans: (field) => (isDecimal(field) ? momentsOfSpans(field, ofDecimals) : spans),
   }
 }
 
 export const varianceAggregate = spread(
   variance,
   varianceSpans((sample) => sample),
+  decimalVariance,
 )
-export const stddevAggregate = spread(stddev, varianceSpans(Math.sqrt))
+export const stddevAggregate = spread(stddev, varianceSpans(Math.sqrt), decimalStddev)

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { entity } from '../../../src/definitions/entity.ts'
 import { featureView } from '../../../src/definitions/feature-view.ts'
 import type { Value } from '../../../src/definitions/value.ts'
-import { scalarTypes, type ValueType } from '../../../src/definitions/value-type.ts'
+import { type ValueType, valueTypes } from '../../../src/definitions/value-type.ts'
 import { viewReader } from '../../../src/online/view-reader.ts'
 import { rowValue, type ViewRow } from '../../../src/online/view-row.ts'
 import { buildRegistry } from '../../../src/registry/build-registry.ts'
@@ -22,8 +22,6 @@ import { arbitraryValue } from '../../contract/arbitrary-value.ts'
 import { allTypes, at } from '../../contract/offline-store.ts'
 
 const t = at('2026-11-20T12:00:00.000001Z')
-const types = scalarTypes.flatMap((type): ValueType[] => [type, `${type}[]`])
-
 type Features = Readonly<Record<string, ValueType>>
 
 function viewOf(features: Features, ttl?: string): FeatureView {
@@ -266,7 +264,7 @@ describe('a packed row', () => {
     )
   })
 
-  it.each(types.filter((type) => type.endsWith('[]')))(
+  it.each(valueTypes.filter((type) => type.endsWith('[]')))(
     'with a list %s that counts more items than it holds is UNAVAILABLE, at once',
     (type) => {
       const features = { list: type }

@@ -167,7 +167,9 @@ function eraseQuarantine(
       `content->'values'->>${field}`,
       ...(at < 0 ? [] : [`content->'key'->>${at}`]),
     ]
-    return `coalesce(${found.join(', ')}) = ${value}`
+    const asItCame = `coalesce(${found.join(', ')})`
+    // The caller's own case.
+    return `${joinKey.type === 'uuid' ? `lower(${asItCame})` : asItCame} = ${value}`
   })
   return {
     text: [

@@ -1,6 +1,14 @@
+import { acceptDecimal } from '../../../definitions/decimal.ts'
 import { formatTimestamp } from '../../../definitions/timestamp.ts'
 import type { ScalarValue, Value } from '../../../definitions/value.ts'
-import { elementType, type ScalarType, type ValueType } from '../../../definitions/value-type.ts'
+import {
+  decimalDigits,
+  elementType,
+  isDecimal,
+  type PlainType,
+  type ScalarType,
+  type ValueType,
+} from '../../../definitions/value-type.ts'
 
 interface ScalarColumn {
   /** The type of a managed table's column, as `format_type` prints it. */
@@ -14,7 +22,7 @@ const numbers = [...integers, 'bigint', 'real', 'double precision', 'numeric']
 const texts = ['text', 'character varying', 'character', 'uuid', 'name', 'citext']
 const times = ['timestamp with time zone', 'timestamp without time zone', 'date']
 
-const scalars: Readonly<Record<ScalarType, ScalarColumn>> = {
+const scalars: Readonly<Record<PlainType, ScalarColumn>> = {
   int32: { sqlType: 'integer', mappable: integers },
   int64: { sqlType: 'bigint', mappable: [...integers, 'bigint'] },
   float32: { sqlType: 'real', mappable: numbers },
@@ -23,18 +31,25 @@ const scalars: Readonly<Record<ScalarType, ScalarColumn>> = {
   bool: { sqlType: 'boolean', mappable: ['boolean'] },
   timestamp: { sqlType: 'timestamp with time zone', mappable: times },
   bytes: { sqlType: 'bytea', mappable: ['bytea'] },
+  uuid: { sqlType: 'uuid', mappable: ['uuid'] },
+}
+
+/** 19 digits hold 64 bits; the digits behind the point stand in the type, so that a table of other ones is found out. */
+function scalarColumn(type: ScalarType): ScalarColumn {
+  if (!isDecimal(type)) return scalars[type]
+  return { sqlType: `numeric(19,${decimalDigits(type)})`, mappable: [...integers, 'bigint', 'numeric'] }
 }
 
 export function sqlType(type: ValueType): string {
   const element = elementType(type)
-  return element === null ? scalars[type as ScalarType].sqlType : `${scalars[element].sqlType}[]`
+  return element === null ? scalarColumn(type as ScalarType).sqlType : `${scalars[element].sqlType}[]`
 }
 
 /** Column types, without length or precision, that a mapped feature of this type may have. */
 export function mappableTypes(type: ValueType): readonly string[] {
   const element = elementType(type)
   return element === null
-    ? scalars[type as ScalarType].mappable
+    ? scalarColumn(type as ScalarType).mappable
     : scalars[element].mappable.map((name) => `${name}[]`)
 }
 
@@ -53,6 +68,8 @@ export function microsOf(expression: string): string {
 
 /** A column's value as an expression whose result `fromSql` reads. */
 export function selectExpression(type: ValueType, column: string): string {
+  // As text: a mapped column may hold more digits, or NaN.
+  if (isDecimal(type)) return `${column}::numeric::text`
   if (type === 'timestamp') return microsOf(`${column}::timestamptz`)
   if (type === 'timestamp[]') {
     const micros = microsOf('item.value::timestamptz')
@@ -66,6 +83,7 @@ export function selectedType(type: ValueType): ValueType {
   if (type === 'timestamp') return 'int64'
   if (type === 'timestamp[]') return 'int64[]'
   if (type === 'float32') return 'float64'
+  if (isDecimal(type)) return 'string'
   return type === 'float32[]' ? 'float64[]' : type
 }
 
@@ -75,7 +93,10 @@ function readType(type: ValueType): string {
   return sqlType(type === 'float32[]' ? 'float64[]' : type)
 }
 
-/** What the driver answered for `selectExpression` → the value; NaN and ±Infinity become null and are counted. */
+/**
+ * What the driver answered for `selectExpression` → the value; NaN and ±Infinity become null and are counted, and so are
+ * numbers that a decimal cannot hold exactly.
+ */
 export function fromSql(type: ValueType, raw: unknown, countNonFinite: () => void): Value | null {
   if (raw === null || raw === undefined) return null
   const element = elementType(type)
@@ -111,6 +132,14 @@ function scalarFromSql(type: ScalarType, raw: unknown, countNonFinite: () => voi
       return String(raw)
     case 'bytes':
       return raw as Buffer
+    case 'uuid':
+      return String(raw)
+    default: {
+      const outcome = acceptDecimal(decimalDigits(type), String(raw))
+      if (outcome.ok) return outcome.value
+      countNonFinite()
+      return null
+    }
   }
 }
 

@@ -1,6 +1,15 @@
+import { decimalOf } from '../../../definitions/decimal.ts'
 import type { Micros } from '../../../definitions/timestamp.ts'
 import type { ScalarValue, Value } from '../../../definitions/value.ts'
-import { elementType, type ScalarType, type ValueType } from '../../../definitions/value-type.ts'
+import {
+  decimalDigits,
+  elementType,
+  isDecimal,
+  type PlainType,
+  type ScalarType,
+  type ValueType,
+} from '../../../definitions/value-type.ts'
+import { numericBytes, numericScaled } from './numeric-binary.ts'
 
 /**
  * Rows in the binary format of COPY (manual, "COPY", section "Binary Format"): numbers need no text on either side,
@@ -13,7 +22,7 @@ const headerBytes = signature.length + 8
 const microsFrom1970To2000 = 946_684_800_000_000
 
 /** Of the element's column type in `pg_type`; stable across versions. */
-const elementOids: Readonly<Record<ScalarType, number>> = {
+const elementOids: Readonly<Record<PlainType, number>> = {
   bool: 16,
   bytes: 17,
   int64: 20,
@@ -22,9 +31,10 @@ const elementOids: Readonly<Record<ScalarType, number>> = {
   float32: 700,
   float64: 701,
   timestamp: 1184,
+  uuid: 2950,
 }
 
-const fixedBytes: Readonly<Partial<Record<ScalarType, number>>> = {
+const fixedBytes: Readonly<Partial<Record<PlainType, number>>> = {
   bool: 1,
   int64: 8,
   int32: 4,
@@ -75,6 +85,14 @@ export function copyEncoder(types: readonly ValueType[]): CopyEncoder {
       end += length
       return
     }
+    if (isDecimal(type)) {
+      addBytes(numericBytes(value as number | string, decimalDigits(type)))
+      return
+    }
+    if (type === 'uuid') {
+      addBytes(Buffer.from(String(value).replaceAll('-', ''), 'hex'))
+      return
+    }
     const bytes = fixedBytes[type] ?? 0
     need(4 + bytes)
     end = buffer.writeInt32BE(bytes, end)
@@ -99,6 +117,13 @@ export function copyEncoder(types: readonly ValueType[]): CopyEncoder {
     }
   }
 
+  function addBytes(bytes: Buffer): void {
+    need(4 + bytes.length)
+    end = buffer.writeInt32BE(bytes.length, end)
+    buffer.set(bytes, end)
+    end += bytes.length
+  }
+
   function writeMicros(micros: Micros): void {
     const from2000 = micros - microsFrom1970To2000
     // Before 1715 it is no safe integer any more.
@@ -118,7 +143,7 @@ export function copyEncoder(types: readonly ValueType[]): CopyEncoder {
   }
 
   /** Dimensions, has nulls, the element's oid, length and lower bound, then the items. */
-  function addList(element: ScalarType, items: readonly ScalarValue[]): void {
+  function addList(element: PlainType, items: readonly ScalarValue[]): void {
     need(24)
     const lengthAt = end
     end += 4
@@ -246,7 +271,18 @@ function readScalar(type: ScalarType, bytes: Buffer, at: number, length: number)
       return bytes.toString('utf8', at, at + length)
     case 'bytes':
       return Buffer.from(bytes.subarray(at, at + length))
+    case 'uuid':
+      return uuidText(bytes.toString('hex', at, at + length))
+    default: {
+      const digits = decimalDigits(type)
+      return decimalOf(numericScaled(bytes, at, digits), digits)
+    }
   }
+}
+
+function uuidText(hex: string): string {
+  const parts = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)]
+  return parts.join('-')
 }
 
 function readInt64(bytes: Buffer, at: number): number | string {
@@ -262,7 +298,7 @@ function readMicros(bytes: Buffer, at: number): Micros {
 }
 
 /** Of one dimension; a null inside stays null, which only lists of a mapped table can have. */
-function readList(element: ScalarType, bytes: Buffer, start: number): ScalarValue[] {
+function readList(element: PlainType, bytes: Buffer, start: number): ScalarValue[] {
   if (bytes.readInt32BE(start) === 0) return []
   const count = bytes.readInt32BE(start + 12)
   const items: ScalarValue[] = []

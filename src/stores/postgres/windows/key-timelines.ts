@@ -116,13 +116,14 @@ function startsWith(row: Row, key: EntityKey): boolean {
 
 type CompareKeys = (left: EntityKey, right: EntityKey) => number
 
-/** Integers by size, also those beyond 2^53, which are strings of digits; strings by their bytes in UTF-8. */
+/** Integers by size, also those beyond 2^53, which are strings of digits; strings and UUIDs by their bytes in UTF-8. */
 function keyComparison(joinKeys: EventKeys): CompareKeys {
   return (left, right) => {
     for (const [index, { type }] of joinKeys.entries()) {
       const [a, b] = [left[index] ?? 0, right[index] ?? 0]
       if (a === b) continue
-      if (type === 'string') return Buffer.compare(Buffer.from(String(a)), Buffer.from(String(b)))
+      if (type === 'string' || type === 'uuid')
+        return Buffer.compare(Buffer.from(String(a)), Buffer.from(String(b)))
       if (typeof a === 'number' && typeof b === 'number') return a - b
       return BigInt(a) < BigInt(b) ? -1 : 1
     }

@@ -1,3 +1,4 @@
+import { isDecimal } from '../../../definitions/value-type.ts'
 import type { WindowedAggregation } from '../../../definitions/windowed-aggregation.ts'
 import { smallestScaled, sumScale } from '../../../windows/aggregates/sum.ts'
 import { largestSquarable } from '../../../windows/aggregates/variance.ts'
@@ -33,21 +34,32 @@ export function spanCells(
   }
   if (field === null) return [filtered('count(*)')]
   const value = `e.${quoteIdentifier(field.name)}`
+  const ofDecimals = isDecimal(field.type)
+  const asCell = (expression: string): string => (ofDecimals ? `${expression}::text` : expression)
   const isInteger = field.type === 'int32' || field.type === 'int64'
   const double = `${value}::float8`
   // Postgres refuses a product that leaves float64 at its lower end, too; so little adds nothing to any sum.
   const scaled = `case when abs(${double}) > ${smallestScaled}::float8 then ${double} * ${sumScale}::float8 else 0 * ${double} end`
+  const moments = (): readonly string[] => [
+    filtered(`count(${value})`),
+    `${filtered(`sum(${value})`)}::text`,
+    `${filtered(`sum(${value} * ${value})`)}::text`,
+  ]
+  // These have no lists of their own.
+  const distinctText = ofDecimals || field.type === 'uuid' ? `${value}::text` : value
   switch (aggregate) {
     case 'count':
       return [filtered('count(*)')]
     case 'sum':
-      return isInteger
+      return isInteger || ofDecimals
         ? [`${filtered(`sum(${value})`)}::text`]
         : [filtered(`sum(${scaled})`), filtered(`sum(abs(${scaled}))`)]
     case 'mean':
+      if (ofDecimals) return moments()
       return [filtered(`sum(${scaled})`), filtered(`sum(abs(${scaled}))`), filtered(`count(${value})`)]
     case 'variance':
     case 'stddev': {
+      if (ofDecimals) return moments()
       const tame = `abs(${double}) <= ${largestSquarable}::float8`
       // Postgres rounds the sum that both come from: of equal values the mean would not be the value, nor the variance 0.
       const [smallest, greatest] = [filtered(`min(${double})`), filtered(`max(${double})`)]
@@ -63,16 +75,16 @@ export function spanCells(
     }
     case 'min':
     case 'max':
-      return [filtered(`${aggregate}(${value})`)]
+      return [asCell(filtered(`${aggregate}(${value})`))]
     case 'countDistinct':
       return isSingle
         ? [filtered(`count(distinct ${value})`)]
-        : [filtered(`array_agg(distinct ${value})`, `${value} is not null`)]
+        : [filtered(`array_agg(distinct ${distinctText})`, `${value} is not null`)]
     case 'first':
     case 'last': {
       const direction = aggregate === 'first' ? '' : ' desc'
       const ordered = order.map((column) => `e.${column}${direction}`).join(', ')
-      return [`(${filtered(`array_agg(${value} order by ${ordered})`, `${value} is not null`)})[1]`]
+      return [asCell(`(${filtered(`array_agg(${value} order by ${ordered})`, `${value} is not null`)})[1]`)]
     }
   }
 }

@@ -1,5 +1,6 @@
+import { decimalBounds } from '../../../definitions/decimal.ts'
 import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
-import type { ScalarType } from '../../../definitions/value-type.ts'
+import { decimalDigits, isDecimal, type ScalarType } from '../../../definitions/value-type.ts'
 import type { SnapshotComputation, SpanAggregation } from '../../snapshot-store.ts'
 import { type DeletedKind, notDeletedSql } from '../deletion/deletion-check.ts'
 import { countedAt, counts, furthestAhead } from '../events/counted-events.ts'
@@ -99,8 +100,16 @@ function eventsSql(
   ].join('\n')
 }
 
-/** A mapped column in its field's type; what is no finite number is null. */
+/** A mapped column in its field's type; what is no finite number, or more than a decimal holds exactly, is null. */
 function finite(type: ScalarType, value: string): string {
+  if (isDecimal(type)) {
+    const digits = decimalDigits(type)
+    const { min, max } = decimalBounds(digits)
+    const numeric = `${value}::numeric`
+    // NaN is above every number.
+    const fits = `${numeric} between ${min} and ${max} and ${numeric} = trunc(${numeric}, ${digits})`
+    return `case when ${fits} then ${numeric}::${sqlType(type)} end`
+  }
   if (type !== 'float32' && type !== 'float64') return `${value}::${sqlType(type)}`
   // Compared as float8: numeric has a NaN of its own, and Postgres takes NaN for the largest of all.
   const double = `${value}::float8`

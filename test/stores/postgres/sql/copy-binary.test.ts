@@ -4,7 +4,7 @@ import type pg from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Value } from '../../../../src/definitions/value.ts'
-import { scalarTypes, type ValueType } from '../../../../src/definitions/value-type.ts'
+import { type ValueType, valueTypes } from '../../../../src/definitions/value-type.ts'
 import { sqlType } from '../../../../src/stores/postgres/sql/column-type.ts'
 import {
   copyDecoder,
@@ -16,7 +16,7 @@ import { arbitraryValue } from '../../../contract/arbitrary-value.ts'
 import { createTestDatabase, type TestDatabase } from '../../../services/test-database.ts'
 import { testPool } from '../../../services/test-pool.ts'
 
-const types: readonly ValueType[] = scalarTypes.flatMap((type) => [type, `${type}[]` as const])
+const types: readonly ValueType[] = valueTypes
 
 describe("rows in COPY's binary format", () => {
   let database: TestDatabase
