@@ -268,7 +268,7 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
     })
 
     it('finds the rows of keys that are UUIDs', async () => {
-      const view = await newView({ id: 'uuid', n: 'int32' })
+      const view = await newView({ id: 'uuid', part: 'int32' })
       const ids = ['ffffffff-ffff-4fff-bfff-ffffffffffff', '0a0b0c0d-0000-4000-8000-00000000000a']
       await store.insertRows(
         view,

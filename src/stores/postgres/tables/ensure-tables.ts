@@ -3,7 +3,6 @@ import { type Problem, StoreFailed, TablesDiffer } from '../../../errors.ts'
 import type { TableReport } from '../../offline-store.ts'
 import type { OfflineView, StoredOfflineView } from '../../offline-view.ts'
 import type { StoredEventSource } from '../../stored-event-source.ts'
-import { mappableTypes } from '../sql/column-type.ts'
 import { quoteIdentifier, quoteTable } from '../sql/identifier.ts'
 import {
   createEventTable,
@@ -14,6 +13,13 @@ import {
 } from './event-table.ts'
 import { createTable, featureSchema, featureTable, managedColumns, managedTable } from './feature-table.ts'
 import type { ManagedColumn } from './managed-column.ts'
+import {
+  type ColumnKind,
+  columnKinds,
+  columnProblems,
+  type MappedColumn,
+  mappedColumn,
+} from './mapped-columns.ts'
 import { missingRight, readSession } from './missing-right.ts'
 import { type StoredColumn, storedColumns } from './stored-columns.ts'
 import { describeIgnored, ignorableColumns, unwritableColumns, type WantedTable } from './unknown-columns.ts'
@@ -24,13 +30,6 @@ interface MappedTable {
   /** What follows FROM. */
   readonly from: string
   readonly columns: readonly MappedColumn[]
-}
-
-interface MappedColumn {
-  readonly column: string
-  readonly meaning: string
-  /** Null: any. */
-  readonly types: readonly string[] | null
 }
 
 /**
@@ -171,17 +170,13 @@ function mappedView(project: string, view: StoredOfflineView): MappedTable[] {
       from: featureTable(project, view).from,
       columns: [
         ...mappedTimes(source.eventTimestamp, source.createdTimestamp ?? null),
-        ...(source.rowId === undefined ? [] : [{ column: source.rowId, meaning: 'the row id', types: null }]),
-        ...view.entity.joinKeys.map((key) => ({
-          column: column(key.name),
-          meaning: `join key "${key.name}" (${key.type})`,
-          types: mappableTypes(key.type),
-        })),
-        ...view.features.map((feature) => ({
-          column: column(feature.name),
-          meaning: `feature "${feature.name}" (${feature.type})`,
-          types: mappableTypes(feature.type),
-        })),
+        ...(source.rowId === undefined ? [] : [anyColumn(source.rowId, 'the row id')]),
+        ...view.entity.joinKeys.map(({ name, type }) =>
+          mappedColumn(column(name), `join key "${name}" (${type})`, type),
+        ),
+        ...view.features.map(({ name, type }) =>
+          mappedColumn(column(name), `feature "${name}" (${type})`, type),
+        ),
       ],
     },
   ]
@@ -195,26 +190,25 @@ function mappedEvents(source: StoredEventSource): MappedTable[] {
       from: quoteTable(source.table),
       columns: [
         ...mappedTimes(source.eventTimestamp, source.createdTimestamp),
-        ...(source.eventId === null
-          ? []
-          : [{ column: source.eventId, meaning: 'the event id', types: null }]),
-        ...source.fields.map((field) => ({
-          column: field.column,
-          meaning: `field "${field.name}" (${field.type})`,
-          types: mappableTypes(field.type),
-        })),
+        ...(source.eventId === null ? [] : [anyColumn(source.eventId, 'the event id')]),
+        ...source.fields.map(({ name, type, column }) =>
+          mappedColumn(column, `field "${name}" (${type})`, type),
+        ),
       ],
     },
   ]
 }
 
+function anyColumn(column: string, meaning: string): MappedColumn {
+  return { column, meaning, types: null, digits: null }
+}
+
 function mappedTimes(eventTimestamp: string, createdTimestamp: string | null): MappedColumn[] {
-  const types = mappableTypes('timestamp')
   return [
-    { column: eventTimestamp, meaning: 'the event timestamp', types },
+    mappedColumn(eventTimestamp, 'the event timestamp', 'timestamp'),
     ...(createdTimestamp === null
       ? []
-      : [{ column: createdTimestamp, meaning: 'the created timestamp', types }]),
+      : [mappedColumn(createdTimestamp, 'the created timestamp', 'timestamp')]),
   ]
 }
 
@@ -225,27 +219,24 @@ async function checkMapped(
 ): Promise<readonly Problem[]> {
   const fields = await mappedColumns(client, from)
   if (typeof fields === 'string') return [{ path, message: `its rows cannot be read: ${fields}` }]
-  return columns.flatMap(({ column, meaning, types }): Problem[] => {
-    const field = fields.get(column)
-    if (field === undefined) {
-      const message = `${meaning} is mapped to column "${column}", which is not there; it has ${[...fields.keys()].join(', ')}`
-      return [{ path, message }]
-    }
-    if (types === null || types.includes(field)) return []
-    return [{ path, message: `${meaning} needs one of ${types.join(', ')}; column "${column}" has ${field}` }]
-  })
+  return columns.flatMap((column) => columnProblems(path, column, fields))
 }
 
-/** Name → type without its length or precision; or what Postgres says against the query. */
-async function mappedColumns(client: pg.PoolClient, from: string): Promise<Map<string, string> | string> {
+/** By name; or what Postgres says against the query. */
+async function mappedColumns(
+  client: pg.PoolClient,
+  from: string,
+): Promise<ReadonlyMap<string, ColumnKind> | string> {
   await client.query('savepoint mapped')
   try {
     const { fields } = await client.query(`select * from ${from} as x limit 0`)
-    const { rows } = await client.query<{ type: string }>(
-      'select format_type(t.oid, null) as type from unnest($1::oid[]) with ordinality as t(oid, place) order by place',
-      [fields.map((field) => field.dataTypeID)],
+    const kinds = await columnKinds(client, fields)
+    return new Map(
+      fields.flatMap((field, index) => {
+        const kind = kinds[index]
+        return kind ? [[field.name, kind] as const] : []
+      }),
     )
-    return new Map(fields.map((field, index) => [field.name, rows[index]?.type ?? 'unknown']))
   } catch (error) {
     if (!(error instanceof Error))
       throw new StoreFailed('Postgres failed at reading a mapped source', { cause: error })

@@ -5,7 +5,7 @@ import type { EntityKey, Value } from '../../../../src/definitions/value.ts'
 import type { JoinKeyType, ValueType } from '../../../../src/definitions/value-type.ts'
 import { TablesDiffer } from '../../../../src/errors.ts'
 import type { OfflineStore } from '../../../../src/stores/offline-store.ts'
-import type { OfflineView } from '../../../../src/stores/offline-view.ts'
+import type { OfflineView, StoredOfflineView } from '../../../../src/stores/offline-view.ts'
 import { asOfJoinSql } from '../../../../src/stores/postgres/features/as-of-join.ts'
 import { asOfJoin, at, neverAborted, offlineView } from '../../../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../../../services/test-database.ts'
@@ -305,6 +305,69 @@ describe('a mapped source of the Postgres offline store', () => {
         'timestamp with time zone, timestamp without time zone, date',
         'note',
         'character varying',
+      ),
+    ])
+  })
+
+  it('reads enums as strings and domains as what they stand on, in lists too', async () => {
+    await pool.query(`
+      create type sales.mood as enum ('glad', 'cross');
+      create domain sales.cents as numeric(18, 2) check (value >= 0);
+      create domain sales.mark as sales.mood;
+      create domain sales.person as uuid;
+      create table sales.visits (who sales.person, ts timestamptz, mood sales.mood, mark sales.mark, moods sales.mood[],
+        spent sales.cents, parts sales.cents[], price numeric);
+      insert into sales.visits values ('00000000-0000-0000-0000-00000000000A', '2026-11-20', 'glad', 'cross', '{cross,glad}',
+        92233720368547.07, '{1.5,2}', 7.129);
+    `)
+    const visits = (
+      features: Readonly<Record<string, ValueType>>,
+      joinKeys: Readonly<Record<string, JoinKeyType>>,
+    ) => offlineView('visits', joinKeys, features, source({ table: 'sales.visits', eventTimestamp: 'ts' }))
+    const who = '00000000-0000-0000-0000-00000000000a'
+    const features = {
+      mood: 'string',
+      mark: 'string',
+      moods: 'string[]',
+      spent: 'decimal(2)',
+      parts: 'float64[]',
+      price: 'decimal(2)',
+    } as const
+    const values = ['glad', 'cross', ['cross', 'glad'], '92233720368547.07', [1.5, 2], null]
+    expect(await read(visits(features, { who: 'uuid' }), [[who]])).toEqual([values])
+    expect(await read(visits({ who: 'uuid' }, { mood: 'string' }), [['glad'], ['sad']])).toEqual([
+      [who],
+      null,
+    ])
+    // The price has a digit more than the definition says.
+    expect(nonFinite).toEqual(['visits'])
+    const newest: (readonly unknown[])[] = []
+    await store.newestRows(
+      { view: visits(features, { who: 'uuid' }) as StoredOfflineView, now: t, scope: { kind: 'FULL' } },
+      async (rows) => {
+        newest.push(...rows.map((row) => [row.key, row.values]))
+      },
+    )
+    expect(newest).toEqual([[[who], values]])
+  })
+
+  it('refuses a composite column, a decimal of fewer digits than the column has, and a key that is no UUID, each by its name', async () => {
+    await pool.query(`create type sales.address as (street text, town text);
+      create table sales.places (id text, ts timestamptz, address sales.address, rent numeric(12, 4))`)
+    const places = offlineView(
+      'places',
+      { id: 'uuid' },
+      { address: 'string', rent: 'decimal(2)' },
+      source({ table: 'sales.places', eventTimestamp: 'ts' }),
+    )
+    const said = (message: string) => `feature view places, source orders: ${message}`
+    expect(await problemsOf(places)).toEqual([
+      said('join key "id" (uuid) needs one of uuid; column "id" has text'),
+      said(
+        'feature "address" (string) is mapped to column "address" of the composite type sales.address, which is not supported; map a query that selects one of its fields, as ("address").field',
+      ),
+      said(
+        'feature "rent" (decimal(2)) has 2 digits behind the point, column "rent" has 4; declare more digits, or map a query that rounds the column',
       ),
     ])
   })
