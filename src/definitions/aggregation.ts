@@ -56,7 +56,10 @@ export function count(window: string, options: AggregationOptions = {}): Aggrega
   return { aggregate: 'count', window, ...options }
 }
 
-/** 0 for an empty window. Of an integer field an exact int64 (null with a violation beyond 64 bits), else float64. */
+/**
+ * 0 for an empty window. Of an integer field an exact int64, of a decimal one the exact decimal (both null with a violation
+ * beyond 64 bits), else float64.
+ */
 export const sum: OfField = ofField('sum')
 /** float64; null for an empty window. */
 export const mean: OfField = ofField('mean')

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { acceptDecimal, decimalOf, decimalText, scaledOf } from '../../src/definitions/decimal.ts'
+import { scalarType } from '../../src/definitions/value-type.ts'
 
 const scaled = fc.oneof(
   fc.bigInt({ min: -(10n ** 15n) - 9n, max: 10n ** 15n + 9n }),
@@ -67,5 +68,15 @@ describe('a decimal', () => {
     ],
   ])('refuses %j', (input, expected) => {
     expect(acceptDecimal(2, input)).toEqual({ ok: false, expected })
+  })
+
+  it('has 0 to 9 digits behind the point', () => {
+    expect(scalarType.safeParse('decimal(9)').success).toBe(true)
+    expect(scalarType.safeParse('decimal(10)').error?.issues).toMatchObject([
+      {
+        message:
+          'a type is one of int32, int64, float32, float64, string, bool, timestamp, bytes, uuid, decimal(n) with n from 0 to 9',
+      },
+    ])
   })
 })

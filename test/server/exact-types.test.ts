@@ -25,7 +25,7 @@ beforeAll(async () => {
   await writeFile(
     join(folder, 'schema', 'world.mjs'),
     `export const person = { kind: 'entity', name: 'person', plural: 'people', joinKeys: { person_id: 'uuid' } }
-     export const payments = { kind: 'event-source', name: 'payments', eventTimestamp: 'at', fields: { person_id: 'uuid', amount: 'decimal(2)' } }
+     export const payments = { kind: 'event-source', name: 'payments', eventTimestamp: 'at', fields: { person_id: 'uuid', amount: { type: 'decimal(2)', expect: { max: 1e6, action: 'quarantine' } } } }
      const features = {
        total: ${window('sum')}, average: ${window('mean')}, most: ${window('max')}, newest: ${window('last')},
        dimes: ${window('count', { where: { amount: 0.1 } })} }
@@ -47,6 +47,7 @@ afterAll(async () => {
   await Promise.all([rm(folder, { recursive: true, force: true }), database?.drop()])
 })
 
+/** What is said of each line. */
 async function post(path: string, lines: readonly object[]): Promise<readonly object[]> {
   const response = await fetch(`${gateway.url}/${path}`, {
     method: 'POST',
@@ -58,6 +59,7 @@ async function post(path: string, lines: readonly object[]): Promise<readonly ob
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line))
+    .slice(0, lines.length)
 }
 
 const personQuery = `query ($id: String!, $asOf: Timestamp) {
@@ -97,6 +99,9 @@ describe('decimals and UUIDs in a gateway', () => {
     expect(await post('events/payments', [{ at: at(1), person_id: `${id}0`, amount: 1 }])).toMatchObject([
       { code: 'INVALID_EVENT', message: expect.stringContaining('person_id: expected a UUID, as 123e4567') },
     ])
+    expect(await post('events/payments', [{ at: at(1), person_id: id, amount: 1_000_000.01 }])).toMatchObject(
+      [{ code: 'QUARANTINED', message: 'amount: Value 1000000.01 above maximum 1000000' }],
+    )
     const pushed = { personId: id, eventTimestamp: at(2), balance: 456_535.51, device: id }
     const { data } = await gateway.ask(
       'mutation ($rows: [WalletPush!]!) { pushWallet(rows: $rows) { accepted rows { online message } } }',
@@ -118,7 +123,7 @@ describe('decimals and UUIDs in a gateway', () => {
     const recent = '"recent":{"total":456535.51,"average":91307.102,"most":456535.21,"newest":0,"dimes":3}'
     const wallet = `"wallet":{"balance":456535.51,"device":"${lower}"}`
     const batch = '"snapshots":{"total":456535.51,"average":91307.102}'
-    const whole = `{"data":{"person":{"personId":"${lower}",${recent},${wallet},${batch}}}}\n`
+    const whole = `{"data":{"person":{"personId":"${lower}",${recent},${wallet},${batch}}}}`
     await expect
       .poll(async () => (await gateway.ask(personQuery, { id })).text)
       .toContain(`${recent},${wallet}`)
@@ -150,6 +155,7 @@ describe('decimals and UUIDs in a gateway', () => {
     ).toMatchObject({
       'events.payments': 5,
       'features.wallet': 1,
+      quarantine: 1,
     })
     const answer = await gateway.ask(personQuery, { id: lower })
     expect(answer.data.person).toMatchObject({ recent: { total: 0 }, wallet: { balance: null } })

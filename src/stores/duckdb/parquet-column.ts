@@ -30,6 +30,9 @@ const times = [...localTimes, 'TIMESTAMP WITH TIME ZONE']
 
 const numbers = [...integers, ...largeIntegers, 'BIGINT', ...floats, 'DECIMAL']
 
+/** Text too: it is read exactly. */
+const decimals = [...numbers, 'VARCHAR']
+
 const readable: Readonly<Record<PlainType, readonly string[]>> = {
   int32: numbers,
   int64: numbers,
@@ -67,7 +70,7 @@ export function hasLocalTimes(stored: string): boolean {
 }
 
 function scalarColumn(column: string, stored: string, type: ScalarType): ParquetColumn | null {
-  if (!(isDecimal(type) ? numbers : readable[type]).includes(stored)) return null
+  if (!(isDecimal(type) ? decimals : readable[type]).includes(stored)) return null
   const as = (sqlType: string): ParquetColumn => ({ expression: `${column}::${sqlType}`, value: asIs })
   switch (type) {
     case 'int32':

@@ -442,6 +442,29 @@ describe('a row of a snapshot', () => {
     ])
   })
 
+  it('has a decimal sum of 64 bits with all of its digits, and names the bound of one beyond', async () => {
+    const priced = { ...sales, fields: { ...sales.fields, price: 'decimal(2)' as const } }
+    const priceSum = view({ price: sum('price', '1d', { hop: '1d' }) })
+    const world = await makeWorld(customer, priced, priceSum)
+    const most = '92233720368547758.07'
+    await world.keep(
+      sale(1, monday, { price: most }),
+      sale(1, monday, { price: 0.01 }),
+      sale(2, monday, { price: most }),
+      ...Array.from({ length: 30 }, () => sale(3, monday, { price: 0.1 })),
+    )
+    await world.at(monday + day)
+    expect(await Promise.all([1, 2, 3].map((id) => world.asOf([id], monday + day)))).toMatchObject([
+      { values: [null] },
+      { values: [most] },
+      { values: [3] },
+    ])
+    expect(await violations()).toMatchObject([
+      { feature: 'price', rule: 'MAX', value: '92233720368547758.08', bound: most },
+    ])
+    expect(await world.at(monday + day)).toMatchObject({ written: 0 })
+  })
+
   it('has a variance of exactly 0 of equal values, in one snapshot and in many from spans', async () => {
     const world = await makeWorld(
       customer,
@@ -534,20 +557,27 @@ describe('events of a source', () => {
     expect(await world.asOf([1], monday + 2 * day)).toMatchObject({ values: [4, 2_101] })
   })
 
-  it('in an existing table are read where they stand, under its names, numbers that are none as null', async () => {
+  it('in an existing table are read where they stand, under its names, numbers that are none as null, and those that a decimal cannot hold', async () => {
     await pool.query(`create schema if not exists shop`)
     await pool.query(`drop table if exists shop.sales`)
     await pool.query(
-      `create table shop.sales (sold timestamp, buyer int, total numeric, count smallint, note text)`,
+      `create table shop.sales (sold timestamp, buyer int, total numeric, count smallint, note text, price numeric)`,
     )
     await pool.query(
-      `insert into shop.sales values ('2026-11-16 01:00', 1, 2.5, 3, 'a'), ('2026-11-16 02:00', 1, 'NaN', null, 'b'),
-         ('2026-11-16 03:00', null, 9, 9, 'c'), ('infinity', 1, 9, 9, 'd'), (null, 1, 9, 9, 'e')`,
+      `insert into shop.sales values ('2026-11-16 01:00', 1, 2.5, 3, 'a', 0.100), ('2026-11-16 02:00', 1, 'NaN', null, 'b', 'NaN'),
+         ('2026-11-16 02:00', 1, null, null, 'b', 0.125), ('2026-11-16 02:00', 1, null, null, 'b', 1e17), ('2026-11-16 02:00', 1, null, null, 'b', 0.2),
+         ('2026-11-16 03:00', null, 9, 9, 'c', 9), ('infinity', 1, 9, 9, 'd', 9), (null, 1, 9, 9, 'e', 9)`,
     )
     const mapped = eventSource('mapped_sales', {
       table: 'shop.sales',
       eventTimestamp: 'sold',
-      fields: { customer_id: 'int64', amount: 'float64', items: 'int32', note: 'string' },
+      fields: {
+        customer_id: 'int64',
+        amount: 'float64',
+        items: 'int32',
+        note: 'string',
+        price: 'decimal(2)',
+      },
       columns: { customer_id: 'buyer', amount: 'total', items: 'count' },
     })
     const world = await makeWorld(
@@ -562,11 +592,13 @@ describe('events of a source', () => {
           total: sum('amount', '1d', { hop: '1d' }),
           items: sum('items', '1d', { hop: '1d' }),
           note: last('note', '1d', { hop: '1d' }),
+          price: sum('price', '1d', { hop: '1d' }),
+          dimes: count('1d', { hop: '1d', where: { price: '0.1' } }),
         },
       }),
     )
     await world.at(monday + day)
-    expect(await world.asOf([1], monday + day)).toMatchObject({ values: [2, 2.5, 3, 'b'] })
+    expect(await world.asOf([1], monday + day)).toMatchObject({ values: [5, 2.5, 3, 'b', 0.3, 1] })
     expect(await world.at(monday + day)).toMatchObject({ written: 0 })
   })
 })

@@ -34,7 +34,7 @@ const elementOids: Readonly<Record<PlainType, number>> = {
   uuid: 2950,
 }
 
-const fixedBytes: Readonly<Partial<Record<PlainType, number>>> = {
+const fixedBytes: Readonly<Partial<Record<ScalarType, number>>> = {
   bool: 1,
   int64: 8,
   int32: 4,
@@ -85,15 +85,15 @@ export function copyEncoder(types: readonly ValueType[]): CopyEncoder {
       end += length
       return
     }
-    if (isDecimal(type)) {
-      addBytes(numericBytes(value as number | string, decimalDigits(type)))
+    const bytes = fixedBytes[type]
+    if (bytes === undefined) {
+      addBytes(
+        isDecimal(type)
+          ? numericBytes(value as number | string, decimalDigits(type))
+          : Buffer.from(String(value).replaceAll('-', ''), 'hex'),
+      )
       return
     }
-    if (type === 'uuid') {
-      addBytes(Buffer.from(String(value).replaceAll('-', ''), 'hex'))
-      return
-    }
-    const bytes = fixedBytes[type] ?? 0
     need(4 + bytes)
     end = buffer.writeInt32BE(bytes, end)
     switch (type) {
