@@ -38,11 +38,15 @@ export interface PackedDecoder {
  */
 export function compileRowClass(view: FeatureView): RowClass {
   const parameters = view.features.map((_, index) => `f${index}`)
+  // One of more than 15 digits is text; what is answered is the Float next to it, in either engine.
+  const values = view.features.map(({ type }, index) =>
+    isDecimal(type) ? `typeof f${index} === 'string' ? Number(f${index}) : f${index}` : `f${index}`,
+  )
   const text = `
     return class extends ViewRow {
       constructor(view, source, at, status, event, created, ${parameters.join(', ')}) {
         super(view, source, at, status, event, created)
-        ${view.features.map((feature, index) => `this[${JSON.stringify(feature.graphqlName)}] = ${parameters[index]}`).join('\n')}
+        ${view.features.map((feature, index) => `this[${JSON.stringify(feature.graphqlName)}] = ${values[index]}`).join('\n')}
       }
     }`
   return new Function('ViewRow', text)(ViewRow)

@@ -4,7 +4,7 @@ import { postgresSource } from '../../src/definitions/data-source.ts'
 import { entity } from '../../src/definitions/entity.ts'
 import { featureService, request } from '../../src/definitions/feature-service.ts'
 import { type FeatureViewDefinition, featureView } from '../../src/definitions/feature-view.ts'
-import { valueType } from '../../src/definitions/value-type.ts'
+import { shownTypes } from '../../src/definitions/value-type.ts'
 import { InvalidDefinitions } from '../../src/errors.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
 import { loadRegistry } from '../../src/registry/load.ts'
@@ -51,7 +51,7 @@ function problemsOf(...values: readonly unknown[]): readonly string[] {
 const nameRule = 'a name matches ^[a-z][a-z0-9_]{0,62}$: lower case letters, digits and _, a letter first'
 const durationRule = 'a duration is a whole number above 0 and a unit, as 250ms, 30s, 5m, 1h or 90d'
 const featureRule =
-  'a feature is a type (int32, int64, float32, float64, string, bool, timestamp, bytes, int32[], int64[], float32[], float64[], string[], bool[], timestamp[], bytes[]) or { type, description, unit, default, deprecated, expect, graphqlName }'
+  'a feature is a type (int32, int64, float32, float64, string, bool, timestamp, bytes, uuid, decimal(n) with n from 0 to 9, int32[], int64[], float32[], float64[], string[], bool[], timestamp[], bytes[]) or { type, description, unit, default, deprecated, expect, graphqlName }'
 
 describe('a registry', () => {
   it('resolves definitions in their order, whatever order they refer to each other in', () => {
@@ -258,7 +258,7 @@ describe('the problems of definitions', () => {
       e: 'float64[][]',
       f: { type: 'int32', default: '0' },
     }
-    const typeRule = `a type is one of ${valueType.options.join(', ')}`
+    const typeRule = `a type is one of ${shownTypes.value}`
     expect(problemsOf(customer, viewOf('v', features))).toEqual([
       `feature view v.features.a (fraud.ts: 1): ${featureRule}`,
       `feature view v.features.b.type (fraud.ts: 1): ${typeRule}`,
@@ -268,10 +268,10 @@ describe('the problems of definitions', () => {
       'feature view v.features.f.default (fraud.ts: 1): Invalid input: expected number, received string',
     ])
     const joinKeys: Readonly<Record<string, unknown>> = { a: 'int', b: { type: 'float64' }, c: null }
-    const keyRule = 'a join key is a type (int32, int64, string) or { type, graphqlName }'
+    const keyRule = 'a join key is a type (int32, int64, string, uuid) or { type, graphqlName }'
     expect(problemsOf({ kind: 'entity', name: 'e', joinKeys })).toEqual([
       `entity e.joinKeys.a (fraud.ts: 0): ${keyRule}`,
-      "entity e.joinKeys.b.type (fraud.ts: 0): a join key's type is one of int32, int64, string",
+      "entity e.joinKeys.b.type (fraud.ts: 0): a join key's type is one of int32, int64, string, uuid",
       `entity e.joinKeys.c (fraud.ts: 0): ${keyRule}`,
     ])
     const wrong = {

@@ -286,7 +286,7 @@ describe('an event source', () => {
       problemsOf(customer, { ...unfit, fields: { tags: 'string[]' }, columns: {}, expect: {} }),
     ).toMatchInlineSnapshot(`
       [
-        "event source clicks.fields.tags (fraud.ts: 1): a field is a type (int32, int64, float32, float64, string, bool, timestamp, bytes) or { type, description, default, expect }",
+        "event source clicks.fields.tags (fraud.ts: 1): a field is a type (int32, int64, float32, float64, string, bool, timestamp, bytes, uuid, decimal(n) with n from 0 to 9) or { type, description, default, expect }",
       ]
     `)
   })

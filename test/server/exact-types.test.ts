@@ -10,6 +10,7 @@ import { type Answer, startTestGateway, type TestGateway } from './start-test-ga
 const minute = 60_000_000
 const id = '0A0B0C0D-0000-4000-8000-00000000000A'
 const lower = id.toLowerCase()
+const other = 'FFFFFFFF-ffff-4fff-bfff-ffffffffffff'
 
 let folder: string
 let database: TestDatabase
@@ -137,6 +138,13 @@ describe('decimals and UUIDs in a gateway', () => {
       { id },
     )
     expect(served.data.scoring).toEqual([{ vector: [456_535.51, 456_535.51], total: 456_535.51 }])
+    // Beyond 15 digits an answer is the Float next to the value.
+    const rich = { person_id: other, event_timestamp: at(1), balance: '12345678901234567.89', device: null }
+    expect(await post('push/wallet', [rich])).toMatchObject([{ accepted: true, online: 'WRITTEN' }])
+    for (const asOf of [null, formatTimestamp(now + minute)]) {
+      const { data: answer } = await askTwice(personQuery, { id: other, asOf })
+      expect(answer.person.wallet).toEqual({ balance: 12_345_678_901_234_568, device: null })
+    }
     const types = await gateway.ask('{ featureViews { name features { name type } } }')
     expect(types.text).toContain('{"name":"total","type":"decimal(2)"}')
     const refused = await gateway.ask(personQuery, { id: 'x' })

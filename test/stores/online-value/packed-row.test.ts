@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { entity } from '../../../src/definitions/entity.ts'
 import { featureView } from '../../../src/definitions/feature-view.ts'
 import type { Value } from '../../../src/definitions/value.ts'
-import { type ValueType, valueTypes } from '../../../src/definitions/value-type.ts'
+import { isDecimal, type ValueType, valueTypes } from '../../../src/definitions/value-type.ts'
 import { viewReader } from '../../../src/online/view-reader.ts'
 import { rowValue, type ViewRow } from '../../../src/online/view-row.ts'
 import { buildRegistry } from '../../../src/registry/build-registry.ts'
@@ -15,8 +15,10 @@ import {
   packTombstone,
   type RowLayout,
   readRowOrder,
+  readSlot,
   rowLayout,
   rowPacker,
+  slotsOf,
 } from '../../../src/stores/online-value/packed-row.ts'
 import { arbitraryValue } from '../../contract/arbitrary-value.ts'
 import { allTypes, at } from '../../contract/offline-store.ts'
@@ -68,6 +70,14 @@ describe('a packed row', () => {
     return view.features.map((feature) => rowValue(row, feature.graphqlName))
   }
 
+  /** A decimal of more than 15 digits is answered as the number next to it. */
+  function answered(view: FeatureView, values: readonly (Value | null)[]): (Value | null)[] {
+    return view.features.map(({ type }, index) => {
+      const value = values[index] ?? null
+      return isDecimal(type) && value !== null ? Number(value) : value
+    })
+  }
+
   function expectUnavailable(view: FeatureView, row: ViewRow): void {
     expect(row.$status).toBe('UNAVAILABLE')
     expect(valuesOf(view, row)).toEqual(view.features.map(() => null))
@@ -88,7 +98,11 @@ describe('a packed row', () => {
         const bytes = rowPacker(layout)({ eventTimestamp, createdTimestamp, rowId: null, values: packed })
         const row = reader.readPacked(bytes, eventTimestamp + 1_500_000, null)
         expect(row.$status).toBe('PRESENT')
-        expect(valuesOf(view, row)).toEqual(packed)
+        expect(valuesOf(view, row)).toEqual(answered(view, packed))
+        slotsOf(layout).slots.forEach((slot, index) => {
+          if (isDecimal(slot.type) && packed[index] !== null)
+            expect(readSlot(bytes, slot)).toBe(packed[index])
+        })
         expect(row.freshness).toMatchObject({ eventTimestamp, createdTimestamp, source: 'ONLINE' })
         expect(readRowOrder(bytes)).toEqual([eventTimestamp, createdTimestamp ?? Number.NEGATIVE_INFINITY, 0])
       }),
@@ -350,7 +364,7 @@ describe('a packed row', () => {
         3,
         3 + bytes.length,
       )
-      expect(valuesOf(view, readerOf(view, layout).readPacked(copy, t, null))).toEqual(packed)
+      expect(valuesOf(view, readerOf(view, layout).readPacked(copy, t, null))).toEqual(answered(view, packed))
       expect(copy.equals(bytes)).toBe(true)
     }
   })
