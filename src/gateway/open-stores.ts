@@ -8,6 +8,7 @@ import type { DeadLetterStore } from '../stores/dead-letter-store.ts'
 import type { DeletionStore } from '../stores/deletion-store.ts'
 import type { EventRetention } from '../stores/event-retention.ts'
 import type { EventStore } from '../stores/event-store.ts'
+import type { ExampleKeys } from '../stores/example-keys.ts'
 import type { FileReader, FileStore } from '../stores/file-reader.ts'
 import { csvFiles } from '../stores/files/csv-file.ts'
 import { localFiles } from '../stores/files/local-files.ts'
@@ -25,6 +26,7 @@ import { postgresDeletionStore } from '../stores/postgres/deletion/deletion-stor
 import { postgresDeadLetterStore } from '../stores/postgres/events/dead-letter-store.ts'
 import { postgresEventRetention } from '../stores/postgres/events/event-retention.ts'
 import { postgresEventStore } from '../stores/postgres/events/event-store.ts'
+import { postgresExampleKeys } from '../stores/postgres/features/example-keys.ts'
 import { postgresOfflineStore } from '../stores/postgres/features/offline-store.ts'
 import { postgresImportStore } from '../stores/postgres/imports/import-store.ts'
 import { postgresOnlineStore } from '../stores/postgres/online-store.ts'
@@ -75,6 +77,7 @@ export interface Stores {
   readonly leftovers: OnlineLeftovers
   readonly fills: FilledViews
   readonly retention: EventRetention
+  readonly exampleKeys: ExampleKeys
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
   readonly close: () => Promise<void>
@@ -133,6 +136,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       leftovers: postgresOnlineLeftovers(system, config.project),
       fills: postgresFilledViews(system, config.project),
       retention: postgresEventRetention(system, config.project),
+      exampleKeys: postgresExampleKeys(system, config.project),
       system,
       close,
     }

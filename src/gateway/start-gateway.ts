@@ -151,6 +151,8 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
       metrics,
       checkDependencies: () => checkDependencies(stores),
       onlineState: () => onlineState(guard.report(), stores, config),
+      exampleKeys: stores.exampleKeys,
+      clock,
       graphiqlFolder: fileURLToPath(new URL('../../dist/graphiql', import.meta.url)),
       maxBodyBytes: config.maxBodyBytes,
       log,

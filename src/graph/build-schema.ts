@@ -4,6 +4,7 @@ import type { Registry } from '../registry/registry.ts'
 import { declareCatalogue } from './catalogue-types.ts'
 import { mutationRoots, queryRoots, type RootDeclaration, type TypeClass } from './declare.ts'
 import { declareDeletions } from './deletion-types.ts'
+import { describeSchema } from './descriptions.ts'
 import { declareEntity, keyArguments, resolveViews } from './entity-types.ts'
 import { declarePageInfo } from './pages.ts'
 import { declarePushes } from './push-types.ts'
@@ -31,6 +32,8 @@ export function buildSchema(registry: Registry): GraphQLSchema {
   const resolvers: [TypeClass, ...TypeClass[]] = [queryRoots(roots)]
   if (Object.keys(mutations).length > 0) resolvers.push(mutationRoots(mutations))
   const schema = buildSchemaSync({ resolvers, validate: false })
+  // type-graphql has no way to give one.
+  schema.description = describeSchema(registry)
   for (const [name, { resolve }] of Object.entries(roots)) setResolver(schema, 'Query', name, resolve)
   for (const [name, { resolve }] of Object.entries(mutations)) setResolver(schema, 'Mutation', name, resolve)
   for (const entity of registry.entities) resolveViews(entity, schema)

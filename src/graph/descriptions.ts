@@ -1,5 +1,13 @@
 import { formatDuration } from '../definitions/duration.ts'
-import type { Entity, Feature, FeatureService, FeatureView, RequestValue, Tag } from '../registry/registry.ts'
+import type {
+  Entity,
+  Feature,
+  FeatureService,
+  FeatureView,
+  Registry,
+  RequestValue,
+  Tag,
+} from '../registry/registry.ts'
 
 /** Sentences joined by a space, each ended by a full stop; null without any. */
 function sentences(...parts: readonly (string | null)[]): string | null {
@@ -35,4 +43,26 @@ export function describeFeature(feature: Feature | RequestValue): string | null 
 
 export function describeService(service: FeatureService): string | null {
   return sentences(service.description, ownerSentence(service.owner), tagSentence(service.tags))
+}
+
+/** What the documentation of the schema opens with: the two clocks, and where to begin. */
+export function describeSchema({ entities, services }: Registry): string {
+  const roots = [
+    ...entities.slice(0, 1).map(({ graphqlName }) => `the entity ${graphqlName}`),
+    ...services.slice(0, 1).map(({ graphqlName }) => `the feature service ${graphqlName}`),
+  ]
+  return [
+    [
+      'Features of entities, on two clocks.',
+      'Without a time a query answers from the online store, with the newest values, as a prediction needs them.',
+      'With asOf it answers from the offline store, with the values as they were at that moment, as training needs them;',
+      'with knownAt it also leaves out every row that had not arrived by then.',
+      'The query stays the same, so training and serving cannot drift apart.',
+    ].join(' '),
+    [
+      'A missing feature is null with a status, never an error: freshness says whether there is a row, how old it is and which store answered.',
+      ...(roots.length === 0 ? [] : [`Begin with ${roots.join(' or ')}.`]),
+      'The root fields entities, featureViews and featureServices list what there is.',
+    ].join(' '),
+  ].join('\n\n')
 }

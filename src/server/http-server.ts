@@ -9,6 +9,7 @@ import Fastify, {
   type FastifyRequest,
   LogController,
 } from 'fastify'
+import type { Clock } from '../definitions/timestamp.ts'
 import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
 import type { StoreUnsuitable } from '../errors.ts'
 import type { Caller, GraphContext } from '../graph/context.ts'
@@ -16,9 +17,11 @@ import { requireRight } from '../graph/require-right.ts'
 import type { PushEvents } from '../ingest/push/push-events.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { Registry } from '../registry/registry.ts'
+import type { ExampleKeys } from '../stores/example-keys.ts'
 import { type Authenticate, requireCaller } from './authenticate.ts'
 import { eventsRoute } from './events-route.ts'
 import { graphiqlRoutes } from './graphiql/static-files.ts'
+import { tabsRoute } from './graphiql/tabs-route.ts'
 import { refuse, refuseUnreadable, sendHttpError } from './http-error.ts'
 import type { Metrics } from './metrics.ts'
 import { pushRoute } from './push-route.ts'
@@ -35,6 +38,9 @@ export interface HttpServerOptions {
   readonly checkDependencies: () => Promise<Readonly<Record<string, Dependency>>>
   readonly onlineState: () => Promise<OnlineState>
   readonly graphiqlFolder: string
+  /** For GraphiQL's first tabs. */
+  readonly exampleKeys: ExampleKeys
+  readonly clock: Clock
   readonly maxBodyBytes: number
   readonly log: FastifyBaseLogger
 }
@@ -137,6 +143,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     guarded.get('/metrics', async (_request, reply) => {
       return reply.header('content-type', options.metrics.contentType).send(await options.metrics.text())
     })
+    await guarded.register(tabsRoute(options))
     guarded.addHook('onRequest', refuseOtherCharsets)
     guarded.route({ method: ['GET', 'POST'], url: '/graphql', handler: graphqlHandler(options) })
   })

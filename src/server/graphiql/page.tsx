@@ -1,7 +1,9 @@
 import { createGraphiQLFetcher } from '@graphiql/toolkit'
 import { GraphiQL } from 'graphiql'
 import { createRoot } from 'react-dom/client'
-import { exampleQueries } from './examples.ts'
+import type { ExampleTab } from './example-tab.ts'
+import { KeyForm } from './key-form.tsx'
+import { restoreTabs } from './restore-tabs.ts'
 
 window.MonacoEnvironment = {
   getWorker(_workerId: string, label: string): Worker {
@@ -10,30 +12,48 @@ window.MonacoEnvironment = {
   },
 }
 
-const tabs = exampleQueries(new Date()).map(({ query, variables }) => ({
-  query,
-  variables: Object.keys(variables).length === 0 ? null : JSON.stringify(variables, null, 2),
-}))
-
-// GraphiQL does not put the first default tab's variables in the editor, and what it is given
-// here it prefers to what the user left in the browser's storage: only a first visit needs it.
-const firstVariables = localStorage.getItem('graphiql:tabState') === null ? tabs[0]?.variables : undefined
-
 const container = document.getElementById('graphiql')
 if (container === null) throw new Error('expected an element with the id "graphiql" in the page')
+const root = createRoot(container)
 
-createRoot(container).render(
-  <GraphiQL
-    fetcher={createGraphiQLFetcher({ url: 'graphql', enableIncrementalDelivery: false })}
-    defaultTabs={tabs}
-    defaultEditorToolsVisibility="variables"
-    shouldPersistHeaders={false}
-    storage={storageWithoutHeaders(localStorage)}
-    {...(firstVariables ? { initialVariables: firstVariables } : {})}
-  >
-    <GraphiQL.Logo>featuregraph</GraphiQL.Logo>
-  </GraphiQL>,
-)
+await open(null)
+
+/** GraphiQL with the gateway's examples; where it does not answer, the form that says so and takes a key. */
+async function open(key: string | null): Promise<void> {
+  const headers: Record<string, string> = key === null ? {} : { authorization: `Bearer ${key}` }
+  const response = await fetch('graphiql/tabs', { headers })
+  if (response.ok) return showGraphiql((await response.json()) as readonly ExampleTab[], headers)
+  const wantsKey = response.status === 401
+  const unknownKey = key === null ? '' : 'The gateway does not know this key.'
+  const refusal = wantsKey ? unknownKey : await refusalOf(response)
+  root.render(
+    <KeyForm refusal={refusal} onKey={wantsKey || key !== null ? (given) => void open(given) : null} />,
+  )
+}
+
+function showGraphiql(examples: readonly ExampleTab[], headers: Record<string, string>): void {
+  const storage = storageWithoutHeaders(localStorage)
+  restoreTabs(storage, examples)
+  root.render(
+    <GraphiQL
+      fetcher={createGraphiQLFetcher({ url: 'graphql', headers, enableIncrementalDelivery: false })}
+      defaultEditorToolsVisibility="variables"
+      schemaDescription
+      shouldPersistHeaders={false}
+      storage={storage}
+    >
+      <GraphiQL.Logo>featuregraph</GraphiQL.Logo>
+    </GraphiQL>,
+  )
+}
+
+async function refusalOf(response: Response): Promise<string> {
+  const shown = `the gateway answered ${response.status}`
+  const body = (await response.json().catch(() => null)) as {
+    readonly errors?: readonly { readonly message: string }[]
+  } | null
+  return body?.errors?.[0]?.message ?? shown
+}
 
 /**
  * GraphiQL's history keeps the headers of every operation, so a bearer token too, whatever `shouldPersistHeaders` says
