@@ -20,6 +20,7 @@ import type { Registry } from '../registry/registry.ts'
 import type { ExampleKeys } from '../stores/example-keys.ts'
 import { type Authenticate, requireCaller } from './authenticate.ts'
 import { eventsRoute } from './events-route.ts'
+import { forgeableMessage, isForgeable } from './forgeable.ts'
 import { graphiqlRoutes } from './graphiql/static-files.ts'
 import { tabsRoute } from './graphiql/tabs-route.ts'
 import { refuse, refuseUnreadable, sendHttpError } from './http-error.ts'
@@ -168,13 +169,15 @@ function graphqlHandler(options: HttpServerOptions) {
     // Somebody has opened the address in a browser, and asks nothing yet.
     const wantsPage = request.headers.accept?.includes('text/html') === true
     if (request.method === 'GET' && request.url === '/graphql' && wantsPage) return reply.redirect('/')
+    if (isForgeable(request))
+      return refuse(reply, { status: 400, code: 'BAD_REQUEST', message: forgeableMessage })
     const body: unknown = await handle.call(this, request, reply)
     const refusedEarly = reply.statusCode >= 400 && typeof body === 'string' && !body.includes('"requestId":')
     return refusedEarly ? withRequestId(body, request.id) : body
   }
 }
 
-/** Apollo refuses some requests (no JSON object, CSRF) before its plugins, which add the id elsewhere, are asked. */
+/** Apollo refuses some requests (no JSON object) before its plugins, which add the id elsewhere, are asked. */
 function withRequestId(body: string, requestId: string): string {
   const answer: { readonly errors?: readonly { readonly extensions?: object }[] } = JSON.parse(body)
   const errors = answer.errors?.map((error) => ({

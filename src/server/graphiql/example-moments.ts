@@ -19,7 +19,7 @@ export function momentsOf(spans: readonly Pick<ExampleKey, 'oldest' | 'newest'>[
 }
 
 /** Midnight UTC of the first day of the month that lies so many before the one of the time. */
-export function startOfMonth(time: Micros, monthsBack: number): Micros {
+function startOfMonth(time: Micros, monthsBack: number): Micros {
   const then = new Date(time / 1_000)
   return Date.UTC(then.getUTCFullYear(), then.getUTCMonth() - monthsBack, 1) * 1_000
 }
