@@ -1,0 +1,44 @@
+import { execFile } from 'node:child_process'
+import { access, mkdir, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+const cache = fileURLToPath(new URL('../../.cache', import.meta.url))
+
+/** The line for a machine where `pythonWith` finds nothing. */
+export const installPython = 'apt-get install -y --no-install-recommends python3 python3-pip'
+
+/** Runs Python, with the packages at hand, and returns what it printed. */
+export type Python = (args: readonly string[], cwd?: string) => Promise<string>
+
+/** Null where there is no Python 3.10 or later; the packages come from PyPI into `.cache/<name>`, once. */
+export async function pythonWith(name: string, requirements: readonly string[]): Promise<Python | null> {
+  const isSuitable = await run('python3', [
+    '-c',
+    'import sys; assert sys.version_info >= (3, 10); import pip',
+  ]).then(
+    () => true,
+    () => false,
+  )
+  if (!isSuitable) return null
+  const folder = join(cache, name)
+  const isThere = await access(folder).then(
+    () => true,
+    () => false,
+  )
+  if (!isThere) {
+    // Under another name until it is whole.
+    const making = `${folder}-${process.pid}`
+    await mkdir(making, { recursive: true })
+    const options = ['--quiet', '--disable-pip-version-check', '--only-binary', ':all:', '--target', making]
+    await run('python3', ['-m', 'pip', 'install', ...options, ...requirements])
+    await rename(making, folder)
+  }
+  const env = { ...process.env, PYTHONPATH: folder, PYTHONDONTWRITEBYTECODE: '1' }
+  return async (args, cwd) => {
+    const { stdout } = await run('python3', args, { env, cwd, maxBuffer: 256 * 1_048_576 })
+    return stdout
+  }
+}
