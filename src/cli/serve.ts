@@ -1,5 +1,7 @@
 import { type Config, readConfig, readEnvironment } from '../config.ts'
+import { thingsToTry } from '../demo/things-to-try.ts'
 import { type Gateway, startGateway } from '../gateway/start-gateway.ts'
+import { systemClock } from '../gateway/system-clock.ts'
 import { progressBar } from './progress-bar.ts'
 import { apartWork } from './run-apart.ts'
 
@@ -36,21 +38,12 @@ function welcome(config: Config, { url }: Gateway): string {
     config.offlineUrl === null ? '  FEATUREGRAPH_OFFLINE_URL=postgres://…   history and system tables' : null,
     config.onlineUrl === null ? '  FEATUREGRAPH_ONLINE_URL=redis://…       newest values' : null,
   ].filter((line) => line !== null)
-  const query =
-    '{ customer(customerId: 1001) { customerRealtimeFeatures { transactionsLastHour amountLastHour } } }'
   const lines = [
     '',
     `featuregraph answers at ${url}/graphql`,
     '',
-    ...(config.demo
-      ? [
-          'Three things to try:',
-          `  1. open ${url} in a browser: GraphiQL, with example queries in its tabs`,
-          `  2. again and again, it moves: curl -s ${url}/graphql -H 'content-type: application/json' -d '{"query":"${query}"}'`,
-          '  3. the same with asOf: customer(customerId: 1001, asOf: "…") answers as things were then',
-          '',
-        ]
-      : [`GraphiQL: ${url}`, '']),
+    ...(config.demo ? thingsToTry(url, systemClock()) : [`GraphiQL: ${url}`]),
+    '',
     ...(stores.length > 0
       ? ['It runs on an embedded Postgres. To use your own servers set (also in a .env file)', ...stores, '']
       : []),

@@ -6,7 +6,8 @@ import { featureSchema } from '../stores/postgres/tables/feature-table.ts'
 import { dayMicros } from './transactions.ts'
 
 export const demoSeed = 20_260_101
-const historyDays = 100
+/** So long that the last two months began within it. */
+const historyDays = 70
 
 /**
  * Marks an empty project as the demo's.

@@ -29,12 +29,36 @@ function mix(...parts: readonly number[]): number {
   return parts.reduce((hash, part) => Math.imul(hash ^ part, 0x9e3779b1) ^ (hash >>> 13), 0x811c9dc5) >>> 0
 }
 
-/** The first ten customers are busy. */
-const busyCustomers = 10
+/**
+ * Transactions a day of the first customers: cards of companies, whose drivers pay tolls and car parks all the time. One a
+ * minute of the first, so that its last hour can be seen moving.
+ */
+const busyRates = [1_440, 288, 144, 72, 48, 42, 36, 30, 27, 24]
 
-/** Transactions a day on average. */
-function dailyRate(customerId: number): number {
-  return customerId < firstCustomer + busyCustomers ? 60 : 0.3 + randomNumbers(mix(customerId, 7))() * 1.2
+/** Transactions a day on average, in the history and as the seconds go by. */
+export function dailyRate(customerId: number): number {
+  return busyRates[customerId - firstCustomer] ?? 0.2 + 1.2 * randomNumbers(mix(customerId, 7))() ** 2
+}
+
+/** Every customer's rate and those of the customers before it. */
+const ratesUpTo: readonly number[] = Array.from({ length: customerCount }).reduce<number[]>(
+  (sums, _, index) => {
+    sums.push((sums.at(-1) ?? 0) + dailyRate(firstCustomer + index))
+    return sums
+  },
+  [],
+)
+const totalRate = ratesUpTo.at(-1) ?? 0
+
+/** How many happen where `mean` do on average (Poisson): counted out for few, by the normal distribution for many. */
+function countOf(mean: number, random: () => number): number {
+  if (mean > 50) {
+    const normal = Array.from({ length: 12 }, random).reduce((sum, one) => sum + one, -6)
+    return Math.max(0, Math.round(mean + Math.sqrt(mean) * normal))
+  }
+  let count = 0
+  for (let rest = random(); rest > Math.exp(-mean); rest *= random()) count += 1
+  return count
 }
 
 /**
@@ -43,8 +67,7 @@ function dailyRate(customerId: number): number {
  */
 export function transactionsOfDay(seed: number, customerId: number, day: number): readonly Transaction[] {
   const random = randomNumbers(mix(seed, customerId, day))
-  const rate = dailyRate(customerId)
-  const count = Math.floor(rate) + (random() < rate % 1 ? 1 : 0)
+  const count = countOf(dailyRate(customerId), random)
   const transactions = Array.from({ length: count }, (_, place): Transaction => {
     const timestamp = day * dayMicros + Math.floor(random() * dayMicros)
     return {
@@ -58,32 +81,38 @@ export function transactionsOfDay(seed: number, customerId: number, day: number)
 }
 
 /**
- * What is sent in one second since the epoch, in order of time: two transactions of busy customers, of the first one most,
- * and one of anybody's. Many more than the history has, so that the last hour can be seen moving; a hundred days of them
- * would take too long to write. A pure function too.
+ * What is sent in one second since the epoch, in order of time, mostly nothing: a pure function too, and every customer at
+ * the rate of its history.
  */
 export function transactionsOfSecond(seed: number, second: number): readonly Transaction[] {
   const random = randomNumbers(mix(seed, second))
-  const customers = [
-    firstCustomer + Math.floor(random() ** 2 * busyCustomers),
-    firstCustomer + Math.floor(random() ** 2 * busyCustomers),
-    firstCustomer + Math.floor(random() * customerCount),
-  ]
-  const transactions = customers.map((customerId, place): Transaction => {
+  const count = countOf((totalRate * secondMicros) / dayMicros, random)
+  const transactions = Array.from({ length: count }, (_, place): Transaction => {
+    const drawn = random() * totalRate
+    const customerId = firstCustomer + ratesUpTo.findIndex((rates) => drawn < rates)
     const timestamp = second * secondMicros + Math.floor(random() * secondMicros)
     return { transactionId: `${second}-${place}`, customerId, timestamp, ...purchase(customerId, random) }
   })
   return inOrder(transactions)
 }
 
+/** Prices are in quarters of a dollar: float64 holds their sums exactly, so that money has two digits. */
+const priceStep = 0.25
+
+/** What a customer pays usually, where, and how often in vain, is its own. */
 function purchase(
   customerId: number,
   random: () => number,
 ): Pick<Transaction, 'amount' | 'merchantId' | 'success'> {
-  const usual = 10 + randomNumbers(mix(customerId, 11))() * 190
-  const amount = Math.round(usual * Math.exp((random() + random() + random() - 1.5) * 1.6) * 100) / 100
-  const merchantId = `m_${Math.floor(random() ** 2 * 200)}`
-  return { amount, merchantId, success: random() >= 0.04 }
+  const own = randomNumbers(mix(customerId, 11))
+  const isBusy = customerId < firstCustomer + busyRates.length
+  const usual = isBusy ? 2 + own() * 4 : 10 + own() * 100
+  const price = usual * Math.exp((random() + random() + random() - 1.5) * 1.2)
+  const amount = Math.max(priceStep, Math.round(price / priceStep) * priceStep)
+  const merchants = 3 + Math.floor(own() * 40)
+  const merchantId = `m_${(Math.floor(own() * 200) + Math.floor(random() ** 2 * merchants)) % 200}`
+  const failing = 0.01 + own() * 0.07
+  return { amount, merchantId, success: random() >= failing }
 }
 
 function inOrder(transactions: readonly Transaction[]): readonly Transaction[] {

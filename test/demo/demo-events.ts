@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
 import { demoSeed } from '../../src/demo/demo-mark.ts'
 import { secondMicros, transactionsOfSecond } from '../../src/demo/transactions.ts'
+import { execute } from '../services/postgres.ts'
 import { waitUntil } from '../services/wait-until.ts'
 
 /** As `customerRealtimeFeatures { transactionsLastHour amountLastHour freshness { status } }` answers. */
@@ -19,9 +20,17 @@ export interface DemoEvents {
   readonly idsIn: (from: Micros, to: Micros) => Promise<readonly string[]>
   /** Resolves when the demo is marked as made up to then. */
   readonly untilMade: (to: Micros) => Promise<void>
+  /**
+   * Takes the mark back, so that a running generator sends so many seconds again: at the demo's rate little happens in the
+   * few that a test can wait for.
+   */
+  readonly setBack: (seconds: number) => Promise<void>
   /** What the realtime view is to answer at a time by the stored events, each id once; one entry per customer, in order. */
   readonly lastHours: (ids: readonly number[], at: Micros) => Promise<readonly LastHour[]>
 }
+
+/** The id of a transaction that was sent as its second went by, and not imported. */
+export const isSent = (id: string): boolean => /^\d{10}-\d$/.test(id)
 
 /** What the generator sends in whole seconds, in order of the ids. */
 export function idsSent(from: Micros, to: Micros): readonly string[] {
@@ -65,6 +74,15 @@ export function demoEvents(url: string, project: string): DemoEvents {
         return mark?.made === true
       }
       await waitUntil(isMade, 'the demo is made up to then')
+    },
+    async setBack(seconds) {
+      const lock = `pg_advisory_xact_lock(hashtextextended('featuregraph demo transactions ${project}', 0))`
+      await execute(
+        url,
+        `begin; select ${lock};
+         update featuregraph.demo_projects set seeded_until = seeded_until - interval '${seconds} seconds' where project = '${project}';
+         commit`,
+      )
     },
     async lastHours(ids, at) {
       const fiveMinutes = 300 * secondMicros

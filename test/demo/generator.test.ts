@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { readConfig } from '../../src/config.ts'
@@ -14,7 +16,7 @@ import { newProject } from '../server/start-test-gateway.ts'
 import { setDatabaseClock } from '../services/database-clock.ts'
 import { type PostgresServer, startPostgres } from '../services/postgres.ts'
 import { waitUntil } from '../services/wait-until.ts'
-import { type DemoEvents, demoEvents, idsSent, type LastHour } from './demo-events.ts'
+import { type DemoEvents, demoEvents, idsSent, isSent, type LastHour } from './demo-events.ts'
 
 const isLong = process.env['FEATUREGRAPH_TEST_LONG'] === '1'
 const project = newProject()
@@ -57,8 +59,6 @@ afterAll(async () => {
   await rm(home, { recursive: true, force: true })
 })
 
-const isSent = (id: string): boolean => /^\d{10}-\d$/.test(id)
-
 async function realtime(asOf: Micros | null): Promise<readonly LastHour[]> {
   const query = `query ($ids: [Int64!]!, $asOf: Timestamp) { customers(customerIds: $ids, asOf: $asOf) {
     customerRealtimeFeatures { transactionsLastHour amountLastHour freshness { status } } } }`
@@ -81,8 +81,11 @@ async function bothClocksAgree(): Promise<void> {
   expect(await realtime(now)).toEqual(truth)
 }
 
+/** So much that some is sent, and less than what would be imported. */
+const backSeconds = 240
+
 describe("the demo's generator, killed", () => {
-  it('counts every transaction once, and none is lacking, whenever the gateway is killed', async () => {
+  it('counts every transaction once, and none is lacking, whenever the gateway is killed; what it prints to try can be run', async () => {
     const own = { ...settings(), LOG_LEVEL: 'error' }
     const made = async (): Promise<number> => {
       const [mark] = await events.rows<{ until: string }>(
@@ -91,36 +94,43 @@ describe("the demo's generator, killed", () => {
       )
       return Number(mark?.until ?? Number.NaN)
     }
-    const kills = [
-      [2, 300],
-      [3, 100],
-      [1, 700],
-    ] as const
-    for (const [seconds, pauseMs] of isLong ? kills : kills.slice(0, 1)) {
+    let begun: Micros | null = null
+    for (const pauseMs of isLong ? [300, 100, 700] : [300]) {
       const { child, output, ended } = startCommand(['serve'], own, home)
       await expect.poll(() => output.stdout).toContain('featuregraph answers at')
       const before = await made()
-      await waitUntil(async () => (await made()) >= before + seconds, `${seconds} s are sent`)
-      // Somewhere between two sends, or in one.
+      await waitUntil(async () => (await made()) > before, 'a second is sent')
+      begun ??= before * second
+      await events.setBack(backSeconds)
+      // Somewhere before the next send, or in it.
       await sleep(pauseMs)
       child.kill('SIGKILL')
       await ended
     }
-    const counted = await events.rows<{ id: string }>(
-      `select distinct event_id as id from events_${project}.transactions
-       where event_id ~ '^[0-9]{10}-[0-9]$' order by 1`,
-    )
-    const until = (await made()) * second
-    const from = Number(counted[0]?.id.slice(0, 10)) * second
-    const sent = idsSent(from, until)
-    expect(sent.length).toBeGreaterThan(isLong ? 15 : 3)
+    if (begun === null) throw new Error('nothing was started')
+    const from = begun - backSeconds * second
+    const { child, output, ended } = startCommand(['serve'], own, home)
+    await expect.poll(() => output.stdout).toContain('featuregraph answers at')
+    await waitUntil(async () => (await made()) * second > systemClock() - 5 * second, 'it is sent up to now')
+    const tried = output.stdout.match(/curl .*/g) ?? []
+    expect(tried).toHaveLength(2)
+    for (const line of tried) {
+      const { stdout } = await promisify(execFile)('sh', ['-c', line])
+      const { customerRealtimeFeatures } = JSON.parse(stdout).data.customer
+      expect(customerRealtimeFeatures.transactionsLastHour).toBeGreaterThan(10)
+    }
+    child.kill('SIGKILL')
+    await ended
+    const sent = idsSent(from, (await made()) * second)
+    expect(sent.length).toBeGreaterThan(0)
+    const counted = (await events.idsIn(from, systemClock())).filter(isSent)
     // What was stored and not marked yet may follow.
-    expect(counted.map(({ id }) => id).slice(0, sent.length)).toEqual(sent)
+    expect([...new Set(counted)].slice(0, sent.length)).toEqual(sent)
     const history = await events.rows<{ last: string }>(
       `select max(event_timestamp)::text as last, count(*) - count(distinct event_id) as twice
        from events_${project}.transactions where event_id !~ '^[0-9]{10}-[0-9]$'`,
     )
-    expect(Date.parse(history[0]?.last ?? '') * 1_000).toBeLessThan(from)
+    expect(Date.parse(history[0]?.last ?? '') * 1_000).toBeLessThan(begun)
     expect(history).toMatchObject([{ twice: '0' }])
   })
 })
@@ -136,19 +146,21 @@ describe("the demo's generator", () => {
   })
 
   it('sends every second its transactions, which both clocks show', async () => {
-    const before = (await realtime(null))[0]?.transactionsLastHour ?? 0
-    now += 20 * second
-    await events.untilMade(now)
-    expect(await events.idsIn(firstStart, now)).toEqual(idsSent(firstStart, now))
+    for (let step = 0; step < 3; step += 1) {
+      now += 280 * second
+      await events.untilMade(now)
+    }
+    const sent = idsSent(firstStart, now)
+    expect(sent.length).toBeGreaterThan(5)
+    expect(await events.idsIn(firstStart, now)).toEqual(sent)
     await bothClocksAgree()
-    expect((await realtime(null))[0]?.transactionsLastHour).toBeGreaterThan(before + 5)
   })
 
   it('sends a second once, of however many gateways', async () => {
     const others = [await startDemo(), await startDemo()]
     try {
       for (let step = 0; step < 4; step += 1) {
-        now += 5 * second
+        now += 120 * second
         await events.untilMade(now)
       }
     } finally {
@@ -159,14 +171,11 @@ describe("the demo's generator", () => {
 
   it('sends again what was interrupted, and it counts once', async () => {
     await bothClocksAgree()
-    await events.rows(
-      `update featuregraph.demo_projects set seeded_until = seeded_until - interval '20 seconds' where project = $1`,
-      [project],
-    )
+    await events.setBack(backSeconds)
     await events.untilMade(now)
-    const kept = await events.idsIn(now - 20 * second, now)
-    expect(kept).toHaveLength(2 * 3 * 20)
-    expect([...new Set(kept)]).toEqual(idsSent(now - 20 * second, now))
+    const stored = await events.idsIn(now - backSeconds * second, now)
+    const sent = idsSent(now - backSeconds * second, now)
+    expect(stored).toEqual(sent.flatMap((id) => [id, id]))
     await bothClocksAgree()
   })
 
@@ -174,9 +183,9 @@ describe("the demo's generator", () => {
     const from = now
     const told = (line: string): number => logLines.filter((one) => one.includes(line)).length
     await postgres.kill()
-    now += 3 * second
+    now += 120 * second
     await expect.poll(() => told('the demo could not be continued')).toBe(1)
-    now += 3 * second
+    now += 120 * second
     await postgres.restart()
     await events.untilMade(now)
     expect([...new Set(await events.idsIn(from, now))]).toEqual(idsSent(from, now))
@@ -197,7 +206,7 @@ describe("the demo's generator", () => {
     expect(between.filter(isSent)).toEqual([])
     expect(new Set(between).size).toBe(between.length)
     const resumed = now
-    now += 5 * second
+    now += 280 * second
     await setDatabaseClock(url, now)
     await events.untilMade(now)
     expect(await events.idsIn(resumed, now)).toEqual(idsSent(resumed, now))

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { type Micros, parseTimestamp } from '../../src/definitions/timestamp.ts'
 import {
+  customerCount,
+  dailyRate,
   dayMicros,
   firstCustomer,
   transactionsOfDay,
@@ -40,34 +42,62 @@ describe("the demo's transactions of the history", () => {
 
 describe("the demo's transactions of a second", () => {
   const second = beginning / 1_000_000
+  const day = Array.from({ length: 86_400 }, (_, index) => transactionsOfSecond(seed, second + index))
 
-  it('are three, a pure function of seed and second, in order of time and within the second, each with its id', () => {
-    const made = transactionsOfSecond(seed, second)
-    expect(transactionsOfSecond(seed, second)).toEqual(made)
-    expect(made).toHaveLength(3)
-    for (const { timestamp } of made) expect(Math.floor(timestamp / 1_000_000)).toBe(second)
+  it('are a pure function of seed and second, in order of time and within the second, each with its id', () => {
+    const some = day.findIndex((made) => made.length > 1)
+    const made = day[some] ?? []
+    expect(transactionsOfSecond(seed, second + some)).toEqual(made)
+    for (const { timestamp } of made) expect(Math.floor(timestamp / 1_000_000)).toBe(second + some)
     expect(made.map(({ timestamp }) => timestamp)).toEqual(
       made.map(({ timestamp }) => timestamp).sort((a, b) => a - b),
     )
-    expect(new Set(made.map(({ transactionId }) => transactionId)).size).toBe(3)
-    expect(transactionsOfSecond(seed + 1, second).map(({ amount }) => amount)).not.toEqual(
-      made.map(({ amount }) => amount),
-    )
+    const ids = day.flat().map(({ transactionId }) => transactionId)
+    expect(new Set(ids).size).toBe(ids.length)
+    const others = day.map((_, index) => transactionsOfSecond(seed + 1, second + index))
+    expect(others.flat()).not.toEqual(day.flat())
   })
 
-  it('are of all customers, of the first ten clearly more, and of the first one every few seconds', () => {
-    const hour = Array.from({ length: 3_600 }, (_, index) =>
-      transactionsOfSecond(seed, second + index),
-    ).flat()
-    const counts = new Map<number, number>()
-    for (const { customerId } of hour) counts.set(customerId, (counts.get(customerId) ?? 0) + 1)
-    const of = (customerId: number): number => counts.get(customerId) ?? 0
-    expect(Math.min(...counts.keys())).toBe(busy)
-    expect(Math.max(...counts.keys())).toBe(busy + 999)
-    expect(counts.size).toBeGreaterThan(900)
-    const busiest = Array.from({ length: 10 }, (_, index) => of(busy + index))
-    const others = [...counts].flatMap(([customerId, count]) => (customerId < busy + 10 ? [] : [count]))
-    expect(Math.min(...busiest)).toBeGreaterThan(10 * Math.max(...others))
-    expect(of(busy)).toBeGreaterThan(1_800)
+  it('come at the rate of the history, customer by customer', () => {
+    const sent = new Map<number, number>()
+    for (const { customerId } of day.flat()) sent.set(customerId, (sent.get(customerId) ?? 0) + 1)
+    const epochDay = beginning / dayMicros
+    let others = 0
+    let expected = 0
+    for (let customerId = firstCustomer; customerId < firstCustomer + customerCount; customerId += 1) {
+      const days = Array.from({ length: 10 }, (_, index) =>
+        transactionsOfDay(seed, customerId, epochDay + index),
+      )
+      const rate = dailyRate(customerId)
+      // Five standard deviations of either.
+      expect(Math.abs(days.flat().length - 10 * rate)).toBeLessThan(5 * Math.sqrt(10 * rate) + 5)
+      if (customerId < firstCustomer + 10)
+        expect(Math.abs((sent.get(customerId) ?? 0) - rate)).toBeLessThan(5 * Math.sqrt(rate))
+      else {
+        others += sent.get(customerId) ?? 0
+        expected += rate
+      }
+    }
+    expect(Math.abs(others - expected)).toBeLessThan(5 * Math.sqrt(expected))
+  })
+})
+
+describe("the demo's customers", () => {
+  it('differ, and are within the declared expectations but for a handful, with money of two digits', () => {
+    const epochDay = beginning / dayMicros
+    const months = Array.from({ length: customerCount }, (_, index) =>
+      Array.from({ length: 30 }, (_day, day) =>
+        transactionsOfDay(seed, firstCustomer + index, epochDay + day),
+      ).flat(),
+    )
+    const totals = months.map((month) => month.reduce((total, { amount }) => total + amount, 0))
+    const above = totals.filter((total) => total > 10_000).length
+    expect(above).toBeGreaterThan(0)
+    expect(above).toBeLessThan(10)
+    for (const total of totals) expect(String(total)).toMatch(/^\d+(\.\d{1,2})?$/)
+    expect(new Set(totals).size).toBeGreaterThan(900)
+    expect(new Set(months.map((month) => month.length)).size).toBeGreaterThan(30)
+    const merchants = months.map((month) => new Set(month.map(({ merchantId }) => merchantId)).size)
+    expect(new Set(merchants).size).toBeGreaterThan(15)
   })
 })
