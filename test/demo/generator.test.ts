@@ -11,7 +11,7 @@ import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts
 import { secondMicros as second } from '../../src/demo/transactions.ts'
 import { type Gateway, startGateway } from '../../src/gateway/start-gateway.ts'
 import { systemClock } from '../../src/gateway/system-clock.ts'
-import { startCommand } from '../cli/start-command.ts'
+import { type Running, startCommand } from '../cli/start-command.ts'
 import { newProject } from '../server/start-test-gateway.ts'
 import { setDatabaseClock } from '../services/database-clock.ts'
 import { type PostgresServer, startPostgres } from '../services/postgres.ts'
@@ -31,6 +31,8 @@ let gateway: Gateway
 /** The clock of the gateways in this process. By the machine's they look every second for what is to be sent. */
 let now: Micros
 const logLines: string[] = []
+/** What a failure would leave running. */
+const started: Running[] = []
 
 const settings = () => ({
   OFFLINE_URL: url,
@@ -54,6 +56,7 @@ beforeAll(async () => {
   events = demoEvents(url, project)
 })
 afterAll(async () => {
+  for (const { child } of started) child.kill('SIGKILL')
   await gateway?.close()
   await postgres?.stop()
   await rm(home, { recursive: true, force: true })
@@ -86,7 +89,11 @@ const backSeconds = 240
 
 describe("the demo's generator, killed", () => {
   it('counts every transaction once, and none is lacking, whenever the gateway is killed; what it prints to try can be run', async () => {
-    const own = { ...settings(), LOG_LEVEL: 'error' }
+    const startServe = (): Running => {
+      const running = startCommand(['serve'], { ...settings(), LOG_LEVEL: 'error' }, home)
+      started.push(running)
+      return running
+    }
     const made = async (): Promise<number> => {
       const [mark] = await events.rows<{ until: string }>(
         'select extract(epoch from seeded_until)::bigint::text as until from featuregraph.demo_projects where project = $1',
@@ -96,7 +103,7 @@ describe("the demo's generator, killed", () => {
     }
     let begun: Micros | null = null
     for (const pauseMs of isLong ? [300, 100, 700] : [300]) {
-      const { child, output, ended } = startCommand(['serve'], own, home)
+      const { child, output, ended } = startServe()
       await expect.poll(() => output.stdout).toContain('featuregraph answers at')
       const before = await made()
       await waitUntil(async () => (await made()) > before, 'a second is sent')
@@ -109,7 +116,7 @@ describe("the demo's generator, killed", () => {
     }
     if (begun === null) throw new Error('nothing was started')
     const from = begun - backSeconds * second
-    const { child, output, ended } = startCommand(['serve'], own, home)
+    const { child, output, ended } = startServe()
     await expect.poll(() => output.stdout).toContain('featuregraph answers at')
     await waitUntil(async () => (await made()) * second > systemClock() - 5 * second, 'it is sent up to now')
     const tried = output.stdout.match(/curl .*/g) ?? []
@@ -145,10 +152,16 @@ describe("the demo's generator", () => {
     await events.untilMade(now)
   })
 
+  /** Not by more than what is sent: a longer span would be imported. */
+  async function goOnBy(span: Micros): Promise<void> {
+    now += span
+    await setDatabaseClock(url, now)
+    await events.untilMade(now)
+  }
+
   it('sends every second its transactions, which both clocks show', async () => {
     for (let step = 0; step < 3; step += 1) {
-      now += 280 * second
-      await events.untilMade(now)
+      await goOnBy(280 * second)
     }
     const sent = idsSent(firstStart, now)
     expect(sent.length).toBeGreaterThan(5)
@@ -160,8 +173,7 @@ describe("the demo's generator", () => {
     const others = [await startDemo(), await startDemo()]
     try {
       for (let step = 0; step < 4; step += 1) {
-        now += 120 * second
-        await events.untilMade(now)
+        await goOnBy(120 * second)
       }
     } finally {
       for (const other of others) await other.close()
@@ -187,6 +199,7 @@ describe("the demo's generator", () => {
     await expect.poll(() => told('the demo could not be continued')).toBe(1)
     now += 120 * second
     await postgres.restart()
+    await setDatabaseClock(url, now)
     await events.untilMade(now)
     expect([...new Set(await events.idsIn(from, now))]).toEqual(idsSent(from, now))
     await expect.poll(() => told('the demo goes on')).toBe(1)
@@ -206,9 +219,7 @@ describe("the demo's generator", () => {
     expect(between.filter(isSent)).toEqual([])
     expect(new Set(between).size).toBe(between.length)
     const resumed = now
-    now += 280 * second
-    await setDatabaseClock(url, now)
-    await events.untilMade(now)
+    await goOnBy(280 * second)
     expect(await events.idsIn(resumed, now)).toEqual(idsSent(resumed, now))
     await bothClocksAgree()
   })
