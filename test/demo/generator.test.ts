@@ -11,7 +11,7 @@ import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts
 import { secondMicros as second } from '../../src/demo/transactions.ts'
 import { type Gateway, startGateway } from '../../src/gateway/start-gateway.ts'
 import { systemClock } from '../../src/gateway/system-clock.ts'
-import { type Running, startCommand } from '../cli/start-command.ts'
+import { startCommand } from '../cli/start-command.ts'
 import { newProject } from '../server/start-test-gateway.ts'
 import { setDatabaseClock } from '../services/database-clock.ts'
 import { type PostgresServer, startPostgres } from '../services/postgres.ts'
@@ -31,8 +31,6 @@ let gateway: Gateway
 /** The clock of the gateways in this process. By the machine's they look every second for what is to be sent. */
 let now: Micros
 const logLines: string[] = []
-/** What a failure would leave running. */
-const started: Running[] = []
 
 const settings = () => ({
   OFFLINE_URL: url,
@@ -56,7 +54,6 @@ beforeAll(async () => {
   events = demoEvents(url, project)
 })
 afterAll(async () => {
-  for (const { child } of started) child.kill('SIGKILL')
   await gateway?.close()
   await postgres?.stop()
   await rm(home, { recursive: true, force: true })
@@ -84,16 +81,21 @@ async function bothClocksAgree(): Promise<void> {
   expect(await realtime(now)).toEqual(truth)
 }
 
+async function tryWhatIsPrinted(printed: string): Promise<void> {
+  const lines = printed.match(/curl .*/g) ?? []
+  expect(lines).toHaveLength(2)
+  for (const line of lines) {
+    const { stdout } = await promisify(execFile)('sh', ['-c', line])
+    const { customerRealtimeFeatures } = JSON.parse(stdout).data.customer
+    expect(customerRealtimeFeatures.transactionsLastHour).toBeGreaterThan(10)
+  }
+}
+
 /** So much that some is sent, and less than what would be imported. */
 const backSeconds = 240
 
 describe("the demo's generator, killed", () => {
   it('counts every transaction once, and none is lacking, whenever the gateway is killed; what it prints to try can be run', async () => {
-    const startServe = (): Running => {
-      const running = startCommand(['serve'], { ...settings(), LOG_LEVEL: 'error' }, home)
-      started.push(running)
-      return running
-    }
     const made = async (): Promise<number> => {
       const [mark] = await events.rows<{ until: string }>(
         'select extract(epoch from seeded_until)::bigint::text as until from featuregraph.demo_projects where project = $1',
@@ -103,31 +105,27 @@ describe("the demo's generator, killed", () => {
     }
     let begun: Micros | null = null
     for (const pauseMs of isLong ? [300, 100, 700] : [300]) {
-      const { child, output, ended } = startServe()
-      await expect.poll(() => output.stdout).toContain('featuregraph answers at')
-      const before = await made()
-      await waitUntil(async () => (await made()) > before, 'a second is sent')
-      begun ??= before * second
-      await events.setBack(backSeconds)
-      // Somewhere before the next send, or in it.
-      await sleep(pauseMs)
-      child.kill('SIGKILL')
-      await ended
+      const { child, output, ended } = startCommand(['serve'], { ...settings(), LOG_LEVEL: 'error' }, home)
+      try {
+        await expect.poll(() => output.stdout).toContain('featuregraph answers at')
+        const before = await made()
+        if (begun === null) await tryWhatIsPrinted(output.stdout)
+        begun ??= before * second
+        await waitUntil(async () => (await made()) > before, 'a second is sent')
+        await events.setBack(backSeconds)
+        // Somewhere before the next send, or in it.
+        await sleep(pauseMs)
+      } finally {
+        child.kill('SIGKILL')
+        await ended
+      }
     }
     if (begun === null) throw new Error('nothing was started')
     const from = begun - backSeconds * second
-    const { child, output, ended } = startServe()
-    await expect.poll(() => output.stdout).toContain('featuregraph answers at')
-    await waitUntil(async () => (await made()) * second > systemClock() - 5 * second, 'it is sent up to now')
-    const tried = output.stdout.match(/curl .*/g) ?? []
-    expect(tried).toHaveLength(2)
-    for (const line of tried) {
-      const { stdout } = await promisify(execFile)('sh', ['-c', line])
-      const { customerRealtimeFeatures } = JSON.parse(stdout).data.customer
-      expect(customerRealtimeFeatures.transactionsLastHour).toBeGreaterThan(10)
-    }
-    child.kill('SIGKILL')
-    await ended
+    now = Math.floor(systemClock() / second) * second
+    gateway = await startDemo()
+    await events.untilMade(now)
+    await gateway.close()
     const sent = idsSent(from, (await made()) * second)
     expect(sent.length).toBeGreaterThan(0)
     const counted = (await events.idsIn(from, systemClock())).filter(isSent)
