@@ -130,7 +130,7 @@ export async function openRowLayouts(
 }
 
 /** A streaming view's values are tiles: what they mean depends on the windows too. */
-function layoutOf(project: string, viewId: string, view: FeatureView): Omit<StoredLayout, 'viewId'> {
+export function layoutOf(project: string, viewId: string, view: FeatureView): Omit<StoredLayout, 'viewId'> {
   if (view.kind === 'STREAM') {
     const { features } = rowLayout(project, viewId, view.features)
     return {

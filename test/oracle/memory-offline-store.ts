@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Micros } from '../../src/definitions/timestamp.ts'
-import type { EntityKey, FeatureRow } from '../../src/definitions/value.ts'
+import type { FeatureRow } from '../../src/definitions/value.ts'
 import { StoreFailed } from '../../src/errors.ts'
 import { systemClock } from '../../src/gateway/system-clock.ts'
 import type { AsOfRow, EntityRow } from '../../src/stores/as-of-reader.ts'
@@ -9,10 +9,10 @@ import type { InsertedRowIds, InsertedRows } from '../../src/stores/feature-rows
 import type { MaterializedPoint, NewestRowsScope, StoredFeatureRow } from '../../src/stores/newest-rows.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
 import type { OfflineView } from '../../src/stores/offline-view.ts'
+import { isNewerRow, type NumberedRow, newestRow } from '../../src/testing/newest-row.ts'
 import { memoryDeletions } from './memory-deletions.ts'
 
-interface StoredRow extends FeatureRow {
-  readonly rowId: number
+interface StoredRow extends NumberedRow {
   readonly closing: boolean
   readonly isCurrent: boolean
 }
@@ -64,7 +64,7 @@ export function memoryOfflineStore(): MemoryOfflineStore {
     for (const row of tables.get(view.name) ?? []) {
       const key = JSON.stringify(row.key)
       const other = newest.get(key)
-      if (keys.has(key) && row.eventTimestamp <= dueAt && (!other || isNewer(row, other)))
+      if (keys.has(key) && row.eventTimestamp <= dueAt && (!other || isNewerRow(row, other)))
         newest.set(key, row)
     }
     return [...newest.values()]
@@ -95,7 +95,7 @@ export function memoryOfflineStore(): MemoryOfflineStore {
       views.map((view) => {
         if (view.kind === 'STREAM')
           throw new StoreFailed(`feature view "${view.name}" is computed from events; memory keeps no events`)
-        return rows.map((row) => newestRow(tables.get(view.name) ?? [], row))
+        return rows.map((row) => asOfRow(tables.get(view.name) ?? [], row))
       }),
     insertRows: async (view, rows, dueAt) => insert(view, rows, dueAt),
     insertRowsOnce: async (view, rows, { idempotencyKey, digest, arrival }, dueAt) => {
@@ -132,7 +132,7 @@ export function memoryOfflineStore(): MemoryOfflineStore {
       for (const row of read.kind === 'RANGE' ? scoped : due) {
         const key = JSON.stringify(row.key)
         const other = newest.get(key)
-        if (keys.has(key) && (!other || isNewer(row, other))) newest.set(key, row)
+        if (keys.has(key) && (!other || isNewerRow(row, other))) newest.set(key, row)
       }
       const rows = [...newest.values()]
       for (let start = 0; start < rows.length; start += readBatch)
@@ -155,7 +155,7 @@ export function memoryOfflineStore(): MemoryOfflineStore {
       for (const row of tables.get(view.name) ?? []) {
         const name = JSON.stringify(row.key)
         const known = newest.get(name)
-        if (row.eventTimestamp <= now && (!known || isNewer(row, known))) newest.set(name, row)
+        if (row.eventTimestamp <= now && (!known || isNewerRow(row, known))) newest.set(name, row)
       }
       return [...newest.values()].slice(0, keys)
     },
@@ -179,32 +179,9 @@ function extreme(
   return rows.length === 0 ? null : choose(...rows.map((row) => row.eventTimestamp))
 }
 
-function newestRow(table: readonly StoredRow[], entityRow: EntityRow): AsOfRow | null {
-  let newest: StoredRow | null = null
-  for (const row of table) {
-    if (!sameKey(row.key, entityRow.key)) continue
-    if (row.eventTimestamp > entityRow.asOf) continue
-    if (
-      entityRow.knownAt !== null &&
-      row.createdTimestamp !== null &&
-      row.createdTimestamp > entityRow.knownAt
-    )
-      continue
-    if (newest === null || isNewer(row, newest)) newest = row
-  }
+function asOfRow(table: readonly StoredRow[], entityRow: EntityRow): AsOfRow | null {
+  const newest = newestRow(table, entityRow)
   if (newest === null) return null
   const { eventTimestamp, createdTimestamp, values, closing } = newest
   return { eventTimestamp, createdTimestamp, values, closing }
-}
-
-function sameKey(left: EntityKey, right: EntityKey): boolean {
-  return left.length === right.length && left.every((part, index) => part === right[index])
-}
-
-function isNewer(left: StoredRow, right: StoredRow): boolean {
-  if (left.eventTimestamp !== right.eventTimestamp) return left.eventTimestamp > right.eventTimestamp
-  const leftCreated = left.createdTimestamp ?? Number.NEGATIVE_INFINITY
-  const rightCreated = right.createdTimestamp ?? Number.NEGATIVE_INFINITY
-  if (leftCreated !== rightCreated) return leftCreated > rightCreated
-  return left.rowId > right.rowId
 }
