@@ -18,6 +18,19 @@ program
   .description('run the gateway; settings are the environment variables FEATUREGRAPH_…')
   .action(async () => (await import('./cli/serve.ts')).serve())
 program
+  .command('init')
+  .description('write a project of your own: definitions, their tests, settings, servers to run on')
+  .argument('[folder]', 'where to; what is there already is kept', '.')
+  .option('--from-postgres <url>', 'write definitions of the tables and views of a database')
+  .option('--schema <schema>', 'with --from-postgres: of this schema', 'public')
+  .option('--from-files <patterns...>', 'write definitions of Parquet, CSV and NDJSON files')
+  .action(async (folder, options) => (await import('./cli/init.ts')).init(folder, options))
+program
+  .command('check')
+  .description('check the definitions without a server, for CI; exit code 1 with every problem')
+  .argument('[folder]', 'the folder of the definitions; without it FEATUREGRAPH_SCHEMA')
+  .action(async (folder) => (await import('./cli/check.ts')).check(folder))
+program
   .command('sdl')
   .description('print the GraphQL schema of the definitions')
   .action(async () => (await import('./cli/sdl.ts')).sdl())

@@ -27,5 +27,10 @@ export function builtDigest() {
   }
 }
 
-if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href)
-  writeFileSync(stamp, sourceDigest())
+if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const digest = sourceDigest()
+  writeFileSync(stamp, digest)
+  // Of a build with types and the GraphiQL page too, which can be packed.
+  const [, , whole] = process.argv
+  if (whole !== undefined) writeFileSync(new URL(`../dist/${whole}`, import.meta.url), digest)
+}

@@ -58,6 +58,19 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     // The page is bundled for the browser; only it uses these.
     ...['react', 'react-dom', 'graphiql', '@graphiql/toolkit', 'esbuild'],
   ],
+  // What `featuregraph/testing` gives: the rules of all of these, over lists in memory.
+  testing: [
+    ...pure,
+    ...ports,
+    'registry',
+    'quality',
+    'online',
+    'ingest/accept',
+    'ingest/push',
+    'stores/memory',
+  ],
+  // With the definitions and the test of a new project, which name the package as their user does.
+  init: ['definitions', 'registry', 'errors.ts', 'zod', 'featuregraph'],
   'config.ts': ['definitions', 'errors.ts', 'zod'],
   embedded: ['errors.ts', 'pg', 'zod'],
   demo: [
@@ -150,11 +163,12 @@ describe('imports under src', () => {
     expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([])
   })
 
-  it('know a backend by name only in entry points, and Postgres in the demo, whose mark stands there', () => {
+  it('know a backend by name only in entry points, memory in the tests of users, and Postgres in the demo, whose mark stands there', () => {
     const knowsPostgres = (part: string): boolean => part === 'demo' || part.startsWith('stores/postgres')
     const wrong = imports.filter(({ from, to }) => {
       const [source, target] = [partOf(from), partOf(to)]
       if (source === target || unbounded.has(source) || !isEntryOnly(target)) return false
+      if (source === 'testing' && target === 'stores/memory') return false
       return !(knowsPostgres(source) && target.startsWith('stores/postgres'))
     })
     expect(wrong.map(({ from, to }) => `${from} imports ${to}`)).toEqual([])

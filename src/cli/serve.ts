@@ -33,7 +33,7 @@ export async function serve(): Promise<void> {
   process.stdout.write(welcome(config, gateway))
 }
 
-function welcome(config: Config, { url }: Gateway): string {
+function welcome(config: Config, { url, showsDemo }: Gateway): string {
   const stores = [
     config.offlineUrl === null ? '  FEATUREGRAPH_OFFLINE_URL=postgres://…   history and system tables' : null,
     config.onlineUrl === null ? '  FEATUREGRAPH_ONLINE_URL=redis://…       newest values' : null,
@@ -42,7 +42,7 @@ function welcome(config: Config, { url }: Gateway): string {
     '',
     `featuregraph answers at ${url}/graphql`,
     '',
-    ...(config.demo ? thingsToTry(url, systemClock()) : [`GraphiQL: ${url}`]),
+    ...(showsDemo ? thingsToTry(url, systemClock()) : [`GraphiQL: ${url}`]),
     '',
     ...(stores.length > 0
       ? ['It runs on an embedded Postgres. To use your own servers set (also in a .env file)', ...stores, '']

@@ -62,11 +62,21 @@ interface DemoOptions {
   readonly log: Logger
 }
 
+/** Whether the definitions are the demo's, so that its data mean something in them. */
+export function hasDemoView(registry: Registry): boolean {
+  return demoView(registry) !== null
+}
+
+function demoView(registry: Registry): BatchView | null {
+  const daily = registry.views.find((view) => view.name === 'customer_transaction_features')
+  return daily?.kind === 'BATCH' && daily.events.name === 'transactions' ? daily : null
+}
+
 /** Null when the definitions lack the demo's views: then there is nothing to show. */
 export function demoWorld(options: DemoOptions): DemoWorld | null {
   const { registry, stores, project, clock, observe } = options
-  const daily = registry.views.find((view) => view.name === 'customer_transaction_features')
-  if (daily?.kind !== 'BATCH' || daily.events.name !== 'transactions') {
+  const daily = demoView(registry)
+  if (daily === null) {
     options.log.warn('the definitions have no demo views; no demo data is written')
     return null
   }

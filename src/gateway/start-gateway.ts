@@ -5,7 +5,7 @@ import { type Logger, pino } from 'pino'
 import type { Config } from '../config.ts'
 import type { Clock } from '../definitions/timestamp.ts'
 import { markDemo } from '../demo/demo-mark.ts'
-import { type DemoProgress, demoWorld } from '../demo/demo-world.ts'
+import { type DemoProgress, demoWorld, hasDemoView } from '../demo/demo-world.ts'
 import { claimGateway } from '../embedded/gateway-claim.ts'
 import { EmbeddedPostgresFailed, errorCode, InvalidConfig, StoreUnsuitable } from '../errors.ts'
 import { apolloServer } from '../graph/apollo-server.ts'
@@ -42,6 +42,7 @@ export interface Gateway {
   readonly app: FastifyInstance
   readonly registry: Registry
   readonly stores: Stores
+  readonly showsDemo: boolean
   /** Finishes what is running, then closes the stores. */
   readonly close: () => Promise<void>
 }
@@ -62,11 +63,13 @@ const deletionWaitMs = 20_000
  * Definitions → registry → stores → schema → a listening server.
  * @throws whatever of the project's errors keeps it from starting; everything opened is closed again then.
  */
-export async function startGateway(config: Config, options: StartOptions = {}): Promise<Gateway> {
-  const log = options.log ?? pino({ name: 'featuregraph', level: config.logLevel })
+export async function startGateway(settings: Config, options: StartOptions = {}): Promise<Gateway> {
+  const log = options.log ?? pino({ name: 'featuregraph', level: settings.logLevel })
   const clock = options.clock ?? systemClock
   const metrics = createMetrics(clock)
-  const registry = await loadRegistry(config.schemaFolder)
+  const registry = await loadRegistry(settings.schemaFolder)
+  // A project with definitions of its own is no demo, whatever the default.
+  const config = { ...settings, demo: settings.demo && hasDemoView(registry) }
   const stores = await openStores(config, { log, clock, countNonFinite: metrics.countNonFinite })
   const closers: (() => Promise<unknown>)[] = [stores.close]
   const close = async (): Promise<void> => {
@@ -159,7 +162,7 @@ export async function startGateway(config: Config, options: StartOptions = {}): 
     })
     closers.push(() => app.close())
     const url = await app.listen({ host: config.host, port: config.port }).catch(refuseAddress)
-    return { url, app, registry, stores, close }
+    return { url, app, registry, stores, showsDemo: config.demo, close }
   } catch (error) {
     await close()
     throw error

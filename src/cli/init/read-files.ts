@@ -1,0 +1,192 @@
+import path from 'node:path'
+import { parseLocalTime } from '../../definitions/local-time.ts'
+import type { ScalarType, ValueType } from '../../definitions/value-type.ts'
+import { BadUserInput } from '../../errors.ts'
+import { readRawValue, Unfit } from '../../ingest/accept/read-raw-value.ts'
+import type { FoundColumn, FoundTable } from '../../init/found-table.ts'
+import { guessName } from '../../init/guess-names.ts'
+import { expandPattern, openDuckDb } from '../../stores/duckdb/duckdb-files.ts'
+import { parquetFiles } from '../../stores/duckdb/parquet-file.ts'
+import type { FileFormat, FileStore, OpenedFile } from '../../stores/file-reader.ts'
+import { csvFiles } from '../../stores/files/csv-file.ts'
+import { localFiles } from '../../stores/files/local-files.ts'
+import { ndjsonFiles } from '../../stores/files/ndjson-file.ts'
+
+/** A file is known by so many of its first rows. */
+const sampledRows = 2_000
+
+const endings: Readonly<Record<string, FileFormat>> = {
+  '.parquet': 'parquet',
+  '.csv': 'csv',
+  '.ndjson': 'ndjson',
+  '.jsonl': 'ndjson',
+}
+
+/**
+ * One table a pattern, by the first of its files: columns, types and unique columns as far as its first rows say.
+ * @throws BadUserInput for a pattern that no file matches, or a file that cannot be read.
+ */
+export async function readFiles(patterns: readonly string[]): Promise<readonly FoundTable[]> {
+  const files = localFiles({
+    readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles },
+    expand: expandPattern,
+  })
+  const found: FoundTable[] = []
+  for (const pattern of patterns) found.push(await readPattern(files, pattern))
+  return found
+}
+
+async function readPattern(files: FileStore, pattern: string): Promise<FoundTable> {
+  const [file = pattern] = await files.find(pattern)
+  const base = path.basename(file).replace(/\.gz$/, '')
+  const format = endings[path.extname(base).toLowerCase()]
+  if (format === undefined)
+    throw new BadUserInput(
+      `${file}: expected a name that ends in ${Object.keys(endings).join(', ')}, or with .gz behind it`,
+    )
+  const opened = await files.open(file, format)
+  try {
+    const stored = format === 'parquet' ? await parquetTypes(file) : new Map<string, string>()
+    const sample = await sampleOf(opened)
+    const columns: FoundColumn[] = []
+    for (const name of opened.columns) {
+      const typed = typeOf(opened, name, stored.get(name) ?? null, sample.get(name) ?? [])
+      columns.push({ ...(await readable(opened, name, typed)), name, description: null })
+    }
+    const unique = columns
+      .filter(({ name, type }) => type !== null && isKeyLike(name) && isUnique(sample.get(name) ?? []))
+      .map(({ name }) => [name])
+    return {
+      name: nameOf(base),
+      origin: { kind: 'FILES', files: pattern },
+      description: null,
+      columns,
+      uniqueKeys: unique,
+    }
+  } finally {
+    await opened.close()
+  }
+}
+
+/** `rides-2026-10.parquet` is of rides. */
+function nameOf(base: string): string {
+  const bare = guessName(base.slice(0, base.length - path.extname(base).length)).replace(/(?:_?\d+)+$/, '')
+  return bare.replace(/_part$/, '') || 'rows'
+}
+
+function isKeyLike(name: string): boolean {
+  return /(?:^|_)(?:id|key|uuid)$/.test(guessName(name))
+}
+
+function isUnique(values: readonly unknown[]): boolean {
+  return (
+    values.length > 1 &&
+    values.every((value) => value !== null) &&
+    new Set(values.map(String)).size === values.length
+  )
+}
+
+/** What Parquet says of its columns, by name. */
+async function parquetTypes(file: string): Promise<ReadonlyMap<string, string>> {
+  const { connection, close } = await openDuckDb()
+  try {
+    const literal = file.replace(/[*?[]/g, '[$&]').replaceAll("'", "''")
+    const reader = await connection.runAndReadAll(
+      `describe select * from read_parquet('${literal}', hive_partitioning = false)`,
+    )
+    return new Map(reader.getRows().map(([name, type]) => [String(name), String(type)]))
+  } finally {
+    close()
+  }
+}
+
+/** Every column's values as text, or as JSON has them; a column that is no scalar has none. */
+async function sampleOf(opened: OpenedFile): Promise<ReadonlyMap<string, readonly unknown[]>> {
+  const sample = new Map<string, readonly unknown[]>()
+  for (const column of opened.columns) {
+    const values: unknown[] = []
+    try {
+      for await (const batch of opened.read([{ column, type: null }])) {
+        for (const [index, value] of (batch.columns[0] ?? []).entries())
+          if (!batch.malformed.has(index)) values.push(value ?? null)
+        if (values.length >= sampledRows) break
+      }
+    } catch (error) {
+      if (!(error instanceof BadUserInput)) throw error
+    }
+    sample.set(column, values.slice(0, sampledRows))
+  }
+  return sample
+}
+
+type Typed = Pick<FoundColumn, 'type' | 'storedType' | 'isLocalTime'>
+
+const withoutValues = 'a column without values'
+
+/** By what Parquet says, of text and of everything else by the values. */
+function typeOf(opened: OpenedFile, name: string, stored: string | null, sample: readonly unknown[]): Typed {
+  const values = sample.filter((value) => value !== null)
+  const declared = stored === null ? null : storedTypeOf(stored)
+  // What pandas writes of a column of None is called an integer.
+  if (values.length === 0 && (stored === null || stored === 'INTEGER' || stored === '"NULL"'))
+    return { type: null, storedType: withoutValues, isLocalTime: false }
+  if (stored !== null && declared !== 'string')
+    return { type: declared, storedType: stored, isLocalTime: opened.localTimes.has(name) }
+  const fitting = candidates.find((one) => values.length > 0 && allFit(one, opened.form, values)) ?? null
+  const isLocalTime =
+    fitting === 'timestamp' && values.some((value) => parseLocalTime(String(value)) !== null)
+  const type = declared === null || fitting === 'timestamp' ? fitting : declared
+  return { type, storedType: stored ?? 'a column of several types', isLocalTime }
+}
+
+/** Not mapped where the reader itself refuses the column as the type. */
+async function readable(opened: OpenedFile, column: string, typed: Typed): Promise<Typed> {
+  if (typed.type === null) return typed
+  try {
+    for await (const _ of opened.read([{ column, type: typed.type }])) break
+    return typed
+  } catch (error) {
+    if (error instanceof BadUserInput) return { ...typed, type: null }
+    throw error
+  }
+}
+
+/** The narrowest first. */
+const candidates: readonly ValueType[] = [
+  ...(['bool', 'int64', 'float64', 'timestamp', 'string'] as const),
+  ...(['int64[]', 'float64[]', 'string[]'] as const),
+]
+
+function allFit(type: ValueType, form: OpenedFile['form'], values: readonly unknown[]): boolean {
+  const fromLocalTime = (local: number): number => local
+  // Of a Parquet column only text is looked at.
+  const read = readRawValue({
+    type,
+    form: form === 'TYPED' ? 'JSON' : form,
+    isKey: false,
+    isLocalTime: false,
+    fromLocalTime,
+  })
+  return values.every((value) => {
+    const outcome = read(value)
+    return outcome !== null && !(outcome instanceof Unfit)
+  })
+}
+
+const storedTypes: readonly (readonly [RegExp, ScalarType])[] = [
+  [/^BOOLEAN$/, 'bool'],
+  [/^(?:TINYINT|SMALLINT|INTEGER|UTINYINT|USMALLINT)$/, 'int32'],
+  [/^(?:UINTEGER|BIGINT)$/, 'int64'],
+  [/^FLOAT$/, 'float32'],
+  [/^(?:DOUBLE|DECIMAL\(.*\)|UBIGINT|U?HUGEINT)$/, 'float64'],
+  [/^(?:VARCHAR|UUID|ENUM\(.*\)|JSON)$/s, 'string'],
+  [/^(?:TIMESTAMP|DATE$)/, 'timestamp'],
+  [/^BLOB$/, 'bytes'],
+]
+
+/** A Parquet column's type, as DuckDB prints it → ours; null where none reads it. */
+function storedTypeOf(stored: string): ValueType | null {
+  const element = /^(.*)\[\d*\]$/s.exec(stored)?.[1]
+  const scalar = storedTypes.find(([pattern]) => pattern.test(element ?? stored))?.[1] ?? null
+  return scalar === null || element === undefined ? scalar : `${scalar}[]`
+}
