@@ -8,7 +8,7 @@ export class Code {
   }
 }
 
-export type Writer = 'entity' | 'eventSource' | 'featureView' | 'windowedView' | 'featureService'
+type Writer = 'entity' | 'eventSource' | 'featureView' | 'windowedView' | 'featureService'
 
 /** A definition before it is printed: the arguments of the function that writes it, with code among them. */
 export interface Draft {

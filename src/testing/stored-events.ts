@@ -6,7 +6,7 @@ import type { WindowedEvent } from '../windows/tile-rings.ts'
 import { isSameKey } from './newest-row.ts'
 
 /** An event as the log has it. */
-export interface StoredTestEvent {
+interface StoredTestEvent {
   readonly event: NewEvent
   readonly storedAt: Micros
   readonly offset: number

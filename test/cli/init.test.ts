@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -18,6 +18,8 @@ let folder: string
 let project: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'featuregraph-init-'))
+  // The account that the embedded Postgres runs as, where these tests run as root, keeps its data in there.
+  await chmod(folder, 0o755)
   project = join(folder, 'mine')
   await makeClone(join(folder, 'featuregraph'))
 })
@@ -89,7 +91,8 @@ describe('a project of one’s own, by the page that describes it', () => {
     })
     try {
       const welcome = await printed(gateway, `featuregraph answers at http://127.0.0.1:${port}/graphql`)
-      expect(welcome).not.toContain('demo')
+      expect(welcome).toContain('GraphiQL: http')
+      expect(welcome).not.toContain('Three things to try')
       const blocks = await pageBlocks(join(project, 'README.md'), 'sh')
       const [, push = '', ask = ''] = blocks.map((block) => block.replaceAll(':4000', `:${port}`))
       expect(await shell(push, project)).toBe(
@@ -123,7 +126,9 @@ describe('a project of one’s own, by the page that describes it', () => {
     )
     try {
       const [, , tables = '', files = ''] = await pageBlocks(page, 'sh')
-      await shell(tables.replace(/postgres:\S+/, database.url), project)
+      expect(await shell(tables.replace(/postgres:\S+/, database.url), project)).toContain('wrote  vendor/')
+      // The same program is not packed once more.
+      await cp(join(project, 'vendor'), join(folder, 'from-files/vendor'), { recursive: true })
       await shell(files, project)
     } finally {
       await database.drop()
@@ -132,11 +137,10 @@ describe('a project of one’s own, by the page that describes it', () => {
     expect(await readFile(join(folder, 'from-files/README.md'), 'utf8')).toContain(
       "npx featuregraph import orders '../data/orders-*.csv'",
     )
-    for (const name of ['from-tables', 'from-files']) {
+    for (const name of ['from-tables', 'from-files'])
       await symlink(join(project, 'node_modules'), join(folder, name, 'node_modules'))
-      expect(await shell('npx featuregraph check', join(folder, name))).toMatch(/^schema: \d entit/)
-    }
-    expect(await shell('npm test', join(folder, 'from-files'))).toMatch(/pass 1\n/)
+    expect(await shell('npx featuregraph check', join(folder, 'from-tables'))).toMatch(/^schema: 1 entity/)
+    expect(await shell('npm test', join(folder, 'from-files'))).toContain('pass 1\n')
   })
 })
 

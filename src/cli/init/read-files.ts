@@ -151,6 +151,8 @@ async function readable(opened: OpenedFile, column: string, typed: Typed): Promi
   }
 }
 
+const leadingZero = /^[+-]?0\d/
+
 /** The narrowest first. */
 const candidates: readonly ValueType[] = [
   ...(['bool', 'int64', 'float64', 'timestamp', 'string'] as const),
@@ -168,6 +170,8 @@ function allFit(type: ValueType, form: OpenedFile['form'], values: readonly unkn
     fromLocalTime,
   })
   return values.every((value) => {
+    // Digits that would be lost, as of a postcode.
+    if (type !== 'string' && leadingZero.test(String(value))) return false
     const outcome = read(value)
     return outcome !== null && !(outcome instanceof Unfit)
   })
