@@ -53,11 +53,18 @@ program
   .action(async (views, options) => (await import('./cli/batch.ts')).batchViews(views, options))
 program
   .command('import')
-  .description('bring Parquet, CSV and NDJSON files into the offline store; the same file again adds nothing')
+  .description(
+    'bring Parquet, CSV, NDJSON and JSON files into the offline store; the same file again adds nothing until its source changes',
+  )
   .argument('<source>', 'an event source, or a file source of feature views')
-  .argument('<files...>', 'paths or patterns, as data/*.parquet')
+  .argument('<files...>', 'paths, folders or patterns, as data/*.parquet')
   .option('--dry-run', 'read and check everything, write nothing')
   .option('--on-error <what>', 'with a row that does not fit: stop or quarantine', 'quarantine')
+  .option(
+    '--max-quarantined <limit>',
+    'a share (10%, 0.1) or a number (100) of rows; past it nothing of a file is stored; without it 50%',
+  )
+  .option('--format <format>', 'parquet, csv, ndjson or json, whatever the names of the files')
   .option('--assume-utc', 'times without an offset are UTC where the source has no timezone')
   .action(async (source, files, options) =>
     (await import('./cli/import.ts')).importFiles(source, files, options),

@@ -10,6 +10,7 @@ import { openRowLayouts } from '../../src/online/row-layouts.ts'
 import { expandPattern } from '../../src/stores/duckdb/duckdb-files.ts'
 import { parquetFiles } from '../../src/stores/duckdb/parquet-file.ts'
 import { csvFiles } from '../../src/stores/files/csv-file.ts'
+import { jsonFiles } from '../../src/stores/files/json-file.ts'
 import { localFiles } from '../../src/stores/files/local-files.ts'
 import { ndjsonFiles } from '../../src/stores/files/ndjson-file.ts'
 import { postgresOfflineStore } from '../../src/stores/postgres/features/offline-store.ts'
@@ -67,7 +68,7 @@ async function obey(order: Order): Promise<Done> {
   switch (order.kind) {
     case 'IMPORT': {
       const files = localFiles({
-        readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles },
+        readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
         expand: expandPattern,
       })
       const stores = { ...shared, files, imports: postgresImportStore(system, order.project) }
@@ -78,6 +79,9 @@ async function obey(order: Order): Promise<Done> {
           onError: 'quarantine',
           assumeUtc: true,
           tables: null,
+          maxQuarantined: { kind: 'SHARE', share: 1 },
+          format: null,
+          onWarning: () => {},
           onWait: () => {},
           onProgress: () => {},
         })

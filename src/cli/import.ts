@@ -1,8 +1,12 @@
 import { BadUserInput } from '../errors.ts'
 import { systemClock } from '../gateway/system-clock.ts'
-import { formatOf, type ImportedFile, type ImportTables, importFile } from '../ingest/files/import-file.ts'
+import { filesToImport, formatOf } from '../ingest/files/file-format.ts'
+import { reasonLines } from '../ingest/files/first-reasons.ts'
+import { type ImportedFile, type ImportTables, importFile } from '../ingest/files/import-file.ts'
 import { importTargets } from '../ingest/files/import-target.ts'
+import { defaultQuarantineLimit, parseQuarantineLimit } from '../ingest/files/quarantine-limit.ts'
 import { type QuarantineKind, quarantineKinds } from '../ingest/files/read-columns.ts'
+import { fileFormats } from '../stores/file-reader.ts'
 import { progressBar } from './progress-bar.ts'
 import { withStores } from './with-stores.ts'
 
@@ -10,22 +14,35 @@ interface ImportArguments {
   readonly dryRun?: boolean
   readonly onError: string
   readonly assumeUtc?: boolean
+  readonly maxQuarantined?: string
+  readonly format?: string
 }
 
 /** `featuregraph import <source> <files…>`: one file after the other; a final line per file and table on standard output. */
 export async function importFiles(
   sourceName: string,
   patterns: readonly string[],
-  { dryRun = false, onError, assumeUtc = false }: ImportArguments,
+  { dryRun = false, onError, assumeUtc = false, ...rest }: ImportArguments,
 ): Promise<void> {
   if (onError !== 'stop' && onError !== 'quarantine')
     throw new BadUserInput(`--on-error expects stop or quarantine; got ${JSON.stringify(onError)}`)
+  const maxQuarantined =
+    rest.maxQuarantined === undefined ? defaultQuarantineLimit : parseQuarantineLimit(rest.maxQuarantined)
+  const format = fileFormats.find((one) => one === rest.format) ?? null
+  if (format === null && rest.format !== undefined)
+    throw new BadUserInput(
+      `--format expects one of ${fileFormats.join(', ')}; got ${JSON.stringify(rest.format)}`,
+    )
   await withStores('UNUSED', async ({ registry, stores, makeTables }) => {
     const source = { name: sourceName, targets: importTargets(registry, sourceName) }
-    const found = await Promise.all(patterns.map((pattern) => stores.files.find(pattern)))
-    const files = [...new Set(found.flat())]
+    const found = await Promise.all(
+      patterns.map(async (pattern) => filesToImport(pattern, await stores.files.find(pattern), format)),
+    )
+    const files = [...new Set(found.flatMap((one) => one.files))]
     // Before the first of them is imported.
-    for (const file of files) formatOf(file)
+    for (const file of files) if (format === null) formatOf(file)
+    for (const file of found.flatMap(({ passedOver }) => passedOver))
+      process.stderr.write(`${file}: passed over, its name says no format; --format reads every file\n`)
     const { views, eventSources } = registry
     let made: Promise<void> | null = null
     const tables: ImportTables = {
@@ -44,7 +61,8 @@ export async function importFiles(
       const startedAt = performance.now()
       const progress = progressBar(`${dryRun ? 'checking' : 'importing'} ${file}`)
       const imported = await importFile({ ...stores, clock: systemClock }, source, file, {
-        ...{ dryRun, onError, assumeUtc, tables },
+        ...{ dryRun, onError, assumeUtc, tables, maxQuarantined, format },
+        onWarning: (message) => process.stderr.write(`${message}\n`),
         onWait: () =>
           process.stderr.write(`${sourceName}: another import is under way; waiting for its end\n`),
         onProgress: (_, rows, done) => progress.update(rows, done),
@@ -68,6 +86,7 @@ function summary(file: string, imported: ImportedFile, seconds: number, dryRun: 
   const { target, status, read, kept, rejected, deleted, violations } = imported
   const start = `${target}: ${file}: ${dryRun ? 'dry run, nothing written: ' : ''}`
   if (status === 'ALREADY_IMPORTED') return `${start}already imported`
+  const before = imported.storedBefore === 0 ? '' : `${imported.storedBefore} stored before, `
   const kinds = quarantineKinds.flatMap((kind) => {
     const rows = imported.quarantined[kind]
     return rows === undefined ? [] : [{ rows, text: `${rows} ${kindNames[kind]}` }]
@@ -76,5 +95,5 @@ function summary(file: string, imported: ImportedFile, seconds: number, dryRun: 
   const why = kinds.length === 0 ? '' : ` (${kinds.map(({ text }) => text).join(', ')})`
   const ofDeleted = deleted === 0 ? '' : `${deleted} of deleted entities, `
   const rate = Math.round(read / seconds)
-  return `${start}${read} rows read, ${kept} kept, ${quarantined} quarantined${why}, ${rejected} rejected, ${ofDeleted}${violations} violations, in ${seconds.toFixed(1)} s, ${rate} rows a second`
+  return `${start}${read} rows read, ${kept} kept, ${quarantined} quarantined${why}, ${rejected} rejected, ${ofDeleted}${before}${violations} violations, in ${seconds.toFixed(1)} s, ${rate} rows a second${reasonLines(imported.reasons)}`
 }

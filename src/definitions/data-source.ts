@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { registryName } from './name.ts'
+import { readingOptions } from './source-reading.ts'
 
 export const columnName = z.string().min(1).max(63)
 
@@ -62,6 +63,7 @@ export const fileSourceDefinition = z
     createdTimestamp: columnName.optional(),
     nullCreated: nullCreated.optional(),
     timezone: timezone.optional(),
+    ...readingOptions,
     columns: z.record(registryName, columnName).default({}),
   })
   .refine((source) => source.nullCreated === undefined || source.createdTimestamp !== undefined, {
@@ -76,7 +78,7 @@ export type FileSource = z.output<typeof fileSourceDefinition>
  * Parquet, CSV or NDJSON files of finished feature rows. `columns` maps registry names (join keys, features) to the
  * files' columns where they differ; without `createdTimestamp` a row is known from its import on; with it a null there says
  * that the row was known always, or with `nullCreated: 'arrival'` from its import on; one later than the import is
- * quarantined. `timezone` is that of times without an offset.
+ * quarantined. `timezone` is that of times without an offset; see `readingOptions` for the other forms of values.
  */
 export function fileSource(
   name: string,

@@ -4,6 +4,7 @@ import { duration } from './duration.ts'
 import { documented } from './entity.ts'
 import { expectationDefinition } from './expectation.ts'
 import { registryName } from './name.ts'
+import { readingOptions } from './source-reading.ts'
 import { scalarType, shownTypes } from './value-type.ts'
 
 /** A value that stands in a definition for one of an event's field; int64 beyond 2^53 is its decimal string. */
@@ -33,6 +34,7 @@ export const eventSourceDefinition = z
     nullCreated: nullCreated.optional(),
     eventId: columnName.optional(),
     timezone: timezone.optional(),
+    ...readingOptions,
     retention: duration.optional(),
     columns: z.record(registryName, columnName).default({}),
     fields: z
@@ -60,6 +62,15 @@ export const eventSourceDefinition = z
     error: 'a retention drops stored events; a mapped table is never written',
   })
   .refine(
+    ({ table, unit, dates, format, nulls, decimalComma }) =>
+      table === undefined ||
+      [unit, dates, format, nulls, decimalComma].every((option) => option === undefined),
+    {
+      error:
+        'unit, dates, format, nulls and decimalComma say how files and messages are read; a mapped table has neither',
+    },
+  )
+  .refine(
     ({ nullCreated: meaning, createdTimestamp, table }) =>
       meaning === undefined || (createdTimestamp !== undefined && table === undefined),
     {
@@ -76,7 +87,8 @@ export type EventSourceDefinition = z.input<typeof eventSourceDefinition>
  * `eventTimestamp`, `createdTimestamp` and `eventId` name what the event's times and its own id are called in files,
  * messages or the table; `columns` maps fields to what they are called there where that differs. With an `eventId`, of
  * several events with the same id the one of the lowest position counts. An event of a file whose created timestamp is null
- * was known from when it happened, or with `nullCreated: 'arrival'` from its import on. `timezone` is that of times without an offset.
+ * was known from when it happened, or with `nullCreated: 'arrival'` from its import on. `timezone` is that of times without an offset;
+ * see `readingOptions` for the other forms of values.
  * With a `retention` the worker drops stored events by whole months (UTC) once all of a month is older; without one they are
  * kept for ever.
  */

@@ -126,6 +126,7 @@ function canonicalEvents(events: DigestedEvents, read: ReadonlySet<string>): unk
   ]
 }
 
-function digestOf(canonical: unknown): string {
+/** Of a value as JSON has it. */
+export function digestOf(canonical: unknown): string {
   return createHash('sha256').update(JSON.stringify(canonical)).digest('hex')
 }

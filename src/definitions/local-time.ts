@@ -1,10 +1,16 @@
 import { type Micros, parseTimestamp } from './timestamp.ts'
 
-const withoutOffset = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,6})?$/
+const withoutOffset = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?$/
+const dateAlone = /^\d{4}-\d{2}-\d{2}$/
 
 /** As RFC 3339 but without its offset: what a clock on the wall showed, as if it were UTC. Null for anything else. */
 export function parseLocalTime(text: string): Micros | null {
   return withoutOffset.test(text) ? parseTimestamp(`${text}Z`) : null
+}
+
+/** A date alone: its midnight, as if the zone were UTC. Null for anything else. */
+export function parseDate(text: string): Micros | null {
+  return dateAlone.test(text) ? parseTimestamp(`${text}T00:00:00Z`) : null
 }
 
 /** What a clock on the wall showed → the instant. */

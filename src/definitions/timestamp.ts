@@ -5,34 +5,58 @@ export type Micros = number
 export type Clock = () => Micros
 
 const pattern =
-  /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,6}))?(?:([Zz])|([+-])(\d{2}):(\d{2}))$/
+  /^(\d{4})-(\d{2})-(\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))?(?:([Zz])| ?(UTC|utc)| ?([+-])(\d{2})(?::?(\d{2}))?)$/
 
 /** The earliest and the latest instant that is reported exactly, as whole seconds: 1684-07-28 to 2255-06-05. */
 const limitMicros = Number.MAX_SAFE_INTEGER
 
 /**
- * RFC 3339 with an explicit offset and at most 6 fraction digits → microseconds.
- * Null for anything else: no offset, a day that the month does not have, second 60, more digits, or an instant
- * outside 1684 to 2255 (it could not be held exactly).
+ * RFC 3339 with an explicit offset → microseconds; digits below a microsecond (at most 9 in all) are cut off. The same time
+ * may be written as databases and tools write it: a space for the T, lower case, an offset without its colon or its minutes,
+ * or ` UTC`.
+ * Null for anything else: no offset, a day that the month does not have, hour 24 and second 60 (the next day or minute has
+ * a name of its own, and microseconds since the epoch have no room for a leap second), or an instant outside 1684 to 2255
+ * (it could not be held exactly).
  */
 export function parseTimestamp(text: string): Micros | null {
   const match = pattern.exec(text)
   if (match === null) return null
-  const [, year, month, day, hour, minute, second, fraction = '', zulu, sign, offsetHour, offsetMinute] =
+  const [, year, month, day, hour, minute, second, fraction = '', , , sign, offsetHour, offsetMinute = '0'] =
     match
-  const [y, mo, d, h, mi, s] = [year, month, day, hour, minute, second].map(Number)
-  if (y === undefined || mo === undefined || d === undefined) return null
-  if (h === undefined || mi === undefined || s === undefined) return null
-  if (mo < 1 || mo > 12 || d < 1 || d > daysInMonth(y, mo) || h > 23 || mi > 59 || s > 59) return null
   let offsetMinutes = 0
-  if (zulu === undefined) {
+  if (sign !== undefined) {
     const oh = Number(offsetHour)
     const om = Number(offsetMinute)
     if (oh > 23 || om > 59) return null
     offsetMinutes = (sign === '-' ? -1 : 1) * (oh * 60 + om)
   }
-  const seconds = daysFromEpoch(y, mo, d) * 86_400 + h * 3_600 + mi * 60 + s - offsetMinutes * 60
-  const micros = seconds * 1_000_000 + Number(fraction.padEnd(6, '0'))
+  return civilMicros({
+    ...{ year: Number(year), month: Number(month), day: Number(day) },
+    ...{ hour: Number(hour), minute: Number(minute), second: Number(second), fraction, offsetMinutes },
+  })
+}
+
+/** A time as a calendar and a clock show it; `fraction`: the digits behind the second. */
+export interface CivilTime {
+  readonly year: number
+  readonly month: number
+  readonly day: number
+  readonly hour: number
+  readonly minute: number
+  readonly second: number
+  readonly fraction: string
+  /** Local time less UTC. */
+  readonly offsetMinutes: number
+}
+
+/** Null where there is no such time, or it cannot be held exactly; digits below a microsecond are cut off. */
+export function civilMicros(civil: CivilTime): Micros | null {
+  const { year, month, day, hour, minute, second, fraction, offsetMinutes } = civil
+  if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return null
+  if (!(hour <= 23 && minute <= 59 && second <= 59) || Number.isNaN(offsetMinutes)) return null
+  const seconds =
+    daysFromEpoch(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offsetMinutes * 60
+  const micros = seconds * 1_000_000 + Number(fraction.slice(0, 6).padEnd(6, '0'))
   return Math.abs(micros) <= limitMicros ? micros : null
 }
 

@@ -55,14 +55,20 @@ export function acceptInt64(input: unknown): Accepted<Int64> {
     const number = Number(input)
     if (Number.isSafeInteger(number)) return accepted(number)
     const exact = BigInt(input)
-    return exact >= minInt64 && exact <= maxInt64 ? accepted(input) : refused(expected)
+    return exact >= minInt64 && exact <= maxInt64 ? accepted(input) : refused(int64Range)
   }
-  return refused(expected)
+  return refused(typeof input === 'string' && tooLong.test(input) ? int64Range : expected)
 }
+
+const tooLong = /^-?[1-9]\d{19,}$/
+
+/** What is expected of an integer that has too many digits. */
+export const int64Range = `a value within int64, from ${minInt64} to ${maxInt64}`
+const int32Range = 'a value within int32, from -2147483648 to 2147483647'
 
 function acceptInt32(input: unknown): Accepted<number> {
   if (typeof input === 'number' && (input | 0) === input) return accepted(input | 0)
-  return refused('a 32-bit integer')
+  return refused(Number.isInteger(input) ? int32Range : 'a 32-bit integer')
 }
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -100,7 +106,7 @@ export function acceptKeyValue(type: JoinKeyType, input: unknown): Accepted<KeyV
 }
 
 /**
- * A feature's value in the form that every store keeps. NaN becomes null; ±Infinity is refused.
+ * A feature's value in the form that every store keeps. NaN becomes null; ±Infinity is refused; 0 and 1 are bools too.
  * float32 passes `Math.fround`, so that both stores answer the same digits. Null stays null.
  */
 export function acceptValue(type: ValueType, input: unknown): Accepted<Value | null> {
@@ -109,9 +115,12 @@ export function acceptValue(type: ValueType, input: unknown): Accepted<Value | n
   if (element === null) return acceptScalar(type as ScalarType, input)
   if (!Array.isArray(input)) return refused(`a list of ${element}`)
   const items: ScalarValue[] = []
-  for (const item of input) {
+  for (const [index, item] of input.entries()) {
     const outcome = acceptScalar(element, item)
-    if (!outcome.ok || outcome.value === null) return refused(`a list of ${element} without nulls and NaN`)
+    if (!outcome.ok || outcome.value === null) {
+      const wrong = item === null || Number.isNaN(item) ? `item ${index + 1} is ${item}` : ''
+      return refused(`a list of ${element} without nulls and NaN${wrong && ` (${wrong})`}`)
+    }
     items.push(outcome.value)
   }
   return accepted(items)
@@ -128,13 +137,15 @@ function acceptScalar(type: ScalarType, input: unknown): Accepted<ScalarValue | 
       if (typeof input !== 'number') return refused('a number')
       if (Number.isNaN(input)) return accepted(null)
       const number = type === 'float32' ? Math.fround(input) : input
-      return Number.isFinite(number) ? accepted(number) : refused(`a finite ${type}`)
+      if (Number.isFinite(number)) return accepted(number)
+      return refused(Number.isFinite(input) ? `a value within ${type}` : `a finite ${type}`)
     }
     case 'string':
       return typeof input === 'string' && !input.includes('\0') && input.isWellFormed()
         ? accepted(input)
         : refused('a string without U+0000 and lone surrogates')
     case 'bool':
+      if (input === 0 || input === 1) return accepted(input === 1)
       return typeof input === 'boolean' ? accepted(input) : refused('true or false')
     case 'timestamp':
       return Number.isSafeInteger(input)

@@ -195,6 +195,9 @@ async function importHistory(
       onError: 'stop',
       assumeUtc: false,
       tables: null,
+      maxQuarantined: { kind: 'SHARE', share: 1 },
+      format: null,
+      onWarning: () => {},
       onWait: () => {},
       onProgress: (_target, _rows, done) => progress(30 + done * 30),
     })

@@ -11,6 +11,7 @@ import type { EventStore } from '../stores/event-store.ts'
 import type { ExampleKeys } from '../stores/example-keys.ts'
 import type { FileReader, FileStore } from '../stores/file-reader.ts'
 import { csvFiles } from '../stores/files/csv-file.ts'
+import { jsonFiles } from '../stores/files/json-file.ts'
 import { localFiles } from '../stores/files/local-files.ts'
 import { ndjsonFiles } from '../stores/files/ndjson-file.ts'
 import type { FilledViews } from '../stores/filled-views.ts'
@@ -123,7 +124,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       streamLock: postgresLeaderLock(system, config.project, 'stream'),
       catchUpLock: postgresLeaderLock(system, config.project, 'stream'),
       files: localFiles({
-        readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles },
+        readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
         expand: async (pattern) => (await import('../stores/duckdb/duckdb-files.ts')).expandPattern(pattern),
       }),
       imports: postgresImportStore(system, config.project),

@@ -32,7 +32,7 @@ export const int64Scalar = new GraphQLScalarType<number | string, number | strin
 })
 
 const timestampExpected =
-  'an RFC 3339 timestamp with an explicit offset and at most 6 fraction digits, as 2026-01-31T09:30:00Z, between the years 1685 and 2254'
+  'an RFC 3339 timestamp with an explicit offset, as 2026-01-31T09:30:00Z, between the years 1685 and 2254'
 
 function acceptTimestamp(input: unknown): Accepted<Micros> {
   const micros = typeof input === 'string' ? parseTimestamp(input) : null
@@ -43,7 +43,7 @@ function acceptTimestamp(input: unknown): Accepted<Micros> {
 export const timestampScalar = new GraphQLScalarType<number, string>({
   name: 'Timestamp',
   description:
-    'RFC 3339. In: any explicit offset, at most 6 fraction digits. Out: UTC, always 6 digits and Z.',
+    'RFC 3339. In: any explicit offset; digits below a microsecond are cut off. Out: UTC, always 6 digits and Z.',
   serialize(value) {
     if (!Number.isSafeInteger(value)) throw new GraphQLError('a timestamp is whole microseconds')
     return formatTimestamp(Number(value))

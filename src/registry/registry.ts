@@ -1,6 +1,7 @@
 import type { FileSource, PostgresSource } from '../definitions/data-source.ts'
 import type { ExpectationAction } from '../definitions/expectation.ts'
 import type { FeatureDigests } from '../definitions/feature-digest.ts'
+import type { SourceReading } from '../definitions/source-reading.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { ScalarValue, Value } from '../definitions/value.ts'
 import type { JoinKeyType, ScalarType, ValueType } from '../definitions/value-type.ts'
@@ -149,6 +150,8 @@ export interface EventSource extends Documented {
   readonly eventId: string | null
   /** Of times without an offset. */
   readonly timezone: string | null
+  /** How files and messages write values. */
+  readonly reading: SourceReading
   /** Months of stored events that are older are dropped; null: kept for ever. */
   readonly retentionMicros: Micros | null
   readonly fields: readonly EventField[]

@@ -1,4 +1,5 @@
 import { parseDuration } from '../definitions/duration.ts'
+import { sourceReading } from '../definitions/source-reading.ts'
 import type { ScalarValue } from '../definitions/value.ts'
 import { acceptValue } from '../definitions/value.ts'
 import type { ScalarType } from '../definitions/value-type.ts'
@@ -65,6 +66,7 @@ export function resolveEventSource(definition: EventSourceParsed, report: Report
     nullCreated: definition.nullCreated ?? null,
     eventId: definition.eventId ?? null,
     timezone: definition.timezone ?? null,
+    reading: sourceReading(definition),
     retentionMicros: definition.retention === undefined ? null : parseDuration(definition.retention),
     fields,
     keyFields: [],

@@ -1,13 +1,21 @@
 import type { ValueType } from '../definitions/value-type.ts'
 
-export type FileFormat = 'parquet' | 'csv' | 'ndjson'
+/** What a file is read as. */
+export const fileFormats = ['parquet', 'csv', 'ndjson', 'json'] as const
+export type FileFormat = (typeof fileFormats)[number]
 
 /**
  * What a batch's values are: TEXT of CSV (null where nothing stands, not even quotes), JSON (undefined where a line
  * lacks the field, a bigint for an integer that is no safe one), or TYPED: as `acceptValue` takes them, integers also as
- * bigint, a timestamp of a column without time zone as microseconds of local time.
+ * bigint, a timestamp by its `TimeColumn`.
  */
 export type FileForm = 'TEXT' | 'JSON' | 'TYPED'
+
+/**
+ * What the numbers of a typed column that is read as timestamps are: microseconds of an instant, of local time, the midnight
+ * of a day as if it were one of UTC, or as they stand in the file.
+ */
+export type TimeColumn = 'INSTANT' | 'LOCAL' | 'DATE' | 'NUMBER'
 
 /** `type` null: any scalar, as text. */
 export interface WantedColumn {
@@ -38,8 +46,8 @@ export interface OpenedFile {
   readonly columns: readonly string[]
   /** False: a column that no line seems to have is no error, its values are null. */
   readonly columnsAreFixed: boolean
-  /** Columns with times without a time zone, where the file's schema says so. */
-  readonly localTimes: ReadonlySet<string>
+  /** Columns of TYPED files that can be read as timestamps. */
+  readonly timeColumns: ReadonlyMap<string, TimeColumn>
   /**
    * Rows in the file's order, in batches of a bounded number.
    * @throws BadUserInput where a column's type cannot become the wanted one, or the file breaks off.
@@ -54,13 +62,20 @@ export interface FileReader {
   readonly open: (path: string) => Promise<OpenedFile>
 }
 
+export interface FoundFiles {
+  /** FOLDER: all that is there, files of other kinds too; FILES: each was named, or matched by a part of its name. */
+  readonly kind: 'FILES' | 'FOLDER'
+  readonly files: readonly string[]
+}
+
 /** Files that the process can reach. */
 export interface FileStore {
   /**
-   * The files that a path or pattern names, by name. A path that is a file means itself, whatever characters it has.
-   * @throws BadUserInput where there is none, or it is a folder.
+   * The files that a path or pattern names, by name. A path that is a file means itself, whatever characters it has; a folder
+   * means the files below it. Names that begin with `_` or `.` are left out where they were not asked for.
+   * @throws BadUserInput where there is none.
    */
-  readonly find: (pattern: string) => Promise<readonly string[]>
+  readonly find: (pattern: string) => Promise<FoundFiles>
   /** sha-256 of the bytes, in hex. */
   readonly digest: (path: string) => Promise<string>
   readonly open: (path: string, format: FileFormat) => Promise<OpenedFile>

@@ -1,3 +1,4 @@
+import type { ImportDigest } from '../definitions/import-digest.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { Value } from '../definitions/value.ts'
 import type { StoredOfflineView } from './offline-view.ts'
@@ -19,6 +20,17 @@ export interface ImportReceipt {
   readonly digest: string
   readonly file: string
   readonly importedAt: Micros
+  readonly definition: ImportDigest
+}
+
+/**
+ * How a table stands to a file's bytes. NEW: they were not imported there. BEGUN: some chunks were, and it goes on behind
+ * them. IMPORTED. CHANGED: they were, by another definition of the source that may have left rows out.
+ */
+export interface ImportState {
+  readonly status: 'NEW' | 'BEGUN' | 'IMPORTED' | 'CHANGED'
+  /** How often the bytes were imported there by other definitions. */
+  readonly earlier: number
 }
 
 /**
@@ -59,24 +71,35 @@ export interface RowSink {
 export interface ImportCounts {
   readonly read: number
   readonly kept: number
+  /** Of the file's rows, those that earlier imports of it have stored. */
+  readonly storedBefore: number
 }
 
 /** Rejects with `StoreFailed` when the database does not answer. */
 export interface ImportStore {
   /** The present by the database's clock, by which moments are set. */
   readonly now: () => Promise<Micros>
-  /** Whether a file of these bytes has been imported there; BEGUN: some chunks of it, and it goes on behind them. */
-  readonly stateOf: (table: ImportTable, digest: string) => Promise<'NEW' | 'BEGUN' | 'IMPORTED'>
+  readonly stateOf: (table: ImportTable, digest: string, definition: ImportDigest) => Promise<ImportState>
+  /**
+   * Rows of a batch, by their places, that earlier imports of the file have stored as events: they stand as they were
+   * accepted, and are not stored again. Of feature rows none: a later one of the same times wins.
+   */
+  readonly storedRows: (
+    table: ImportTable,
+    digest: string,
+    earlier: number,
+  ) => Promise<(rows: ImportedRows) => Promise<ReadonlySet<number>>>
   /**
    * Writes a file's rows, its receipt, what was quarantined and the violations in one transaction, and for events which
    * hours of event time got some. `work` is called once, or not at all where the receipt is there already (then null is
-   * answered); while another import of the same file is under way its end is waited for. What `work` throws rolls all
+   * answered, unless that is of another definition; what the earlier import quarantined goes then); while another import of the same file is under way its end is waited for. What `work` throws rolls all
    * back and is thrown on.
    * A table of which `isImportedInChunks` is written in short transactions instead, each with the rows' claims of their
    * ids: rows that an earlier call has stored are passed over, and what `work` throws leaves those that were stored; so
    * the caller checks the file first. Of an id that an event has claimed before, whichever way it came, the row is
    * stored and does not count.
-   * An event stands at topic `file:<digest>`, partition 0, offset = row number. No time limit; memory is bounded by a
+   * An event stands at topic `file:<digest>`, partition 0, offset = row number; where the file comes for the n-th time at
+   * `file:<digest>:<n>`, since readers have passed its first topic. No time limit; memory is bounded by a
    * batch and a COPY buffer.
    */
   readonly importFile: <Counts extends ImportCounts>(

@@ -54,7 +54,7 @@ describe.concurrent('featuregraph import', () => {
     const pattern = join(folder, 'a-*.csv')
     const dry = await run('--dry-run', pattern)
     expect(dry.stdout).toMatch(
-      /^payments: .*a-1\.csv: dry run, nothing written: 2 rows read, 1 kept, 1 quarantined/,
+      /^payments: .*a-1\.csv: dry run, nothing written: 2 rows read, 1 kept, 1 quarantined .*\n {2}row 2: customer_id: /,
     )
     const first = await run(pattern, join(folder, 'a-1.csv'))
     expect(first).toMatchObject({ code: 0, stderr: '' })
@@ -62,6 +62,7 @@ describe.concurrent('featuregraph import', () => {
       expect.stringMatching(
         /^payments: .*a-1\.csv: 2 rows read, 1 kept, 1 quarantined \(1 wrong type\), 0 rejected, 0 violations, in [\d.]+ s, \d+ rows a second$/,
       ),
+      '  row 2: customer_id: expected a 64-bit integer, got "x"',
       expect.stringMatching(/^payments: .*a-2\.csv: 1 rows read, 1 kept, 0 quarantined, 0 rejected/),
       '',
     ])
@@ -77,6 +78,10 @@ describe.concurrent('featuregraph import', () => {
       [
         ['payments', '--on-error', 'stop', join(folder, 'bad.csv')],
         /bad\.csv: row 1: customer_id: expected a 64-bit integer, got "x"/,
+      ],
+      [
+        ['payments', '--max-quarantined', '0', join(folder, 'bad.csv')],
+        /bad\.csv: payments: 1 of 1 rows read would be quarantined, more than 0; nothing of the file was imported\. .*\n {2}row 1: customer_id: /,
       ],
     ]
     const outcomes = await Promise.all(

@@ -136,10 +136,7 @@ describe("a caller's mistake", () => {
     })
     expect(errors?.map(({ message, locations }) => [message.split(':')[0], locations?.[0]?.column])).toEqual([
       ['expected a 64-bit integer', 24],
-      [
-        'expected an RFC 3339 timestamp with an explicit offset and at most 6 fraction digits, as 2026-01-31T09',
-        37,
-      ],
+      ['expected an RFC 3339 timestamp with an explicit offset, as 2026-01-31T09', 37],
       ['expected a whole number and a unit, as 250ms, 30s, 5m, 1h or 90d', 75],
     ])
   })

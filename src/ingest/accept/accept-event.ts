@@ -8,7 +8,8 @@ import type { NewEvent } from '../../stores/event-log.ts'
 import type { Violation } from '../../stores/violation-store.ts'
 import { allowedSkewMicros } from './allowed-skew.ts'
 import { mismatch } from './mismatch.ts'
-import { readEventId, readRawValue, Unfit } from './read-raw-value.ts'
+import { readEventId, readRawValue } from './read-raw-value.ts'
+import { Unfit } from './unfit.ts'
 
 export type EventRefusal = Extract<
   ErrorCode,
@@ -45,8 +46,14 @@ export type AcceptEvent = (json: unknown, now: Micros) => EventVerdict
  */
 export function eventAcceptor(source: EventSource): AcceptEvent {
   const readLocal = source.timezone === null ? () => offsetExpected : fromLocalTime(source.timezone)
+  const times = {
+    timeColumn: null,
+    fromLocalTime: readLocal,
+    fromDate: fromLocalTime(source.timezone ?? 'UTC'),
+    reading: source.reading,
+  }
   const reader = (type: EventSource['fields'][number]['type'], isKey: boolean) =>
-    readRawValue({ type, form: 'JSON', isKey, isLocalTime: false, fromLocalTime: readLocal })
+    readRawValue({ type, form: 'JSON', isKey, ...times })
   const readEventTime = reader('timestamp', false)
   const fields = source.fields.map((field) => {
     const isKey = source.keyFields.some(({ name }) => name === field.name)

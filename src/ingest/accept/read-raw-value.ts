@@ -1,54 +1,42 @@
-import { parseLocalTime } from '../../definitions/local-time.ts'
-import { type Micros, parseTimestamp } from '../../definitions/timestamp.ts'
-import { acceptKeyValue, acceptValue, type Value } from '../../definitions/value.ts'
+import type { SourceReading } from '../../definitions/source-reading.ts'
+import { acceptKeyValue, acceptValue, int64Range, type Value } from '../../definitions/value.ts'
 import { elementType, isDecimal, joinKeyType, type ValueType } from '../../definitions/value-type.ts'
 import type { FileForm } from '../../stores/file-reader.ts'
-
-/** What stands where the type needs something else. */
-export class Unfit {
-  readonly expected: string
-  constructor(expected: string) {
-    this.expected = expected
-  }
-}
+import { type ReadTimeOptions, timestampReader } from './read-timestamp.ts'
+import { Unfit } from './unfit.ts'
 
 /** A file's value → the form that every store keeps; null and undefined are null. */
 export type ReadValue = (raw: unknown) => Value | null | Unfit
 
-export interface ReadValueOptions {
+export interface ReadValueOptions extends ReadTimeOptions {
   readonly type: ValueType
   readonly form: FileForm
   /** Join keys have rules of their own. */
   readonly isKey: boolean
-  /** Times of a typed column that are local. */
-  readonly isLocalTime: boolean
-  readonly fromLocalTime: ReadLocalTime
+  readonly reading: SourceReading
 }
-
-/** As `FromLocalTime`; where no zone is known it throws, or says what is expected instead. */
-type ReadLocalTime = (local: Micros) => Micros | Unfit
-
-const timestampExpected = 'an RFC 3339 timestamp with at most 6 fraction digits, from 1684 to 2255'
 
 /**
  * By the rules of `acceptValue` and `acceptKeyValue`. In CSV a number is its decimal digits, an integer also with a
- * fraction of zeros (as pandas writes integers with nulls), a bool true or false in any case, bytes base64 and a list
- * JSON; in JSON bytes are base64. A timestamp is RFC 3339 text (its offset
- * may lack the minutes, as Postgres and DuckDB write it), or typed; neither a date nor a number is one.
+ * fraction of zeros (as pandas writes integers with nulls), a bool true, false, 0 or 1, bytes base64 and a list
+ * JSON, each with spaces around it; in JSON bytes are base64. A timestamp: see `timestampReader`. NaN is null.
  */
-export function readRawValue({ type, form, isKey, isLocalTime, fromLocalTime }: ReadValueOptions): ReadValue {
-  const convert = converter(type, form, { isLocalTime, fromLocalTime })
+export function readRawValue(options: ReadValueOptions): ReadValue {
+  const { type, form, isKey } = options
+  const convert = converter(type, form, options)
   const key = isKey ? joinKeyType.safeParse(type).data : undefined
   const accept = (value: unknown): Value | null | Unfit => {
     const outcome = key === undefined ? acceptValue(type, value) : acceptKeyValue(key, value)
     return outcome.ok ? outcome.value : new Unfit(outcome.expected)
   }
+  const isNumber = numberTypes.has(type)
   const isCanonical = key === undefined ? canonical[type] : undefined
   return (raw) => {
     if (raw === null || raw === undefined) return null
     if (form === 'TYPED' && isCanonical?.(raw)) return raw as Value
     const value = convert(raw)
-    return value instanceof Unfit ? value : accept(value)
+    if (value instanceof Unfit) return value
+    return isNumber && Number.isNaN(value) ? null : accept(value)
   }
 }
 
@@ -60,26 +48,27 @@ const canonical: Readonly<Partial<Record<ValueType, (raw: unknown) => boolean>>>
   string: (raw) => typeof raw === 'string' && !raw.includes('\0'),
 }
 
+const numberTypes: ReadonlySet<ValueType> = new Set(['int32', 'int64', 'float32', 'float64', 'bool'])
+
 type Convert = (raw: unknown) => unknown
 
-type LocalTimes = Pick<ReadValueOptions, 'isLocalTime' | 'fromLocalTime'>
-
-function converter(type: ValueType, form: FileForm, local: LocalTimes): Convert {
+function converter(type: ValueType, form: FileForm, options: ReadValueOptions): Convert {
   const element = elementType(type)
   if (element !== null) {
-    const convert = converter(element, form === 'TEXT' ? 'JSON' : form, local)
+    const convert = converter(element, form === 'TEXT' ? 'JSON' : form, options)
     const convertAll = (raw: unknown): unknown => {
       if (!Array.isArray(raw)) return raw
-      const items: readonly unknown[] = raw.map(convert)
+      const items: readonly unknown[] = raw.map((item) => (item === null ? null : convert(item)))
       return items.find((item) => item instanceof Unfit) ?? items
     }
     return form === 'TEXT' ? (raw) => convertAll(parseJson(String(raw))) : convertAll
   }
-  if (isDecimal(type)) return decimalRaw
+  const { decimalComma } = options.reading
+  if (isDecimal(type)) return form === 'TEXT' ? numeral(decimalRaw, decimalComma) : decimalRaw
   switch (type) {
     case 'int32':
     case 'int64':
-      if (form === 'TEXT') return (raw) => integerOf(String(raw), type)
+      if (form === 'TEXT') return numeral((text) => integerOf(text, type), decimalComma)
       return (raw) => {
         if (typeof raw === 'bigint') return smallest(raw)
         // DuckDB returns decimals and integers beyond 64 bits as text.
@@ -87,14 +76,18 @@ function converter(type: ValueType, form: FileForm, local: LocalTimes): Convert 
       }
     case 'float32':
     case 'float64':
-      if (form === 'TEXT') return (raw) => numberOf(String(raw))
+      if (form === 'TEXT') return numeral(numberOf, decimalComma)
       return (raw) => (typeof raw === 'bigint' ? Number(raw) : raw)
     case 'bool':
-      return form === 'TEXT' ? (raw) => boolOf(String(raw)) : asIs
+      return form === 'TEXT'
+        ? (raw) => boolOf(String(raw).trim())
+        : (raw) => (typeof raw === 'bigint' ? Number(raw) : raw)
     case 'bytes':
       return form === 'TYPED' ? asIs : bytesOf
-    case 'timestamp':
-      return (raw) => timestampOf(raw, form === 'TYPED', local)
+    case 'timestamp': {
+      const read = timestampReader(options)
+      return (raw) => read(typeof raw === 'string' ? raw.trim() : raw)
+    }
     default:
       return asIs
   }
@@ -121,11 +114,13 @@ const integerText = /^[+-]?\d+(?:\.0*)?$/
 
 /** `+7` and `007.0` are 7; anything that is no integer goes on as it is, to be refused. */
 function integerOf(text: string, type: 'int32' | 'int64'): unknown {
-  if (!integerText.test(text)) return new Unfit(type === 'int32' ? 'a 32-bit integer' : 'a 64-bit integer')
+  if (!integerText.test(text))
+    return new Unfit(type === 'int32' ? 'a 32-bit integer' : 'a 64-bit integer', numeralHint(text))
   const number = Number(text)
   if (Number.isSafeInteger(number)) return number
   const digits = text.replace(/\.0*$/, '').replace('+', '')
-  return digits.length > 40 ? number : smallest(BigInt(digits))
+  if (type === 'int32') return number
+  return digits.length > 40 ? new Unfit(int64Range) : smallest(BigInt(digits))
 }
 
 const numberText = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
@@ -137,7 +132,22 @@ const notFinite: ReadonlyMap<string, number> = new Map([
 
 function numberOf(text: string): unknown {
   if (numberText.test(text)) return Number(text)
-  return notFinite.get(text.replace(/^[+-]/, '').toLowerCase()) ?? text
+  return notFinite.get(text.replace(/^[+-]/, '').toLowerCase()) ?? new Unfit('a number', numeralHint(text))
+}
+
+/** Of a number's text without spaces around it, with a point before its fraction. */
+function numeral(read: (text: string) => unknown, decimalComma: boolean): Convert {
+  if (!decimalComma) return (raw) => read(String(raw).trim())
+  return (raw) => {
+    const text = String(raw).trim()
+    return text.includes('.') ? new Unfit('a number with a decimal comma') : read(text.replace(',', '.'))
+  }
+}
+
+function numeralHint(text: string): string {
+  return /^[+-]?\d+,\d+$/.test(text) && !/^[+-]?\d{1,3},\d{3}$/.test(text)
+    ? 'a decimal comma is read with decimalComma: true on the source'
+    : ''
 }
 
 /** Decimals are read exactly, from what stands there; a NaN as text is none, as a NaN is. */
@@ -147,6 +157,7 @@ function decimalRaw(raw: unknown): unknown {
 
 function boolOf(text: string): unknown {
   const lower = text.toLowerCase()
+  if (/^[01](?:\.0*)?$/.test(lower)) return Number(lower)
   return lower === 'true' ? true : lower === 'false' ? false : text
 }
 
@@ -162,19 +173,4 @@ function parseJson(text: string): unknown {
   } catch {
     return new Unfit('a list as JSON')
   }
-}
-
-/** What Postgres and DuckDB write: `2026-01-31 09:30:00+00`. */
-const hoursOnly = /:\d{2}(?:\.\d{1,6})?[+-]\d{2}$/
-
-function timestampOf(raw: unknown, isTyped: boolean, local: LocalTimes): Micros | Unfit {
-  if (isTyped && typeof raw === 'number') {
-    if (!Number.isSafeInteger(raw)) return new Unfit('a time from 1684 to 2255')
-    return local.isLocalTime ? local.fromLocalTime(raw) : raw
-  }
-  if (typeof raw !== 'string') return new Unfit(timestampExpected)
-  const micros = parseTimestamp(raw) ?? (hoursOnly.test(raw) ? parseTimestamp(`${raw}:00`) : null)
-  if (micros !== null) return micros
-  const shown = parseLocalTime(raw)
-  return shown === null ? new Unfit(timestampExpected) : local.fromLocalTime(shown)
 }

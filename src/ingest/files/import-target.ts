@@ -1,3 +1,4 @@
+import { type SourceReading, sourceReading } from '../../definitions/source-reading.ts'
 import type { ScalarValue } from '../../definitions/value.ts'
 import type { ValueType } from '../../definitions/value-type.ts'
 import { BadUserInput } from '../../errors.ts'
@@ -37,6 +38,7 @@ export interface ImportTarget {
   readonly nullCreated: 'arrival' | null
   readonly eventId: string | null
   readonly timezone: string | null
+  readonly reading: SourceReading
   /** In the order of `ImportedRows.columns`. */
   readonly columns: readonly TargetColumn[]
 }
@@ -81,6 +83,7 @@ function eventTarget(source: EventSource): ImportTarget {
     nullCreated: source.nullCreated,
     eventId: source.eventId,
     timezone: source.timezone,
+    reading: source.reading,
     columns: source.fields.map((field) => ({ ...field, isKey: keys.has(field.name) })),
   }
 }
@@ -100,6 +103,7 @@ function viewTarget(view: PlainView): ImportTarget {
     nullCreated: files.nullCreated ?? null,
     eventId: null,
     timezone: files.timezone ?? null,
+    reading: sourceReading(files),
     columns: [
       ...view.entity.joinKeys.map((key) => ({ ...columnOf(key), isKey: true, expectation: null })),
       ...view.features.map((feature) => ({

@@ -1,5 +1,5 @@
 import { type CheckedRow, checkRow } from '../../quality/check-row.ts'
-import type { FileBatch, FileForm } from '../../stores/file-reader.ts'
+import type { FileBatch } from '../../stores/file-reader.ts'
 import type { ImportedRows, QuarantinedFileRow } from '../../stores/import-store.ts'
 import type { Violation } from '../../stores/violation-store.ts'
 import { jsonOf } from '../accept/mismatch.ts'
@@ -15,7 +15,7 @@ export interface JudgedBatch {
   /** The index in `rows` that each violation is about. */
   readonly violationPlaces: readonly number[]
   /** Stored nowhere, by their expectation. */
-  readonly rejected: number
+  readonly rejectedRows: readonly { readonly rowNumber: number; readonly reason: string }[]
 }
 
 /** Batches of a file → rows in the stores' form, and which of them are to be stored. No state between batches. */
@@ -23,7 +23,7 @@ export function rowJudge(
   target: ImportTarget,
   options: ReadOptions & { readonly file: string },
 ): (batch: FileBatch) => JudgedBatch {
-  const { file, form, now } = options
+  const { file, opened, now } = options
   const readColumns = columnReader(target, options)
   const check = expectationCheck(target, now)
 
@@ -33,11 +33,11 @@ export function rowJudge(
     const violations: Violation[] = []
     const violationPlaces: number[] = []
     const quarantined: QuarantinedRow[] = []
-    let rejected = 0
+    const rejectedRows: { rowNumber: number; reason: string }[] = []
     const quarantine = (index: number, kind: QuarantineKind, reasons: readonly string[]): void => {
       quarantined.push({
         ...{ kind, view: target.name, recordedAt: now, file, reason: reasons.join('; ') },
-        content: contentOf(target, form, batch, index),
+        content: contentOf(target, opened, batch, index),
         rowNumber: batch.rowNumbers[index] ?? 0,
       })
     }
@@ -51,19 +51,19 @@ export function rowJudge(
       if (checked !== null) {
         violations.push(...checked.violations)
         violationPlaces.push(...checked.violations.map(() => index))
+        const reasons = checked.violations.map(({ feature, message }) => `${feature}: ${message}`)
         if (checked.action === 'reject') {
-          rejected += 1
+          rejectedRows.push({ rowNumber: batch.rowNumbers[index] ?? 0, reason: reasons.join('; ') })
           continue
         }
         if (checked.action === 'quarantine') {
-          const reasons = checked.violations.map(({ feature, message }) => `${feature}: ${message}`)
           quarantine(index, 'EXPECTATION', reasons)
           continue
         }
       }
       kept.push(index)
     }
-    return { rows: { ...columns, kept }, quarantined, violations, violationPlaces, rejected }
+    return { rows: { ...columns, kept }, quarantined, violations, violationPlaces, rejectedRows }
   }
 }
 
@@ -95,20 +95,24 @@ const maxMalformedCharacters = 10_000
  * What is stored of a quarantined row, by registry name, in the shape of a pushed row: an entity's rows can be found by
  * `content->'key'`. Of a malformed one its text.
  */
-function contentOf(target: ImportTarget, form: FileForm, batch: FileBatch, index: number): unknown {
+function contentOf(
+  target: ImportTarget,
+  { timeColumns }: ReadOptions['opened'],
+  batch: FileBatch,
+  index: number,
+): unknown {
   const malformed = batch.malformed.get(index)
   if (malformed) return { line: malformed.text.slice(0, maxMalformedCharacters) }
-  const isTyped = form === 'TYPED'
   const raws = batch.columns.map((column) => column[index] ?? null)
-  const raw = (type: string | null): unknown => jsonOf(raws.shift() ?? null, isTyped && type === 'timestamp')
-  const eventTimestamp = raw('timestamp')
+  const raw = (column: string): unknown => jsonOf(raws.shift() ?? null, timeColumns.get(column) ?? null)
+  const eventTimestamp = raw(target.eventTimestamp)
   const times = {
     eventTimestamp,
-    ...(target.createdTimestamp === null ? {} : { createdTimestamp: raw('timestamp') }),
-    ...(target.eventId === null ? {} : { eventId: raw(null) }),
+    ...(target.createdTimestamp === null ? {} : { createdTimestamp: raw(target.createdTimestamp) }),
+    ...(target.eventId === null ? {} : { eventId: raw(target.eventId) }),
   }
   const key: Record<string, unknown> = {}
   const values: Record<string, unknown> = {}
-  for (const { name, type, isKey } of target.columns) (isKey ? key : values)[name] = raw(type)
+  for (const { name, column, isKey } of target.columns) (isKey ? key : values)[name] = raw(column)
   return { key, values, ...times }
 }

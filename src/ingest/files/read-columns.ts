@@ -2,12 +2,15 @@ import type { FromLocalTime } from '../../definitions/local-time.ts'
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
 import type { Value } from '../../definitions/value.ts'
 import type { ValueType } from '../../definitions/value-type.ts'
-import type { FileBatch, FileForm, WantedColumn } from '../../stores/file-reader.ts'
+import type { FileBatch, WantedColumn } from '../../stores/file-reader.ts'
 import type { ImportedRows } from '../../stores/import-store.ts'
 import { allowedSkewMicros } from '../accept/allowed-skew.ts'
 import { mismatch } from '../accept/mismatch.ts'
-import { type ReadValue, readEventId, readRawValue, Unfit } from '../accept/read-raw-value.ts'
+import { type ReadValue, readEventId, readRawValue } from '../accept/read-raw-value.ts'
+import { Unfit } from '../accept/unfit.ts'
 import type { ImportTarget } from './import-target.ts'
+import { isUsualMark, readNulls } from './null-marks.ts'
+import type { PartitionedFile } from './partition-columns.ts'
 
 /** Why a row is quarantined; EXPECTATION: it can be read, and breaks what is expected of it. */
 export const quarantineKinds = [
@@ -21,12 +24,13 @@ export const quarantineKinds = [
 export type QuarantineKind = (typeof quarantineKinds)[number]
 
 export interface ReadOptions {
-  readonly form: FileForm
-  /** Columns whose times are local. */
-  readonly localTimes: ReadonlySet<string>
+  readonly opened: Pick<PartitionedFile, 'form' | 'timeColumns' | 'textColumns'>
   readonly fromLocalTime: FromLocalTime
+  readonly fromDate: FromLocalTime
   /** The import's moment: the created timestamp of rows that bring none. */
   readonly now: Micros
+  /** A key or an event id is stored that reads like a null mark of other tools. */
+  readonly onUsualMark: (name: string, mark: string, rowNumber: number) => void
 }
 
 /** The first kind of problem of a row, and all its reasons. */
@@ -56,10 +60,16 @@ export function wantedColumns(target: ImportTarget): readonly WantedColumn[] {
 /** Reads column by column, in the order of `wantedColumns`; no state between batches. */
 export function columnReader(
   target: ImportTarget,
-  { form, localTimes, fromLocalTime, now }: ReadOptions,
+  { opened, fromLocalTime, fromDate, now, onUsualMark }: ReadOptions,
 ): (batch: FileBatch) => ReadColumns {
-  const reader = (column: string, type: ValueType, isKey: boolean): ReadValue =>
-    readRawValue({ type, form, isKey, isLocalTime: localTimes.has(column), fromLocalTime })
+  const { reading } = target
+  const reader = (column: string, type: ValueType, isKey: boolean): ReadValue => {
+    const form = opened.textColumns.has(column) ? 'TEXT' : opened.form
+    const timeColumn = form === 'TYPED' ? (opened.timeColumns.get(column) ?? null) : null
+    const options = { type, form, isKey, timeColumn, fromLocalTime, fromDate, reading }
+    return readNulls(type, reading.nulls, readRawValue(options))
+  }
+  const readId = readNulls(null, reading.nulls, readEventId)
   const readEventTime = reader(target.eventTimestamp, 'timestamp', false)
   const readCreated =
     target.createdTimestamp === null ? null : reader(target.createdTimestamp, 'timestamp', false)
@@ -78,6 +88,7 @@ export function columnReader(
     const raws = batch.columns[Symbol.iterator]()
     const nextRaws = (): readonly unknown[] => raws.next().value ?? []
 
+    const timeColumn = opened.timeColumns.get(target.eventTimestamp) ?? null
     const eventTimestamps = nextRaws().map((raw, index): Micros => {
       const read = readEventTime(raw)
       if (typeof read === 'number') {
@@ -87,7 +98,7 @@ export function columnReader(
         }
         return read
       }
-      const wrong = read instanceof Unfit ? mismatch(read, raw) : 'missing'
+      const wrong = read instanceof Unfit ? mismatch(read, raw, timeColumn) : `missing${standingFor(raw)}`
       report(index, 'TIMESTAMP', `event timestamp: ${wrong}`)
       return 0
     })
@@ -115,9 +126,13 @@ export function columnReader(
       target.eventId === null
         ? []
         : nextRaws().map((raw, index): string | null => {
-            const read = readEventId(raw)
-            if (!(read instanceof Unfit)) return read
-            report(index, 'TYPE', `event id: ${mismatch(read, raw)}`)
+            const read = readId(raw)
+            if (read === null || typeof read === 'string') {
+              if (read !== null && isUsualMark(read))
+                onUsualMark('event id', read, batch.rowNumbers[index] ?? 0)
+              return read
+            }
+            if (read instanceof Unfit) report(index, 'TYPE', `event id: ${mismatch(read, raw)}`)
             return null
           })
     const columns = target.columns.map(({ name, isKey, default: byDefault }, position) => {
@@ -128,12 +143,23 @@ export function columnReader(
           report(index, 'TYPE', `${name}: ${mismatch(value, raw)}`)
           return null
         }
-        if (value !== null) return value
-        if (isKey && byDefault === null) report(index, 'MISSING_KEY', `${name}: missing`)
+        if (value !== null) {
+          if (isKey && typeof value === 'string' && value !== '' && isUsualMark(value))
+            onUsualMark(name, value, batch.rowNumbers[index] ?? 0)
+          return value
+        }
+        if (isKey && byDefault === null) report(index, 'MISSING_KEY', `${name}: missing${standingFor(raw)}`)
         return byDefault
       })
     })
     const { rowNumbers } = batch
     return { rowNumbers, eventTimestamps, createdTimestamps, eventIds, columns, problems }
   }
+}
+
+/** Where a null mark stands instead of a value. */
+function standingFor(raw: unknown): string {
+  return raw === null || raw === undefined || raw === ''
+    ? ''
+    : `, got the null mark ${JSON.stringify(String(raw))}`
 }

@@ -5,7 +5,7 @@ import type { FeatureView } from '../../registry/registry.ts'
 import { notJson, readJsonLine } from '../accept/read-json-line.ts'
 import type { PushedRow } from './push-rows.ts'
 
-const timestampExpected = 'an RFC 3339 timestamp with an explicit offset and at most 6 fraction digits'
+const timestampExpected = 'an RFC 3339 timestamp with an explicit offset'
 
 /**
  * A line of NDJSON → a row as offered, or why it is none. Registry names side by side, as in the table; timestamps are

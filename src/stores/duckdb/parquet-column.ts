@@ -12,6 +12,7 @@ import {
   type ScalarType,
   type ValueType,
 } from '../../definitions/value-type.ts'
+import type { TimeColumn } from '../file-reader.ts'
 
 /** How a column of a Parquet file is read as the wanted type. */
 export interface ParquetColumn {
@@ -39,8 +40,8 @@ const readable: Readonly<Record<PlainType, readonly string[]>> = {
   float32: numbers,
   float64: numbers,
   string: texts,
-  bool: ['BOOLEAN'],
-  timestamp: [...times, ...texts],
+  bool: ['BOOLEAN', ...numbers],
+  timestamp: [...times, 'DATE', ...numbers, ...texts],
   bytes: ['BLOB'],
   uuid: texts,
 }
@@ -64,9 +65,31 @@ export function parquetColumn(name: string, stored: string, type: ValueType | nu
   return { expression, value: listValue }
 }
 
-/** Whether the column has times without a zone. */
-export function hasLocalTimes(stored: string): boolean {
-  return localTimes.includes(stored.replace(/\[\d*\]$/, ''))
+/**
+ * How a column is read that cannot become the wanted type, if it holds nothing, as the columns and lists that tools write of
+ * nulls alone: null, and lists as empty as they are. `something`: a condition of the rows that hold anything.
+ */
+export function emptyColumn(
+  name: string,
+  stored: string,
+  type: ValueType | null,
+): ParquetColumn & { readonly something: string } {
+  const column = `"${name.replaceAll('"', '""')}"`
+  if (!/\[\d*\]$/.test(stored))
+    return { expression: 'null::VARCHAR', value: () => null, something: `${column} is not null` }
+  const something = `list_aggregate(${column}, 'count') > 0`
+  const isList = type !== null && elementType(type) !== null
+  return isList
+    ? { expression: `${column}::VARCHAR[]`, value: listValue, something }
+    : { expression: 'null::VARCHAR', value: () => null, something }
+}
+
+/** Null where the column cannot be read as timestamps. */
+export function timeColumn(stored: string): TimeColumn | null {
+  const bare = bareType(stored.replace(/\[\d*\]$/, ''))
+  if (localTimes.includes(bare)) return 'LOCAL'
+  if (bare === 'TIMESTAMP WITH TIME ZONE') return 'INSTANT'
+  return bare === 'DATE' ? 'DATE' : numbers.includes(bare) ? 'NUMBER' : null
 }
 
 function scalarColumn(column: string, stored: string, type: ScalarType): ParquetColumn | null {
@@ -84,13 +107,15 @@ function scalarColumn(column: string, stored: string, type: ScalarType): Parquet
     case 'string':
       return as('VARCHAR')
     case 'timestamp': {
-      if (texts.includes(stored)) return as('VARCHAR')
+      if (stored === 'BIGINT') return { expression: column, value: asIs }
+      if (integers.includes(stored) || floats.includes(stored)) return as('DOUBLE')
+      if (texts.includes(stored) || numbers.includes(stored)) return as('VARCHAR')
       const time = stored === 'TIMESTAMP WITH TIME ZONE' ? column : `${column}::TIMESTAMP`
       const expression = `case when ${column} is null then null when isfinite(${time}) then epoch_us(${time}) else ${noInstant} end`
       return { expression, value: asNumber }
     }
     case 'bool':
-      return { expression: column, value: asIs }
+      return stored === 'BOOLEAN' ? { expression: column, value: asIs } : as('DOUBLE')
     case 'bytes':
       return { expression: column, value: asBytes }
     case 'uuid':
@@ -102,10 +127,10 @@ function scalarColumn(column: string, stored: string, type: ScalarType): Parquet
 }
 
 function listItem(element: PlainType, stored: string): string {
-  if (element === 'timestamp' && !texts.includes(stored))
+  if (element === 'timestamp' && (times.includes(stored) || stored === 'DATE'))
     return stored === 'TIMESTAMP WITH TIME ZONE' ? stored : 'TIMESTAMP'
-  if (largeIntegers.includes(stored) || element === 'string' || element === 'timestamp') return 'VARCHAR'
-  if (element === 'bool') return 'BOOLEAN'
+  if (stored === 'BOOLEAN') return 'BOOLEAN'
+  if (largeIntegers.includes(stored) || texts.includes(stored)) return 'VARCHAR'
   return element === 'bytes' ? 'BLOB' : 'DOUBLE'
 }
 

@@ -2,7 +2,7 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { BadUserInput } from '../../errors.ts'
 import type { FileBatch, FileReader, MalformedRow, WantedColumn } from '../file-reader.ts'
 import { firstLineOf, openDuckDb } from './duckdb-files.ts'
-import { hasLocalTimes, type ParquetColumn, parquetColumn } from './parquet-column.ts'
+import { emptyColumn, type ParquetColumn, parquetColumn, timeColumn } from './parquet-column.ts'
 
 const noneMalformed: ReadonlyMap<number, MalformedRow> = new Map()
 
@@ -28,7 +28,12 @@ export const parquetFiles: FileReader = {
       form: 'TYPED',
       columns: [...stored.keys()],
       columnsAreFixed: true,
-      localTimes: new Set([...stored].filter(([, type]) => hasLocalTimes(type)).map(([name]) => name)),
+      timeColumns: new Map(
+        [...stored].flatMap(([name, type]) => {
+          const kind = timeColumn(type)
+          return kind === null ? [] : [[name, kind] as const]
+        }),
+      ),
       read: (wanted) => readBatches(connection, path, stored, total, wanted),
       close: async () => close(),
     }
@@ -42,7 +47,8 @@ async function* readBatches(
   total: number,
   wanted: readonly WantedColumn[],
 ): AsyncGenerator<FileBatch> {
-  const columns = wanted.map((one) => wantedColumn(path, stored, one))
+  const columns: ParquetColumn[] = []
+  for (const one of wanted) columns.push(await wantedColumn(connection, path, stored, one))
   const list = columns.map(({ expression }) => expression).join(', ')
   let read = 0
   try {
@@ -68,17 +74,22 @@ async function* readBatches(
   }
 }
 
-function wantedColumn(
+async function wantedColumn(
+  connection: DuckDBConnection,
   path: string,
   stored: ReadonlyMap<string, string>,
   { column, type }: WantedColumn,
-): ParquetColumn {
+): Promise<ParquetColumn> {
   const storedType = stored.get(column)
   if (storedType === undefined) return { expression: 'null::VARCHAR', value: () => null }
   const found = parquetColumn(column, storedType, type)
   if (found !== null) return found
-  const told = `column ${JSON.stringify(column)} is ${storedType}, which cannot become ${type ?? 'a text'}`
-  throw new BadUserInput(`${path}: ${told}`)
+  const empty = emptyColumn(column, storedType, type)
+  const holding = `select 1 from ${source(path)} where ${empty.something} limit 1`
+  const reader = await connection.runAndReadAll(holding)
+  if (reader.currentRowCount === 0) return empty
+  const message = `column ${JSON.stringify(column)} is ${storedType}, which cannot become ${type ?? 'a text'}`
+  throw new BadUserInput(`${path}: ${message}`)
 }
 
 /** A path with `*` in it would be a pattern: brackets take it literally. */

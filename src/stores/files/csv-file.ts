@@ -1,7 +1,7 @@
 import { BadUserInput } from '../../errors.ts'
 import type { FileBatch, FileReader, MalformedRow, WantedColumn } from '../file-reader.ts'
 import { readCsvRecord } from './csv-record.ts'
-import { type TextBlock, textBlocks } from './text-blocks.ts'
+import { notUtf8, type TextBlock, textBlocks } from './text-blocks.ts'
 
 const delimiters = [',', ';', '\t', '|']
 const batchRows = 2_048
@@ -20,6 +20,7 @@ export const csvFiles: FileReader = {
     const { value: block } = await blocks.next()
     await blocks.return(undefined)
     const line = block?.text.slice(0, lineEnd(block.text, 0)) ?? ''
+    if (block?.brokenLines.has(0)) throw new BadUserInput(`${path}: the header line is ${notUtf8(line)}`)
     if (line.trim() === '')
       throw new BadUserInput(`${path}: expected a header line with the names of the columns`)
     const delimiter = delimiters.reduce((best, one) =>
@@ -32,7 +33,7 @@ export const csvFiles: FileReader = {
       form: 'TEXT',
       columns,
       columnsAreFixed: true,
-      localTimes: new Set(),
+      timeColumns: new Map(),
       read: (wanted) => readBatches(path, columns, delimiter, wanted),
       close: async () => {},
     }
@@ -102,7 +103,7 @@ async function* records(
       const end = lineEnd(text, at)
       const broken = brokenLines.delete(line)
       const read = broken
-        ? ({ kind: 'MALFORMED', reason: 'not UTF-8' } as const)
+        ? ({ kind: 'MALFORMED', reason: notUtf8(text.slice(at, end)) } as const)
         : readRecord(text, at, end, delimiter)
       if (read.kind === 'OPEN' && !ended && text.length - at < maxRecordCharacters) break
       const wide = read.kind === 'FIELDS' && read.fields.length === width
@@ -111,8 +112,8 @@ async function* records(
       const isEmpty = end - at <= 2 && text.slice(at, end).trim() === ''
       const isSplit = wide && lines > 1 && [...brokenLines].some((one) => one > line && one < line + lines)
       if (!isEmpty) {
-        const told = `line ${line + 1}: ${isSplit ? 'not UTF-8' : reasonOf(read, width)}`
-        const record = wide && !isSplit ? read.fields : { text: text.slice(at, end).trimEnd(), reason: told }
+        const reason = `line ${line + 1}: ${isSplit ? notUtf8(text.slice(at, next)) : reasonOf(read, width)}`
+        const record = wide && !isSplit ? read.fields : { text: text.slice(at, end).trimEnd(), reason }
         yield { record, done }
       }
       line += lines

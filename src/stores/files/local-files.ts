@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
+import { join, normalize } from 'node:path'
 import { BadUserInput, messageOf } from '../../errors.ts'
 import type { FileFormat, FileReader, FileStore } from '../file-reader.ts'
 
@@ -10,19 +11,19 @@ export interface LocalFilesOptions {
   readonly expand: (pattern: string) => Promise<readonly string[]>
 }
 
+const wildcard = /[*?[]/
+
 /** Files on this machine. */
 export function localFiles({ readers, expand }: LocalFilesOptions): FileStore {
   return {
     async find(pattern) {
       const found = await stat(pattern).catch(() => null)
-      if (found?.isFile()) return [pattern]
-      if (found?.isDirectory())
-        throw new BadUserInput(
-          `${pattern} is a folder; name its files, as ${pattern.replace(/\/$/, '')}/*.parquet`,
-        )
-      const files = /[*?[]/.test(pattern) ? await expand(pattern) : []
-      if (files.length === 0) throw new BadUserInput(`no file matches ${JSON.stringify(pattern)}`)
-      return [...files].sort()
+      if (found?.isFile()) return { kind: 'FILES', files: [pattern] }
+      if (found?.isDirectory()) return { kind: 'FOLDER', files: await filesBelow(pattern) }
+      const files = wildcard.test(pattern) ? await expand(pattern) : []
+      const shown = files.filter((file) => !isHidden(file, pattern))
+      if (shown.length === 0) throw new BadUserInput(`no file matches ${JSON.stringify(pattern)}`)
+      return { kind: /(?:^|\/)\*+$/.test(pattern) ? 'FOLDER' : 'FILES', files: shown.sort() }
     },
     digest: (path) =>
       digestOf(path).catch((error: unknown) => {
@@ -31,6 +32,28 @@ export function localFiles({ readers, expand }: LocalFilesOptions): FileStore {
       }),
     open: (path, format) => readers[format].open(path),
   }
+}
+
+async function filesBelow(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true })
+  const files = entries
+    .filter((entry) => entry.isFile() || entry.isSymbolicLink())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => !isHidden(file, join(folder, '**')))
+  if (files.length === 0) throw new BadUserInput(`${folder} is a folder without files to import`)
+  return files.sort()
+}
+
+/**
+ * Whether a file, or a folder that it is in, has a name that begins with `_` or `.`, as writers of datasets call what is not
+ * of the data; names that the pattern gives before its first wildcard, and a beginning that it asks for, are meant.
+ */
+function isHidden(file: string, pattern: string): boolean {
+  const asked = normalize(pattern).split('/')
+  const fixed = asked.findIndex((part) => wildcard.test(part))
+  const found = normalize(file).split('/').slice(fixed)
+  const isMeant = (start: string): boolean => asked.slice(fixed).some((part) => part.startsWith(start))
+  return ['_', '.'].some((start) => !isMeant(start) && found.some((part) => part.startsWith(start)))
 }
 
 async function digestOf(path: string): Promise<string> {

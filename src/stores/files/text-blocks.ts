@@ -1,8 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { createGunzip } from 'node:zlib'
-import { BadUserInput, messageOf } from '../../errors.ts'
+import { openBytes } from './file-bytes.ts'
 
 /** Whole lines of a text file; `text` ends with a line break, except perhaps at the file's end. */
 export interface TextBlock {
@@ -13,7 +10,6 @@ export interface TextBlock {
   readonly done: number
 }
 
-const readBytes = 262_144
 const lineFeed = 0x0a
 const byteOrderMark = '\ufeff'
 
@@ -25,12 +21,7 @@ const maxLineBytes = 16 * 1_048_576
  * @throws BadUserInput where the file cannot be read.
  */
 export async function* textBlocks(path: string): AsyncGenerator<TextBlock> {
-  const { size } = await stat(path)
-  const file = createReadStream(path, { highWaterMark: readBytes })
-  const bytes = path.endsWith('.gz') ? file.pipe(createGunzip({ chunkSize: readBytes })) : file
-  // `pipe` hands on no errors.
-  if (bytes !== file) file.on('error', (error) => bytes.destroy(error))
-  const done = (): number => (size === 0 ? 1 : file.bytesRead / size)
+  const { bytes, done } = await openBytes(path)
   let rest: Buffer[] = []
   let restBytes = 0
   let first = true
@@ -40,34 +31,26 @@ export async function* textBlocks(path: string): AsyncGenerator<TextBlock> {
     first = false
     return { text: text.slice(start), brokenLines, done: done() }
   }
-  try {
-    for await (const piece of readable(path, bytes)) {
-      const end = piece.lastIndexOf(lineFeed) + 1
-      if (end === 0 && restBytes + piece.length < maxLineBytes) {
-        rest.push(piece)
-        restBytes += piece.length
-        continue
-      }
-      const cut = end === 0 ? piece.length : end
-      const whole = Buffer.concat([...rest, piece.subarray(0, cut)])
-      rest = cut === piece.length ? [] : [piece.subarray(cut)]
-      restBytes = piece.length - cut
-      yield block(whole)
+  for await (const piece of bytes) {
+    const end = piece.lastIndexOf(lineFeed) + 1
+    if (end === 0 && restBytes + piece.length < maxLineBytes) {
+      rest.push(piece)
+      restBytes += piece.length
+      continue
     }
-    if (restBytes > 0) yield block(Buffer.concat(rest))
-  } finally {
-    file.destroy()
-    if (bytes !== file) bytes.destroy()
+    const cut = end === 0 ? piece.length : end
+    const whole = Buffer.concat([...rest, piece.subarray(0, cut)])
+    rest = cut === piece.length ? [] : [piece.subarray(cut)]
+    restBytes = piece.length - cut
+    yield block(whole)
   }
+  if (restBytes > 0) yield block(Buffer.concat(rest))
 }
 
-async function* readable(path: string, bytes: AsyncIterable<unknown>): AsyncGenerator<Buffer> {
-  try {
-    for await (const piece of bytes) if (Buffer.isBuffer(piece)) yield piece
-  } catch (error) {
-    const message = messageOf(error)
-    throw new BadUserInput(`${path} cannot be read: ${message}`, { cause: error })
-  }
+/** Why a line is not read: what it probably is, by the first byte that is not UTF-8, and what to do. */
+export function notUtf8(line: string): string {
+  const before = line.slice(0, line.indexOf('\ufffd')).slice(-12)
+  return `not UTF-8 behind ${JSON.stringify(before)}; if the file is Latin-1 (Windows-1252), convert it: iconv -f WINDOWS-1252 -t UTF-8`
 }
 
 const noLines: ReadonlySet<number> = new Set()

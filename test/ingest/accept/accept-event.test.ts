@@ -115,7 +115,7 @@ describe('an event that fits', () => {
 
 describe('an event that does not fit', () => {
   it('is told every problem with what was expected', () => {
-    const sent = { id: {}, Amount: '1', cents: 1.5, state: 'a\0', success: 1, due: 5, blob: 'A' }
+    const sent = { id: {}, Amount: '1', cents: 1.5, state: 'a\0', success: 2, due: 5, blob: 'A' }
     const message = messageOf(accept(sent, now))
     for (const part of [
       'INVALID_EVENT an event of source "payments" does not fit: ',
@@ -125,7 +125,7 @@ describe('an event that does not fit', () => {
       'Amount: expected a number, got "1"',
       'cents: expected a 32-bit integer, got 1.5',
       'state: expected a string without U+0000 and lone surrogates, got ',
-      'success: expected true or false, got 1',
+      'success: expected true or false, got 2',
       'due: expected an RFC 3339 timestamp',
       'blob: expected base64, got "A"',
     ])
@@ -153,9 +153,11 @@ describe('an event that does not fit', () => {
 
 describe('an event timestamp', () => {
   it.each([
-    ['2026-11-23', 'from 1684 to 2255, got "2026-11-23"'],
-    [1_795_000_000, 'expected an RFC 3339 timestamp'],
-    ['2026-11-23T11:00:00.1234567Z', 'at most 6 fraction digits'],
+    ['2026-11-23', 'got "2026-11-23" (a date alone is its midnight with dates: true on the source)'],
+    [1_795_000_000, "got 1795000000 (with unit: 's' on the source it is 2026-11-18T11:06:40.000000Z)"],
+    ['2026-11-23T24:00:00Z', '(hours end at 23: 24:00 is 00:00 of the next day)'],
+    ['2026-06-30T23:59:60Z', '(seconds end at 59: a leap second is the next second)'],
+    ['11/23/2026', "(another form is read with a format on the source, as format: '%m/%d/%Y %H:%M')"],
     ['2026-02-30T11:00:00Z', 'expected an RFC 3339 timestamp'],
     ['1600-01-01T00:00:00Z', 'from 1684 to 2255'],
     ['2300-01-01T00:00:00Z', 'from 1684 to 2255'],
@@ -163,6 +165,21 @@ describe('an event timestamp', () => {
   ])('%j is refused', (ts, message) => {
     expect(messageOf(times(ts))).toMatch(/^INVALID_EVENT .*ts: /)
     expect(messageOf(times(ts))).toContain(message)
+  })
+
+  it.each([
+    [{ unit: 'ms' }, 1_795_431_600_123, '2026-11-23T11:00:00.123Z'],
+    [{ unit: 's' }, 1_795_431_600.25, '2026-11-23T11:00:00.25Z'],
+    [{ unit: 'ns' }, '1795431600123456789', '2026-11-23T11:00:00.123456Z'],
+    [{ unit: 's' }, '2026-11-23T11:00:00Z', '2026-11-23T11:00:00Z'],
+    [{ dates: true, timezone: 'Europe/Berlin' }, '2026-11-23', '2026-11-22T23:00:00Z'],
+    [{ dates: true }, '2026-11-23', '2026-11-23T00:00:00Z'],
+    [{ format: '%d.%m.%Y %H:%M', timezone: 'Europe/Berlin' }, '23.11.2026 9:30', '2026-11-23T08:30:00Z'],
+    [{ format: '%b %d, %Y %I:%M %p %z' }, 'Nov 23, 2026 12:05 am +0100', '2026-11-22T23:05:00Z'],
+    [{ format: '%Y%m%d' }, 20_261_123, '2026-11-23T00:00:00Z'],
+    [{}, '2026-11-23 11:00:00.123456789 UTC', '2026-11-23T11:00:00.123456Z'],
+  ] as const)('is read as the source says: %j, %j', (options, ts, expected) => {
+    expect(timeOf(times(ts, resolved(options)))).toBe(at(expected))
   })
 
   it('without an offset is of the source’s timezone', () => {
@@ -201,7 +218,7 @@ it('reports of what is nested too deeply to be reported, and goes on', () => {
   const deep = JSON.parse(`${'['.repeat(4_000)}${']'.repeat(4_000)}`)
   expect(accept({ ...event, Amount: deep }, now)).toMatchObject({
     code: 'INVALID_EVENT',
-    message: expect.stringContaining('got a deeply nested list'),
+    message: expect.stringContaining('"a deeply nested list"'),
     content: { key: { customer_id: 1 }, values: { amount: null } },
   })
   expect(accept({ ...event, more: deep }, now).status).toBe('ACCEPTED')

@@ -37,8 +37,8 @@ describe('events of a file', () => {
     )
     const [outcome] = await world.importFile('payments', file)
     expect(outcome).toEqual({
-      ...{ target: 'payments', status: 'IMPORTED', read: 3, kept: 3 },
-      ...{ quarantined: {}, rejected: 0, deleted: 0, violations: 0 },
+      ...{ target: 'payments', status: 'IMPORTED', read: 3, kept: 3, storedBefore: 0 },
+      ...{ quarantined: {}, rejected: 0, deleted: 0, violations: 0, reasons: [] },
     })
     expect(await paymentsOf('p.csv')).toEqual(kept)
   })
@@ -134,11 +134,11 @@ describe('rows that do not fit', () => {
     [
       'beyond 64 bits',
       '2026-11-01T08:00:00Z,9223372036854775808,1,n',
-      'customer_id: expected a 64-bit integer: a safe integer, or a decimal string, got "9223372036854775808"',
+      'customer_id: expected a value within int64, from -9223372036854775808 to 9223372036854775807, got "9223372036854775808"',
     ],
     ['no key', '2026-11-01T08:00:00Z,,1,n', 'customer_id: missing'],
     ['no timestamp', ',1,1,n', 'event timestamp: missing'],
-    ['a date', '2026-11-01,1,1,n', /^event timestamp: expected an RFC 3339 timestamp .* got "2026-11-01"$/],
+    ['a date', '2026-11-01,1,1,n', /^event timestamp: expected an RFC 3339 timestamp .* got "2026-11-01" \(a date alone .*dates: true on the source\)$/],
     ['a number as timestamp', '1790000000,1,1,n', /^event timestamp: expected an RFC 3339 timestamp/],
     ['no such day', '2026-02-30T08:00:00Z,1,1,n', /^event timestamp: expected an RFC 3339 timestamp/],
     ['after 2255', '2300-01-01T00:00:00Z,1,1,n', /^event timestamp: expected an RFC 3339 timestamp/],
@@ -251,7 +251,7 @@ describe('rows that do not fit', () => {
       [1, 'amount: expected a finite float64, got "Infinity"'],
       [
         2,
-        'customer_id: expected a 64-bit integer: a safe integer, or a decimal string, got "9223372036854775808"',
+        'customer_id: expected a value within int64, from -9223372036854775808 to 9223372036854775807, got "9223372036854775808"',
       ],
       [
         4,

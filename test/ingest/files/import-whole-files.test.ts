@@ -25,8 +25,8 @@ describe('the same file again', () => {
     ])
     expect(await world.importFile('visits', two)).toEqual([
       {
-        ...{ target: 'visits', status: 'ALREADY_IMPORTED', read: 0, kept: 0 },
-        ...{ quarantined: {}, rejected: 0, deleted: 0, violations: 0 },
+        ...{ target: 'visits', status: 'ALREADY_IMPORTED', read: 0, kept: 0, storedBefore: 0 },
+        ...{ quarantined: {}, rejected: 0, deleted: 0, violations: 0, reasons: [] },
       },
     ])
     expect(await there()).toEqual([[1]])
@@ -143,7 +143,7 @@ describe('what is no import', () => {
 
   it('a file that tells no format, lacks columns, has other types, or is broken', async () => {
     await expect(world.importFile('visits', await world.file('a.xlsx', ''))).rejects.toThrow(
-      /a\.xlsx: its name tells no format; expected one of \.parquet, \.csv, /,
+      /a\.xlsx: its name says no format; expected one of \.parquet, \.csv, /,
     )
     const lacks = await world.file('lacks.csv', lines('time,id,customer_id,amount,note,loaded'))
     await expect(world.importFile('payments', lacks)).rejects.toThrow(
@@ -151,9 +151,9 @@ describe('what is no import', () => {
     )
     const lines0 = await world.file('lacks.ndjson', lines('{"time":1,"customer_id":3}'))
     await expect(world.importFile('visits', lines0)).rejects.toThrow(/no column "ts" for the event timestamp/)
-    const typed = await world.parquet('types.parquet', `select date '2026-01-01' as ts, 1 as customer_id`)
+    const typed = await world.parquet('types.parquet', `select time '08:00:00' as ts, 1 as customer_id`)
     await expect(world.importFile('visits', typed)).rejects.toThrow(
-      /column "ts" is DATE, which cannot become timestamp/,
+      /column "ts" is TIME, which cannot become timestamp/,
     )
     await expect(world.importFile('visits', await world.file('broken.parquet', 'PAR1'))).rejects.toThrow(
       /broken\.parquet cannot be read as Parquet: /,
@@ -167,12 +167,11 @@ describe('what is no import', () => {
     const folder = first.replace('/glob-1.ndjson', '')
     await Promise.all(['glob-2.ndjson', 'glob-[3].ndjson'].map((name) => world.file(name, '')))
     const names = async (pattern: string) =>
-      (await world.files.find(`${folder}/${pattern}`)).map((file) => file.slice(folder.length + 1))
+      (await world.files.find(`${folder}/${pattern}`)).files.map((file) => file.slice(folder.length + 1))
     expect(await names('glob-?.ndjson')).toEqual(['glob-1.ndjson', 'glob-2.ndjson'])
     expect(await names('glob-[3].ndjson')).toEqual(['glob-[3].ndjson'])
     await expect(names('absent.csv')).rejects.toThrow(/no file matches ".*absent\.csv"/)
     await expect(names('absent-*.csv')).rejects.toThrow(/no file matches/)
-    await expect(world.files.find(folder)).rejects.toThrow(/is a folder; name its files, as .*\/\*\.parquet/)
   })
 })
 

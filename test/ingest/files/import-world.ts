@@ -12,6 +12,7 @@ import { expandPattern } from '../../../src/stores/duckdb/duckdb-files.ts'
 import { parquetFiles } from '../../../src/stores/duckdb/parquet-file.ts'
 import type { FileStore } from '../../../src/stores/file-reader.ts'
 import { csvFiles } from '../../../src/stores/files/csv-file.ts'
+import { jsonFiles } from '../../../src/stores/files/json-file.ts'
 import { localFiles } from '../../../src/stores/files/local-files.ts'
 import { ndjsonFiles } from '../../../src/stores/files/ndjson-file.ts'
 import type { OfflineStore } from '../../../src/stores/offline-store.ts'
@@ -41,6 +42,13 @@ export interface ImportWorld {
     options?: Partial<ImportOptions>,
     clock?: () => Micros,
   ) => Promise<readonly ImportedFile[]>
+  /** By definitions that have changed since; the tables are the same. */
+  readonly importBy: (
+    definitions: readonly unknown[],
+    source: string,
+    path: string,
+    options?: Partial<ImportOptions>,
+  ) => Promise<readonly ImportedFile[]>
   /** Rows of a query, each an array. */
   readonly rows: (sql: string) => Promise<readonly (readonly unknown[])[]>
   readonly close: () => Promise<void>
@@ -51,7 +59,7 @@ export async function importWorld(
   definitions: readonly unknown[],
   project = 'default',
 ): Promise<ImportWorld> {
-  const registry = buildRegistry(definitions.map((value, index) => ({ path: `definition ${index}`, value })))
+  const registry = registryOf(definitions)
   const [database, folder, duckDb] = await Promise.all([
     createTestDatabase(),
     mkdtemp(join(tmpdir(), 'featuregraph-import-')),
@@ -64,7 +72,7 @@ export async function importWorld(
     registry.eventSources.filter(({ table }) => table === null),
   )
   const files = localFiles({
-    readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles },
+    readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
     expand: expandPattern,
   })
   const stores = {
@@ -74,6 +82,23 @@ export async function importWorld(
     violations: postgresViolationStore(pool, project),
   }
   const connection = await duckDb.connect()
+  const importBy = (
+    by: Registry,
+    name: string,
+    path: string,
+    options: Partial<ImportOptions> = {},
+    clock: () => Micros = () => importedAt,
+  ): Promise<readonly ImportedFile[]> =>
+    importFile(
+      { ...stores, imports: { ...stores.imports, now: async () => clock() }, clock },
+      { name, targets: importTargets(by, name) },
+      path,
+      {
+        ...{ dryRun: false, onError: 'quarantine', assumeUtc: false, tables: null, format: null },
+        ...{ maxQuarantined: { kind: 'SHARE', share: 1 }, onWarning: () => {}, onWait: () => {} },
+        ...{ onProgress: () => {}, ...options },
+      },
+    )
   return {
     url: database.url,
     pool,
@@ -90,21 +115,8 @@ export async function importWorld(
       await connection.run(`copy (${query}) to '${path}' (format parquet)`)
       return path
     },
-    importFile: (name, path, options = {}, clock = () => importedAt) =>
-      importFile(
-        { ...stores, imports: { ...stores.imports, now: async () => clock() }, clock },
-        { name, targets: importTargets(registry, name) },
-        path,
-        {
-          dryRun: false,
-          onError: 'quarantine',
-          assumeUtc: false,
-          tables: null,
-          onWait: () => {},
-          onProgress: () => {},
-          ...options,
-        },
-      ),
+    importFile: (...call) => importBy(registry, ...call),
+    importBy: (changed, name, path, options) => importBy(registryOf(changed), name, path, options),
     rows: async (sql) => (await pool.query<unknown[]>({ text: sql, rowMode: 'array' })).rows,
     async close() {
       connection.disconnectSync()
@@ -113,4 +125,8 @@ export async function importWorld(
       await database.drop()
     },
   }
+}
+
+function registryOf(definitions: readonly unknown[]): Registry {
+  return buildRegistry(definitions.map((value, index) => ({ path: `definition ${index}`, value })))
 }

@@ -7,8 +7,9 @@ import { formatTimestamp, type Micros } from '../../../src/definitions/timestamp
 import { messageOf } from '../../../src/errors.ts'
 import { eventAcceptor } from '../../../src/ingest/accept/accept-event.ts'
 import { deleteEntity } from '../../../src/ingest/deletion/delete-entity.ts'
-import { type ImportedFile, importFile } from '../../../src/ingest/files/import-file.ts'
+import { type ImportedFile, type ImportOptions, importFile } from '../../../src/ingest/files/import-file.ts'
 import { importTargets } from '../../../src/ingest/files/import-target.ts'
+import { defaultQuarantineLimit } from '../../../src/ingest/files/quarantine-limit.ts'
 import { materialize } from '../../../src/ingest/materialize/materialize-view.ts'
 import { type EventOutcome, eventPusher } from '../../../src/ingest/push/push-events.ts'
 import type { PushOutcome } from '../../../src/ingest/push/push-outcome.ts'
@@ -36,6 +37,7 @@ import { buildRegistry } from '../../../src/registry/build-registry.ts'
 import type { BatchView, Entity, EventSource, PlainView, StreamView } from '../../../src/registry/registry.ts'
 import type { ProcessedOutcomes } from '../../../src/stores/event-log.ts'
 import { csvFiles } from '../../../src/stores/files/csv-file.ts'
+import { jsonFiles } from '../../../src/stores/files/json-file.ts'
 import { localFiles } from '../../../src/stores/files/local-files.ts'
 import { ndjsonFiles } from '../../../src/stores/files/ndjson-file.ts'
 import type { ImportedRows, ImportStore } from '../../../src/stores/import-store.ts'
@@ -169,7 +171,7 @@ export async function openRulesWorld(redisUrl: string, start: Micros) {
   }
   const targets = { ...stores, ...layouts, clock }
   const files = localFiles({
-    readers: { parquet: csvFiles, csv: csvFiles, ndjson: ndjsonFiles },
+    readers: { parquet: csvFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
     expand: async () => [],
   })
   const quiet = { onWait: () => {}, onProgress: () => {} }
@@ -313,7 +315,10 @@ export async function openRulesWorld(redisUrl: string, start: Micros) {
     /** `chunks`: the process ends when so many chunks of `chunkRows` are stored. */
     async importFile(path: string, chunks: number | null): Promise<readonly ImportedFile[] | null> {
       const imports = chunks === null ? stores.imports : endingAfter(stores.imports, chunks)
-      const options = { dryRun: false, onError: 'stop', assumeUtc: false, tables: null, ...quiet } as const
+      const options = {
+        ...{ dryRun: false, onError: 'stop', assumeUtc: false, tables: null, format: null },
+        ...{ maxQuarantined: defaultQuarantineLimit, onWarning: () => {}, ...quiet },
+      } satisfies ImportOptions
       const named = { name: 'payments', targets: importTargets(registry, 'payments') }
       try {
         return await importFile({ ...targets, files, imports }, named, path, options)

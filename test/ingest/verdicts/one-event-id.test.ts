@@ -153,7 +153,8 @@ describe('writers of equal ids', () => {
   it('do not wait for the end of a file that has them', async () => {
     const [one] = paid(1) as [TestPayment]
     const table = { kind: 'EVENTS', source: world.source } as const
-    const receipt = { digest: 'a', file: 'a.csv', importedAt: await world.events.now() }
+    const definition = { reading: 'a', expected: 'b' }
+    const receipt = { digest: 'a', file: 'a.csv', importedAt: await world.events.now(), definition }
     let outcomes: readonly (string | undefined)[] = []
     await world.imports.importFile(table, receipt, async (sink) => {
       const rows = {
@@ -162,7 +163,7 @@ describe('writers of equal ids', () => {
       }
       await sink.write(rows, [], [])
       outcomes = await world.live([one])
-      return { read: 1, kept: 1 }
+      return { read: 1, kept: 1, storedBefore: 0 }
     })
     expect(outcomes).toEqual(['REPEATED'])
   })

@@ -8,6 +8,7 @@ import { systemClock } from '../../../src/gateway/system-clock.ts'
 import { deleteEntity } from '../../../src/ingest/deletion/delete-entity.ts'
 import { type ImportedFile, type ImportOptions, importFile } from '../../../src/ingest/files/import-file.ts'
 import { importTargets } from '../../../src/ingest/files/import-target.ts'
+import { defaultQuarantineLimit } from '../../../src/ingest/files/quarantine-limit.ts'
 import { followEvents } from '../../../src/ingest/tiles/follow-events.ts'
 import { liveTiles } from '../../../src/online/live-tiles.ts'
 import { openRowLayouts } from '../../../src/online/row-layouts.ts'
@@ -17,6 +18,7 @@ import { buildRegistry } from '../../../src/registry/build-registry.ts'
 import type { Entity, EventSource, Registry, StreamView } from '../../../src/registry/registry.ts'
 import type { EventStore } from '../../../src/stores/event-store.ts'
 import { csvFiles } from '../../../src/stores/files/csv-file.ts'
+import { jsonFiles } from '../../../src/stores/files/json-file.ts'
 import { localFiles } from '../../../src/stores/files/local-files.ts'
 import { ndjsonFiles } from '../../../src/stores/files/ndjson-file.ts'
 import type { ImportStore } from '../../../src/stores/import-store.ts'
@@ -118,7 +120,7 @@ export async function openVerdictWorld(): Promise<VerdictWorld> {
   const violations = postgresViolationStore(pool, 'default')
   const deletions = postgresDeletionStore(pool, 'default')
   const files = localFiles({
-    readers: { parquet: csvFiles, csv: csvFiles, ndjson: ndjsonFiles },
+    readers: { parquet: csvFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
     expand: async () => [],
   })
   const streamLock = { hold: async () => true, release: async () => {} }
@@ -163,8 +165,9 @@ export async function openVerdictWorld(): Promise<VerdictWorld> {
         { name: 'payments', targets: importTargets(registry, 'payments') },
         path,
         {
-          ...{ dryRun: false, onError: 'quarantine', assumeUtc: false, tables: null },
-          ...{ onWait: () => {}, onProgress: () => {}, ...options },
+          ...{ dryRun: false, onError: 'quarantine', assumeUtc: false, tables: null, format: null },
+          ...{ maxQuarantined: defaultQuarantineLimit, onWarning: () => {}, onWait: () => {} },
+          ...{ onProgress: () => {}, ...options },
         },
       ),
     async deleteCustomer(key) {

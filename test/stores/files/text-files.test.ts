@@ -42,6 +42,8 @@ const csv = (content: string | Uint8Array, extension?: string) =>
   rowsOf(csvFiles, content, ['a', 'b'], extension)
 const ndjson = (content: string | Uint8Array) => rowsOf(ndjsonFiles, content, ['a', 'b'])
 
+const latin1 = 'if the file is Latin-1 (Windows-1252), convert it: iconv -f WINDOWS-1252 -t UTF-8'
+
 describe('CSV', () => {
   it('distinguishes nothing from an empty text, and reads quotes, doubled quotes, line breaks and delimiters in them', async () => {
     expect(await csv('a,b\n1,\n"",x\n"say ""hi"", now","two\nlines"\r\n4,"q"')).toEqual([
@@ -68,7 +70,7 @@ describe('CSV', () => {
     const rest = '3,\ufffd\n4,y,z\n5\n6,"y"z\n7,a"b\n8,"never closed\n9,"ok"\n\n10,end\n'
     expect(await csv(Buffer.concat([invalid, Buffer.from(rest)]))).toEqual([
       [1, '1', 'x'],
-      [2, 'line 3: not UTF-8', '2,\ufffd'],
+      [2, `line 3: not UTF-8 behind "2,"; ${latin1}`, '2,\ufffd'],
       [3, '3', '\ufffd'],
       [4, 'line 5: expected 2 fields, as the header has, got 3', '4,y,z'],
       [5, 'line 6: expected 2 fields, as the header has, got 1', '5'],
@@ -124,7 +126,7 @@ describe('NDJSON', () => {
     const content = [Buffer.from('{"a":1}\n{"a":"'), Buffer.from([0xc3]), Buffer.from('"}\n{"a":3}\n')]
     expect(await ndjson(Buffer.concat(content))).toEqual([
       [1, 1, null],
-      [2, 'not UTF-8', '{"a":"\ufffd"}'],
+      [2, `not UTF-8 behind "{\\"a\\":\\""; ${latin1}`, '{"a":"\ufffd"}'],
       [3, 3, null],
     ])
   })

@@ -1,5 +1,4 @@
 import pg from 'pg'
-import { formatTimestamp } from '../../../definitions/timestamp.ts'
 import type { ImportCounts, ImportedRows, ImportReceipt, RowSink } from '../../import-store.ts'
 import type { StoredEventSource } from '../../stored-event-source.ts'
 import { deletedFlags } from '../deletion/deletion-check.ts'
@@ -13,13 +12,11 @@ import { endingHungWriters } from '../sql/end-hung-writers.ts'
 import { inTransaction } from '../sql/pool.ts'
 import { recordViolations } from '../system/violation-store.ts'
 import { recordFileQuarantine } from './file-quarantine.ts'
+import { fileTopic, takeReceipt } from './import-receipt.ts'
 
 /** Other writers of the ids in a chunk wait until its transaction ends: some 20 ms. */
 const chunkRows = 1_000
 const checkViolation = '23514'
-
-const beginSql = `insert into featuregraph.imports (project, kind, target, digest, file, imported_at, next_row)
-values ($1, 'EVENTS', $2, $3, $4, $5, 0) on conflict do nothing`
 
 /** Locks the receipt: two processes that import the same file take turns, and each passes over what the other has stored. */
 const advanceSql = `with before as (
@@ -29,6 +26,15 @@ const advanceSql = `with before as (
 update featuregraph.imports as i set next_row = greatest(before.next_row, $4) from before
 where i.project = $1 and i.kind = 'EVENTS' and i.target = $2 and i.digest = $3
 returning before.next_row`
+
+/** Of an import that is gone on with. */
+async function timesOf(pool: pg.Pool, target: readonly string[]): Promise<number> {
+  const { rows } = await pool.query<{ times: number }>(
+    `select times from featuregraph.imports where project = $1 and kind = 'EVENTS' and target = $2 and digest = $3`,
+    [...target],
+  )
+  return rows[0]?.times ?? 1
+}
 
 const finishSql = `update featuregraph.imports set rows_read = $4, rows_kept = $5, next_row = null
 where project = $1 and kind = 'EVENTS' and target = $2 and digest = $3 and rows_read is null`
@@ -54,8 +60,12 @@ export async function importInChunks<Counts extends ImportCounts>(
   work: (write: RowSink['write']) => Promise<Counts>,
 ): Promise<Counts | null> {
   const target = [project, source.name, receipt.digest]
-  const topicId = await topicIdOf(pool, project, `file:${receipt.digest}`)
-  await pool.query(beginSql, [...target, receipt.file, formatTimestamp(receipt.importedAt)])
+  const taken = await takeReceipt(pool, [project, 'EVENTS', source.name, receipt.digest], receipt, 0)
+  const topicId = await topicIdOf(
+    pool,
+    project,
+    fileTopic(receipt.digest, taken ?? (await timesOf(pool, target))),
+  )
   const months = new Set<number>()
 
   async function prepareMonths({ kept, eventTimestamps }: ImportedRows): Promise<void> {
@@ -156,6 +166,10 @@ export async function importInChunks<Counts extends ImportCounts>(
     }
     await store({ rows: { ...rows, kept: rows.kept.slice(start) }, nextRow: behind, quarantined, violations })
   })
-  const { rowCount } = await pool.query(finishSql, [...target, counts.read, counts.kept])
+  const { rowCount } = await pool.query(finishSql, [
+    ...target,
+    counts.read,
+    counts.kept + counts.storedBefore,
+  ])
   return rowCount === 1 ? counts : null
 }

@@ -6,10 +6,11 @@ import { eventCopy } from '../events/event-copy.ts'
 import { makeEventMonth, monthOf } from '../events/event-months.ts'
 import { recordPosition } from '../events/event-positions.ts'
 import { topicIdOf } from '../events/event-topics.ts'
+import { fileTopic } from './import-receipt.ts'
 import { copyPieceBytes, type RowWriter } from './row-writer.ts'
 
 /**
- * A file's events without ids, which all count, by COPY into the table of stored events: topic `file:<digest>`, partition 0,
+ * A file's events without ids, which all count, by COPY into the table of stored events: the file's topic, partition 0,
  * offset = row number. Months that are missing are made on connections of their own, and stay if the import does not.
  */
 export async function eventWriter(
@@ -18,8 +19,9 @@ export async function eventWriter(
   project: string,
   source: StoredEventSource,
   { digest, importedAt }: ImportReceipt,
+  times: number,
 ): Promise<RowWriter> {
-  const topicId = await topicIdOf(client, project, `file:${digest}`)
+  const topicId = await topicIdOf(client, project, fileTopic(digest, times))
   const copy = eventCopy(client, project, source, topicId)
   const hours = new Set<number>()
   let lastRow = 0

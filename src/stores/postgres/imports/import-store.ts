@@ -1,6 +1,6 @@
 import type pg from 'pg'
-import { formatTimestamp } from '../../../definitions/timestamp.ts'
 import {
+  type ImportCounts,
   type ImportReceipt,
   type ImportStore,
   type ImportTable,
@@ -12,9 +12,11 @@ import { databaseNow } from '../sql/database-clock.ts'
 import { inTransaction, storeFailed } from '../sql/pool.ts'
 import { recordViolations } from '../system/violation-store.ts'
 import { importInChunks } from './chunked-import.ts'
+import { rowsOfEarlierImports } from './earlier-imports.ts'
 import { eventWriter } from './event-writer.ts'
 import { featureWriter } from './feature-writer.ts'
 import { recordFileQuarantine } from './file-quarantine.ts'
+import { readImportState, takeReceipt } from './import-receipt.ts'
 import type { RowWriter } from './row-writer.ts'
 
 /** A COPY that a statement has to wait for is ended not before so many rows of these tables have gathered. */
@@ -25,18 +27,17 @@ export function postgresImportStore(pool: pg.Pool, project: string): ImportStore
   return {
     now: () => databaseNow(pool).catch(storeFailed('reading its clock')),
 
-    async stateOf(table, digest) {
-      const { rows } = await pool
-        .query<{ is_begun: boolean }>(
-          `select rows_read is null and next_row is not null as is_begun from featuregraph.imports
-           where project = $1 and kind = $2 and target = $3 and digest = $4`,
-          [project, table.kind, nameOf(table), digest],
-        )
-        .catch(storeFailed('reading what was imported'))
-      const [receipt] = rows
-      if (receipt === undefined) return 'NEW'
-      return receipt.is_begun ? 'BEGUN' : 'IMPORTED'
-    },
+    stateOf: (table, digest, definition) =>
+      readImportState(pool, [project, table.kind, nameOf(table), digest], definition).catch(
+        storeFailed('reading what was imported'),
+      ),
+
+    storedRows: (table, digest, earlier) =>
+      table.kind === 'ROWS' || earlier === 0
+        ? Promise.resolve(async () => new Set())
+        : rowsOfEarlierImports(pool, project, table.source, digest, earlier).catch(
+            storeFailed('reading what was imported'),
+          ),
 
     async importFile(table, receipt, work) {
       const failed = storeFailed(`importing into ${nameOf(table)}`)
@@ -61,10 +62,12 @@ export function postgresImportStore(pool: pg.Pool, project: string): ImportStore
         ).catch(unlessThrown)
       }
       return await inTransaction(pool, async (client) => {
-        if (!(await takeReceipt(client, project, table, receipt).catch(failed))) return null
+        const target = [project, table.kind, nameOf(table), receipt.digest]
+        const times = await takeReceipt(client, target, receipt, null).catch(failed)
+        if (times === null) return null
         const writer =
           table.kind === 'EVENTS'
-            ? await eventWriter(pool, client, project, table.source, receipt).catch(failed)
+            ? await eventWriter(pool, client, project, table.source, receipt, times).catch(failed)
             : featureWriter(client, project, table.view)
         const { sink, flush } = fileSink(client, project, writer)
         // After the receipt: the transaction has its id.
@@ -131,32 +134,17 @@ async function deletedRowsOf(
   }
 }
 
-/** The receipt goes first: another import of the same file waits there until this one has committed or is gone. */
-async function takeReceipt(
-  client: pg.PoolClient,
-  project: string,
-  table: ImportTable,
-  { digest, file, importedAt }: ImportReceipt,
-): Promise<boolean> {
-  const { rowCount } = await client.query(
-    `insert into featuregraph.imports (project, kind, target, digest, file, imported_at)
-     values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
-    [project, table.kind, nameOf(table), digest, file, formatTimestamp(importedAt)],
-  )
-  return rowCount === 1
-}
-
 async function finishReceipt(
   client: pg.PoolClient,
   project: string,
   table: ImportTable,
   { digest }: ImportReceipt,
-  { read, kept }: { readonly read: number; readonly kept: number },
+  { read, kept, storedBefore }: ImportCounts,
 ): Promise<void> {
   await client.query(
     `update featuregraph.imports set rows_read = $5, rows_kept = $6
      where project = $1 and kind = $2 and target = $3 and digest = $4`,
-    [project, table.kind, nameOf(table), digest, read, kept],
+    [project, table.kind, nameOf(table), digest, read, kept + storedBefore],
   )
 }
 
