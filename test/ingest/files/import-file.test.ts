@@ -138,7 +138,11 @@ describe('rows that do not fit', () => {
     ],
     ['no key', '2026-11-01T08:00:00Z,,1,n', 'customer_id: missing'],
     ['no timestamp', ',1,1,n', 'event timestamp: missing'],
-    ['a date', '2026-11-01,1,1,n', /^event timestamp: expected an RFC 3339 timestamp .* got "2026-11-01" \(a date alone .*dates: true on the source\)$/],
+    [
+      'a date',
+      '2026-11-01,1,1,n',
+      /^event timestamp: expected an RFC 3339 timestamp .* got "2026-11-01" \(a date alone .*dates: true on the source\)$/,
+    ],
     ['a number as timestamp', '1790000000,1,1,n', /^event timestamp: expected an RFC 3339 timestamp/],
     ['no such day', '2026-02-30T08:00:00Z,1,1,n', /^event timestamp: expected an RFC 3339 timestamp/],
     ['after 2255', '2300-01-01T00:00:00Z,1,1,n', /^event timestamp: expected an RFC 3339 timestamp/],
