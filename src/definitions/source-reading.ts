@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { formatProblem } from './timestamp-format.ts'
 
 /** What one of an epoch integer is. */
-export const epochUnits = ['s', 'ms', 'us', 'ns'] as const
+const epochUnits = ['s', 'ms', 'us', 'ns'] as const
 export type EpochUnit = (typeof epochUnits)[number]
 
 /**

@@ -51,13 +51,13 @@ export function rowJudge(
       if (checked !== null) {
         violations.push(...checked.violations)
         violationPlaces.push(...checked.violations.map(() => index))
-        const reasons = checked.violations.map(({ feature, message }) => `${feature}: ${message}`)
         if (checked.action === 'reject') {
-          rejectedRows.push({ rowNumber: batch.rowNumbers[index] ?? 0, reason: reasons.join('; ') })
+          const reason = reasonsOf(checked).join('; ')
+          rejectedRows.push({ rowNumber: batch.rowNumbers[index] ?? 0, reason })
           continue
         }
         if (checked.action === 'quarantine') {
-          quarantine(index, 'EXPECTATION', reasons)
+          quarantine(index, 'EXPECTATION', reasonsOf(checked))
           continue
         }
       }
@@ -65,6 +65,10 @@ export function rowJudge(
     }
     return { rows: { ...columns, kept }, quarantined, violations, violationPlaces, rejectedRows }
   }
+}
+
+function reasonsOf({ violations }: CheckedRow): readonly string[] {
+  return violations.map(({ feature, message }) => `${feature}: ${message}`)
 }
 
 /** Null where nothing is expected of the rows. */

@@ -16,16 +16,13 @@ export function isUsualMark(text: string): boolean {
  * what tools usually write, and nothing at all.
  */
 export function readNulls(type: ValueType | null, nulls: readonly string[], read: ReadValue): ReadValue {
-  const declared = new Set(nulls)
   const isText = type === 'string' || type === null
-  const isDeclared =
-    declared.size === 0
-      ? () => false
-      : (raw: unknown) => typeof raw !== 'object' && raw !== undefined && declared.has(String(raw))
-  return (raw) => {
-    if (isDeclared(raw)) return null
-    return !isText && typeof raw === 'string' && isUsualMark(raw) ? null : read(raw)
-  }
+  const isNull = (raw: unknown): boolean => !isText && typeof raw === 'string' && isUsualMark(raw)
+  if (nulls.length === 0) return isText ? read : (raw) => (isNull(raw) ? null : read(raw))
+  const declared = new Set(nulls)
+  const isDeclared = (raw: unknown): boolean =>
+    typeof raw !== 'object' && raw !== undefined && declared.has(String(raw))
+  return (raw) => (isDeclared(raw) || isNull(raw) ? null : read(raw))
 }
 
 /** What a source should declare, of a text that was stored. */

@@ -8,7 +8,6 @@ import { systemClock } from '../../../src/gateway/system-clock.ts'
 import { deleteEntity } from '../../../src/ingest/deletion/delete-entity.ts'
 import { type ImportedFile, type ImportOptions, importFile } from '../../../src/ingest/files/import-file.ts'
 import { importTargets } from '../../../src/ingest/files/import-target.ts'
-import { defaultQuarantineLimit } from '../../../src/ingest/files/quarantine-limit.ts'
 import { followEvents } from '../../../src/ingest/tiles/follow-events.ts'
 import { liveTiles } from '../../../src/online/live-tiles.ts'
 import { openRowLayouts } from '../../../src/online/row-layouts.ts'
@@ -166,7 +165,7 @@ export async function openVerdictWorld(): Promise<VerdictWorld> {
         path,
         {
           ...{ dryRun: false, onError: 'quarantine', assumeUtc: false, tables: null, format: null },
-          ...{ maxQuarantined: defaultQuarantineLimit, onWarning: () => {}, onWait: () => {} },
+          ...{ maxQuarantined: { kind: 'SHARE', share: 1 }, onWarning: () => {}, onWait: () => {} },
           ...{ onProgress: () => {}, ...options },
         },
       ),
