@@ -137,6 +137,11 @@ program
   .description('how far each feature view has been carried to the online store')
   .action(async () => (await import('./cli/status.ts')).status())
 program
+  .command('processes')
+  .description('which gateways, workers and streams of the project run, and what none of them runs')
+  .option('--json', 'as one JSON document')
+  .action(async (options) => (await import('./cli/processes.ts')).listProcesses(options))
+program
   .command('runs')
   .description('what was run when and with which outcome, newest first')
   .option('--kind <kind>', 'import, batch, materialize, validate or rebuild')

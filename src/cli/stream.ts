@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Registry as MetricsRegistry } from 'prom-client'
+import { announceProcess } from '../gateway/announce-process.ts'
 import { openStream } from '../gateway/run-stream.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { followedSources } from '../ingest/tiles/followed-sources.ts'
@@ -28,11 +29,21 @@ export async function stream({ once = false }: { readonly once?: boolean }): Pro
       config.metricsPort === null ? null : await serveMetrics(register, config.host, config.metricsPort)
     if (metrics) log.info(`metrics at ${metrics.url}/metrics`)
     const observe = streamMetrics(register, systemClock)
-    const world = { config, registry, stores, layouts, observe, log, clock: systemClock }
+    const announced = await announceProcess(stores, {
+      kind: 'stream',
+      runs: once ? [] : ['stream'],
+      registry,
+      log,
+    })
+    const world = {
+      ...{ config, registry, stores: announced.stores, layouts, observe, log },
+      clock: systemClock,
+    }
     const run = () => openStream(world, { once, signal })
     try {
       await (once ? run() : guardBeside(world, { signal, apart: apartWork }, run))
     } finally {
+      await announced.leave()
       await metrics?.close()
     }
   })

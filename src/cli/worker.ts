@@ -1,3 +1,4 @@
+import { announceProcess } from '../gateway/announce-process.ts'
 import { reportDefinitions } from '../gateway/report-definitions.ts'
 import { openWorker } from '../gateway/run-worker.ts'
 import { systemClock } from '../gateway/system-clock.ts'
@@ -18,14 +19,22 @@ export async function work({ recompute, once = false }: WorkerArguments): Promis
   await withStores('WRITTEN', async ({ config, registry, stores, layouts, log, makeTables }) => {
     await makeTables()
     for (const line of await reportDefinitions(stores, registry, systemClock)) log.info(line)
+    const announced = await announceProcess(stores, {
+      kind: 'worker',
+      runs: once ? [] : ['worker'],
+      registry,
+      log,
+    })
     const world = {
       config: { project: config.project, recomputeMicros: asked ?? config.recomputeMicros },
-      ...{ registry, stores, layouts, log },
+      ...{ registry, stores: announced.stores, layouts, log },
       clock: systemClock,
     }
     const { signal } = stopping
     const run = () => openWorker(world, { once, signal })
-    const { failures } = await (once ? run() : guardBeside(world, { signal, apart: null }, run))
+    const { failures } = await (once ? run() : guardBeside(world, { signal, apart: null }, run)).finally(
+      announced.leave,
+    )
     if (once && failures > 0) process.exitCode = 1
   })
 }

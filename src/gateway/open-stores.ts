@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
@@ -36,6 +37,7 @@ import { postgresGuardLease } from '../stores/postgres/system/guard-lease.ts'
 import { postgresGuardRecord } from '../stores/postgres/system/guard-record.ts'
 import { postgresLeaderLock } from '../stores/postgres/system/leader-lock.ts'
 import { postgresOnlineLeftovers } from '../stores/postgres/system/online-leftovers.ts'
+import { postgresProcessRegistry } from '../stores/postgres/system/process-registry.ts'
 import { postgresRegistryStore } from '../stores/postgres/system/registry-store.ts'
 import { postgresRunStore } from '../stores/postgres/system/run-store.ts'
 import { postgresTileGenerations } from '../stores/postgres/system/tile-generations.ts'
@@ -43,6 +45,7 @@ import { postgresTombstoneLog } from '../stores/postgres/system/tombstone-log.ts
 import { postgresViolationStore } from '../stores/postgres/system/violation-store.ts'
 import { postgresFilledViews } from '../stores/postgres/windows/filled-views.ts'
 import { postgresSnapshotStore } from '../stores/postgres/windows/snapshot-store.ts'
+import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { RegistryStore } from '../stores/registry-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { SnapshotStore } from '../stores/snapshot-store.ts'
@@ -79,6 +82,9 @@ export interface Stores {
   readonly fills: FilledViews
   readonly retention: EventRetention
   readonly exampleKeys: ExampleKeys
+  /** Under which the process reports itself in `processes`, and holds the guard's lease. */
+  readonly processId: string
+  readonly processes: ProcessRegistry
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
   readonly close: () => Promise<void>
@@ -99,6 +105,7 @@ export interface OpenStoresOptions {
 export async function openStores(config: Config, options: OpenStoresOptions): Promise<Stores> {
   const { system, pool, close: closePostgres } = await openPostgres(config, options.log)
   const closers: (() => Promise<unknown>)[] = [closePostgres]
+  const processId = randomUUID()
   const close = async (): Promise<void> => {
     for (const closer of closers.reverse()) await closer()
   }
@@ -132,12 +139,14 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       deadLetters: postgresDeadLetterStore(system, config.project),
       generations: postgresTileGenerations(system, config.project),
       guardRecord: postgresGuardRecord(system, config.project),
-      guardLease: postgresGuardLease(system, config.project),
+      guardLease: postgresGuardLease(system, config.project, processId),
       tombstones: postgresTombstoneLog(system, config.project),
       leftovers: postgresOnlineLeftovers(system, config.project),
       fills: postgresFilledViews(system, config.project),
       retention: postgresEventRetention(system, config.project),
       exampleKeys: postgresExampleKeys(system, config.project),
+      processId,
+      processes: postgresProcessRegistry(system, config.project),
       system,
       close,
     }

@@ -27,6 +27,7 @@ import type { Registry } from '../registry/registry.ts'
 import { authenticator } from '../server/authenticate.ts'
 import { createHttpServer, type Dependency, type OnlineState } from '../server/http-server.ts'
 import { createMetrics } from '../server/metrics.ts'
+import { announceProcess } from './announce-process.ts'
 import { makeTables } from './make-tables.ts'
 import { openStores, refuseUnsuitable, type Stores } from './open-stores.ts'
 import { reportDefinitions } from './report-definitions.ts'
@@ -34,6 +35,7 @@ import { type ApartWork, openGuard } from './run-guard.ts'
 import { openEventStream, openStream } from './run-stream.ts'
 import { openWorker } from './run-worker.ts'
 import { systemClock } from './system-clock.ts'
+import { watchBackgroundWork } from './watch-background-work.ts'
 import { untilReadable, watchGuard } from './watch-guard.ts'
 
 export interface Gateway {
@@ -82,7 +84,12 @@ export async function startGateway(settings: Config, options: StartOptions = {})
     const layouts = await openRowLayouts(config.project, registry, stores.registry, stores.guardRecord)
     await makeTables(stores.offline, registry, log)
     for (const line of await reportDefinitions(stores, registry, clock)) log.warn(line)
-    const world = { config, registry, stores, layouts, observe: metrics.stream, clock, log }
+    const background = watchBackgroundWork(registry, config, log)
+    const { runs, onReport } = background
+    const announced = await announceProcess(stores, { kind: 'gateway', runs, registry, log, onReport })
+    closers.push(announced.leave)
+    background.logStart()
+    const world = { config, registry, stores: announced.stores, layouts, observe: metrics.stream, clock, log }
     const tiles = liveTiles(layouts, registry.views, stores.generations)
     const guard = onlineGuard(layouts, registry.views, { record: stores.guardRecord, tiles })
     const fills = onlineFills(registry.views, stores.fills)
@@ -104,8 +111,10 @@ export async function startGateway(settings: Config, options: StartOptions = {})
       closers.push(inBackground(log, 'the demo', demo.goOn))
     }
     if (config.worker) {
-      closers.push(inBackground(log, 'the worker', (signal) => openWorker(world, { once: false, signal })))
-      closers.push(inBackground(log, 'the stream', (signal) => openStream(world, { once: false, signal })))
+      const part = (work: 'worker' | 'stream', run: (signal: AbortSignal) => Promise<unknown>) =>
+        inBackground(log, `the ${work}`, (signal) => run(signal).finally(() => announced.ended(work)))
+      closers.push(part('worker', (signal) => openWorker(world, { once: false, signal })))
+      closers.push(part('stream', (signal) => openStream(world, { once: false, signal })))
     }
 
     await untilReadable(watched, config.worker ? 'ROWS_AND_TILES' : 'ROWS', readableMs)
@@ -156,6 +165,7 @@ export async function startGateway(settings: Config, options: StartOptions = {})
       onlineState: () => onlineState(guard.report(), stores, config),
       exampleKeys: stores.exampleKeys,
       clock,
+      backgroundState: background.state,
       graphiqlFolder: fileURLToPath(new URL('../../dist/graphiql', import.meta.url)),
       maxBodyBytes: config.maxBodyBytes,
       log,

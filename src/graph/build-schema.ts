@@ -7,6 +7,7 @@ import { declareDeletions } from './deletion-types.ts'
 import { describeSchema } from './descriptions.ts'
 import { declareEntity, keyArguments, resolveViews } from './entity-types.ts'
 import { declarePageInfo } from './pages.ts'
+import { declareProcesses } from './process-types.ts'
 import { declarePushes } from './push-types.ts'
 import { declareRuns } from './run-types.ts'
 import { declareService } from './service-types.ts'
@@ -27,8 +28,8 @@ export function buildSchema(registry: Registry): GraphQLSchema {
   for (const service of registry.services) Object.assign(roots, declareService(service, shared))
   Object.assign(roots, declareCatalogue(registry))
   const pageInfo = declarePageInfo()
-  Object.assign(roots, declareRuns(pageInfo), declareViolations(shared, pageInfo))
-  const mutations = { ...declarePushes(registry), ...declareDeletions(entities) }
+  Object.assign(roots, declareRuns(pageInfo), declareViolations(shared, pageInfo), declareProcesses())
+  const mutations = { ...declarePushes(registry, shared), ...declareDeletions(entities) }
   const resolvers: [TypeClass, ...TypeClass[]] = [queryRoots(roots)]
   if (Object.keys(mutations).length > 0) resolvers.push(mutationRoots(mutations))
   const schema = buildSchemaSync({ resolvers, validate: false })

@@ -1,6 +1,7 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { DeleteEntity } from '../ingest/deletion/delete-entity.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
+import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
 import type { RowLoader } from './row-sources.ts'
@@ -26,6 +27,7 @@ export interface GraphContext {
   readonly push: PushRows
   readonly deleteEntity: DeleteEntity
   readonly runs: RunStore
+  readonly processes: Pick<ProcessRegistry, 'running'>
   readonly violations: ViolationStore
   readonly unavailable: UnavailableViews
 }

@@ -8,6 +8,7 @@ import { describeFeature } from './descriptions.ts'
 import { keyFields } from './entity-types.ts'
 import { requireRight } from './require-right.ts'
 import { timestampScalar } from './scalars.ts'
+import type { SharedTypes } from './shared-types.ts'
 import { graphqlTypeOf } from './value-types.ts'
 
 const targets = ['OFFLINE', 'BOTH'] as const satisfies PushTarget[]
@@ -26,7 +27,10 @@ interface PushArguments {
 }
 
 /** A mutation per view that has no source; nothing at all when there is no such view. */
-export function declarePushes(registry: Registry): Readonly<Record<string, RootDeclaration>> {
+export function declarePushes(
+  registry: Registry,
+  { featureViolation }: Pick<SharedTypes, 'featureViolation'>,
+): Readonly<Record<string, RootDeclaration>> {
   const views = registry.views.filter((view) => view.kind !== 'STREAM').filter((view) => view.source === null)
   if (views.length === 0) return {}
   const target = enumType(
@@ -45,6 +49,10 @@ export function declarePushes(registry: Registry): Readonly<Record<string, RootD
     online: { type: onlineWrite },
     code: optionalText,
     message: optionalText,
+    violations: {
+      type: [featureViolation],
+      description: 'What the row breaks; one that is accepted breaks only expectations that warn.',
+    },
   })
   const result = objectType('PushResult', null, {
     accepted: { type: GraphQLInt },
@@ -75,7 +83,7 @@ function declarePush(view: StoredView, result: object, target: object): RootDecl
       return {
         accepted,
         rejected: outcomes.length - accepted,
-        rows: outcomes.map((outcome, row) => ({ row, ...outcome })),
+        rows: outcomes.map((outcome, row) => ({ row, violations: [], ...outcome })),
       }
     },
   }

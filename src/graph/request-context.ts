@@ -8,6 +8,7 @@ import { viewReader } from '../online/view-reader.ts'
 import type { FeatureView, Registry } from '../registry/registry.ts'
 import type { AsOfReader } from '../stores/as-of-reader.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
+import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
 import type { Caller, GraphContext } from './context.ts'
@@ -25,6 +26,7 @@ export interface RequestContextOptions {
     readonly online: OnlineStore
     readonly offline: AsOfReader
     readonly runs: RunStore
+    readonly processes: Pick<ProcessRegistry, 'running'>
     readonly violations: ViolationStore
   }
   readonly instead: OfflineInstead
@@ -75,6 +77,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
         deleteEntity,
         rows: rowLoader(sources, { requestId, now, signal }),
         runs: stores.runs,
+        processes: stores.processes,
         violations: stores.violations,
         unavailable: unavailableViews(),
       }

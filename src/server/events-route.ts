@@ -38,6 +38,9 @@ function readLine(line: Line): OfferedEvent {
 }
 
 function outcomeLine(row: number, outcome: EventOutcome): object {
-  if (!outcome.accepted) return { row, accepted: false, code: outcome.code, message: outcome.message }
-  return outcome.repeated ? { row, accepted: true, repeated: true } : { row, accepted: true }
+  const { violations } = outcome
+  const broken = violations === undefined ? {} : { violations }
+  if (!outcome.accepted)
+    return { row, accepted: false, code: outcome.code, message: outcome.message, ...broken }
+  return { row, accepted: true, ...(outcome.repeated ? { repeated: true } : broken) }
 }

@@ -38,6 +38,8 @@ export interface HttpServerOptions {
   /** Each dependency by name. */
   readonly checkDependencies: () => Promise<Readonly<Record<string, Dependency>>>
   readonly onlineState: () => Promise<OnlineState>
+  /** What `/readyz` shows besides; whatever it says, requests can be answered. */
+  readonly backgroundState: () => object
   readonly graphiqlFolder: string
   /** For GraphiQL's first tabs. */
   readonly exampleKeys: ExampleKeys
@@ -125,6 +127,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
       ...(failures.length > 0 ? { failures } : {}),
       ...(online.refused === null ? {} : { onlineReads: online.refused }),
       ...(online.views.length > 0 ? { unavailableViews: online.views } : {}),
+      ...options.backgroundState(),
     })
   })
   const findCaller = async (request: FastifyRequest): Promise<void> => {

@@ -60,6 +60,8 @@ function refuseAll(count: number) {
 }
 
 function outcomeLine(row: number, outcome: PushOutcome): object {
-  if (outcome.accepted) return { row, accepted: true, online: outcome.online }
-  return { row, accepted: false, code: outcome.code, message: outcome.message }
+  const { violations } = outcome
+  const broken = violations === undefined ? {} : { violations }
+  if (outcome.accepted) return { row, accepted: true, online: outcome.online, ...broken }
+  return { row, accepted: false, code: outcome.code, message: outcome.message, ...broken }
 }

@@ -142,6 +142,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
       online: notedOnline,
       offline: notedOffline,
       runs: memoryRunStore(),
+      processes: { running: async () => [] },
       violations,
     },
     clock: () => now,

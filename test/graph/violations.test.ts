@@ -10,6 +10,28 @@ const spending = featureView('spending', {
   features: { total: 'float64' },
   expect: { total: { min: 0, max: 10_000, action: 'quarantine' } },
 })
+const height = featureView('height', {
+  entity: person,
+  features: { metres: 'float64' },
+  expect: { metres: { max: 3 } },
+})
+
+it('a push whose row breaks what is only warned of is accepted, and its answer says what it broke', async () => {
+  const world = await makeWorld([person, height])
+  const push = `mutation { pushHeight(rows: [
+    { personId: 1, eventTimestamp: "2026-11-23T11:00:00Z", metres: 4 }
+    { personId: 2, eventTimestamp: "2026-11-23T11:00:00Z", metres: 2 }
+  ]) { accepted rows { accepted violations { feature rule value bound message } } } }`
+  const pushed = await world.run({ query: push }, { caller: writer })
+  const tall = { feature: 'metres', rule: 'MAX', value: '4', bound: '3', message: 'Value 4 above maximum 3' }
+  expect(pushed.data?.['pushHeight']).toEqual({
+    accepted: 2,
+    rows: [
+      { accepted: true, violations: [tall] },
+      { accepted: true, violations: [] },
+    ],
+  })
+})
 
 it('what a push broke is reported in pages, newest first, with the seed’s words', async () => {
   const world = await makeWorld([person, spending])

@@ -226,7 +226,7 @@ describe('POST /events/<source>', () => {
     const event = line({ ts, customer_id: 11, Amount: 101, id: 'once' })
     const repeated = { accepted: true, repeated: true }
     expect((await post('payments', event + event)).lines).toEqual([
-      { row: 0, accepted: true },
+      { row: 0, accepted: true, violations: [expect.objectContaining({ rule: 'MAX' })] },
       { row: 1, ...repeated },
       { accepted: 2, rejected: 0 },
     ])
@@ -236,20 +236,25 @@ describe('POST /events/<source>', () => {
   })
 
   it('asks what is expected: warned of, quarantined, or rejected', async () => {
-    expect((await post('payments', line({ ts, customer_id: 12, Amount: 101 }))).lines[0].accepted).toBe(true)
+    const tooHigh = { feature: 'amount', rule: 'MAX', value: '101', bound: '100' }
+    const violations = [{ ...tooHigh, message: 'Value 101 above maximum 100' }]
+    const warned = await post('payments', line({ ts, customer_id: 12, Amount: 101 }))
+    expect(warned.lines[0]).toEqual({ row: 0, accepted: true, violations })
     const broken = { view: 'payments', feature: 'amount', rule: 'MAX', action: 'warn' }
     expect(await violationsOf(12)).toEqual([broken])
     expect(await quarantineOf(12)).toEqual([])
 
     const rejected = await post('payments', line({ ts, customer_id: 13, note: 'else' }))
     const message = 'note: Value else is none of none, gift, odd'
-    expect(rejected.lines[0]).toEqual({ row: 0, accepted: false, code: 'EXPECTATION_FAILED', message })
+    const refused = { row: 0, accepted: false, code: 'EXPECTATION_FAILED', message }
+    expect(rejected.lines[0]).toMatchObject({ ...refused, violations: [{ feature: 'note', rule: 'ONE_OF' }] })
     expect(await violationsOf(13)).toMatchObject([{ feature: 'note', action: 'reject' }])
     expect(await quarantineOf(13)).toEqual([])
 
     const reason = 'amount: Value 101 above maximum 100'
     const quarantined = await post('visits', line({ ts, customer_id: 14, amount: 101 }))
-    expect(quarantined.lines[0]).toEqual({ row: 0, accepted: false, code: 'QUARANTINED', message: reason })
+    const kept = { row: 0, accepted: false, code: 'QUARANTINED', message: reason, violations }
+    expect(quarantined.lines[0]).toEqual(kept)
     expect(await violationsOf(14)).toMatchObject([{ view: 'visits', action: 'quarantine' }])
     const content = { key: { customer_id: 14 }, values: { amount: 101, note: null }, eventTimestamp: ts }
     expect(await quarantineOf(14)).toEqual([{ view: 'visits', content, reason }])

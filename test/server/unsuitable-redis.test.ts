@@ -35,7 +35,10 @@ async function readiness({ url }: TestGateway): Promise<{ readonly status: numbe
 
 const healthy = {
   status: 200,
-  body: { status: 'ready', dependencies: { 'online (redis)': 'up', 'offline (postgres)': 'up' } },
+  body: expect.objectContaining({
+    status: 'ready',
+    dependencies: { 'online (redis)': 'up', 'offline (postgres)': 'up' },
+  }),
 }
 const failing = (check: string, message: RegExp) => ({
   status: 503,

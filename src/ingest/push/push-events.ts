@@ -13,6 +13,7 @@ import {
   type RefusedEvent,
 } from '../accept/accept-event.ts'
 import type { StreamObserver } from '../stream-observer.ts'
+import { type BrokenExpectation, brokenExpectations } from './push-outcome.ts'
 
 export interface PushEventsTargets {
   readonly events: Pick<EventStore, 'now' | 'append' | 'deletedEvents'>
@@ -29,7 +30,7 @@ export interface PushEventsTargets {
 export type OfferedEvent = { readonly json: unknown } | { readonly unreadable: string }
 
 /** `repeated`: an event of its id was stored before and counts instead, or this one had been stored already. */
-export type EventOutcome =
+export type EventOutcome = (
   | { readonly accepted: true; readonly repeated: boolean }
   | {
       readonly accepted: false
@@ -37,6 +38,10 @@ export type EventOutcome =
       readonly code: EventRefusal | Extract<ErrorCode, 'ENTITY_DELETED' | 'UNAVAILABLE'>
       readonly message: string
     }
+) & {
+  /** What the event breaks of what is expected of it; left out where that is nothing. */
+  readonly violations?: readonly BrokenExpectation[]
+}
 
 /** Events for one source, with targets that are bound. */
 export type PushEvents = (
@@ -65,11 +70,15 @@ export function eventPusher(targets: PushEventsTargets): PushEvents {
     count(targets, source, verdicts, new Map([...kept, ...refused]), now)
     return verdicts.map((verdict) => {
       const outcome = kept.get(verdict) ?? refused.get(verdict)
-      if (outcome) return outcome
-      if (verdict.status === 'REFUSED') return refusal(verdict)
+      if (outcome) return outcome.accepted && !outcome.repeated ? withBroken(outcome, verdict) : outcome
+      if (verdict.status === 'REFUSED') return withBroken(refusal(verdict), verdict)
       throw new TypeError('an accepted event has no outcome')
     })
   }
+}
+
+function withBroken(outcome: EventOutcome, { violations }: EventVerdict): EventOutcome {
+  return violations.length === 0 ? outcome : { ...outcome, violations: brokenExpectations(violations) }
 }
 
 function count(

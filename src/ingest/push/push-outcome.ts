@@ -1,5 +1,6 @@
 import type { EntityDeleted, InvalidRow, StoreFailed } from '../../errors.ts'
 import type { OnlineWriteOutcome } from '../../stores/online-store.ts'
+import type { Violation } from '../../stores/violation-store.ts'
 
 /** Online alone would make rows that no as-of query ever sees. */
 export type PushTarget = 'OFFLINE' | 'BOTH'
@@ -14,7 +15,12 @@ export type StoreFailureObserver = (store: 'online' | 'offline', error: StoreFai
 export type OnlineOutcome = OnlineWriteOutcome | 'NOT_YET' | 'NOT_ASKED' | 'UNAVAILABLE'
 
 export type PushOutcome =
-  | { readonly accepted: true; readonly online: OnlineOutcome }
+  | {
+      readonly accepted: true
+      readonly online: OnlineOutcome
+      /** What the row breaks and is only warned of; left out where it breaks nothing. */
+      readonly violations?: readonly BrokenExpectation[]
+    }
   | {
       readonly accepted: false
       readonly online: 'NOT_ASKED'
@@ -24,7 +30,24 @@ export type PushOutcome =
        */
       readonly code: string
       readonly message: string
+      /** What keeps it out, where expectations do. */
+      readonly violations?: readonly BrokenExpectation[]
     }
+
+/** A rule that a row or an event breaks, as its sender is shown it; names are those of the registry. */
+export interface BrokenExpectation {
+  readonly feature: string
+  readonly rule: string
+  readonly value: string | null
+  readonly bound: string | null
+  readonly message: string
+}
+
+export function brokenExpectations(violations: readonly Violation[]): readonly BrokenExpectation[] {
+  return violations.map(({ feature, rule, value, bound, message }) => ({
+    ...{ feature: feature ?? '', rule, value, bound, message },
+  }))
+}
 
 export function refusal({ code, message }: InvalidRow | EntityDeleted): PushOutcome {
   return { accepted: false, online: 'NOT_ASKED', code, message }

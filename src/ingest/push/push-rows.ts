@@ -9,6 +9,7 @@ import type { ViolationStore } from '../../stores/violation-store.ts'
 import { acceptRow, type OfferedRow } from '../accept/accept-row.ts'
 import { type OnlineTargets, writeOnline } from '../materialize/write-online.ts'
 import {
+  brokenExpectations,
   type OnlineOutcome,
   type PushOutcome,
   type PushTarget,
@@ -121,7 +122,17 @@ export async function pushRows(
     // Another row of its key is the newest, one of these or one that was there before.
     return { accepted: true, online: written === null ? 'UNAVAILABLE' : (written.get(rowId) ?? 'OLDER') }
   })
+  for (const { place, violations } of broken) {
+    const outcome = outcomes[place]
+    if (outcome && saysWhatIsBroken(outcome))
+      outcomes[place] = { ...outcome, violations: brokenExpectations(violations) }
+  }
   return outcomes
+}
+
+/** Of a deleted entity's row nothing is said. */
+function saysWhatIsBroken(outcome: PushOutcome): boolean {
+  return outcome.accepted || outcome.code === 'QUARANTINED' || outcome.code === 'EXPECTATION_FAILED'
 }
 
 /** Per row id what the online store said; null: it did not answer. */

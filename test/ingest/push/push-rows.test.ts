@@ -391,21 +391,29 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
         both,
         violations,
       )
+      const tooHigh = {
+        ...{ feature: 'total', rule: 'MAX', value: '12000', bound: '10000' },
+        message: 'Value 12000 above maximum 10000',
+      }
+      const tooLow = { feature: 'mean', rule: 'MIN', value: '-1', bound: '0' }
       expect(answer).toEqual({
         outcomes: [
           { accepted: true, online: 'WRITTEN' },
-          { accepted: true, online: 'WRITTEN' },
+          { accepted: true, online: 'WRITTEN', violations: [tooHigh] },
           {
             ...{ accepted: false, online: 'NOT_ASKED', code: 'QUARANTINED' },
             message: 'total: Value 12000 above maximum 10000; mean: Value -1 below minimum 0',
+            violations: [tooHigh, { ...tooLow, message: 'Value -1 below minimum 0' }],
           },
           {
             ...{ accepted: false, online: 'NOT_ASKED', code: 'EXPECTATION_FAILED' },
             message: 'mean: Value -1 below minimum 0; count: Value is null',
+            violations: [expect.objectContaining(tooLow), expect.objectContaining({ rule: 'NOT_NULL' })],
           },
           {
             ...{ accepted: false, online: 'NOT_ASKED', code: 'EXPECTATION_FAILED' },
             message: expect.stringMatching(/^count: Event timestamp \S+ is older than 2d$/),
+            violations: [expect.objectContaining({ feature: 'count', rule: 'MAX_AGE', bound: '2d' })],
           },
         ],
         kept: [true, true, false, false, false],

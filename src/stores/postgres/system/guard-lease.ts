@@ -44,9 +44,8 @@ where project = $1 and state = 'LIVE' and caught_up_epoch = $2 - 1 and caught_up
 const renewTilesSql = `update featuregraph.tile_generations set state = 'RETIRED', changed_at = now()
 where project = $1 and state <> 'RETIRED'`
 
-/** A lease in a row, so that it needs no session. */
-export function postgresGuardLease(pool: pg.Pool, project: string): GuardLease {
-  const holder = randomUUID()
+/** A lease in a row, so that it needs no session; `holder` is the process's id. */
+export function postgresGuardLease(pool: pg.Pool, project: string, holder = randomUUID()): GuardLease {
   return {
     async hold(tick) {
       const { rows } = await pool

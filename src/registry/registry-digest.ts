@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto'
+import type { Registry } from './registry.ts'
+
+const shownDigits = 12
+/** What a definition names, and what would lead back to it. */
+const references: ReadonlySet<string> = new Set(['entity', 'events', 'view', 'feature'])
+
+/**
+ * Of all that the definitions say: the same for two processes if and only if they were started with the same ones, whatever
+ * files they stand in.
+ */
+export function registryDigest({ entities, eventSources, views, services }: Registry): string {
+  const parts = [entities, eventSources, views, services].map((all) =>
+    all.map((one) => JSON.stringify(one, withoutReferences)).sort(),
+  )
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, shownDigits)
+}
+
+function withoutReferences(key: string, value: unknown): unknown {
+  if (references.has(key)) return nameOf(value)
+  if ((key === 'views' || key === 'entities') && Array.isArray(value)) return value.map(nameOf)
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
+  return value
+}
+
+function nameOf(value: unknown): unknown {
+  return typeof value === 'object' && value !== null && 'name' in value ? value.name : value
+}
