@@ -113,19 +113,53 @@ stream
   )
   .argument('<view>', 'a streamed feature view')
   .action(async (view) => (await import('./cli/stream-rebuild.ts')).rebuildView(view))
-const deadLetters = program
-  .command('dead-letters')
-  .description('messages of topics that were put aside: no event of their source, or not to be kept')
+const quarantine = program
+  .command('quarantine')
+  .description(
+    'rows and messages that were kept out of the stores: of files, pushes, topics and computed snapshots alike',
+  )
+const cameBy = ['--came-by <way>', 'only those of one way in: file, push, message or batch'] as const
+quarantine
+  .command('list')
+  .description('how many there are, by event source or feature view, way in and reason')
+  .argument('[name]', 'an event source or a feature view; without one of all')
+  .option(...cameBy)
+  .option('--json', 'as one JSON document')
+  .action(async (name, options) => (await import('./cli/quarantine.ts')).listQuarantine(name, options))
+quarantine
+  .command('show')
+  .description('the newest 100, each with where it came from, column, value and reason')
+  .argument('[name]', 'an event source or a feature view; without one of all')
+  .option(...cameBy)
+  .action(async (name, options) => (await import('./cli/quarantine-rows.ts')).showQuarantine(name, options))
+quarantine
+  .command('retry')
+  .description('store what fits by now, by the definitions and the time of today; what is stored leaves')
+  .argument('[name]', 'an event source or a feature view; without one of all')
+  .option(...cameBy)
+  .action(async (name, options) => (await import('./cli/quarantine.ts')).retryQuarantined(name, options))
+quarantine
+  .command('export')
+  .description('all of them as NDJSON: the row as it came, the reason and where it came from')
+  .argument('[name]', 'an event source or a feature view; without one of all')
+  .option(...cameBy)
+  .option('--to <file>', 'a new file; without it standard output')
+  .action(async (name, options) => (await import('./cli/quarantine-rows.ts')).exportQuarantine(name, options))
+// The name until now, for messages only.
+const deadLetters = program.command('dead-letters', { hidden: true }).description('see quarantine')
+const messages = { cameBy: 'message' } as const
 deadLetters
   .command('list')
-  .argument('[source]', 'an event source; without one of all')
-  .option('--json', 'all of them, a line each, with the bytes of key and message in base64')
-  .action(async (source, options) => (await import('./cli/dead-letters.ts')).listDeadLetters(source, options))
+  .argument('[source]')
+  .option('--json')
+  .action(async (source, { json }) => {
+    const { exportQuarantine, showQuarantine } = await import('./cli/quarantine-rows.ts')
+    await (json ? exportQuarantine : showQuarantine)(source, messages)
+  })
 deadLetters
   .command('retry')
-  .description('keep what fits by now, by the definitions and the time of today')
-  .argument('[source]', 'an event source; without one of all')
-  .action(async (source) => (await import('./cli/dead-letters.ts')).retryLetters(source))
+  .argument('[source]')
+  .action(async (source) => (await import('./cli/quarantine.ts')).retryQuarantined(source, messages))
 program
   .command('validate')
   .description('check what is stored of a feature view against its expectations')

@@ -30,6 +30,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'stores/postgres/events': [...postgres, ...inPostgres('sql', 'tables', 'system', 'deletion')],
   'stores/postgres/windows': [...postgres, ...inPostgres('sql', 'tables', 'system', 'deletion', 'events')],
   'stores/postgres/features': [...postgres, ...inPostgres('sql', 'tables', 'deletion', 'windows')],
+  'stores/postgres/quarantine': [
+    ...[...postgres, ...inPostgres('sql', 'tables', 'system', 'deletion', 'events', 'windows', 'features')],
+  ],
   'stores/postgres/imports': [...postgres, ...inPostgres('sql', 'tables', 'system', 'deletion', 'events')],
   'stores/postgres': [...postgres, ...inPostgres('sql')],
   quality: ['definitions', 'registry', 'stores (ports)', 'errors.ts'],
@@ -43,6 +46,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'ingest/files': [...ingest, 'ingest/accept'],
   'ingest/push': [...ingest, 'ingest/accept', 'ingest/materialize', 'zod'],
   'ingest/stream': [...ingest, 'ingest/accept', 'ingest/push', 'ingest/tiles'],
+  'ingest/quarantine': [...ingest, 'ingest/accept', 'ingest/files', 'ingest/push', 'zod'],
   'ingest/deletion': [...ingest, 'ingest/tiles'],
   'ingest/refill': [...ingest, 'ingest/deletion', 'ingest/materialize', 'ingest/tiles'],
   'ingest/worker': [...ingest, 'ingest/materialize', 'ingest/refill', 'ingest/snapshots'],

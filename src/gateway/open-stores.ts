@@ -32,6 +32,7 @@ import { postgresExampleKeys } from '../stores/postgres/features/example-keys.ts
 import { postgresOfflineStore } from '../stores/postgres/features/offline-store.ts'
 import { postgresImportStore } from '../stores/postgres/imports/import-store.ts'
 import { postgresOnlineStore } from '../stores/postgres/online-store.ts'
+import { postgresQuarantineStore } from '../stores/postgres/quarantine/quarantine-store.ts'
 import { checkSessions } from '../stores/postgres/sql/check-sessions.ts'
 import { postgresGuardLease } from '../stores/postgres/system/guard-lease.ts'
 import { postgresGuardRecord } from '../stores/postgres/system/guard-record.ts'
@@ -46,6 +47,7 @@ import { postgresViolationStore } from '../stores/postgres/system/violation-stor
 import { postgresFilledViews } from '../stores/postgres/windows/filled-views.ts'
 import { postgresSnapshotStore } from '../stores/postgres/windows/snapshot-store.ts'
 import type { ProcessRegistry } from '../stores/process-registry.ts'
+import type { QuarantineStore } from '../stores/quarantine-store.ts'
 import type { RegistryStore } from '../stores/registry-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { SnapshotStore } from '../stores/snapshot-store.ts'
@@ -73,6 +75,7 @@ export interface Stores {
   readonly imports: ImportStore
   readonly events: EventStore
   readonly deadLetters: DeadLetterStore
+  readonly quarantine: QuarantineStore
   readonly generations: TileGenerations
   /** What is known of the online store's contents; `guardLease` lets one process say so. */
   readonly guardRecord: GuardRecord
@@ -137,6 +140,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       imports: postgresImportStore(system, config.project),
       events: postgresEventStore(system, config.project),
       deadLetters: postgresDeadLetterStore(system, config.project),
+      quarantine: postgresQuarantineStore(system, config.project),
       generations: postgresTileGenerations(system, config.project),
       guardRecord: postgresGuardRecord(system, config.project),
       guardLease: postgresGuardLease(system, config.project, processId),

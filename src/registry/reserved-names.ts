@@ -31,12 +31,12 @@ export const reservedTypeNames: ReadonlySet<string> = new Set([
     'Feature',
     'FeatureUsage',
   ],
-  ...['FeatureService', 'ServiceFeature', 'RegistryVersion', 'RegistryVersionConnection'],
+  ...['FeatureService', 'ServiceFeature', 'RegistryVersion', 'RegistryVersionConnection', 'Process'],
 ])
 
 /** Root fields of queries and mutations that are not generated. */
 export const reservedRootFields: ReadonlySet<string> = new Set([
-  ...['entities', 'featureViews', 'featureServices', 'violations', 'runs', 'registryVersions'],
+  ...['entities', 'featureViews', 'featureServices', 'violations', 'runs', 'registryVersions', 'processes'],
   ...['trainingSet', 'trainingSets', 'createTrainingSet', 'cancelTrainingSet', 'deleteTrainingSet'],
 ])
 

@@ -1,6 +1,4 @@
 import type { Micros } from '../definitions/timestamp.ts'
-import type { AcceptedEvent, StoreOutcome } from './event-log.ts'
-import type { StoredEventSource } from './stored-event-source.ts'
 
 /** A message of a stream that was dead-lettered, as it came. */
 export interface DeadLetter {
@@ -16,25 +14,9 @@ export interface DeadLetter {
   readonly recordedAt: Micros
 }
 
-/** Rejects with `StoreFailed` when the database does not answer. */
+/** What topics of dead letters lack; the letters themselves are quarantined. Rejects with `StoreFailed` when the database does not answer. */
 export interface DeadLetterStore {
-  /** Newest first, at most `first`; `source` null: of all; `before` an id that a page ended with. */
-  readonly page: (filter: {
-    readonly source: string | null
-    readonly before: number | null
-    readonly first: number
-  }) => Promise<readonly DeadLetter[]>
   /** Those of sources that their topics of dead letters lack, oldest first. */
   readonly unpublished: (sources: readonly string[], first: number) => Promise<readonly DeadLetter[]>
   readonly markPublished: (ids: readonly number[]) => Promise<void>
-  /**
-   * Stores events that were made of letters at the end of a log, and removes the letters, in one transaction; null for a
-   * letter that was not there any more.
-   */
-  readonly retry: (
-    source: StoredEventSource,
-    log: string,
-    letters: readonly { readonly id: number; readonly event: Omit<AcceptedEvent, 'partition' | 'offset'> }[],
-    storedAt: Micros,
-  ) => Promise<readonly (StoreOutcome | null)[]>
 }

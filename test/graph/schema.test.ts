@@ -65,6 +65,7 @@ const surface = `
     featureServices: [FeatureService!]!
     runs(kind: RunKind, view: String, since: Timestamp, first: Int = 100, after: String): RunConnection!
     violations(view: String, since: Timestamp, first: Int = 100, after: String): ViolationConnection!
+    processes: [Process!]!
   }
   enum RunKind { IMPORT BATCH MATERIALIZE VALIDATE REBUILD }
   enum RunState { RUNNING SUCCEEDED FAILED INTERRUPTED }
@@ -107,7 +108,8 @@ const surface = `
     uniqueMerchants30d: Int64
   }
   type PushResult { accepted: Int! rejected: Int! rows: [PushedRow!]! }
-  type PushedRow { row: Int! accepted: Boolean! online: OnlineWrite! code: String message: String }
+  type PushedRow { row: Int! accepted: Boolean! online: OnlineWrite! code: String message: String violations: [FeatureViolation!]! }
+  type Process { id: ID! kind: String! version: String! definitions: String! lastSeenAt: Timestamp! }
   enum OnlineWrite { WRITTEN OLDER NOT_YET NOT_ASKED UNAVAILABLE }
   input CustomerAsOf { customerId: Int64! asOf: Timestamp! knownAt: Timestamp }
   type Freshness {

@@ -71,7 +71,7 @@ export function deadLetterPublisher(
     if (found) return true
     if (!missingSince.has(topic)) {
       log.info(
-        `there is no topic "${topic}": dead letters stand in Postgres only (featuregraph dead-letters list)`,
+        `there is no topic "${topic}": dead letters stand in Postgres only (featuregraph quarantine show)`,
       )
     }
     missingSince.set(topic, performance.now())

@@ -14,6 +14,8 @@ import { materialize } from '../../../src/ingest/materialize/materialize-view.ts
 import { type EventOutcome, eventPusher } from '../../../src/ingest/push/push-events.ts'
 import type { PushOutcome } from '../../../src/ingest/push/push-outcome.ts'
 import { pushRows } from '../../../src/ingest/push/push-rows.ts'
+import { type RetriedEntries, retryQuarantine } from '../../../src/ingest/quarantine/retry-quarantine.ts'
+import { retryTarget } from '../../../src/ingest/quarantine/retry-target.ts'
 import { holdGuard } from '../../../src/ingest/refill/hold-guard.ts'
 import { verifyView } from '../../../src/ingest/refill/verify-view.ts'
 import {
@@ -22,7 +24,6 @@ import {
   type BatchScope,
   computeSnapshots,
 } from '../../../src/ingest/snapshots/compute-snapshots.ts'
-import { type RetriedLetters, retryDeadLetters } from '../../../src/ingest/stream/retry-dead-letters.ts'
 import { followedSources } from '../../../src/ingest/tiles/followed-sources.ts'
 import { rebuildTiles } from '../../../src/ingest/tiles/rebuild-tiles.ts'
 import { rememberingEventStore } from '../../../src/ingest/tiles/recent-events.ts'
@@ -43,13 +44,13 @@ import { ndjsonFiles } from '../../../src/stores/files/ndjson-file.ts'
 import type { ImportedRows, ImportStore } from '../../../src/stores/import-store.ts'
 import { onlineKeySuffix } from '../../../src/stores/online-value/online-key.ts'
 import { postgresDeletionStore } from '../../../src/stores/postgres/deletion/deletion-store.ts'
-import { postgresDeadLetterStore } from '../../../src/stores/postgres/events/dead-letter-store.ts'
 import {
   postgresEventRetention,
   readStoredSince,
 } from '../../../src/stores/postgres/events/event-retention.ts'
 import { postgresEventStore } from '../../../src/stores/postgres/events/event-store.ts'
 import { postgresImportStore } from '../../../src/stores/postgres/imports/import-store.ts'
+import { postgresQuarantineStore } from '../../../src/stores/postgres/quarantine/quarantine-store.ts'
 import { postgresGuardLease } from '../../../src/stores/postgres/system/guard-lease.ts'
 import { postgresGuardRecord } from '../../../src/stores/postgres/system/guard-record.ts'
 import { postgresOnlineLeftovers } from '../../../src/stores/postgres/system/online-leftovers.ts'
@@ -164,7 +165,7 @@ export async function openRulesWorld(redisUrl: string, start: Micros) {
     violations: postgresViolationStore(pool, 'default'),
     deletions: postgresDeletionStore(pool, 'default'),
     snapshots: postgresSnapshotStore(pool, 'default'),
-    deadLetters: postgresDeadLetterStore(pool, 'default'),
+    quarantine: postgresQuarantineStore(pool, 'default'),
     tombstones: postgresTombstoneLog(pool, 'default'),
     leftovers: postgresOnlineLeftovers(pool, 'default'),
     retention: postgresEventRetention(pool, 'default'),
@@ -327,7 +328,11 @@ export async function openRulesWorld(redisUrl: string, start: Micros) {
         throw error
       }
     },
-    retry: (): Promise<RetriedLetters> => retryDeadLetters(stores, source),
+    async retry(): Promise<RetriedEntries> {
+      const target = retryTarget(registry, source.name)
+      if (target === null) throw new Error('the source is not of the registry')
+      return await retryQuarantine(stores, target, 'message')
+    },
     push: (
       view: RowView,
       rows: readonly { readonly key: number; readonly at: Micros; readonly values: readonly number[] }[],

@@ -1,9 +1,9 @@
 import { appendFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Micros } from '../../../src/definitions/timestamp.ts'
-import { postgresDeadLetterStore } from '../../../src/stores/postgres/events/dead-letter-store.ts'
 import { postgresEventRetention } from '../../../src/stores/postgres/events/event-retention.ts'
 import { postgresEventStore } from '../../../src/stores/postgres/events/event-store.ts'
+import { postgresQuarantineStore } from '../../../src/stores/postgres/quarantine/quarantine-store.ts'
 import { eventTable } from '../../../src/stores/postgres/tables/event-table.ts'
 import { day, hour, minute, openVerdictWorld, type TestPayment, type VerdictWorld } from './verdict-world.ts'
 
@@ -110,13 +110,14 @@ describe('events that come live and are imported from a file too', () => {
       await world.events.now(),
     )
     await world.importFile(await world.file(paid(1)))
-    const letters = postgresDeadLetterStore(world.pool, 'default')
-    const [letter] = await letters.page({ source: null, before: null, first: 1 })
+    const quarantine = postgresQuarantineStore(world.pool, 'default')
+    const all = { name: null, cameBy: null, order: 'NEWEST_FIRST', past: null } as const
+    const [letter] = await quarantine.page({ ...all, first: 1 })
     const event = { eventTimestamp: start, eventId: 'payment-0', values: [1], violations: [] }
     const retried = [{ id: letter?.id ?? 0, event }]
-    expect(await letters.retry(world.source, 'log:payments', retried, await world.events.now())).toEqual([
-      'REPEATED',
-    ])
+    expect(
+      await quarantine.retryEvents(world.source, 'log:payments', retried, await world.events.now()),
+    ).toEqual(['REPEATED'])
     expect(await world.bothClocks()).toEqual([1, 1])
   })
 

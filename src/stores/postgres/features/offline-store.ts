@@ -122,8 +122,8 @@ async function readKeys(pool: pg.Pool, view: StoredOfflineView, sql: Sql): Promi
   )
 }
 
-/** Inside a transaction, which gets its id before it looks at the deletions. */
-async function insertRows(
+/** On the connection's transaction, which gets its id before it looks at the deletions. See `FeatureRows.insertRows`. */
+export async function insertRows(
   client: pg.PoolClient,
   project: string,
   view: StoredOfflineView,

@@ -11,6 +11,7 @@ import { postgresDeletionStore } from '../../../../src/stores/postgres/deletion/
 import { postgresDeadLetterStore } from '../../../../src/stores/postgres/events/dead-letter-store.ts'
 import { postgresEventStore } from '../../../../src/stores/postgres/events/event-store.ts'
 import { topicIdOf } from '../../../../src/stores/postgres/events/event-topics.ts'
+import { postgresQuarantineStore } from '../../../../src/stores/postgres/quarantine/quarantine-store.ts'
 import { eventTable } from '../../../../src/stores/postgres/tables/event-table.ts'
 import { at } from '../../../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../../../services/test-database.ts'
@@ -162,10 +163,12 @@ describe('stored events', () => {
       deadLetters: ['PROCESSED', 'PROCESSED', 'DEAD_LETTERED'],
     })
     const letters = postgresDeadLetterStore(pool, 'default')
-    const page = await letters.page({ source: 'payments', before: null, first: 10 })
+    const quarantine = postgresQuarantineStore(pool, 'default')
+    const asked = { name: 'payments', cameBy: 'message', order: 'NEWEST_FIRST', past: null } as const
+    const page = await quarantine.page({ ...asked, first: 10 })
     expect(page).toMatchObject([
-      { topic: 'aside', partition: 0, offset: 3, reason: 'no event', recordedAt: noon },
-      { offset: 1, key: Buffer.from([0, 255]), value: Buffer.from('not json') },
+      { reason: 'no event', recordedAt: noon, message: { topic: 'aside', partition: 0, offset: 3 } },
+      { message: { offset: 1, key: Buffer.from([0, 255]), value: Buffer.from('not json') } },
     ])
     const [last, first] = page
     if (!last || !first) throw new Error('no letters')
@@ -174,11 +177,13 @@ describe('stored events', () => {
     expect((await letters.unpublished(['payments', 'orders'], 9)).map(({ id }) => id)).toEqual([last.id])
     const { partition: _, offset: __, ...retried } = { ...event(9), violations: [] }
     const tries = await Promise.all(
-      [1, 2].map(() => letters.retry(payments, 'log:retried', [{ id: last.id, event: retried }], noon + 1)),
+      [1, 2].map(() =>
+        quarantine.retryEvents(payments, 'log:retried', [{ id: last.id, event: retried }], noon + 1),
+      ),
     )
     expect(tries.flat().sort()).toEqual(['STORED', null].sort())
     expect(await offsetsOf('log:retried')).toEqual([0])
-    expect((await letters.page({ source: null, before: null, first: 9 })).map(({ id }) => id)).toEqual([
+    expect((await quarantine.page({ ...asked, name: null, first: 9 })).map(({ id }) => id)).toEqual([
       first.id,
     ])
   })
