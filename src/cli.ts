@@ -104,8 +104,9 @@ const stream = program
   .action(async (options) => (await import('./cli/stream.ts')).stream(options))
 stream
   .command('status')
-  .description('how far streamed views and partitions of topics are behind')
-  .action(async () => (await import('./cli/stream-status.ts')).streamStatus())
+  .description('how far streaming views and partitions of topics are behind')
+  .option('--json', 'as one JSON document')
+  .action(async (options) => (await import('./cli/stream-status.ts')).streamStatus(options))
 stream
   .command('rebuild')
   .description(
@@ -168,8 +169,9 @@ program
   .action(async (view, options) => (await import('./cli/validate.ts')).validateView(view, options))
 program
   .command('status')
-  .description('how far each feature view has been carried to the online store')
-  .action(async () => (await import('./cli/status.ts')).status())
+  .description('how far each feature view is materialized or caught up, and what no process runs')
+  .option('--json', 'as one JSON document')
+  .action(async (options) => (await import('./cli/status.ts')).status(options))
 program
   .command('processes')
   .description('which gateways, workers and streams of the project run, and what none of them runs')
@@ -181,6 +183,7 @@ program
   .option('--kind <kind>', 'import, batch, materialize, validate or rebuild')
   .option('--view <view>', 'of one feature view')
   .option('--since <time>', 'started at or after it, as 2026-01-31T09:30:00Z')
+  .option('--json', 'as one JSON document')
   .action(async (options) => (await import('./cli/runs.ts')).listRuns(options))
 
 try {

@@ -1,8 +1,9 @@
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import { BadUserInput } from '../errors.ts'
 import { suggest } from '../registry/suggest.ts'
-import { type RunKind, runKinds } from '../stores/run-store.ts'
+import { type Run, type RunKind, runKinds } from '../stores/run-store.ts'
 import { argumentTimestamp } from './argument-timestamp.ts'
+import { jsonText } from './json-text.ts'
 import { namedViews } from './named-views.ts'
 import { textTable } from './text-table.ts'
 import { withStores } from './with-stores.ts'
@@ -11,16 +12,22 @@ interface RunsArguments {
   readonly kind?: string
   readonly view?: string
   readonly since?: string
+  readonly json?: boolean
 }
 
 const shownRuns = 100
 
-/** `featuregraph runs`: the newest 100 as a table. */
-export async function listRuns({ kind, view, since }: RunsArguments): Promise<void> {
+/** `featuregraph runs`: the newest 100. */
+export async function listRuns({ kind, view, since, json = false }: RunsArguments): Promise<void> {
   const filter = { kind: argumentKind(kind), since: argumentTimestamp('--since', since) }
   await withStores('UNUSED', async ({ registry, stores }) => {
     if (view !== undefined) namedViews(registry, [view])
     const found = await stores.runs.runs({ ...filter, view: view ?? null, first: shownRuns + 1, after: null })
+    if (found.length > shownRuns) process.stderr.write(`only the newest ${shownRuns} are shown\n`)
+    if (json) {
+      process.stdout.write(jsonText({ runs: found.slice(0, shownRuns).map(shownRun) }))
+      return
+    }
     const rows = found
       .slice(0, shownRuns)
       .map((run) => [
@@ -35,8 +42,12 @@ export async function listRuns({ kind, view, since }: RunsArguments): Promise<vo
       ])
     const head = ['STARTED', 'KIND', 'VIEW', 'STATE', 'SECONDS', 'READ', 'WRITTEN', 'ERROR']
     process.stdout.write(textTable([head, ...rows]))
-    if (found.length > shownRuns) process.stderr.write(`only the newest ${shownRuns} are shown\n`)
   })
+}
+
+function shownRun({ asOf, startedAt, finishedAt, ...run }: Run): object {
+  const time = (micros: Micros | null): string | null => (micros === null ? null : formatTimestamp(micros))
+  return { ...run, asOf: time(asOf), startedAt: time(startedAt), finishedAt: time(finishedAt) }
 }
 
 function argumentKind(text: string | undefined): RunKind | null {

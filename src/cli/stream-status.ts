@@ -4,6 +4,7 @@ import { openEventStream } from '../gateway/run-stream.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { generationsOf } from '../ingest/tiles/tile-generation.ts'
 import type { EventSource } from '../registry/registry.ts'
+import { jsonText } from './json-text.ts'
 import { textTable } from './text-table.ts'
 import { type CommandWorld, withStores } from './with-stores.ts'
 
@@ -12,43 +13,97 @@ import { type CommandWorld, withStores } from './with-stores.ts'
  * far it is stored and how many messages the stream has beyond. A transaction that no consumer has read yet counts with its
  * marker; one that was read does not, since the stored position passes the marker.
  */
-export async function streamStatus(): Promise<void> {
+export async function streamStatus({ json = false }: { readonly json?: boolean }): Promise<void> {
   await withStores('UNUSED', async (world) => {
-    const { registry, stores, layouts } = world
-    const now = systemClock()
-    const known = await stores.generations.list()
-    const views = registry.views.flatMap((view) => {
-      if (view.kind !== 'STREAM' || !view.online) return []
-      const own = generationsOf(layouts, view, known)
-      const live = own.find(({ state }) => state === 'LIVE')
-      const building = own.find(({ state }) => state === 'BUILDING')
-      const state = [
-        ...(live ? [`generation ${live.generation}`] : ['no tiles yet']),
-        ...(building ? [`building ${building.generation}`] : []),
-      ]
-      return [[view.name, view.events.name, state.join(', '), behind(now, live?.watermark ?? null)]]
-    })
-    process.stdout.write(textTable([['VIEW', 'SOURCE', 'TILES', 'SECONDS BEHIND'], ...views]))
-    const ends = await streamEnds(world)
-    const partitions: string[][] = []
-    for (const source of registry.eventSources.filter(({ table }) => table === null)) {
-      for (const position of await stores.events.positions(source)) {
-        const { topic, partition, nextOffset, isStreamed, watermark } = position
-        // Of a file all is stored at once.
-        if (topic.startsWith('file:')) continue
-        const end = isStreamed ? ends.get(`${source.topic}/${partition}`) : undefined
-        const left = end === undefined ? '-' : String(Math.max(0, end - nextOffset))
-        const level = watermark === null ? '-' : formatTimestamp(watermark)
-        partitions.push([source.name, `${topic}/${partition}`, String(nextOffset), left, level])
-      }
-    }
-    const head = ['SOURCE', 'PARTITION', 'KEPT UP TO', 'MESSAGES BEHIND', 'LEVEL AT']
-    process.stdout.write(`\n${textTable([head, ...partitions])}`)
+    const views = await tileStates(world)
+    const partitions = await partitionStates(world)
+    if (json)
+      process.stdout.write(jsonText({ views: views.map(withTimes), partitions: partitions.map(withTimes) }))
+    else process.stdout.write(`${viewTable(views)}\n${partitionTable(partitions)}`)
   })
 }
 
-function behind(now: Micros, watermark: Micros | null): string {
-  return watermark === null ? '-' : (Math.max(0, now - watermark) / 1_000_000).toFixed(1)
+interface TileState {
+  readonly view: string
+  readonly source: string
+  /** The one that is read, and the one that is being built; null: there is none. */
+  readonly generation: number | null
+  readonly building: number | null
+  readonly caughtUpUntil: Micros | null
+  readonly secondsBehind: number | null
+}
+
+interface PartitionState {
+  readonly source: string
+  readonly topic: string
+  readonly partition: number
+  /** Where the next event will stand. */
+  readonly storedUpTo: number
+  /** In the stream, beyond what is stored; null: of no stream, or it does not answer. */
+  readonly messagesBehind: number | null
+  readonly caughtUpUntil: Micros | null
+}
+
+async function tileStates({ registry, stores, layouts }: CommandWorld): Promise<readonly TileState[]> {
+  const now = systemClock()
+  const known = await stores.generations.list()
+  return registry.views.flatMap((view) => {
+    if (view.kind !== 'STREAM' || !view.online) return []
+    const own = generationsOf(layouts, view, known)
+    const live = own.find(({ state }) => state === 'LIVE')
+    const caughtUpUntil = live?.watermark ?? null
+    return [
+      {
+        ...{ view: view.name, source: view.events.name, generation: live?.generation ?? null },
+        building: own.find(({ state }) => state === 'BUILDING')?.generation ?? null,
+        caughtUpUntil,
+        secondsBehind: caughtUpUntil === null ? null : Math.max(0, now - caughtUpUntil) / 1_000_000,
+      },
+    ]
+  })
+}
+
+async function partitionStates(world: CommandWorld): Promise<readonly PartitionState[]> {
+  const { registry, stores } = world
+  const ends = await streamEnds(world)
+  const partitions: PartitionState[] = []
+  for (const source of registry.eventSources.filter(({ table }) => table === null)) {
+    for (const position of await stores.events.positions(source)) {
+      const { topic, partition, nextOffset, isStreamed, watermark } = position
+      // Of a file all is stored at once.
+      if (topic.startsWith('file:')) continue
+      const end = isStreamed ? ends.get(`${source.topic}/${partition}`) : undefined
+      const messagesBehind = end === undefined ? null : Math.max(0, end - nextOffset)
+      const place = { source: source.name, topic, partition, storedUpTo: nextOffset }
+      partitions.push({ ...place, messagesBehind, caughtUpUntil: watermark })
+    }
+  }
+  return partitions
+}
+
+function withTimes<State extends { readonly caughtUpUntil: Micros | null }>(state: State): object {
+  const { caughtUpUntil } = state
+  return { ...state, caughtUpUntil: caughtUpUntil === null ? null : formatTimestamp(caughtUpUntil) }
+}
+
+function viewTable(views: readonly TileState[]): string {
+  const rows = views.map(({ view, source, generation, building, secondsBehind }) => {
+    const tiles = [
+      generation === null ? 'no tiles yet' : `generation ${generation}`,
+      ...(building === null ? [] : [`building ${building}`]),
+    ]
+    return [view, source, tiles.join(', '), secondsBehind?.toFixed(1) ?? '-']
+  })
+  return textTable([['VIEW', 'SOURCE', 'TILES', 'SECONDS BEHIND'], ...rows])
+}
+
+function partitionTable(partitions: readonly PartitionState[]): string {
+  const rows = partitions.map(({ source, topic, partition, storedUpTo, messagesBehind, caughtUpUntil }) => [
+    ...[source, `${topic}/${partition}`, String(storedUpTo), String(messagesBehind ?? '-')],
+    caughtUpUntil === null ? '-' : formatTimestamp(caughtUpUntil),
+  ])
+  const head = ['SOURCE', 'PARTITION', 'STORED UP TO', 'MESSAGES BEHIND', 'CAUGHT UP UNTIL']
+  return textTable([head, ...rows])
 }
 
 /** Where each partition of the sources' topics ends; nothing where there is no stream, or it does not answer. */

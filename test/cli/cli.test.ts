@@ -273,7 +273,7 @@ describe.concurrent('materialize, status and runs', () => {
     )
     const behind = await run(['status'], own)
     expect(behind.stdout).toMatch(
-      /^VIEW +NEWEST OFFLINE +NEWEST ONLINE +CARRIED UNTIL +OLDEST NOT CARRIED +ONLINE ROWS\n/,
+      /^VIEW +NEWEST OFFLINE +NEWEST ONLINE +MATERIALIZED UNTIL +OLDEST NOT MATERIALIZED +ONLINE ROWS\n/,
     )
     expect(behind.stdout).toMatch(/\ncustomer_transaction_features +20\S+Z +-( +20\S+Z){2} +unchecked\n/)
     const second = await run(['materialize'], own)

@@ -140,22 +140,22 @@ else {
         expect(metrics).toMatch(/featuregraph_stream_applied_events_total\{view="recent"\} 2/)
       })
       await aside.close()
-      const list = await run('dead-letters', 'list')
-      expect(list.stdout).toMatch(/orders\/\d\/\d .*amount: Value 500 above maximum 100/)
-      expect(list.stdout).toMatch(/the line is not JSON in UTF-8 .*·\[31mno json/)
+      const list = await run('quarantine', 'show')
+      expect(list.stdout).toMatch(/message +orders\/\d\/\d +amount +500 +Value 500 above maximum 100/)
+      expect(list.stdout).toMatch(/the line is not JSON in UTF-8/)
       const lines = (await run('dead-letters', 'list', 'orders', '--json')).stdout.trim().split('\n')
-      expect(lines.map((line) => Buffer.from(JSON.parse(line).value, 'base64').toString())).toContain(
+      expect(lines.map((line) => Buffer.from(JSON.parse(line).message, 'base64').toString())).toContain(
         '\u001b[31mno json',
       )
-      expect((await run('dead-letters', 'retry')).stdout).toContain('orders: 0 kept, 0 dropped, 2 stay')
-      const unknown = await run('dead-letters', 'retry', 'order')
+      expect((await run('quarantine', 'retry')).stdout).toContain('orders: 0 accepted, 0 dropped, 2 stay')
+      const unknown = await run('quarantine', 'retry', 'order')
       expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('did you mean "orders"')])
 
       own.SCHEMA = join(folder, 'mended')
       expect((await run('dead-letters', 'retry', 'orders')).stdout).toBe(
-        'orders: 1 kept, 0 dropped, 1 stay\n  1: the line is not JSON in UTF-8\n',
+        'orders: 1 accepted, 0 dropped, 1 stay\n  1: the line is not JSON in UTF-8\n',
       )
-      expect((await run('dead-letters', 'list')).stdout.trim().split('\n')).toHaveLength(2)
+      expect((await run('quarantine', 'list')).stdout.trim().split('\n')).toHaveLength(2)
       expect((await run('stream', '--once')).code).toBe(0)
       await withGateway(own, async (ask) => {
         expect((await ask()).data.customer.recent).toMatchObject({ n: 3, most: 500 })
