@@ -205,3 +205,19 @@ async function movedTo(text: string): Promise<string> {
   await writeFile(join(other, 'world.mjs'), text)
   return other
 }
+
+it('every command of docs/operations.md runs as it stands there', async () => {
+  const text = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+  const commands = [...text.matchAll(/^npx featuregraph (.+)$/gm)].map(([, command = '']) => command)
+  expect(commands).toHaveLength(16)
+  for (const command of commands) {
+    const words = command
+      .split(' ')
+      .map((word) => (word === 'orders.ndjson' ? join(folder, 'again.ndjson') : word))
+    // These run until they are ended.
+    const args = command === 'worker' || command === 'stream' ? [...words, '--once'] : words
+    const output = await run(...args)
+    expect([command, process.exitCode ?? 0]).toEqual([command, 0])
+    if (args.includes('--json')) expect(JSON.parse(output)).toBeTypeOf('object')
+  }
+})
