@@ -60,13 +60,14 @@ export interface QuarantineStore {
     },
   ) => Promise<readonly QuarantinedEntry[]>
   /**
-   * Stores events that were read from entries at the end of a log, and removes the entries, in one transaction; one outcome
-   * each, in order, null for an entry that was not there any more.
+   * Stores events that were read from entries, and removes the entries, in one transaction; one outcome each, in order, null
+   * for an entry that was not there any more. Rows of a file are stored as if it came once more with these alone, so that
+   * a later import of it passes over them; all others at the end of the log.
    */
   readonly retryEvents: (
     source: StoredEventSource,
-    log: string,
-    entries: readonly { readonly id: number; readonly event: RetriedEvent }[],
+    place: RetryPlace,
+    entries: readonly RetriedEventEntry[],
     storedAt: Micros,
   ) => Promise<readonly (StoreOutcome | null)[]>
   /** As `retryEvents`, into a view's own table; a batch view's row is an override of its snapshot. */
@@ -77,6 +78,24 @@ export interface QuarantineStore {
 }
 
 export type RetriedEvent = Omit<AcceptedEvent, 'partition' | 'offset'>
+
+export interface RetriedEventEntry {
+  readonly id: number
+  readonly event: RetriedEvent
+  /** In its file; elsewhere not looked at. */
+  readonly row: number
+}
+
+/** `importedAt`: when the file was imported that had the rows. */
+export type RetryPlace =
+  | { readonly kind: 'LOG'; readonly topic: string }
+  | {
+      readonly kind: 'FILE'
+      readonly path: string
+      readonly importedAt: Micros
+      /** Taken where the file's receipt is not there, or its import has not ended. */
+      readonly topic: string
+    }
 
 export interface RetriedRow {
   readonly id: number

@@ -6,6 +6,7 @@ import type { ImportedRows } from '../../stores/import-store.ts'
 import type { QuarantinedEntry } from '../../stores/quarantine-store.ts'
 import type { ImportTarget } from '../files/import-target.ts'
 import { type JudgedBatch, rowJudge } from '../files/judge-rows.ts'
+import { partitionColumns } from '../files/partition-columns.ts'
 import { wantedColumns } from '../files/read-columns.ts'
 import { entryContent } from './entry-content.ts'
 import type { EntryVerdict } from './judge-entry.ts'
@@ -30,9 +31,15 @@ export function judgeFileEntry(target: ImportTarget, entry: QuarantinedEntry, no
   const file = entry.file ?? { path: '', row: 0 }
   const judge = rowJudge(target, {
     file: file.path,
-    form: /\.csv(?:\.gz)?$/i.test(file.path) ? 'TEXT' : 'JSON',
-    localTimes: new Set(),
+    opened: {
+      // Times and bytes of typed files are stored as text.
+      form: typedOrJson.test(file.path) ? 'JSON' : 'TEXT',
+      timeColumns: new Map(),
+      textColumns: new Set(partitionColumns(file.path).keys()),
+    },
     fromLocalTime: localTime(target.timezone),
+    fromDate: fromLocalTime(target.timezone ?? 'UTC'),
+    onUsualMark: () => {},
     now,
   })
   try {
@@ -43,6 +50,8 @@ export function judgeFileEntry(target: ImportTarget, entry: QuarantinedEntry, no
     return { status: 'STAYS', reason: error.message }
   }
 }
+
+const typedOrJson = /\.(?:parquet|json|ndjson|jsonl)(?:\.gz)?$/i
 
 function localTime(timezone: string | null): FromLocalTime {
   if (timezone !== null) return fromLocalTime(timezone)

@@ -178,6 +178,9 @@ describe('what is quarantined, whichever way it came', () => {
       [1, 500, new Date('2026-11-20T00:00:00Z')],
       [4, 400, new Date('2026-11-20T00:00:00Z')],
     ])
+    // As if the file had come once more, so that a later import of it passes over the row.
+    const places = `select t.topic ~ '^file:[0-9a-f]+:2$', "offset"::int from events.orders join featuregraph.event_topics as t on t.id = topic_id where customer_id = 1`
+    expect(await world.rows(places)).toEqual([[true, 1]])
     const columns = `customer_id::int, score, encode(photo, 'hex'), seen, event_timestamp, created_timestamp > '2026-11-23'`
     const stored = ['aa', new Date('2026-11-20T00:00:00Z')]
     expect(await world.rows(`select ${columns} from features.scored`)).toEqual([

@@ -3,17 +3,15 @@ import type {
   QuarantinedEntry,
   QuarantineGroup,
   QuarantineStore,
-  RetriedEvent,
   RetriedRow,
 } from '../../quarantine-store.ts'
 import { makeEventMonth } from '../events/event-months.ts'
-import { topicIdOf } from '../events/event-topics.ts'
-import { appendEvents } from '../events/store-events.ts'
 import { insertRows } from '../features/offline-store.ts'
 import { microsOf } from '../sql/column-type.ts'
 import { inTransaction, storeFailed } from '../sql/pool.ts'
 import { recordViolations } from '../system/violation-store.ts'
 import { cameBySql, filterSql, filterValues, quarantineGroupsSql } from './quarantine-groups.ts'
+import { storeRetried } from './store-retried.ts'
 
 const selectEntries = `select q.id, q.view as name, ${cameBySql} as "cameBy", q.reason, q.content, ${microsOf('q.recorded_at')} as "recordedAt",
   q.file, q.row_number as row, t.topic, q.partition, q."offset", q.message_key as key, q.message as value
@@ -69,17 +67,16 @@ export function postgresQuarantineStore(pool: pg.Pool, project: string): Quarant
         .catch(storeFailed('reading what is quarantined'))
       return rows.map(entryOf)
     },
-    async retryEvents(source, log, entries, storedAt) {
+    async retryEvents(source, place, entries, storedAt) {
       const failed = storeFailed(`taking quarantined events of ${source.name} again`)
       for (const { event } of entries)
         await makeEventMonth(pool, pool, project, source, event.eventTimestamp).catch(failed)
-      const topicId = await topicIdOf(pool, project, log).catch(failed)
       return await inTransaction(pool, async (client) => {
         const there = await take(client, entries)
-        const events = entries.flatMap(({ id, event }): RetriedEvent[] => (there.has(id) ? [event] : []))
-        const { outcomes } = await appendEvents(client, { project, source, topicId, storedAt }, events)
-        const broken = events.flatMap(({ violations }, index) =>
-          outcomes[index] === 'STORED' ? violations : [],
+        const taken = entries.filter(({ id }) => there.has(id))
+        const outcomes = await storeRetried(client, { project, source, storedAt }, place, taken)
+        const broken = taken.flatMap(({ event }, index) =>
+          outcomes[index] === 'STORED' ? event.violations : [],
         )
         await recordViolations(client, project, broken, [])
         const next = outcomes.values()
