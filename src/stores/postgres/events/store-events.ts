@@ -84,8 +84,8 @@ export async function appendEvents(
   return { outcomes, latest }
 }
 
-/** Whose places are free and locked. */
-async function storeNew(
+/** Whose positions are free and locked, on the connection's transaction. */
+export async function storeNew(
   client: pg.ClientBase,
   place: StoreTarget,
   events: readonly EventToStore[],
