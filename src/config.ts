@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { parseDuration } from './definitions/duration.ts'
 import type { Micros } from './definitions/timestamp.ts'
 import { errorCode, InvalidConfig, type Problem } from './errors.ts'
+import { nearest } from './registry/suggest.ts'
 
 const prefix = 'FEATUREGRAPH_'
 
@@ -32,6 +33,19 @@ const duration = z.string().transform((text, context): Micros => {
   const micros = parseDuration(text)
   if (micros !== null && micros > 0) return micros
   context.addIssue('expected a duration, as 12h or 3d')
+  return z.NEVER
+})
+
+/** Origins as browsers send them: scheme, host and a port that is not the scheme's own. */
+const origins = z.string().transform((text, context): readonly string[] => {
+  const listed = text.split(',').map((origin) => origin.trim())
+  if (listed.length === 1 && listed[0] === '*') return listed
+  const isOrigin = (one: string): boolean =>
+    /^https?:[^*]+$/.test(one) && URL.canParse(one) && new URL(one).origin === one
+  if (listed.every(isOrigin)) return listed
+  context.addIssue(
+    'expected origins as https://app.example.com,http://localhost:3000 (no path, no slash at the end), or * for any',
+  )
   return z.NEVER
 })
 
@@ -67,6 +81,8 @@ const settings = z.object({
   DEMO: flag.optional(),
   WORKER: flag.optional(),
   RECOMPUTE: duration.prefault('3d'),
+  CORS_ORIGINS: origins.optional(),
+  DRAIN_MS: whole(0, 600_000).optional(),
   MAX_ENTITIES: whole(1, 1_000_000).default(1_000),
   MAX_BODY_BYTES: whole(1_024, 1_073_741_824).default(1_048_576),
   ONLINE_TIMEOUT_MS: whole(1, 600_000).default(250),
@@ -77,6 +93,9 @@ const settings = z.object({
     })
     .default('info'),
 })
+
+/** Every setting, without the prefix. */
+export const settingNames: readonly string[] = Object.keys(settings.shape)
 
 const rights = z.enum(['read', 'write', 'admin'])
 
@@ -120,12 +139,19 @@ export interface Config {
   readonly worker: boolean
   /** How far back the worker computes stale snapshots again. */
   readonly recomputeMicros: Micros
+  /** Origins whose pages may read answers; `*` for any. Empty: none but the gateway's own. */
+  readonly corsOrigins: readonly string[]
+  /** After a signal to end, requests are answered for so long while `/readyz` sends balancers away. */
+  readonly drainMs: number
   readonly maxEntities: number
   readonly maxBodyBytes: number
   readonly onlineTimeoutMs: number
   readonly offlineTimeoutMs: number
   readonly logLevel: string
 }
+
+/** A balancer of other machines learns within it that the gateway is going; on this machine nothing waits for that. */
+const drainMsInNetwork = 5_000
 
 /** Addresses on which only this machine can reach the gateway. */
 export function isLoopback(host: string): boolean {
@@ -141,10 +167,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const given = ourVariables(environment)
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(settings.shape, name)) {
-      problems.push({
-        path: prefix + name,
-        message: `there is no such setting; there are ${Object.keys(settings.shape).join(', ')}`,
-      })
+      const meant = nearest(name, settingNames)
+      const hint = meant === null ? `there are ${settingNames.join(', ')}` : `did you mean ${prefix}${meant}?`
+      problems.push({ path: prefix + name, message: `there is no such setting; ${hint}` })
     }
   }
   const parsed = settings.safeParse(given)
@@ -162,6 +187,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   ) {
     const message = `${host} can be reached from other machines: set ${prefix}API_KEYS_FILE, or ${prefix}ALLOW_ANONYMOUS=true to let anyone read`
     problems.push({ path: `${prefix}HOST`, message })
+  }
+  if (given['CORS_ORIGINS'] === '*' && keysFile === undefined && given['ALLOW_ANONYMOUS'] !== 'true') {
+    const message = `with * every page that is open in a browser on this machine could read, write and delete here: name the origins, set ${prefix}API_KEYS_FILE, or ${prefix}ALLOW_ANONYMOUS=true to let anyone read`
+    problems.push({ path: `${prefix}CORS_ORIGINS`, message })
   }
   if (!parsed.success || problems.length > 0) throw new InvalidConfig(problems)
   const values = parsed.data
@@ -184,6 +213,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     demo: values.DEMO ?? values.OFFLINE_URL === undefined,
     worker: values.WORKER ?? values.OFFLINE_URL === undefined,
     recomputeMicros: values.RECOMPUTE,
+    corsOrigins: values.CORS_ORIGINS ?? [],
+    drainMs: values.DRAIN_MS ?? (isLoopback(values.HOST) ? 0 : drainMsInNetwork),
     maxEntities: values.MAX_ENTITIES,
     maxBodyBytes: values.MAX_BODY_BYTES,
     onlineTimeoutMs: values.ONLINE_TIMEOUT_MS,

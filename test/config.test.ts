@@ -50,6 +50,8 @@ describe('settings', () => {
       worker: true,
       recomputeMicros: 3 * 86_400_000_000,
       metricsPort: null,
+      corsOrigins: [],
+      drainMs: 0,
       maxEntities: 1_000,
       maxBodyBytes: 1_048_576,
       onlineEvictionDeclared: false,
@@ -86,6 +88,8 @@ describe('settings', () => {
     ['PORT', ['0', '65535', '0080']],
     ['PROJECT', ['a', 'a_1', `a${'b'.repeat(30)}`]],
     ['LOG_LEVEL', ['silent', 'trace']],
+    ['CORS_ORIGINS', ['https://app.example.com', 'http://localhost:3000, https://[::1]:8443']],
+    ['DRAIN_MS', ['0', '600000']],
     ['MAX_ENTITIES', ['1', '1000000']],
   ])('take %s', (name, values) => {
     for (const value of values) expect(() => readConfig(named({ [name]: value }))).not.toThrow()
@@ -101,6 +105,14 @@ describe('settings', () => {
     ['WORKER', ['yes', '1']],
     ['RECOMPUTE', ['0d', '3', '3 days', '-1d']],
     ['ALLOW_ANONYMOUS', ['yes', '1']],
+    [
+      'CORS_ORIGINS',
+      [
+        ...['app.example.com', 'https://app.example.com/', 'https://app.example.com/x', 'null', 'https://*'],
+        ...['https://app.example.com:443', 'ftp://h', 'https://a.example.com,*', 'https://a.example.com,'],
+      ],
+    ],
+    ['DRAIN_MS', ['5s', '-1', '600001']],
     ['MAX_ENTITIES', ['0', '1000001', '1_000', '∞']],
     ['MAX_BODY_BYTES', ['0', '1023', '1MB']],
     ['ONLINE_TIMEOUT_MS', ['0', '250ms', '-5']],
@@ -148,13 +160,46 @@ describe('settings', () => {
     expect(open.sort()).toEqual(['FEATUREGRAPH_HOST', 'FEATUREGRAPH_PORT'])
   })
 
-  it('name a variable that there is not, and those that there are', () => {
-    const [problem] = problemsOf({ OFLINE_URL: 'postgres://h/d' })
-    expect(problem?.path).toBe('FEATUREGRAPH_OFLINE_URL')
-    expect(problem?.message).toMatch(/HOST, PORT, OFFLINE_URL, ONLINE_URL/)
+  it('report an unknown variable with the one that was probably meant, else with all that there are', () => {
+    for (const [name, meant] of [
+      ['OFLINE_URL', 'OFFLINE_URL'],
+      ['CORS_ORIGIN', 'CORS_ORIGINS'],
+      ['PROT', 'PORT'],
+    ] as const) {
+      expect(problemsOf({ [name]: 'x' })).toEqual([
+        {
+          path: `FEATUREGRAPH_${name}`,
+          message: `there is no such setting; did you mean FEATUREGRAPH_${meant}?`,
+        },
+      ])
+    }
+    expect(problemsOf({ COLOUR_OF_THE_SKY: 'x' })[0]?.message).toMatch(
+      /there are HOST, PORT, OFFLINE_URL, .*LOG_LEVEL$/,
+    )
     for (const name of ['__proto__', 'constructor', 'toString'])
       expect(problemsOf({ [name]: 'x' }).map(({ path }) => path)).toEqual([`FEATUREGRAPH_${name}`])
   })
+})
+
+describe('pages of other origins', () => {
+  it('may all be allowed only where a request shows a key, or may read at most', () => {
+    const [problem] = problemsOf({ CORS_ORIGINS: '*' })
+    expect(problem?.path).toBe('FEATUREGRAPH_CORS_ORIGINS')
+    expect(problem?.message).toMatch(/FEATUREGRAPH_API_KEYS_FILE/)
+    expect(readConfig(named({ CORS_ORIGINS: '*', ALLOW_ANONYMOUS: 'true' })).corsOrigins).toEqual(['*'])
+    const two = 'https://a.example.com, http://localhost:3000'
+    expect(readConfig(named({ CORS_ORIGINS: two })).corsOrigins).toEqual([
+      'https://a.example.com',
+      'http://localhost:3000',
+    ])
+  })
+})
+
+it('a gateway that other machines reach is drained before it ends, one for this machine only ends at once', () => {
+  const drainMs = (settings: Record<string, string>) => readConfig(named(settings)).drainMs
+  expect(drainMs({})).toBe(0)
+  expect(drainMs({ HOST: '0.0.0.0', ALLOW_ANONYMOUS: 'true' })).toBe(5_000)
+  expect(drainMs({ HOST: '0.0.0.0', ALLOW_ANONYMOUS: 'true', DRAIN_MS: '0' })).toBe(0)
 })
 
 describe('the keys file', () => {

@@ -4,8 +4,9 @@ import { type Gateway, startGateway } from '../gateway/start-gateway.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { progressBar } from './progress-bar.ts'
 import { apartWork } from './run-apart.ts'
+import { onStop } from './stop-signal.ts'
 
-/** `featuregraph serve`: runs until SIGTERM or SIGINT, then finishes what is running. */
+/** `featuregraph serve`: runs until SIGTERM or SIGINT, then answers for the time to drain and finishes what is running. */
 export async function serve(): Promise<void> {
   const config = readConfig(readEnvironment())
   const bar = progressBar('writing the demo world')
@@ -15,22 +16,27 @@ export async function serve(): Promise<void> {
     ...(config.onlineUrl === 'memory:' ? {} : { apart: apartWork }),
   })
   bar.stop()
-  let stopping = false
-  const stop = (signal: string): void => {
-    if (stopping) process.exit(1)
-    stopping = true
-    process.stdout.write(`${signal}: finishing what is running\n`)
-    gateway.close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        process.stderr.write(`${String(error)}\n`)
-        process.exit(1)
-      },
-    )
-  }
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
+  onStop((reason) => {
+    process.stdout.write(`${reason}: ${farewell(config.drainMs)}\n`)
+    gateway
+      .drain()
+      .then(gateway.close)
+      .then(
+        () => process.exit(0),
+        (error: unknown) => {
+          process.stderr.write(`${String(error)}\n`)
+          process.exit(1)
+        },
+      )
+  })
   process.stdout.write(welcome(config, gateway))
+}
+
+function farewell(drainMs: number): string {
+  const finishing = 'finishing what is running'
+  return drainMs === 0
+    ? finishing
+    : `answering for ${drainMs} ms more while /readyz says no, then ${finishing}; a second signal ends at once`
 }
 
 function welcome(config: Config, { url, showsDemo }: Gateway): string {

@@ -45,6 +45,11 @@ export interface Gateway {
   readonly registry: Registry
   readonly stores: Stores
   readonly showsDemo: boolean
+  /**
+   * From now on `/readyz` says `draining`, and connections end with their answer; requests are answered as before. Resolves
+   * when the settings' time for it is over.
+   */
+  readonly drain: () => Promise<void>
   /** Finishes what is running, then closes the stores. */
   readonly close: () => Promise<void>
 }
@@ -149,6 +154,7 @@ export async function startGateway(settings: Config, options: StartOptions = {})
     })
     await apollo.start()
     closers.push(() => apollo.stop())
+    let draining = false
     const app = await createHttpServer({
       apollo,
       authenticate: authenticator(config),
@@ -166,13 +172,19 @@ export async function startGateway(settings: Config, options: StartOptions = {})
       exampleKeys: stores.exampleKeys,
       clock,
       backgroundState: background.state,
+      isDraining: () => draining,
       graphiqlFolder: fileURLToPath(new URL('../../dist/graphiql', import.meta.url)),
       maxBodyBytes: config.maxBodyBytes,
+      corsOrigins: config.corsOrigins,
       log,
     })
     closers.push(() => app.close())
     const url = await app.listen({ host: config.host, port: config.port }).catch(refuseAddress)
-    return { url, app, registry, stores, showsDemo: config.demo, close }
+    const drain = async (): Promise<void> => {
+      draining = true
+      await sleep(config.drainMs, undefined, { ref: false })
+    }
+    return { url, app, registry, stores, showsDemo: config.demo, drain, close }
   } catch (error) {
     await close()
     throw error

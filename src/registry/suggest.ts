@@ -18,18 +18,22 @@ function editDistance(left: string, right: string): number {
   return previous[right.length] ?? 0
 }
 
+/** The known name that was probably meant; null where none is near. */
+export function nearest(unknown: string, known: readonly string[]): string | null {
+  const [first] = known
+    .map((name) => ({ name, distance: editDistance(unknown, name) }))
+    .sort((a, b) => a.distance - b.distance)
+  return first && first.distance <= Math.max(2, Math.floor(unknown.length / 3)) ? first.name : null
+}
+
 /**
  * The end of a message about an unknown name: `did you mean "x"?` if a known name is near, else the known names
  * (at most ten of them).
  */
 export function suggest(unknown: string, known: readonly string[]): string {
   if (known.length === 0) return 'there are none'
-  const nearest = known
-    .map((name) => ({ name, distance: editDistance(unknown, name) }))
-    .sort((a, b) => a.distance - b.distance)[0]
-  if (nearest && nearest.distance <= Math.max(2, Math.floor(unknown.length / 3))) {
-    return `did you mean ${JSON.stringify(nearest.name)}?`
-  }
+  const meant = nearest(unknown, known)
+  if (meant !== null) return `did you mean ${JSON.stringify(meant)}?`
   const shown = known.slice(0, 10).map((name) => JSON.stringify(name))
   return `known: ${shown.join(', ')}${known.length > shown.length ? ', …' : ''}`
 }

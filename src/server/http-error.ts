@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { FeaturegraphError } from '../errors.ts'
+import { everyAnswer } from './answer-headers.ts'
 
 interface Refusal {
   readonly status: number
@@ -25,6 +26,22 @@ const refusals: Readonly<Record<string, Refusal>> = {
     415,
     'UNSUPPORTED_MEDIA_TYPE',
     'expected content-type application/json in UTF-8',
+  ),
+  // These three are the gateway's own, in the form of Fastify's.
+  FST_ERR_CTP_LONG_MEDIA_TYPE: refusal(
+    415,
+    'UNSUPPORTED_MEDIA_TYPE',
+    'expected a content-type of at most 256 characters',
+  ),
+  FST_ERR_CTP_INVALID_CODING: refusal(
+    415,
+    'UNSUPPORTED_MEDIA_TYPE',
+    'expected a body that is not compressed, or compressed once by gzip',
+  ),
+  FST_ERR_CTP_INVALID_GZIP: refusal(
+    400,
+    'BAD_REQUEST',
+    'the body is not the whole of a gzip stream, as its content-encoding says',
   ),
   FST_ERR_CTP_EMPTY_JSON_BODY: refusal(400, 'BAD_REQUEST', 'expected a JSON body, none came'),
   FST_ERR_CTP_INVALID_JSON_BODY: refusal(400, 'BAD_REQUEST', 'the body is not JSON'),
@@ -67,6 +84,7 @@ export function sendHttpError(
   const refused = refusalOf(error)
   if (refused === null) request.log.error({ err: error }, 'request failed')
   if (refused?.status === 401) reply.header('www-authenticate', 'Bearer')
+  if (refused === refusals['FST_ERR_CTP_INVALID_CODING']) reply.header('accept-encoding', 'gzip')
   refuse(reply, refused ?? masked)
 }
 
@@ -82,7 +100,10 @@ export function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): 
     const reason = STATUS_CODES[status] ?? ''
     const code = status === 431 ? 'LIMIT_EXCEEDED' : 'BAD_REQUEST'
     const body = JSON.stringify({ errors: [{ message: reason.toLowerCase(), extensions: { code } }] })
-    const head = ['content-type: application/json; charset=utf-8', `content-length: ${body.length}`]
+    const head = [
+      ...['content-type: application/json; charset=utf-8', `content-length: ${body.length}`],
+      ...Object.entries(everyAnswer).map(([name, value]) => `${name}: ${value}`),
+    ]
     socket.write(`HTTP/1.1 ${status} ${reason}\r\n${head.join('\r\n')}\r\nconnection: close\r\n\r\n${body}`)
   }
   socket.destroy(error)

@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { ApolloServer } from '@apollo/server'
 import { fastifyApolloHandler } from '@as-integrations/fastify'
+import cors from '@fastify/cors'
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -18,7 +18,11 @@ import type { PushEvents } from '../ingest/push/push-events.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { ExampleKeys } from '../stores/example-keys.ts'
+import { addAnswerHeaders } from './answer-headers.ts'
 import { type Authenticate, requireCaller } from './authenticate.ts'
+import { compressAnswer, isCompressible } from './compress-answer.ts'
+import { refuseLongContentType, refuseOtherCharsets } from './content-type.ts'
+import { decompressBody } from './decompress-body.ts'
 import { eventsRoute } from './events-route.ts'
 import { forgeableMessage, isForgeable } from './forgeable.ts'
 import { graphiqlRoutes } from './graphiql/static-files.ts'
@@ -26,6 +30,7 @@ import { tabsRoute } from './graphiql/tabs-route.ts'
 import { refuse, refuseUnreadable, sendHttpError } from './http-error.ts'
 import type { Metrics } from './metrics.ts'
 import { pushRoute } from './push-route.ts'
+import { requestId } from './request-id.ts'
 
 export interface HttpServerOptions {
   readonly apollo: ApolloServer<GraphContext>
@@ -40,11 +45,15 @@ export interface HttpServerOptions {
   readonly onlineState: () => Promise<OnlineState>
   /** What `/readyz` shows besides; whatever it says, requests can be answered. */
   readonly backgroundState: () => object
+  /** True from the signal to end on: balancers are sent away, connections end with their answer. */
+  readonly isDraining: () => boolean
   readonly graphiqlFolder: string
   /** For GraphiQL's first tabs. */
   readonly exampleKeys: ExampleKeys
   readonly clock: Clock
   readonly maxBodyBytes: number
+  /** Origins whose pages may read answers; `*` for any; none: there are no such headers. */
+  readonly corsOrigins: readonly string[]
   readonly log: FastifyBaseLogger
 }
 
@@ -72,6 +81,9 @@ declare module 'fastify' {
   }
 }
 
+/** A browser asks again for leave after so long. */
+const preflightSeconds = 600
+
 /** GraphiQL at `/`, GraphQL at `/graphql`, and what an operator needs. Open to all: the pages, `/healthz`, `/readyz`. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const streaming = new WeakSet<Socket>()
@@ -84,8 +96,12 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     // A connection that finishes its answer is closed at shutdown; one that works is waited for.
     forceCloseConnections: 'idle',
     return503OnClosing: true,
-    genReqId: () => randomUUID(),
-    frameworkErrors: sendHttpError,
+    genReqId: ({ headers }) => requestId(headers['x-request-id']),
+    frameworkErrors(error, request, reply) {
+      // An address that cannot be read reaches no hook.
+      addAnswerHeaders(reply)
+      sendHttpError(error, request, reply)
+    },
     clientErrorHandler(error, socket) {
       // A push may take as long as its rows do; it minds its sender's silence itself.
       if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && streaming.has(socket)) return
@@ -107,23 +123,38 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     for (const socket of silent) socket.destroy()
     done()
   })
-  app.addHook('onSend', (_request, reply, _payload, done) => {
-    if (closing) reply.header('connection', 'close')
-    done()
+  app.addHook('onSend', (request, reply, payload, done) => {
+    if (closing || options.isDraining()) reply.header('connection', 'close')
+    addAnswerHeaders(reply)
+    if (!isCompressible(reply, payload)) return done(null, payload)
+    compressAnswer(request, reply, payload).then((body) => done(null, body), done)
   })
+  app.addHook('onRequest', refuseLongContentType)
+  if (options.corsOrigins.length > 0) {
+    await app.register(cors, {
+      origin: [...options.corsOrigins],
+      methods: ['GET', 'POST'],
+      exposedHeaders: ['x-request-id'],
+      // Callers show a key, never a cookie: a page needs no leave to send what the browser holds of its user.
+      credentials: false,
+      strictPreflight: false,
+      maxAge: preflightSeconds,
+    })
+  }
 
   await app.register(graphiqlRoutes(options.graphiqlFolder))
   app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', async (_request, reply) => {
     const [dependencyStates, online] = await Promise.all([options.checkDependencies(), options.onlineState()])
     const answers = Object.entries(dependencyStates)
-    const ready = online.refused === null && answers.every(([, { up }]) => up)
+    const draining = options.isDraining()
+    const ready = !draining && online.refused === null && answers.every(([, { up }]) => up)
     const dependencies = Object.fromEntries(answers.map(([name, { up }]) => [name, up ? 'up' : 'down']))
     const failures = answers.flatMap(([dependency, { failed }]) =>
       failed === null ? [] : [{ dependency, check: failed.check, message: failed.message }],
     )
     return reply.code(ready ? 200 : 503).send({
-      ...{ status: ready ? 'ready' : 'unready', dependencies },
+      ...{ status: draining ? 'draining' : ready ? 'ready' : 'unready', dependencies },
       ...(failures.length > 0 ? { failures } : {}),
       ...(online.refused === null ? {} : { onlineReads: online.refused }),
       ...(online.views.length > 0 ? { unavailableViews: online.views } : {}),
@@ -149,6 +180,9 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     })
     await guarded.register(tabsRoute(options))
     guarded.addHook('onRequest', refuseOtherCharsets)
+    guarded.addHook('preParsing', (request, _reply, payload) =>
+      decompressBody(request, payload, options.maxBodyBytes),
+    )
     guarded.route({ method: ['GET', 'POST'], url: '/graphql', handler: graphqlHandler(options) })
   })
   app.route({
@@ -197,12 +231,6 @@ function closedEarly(reply: FastifyReply): AbortSignal {
   if (raw.destroyed) controller.abort()
   else raw.once('close', () => raw.writableFinished || controller.abort())
   return controller.signal
-}
-
-async function refuseOtherCharsets(request: FastifyRequest): Promise<void> {
-  const [, charset] = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(request.headers['content-type'] ?? '') ?? []
-  if (charset === undefined || /^utf-?8$/i.test(charset)) return
-  throw Object.assign(new Error('charset'), { code: 'FST_ERR_CTP_INVALID_MEDIA_TYPE', statusCode: 415 })
 }
 
 /** Connections without a request yet, as browsers open ahead: for Node they are not idle, and wait a minute for headers. */

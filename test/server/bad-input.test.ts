@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { type AnswerError, startTestGateway, type TestGateway } from './start-test-gateway.ts'
@@ -688,10 +687,12 @@ describe('a body', () => {
     },
   )
 
-  it('that is compressed is not read', async () => {
+  it('that says it is compressed and is not, or otherwise than by gzip, is not read', async () => {
     const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' }
-    const answer = await refused(new Uint8Array(gzipSync(query)), headers)
+    const answer = await refused(query, headers)
     expect([answer.status, codesOf(answer)]).toEqual([400, ['BAD_REQUEST']])
+    const other = await refused(query, { ...headers, 'content-encoding': 'br' })
+    expect([other.status, codesOf(other)]).toEqual([415, ['UNSUPPORTED_MEDIA_TYPE']])
   })
 })
 
