@@ -9,18 +9,15 @@ import { onStop } from './stop-signal.ts'
 /** `featuregraph serve`: runs until SIGTERM or SIGINT, then answers for the time to drain and finishes what is running. */
 export async function serve(): Promise<void> {
   const config = readConfig(readEnvironment())
-  const bar = progressBar('writing the demo world')
-  const gateway = await startGateway(config, {
-    onDemoProgress: (done, total) => bar.update(done / total),
-    // Rows in the memory of a process are seen by no other.
-    ...(config.onlineUrl === 'memory:' ? {} : { apart: apartWork }),
-  })
-  bar.stop()
+  let running: Gateway | null = null
   onStop((reason) => {
-    process.stdout.write(`${reason}: ${farewell(config.drainMs)}\n`)
-    gateway
+    process.stdout.write(
+      `${reason}: ${running === null ? 'ended while starting' : farewell(config.drainMs)}\n`,
+    )
+    if (running === null) process.exit(1)
+    running
       .drain()
-      .then(gateway.close)
+      .then(running.close)
       .then(
         () => process.exit(0),
         (error: unknown) => {
@@ -29,6 +26,14 @@ export async function serve(): Promise<void> {
         },
       )
   })
+  const bar = progressBar('writing the demo world')
+  const gateway = await startGateway(config, {
+    onDemoProgress: (done, total) => bar.update(done / total),
+    // Rows in the memory of a process are seen by no other.
+    ...(config.onlineUrl === 'memory:' ? {} : { apart: apartWork }),
+  })
+  bar.stop()
+  running = gateway
   process.stdout.write(welcome(config, gateway))
 }
 
