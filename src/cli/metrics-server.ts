@@ -25,7 +25,10 @@ export async function serveMetrics(register: Registry, host: string, port: numbe
     server.once('error', (error) =>
       reject(
         new InvalidConfig([
-          { path: 'FEATUREGRAPH_METRICS_PORT', message: `cannot be had: ${error.message}` },
+          {
+            path: 'FEATUREGRAPH_METRICS_PORT',
+            message: `cannot be had (${error.message}); stop what listens there, or set another`,
+          },
         ]),
       ),
     )

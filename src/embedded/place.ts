@@ -3,6 +3,7 @@ import { chmod, cp, lstat, mkdir, readdir, realpath, rename, rm, stat } from 'no
 import { dirname, join } from 'node:path'
 import { EmbeddedPostgresFailed, errorCode, ifMissing } from '../errors.ts'
 import type { PostgresBinaries } from './binaries.ts'
+import { makeWritable } from './writable-folder.ts'
 
 /** The account under which Postgres runs when the gateway is root, which Postgres itself refuses to be. */
 export interface Account {
@@ -36,7 +37,7 @@ export async function choosePlace(
   binaries: PostgresBinaries,
   log: (line: string) => void,
 ): Promise<Place> {
-  const made = await mkdir(folder, { recursive: true })
+  const made = await makeWritable(folder)
   const home = await realpath(folder)
   const native = await realpath(binaries.native)
   const inPlace = { home, dataFolder: join(home, 'postgres'), native }

@@ -7,6 +7,7 @@ import { atMostEvery } from '../rate-limit.ts'
 import { checkSessions } from '../stores/postgres/sql/check-sessions.ts'
 import { createPool } from '../stores/postgres/sql/pool.ts'
 import { migrate } from '../stores/postgres/tables/migrate.ts'
+import { withSetting } from './server-of.ts'
 
 export interface OpenPostgres {
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
@@ -65,7 +66,8 @@ export async function openPostgres(
     await embedded?.stop()
   }
   try {
-    if (embedded === null) await checkSessions(system)
+    if (config.offlineUrl !== null)
+      await checkSessions(system).catch(withSetting('FEATUREGRAPH_OFFLINE_URL', config.offlineUrl))
     const applied = await migrate(system, migrationsFolder)
     if (applied.length > 0) log.info({ applied }, 'migrations applied')
   } catch (error) {

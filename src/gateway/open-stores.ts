@@ -55,6 +55,7 @@ import type { TileGenerations } from '../stores/tile-generations.ts'
 import type { TombstoneLog } from '../stores/tombstone-log.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
 import { type OpenPostgres, openPostgres } from './open-postgres.ts'
+import { serverOf } from './server-of.ts'
 
 export interface Stores {
   readonly offline: OfflineStore
@@ -189,6 +190,7 @@ async function openOnlineStore(
   }
   // Its client tries several times a second.
   const isNews = atMostEvery(10_000)
+  const unreachable = `Redis at ${serverOf(url)} (FEATUREGRAPH_ONLINE_URL) cannot be reached; trying again`
   const { redisOnlineStore } = await import('../stores/redis/online-store.ts')
   const online = redisOnlineStore({
     url,
@@ -201,7 +203,7 @@ async function openOnlineStore(
       else options.log.warn({ check: problem.check }, problem.message)
     },
     onConnectionError: ({ message: reason }) => {
-      if (isNews(reason)) options.log.warn({ reason }, 'Redis cannot be reached; trying again')
+      if (isNews(reason)) options.log.warn({ reason }, unreachable)
     },
   })
   return { online, check: online.firstCheck }

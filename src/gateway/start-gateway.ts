@@ -7,7 +7,7 @@ import type { Clock } from '../definitions/timestamp.ts'
 import { markDemo } from '../demo/demo-mark.ts'
 import { type DemoProgress, demoWorld, hasDemoView } from '../demo/demo-world.ts'
 import { claimGateway } from '../embedded/gateway-claim.ts'
-import { EmbeddedPostgresFailed, errorCode, InvalidConfig, StoreUnsuitable } from '../errors.ts'
+import { EmbeddedPostgresFailed, StoreUnsuitable } from '../errors.ts'
 import { apolloServer } from '../graph/apollo-server.ts'
 import { buildSchema } from '../graph/build-schema.ts'
 import { requestContexts } from '../graph/request-context.ts'
@@ -30,6 +30,7 @@ import { createMetrics } from '../server/metrics.ts'
 import { announceProcess } from './announce-process.ts'
 import { makeTables } from './make-tables.ts'
 import { openStores, refuseUnsuitable, type Stores } from './open-stores.ts'
+import { probeAddress, refuseAddress } from './probe-address.ts'
 import { reportDefinitions } from './report-definitions.ts'
 import { type ApartWork, openGuard } from './run-guard.ts'
 import { openEventStream, openStream } from './run-stream.ts'
@@ -77,6 +78,7 @@ export async function startGateway(settings: Config, options: StartOptions = {})
   const registry = await loadRegistry(settings.schemaFolder)
   // A project with definitions of its own is no demo, whatever the default.
   const config = { ...settings, demo: settings.demo && hasDemoView(registry) }
+  await probeAddress(config)
   const stores = await openStores(config, { log, clock, countNonFinite: metrics.countNonFinite })
   const closers: (() => Promise<unknown>)[] = [stores.close]
   const close = async (): Promise<void> => {
@@ -179,7 +181,7 @@ export async function startGateway(settings: Config, options: StartOptions = {})
       log,
     })
     closers.push(() => app.close())
-    const url = await app.listen({ host: config.host, port: config.port }).catch(refuseAddress)
+    const url = await app.listen({ host: config.host, port: config.port }).catch(refuseAddress(config))
     const drain = async (): Promise<void> => {
       draining = true
       await sleep(config.drainMs, undefined, { ref: false })
@@ -253,18 +255,6 @@ function logPushFailures(log: Logger): PushTargets['storeFailed'] {
   return (store, error) => {
     if (isNews(store)) log.warn({ err: error }, `the ${store} store did not take pushed rows`)
   }
-}
-
-const addressProblems: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'the port is taken; stop what listens there, or choose another',
-  EACCES: 'this user may not listen on the port; choose one above 1023',
-  EADDRNOTAVAIL: 'this machine does not have the address in FEATUREGRAPH_HOST',
-}
-
-/** @throws InvalidConfig where the settings name an address that cannot be had; else what came. */
-function refuseAddress(error: unknown): never {
-  const message = addressProblems[errorCode(error)]
-  throw message === undefined ? error : new InvalidConfig([{ path: 'FEATUREGRAPH_PORT', message }])
 }
 
 /** A probe asks every few seconds: what takes longer than this is as good as down. */

@@ -1,18 +1,17 @@
 import { featureDigests, viewDefinition } from '../definitions/feature-digest.ts'
 import { fieldName, plural } from '../definitions/graphql-name.ts'
 import { InvalidDefinitions, type Problem, type Report } from '../errors.ts'
+import { checkBroken, type Referred } from './check-broken.ts'
 import { checkExpectedFeatures } from './check-expected-features.ts'
 import { checkNames } from './check-names.ts'
-import { type Definition, type EntityParsed, parseDefinitions, type ViewParsed } from './parse-definitions.ts'
-import type {
-  Entity,
-  Feature,
-  FeatureService,
-  FeatureView,
-  JoinKey,
-  PlainView,
-  Registry,
-} from './registry.ts'
+import {
+  type Definition,
+  type EntityParsed,
+  parseDefinitions,
+  type ViewParsed,
+  type WindowedViewParsed,
+} from './parse-definitions.ts'
+import type { Entity, Feature, FeatureView, JoinKey, PlainView, Registry } from './registry.ts'
 import { resolveEventSource } from './resolve-event-source.ts'
 import { resolveSchedule } from './resolve-schedule.ts'
 import { resolveService } from './resolve-service.ts'
@@ -23,49 +22,52 @@ import { resolveFeature, viewHead } from './view-head.ts'
 
 /**
  * Definitions → the frozen registry. Every problem of every definition and of their references is reported at once,
- * each with its path, what was expected and a suggestion.
+ * each with its path and file, what was expected and a suggestion. With `unloaded`, the problems of files that could not
+ * be loaded, what refers to nothing may refer to those.
  * @throws InvalidDefinitions
  */
-export function buildRegistry(definitions: readonly Definition[]): Registry {
-  const problems: Problem[] = []
-  const report: Report = (problem) => problems.push(problem)
-  const parsed = parseDefinitions(definitions, report)
+export function buildRegistry(
+  definitions: readonly Definition[],
+  unloaded: readonly Problem[] = [],
+): Registry {
+  const problems = [...unloaded]
+  const parsed = parseDefinitions(definitions, (problem) => problems.push(problem))
+  const report: Report = ({ path, message }) => problems.push({ path: located(path, parsed.paths), message })
+  const brokenNames = unloaded.length === 0 ? parsed.brokenNames : { has: () => true }
 
   const entities = new Map(parsed.entities.map((definition) => [definition.name, resolveEntity(definition)]))
   const eventSources = new Map(
     parsed.eventSources.map((definition) => [definition.name, resolveEventSource(definition, report)]),
   )
   const views = new Map<string, FeatureView>()
-  const reportUnknown = (view: string, what: string, name: string, known: Iterable<string>): void => {
-    if (parsed.brokenNames.has(name)) return
-    report({
-      path: `feature view ${view}.${what === 'entity' ? 'entity' : 'source'}`,
-      message: `there is no ${what} "${name}" among the exported definitions; ${suggest(name, [...known])}`,
-    })
+  const known = { entity: entities, 'event source': eventSources, 'feature view': views } as const
+  const reportUnknown = (path: string, what: Referred, name: string): void => {
+    if (known[what].has(name) || brokenNames.has(name)) return
+    const hint = suggest(name, [...known[what].keys()])
+    report({ path, message: `there is no ${what} "${name}" among the exported definitions; ${hint}` })
   }
   for (const definition of parsed.views) {
-    const entity = entities.get(definition.entity)
-    if (!entity) reportUnknown(definition.name, 'entity', definition.entity, entities.keys())
+    const place = `feature view ${definition.name}`
+    const found = entities.get(definition.entity)
+    if (!found) reportUnknown(`${place}.entity`, 'entity', definition.entity)
+    // The rest of a view is checked also where what it refers to is not there.
+    const entity = found ?? resolveEntity(standIn(definition.entity))
+    let view: FeatureView
     if (definition.kind === 'feature-view') {
-      if (!entity) continue
-      const view = resolveView(definition, entity, report)
-      views.set(view.name, view)
-      entity.views.push(view)
-      checkSource(definition, entity, report)
-      continue
+      view = resolveView(definition, entity, report)
+      if (found) checkSource(definition, entity, report)
+    } else {
+      const events = eventSources.get(definition.source)
+      if (!events) reportUnknown(`${place}.source`, 'event source', definition.source)
+      view = events
+        ? resolveWindowedView(definition, entity, events, report)
+        : resolveWithoutEvents(definition, entity, report)
     }
-    const events = eventSources.get(definition.source)
-    if (!events) reportUnknown(definition.name, 'event source', definition.source, eventSources.keys())
-    if (!entity || !events) continue
-    const view = resolveWindowedView(definition, entity, events, report)
     views.set(view.name, view)
     entity.views.push(view)
   }
-  const services: FeatureService[] = []
-  for (const definition of parsed.services) {
-    const service = resolveService(definition, views, parsed.brokenNames, report)
-    if (service) services.push(service)
-  }
+  const services = parsed.services.map((definition) => resolveService(definition, views, brokenNames, report))
+  for (const broken of parsed.broken) checkBroken(broken, reportUnknown, report)
   const registry = {
     entities: [...entities.values()],
     eventSources: [...eventSources.values()],
@@ -73,7 +75,7 @@ export function buildRegistry(definitions: readonly Definition[]): Registry {
     services,
   }
   checkNames(registry, report)
-  if (definitions.length === 0) {
+  if (definitions.length === 0 && unloaded.length === 0) {
     report({
       path: 'schema',
       message: 'no definitions were found; export at least one entity and feature view',
@@ -81,6 +83,32 @@ export function buildRegistry(definitions: readonly Definition[]): Registry {
   }
   if (problems.length > 0) throw new InvalidDefinitions(problems)
   return deepFreeze(registry)
+}
+
+/** The path of a problem, with the file and the export of the definition that it is about. */
+function located(path: string, paths: ReadonlyMap<string, string>): string {
+  const [place] = /^(?:entity|event source|feature view|feature service) [^\s.([]+/.exec(path) ?? []
+  const file = place === undefined ? undefined : paths.get(place)
+  return file === undefined ? path : `${path} (${file})`
+}
+
+function standIn(name: string): EntityParsed {
+  return { kind: 'entity', name, joinKeys: {}, tags: {} }
+}
+
+/** A windowed view whose events are not known: what its features would be computed from cannot be checked. */
+function resolveWithoutEvents(definition: WindowedViewParsed, entity: Entity, report: Report): PlainView {
+  checkExpectedFeatures(definition, report)
+  const features = Object.entries(definition.features).map(([name, parsed]) =>
+    resolveFeature(definition, name, parsed, null, report),
+  )
+  return {
+    kind: 'PLAIN',
+    ...viewHead(definition, entity),
+    ...{ digests: {}, definition: '', source: null, files: null, features },
+    emptyValues: features.map(() => null),
+    schedule: { batch: null, materialize: null },
+  }
 }
 
 type GrowingEntity = Entity & { readonly views: FeatureView[] }

@@ -73,7 +73,7 @@ function checkService(service: FeatureService, types: NameTable, roots: NameTabl
   }
 }
 
-const featureTableColumns = { columns: reservedColumns, table: 'feature table' } as const
+export const featureTableColumns = { columns: reservedColumns, table: 'feature table' } as const
 
 /** A name that becomes a column beside those that every such table has. */
 export function checkColumn(

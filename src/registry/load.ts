@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { InvalidDefinitions, messageOf } from '../errors.ts'
+import { InvalidDefinitions, messageOf, type Problem } from '../errors.ts'
 import { buildRegistry } from './build-registry.ts'
 import type { Definition } from './parse-definitions.ts'
 import type { Registry } from './registry.ts'
@@ -15,16 +15,21 @@ const extensions = new Set(['.ts', '.mts', '.js', '.mjs'])
  */
 export async function loadRegistry(folder: string): Promise<Registry> {
   const definitions: Definition[] = []
+  const unloaded: Problem[] = []
   const seen = new Set<unknown>()
   for (const [file, exported] of await importFiles(await definitionFiles(folder))) {
     const shown = path.relative(process.cwd(), file)
+    if (exported instanceof Unloaded) {
+      unloaded.push({ path: shown, message: `the file cannot be loaded: ${messageOf(exported.reason)}` })
+      continue
+    }
     for (const [name, value] of Object.entries(exported)) {
       if (typeof value !== 'object' || value === null || seen.has(value)) continue
       seen.add(value)
       definitions.push({ path: `${shown}: ${name}`, value })
     }
   }
-  return buildRegistry(definitions)
+  return buildRegistry(definitions, unloaded)
 }
 
 async function definitionFiles(folder: string): Promise<string[]> {
@@ -42,7 +47,15 @@ async function definitionFiles(folder: string): Promise<string[]> {
     .map((name) => path.resolve(folder, name))
 }
 
-type Imported = readonly (readonly [file: string, exported: Record<string, unknown>])[]
+/** What came instead of the exports of a file. */
+class Unloaded {
+  readonly reason: unknown
+  constructor(reason: unknown) {
+    this.reason = reason
+  }
+}
+
+type Imported = readonly (readonly [file: string, exported: Record<string, unknown> | Unloaded])[]
 
 /**
  * By Node alone where it can, since `tsx` takes 60 ms of CPU; else by `tsx` and then all of them, since they may import
@@ -51,8 +64,8 @@ type Imported = readonly (readonly [file: string, exported: Record<string, unkno
  */
 async function importFiles(files: readonly string[]): Promise<Imported> {
   if (!files.some((file) => /\.m?ts$/.test(file))) {
-    const imported = await importEach(files, (url) => import(url)).catch(() => null)
-    if (imported !== null) return imported
+    const imported = await importEach(files, (url) => import(url))
+    if (!imported.some(([, exported]) => exported instanceof Unloaded)) return imported
   }
   const { tsImport } = await import('tsx/esm/api')
   return await importEach(files, (url) => tsImport(url, import.meta.url))
@@ -62,16 +75,10 @@ async function importEach(
   files: readonly string[],
   importUrl: (url: string) => Promise<Record<string, unknown>>,
 ): Promise<Imported> {
-  const imported: [string, Record<string, unknown>][] = []
-  for (const file of files)
-    imported.push([file, await importUrl(pathToFileURL(file).href).catch(refuse(file))])
-  return imported
-}
-
-function refuse(file: string): (cause: unknown) => never {
-  return (cause) => {
-    const message = `the file cannot be loaded: ${messageOf(cause)}`
-    const problem = { path: path.relative(process.cwd(), file), message }
-    throw Object.assign(new InvalidDefinitions([problem]), { cause })
+  const imported: [string, Record<string, unknown> | Unloaded][] = []
+  for (const file of files) {
+    const exported = importUrl(pathToFileURL(file).href).catch((reason: unknown) => new Unloaded(reason))
+    imported.push([file, await exported])
   }
+  return imported
 }

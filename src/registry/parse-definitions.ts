@@ -5,6 +5,7 @@ import { featureServiceDefinition } from '../definitions/feature-service.ts'
 import { featureViewDefinition } from '../definitions/feature-view.ts'
 import { windowedViewDefinition } from '../definitions/windowed-view.ts'
 import type { Problem, Report } from '../errors.ts'
+import type { BrokenDefinition } from './check-broken.ts'
 import { suggest } from './suggest.ts'
 
 const schemas = {
@@ -45,6 +46,10 @@ interface Parsed {
   readonly services: readonly ServiceParsed[]
   /** Names of definitions that did not parse: a reference to one is not a second problem. */
   readonly brokenNames: ReadonlySet<string>
+  /** Those themselves. */
+  readonly broken: readonly BrokenDefinition[]
+  /** Where each definition stands, by what messages call it, as `entity customer`. */
+  readonly paths: ReadonlyMap<string, string>
 }
 
 /** Each definition by itself, by its zod schema; exports that are no definitions are passed over. */
@@ -54,6 +59,7 @@ export function parseDefinitions(definitions: readonly Definition[], report: Rep
   const views: (ViewParsed | WindowedViewParsed)[] = []
   const services: ServiceParsed[] = []
   const brokenNames = new Set<string>()
+  const broken: BrokenDefinition[] = []
   const firstPaths = new Map<string, string>()
   for (const { path, value } of definitions) {
     const kind = kindOf(value)
@@ -67,6 +73,8 @@ export function parseDefinitions(definitions: readonly Definition[], report: Rep
       report({ path: `${place}${problem.path} (${path})`, message: problem.message })
     if (!outcome.success || problems.length > 0) {
       brokenNames.add(name)
+      broken.push({ place, data })
+      if (!firstPaths.has(place)) firstPaths.set(place, path)
       continue
     }
     const first = firstPaths.get(place)
@@ -94,7 +102,7 @@ export function parseDefinitions(definitions: readonly Definition[], report: Rep
         services.push(definition)
     }
   }
-  return { entities, eventSources, views, services, brokenNames }
+  return { entities, eventSources, views, services, brokenNames, broken, paths: firstPaths }
 }
 
 function kindOf(value: unknown): Kind | null {

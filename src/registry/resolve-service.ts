@@ -15,15 +15,15 @@ import { shownHead } from './shown-head.ts'
 import { suggest } from './suggest.ts'
 
 /**
- * A service with its references resolved; null after reporting what is wrong. References to definitions that did not
- * parse (`brokenNames`) are not reported again.
+ * A service with its references resolved; without those that are wrong, which are reported. References to definitions
+ * that did not parse (`brokenNames`) are not reported again.
  */
 export function resolveService(
   definition: ServiceParsed,
   views: ReadonlyMap<string, FeatureView>,
-  brokenNames: ReadonlySet<string>,
+  brokenNames: Pick<ReadonlySet<string>, 'has'>,
   report: Report,
-): FeatureService | null {
+): FeatureService {
   const place = `feature service ${definition.name}`
   let whole = true
   const refuse: Report = (problem) => {
@@ -55,11 +55,11 @@ export function resolveService(
   }
   checkEqualNames(place, vector, refuse)
   const joinKeys = mergedJoinKeys(place, vector, refuse)
-  if (!whole) return null
   return {
     kind: 'feature-service',
     ...shownHead(definition),
-    vector,
+    // What stands twice has been reported.
+    vector: vector.filter(({ name }, index) => vector.findIndex((entry) => entry.name === name) === index),
     joinKeys,
     entities: entitiesOf(vector),
     requests: vector.filter((entry) => entry.kind === 'request'),

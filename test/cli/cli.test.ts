@@ -147,13 +147,15 @@ describe.concurrent('migrate', () => {
     expect(stderr).toMatch(/FEATUREGRAPH_ONLINE_URL: memory: lives inside one gateway only/)
   })
 
-  it('tells a database that does not answer in one line, without its password', async () => {
+  it('reports a database that does not answer with its setting and what to do, without its password', async () => {
     const port = await freePort()
     const { code, stdout, stderr } = await run(['migrate'], {
       OFFLINE_URL: `postgres://me:${secret}@127.0.0.1:${port}/none`,
     })
     expect([code, stdout]).toEqual([1, ''])
-    expect(stderr).toMatch(/^featuregraph: Postgres failed at .*ECONNREFUSED.*\n$/)
+    expect(stderr).toBe(
+      `featuregraph: FEATUREGRAPH_OFFLINE_URL: Postgres at 127.0.0.1:${port} does not answer (connect ECONNREFUSED 127.0.0.1:${port}); start it, or correct the host and port\n`,
+    )
     expect(stderr).not.toContain(secret)
   })
 })
@@ -231,7 +233,7 @@ describe.concurrent('serve', () => {
     expect(stderr).not.toMatch(stack)
   })
 
-  it('tells a port that is taken in one line', async () => {
+  it('reports a port that is taken in one line, with the setting', async () => {
     const other = createServer()
     const port = await new Promise<number>((resolve) =>
       other.listen(0, '127.0.0.1', () => {
@@ -242,7 +244,7 @@ describe.concurrent('serve', () => {
     try {
       const { code, stderr } = await run(['serve'], { ...settings(), PORT: String(port) })
       expect(code).toBe(1)
-      expect(stderr).toMatch(/FEATUREGRAPH_PORT: the port is taken/)
+      expect(stderr).toContain(`FEATUREGRAPH_PORT: port ${port} of 127.0.0.1 is taken; stop what`)
       expect(stderr).not.toMatch(stack)
     } finally {
       other.close()

@@ -12,10 +12,9 @@ let program: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'featuregraph-stop-'))
   program = join(folder, 'program.mjs')
-  // From the build, as commands run in these tests.
   await writeFile(
     program,
-    `import { onStop } from ${JSON.stringify(pathToFileURL(join(repository, 'dist/cli/stop-signal.js')).href)}
+    `import { onStop } from ${JSON.stringify(pathToFileURL(join(repository, 'src/cli/stop-signal.ts')).href)}
      onStop((reason) => console.log('stopping: ' + reason))
      setInterval(() => console.log('tick ' + process.pid), 50)`,
   )
@@ -33,7 +32,8 @@ interface Started {
 
 /** A shell as npm would be, in it the shell of a script, in it the program. */
 function startInShells(environment: Readonly<Record<string, string>>): Started {
-  const inner = `'${process.execPath}' '${program}'; true`
+  const tsx = pathToFileURL(join(repository, 'node_modules/tsx/dist/esm/index.mjs')).href
+  const inner = `'${process.execPath}' --import '${tsx}' '${program}'; true`
   const outer = spawn('/bin/sh', ['-c', `/bin/sh -c "${inner}"; true`], {
     env: { PATH: process.env['PATH'], ...environment },
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -5,7 +5,7 @@ import { entity } from '../../src/definitions/entity.ts'
 import { featureService, request } from '../../src/definitions/feature-service.ts'
 import { type FeatureViewDefinition, featureView } from '../../src/definitions/feature-view.ts'
 import { shownTypes } from '../../src/definitions/value-type.ts'
-import { InvalidDefinitions } from '../../src/errors.ts'
+import { InvalidDefinitions, type Problem } from '../../src/errors.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
 import { loadRegistry } from '../../src/registry/load.ts'
 
@@ -37,13 +37,15 @@ function build(...values: readonly unknown[]) {
   return buildRegistry(values.map((value, index) => ({ path: `fraud.ts: ${index}`, value })))
 }
 
-/** Each as `path: message`. */
+/** Each as `path: message`; the file at the end of the path is left out. */
 function problemsOf(...values: readonly unknown[]): readonly string[] {
   try {
     build(...values)
   } catch (error) {
     if (!(error instanceof InvalidDefinitions)) throw error
-    return error.problems.map((problem) => `${problem.path}: ${problem.message}`)
+    return error.problems.map(
+      ({ path, message }) => `${path.replace(/ \(fraud\.ts: \d+\)$/, '')}: ${message}`,
+    )
   }
   return []
 }
@@ -173,6 +175,66 @@ describe('a registry', () => {
 })
 
 describe('the problems of definitions', () => {
+  const pathsOf = (definitions: Parameters<typeof buildRegistry>[0], unloaded?: readonly Problem[]) => {
+    try {
+      buildRegistry(definitions, unloaded)
+    } catch (error) {
+      if (error instanceof InvalidDefinitions) return error.problems.map(({ path }) => path)
+      throw error
+    }
+    return []
+  }
+
+  it('each name the file and the definition, wrong references and reserved names too, also beside other problems', () => {
+    const at = (path: string, value: unknown) => ({ path, value })
+    const windowed = (name: string, options: object) => ({
+      ...{ kind: 'windowed-view', name, entity: 'customer', source: 'sales', compute: { mode: 'stream' } },
+      ...{ features: { as_of: { aggregate: 'count', window: '1h' } }, ...options },
+    })
+    expect(
+      pathsOf([
+        at('a.ts: customer', customer),
+        at('a.ts: lost', {
+          ...viewOf('lost', { row_id: 'int32' }, { expect: { b: { min: 1 } } }),
+          entity: 'custmer',
+        }),
+        at('b.ts: late', { ...viewOf('late', { as_of: 'int32' }, { ttl: 'soon' }), entity: 'custmer' }),
+        at('b.ts: sums', windowed('sums', {})),
+        at('b.ts: worse', windowed('worse', { compute: 7 })),
+        at('c.ts: score', serviceOf('score', ['lost', 'row_id'], ['nothing', 'a'])),
+        at('c.ts: vector', { ...serviceOf('vector', ['nowhere', 'a']), tags: 7 }),
+        at('c.ts: entities', serviceOf('entities', ['lost', 'row'])),
+      ]).toSorted(),
+    ).toEqual([
+      'feature service entities (c.ts: entities)',
+      'feature service entities.features[0] (lost.row) (c.ts: entities)',
+      'feature service score.features[1] (c.ts: score)',
+      'feature service vector.features[0] (c.ts: vector)',
+      'feature service vector.tags (c.ts: vector)',
+      'feature view late.entity (b.ts: late)',
+      'feature view late.features.as_of (b.ts: late)',
+      'feature view late.ttl (b.ts: late)',
+      'feature view lost.entity (a.ts: lost)',
+      'feature view lost.expect.b (a.ts: lost)',
+      'feature view lost.features.row_id (a.ts: lost)',
+      'feature view sums.features.as_of (b.ts: sums)',
+      'feature view sums.source (b.ts: sums)',
+      'feature view worse.compute (b.ts: worse)',
+      'feature view worse.features.as_of (b.ts: worse)',
+      'feature view worse.source (b.ts: worse)',
+    ])
+  })
+
+  it('of the other files come beside a file that cannot be loaded; what refers to nothing may refer to that one', () => {
+    const unloaded = [{ path: 'x.ts', message: 'the file cannot be loaded: Unexpected "="' }]
+    const lost = { ...viewOf('lost', { row_id: 'int32' }), entity: 'elsewhere' }
+    expect(pathsOf([{ path: 'a.ts: lost', value: lost }], unloaded)).toEqual([
+      'x.ts',
+      'feature view lost.features.row_id (a.ts: lost)',
+    ])
+    expect(pathsOf([], unloaded)).toEqual(['x.ts'])
+  })
+
   it('come all at once, each with its path, in one message', () => {
     const source = postgresSource('orders', {
       table: 'orders',
@@ -189,8 +251,8 @@ describe('the problems of definitions', () => {
       viewOf('clash', { a_b: 'int32', a__b: 'int32' }),
     ]
     expect(problemsOf(...values)).toEqual([
-      `entity Driver.name (fraud.ts: 1): ${nameRule}`,
-      `feature view late.ttl (fraud.ts: 2): ${durationRule}`,
+      `entity Driver.name: ${nameRule}`,
+      `feature view late.ttl: ${durationRule}`,
       'feature view mapped.source.columns.trips: "trips" is neither a join key nor a feature of this view; known: "customer_id", "trips_today"',
       'feature service score.features[0] (trips.trips_tody): feature view "trips" has no feature "trips_tody"; did you mean "trips_today"?',
       'feature service score.features[0] (trips.city): a vector holds int, float and bool values, string came; leave it out of the service',
@@ -223,29 +285,29 @@ describe('the problems of definitions', () => {
 
   it('tell a definition of a taken name where the first one stands', () => {
     expect(problemsOf(customer, { ...customer }, trips, { ...trips })).toEqual([
-      'entity customer (fraud.ts: 1): the name "customer" is taken by fraud.ts: 0; rename one of them',
-      'feature view trips (fraud.ts: 3): the name "trips" is taken by fraud.ts: 2; rename one of them',
+      'entity customer: the name "customer" is taken by fraud.ts: 0; rename one of them',
+      'feature view trips: the name "trips" is taken by fraud.ts: 2; rename one of them',
     ])
   })
 
   it('do not repeat themselves in what refers to a broken definition', () => {
     expect(problemsOf(entity('customer', { joinKeys: {} }), trips)).toEqual([
-      'entity customer.joinKeys (fraud.ts: 0): an entity has at least one join key',
+      'entity customer.joinKeys: an entity has at least one join key',
     ])
     expect(problemsOf(customer, viewOf('trips', {}), serviceOf('s', ['trips', 'a']))).toEqual([
-      'feature view trips.features (fraud.ts: 1): a feature view has at least one feature',
+      'feature view trips.features: a feature view has at least one feature',
     ])
   })
 
   it.each(['Customer', '1a', '_a', 'a-b', 'ä', '', `a${'b'.repeat(63)}`])('name a bad name: %j', (name) => {
     expect(problemsOf(entity(name, { joinKeys: { id: 'int64' } }))).toEqual([
-      `entity ${name}.name (fraud.ts: 0): ${nameRule}`,
+      `entity ${name}.name: ${nameRule}`,
     ])
     expect(problemsOf(customer, viewOf('v', { [name]: 'int32' }))).toEqual([
-      `feature view v.features.${name} (fraud.ts: 1): ${nameRule}`,
+      `feature view v.features.${name}: ${nameRule}`,
     ])
     expect(problemsOf(entity('e', { joinKeys: { [name]: 'int64' } }))).toEqual([
-      `entity e.joinKeys.${name} (fraud.ts: 0): ${nameRule}`,
+      `entity e.joinKeys.${name}: ${nameRule}`,
     ])
   })
 
@@ -260,19 +322,19 @@ describe('the problems of definitions', () => {
     }
     const typeRule = `a type is one of ${shownTypes.value}`
     expect(problemsOf(customer, viewOf('v', features))).toEqual([
-      `feature view v.features.a (fraud.ts: 1): ${featureRule}`,
-      `feature view v.features.b.type (fraud.ts: 1): ${typeRule}`,
-      `feature view v.features.c.type (fraud.ts: 1): ${typeRule}`,
-      `feature view v.features.d (fraud.ts: 1): ${featureRule}`,
-      `feature view v.features.e (fraud.ts: 1): ${featureRule}`,
-      'feature view v.features.f.default (fraud.ts: 1): Invalid input: expected number, received string',
+      `feature view v.features.a: ${featureRule}`,
+      `feature view v.features.b.type: ${typeRule}`,
+      `feature view v.features.c.type: ${typeRule}`,
+      `feature view v.features.d: ${featureRule}`,
+      `feature view v.features.e: ${featureRule}`,
+      'feature view v.features.f.default: Invalid input: expected number, received string',
     ])
     const joinKeys: Readonly<Record<string, unknown>> = { a: 'int', b: { type: 'float64' }, c: null }
     const keyRule = 'a join key is a type (int32, int64, string, uuid) or { type, graphqlName }'
     expect(problemsOf({ kind: 'entity', name: 'e', joinKeys })).toEqual([
-      `entity e.joinKeys.a (fraud.ts: 0): ${keyRule}`,
-      "entity e.joinKeys.b.type (fraud.ts: 0): a join key's type is one of int32, int64, string, uuid",
-      `entity e.joinKeys.c (fraud.ts: 0): ${keyRule}`,
+      `entity e.joinKeys.a: ${keyRule}`,
+      "entity e.joinKeys.b.type: a join key's type is one of int32, int64, string, uuid",
+      `entity e.joinKeys.c: ${keyRule}`,
     ])
     const wrong = {
       kind: 'feature-service',
@@ -280,15 +342,13 @@ describe('the problems of definitions', () => {
       features: [{ kind: 'request', name: 'r', type: 'text' }],
     }
     expect(problemsOf(wrong)).toEqual([
-      expect.stringMatching(
-        /^feature service s\.features\[0\]\.type \(fraud\.ts: 0\): a type is one of int32, int64,/,
-      ),
+      expect.stringMatching(/^feature service s\.features\[0\]\.type: a type is one of int32, int64,/),
     ])
   })
 
   it.each(['1 hour', '0d', '', '-1h', '1.5h', '1w'])('name a bad ttl: %j', (ttl) => {
     expect(problemsOf(customer, viewOf('v', { a: 'int32' }, { ttl }))).toEqual([
-      `feature view v.ttl (fraud.ts: 1): ${durationRule}`,
+      `feature view v.ttl: ${durationRule}`,
     ])
   })
 
@@ -298,11 +358,11 @@ describe('the problems of definitions', () => {
     const source = { kind: 'postgres', name: 'p', table: 't', eventTimestamp: 'ts', colums: {} }
     const mapped = viewOf('m', { a: 'int32' }, { source })
     expect(problemsOf({ ...customer, keys: 1 }, view, feature, mapped)).toEqual([
-      'entity customer (fraud.ts: 0): there is no option "keys"; known: "name", "joinKeys", "graphqlName", "plural", "description", "owner", "tags"',
-      'feature view v (fraud.ts: 1): there is no option "tttl"; did you mean "ttl"?',
-      'feature view v (fraud.ts: 1): there is no option "lag"; did you mean "tags"?',
-      'feature view w.features.a (fraud.ts: 2): there is no option "note"',
-      'feature view m.source (fraud.ts: 3): there is no option "colums"',
+      'entity customer: there is no option "keys"; known: "name", "joinKeys", "graphqlName", "plural", "description", "owner", "tags"',
+      'feature view v: there is no option "tttl"; did you mean "ttl"?',
+      'feature view v: there is no option "lag"; did you mean "tags"?',
+      'feature view w.features.a: there is no option "note"',
+      'feature view m.source: there is no option "colums"',
     ])
   })
 
@@ -317,10 +377,10 @@ describe('the problems of definitions', () => {
         trips,
       ),
     ).toEqual([
-      'entity e.joinKeys (fraud.ts: 0): an entity has at least one join key',
-      'feature view v.features (fraud.ts: 2): a feature view has at least one feature',
-      'feature service s.features (fraud.ts: 3): a feature service has at least one feature',
-      'feature service t.features[0].features (fraud.ts: 4): pick at least one feature',
+      'entity e.joinKeys: an entity has at least one join key',
+      'feature view v.features: a feature view has at least one feature',
+      'feature service s.features: a feature service has at least one feature',
+      'feature service t.features[0].features: pick at least one feature',
     ])
     expect(problemsOf()).toEqual([
       'schema: no definitions were found; export at least one entity and feature view',
@@ -333,8 +393,8 @@ describe('the problems of definitions', () => {
     const both = postgresSource('p', { eventTimestamp: 'ts', table: 't', query: 'select 1' })
     const views = [neither, both].map((source, index) => viewOf(`v${index}`, { a: 'int32' }, { source }))
     expect(problemsOf(customer, ...views)).toEqual([
-      `feature view v0.source (fraud.ts: 1): ${rule}`,
-      `feature view v1.source (fraud.ts: 2): ${rule}`,
+      `feature view v0.source: ${rule}`,
+      `feature view v1.source: ${rule}`,
     ])
   })
 })
@@ -448,7 +508,7 @@ describe('names that a definition cannot have', () => {
 
   it.each(['__proto__', '__typename', '_x', '1x', 'a-b'])('are no GraphQL names: %s', (graphqlName) => {
     expect(problemsOf(customer, viewOf('v', { a: 'int32' }, { graphqlName }))).toEqual([
-      'feature view v.graphqlName (fraud.ts: 1): a GraphQL name matches ^[A-Za-z][A-Za-z0-9_]*$',
+      'feature view v.graphqlName: a GraphQL name matches ^[A-Za-z][A-Za-z0-9_]*$',
     ])
   })
 
@@ -501,8 +561,8 @@ describe('expectations', () => {
     ])
     const empty = viewOf('v', { a: 'int32', b: 'int32' }, { expect: { a: {}, b: { min: 2, max: 1 } } })
     expect(problemsOf(customer, empty)).toEqual([
-      'feature view v.expect.a (fraud.ts: 1): an expectation has at least one of min, max, notNull, oneOf and maxAge',
-      'feature view v.expect.b (fraud.ts: 1): expected min to be at most max',
+      'feature view v.expect.a: an expectation has at least one of min, max, notNull, oneOf and maxAge',
+      'feature view v.expect.b: expected min to be at most max',
     ])
   })
 })

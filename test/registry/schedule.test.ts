@@ -25,7 +25,9 @@ function problemsOf(...args: Parameters<typeof build>): readonly string[] {
     build(...args)
   } catch (error) {
     if (!(error instanceof InvalidDefinitions)) throw error
-    return error.problems.map((problem) => `${problem.path}: ${problem.message}`)
+    return error.problems.map(
+      ({ path, message }) => `${path.replace(/ \(fraud\.ts: \d+\)$/, '')}: ${message}`,
+    )
   }
   return []
 }
@@ -57,7 +59,7 @@ describe('a schedule', () => {
     })
     expect(() =>
       buildRegistry([customer, plain].map((value, index) => ({ path: `fraud.ts: ${index}`, value }))),
-    ).toThrow('feature view scores.schedule.materialize: expected a cron expression')
+    ).toThrow('feature view scores.schedule.materialize (fraud.ts: 1): expected a cron expression')
   })
 })
 

@@ -68,7 +68,9 @@ function problemsOf(...values: readonly unknown[]): readonly string[] {
     build(...values)
   } catch (error) {
     if (!(error instanceof InvalidDefinitions)) throw error
-    return error.problems.map((problem) => `${problem.path}: ${problem.message}`)
+    return error.problems.map(
+      ({ path, message }) => `${path.replace(/ \(fraud\.ts: \d+\)$/, '')}: ${message}`,
+    )
   }
   return []
 }
@@ -134,7 +136,7 @@ describe('a windowed view', () => {
     expect(build(customer, transactions, view, service).services[0]?.vector[0]?.type).toBe('float64')
     const plain = featureView('spending', { entity: customer, features: { n: 'int64' } })
     expect(problemsOf(customer, transactions, view, plain)).toEqual([
-      'feature view spending (fraud.ts: 3): the name "spending" is taken by fraud.ts: 2; rename one of them',
+      'feature view spending: the name "spending" is taken by fraud.ts: 2; rename one of them',
     ])
   })
 
@@ -191,16 +193,16 @@ describe('a windowed view', () => {
     const view = viewOf({ a: { aggregate: 'count', field: 'amount', window: '1d' } }, { compute: {} })
     expect(problemsOf(customer, transactions, view)).toMatchInlineSnapshot(`
       [
-        "feature view spending.compute.mode (fraud.ts: 2): compute is batch({ every: '1d' }), or another duration, or stream()",
-        "feature view spending.features.a (fraud.ts: 2): count takes a window only, every other aggregation a field and a window",
+        "feature view spending.compute.mode: compute is batch({ every: '1d' }), or another duration, or stream()",
+        "feature view spending.features.a: count takes a window only, every other aggregation a field and a window",
       ]
     `)
     expect(
       problemsOf(customer, transactions, viewOf({ a: 'int64' } as never, { expectRows: {} })),
     ).toMatchInlineSnapshot(`
       [
-        "feature view spending.features.a (fraud.ts: 2): a windowed view's feature is an aggregation: count, sum, mean, min, max, variance, stddev, countDistinct, first, last, as sum('amount', '30d')",
-        "feature view spending.expectRows (fraud.ts: 2): an expected row count has min, max or both",
+        "feature view spending.features.a: a windowed view's feature is an aggregation: count, sum, mean, min, max, variance, stddev, countDistinct, first, last, as sum('amount', '30d')",
+        "feature view spending.expectRows: an expected row count has min, max or both",
       ]
     `)
   })
@@ -257,8 +259,8 @@ describe('an event source', () => {
     })
     expect(problemsOf(customer, wrong)).toMatchInlineSnapshot(`
       [
-        "event source clicks.timezone (fraud.ts: 1): a timezone is a name of the IANA database, as UTC or Europe/Berlin",
-        "event source clicks (fraud.ts: 1): an event source has a topic or a table, not both: a mapped table is never written",
+        "event source clicks.timezone: a timezone is a name of the IANA database, as UTC or Europe/Berlin",
+        "event source clicks: an event source has a topic or a table, not both: a mapped table is never written",
       ]
     `)
     const unfit = eventSource('clicks', {
@@ -286,7 +288,7 @@ describe('an event source', () => {
       problemsOf(customer, { ...unfit, fields: { tags: 'string[]' }, columns: {}, expect: {} }),
     ).toMatchInlineSnapshot(`
       [
-        "event source clicks.fields.tags (fraud.ts: 1): a field is a type (int32, int64, float32, float64, string, bool, timestamp, bytes, uuid, decimal(n) with n from 0 to 9) or { type, description, default, expect }",
+        "event source clicks.fields.tags: a field is a type (int32, int64, float32, float64, string, bool, timestamp, bytes, uuid, decimal(n) with n from 0 to 9) or { type, description, default, expect }",
       ]
     `)
   })
@@ -322,12 +324,12 @@ describe('an event source', () => {
     it('is refused where it is no duration, or the table is another one', () => {
       expect(problemsOf(customer, clicksStored('0d'))).toMatchInlineSnapshot(`
         [
-          "event source clicks.retention (fraud.ts: 1): a duration is a whole number above 0 and a unit, as 250ms, 30s, 5m, 1h or 90d",
+          "event source clicks.retention: a duration is a whole number above 0 and a unit, as 250ms, 30s, 5m, 1h or 90d",
         ]
       `)
       expect(problemsOf(customer, { ...clicksStored('400d'), table: 'web.clicks' })).toMatchInlineSnapshot(`
         [
-          "event source clicks (fraud.ts: 1): a retention drops stored events; a mapped table is never written",
+          "event source clicks: a retention drops stored events; a mapped table is never written",
         ]
       `)
     })

@@ -68,7 +68,7 @@ export function openConnections(
         failures.add(reasonOf(error))
       }
     }
-    throw new StoreFailed(`Kafka cannot be reached: ${[...failures].join('; ')}`)
+    throw new StoreFailed(`Kafka (FEATUREGRAPH_STREAM_URL) cannot be reached: ${[...failures].join('; ')}`)
   }
   return {
     request,

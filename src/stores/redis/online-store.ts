@@ -80,7 +80,9 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): RedisOnlineS
   // The client's own error carries the refused command, HELLO with its password.
   const onError = (error: Error): void =>
     options.onConnectionError(
-      new StoreFailed(`the connection to Redis failed: ${error.message || error.name}`),
+      new StoreFailed(
+        `the connection to Redis (FEATUREGRAPH_ONLINE_URL) failed: ${error.message || error.name}`,
+      ),
     )
   for (const client of [reader, writer]) client.on('error', onError)
   const watch = watchServer([writer, reader], {
