@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { addExamples } from './cli/command-examples.ts'
+import { paint } from './cli/paint.ts'
 import { FeaturegraphError } from './errors.ts'
 
 /** Every command loads its own code, so that one does not pay for the others. Exit code 0 is done, 1 an error. */
@@ -8,6 +10,11 @@ const program = new Command('featuregraph')
     'A GraphQL feature-serving gateway: definitions in TypeScript, answers online and as of any past moment',
   )
   .version(versionOf(new URL('../package.json', import.meta.url)), '-v, --version', 'print the version')
+  .addHelpText('after', '\n`featuregraph <command> --help` has examples. Settings are in docs/settings.md.')
+  .configureOutput({
+    outputError: (text, write) =>
+      write(text.replace(/^error:/, paint(process.stderr, 'red', 'featuregraph:'))),
+  })
   .exitOverride((end) => {
     // Commander's own end (help, version, a usage error that it has told already).
     process.exit(end.exitCode === 0 ? 0 : 1)
@@ -186,12 +193,14 @@ program
   .option('--json', 'as one JSON document')
   .action(async (options) => (await import('./cli/runs.ts')).listRuns(options))
 
+addExamples(program)
+
 try {
   await program.parseAsync()
 } catch (error) {
   // What the project's own errors say is written for the operator; anything else needs its stack.
   process.stderr.write(
-    `${error instanceof FeaturegraphError ? `featuregraph: ${error.message}` : describe(error)}\n`,
+    `${error instanceof FeaturegraphError ? `${paint(process.stderr, 'red', 'featuregraph:')} ${error.message}` : describe(error)}\n`,
   )
   process.exitCode = 1
 }

@@ -2,6 +2,7 @@ import { type Config, readConfig, readEnvironment } from '../config.ts'
 import { thingsToTry } from '../demo/things-to-try.ts'
 import { type Gateway, startGateway } from '../gateway/start-gateway.ts'
 import { systemClock } from '../gateway/system-clock.ts'
+import { gatewayLog } from './command-log.ts'
 import { progressBar } from './progress-bar.ts'
 import { apartWork } from './run-apart.ts'
 import { onStop } from './stop-signal.ts'
@@ -28,6 +29,7 @@ export async function serve(): Promise<void> {
   })
   const bar = progressBar('writing the demo world')
   const gateway = await startGateway(config, {
+    log: gatewayLog(config.logLevel),
     onDemoProgress: (done, total) => bar.update(done / total),
     // Rows in the memory of a process are seen by no other.
     ...(config.onlineUrl === 'memory:' ? {} : { apart: apartWork }),

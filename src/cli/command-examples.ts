@@ -1,0 +1,38 @@
+import type { Command } from 'commander'
+
+/** By the command's words, without `featuregraph`. Each is shown at the end of the command's `--help`. */
+const examples: Readonly<Record<string, readonly string[]>> = {
+  serve: ['serve', 'FEATUREGRAPH_PORT=8080 FEATUREGRAPH_DEMO=false featuregraph serve'],
+  sdl: ['sdl > schema.graphql'],
+  migrate: ['FEATUREGRAPH_OFFLINE_URL=postgres://admin:…@host/database featuregraph migrate'],
+  batch: [
+    'batch rider_habits',
+    'batch rider_habits --from 2026-10-02T00:00:00Z --to 2026-11-01T00:00:00Z --created-after 1h',
+  ],
+  import: ["import rides 'data/rides-*.parquet'", 'import rides data/rides.csv --dry-run'],
+  materialize: ['materialize', 'materialize rider_habits --verify'],
+  'delete-entity': ['delete-entity customer 1001', 'delete-entity account -- -7'],
+  worker: ['worker', 'worker --once --recompute 7d'],
+  stream: ['stream', 'stream --once'],
+  'stream status': ['stream status'],
+  'stream rebuild': ['stream rebuild customer_realtime_features'],
+  'dead-letters': ['dead-letters list transactions', 'dead-letters retry transactions'],
+  'dead-letters list': ['dead-letters list transactions --json'],
+  'dead-letters retry': ['dead-letters retry transactions'],
+  validate: ['validate rider_habits --since 2026-01-31T09:30:00Z'],
+  status: ['status'],
+  runs: ['runs --kind batch --view rider_habits --since 2026-01-31T09:30:00Z'],
+}
+
+/** Adds the examples to `--help` of every command below this one. */
+export function addExamples(program: Command, before = ''): void {
+  for (const command of program.commands) {
+    const words = `${before}${command.name()}`
+    const lines = (examples[words] ?? []).map((line) =>
+      line.includes('featuregraph ') ? `  ${line}` : `  featuregraph ${line}`,
+    )
+    if (lines.length > 0)
+      command.addHelpText('after', `\n${lines.length === 1 ? 'Example' : 'Examples'}:\n${lines.join('\n')}`)
+    addExamples(command, `${words} `)
+  }
+}
