@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 
 /** By the command's words, without `featuregraph`. Each is shown at the end of the command's `--help`. */
-const examples: Readonly<Record<string, readonly string[]>> = {
+export const examples: Readonly<Record<string, readonly string[]>> = {
   serve: ['serve', 'FEATUREGRAPH_PORT=8080 FEATUREGRAPH_DEMO=false featuregraph serve'],
   sdl: ['sdl > schema.graphql'],
   migrate: ['FEATUREGRAPH_OFFLINE_URL=postgres://admin:…@host/database featuregraph migrate'],
