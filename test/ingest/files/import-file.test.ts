@@ -141,7 +141,7 @@ describe('rows that do not fit', () => {
     [
       'a date',
       '2026-11-01,1,1,n',
-      /^event timestamp: expected an RFC 3339 timestamp .* got "2026-11-01" \(a date alone .*dates: true on the source\)$/,
+      /^event timestamp: expected an RFC 3339 timestamp.* got "2026-11-01" \(a date alone .*dates: true on the source\)$/,
     ],
     ['a number as timestamp', '1790000000,1,1,n', /^event timestamp: expected an RFC 3339 timestamp/],
     ['no such day', '2026-02-30T08:00:00Z,1,1,n', /^event timestamp: expected an RFC 3339 timestamp/],
