@@ -1,26 +1,23 @@
 import path from 'node:path'
 import { parseLocalTime } from '../../definitions/local-time.ts'
-import type { ScalarType, ValueType } from '../../definitions/value-type.ts'
+import { sourceReading } from '../../definitions/source-reading.ts'
+import { type ScalarType, type ValueType, valueType } from '../../definitions/value-type.ts'
 import { BadUserInput } from '../../errors.ts'
-import { readRawValue, Unfit } from '../../ingest/accept/read-raw-value.ts'
+import { readRawValue } from '../../ingest/accept/read-raw-value.ts'
+import { Unfit } from '../../ingest/accept/unfit.ts'
+import { filesToImport, formatOf } from '../../ingest/files/file-format.ts'
 import type { FoundColumn, FoundTable } from '../../init/found-table.ts'
 import { guessName } from '../../init/guess-names.ts'
 import { expandPattern, openDuckDb } from '../../stores/duckdb/duckdb-files.ts'
 import { parquetFiles } from '../../stores/duckdb/parquet-file.ts'
-import type { FileFormat, FileStore, OpenedFile } from '../../stores/file-reader.ts'
+import type { FileStore, OpenedFile } from '../../stores/file-reader.ts'
 import { csvFiles } from '../../stores/files/csv-file.ts'
+import { jsonFiles } from '../../stores/files/json-file.ts'
 import { localFiles } from '../../stores/files/local-files.ts'
 import { ndjsonFiles } from '../../stores/files/ndjson-file.ts'
 
 /** A file is known by so many of its first rows. */
 const sampledRows = 2_000
-
-const endings: Readonly<Record<string, FileFormat>> = {
-  '.parquet': 'parquet',
-  '.csv': 'csv',
-  '.ndjson': 'ndjson',
-  '.jsonl': 'ndjson',
-}
 
 /**
  * One table a pattern, by the first of its files: columns, types and unique columns as far as its first rows say.
@@ -28,7 +25,7 @@ const endings: Readonly<Record<string, FileFormat>> = {
  */
 export async function readFiles(patterns: readonly string[]): Promise<readonly FoundTable[]> {
   const files = localFiles({
-    readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles },
+    readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
     expand: expandPattern,
   })
   const found: FoundTable[] = []
@@ -37,13 +34,9 @@ export async function readFiles(patterns: readonly string[]): Promise<readonly F
 }
 
 async function readPattern(files: FileStore, pattern: string): Promise<FoundTable> {
-  const [file = pattern] = await files.find(pattern)
+  const [file = pattern] = filesToImport(pattern, await files.find(pattern), null).files
   const base = path.basename(file).replace(/\.gz$/, '')
-  const format = endings[path.extname(base).toLowerCase()]
-  if (format === undefined)
-    throw new BadUserInput(
-      `${file}: expected a name that ends in ${Object.keys(endings).join(', ')}, or with .gz behind it`,
-    )
+  const format = formatOf(file)
   const opened = await files.open(file, format)
   try {
     const stored = format === 'parquet' ? await parquetTypes(file) : new Map<string, string>()
@@ -131,7 +124,7 @@ function typeOf(opened: OpenedFile, name: string, stored: string | null, sample:
   if (values.length === 0 && (stored === null || stored === 'INTEGER' || stored === '"NULL"'))
     return { type: null, storedType: withoutValues, isLocalTime: false }
   if (stored !== null && declared !== 'string')
-    return { type: declared, storedType: stored, isLocalTime: opened.localTimes.has(name) }
+    return { type: declared, storedType: stored, isLocalTime: opened.timeColumns.get(name) === 'LOCAL' }
   const fitting = candidates.find((one) => values.length > 0 && allFit(one, opened.form, values)) ?? null
   const isLocalTime =
     fitting === 'timestamp' && values.some((value) => parseLocalTime(String(value)) !== null)
@@ -166,8 +159,10 @@ function allFit(type: ValueType, form: OpenedFile['form'], values: readonly unkn
     type,
     form: form === 'TYPED' ? 'JSON' : form,
     isKey: false,
-    isLocalTime: false,
+    timeColumn: null,
     fromLocalTime,
+    fromDate: fromLocalTime,
+    reading: sourceReading({}),
   })
   return values.every((value) => {
     // Digits that would be lost, as of a postcode.
@@ -183,14 +178,16 @@ const storedTypes: readonly (readonly [RegExp, ScalarType])[] = [
   [/^(?:UINTEGER|BIGINT)$/, 'int64'],
   [/^FLOAT$/, 'float32'],
   [/^(?:DOUBLE|DECIMAL\(.*\)|UBIGINT|U?HUGEINT)$/, 'float64'],
-  [/^(?:VARCHAR|UUID|ENUM\(.*\)|JSON)$/s, 'string'],
+  [/^(?:VARCHAR|ENUM\(.*\)|JSON)$/s, 'string'],
   [/^(?:TIMESTAMP|DATE$)/, 'timestamp'],
   [/^BLOB$/, 'bytes'],
+  [/^UUID$/, 'uuid'],
 ]
 
 /** A Parquet column's type, as DuckDB prints it → ours; null where none reads it. */
 function storedTypeOf(stored: string): ValueType | null {
   const element = /^(.*)\[\d*\]$/s.exec(stored)?.[1]
   const scalar = storedTypes.find(([pattern]) => pattern.test(element ?? stored))?.[1] ?? null
-  return scalar === null || element === undefined ? scalar : `${scalar}[]`
+  const found = valueType.safeParse(element === undefined ? scalar : `${scalar}[]`)
+  return found.success ? found.data : null
 }

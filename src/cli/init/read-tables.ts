@@ -1,5 +1,4 @@
-import type { ValueType } from '../../definitions/value-type.ts'
-import { scalarTypes } from '../../definitions/value-type.ts'
+import { type ValueType, valueTypes } from '../../definitions/value-type.ts'
 import { BadUserInput, messageOf } from '../../errors.ts'
 import type { FoundColumn, FoundTable } from '../../init/found-table.ts'
 import { mappableTypes, sqlType } from '../../stores/postgres/sql/column-type.ts'
@@ -82,10 +81,6 @@ function foundColumn({ column, type, description }: ColumnRow): FoundColumn {
   }
 }
 
-const valueTypes: readonly ValueType[] = [
-  ...scalarTypes,
-  ...scalarTypes.map((scalar): ValueType => `${scalar}[]`),
-]
 /** float64 before float32, which holds less than what else may be mapped to it. */
 const byPreference = valueTypes.toSorted(
   (left, right) => Number(left.startsWith('float32')) - Number(right.startsWith('float32')),

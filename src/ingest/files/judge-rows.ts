@@ -4,7 +4,7 @@ import type { ImportedRows, QuarantinedFileRow } from '../../stores/import-store
 import type { Violation } from '../../stores/violation-store.ts'
 import { jsonOf } from '../accept/mismatch.ts'
 import type { ImportTarget } from './import-target.ts'
-import { columnReader, type QuarantineKind, type ReadOptions, wantedColumns } from './read-columns.ts'
+import { columnReader, type QuarantineKind, type ReadOptions } from './read-columns.ts'
 
 type QuarantinedRow = QuarantinedFileRow & { readonly kind: QuarantineKind }
 

@@ -114,10 +114,11 @@ describe('events that come live and are imported from a file too', () => {
     const all = { name: null, cameBy: null, order: 'NEWEST_FIRST', past: null } as const
     const [letter] = await quarantine.page({ ...all, first: 1 })
     const event = { eventTimestamp: start, eventId: 'payment-0', values: [1], violations: [] }
-    const retried = [{ id: letter?.id ?? 0, event }]
-    expect(
-      await quarantine.retryEvents(world.source, 'log:payments', retried, await world.events.now()),
-    ).toEqual(['REPEATED'])
+    const retried = [{ id: letter?.id ?? 0, event, row: 0 }]
+    const place = { kind: 'LOG', topic: 'log:payments' } as const
+    expect(await quarantine.retryEvents(world.source, place, retried, await world.events.now())).toEqual([
+      'REPEATED',
+    ])
     expect(await world.bothClocks()).toEqual([1, 1])
   })
 

@@ -178,7 +178,12 @@ describe('stored events', () => {
     const { partition: _, offset: __, ...retried } = { ...event(9), violations: [] }
     const tries = await Promise.all(
       [1, 2].map(() =>
-        quarantine.retryEvents(payments, 'log:retried', [{ id: last.id, event: retried }], noon + 1),
+        quarantine.retryEvents(
+          payments,
+          { kind: 'LOG', topic: 'log:retried' },
+          [{ id: last.id, event: retried, row: 0 }],
+          noon + 1,
+        ),
       ),
     )
     expect(tries.flat().sort()).toEqual(['STORED', null].sort())
