@@ -47,7 +47,7 @@ program
   .action(async () => (await import('./cli/migrate.ts')).migrateDatabase())
 program
   .command('batch')
-  .description('compute snapshots of windowed views, from the events that are kept')
+  .description('compute snapshots of windowed views, from the stored events')
   .argument('[views...]', 'windowed views; without any all that are computed in batch')
   .option('--as-of <time>', 'the snapshot that answers at this time; without it the newest')
   .option('--from <time>', 'every snapshot from here on, as 2026-01-31T00:00:00Z')
@@ -78,7 +78,7 @@ program
   )
 program
   .command('materialize')
-  .description('carry the newest row of every key to the online store')
+  .description('write the newest row of every key to the online store')
   .argument('[views...]', 'feature views; without any all that are online')
   .option(
     '--from <time>',
@@ -98,16 +98,16 @@ program
   .action(async (entity, key) => (await import('./cli/delete-entity.ts')).deleteOne(entity, key))
 program
   .command('worker')
-  .description('run what the views need when it is due: snapshots, and the way online; until SIGTERM')
-  .option('--recompute <duration>', 'compute stale snapshots of so long ago anew; without it of 3d')
+  .description('run what the views need when it is due: snapshots, then materialize; until SIGTERM')
+  .option('--recompute <duration>', 'recompute stale snapshots of so long ago; without it of 3d')
   .option('--once', 'do what is due now, then end; exit code 1 if anything failed')
   .action(async (options) => (await import('./cli/worker.ts')).work(options))
 const stream = program
   .command('stream')
   .description(
-    'keep events of the topics, and streamed views level with the events that are kept, until SIGTERM',
+    'store the events of the topics, and keep streaming feature views caught up with the stored events, until SIGTERM',
   )
-  .option('--once', 'apply what is kept and end')
+  .option('--once', 'apply what is stored and end')
   .action(async (options) => (await import('./cli/stream.ts')).stream(options))
 stream
   .command('status')
@@ -117,9 +117,9 @@ stream
 stream
   .command('rebuild')
   .description(
-    "make a streamed view's tiles anew from the events that are kept; the old ones answer meanwhile",
+    "rebuild a streaming feature view's tiles from the stored events; the current ones answer meanwhile",
   )
-  .argument('<view>', 'a streamed feature view')
+  .argument('<view>', 'a streaming feature view')
   .action(async (view) => (await import('./cli/stream-rebuild.ts')).rebuildView(view))
 const quarantine = program
   .command('quarantine')

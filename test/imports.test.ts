@@ -31,7 +31,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'stores/postgres/windows': [...postgres, ...inPostgres('sql', 'tables', 'system', 'deletion', 'events')],
   'stores/postgres/features': [...postgres, ...inPostgres('sql', 'tables', 'deletion', 'windows')],
   'stores/postgres/quarantine': [
-    ...[...postgres, ...inPostgres('sql', 'tables', 'system', 'deletion', 'events', 'windows', 'features')],
+    ...postgres,
+    ...inPostgres('sql', 'tables', 'system', 'deletion', 'events', 'windows', 'features', 'imports'),
   ],
   'stores/postgres/imports': [...postgres, ...inPostgres('sql', 'tables', 'system', 'deletion', 'events')],
   'stores/postgres': [...postgres, ...inPostgres('sql')],

@@ -3,6 +3,8 @@ import type { Command } from 'commander'
 /** By the command's words, without `featuregraph`. Each is shown at the end of the command's `--help`. */
 export const examples: Readonly<Record<string, readonly string[]>> = {
   serve: ['serve', 'FEATUREGRAPH_PORT=8080 FEATUREGRAPH_DEMO=false featuregraph serve'],
+  init: ['init ../mine', "init mine --from-files 'data/*.parquet'"],
+  check: ['check', 'check schema'],
   sdl: ['sdl > schema.graphql'],
   migrate: ['FEATUREGRAPH_OFFLINE_URL=postgres://admin:…@host/database featuregraph migrate'],
   batch: [
@@ -16,11 +18,14 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   stream: ['stream', 'stream --once'],
   'stream status': ['stream status'],
   'stream rebuild': ['stream rebuild customer_realtime_features'],
-  'dead-letters': ['dead-letters list transactions', 'dead-letters retry transactions'],
-  'dead-letters list': ['dead-letters list transactions --json'],
-  'dead-letters retry': ['dead-letters retry transactions'],
+  quarantine: ['quarantine list', 'quarantine retry transactions'],
+  'quarantine list': ['quarantine list transactions --json'],
+  'quarantine show': ['quarantine show transactions --came-by message'],
+  'quarantine retry': ['quarantine retry transactions'],
+  'quarantine export': ['quarantine export transactions --to quarantined.ndjson'],
   validate: ['validate rider_habits --since 2026-01-31T09:30:00Z'],
-  status: ['status'],
+  status: ['status', 'status --json'],
+  processes: ['processes'],
   runs: ['runs --kind batch --view rider_habits --since 2026-01-31T09:30:00Z'],
 }
 

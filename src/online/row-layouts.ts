@@ -64,7 +64,9 @@ export async function openRowLayouts(
       return [{ viewId: layout.viewId, definition, digests, undigested, isComputed: isComputed(view) }]
     }),
   )
-  await store.recordLayouts([...places.values()].map(({ layout }) => layout))
+  // Tiles are found by their windows, whatever their features are called.
+  const packed = [...places].filter(([view]) => view.kind !== 'STREAM')
+  await store.recordLayouts(packed.map(([, { layout }]) => layout))
 
   let known = byFingerprint(await store.layouts())
   let refreshing = false

@@ -13,7 +13,8 @@ function registered(): readonly string[] {
   )) {
     const command = `${words.get(parent) ?? `${parent}?`} ${name}`.trim()
     if (variable !== undefined) words.set(variable, command)
-    found.push(command)
+    // Hidden from the help.
+    if (!command.startsWith('dead-letters')) found.push(command)
   }
   return found
 }
