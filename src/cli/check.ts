@@ -35,7 +35,10 @@ export async function checkDefinitions(folder: string): Promise<CheckedDefinitio
     const find = await definitionFinder(folder)
     const problems = error.problems.map(({ path, message }) => {
       const place = find(path)
-      return `${place === null ? '' : `${place}: `}${path}: ${message}`
+      // The place says the file already.
+      return place === null
+        ? `${path}: ${message}`
+        : `${place}: ${path.replace(/ \([^()]*\)$/, '')}: ${message}`
     })
     return { problems, summary: '' }
   }

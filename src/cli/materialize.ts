@@ -65,7 +65,9 @@ function chooseViews(registry: Registry, names: readonly string[]): readonly Sto
   }
   const streamed = asked.filter((view) => view.kind === 'STREAM').map((view) => view.name)
   if (names.length > 0 && streamed.length > 0)
-    throw new BadUserInput(`streamed views follow their events by themselves: ${streamed.join(', ')}`)
+    throw new BadUserInput(
+      `streaming feature views follow their events by themselves: ${streamed.join(', ')}`,
+    )
   return asked.filter((view) => view.kind !== 'STREAM')
 }
 
@@ -74,7 +76,7 @@ const reasons: Readonly<Record<FullReason, string>> = {
   ONLINE_STORE_LOST_ROWS: 'in full, since the online store has lost rows or is another',
   OTHER_DATABASE: 'in full, since the offline store is another database',
   REDEFINED: 'in full, since its definition has changed',
-  MAPPED_SOURCE: 'in full, since its source tells no arrival',
+  MAPPED_SOURCE: 'in full, since its source has no arrival',
 }
 
 function summary(

@@ -63,7 +63,8 @@ export function acceptInt64(input: unknown): Accepted<Int64> {
 const tooLong = /^-?[1-9]\d{19,}$/
 
 /** What is expected of an integer that has too many digits. */
-export const int64Range = `a value within int64, from ${minInt64} to ${maxInt64}`
+export const int64Bounds: readonly string[] = [String(minInt64), String(maxInt64)]
+export const int64Range = `a value within int64, from ${int64Bounds.join(' to ')}`
 const int32Range = 'a value within int32, from -2147483648 to 2147483647'
 
 function acceptInt32(input: unknown): Accepted<number> {

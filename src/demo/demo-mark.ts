@@ -48,7 +48,7 @@ export async function readMark(client: pg.ClientBase, project: string): Promise<
     [project],
   )
   const [mark] = rows
-  if (!mark) throw new DemoRefused(`project "${project}" does not carry the demo's mark`)
+  if (!mark) throw new DemoRefused(`project "${project}" does not have the demo's mark`)
   const micros = (text: string | null): Micros | null => (text === null ? null : Number(text))
   return {
     beginning: Number(mark.beginning),

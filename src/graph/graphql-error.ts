@@ -1,4 +1,5 @@
 import { GraphQLError, type GraphQLFormattedError } from 'graphql'
+import { int64Bounds } from '../definitions/value.ts'
 import { BadUserInput, type ErrorCode, FeaturegraphError } from '../errors.ts'
 
 /** HTTP status of the errors that refuse a whole request. */
@@ -10,7 +11,7 @@ const refusals: Partial<Readonly<Record<ErrorCode, number>>> = {
 }
 
 /** Codes whose messages are written for callers: ours, and those that Apollo gives to a caller's mistakes. */
-const tellable: ReadonlySet<unknown> = new Set([
+const forCallers: ReadonlySet<unknown> = new Set([
   ...Object.keys(refusals),
   'UNAVAILABLE',
   'HISTORY_EXPIRED',
@@ -61,12 +62,12 @@ export function executionError(raw: GraphQLError): GraphQLError {
 /** Not in quotes: a string's digits are as the caller wrote them. */
 const longInteger = /(?<!["\d.-])-?(?:\d{16,}|\d(?:\.\d+)?e\+\d+)(?!["\d])/g
 
-/** Digits that JSON has already rounded are not the caller's: a message must not quote them as such. */
+/** Digits that JSON has already rounded are not the caller's: a message must not quote them as such. No number prints as a bound. */
 function withoutRounded(message: string): string {
   if (!message.includes('got invalid value ')) return message
-  return message.replace(longInteger, (digits) =>
-    Number.isSafeInteger(Number(digits)) ? digits : 'that JSON has rounded',
-  )
+  const isExact = (digits: string): boolean =>
+    Number.isSafeInteger(Number(digits)) || int64Bounds.includes(digits)
+  return message.replace(longInteger, (digits) => (isExact(digits) ? digits : 'that JSON has rounded'))
 }
 
 /**
@@ -79,7 +80,7 @@ export function formatError(
   report: (error: unknown) => void,
 ): GraphQLFormattedError {
   const code = formatted.extensions?.['code']
-  if (!tellable.has(code)) {
+  if (!forCallers.has(code)) {
     report(error)
     const { path, locations } = formatted
     return {

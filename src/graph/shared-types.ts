@@ -33,7 +33,7 @@ export function declareSharedTypes(): SharedTypes {
     source: { type: source },
     lagSeconds: optional(
       GraphQLFloat,
-      'Streamed views online: how far the tiles are behind what has happened.',
+      'Streaming feature views online: how far the tiles are behind what has happened.',
     ),
     reason: {
       ...optionalText,

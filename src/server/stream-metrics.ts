@@ -12,7 +12,7 @@ export function streamMetrics(register: Registry, clock: Clock): StreamObserver 
     new Counter({ name: `featuregraph_${name}`, help, labelNames: [label], registers })
   const seconds = (name: string, labelNames: string[], help: string) =>
     new Histogram({ name: `featuregraph_${name}`, help, labelNames, buckets: secondsBuckets, registers })
-  const stored = counter('events_kept_total', 'source', 'Events that were kept by this process')
+  const stored = counter('events_kept_total', 'source', 'Events that were stored by this process')
   const late = counter(
     'events_late_total',
     'source',

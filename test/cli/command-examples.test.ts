@@ -14,7 +14,7 @@ function registered(): readonly string[] {
     const command = `${words.get(parent) ?? `${parent}?`} ${name}`.trim()
     if (variable !== undefined) words.set(variable, command)
     // Hidden from the help.
-    if (!command.startsWith('dead-letters')) found.push(command)
+    if (!command.startsWith('deadLetters') && command !== 'dead-letters') found.push(command)
   }
   return found
 }

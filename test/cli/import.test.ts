@@ -89,7 +89,7 @@ describe.concurrent('featuregraph import', () => {
     )
     outcomes.forEach(({ code, stdout, stderr }, index) => {
       expect([code, stdout]).toEqual([1, ''])
-      expect(stderr).toMatch(/^featuregraph: /)
+      expect(stderr).toMatch(/^featuregraph: /m)
       expect(stderr).toMatch(cases[index]?.[1] ?? /never/)
     })
   })

@@ -195,7 +195,7 @@ else {
         await expect
           .poll(() => output.stderr + output.stdout)
           .toMatch(
-            /the topic .*renewed.* is another one than the one whose events are kept; nothing is read from it until `featuregraph stream rebuild <view>`/,
+            /the topic .*renewed.* is another one than the one whose events are stored; nothing is read from it until `featuregraph stream rebuild <view>`/,
           )
         await withGateway(own, async (ask) => {
           expect((await ask()).data.customer.recent).toMatchObject({ n: 1, most: 1 })

@@ -326,7 +326,8 @@ const refused: Readonly<Record<string, Operation & { readonly message: RegExp }>
   'an integer beyond 64 bits': {
     query: 'query($id: Int64!) { customer(customerId: $id) { customerId } }',
     variables: { id: '9223372036854775808' },
-    message: /got invalid value "9223372036854775808"; expected a 64-bit integer/,
+    message:
+      /got invalid value "9223372036854775808"; expected a value within int64, from -9223372036854775808 to 9223372036854775807/,
   },
   'an int32 out of range': {
     query: 'query($n: Int!) { merchantDevice(key: { merchantId: "m1", deviceNo: $n }) { deviceNo } }',

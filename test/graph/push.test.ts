@@ -105,7 +105,7 @@ describe('a push', () => {
             accepted: false,
             online: 'NOT_ASKED',
             code: 'INVALID_ROW',
-            message: expect.stringMatching(/merchant_id: expected .*; risk: expected a finite float32/),
+            message: expect.stringMatching(/merchant_id: expected .*; risk: expected a value within float32/),
           },
         ],
       },

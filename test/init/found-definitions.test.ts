@@ -119,7 +119,7 @@ describe('definitions of files', () => {
   it('are not written of a file of another kind, or none', async () => {
     await writeFile(join(folder, 'notes.xlsx'), '')
     await expect(readFiles([join(folder, 'notes.xlsx')])).rejects.toThrow(
-      'expected a name that ends in .parquet',
+      'its name says no format; expected one of .parquet',
     )
     await expect(readFiles([join(folder, '*.csv.gz')])).rejects.toThrow('no file matches')
   })

@@ -456,7 +456,9 @@ describe('Postgres', () => {
         (error: unknown) => error,
       )
       expect(refused).toBeInstanceOf(StoreFailed)
-      expect(String(refused)).toMatch(/Postgres failed at .*: .*ECONNREFUSED/)
+      expect(String(refused)).toMatch(
+        /FEATUREGRAPH_OFFLINE_URL: Postgres at .* does not answer \(connect ECONNREFUSED/,
+      )
       expect(String(refused)).not.toContain('hushhush')
     }
   })

@@ -102,7 +102,7 @@ describe('streaming views in a gateway', () => {
     const own = { OFFLINE_URL: database.url, PROJECT: newProject(), SCHEMA: join(folder, 'schema') }
     const run = (...args: readonly string[]) => startCommand(args, own, folder).ended
     const cases = [
-      [['materialize', 'recent'], 'streamed views follow their events by themselves: recent'],
+      [['materialize', 'recent'], 'streaming feature views follow their events by themselves: recent'],
       [['validate', 'recent'], 'feature view "recent" is computed when it is asked for'],
       [['batch', 'recent'], 'not computed in batch by their definition: recent'],
     ] as const

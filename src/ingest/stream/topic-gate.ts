@@ -76,7 +76,7 @@ export function topicGate(
   async function admit(topic: string, partitions: readonly AssignedPartition[], seek: Seek): Promise<void> {
     const identity = partitions[0]?.topicId ?? ''
     const own = await events.openTopic(topic, identity)
-    if (own === null) throw new TopicReplaced(topic, 'is another one than the one whose events are kept')
+    if (own === null) throw new TopicReplaced(topic, 'is another one than the one whose events are stored')
     // Before the topic's ends, which only grow: another consumer may be at work.
     const judged = await Promise.all(
       (topics.get(topic) ?? []).map(async ({ source }) => {

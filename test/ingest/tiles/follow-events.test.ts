@@ -120,16 +120,6 @@ describe('the process that follows the events', () => {
     expect(await before.ask()).toMatchObject({ lagSeconds: 90 })
   })
 
-  it('goes on with the tiles of a feature that is only called otherwise now', async () => {
-    const { time, open } = await makeWorld()
-    const before = await open({ n_hour: '1h' })
-    await before.paid(noon - 30 * minute)
-    time.now += 1
-    await before.follow()
-    const counted = await before.ask()
-    expect(await (await open({ n_of_an_hour: '1h' })).ask()).toEqual(counted)
-  })
-
   it('writes what is built again beside what is read, goes live when it is caught up, and keeps the old one caught up for a while', async () => {
     const { time, open, generations } = await makeWorld()
     const world = await open({ n: '1h', n_week: '7d' })
@@ -175,5 +165,15 @@ describe('the process that follows the events', () => {
       },
     )
     expect(await world.ask()).toBeNull()
+  })
+
+  it('goes on with the tiles of a feature that is only called otherwise now', async () => {
+    const { time, open } = await makeWorld()
+    const before = await open({ n_two_hours: '2h' })
+    await before.paid(noon - 30 * minute)
+    time.now += 1
+    await before.follow()
+    const counted = await before.ask()
+    expect(await (await open({ n_called_otherwise: '2h' })).ask()).toEqual(counted)
   })
 })
