@@ -1,4 +1,9 @@
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import pg from 'pg'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
@@ -6,6 +11,7 @@ import { readConfig } from '../../src/config.ts'
 import { parseTimestamp } from '../../src/definitions/timestamp.ts'
 import { DemoRefused } from '../../src/errors.ts'
 import { type Gateway, startGateway } from '../../src/gateway/start-gateway.ts'
+import { blocksOf, commandOf } from '../docs/doc-blocks.ts'
 import { setDatabaseClock } from '../services/database-clock.ts'
 import { execute } from '../services/postgres.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
@@ -189,6 +195,25 @@ describe('the demo world', () => {
     gateway = await startDemo(database.url, firstStart + 7 * dayMicros)
     const { transactions, daily } = await countRows(database.url)
     expect({ transactions, daily }).toEqual({ transactions: whole.transactions, daily: whole.daily })
+  })
+
+  describe('the commands of docs/pushing.md and docs/streaming.md run as written', () => {
+    const [first = ''] = blocksOf('docs/streaming.md', 'sh')
+    const commands = [...blocksOf('docs/pushing.md', 'sh'), first].map(commandOf)
+    let folder: string
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'featuregraph-docs-'))
+    })
+    afterAll(() => rm(folder, { recursive: true, force: true }))
+
+    it.each(commands)('$command', async ({ command, files, answer }) => {
+      for (const [name, text] of files) await writeFile(join(folder, name), text)
+      const here = command.replaceAll('localhost:4000', new URL(gateway.url).host)
+      const { stdout } = await promisify(execFile)('sh', ['-c', here], { cwd: folder })
+      if (answer.length > 0) expect(stdout.trim().split('\n')).toEqual(answer)
+      else expect(stdout).not.toContain('"errors"')
+      expect(stdout).toMatch(/"accepted":(?:true|1)/)
+    })
   })
 
   it('refuses a project that holds other data', async () => {

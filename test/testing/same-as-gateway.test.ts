@@ -1,10 +1,13 @@
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
 import { systemClock } from '../../src/gateway/system-clock.ts'
+import { materialize } from '../../src/ingest/materialize/materialize-view.ts'
 import { computeSnapshots, snapshotTimes } from '../../src/ingest/snapshots/compute-snapshots.ts'
+import { openRowLayouts } from '../../src/online/row-layouts.ts'
 import { type TestWorld, testWorld } from '../../src/testing/testing.ts'
-import { startTestGateway, type TestGateway } from '../server/start-test-gateway.ts'
+import { newProject, startTestGateway, type TestGateway } from '../server/start-test-gateway.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import * as library from './schema/library.ts'
 
@@ -36,6 +39,7 @@ const cards = [
 const notes = [{ reader_id: 2, event_timestamp: ago(5), debts: '9007199254740993' }]
 const readers = [1, 2, 3, 4, 5]
 
+const project = newProject()
 let database: TestDatabase
 let gateway: TestGateway
 let world: TestWorld
@@ -43,7 +47,7 @@ beforeAll(async () => {
   database = await createTestDatabase()
   gateway = await startTestGateway({
     ...{ offlineUrl: database.url, onlineUrl: inject('redisUrl'), makeTables: false },
-    settings: { SCHEMA: join(import.meta.dirname, 'schema'), WORKER: 'true' },
+    settings: { SCHEMA: join(import.meta.dirname, 'schema'), WORKER: 'true', PROJECT: project },
   })
   world = testWorld(library)
   // In the world they become known when they do in the gateway.
@@ -68,14 +72,19 @@ afterAll(async () => {
   await database?.drop()
 })
 
-/** The snapshots of the past; the worker computes today's. */
+/** What the worker would do within a minute. */
 async function backfill(): Promise<void> {
   const view = gateway.gateway.registry.views.find(({ name }) => name === 'reader_months')
   if (view?.kind !== 'BATCH') throw new Error('the library has no batch view')
-  const times = snapshotTimes(view, { from: now - 110 * day, to: now - day, everyMicros: day })
+  const times = snapshotTimes(view, { from: now - 110 * day, to: now, everyMicros: day })
   const options = { createdAfterMicros: null, onWait: () => {}, onProgress: () => {} }
-  const targets = { ...gateway.gateway.stores, clock: systemClock }
+  const { registry, stores } = gateway.gateway
+  const layouts = await openRowLayouts(project, registry, stores.registry, stores.guardRecord)
+  const targets = { ...stores, ...layouts, clock: systemClock }
   await computeSnapshots(targets, view, { kind: 'TIMES', times }, options)
+  const newMarker = randomUUID
+  const sleep = async (): Promise<void> => {}
+  await materialize(targets, view, { range: null, newMarker, sleep, ...options })
 }
 
 /** How many were accepted. */

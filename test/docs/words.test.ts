@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { expect, it } from 'vitest'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = fileURLToPath(new URL('../..', import.meta.url))
 
 /** Words that readers of Feast, Kafka, Flink or dbt would have to guess, each with what is said instead. */
 const old: readonly (readonly [RegExp, string])[] = [
