@@ -3,7 +3,6 @@ import { expect } from 'vitest'
 import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
 import { demoSeed } from '../../src/demo/demo-mark.ts'
 import { secondMicros, transactionsOfSecond } from '../../src/demo/transactions.ts'
-import { execute } from '../services/postgres.ts'
 import { waitUntil } from '../services/wait-until.ts'
 
 /** As `customerRealtimeFeatures { transactionsLastHour amountLastHour freshness { status } }` answers. */
@@ -22,9 +21,9 @@ export interface DemoEvents {
   readonly untilMade: (to: Micros) => Promise<void>
   /**
    * Takes the mark back, so that a running generator sends so many seconds again: at the demo's rate little happens in the
-   * few that a test can wait for.
+   * few that a test can wait for. Resolves with the mark's new time.
    */
-  readonly setBack: (seconds: number) => Promise<void>
+  readonly setBack: (seconds: number) => Promise<Micros>
   /** What the realtime view is to answer at a time by the stored events, each id once; one entry per customer, in order. */
   readonly lastHours: (ids: readonly number[], at: Micros) => Promise<readonly LastHour[]>
 }
@@ -77,12 +76,13 @@ export function demoEvents(url: string, project: string): DemoEvents {
     },
     async setBack(seconds) {
       const lock = `pg_advisory_xact_lock(hashtextextended('featuregraph demo transactions ${project}', 0))`
-      await execute(
-        url,
-        `begin; select ${lock};
-         update featuregraph.demo_projects set seeded_until = seeded_until - interval '${seconds} seconds' where project = '${project}';
-         commit`,
+      const [mark] = await rows<{ until: string }>(
+        `with locked as materialized (select ${lock})
+         update featuregraph.demo_projects set seeded_until = seeded_until - make_interval(secs => $2)
+         from locked where project = $1 returning extract(epoch from seeded_until)::bigint::text as until`,
+        [project, seconds],
       )
+      return Number(mark?.until) * secondMicros
     },
     async lastHours(ids, at) {
       const fiveMinutes = 300 * secondMicros

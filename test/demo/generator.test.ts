@@ -104,6 +104,7 @@ describe("the demo's generator, killed", () => {
       return Number(mark?.until ?? Number.NaN)
     }
     let begun: Micros | null = null
+    let from: Micros | null = null
     for (const pauseMs of isLong ? [300, 100, 700] : [300]) {
       const { child, output, ended } = startCommand(['serve'], { ...settings(), LOG_LEVEL: 'error' }, home)
       try {
@@ -112,7 +113,8 @@ describe("the demo's generator, killed", () => {
         if (begun === null) await tryWhatIsPrinted(output.stdout)
         begun ??= before * second
         await waitUntil(async () => (await made()) > before, 'a second is sent')
-        await events.setBack(backSeconds)
+        const back = await events.setBack(backSeconds)
+        from ??= back
         // Somewhere before the next send, or in it.
         await sleep(pauseMs)
       } finally {
@@ -120,8 +122,7 @@ describe("the demo's generator, killed", () => {
         await ended
       }
     }
-    if (begun === null) throw new Error('nothing was started')
-    const from = begun - backSeconds * second
+    if (begun === null || from === null) throw new Error('nothing was started')
     now = Math.floor(systemClock() / second) * second
     gateway = await startDemo()
     await events.untilMade(now)
