@@ -27,6 +27,7 @@ import type { Registry } from '../registry/registry.ts'
 import { authenticator } from '../server/authenticate.ts'
 import { createHttpServer, type Dependency, type OnlineState } from '../server/http-server.ts'
 import { createMetrics } from '../server/metrics.ts'
+import type { RunningProcess } from '../stores/process-registry.ts'
 import { announceProcess } from './announce-process.ts'
 import { makeTables } from './make-tables.ts'
 import { openStores, refuseUnsuitable, type Stores } from './open-stores.ts'
@@ -81,7 +82,9 @@ export async function startGateway(settings: Config, options: StartOptions = {})
   await probeAddress(config)
   const stores = await openStores(config, { log, clock, countNonFinite: metrics.countNonFinite })
   const closers: (() => Promise<unknown>)[] = [stores.close]
+  let closing = false
   const close = async (): Promise<void> => {
+    closing = true
     for (const closer of closers.splice(0).reverse()) await closer()
   }
   try {
@@ -92,7 +95,11 @@ export async function startGateway(settings: Config, options: StartOptions = {})
     await makeTables(stores.offline, registry, log)
     for (const line of await reportDefinitions(stores, registry, clock)) log.warn(line)
     const background = watchBackgroundWork(registry, config, log)
-    const { runs, onReport } = background
+    const { runs } = background
+    // What ends with the process is missed by nobody who reads its log.
+    const onReport = (running: readonly RunningProcess[]): void => {
+      if (!closing) background.onReport(running)
+    }
     const announced = await announceProcess(stores, { kind: 'gateway', runs, registry, log, onReport })
     closers.push(announced.leave)
     background.logStart()

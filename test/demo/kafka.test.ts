@@ -72,13 +72,12 @@ else {
         return Number(mark?.until) * secondMicros
       }
       const begun = await made()
-      const from = begun - backSeconds * secondMicros
+      const from = await events.setBack(backSeconds)
       // Beside what the history has of these minutes.
       const sentUpTo = async (to: Micros) => {
         const stored = async () => [...new Set((await events.idsIn(from, to)).filter(isSent))]
         await expect.poll(stored).toEqual(idsSent(from, to))
       }
-      await events.setBack(backSeconds)
       await sentUpTo(begun)
       await kafka.kill()
       await events.setBack(backSeconds)
