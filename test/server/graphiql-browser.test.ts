@@ -199,12 +199,16 @@ it('GraphiQL over other definitions asks for an API key first; then no tab is re
       await expect
         .poll(() => page.locator('.graphiql-query-editor .view-lines').textContent())
         .toContain(name)
-      const right = await page
-        .locator('.graphiql-query-editor .view-line > span')
-        .evaluateAll((lines) => Math.max(...lines.map((line) => line.getBoundingClientRect().right)))
-      const toolbar = await page.locator('.graphiql-toolbar').boundingBox()
-      expect(right).toBeLessThan(toolbar?.x ?? 0)
-      expect(await page.locator('.squiggly-error, .squiggly-warning').count()).toBe(0)
+      // The editor settles a moment after its tab is opened.
+      const cut = async (): Promise<boolean> => {
+        const right = await page
+          .locator('.graphiql-query-editor .view-line > span')
+          .evaluateAll((lines) => Math.max(...lines.map((line) => line.getBoundingClientRect().right)))
+        const toolbar = await page.locator('.graphiql-toolbar').boundingBox()
+        return right >= (toolbar?.x ?? 0)
+      }
+      await expect.poll(cut).toBe(false)
+      await expect.poll(() => page.locator('.squiggly-error, .squiggly-warning').count()).toBe(0)
     }
     expect(await page.evaluate(() => JSON.stringify(localStorage))).not.toContain(secret)
     expect(pageErrors).toEqual([])
