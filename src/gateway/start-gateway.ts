@@ -96,7 +96,7 @@ export async function startGateway(settings: Config, options: StartOptions = {})
     for (const line of await reportDefinitions(stores, registry, clock)) log.warn(line)
     const background = watchBackgroundWork(registry, config, log)
     const { runs } = background
-    // What ends with the process is missed by nobody who reads its log.
+    // That its own work ends with it needs no line.
     const onReport = (running: readonly RunningProcess[]): void => {
       if (!closing) background.onReport(running)
     }

@@ -99,7 +99,7 @@ describe('definitions of files', () => {
     const csv = join(folder, 'rides-2026-10.csv')
     await writeFile(
       csv,
-      `ride_id,Rider,rider_id,fare,paid,started_at,zip\nr1,A,7,12.5,true,2026-10-01 08:00:00,00123\nr2,B,8,,false,2026-10-02 08:00:00,\n`,
+      `ride_id,Rider,rider_id,fare,paid,started_at,zip,__index_level_0__\nr1,A,7,12.5,true,2026-10-01 08:00:00,00123,0\nr2,B,8,,false,2026-10-02 08:00:00,,1\n`,
     )
     const ndjson = join(folder, 'profiles.ndjson')
     await writeFile(

@@ -19,6 +19,9 @@ import { ndjsonFiles } from '../../stores/files/ndjson-file.ts'
 /** A file is known by so many of its first rows. */
 const sampledRows = 2_000
 
+/** What pandas writes of a frame's index: row numbers, as a rule. */
+const pandasIndex = /^__index_level_\d+__$/
+
 /**
  * One table a pattern, by the first of its files: columns, types and unique columns as far as its first rows say.
  * @throws BadUserInput for a pattern that no file matches, or a file that cannot be read.
@@ -42,7 +45,7 @@ async function readPattern(files: FileStore, pattern: string): Promise<FoundTabl
     const stored = format === 'parquet' ? await parquetTypes(file) : new Map<string, string>()
     const sample = await sampleOf(opened)
     const columns: FoundColumn[] = []
-    for (const name of opened.columns) {
+    for (const name of opened.columns.filter((column) => !pandasIndex.test(column))) {
       const typed = typeOf(opened, name, stored.get(name) ?? null, sample.get(name) ?? [])
       columns.push({ ...(await readable(opened, name, typed)), name, description: null })
     }
