@@ -25,9 +25,9 @@ export function withSetting(setting: string, url: string): (error: unknown) => n
     const reason = rootOf(error)
     const code = errorCode(reason)
     // Node tries each address of a host, and then says only what all of them have in common: the code.
-    const told = messageOf(reason) || code
+    const why = messageOf(reason) || code
     const remedy = remedies[code] ?? 'check the server and the URL'
-    throw new StoreFailed(`${setting}: Postgres at ${serverOf(url)} does not answer (${told}); ${remedy}`, {
+    throw new StoreFailed(`${setting}: Postgres at ${serverOf(url)} does not answer (${why}); ${remedy}`, {
       cause: error,
     })
   }

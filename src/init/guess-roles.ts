@@ -63,10 +63,10 @@ export function guessRoles(table: FoundTable): Roles | { readonly reason: string
   }
   const unfit = entity.find(({ type }) => !keyTypes.includes(type))
   if (entity.length === 0 || unfit) {
-    const told = unfit
+    const why = unfit
       ? `${unfit.name} is ${unfit.storedType}`
       : `${unique.join(', ')} is its event timestamp alone`
-    return { reason: `its key cannot be an entity's: ${told}; join keys are ${keyTypes.join(', ')}` }
+    return { reason: `its key cannot be an entity's: ${why}; join keys are ${keyTypes.join(', ')}` }
   }
   return {
     ...common,

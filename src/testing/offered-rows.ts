@@ -63,8 +63,8 @@ export function offerRow(view: FeatureView, stored: NumberedRow[], offered: obje
     return { accepted: true, violations: messages(violations) }
   }
   const code = action === 'reject' ? 'EXPECTATION_FAILED' : 'QUARANTINED'
-  const told = messages(violations)
-  return { accepted: false, code, message: told.join('; '), violations: told }
+  const broken = messages(violations)
+  return { accepted: false, code, message: broken.join('; '), violations: broken }
 }
 
 function messages(violations: readonly Violation[]): readonly string[] {

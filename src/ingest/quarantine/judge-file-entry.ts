@@ -13,7 +13,7 @@ import type { EntryVerdict } from './judge-entry.ts'
 
 /**
  * A file's row by the rules of an import of today, from what is stored of it: the text of a CSV's values, else JSON. A time
- * without an offset needs the source's timezone, whatever the import was told.
+ * without an offset needs the source's timezone, whatever options the import had.
  */
 export function judgeFileEntry(target: ImportTarget, entry: QuarantinedEntry, now: Micros): EntryVerdict {
   const parsed = entryContent.safeParse(entry.content)
