@@ -8,6 +8,9 @@ export type ErrorCode =
   | 'INVALID_DEFINITIONS'
   | 'INVALID_CONFIG'
   | 'TABLES_DIFFER'
+  | 'REGISTRY_UNREADABLE'
+  | 'NOT_APPLIED'
+  | 'APPLY_REFUSED'
   | 'MIGRATION_FAILED'
   | 'EMBEDDED_POSTGRES_FAILED'
   | 'STORE_FAILED'
@@ -91,6 +94,21 @@ export class TablesDiffer extends SeveralProblems {
     super("the offline store's tables differ from the definitions", problems)
   }
 }
+
+/** The registry holds a version that this program cannot read. */
+export class RegistryUnreadable extends errorOf('REGISTRY_UNREADABLE') {}
+
+/** No definitions have been applied to the project yet. */
+export class NotApplied extends errorOf('NOT_APPLIED') {
+  constructor(project: string) {
+    super(
+      `no definitions have been applied to project "${project}" yet; run \`featuregraph apply\`, or start the gateway, which applies them to an empty registry`,
+    )
+  }
+}
+
+/** The definitions cannot become the registry's: another apply is under way, or what changes needs a word more. */
+export class ApplyRefused extends errorOf('APPLY_REFUSED') {}
 
 /** A migration file failed or the applied ones are not those of this program. */
 export class MigrationFailed extends errorOf('MIGRATION_FAILED') {}

@@ -15,6 +15,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'rate-limit.ts': [],
   definitions: ['errors.ts', 'zod'],
   registry: ['definitions', 'windows', 'errors.ts', 'zod', 'tsx', 'croner'],
+  'registry/versions': ['definitions', 'registry', 'stores (ports)', 'errors.ts', 'zod'],
   windows: ['definitions', 'errors.ts'],
   'stores/online-value': pure,
   'stores (ports)': ['definitions', 'windows', 'errors.ts', 'stores/online-value'],
@@ -147,7 +148,7 @@ function partOf(target: string): string {
   if (first.startsWith('@')) return `${first}/${second}`
   if (first === 'stores') return folders.length === 2 ? 'stores (ports)' : folders.slice(0, -1).join('/')
   if (first === 'ingest') return folders.length === 2 ? 'ingest (shared)' : folders.slice(0, -1).join('/')
-  return first
+  return target.startsWith('registry/versions/') ? 'registry/versions' : first
 }
 
 const imports = sourceFiles().flatMap(importsOf)

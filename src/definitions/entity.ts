@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { explicitGraphqlName, registryName } from './name.ts'
+import { explicitGraphqlName, registryName, renamedFrom } from './name.ts'
 import { joinKeyType } from './value-type.ts'
 
 /** What every definition may have for its readers. */
@@ -23,6 +23,7 @@ export const entityDefinition = z.strictObject({
     .refine((keys) => Object.keys(keys).length > 0, { error: 'an entity has at least one join key' }),
   graphqlName: explicitGraphqlName.optional(),
   plural: explicitGraphqlName.optional(),
+  renamedFrom,
   ...documented,
 })
 

@@ -3,7 +3,7 @@ import { fileSourceDefinition, postgresSourceDefinition } from './data-source.ts
 import { duration } from './duration.ts'
 import { documented, type EntityDefinition } from './entity.ts'
 import { expectationDefinition, rowCountExpectation } from './expectation.ts'
-import { explicitGraphqlName, registryName } from './name.ts'
+import { explicitGraphqlName, registryName, renamedFrom } from './name.ts'
 import { schedule } from './schedule.ts'
 import { shownTypes, valueType } from './value-type.ts'
 
@@ -16,10 +16,11 @@ export const featureNotes = {
   deprecated: z.string().min(1).optional(),
   expect: expectationDefinition.optional(),
   graphqlName: explicitGraphqlName.optional(),
+  renamedFrom,
 }
 
 const featureDefinition = z.union([valueType, z.strictObject({ type: valueType, ...featureNotes })], {
-  error: `a feature is a type (${shownTypes.value}) or { type, description, unit, default, deprecated, expect, graphqlName }`,
+  error: `a feature is a type (${shownTypes.value}) or { type, description, unit, default, deprecated, expect, graphqlName, renamedFrom }`,
 })
 
 export const featureViewDefinition = z.strictObject({
@@ -37,6 +38,7 @@ export const featureViewDefinition = z.strictObject({
   expectRows: rowCountExpectation.optional(),
   schedule: schedule.optional(),
   graphqlName: explicitGraphqlName.optional(),
+  renamedFrom,
   ...documented,
 })
 

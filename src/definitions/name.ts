@@ -10,6 +10,9 @@ export const registryName = z
     'a name matches ^[a-z][a-z0-9_]{0,62}$: lower case letters, digits and _, a letter first',
   )
 
+/** What it was called in the version before: what is stored of that is its own. Later versions pass it over. */
+export const renamedFrom = registryName.optional()
+
 /** An explicit GraphQL name, taken verbatim. */
 export const explicitGraphqlName = z
   .string()

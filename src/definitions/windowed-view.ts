@@ -5,7 +5,7 @@ import { documented, type EntityDefinition } from './entity.ts'
 import type { EventSourceDefinition } from './event-source.ts'
 import { expectationDefinition, rowCountExpectation } from './expectation.ts'
 import { type PickableView, pickFrom } from './feature-view.ts'
-import { explicitGraphqlName, registryName } from './name.ts'
+import { explicitGraphqlName, registryName, renamedFrom } from './name.ts'
 import { schedule } from './schedule.ts'
 
 const streamCompute = z.strictObject({ mode: z.literal('stream') })
@@ -35,6 +35,7 @@ export const windowedViewDefinition = z.strictObject({
   expectRows: rowCountExpectation.optional(),
   schedule: schedule.optional(),
   graphqlName: explicitGraphqlName.optional(),
+  renamedFrom,
   ...documented,
 })
 

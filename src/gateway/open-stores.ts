@@ -43,6 +43,7 @@ import { postgresRegistryStore } from '../stores/postgres/system/registry-store.
 import { postgresRunStore } from '../stores/postgres/system/run-store.ts'
 import { postgresTileGenerations } from '../stores/postgres/system/tile-generations.ts'
 import { postgresTombstoneLog } from '../stores/postgres/system/tombstone-log.ts'
+import { postgresVersionStore } from '../stores/postgres/system/version-store.ts'
 import { postgresViolationStore } from '../stores/postgres/system/violation-store.ts'
 import { postgresFilledViews } from '../stores/postgres/windows/filled-views.ts'
 import { postgresSnapshotStore } from '../stores/postgres/windows/snapshot-store.ts'
@@ -53,6 +54,7 @@ import type { RunStore } from '../stores/run-store.ts'
 import type { SnapshotStore } from '../stores/snapshot-store.ts'
 import type { TileGenerations } from '../stores/tile-generations.ts'
 import type { TombstoneLog } from '../stores/tombstone-log.ts'
+import type { VersionStore } from '../stores/version-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
 import { type OpenPostgres, openPostgres } from './open-postgres.ts'
 import { serverOf } from './server-of.ts'
@@ -63,6 +65,7 @@ export interface Stores {
   /** Why the online store's server cannot be used, by the check at the start; null too while it is away. Never rejects. */
   readonly onlineCheck: Promise<StoreUnsuitable | null>
   readonly registry: RegistryStore
+  readonly versions: VersionStore
   readonly runs: RunStore
   readonly snapshots: SnapshotStore
   readonly violations: ViolationStore
@@ -127,6 +130,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       online,
       onlineCheck,
       registry: postgresRegistryStore(system, config.project),
+      versions: postgresVersionStore(system, config.project),
       runs: postgresRunStore(system, config.project),
       snapshots: postgresSnapshotStore(system, config.project),
       violations: postgresViolationStore(system, config.project),

@@ -4,6 +4,7 @@ import { InvalidDefinitions, type Problem, type Report } from '../errors.ts'
 import { checkBroken, type Referred } from './check-broken.ts'
 import { checkExpectedFeatures } from './check-expected-features.ts'
 import { checkNames } from './check-names.ts'
+import { firstIdentities, type Identities, ownOf } from './identities.ts'
 import {
   type Definition,
   type EntityParsed,
@@ -23,19 +24,22 @@ import { resolveFeature, viewHead } from './view-head.ts'
 /**
  * Definitions → the frozen registry. Every problem of every definition and of their references is reported at once,
  * each with its path and file, what was expected and a suggestion. With `unloaded`, the problems of files that could not
- * be loaded, what refers to nothing may refer to those.
+ * be loaded, what refers to nothing may refer to those. `identities`: of the version that these definitions are, or are to be.
  * @throws InvalidDefinitions
  */
 export function buildRegistry(
   definitions: readonly Definition[],
   unloaded: readonly Problem[] = [],
+  identities: Identities = firstIdentities,
 ): Registry {
   const problems = [...unloaded]
   const parsed = parseDefinitions(definitions, (problem) => problems.push(problem))
   const report: Report = ({ path, message }) => problems.push({ path: located(path, parsed.paths), message })
   const brokenNames = unloaded.length === 0 ? parsed.brokenNames : { has: () => true }
 
-  const entities = new Map(parsed.entities.map((definition) => [definition.name, resolveEntity(definition)]))
+  const entities = new Map(
+    parsed.entities.map((definition) => [definition.name, resolveEntity(definition, identities)]),
+  )
   const eventSources = new Map(
     parsed.eventSources.map((definition) => [definition.name, resolveEventSource(definition, report)]),
   )
@@ -51,17 +55,17 @@ export function buildRegistry(
     const found = entities.get(definition.entity)
     if (!found) reportUnknown(`${place}.entity`, 'entity', definition.entity)
     // The rest of a view is checked also where what it refers to is not there.
-    const entity = found ?? resolveEntity(standIn(definition.entity))
+    const entity = found ?? resolveEntity(standIn(definition.entity), identities)
     let view: FeatureView
     if (definition.kind === 'feature-view') {
-      view = resolveView(definition, entity, report)
+      view = resolveView(definition, entity, identities, report)
       if (found) checkSource(definition, entity, report)
     } else {
       const events = eventSources.get(definition.source)
       if (!events) reportUnknown(`${place}.source`, 'event source', definition.source)
       view = events
-        ? resolveWindowedView(definition, entity, events, report)
-        : resolveWithoutEvents(definition, entity, report)
+        ? resolveWindowedView(definition, entity, events, identities, report)
+        : resolveWithoutEvents(definition, entity, identities, report)
     }
     views.set(view.name, view)
     entity.views.push(view)
@@ -97,14 +101,19 @@ function standIn(name: string): EntityParsed {
 }
 
 /** A windowed view whose events are not known: what its features would be computed from cannot be checked. */
-function resolveWithoutEvents(definition: WindowedViewParsed, entity: Entity, report: Report): PlainView {
+function resolveWithoutEvents(
+  definition: WindowedViewParsed,
+  entity: Entity,
+  identities: Identities,
+  report: Report,
+): PlainView {
   checkExpectedFeatures(definition, report)
   const features = Object.entries(definition.features).map(([name, parsed]) =>
-    resolveFeature(definition, name, parsed, null, report),
+    resolveFeature(definition, name, parsed, null, identities, report),
   )
   return {
     kind: 'PLAIN',
-    ...viewHead(definition, entity),
+    ...viewHead(definition, entity, identities),
     ...{ digests: {}, definition: '', source: null, files: null, features },
     emptyValues: features.map(() => null),
     schedule: { batch: null, materialize: null },
@@ -113,7 +122,7 @@ function resolveWithoutEvents(definition: WindowedViewParsed, entity: Entity, re
 
 type GrowingEntity = Entity & { readonly views: FeatureView[] }
 
-function resolveEntity(definition: EntityParsed): GrowingEntity {
+function resolveEntity(definition: EntityParsed, identities: Identities): GrowingEntity {
   const head = shownHead(definition)
   const joinKeys = Object.entries(definition.joinKeys).map(([name, key]): JoinKey => {
     const { type, graphqlName: explicit = undefined } = typeof key === 'string' ? { type: key } : key
@@ -121,6 +130,7 @@ function resolveEntity(definition: EntityParsed): GrowingEntity {
   })
   return {
     kind: 'entity',
+    id: ownOf(identities.entities, definition.name) ?? definition.name,
     ...head,
     pluralName: definition.plural ?? plural(head.graphqlName),
     joinKeys,
@@ -128,7 +138,12 @@ function resolveEntity(definition: EntityParsed): GrowingEntity {
   }
 }
 
-function resolveView(definition: ViewParsed, entity: Entity, report: Report): PlainView {
+function resolveView(
+  definition: ViewParsed,
+  entity: Entity,
+  identities: Identities,
+  report: Report,
+): PlainView {
   checkExpectedFeatures(definition, report)
   if (definition.schedule?.batch !== undefined) {
     const message = 'only windowed views are computed in batch; schedule materialize, or nothing'
@@ -136,13 +151,13 @@ function resolveView(definition: ViewParsed, entity: Entity, report: Report): Pl
   }
   const features = Object.entries(definition.features).map(([name, feature]): Feature => {
     const options = typeof feature === 'string' ? { type: feature } : feature
-    return resolveFeature(definition, name, options, options.type, report)
+    return resolveFeature(definition, name, options, options.type, identities, report)
   })
   const source = definition.source?.kind === 'postgres' ? definition.source : null
   const digests = featureDigests({ kind: 'PLAIN', entity, features, source })
   return {
     kind: 'PLAIN',
-    ...viewHead(definition, entity),
+    ...viewHead(definition, entity, identities),
     ...{ digests, definition: viewDefinition(digests) },
     source,
     files: definition.source?.kind === 'files' ? definition.source : null,

@@ -14,6 +14,18 @@ const extensions = new Set(['.ts', '.mts', '.js', '.mjs'])
  * @throws InvalidDefinitions when a file cannot be loaded or the definitions are wrong; all problems at once.
  */
 export async function loadRegistry(folder: string): Promise<Registry> {
+  const { definitions, unloaded } = await loadDefinitions(folder)
+  return buildRegistry(definitions, unloaded)
+}
+
+export interface LoadedDefinitions {
+  readonly definitions: readonly Definition[]
+  /** Of the files that could not be loaded. */
+  readonly unloaded: readonly Problem[]
+}
+
+/** What the folder's modules export, not yet checked. @throws InvalidDefinitions when the folder cannot be read. */
+export async function loadDefinitions(folder: string): Promise<LoadedDefinitions> {
   const definitions: Definition[] = []
   const unloaded: Problem[] = []
   const seen = new Set<unknown>()
@@ -29,7 +41,7 @@ export async function loadRegistry(folder: string): Promise<Registry> {
       definitions.push({ path: `${shown}: ${name}`, value })
     }
   }
-  return buildRegistry(definitions, unloaded)
+  return { definitions, unloaded }
 }
 
 async function definitionFiles(folder: string): Promise<string[]> {

@@ -6,6 +6,7 @@ import type { Micros } from '../definitions/timestamp.ts'
 import type { ScalarValue, Value } from '../definitions/value.ts'
 import type { JoinKeyType, ScalarType, ValueType } from '../definitions/value-type.ts'
 import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
+import type { FeatureColumn } from './identities.ts'
 
 export interface Tag {
   readonly key: string
@@ -33,6 +34,8 @@ export interface JoinKey {
 
 export interface Entity extends Shown {
   readonly kind: 'entity'
+  /** Its first name: what is stored of it is found by this. */
+  readonly id: string
   /** The list field's name: `customers`. */
   readonly pluralName: string
   readonly joinKeys: readonly JoinKey[]
@@ -51,6 +54,10 @@ export interface Expectation {
 
 export interface Feature {
   readonly name: string
+  /** Its first name: stored rows and their layouts know it by this. */
+  readonly id: string
+  /** Of the view's own table: where its values stand, the column that is written first; `identities.ts`. */
+  readonly columns: readonly FeatureColumn[]
   readonly graphqlName: string
   readonly type: ValueType
   readonly description: string | null
@@ -75,6 +82,8 @@ export interface Schedule {
 }
 
 interface AnyFeatureView extends Shown {
+  /** Its first name: its table, its online keys and all that is recorded of it are found by this. */
+  readonly id: string
   readonly entity: Entity
   readonly ttlMicros: Micros | null
   readonly online: boolean

@@ -5,6 +5,7 @@ import type { Report } from '../errors.ts'
 import { aggregatedType, emptyValue } from '../windows/aggregates/aggregates.ts'
 import { chooseHop } from '../windows/hop.ts'
 import { checkExpectedFeatures } from './check-expected-features.ts'
+import type { Identities } from './identities.ts'
 import type { WindowedViewParsed } from './parse-definitions.ts'
 import type { BatchView, Entity, EventField, Feature, StreamView } from './registry.ts'
 import { type GrowingEventSource, resolveLiteral } from './resolve-event-source.ts'
@@ -21,6 +22,7 @@ export function resolveWindowedView(
   definition: WindowedViewParsed,
   entity: Entity,
   events: GrowingEventSource,
+  identities: Identities,
   report: Report,
 ): BatchView | StreamView {
   const place = `feature view ${definition.name}`
@@ -51,11 +53,11 @@ export function resolveWindowedView(
         message: `${aggregation.aggregate} needs a number, the field "${aggregation.field.name}" is ${aggregation.field.type}`,
       })
     }
-    return resolveFeature(definition, name, parsed, type, report)
+    return resolveFeature(definition, name, parsed, type, identities, report)
   })
   checkRetention(definition.name, { events, aggregations, everyMicros }, report)
   const view = {
-    ...viewHead(definition, entity),
+    ...viewHead(definition, entity, identities),
     source: null,
     files: null,
     features,

@@ -53,7 +53,7 @@ function problemsOf(...values: readonly unknown[]): readonly string[] {
 const nameRule = 'a name matches ^[a-z][a-z0-9_]{0,62}$: lower case letters, digits and _, a letter first'
 const durationRule = 'a duration is a whole number above 0 and a unit, as 250ms, 30s, 5m, 1h or 90d'
 const featureRule =
-  'a feature is a type (int32, int64, float32, float64, string, bool, timestamp, bytes, uuid, decimal(n) with n from 0 to 9, int32[], int64[], float32[], float64[], string[], bool[], timestamp[], bytes[]) or { type, description, unit, default, deprecated, expect, graphqlName }'
+  'a feature is a type (int32, int64, float32, float64, string, bool, timestamp, bytes, uuid, decimal(n) with n from 0 to 9, int32[], int64[], float32[], float64[], string[], bool[], timestamp[], bytes[]) or { type, description, unit, default, deprecated, expect, graphqlName, renamedFrom }'
 
 describe('a registry', () => {
   it('resolves definitions in their order, whatever order they refer to each other in', () => {
@@ -79,6 +79,8 @@ describe('a registry', () => {
     expect(registry.views[0]?.features).toEqual([
       {
         name: 'z',
+        id: 'z',
+        columns: [{ name: 'z', type: 'float32' }],
         graphqlName: 'z',
         type: 'float32',
         description: null,
@@ -89,6 +91,8 @@ describe('a registry', () => {
       },
       {
         name: 'a_b',
+        id: 'a_b',
+        columns: [{ name: 'a_b', type: 'bool' }],
         graphqlName: 'aB',
         type: 'bool',
         description: null,
@@ -358,7 +362,7 @@ describe('the problems of definitions', () => {
     const source = { kind: 'postgres', name: 'p', table: 't', eventTimestamp: 'ts', colums: {} }
     const mapped = viewOf('m', { a: 'int32' }, { source })
     expect(problemsOf({ ...customer, keys: 1 }, view, feature, mapped)).toEqual([
-      'entity customer: there is no option "keys"; known: "name", "joinKeys", "graphqlName", "plural", "description", "owner", "tags"',
+      'entity customer: there is no option "keys"; known: "name", "joinKeys", "graphqlName", "plural", "renamedFrom", "description", "owner", "tags"',
       'feature view v: there is no option "tttl"; did you mean "ttl"?',
       'feature view v: there is no option "lag"; did you mean "tags"?',
       'feature view w.features.a: there is no option "note"',
