@@ -29,7 +29,7 @@ export async function onlineStates({
     const reason =
       typeof place === 'string' ? place : epoch === null ? 'LOST' : guard.missing(view, place, epoch)
     if (reason === null) return 'complete'
-    const rowsRead = progress.get(view.name)
+    const rowsRead = progress.get(view.id)
     return rowsRead === undefined ? reason : `${reason}, ${rowsRead} rows read`
   }
   return new Map(views.map((view) => [view, state(view)]))

@@ -7,7 +7,7 @@ import { readProblems } from '../ingest/quarantine/read-problems.ts'
 import { rowAsItCame } from '../ingest/quarantine/row-as-it-came.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { QuarantinedEntry, QuarantineFilter } from '../stores/quarantine-store.ts'
-import { type QuarantineArguments, quarantineFilter } from './quarantine.ts'
+import { namedBy, type QuarantineArguments, quarantineFilter } from './quarantine.ts'
 import { shownText } from './shown-text.ts'
 import { textTable } from './text-table.ts'
 import { type CommandWorld, withStores } from './with-stores.ts'
@@ -20,7 +20,7 @@ export async function showQuarantine(name: string | undefined, asked: Quarantine
   await withStores('UNUSED', async (world) => {
     const { filter } = await quarantineFilter(world, name, asked)
     const question = { ...filter, order: 'NEWEST_FIRST', past: null, first: shownEntries + 1 } as const
-    const found = await world.stores.quarantine.page(question)
+    const found = (await world.stores.quarantine.page(question)).map(namedBy(world.registry))
     const rows = found.slice(0, shownEntries).flatMap((entry) => {
       const about = [formatTimestamp(entry.recordedAt), entry.name, entry.cameBy, locationOf(entry)]
       return readProblems(world.registry, entry).map(({ column, value, message }) => [
@@ -77,7 +77,7 @@ async function* exportLines(
   for (let past: number | null = null; ; ) {
     const question = { ...filter, order: 'OLDEST_FIRST', past, first: pageEntries } as const
     const entries: readonly QuarantinedEntry[] = await stores.quarantine.page(question)
-    for (const entry of entries) yield `${JSON.stringify(exported(registry, entry))}\n`
+    for (const entry of entries.map(namedBy(registry))) yield `${JSON.stringify(exported(registry, entry))}\n`
     past = entries.at(-1)?.id ?? null
     if (past === null || entries.length < pageEntries) return
   }

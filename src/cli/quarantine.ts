@@ -2,6 +2,8 @@ import { formatTimestamp } from '../definitions/timestamp.ts'
 import { BadUserInput } from '../errors.ts'
 import { retryQuarantine } from '../ingest/quarantine/retry-quarantine.ts'
 import { retryTarget } from '../ingest/quarantine/retry-target.ts'
+import { recordedNames } from '../registry/recorded-names.ts'
+import type { Registry } from '../registry/registry.ts'
 import { suggest } from '../registry/suggest.ts'
 import {
   type QuarantineFilter,
@@ -27,7 +29,7 @@ export async function listQuarantine(
 ): Promise<void> {
   await withStores('UNUSED', async (world) => {
     const { filter } = await quarantineFilter(world, name, asked)
-    const groups = await world.stores.quarantine.groups(filter, shownGroups)
+    const groups = (await world.stores.quarantine.groups(filter, shownGroups)).map(namedBy(world.registry))
     if (json) {
       const quarantine = groups.map((group) => ({ ...group, newestAt: formatTimestamp(group.newestAt) }))
       process.stdout.write(jsonText({ quarantine }))
@@ -75,19 +77,28 @@ export async function quarantineFilter(
   name: string | undefined,
   { cameBy }: QuarantineArguments,
 ): Promise<{ readonly filter: QuarantineFilter; readonly names: readonly string[] }> {
-  const filter = { name: name ?? null, cameBy: argumentWay(cameBy) }
+  const { idOf } = recordedNames(registry)
+  const filter = { name: name === undefined ? null : idOf(name), cameBy: argumentWay(cameBy) }
   const defined = [...registry.eventSources, ...registry.views].map((one) => one.name)
   if (name !== undefined && defined.includes(name)) return { filter, names: [name] }
   const groups: readonly QuarantineGroup[] = await stores.quarantine.groups(
     { ...filter, name: null },
     shownGroups,
   )
-  const names = [...new Set(groups.map((group) => group.name))]
+  const names = [...new Set(groups.map(namedBy(registry)).map((group) => group.name))]
   if (name === undefined || names.includes(name)) return { filter, names }
   const known = [...new Set([...defined, ...names])]
   throw new BadUserInput(
     `there is no event source or feature view ${JSON.stringify(name)}; ${suggest(name, known)}`,
   )
+}
+
+/** What is recorded under a view's id, by its name of today. */
+export function namedBy(
+  registry: Registry,
+): <Entry extends { readonly name: string }>(entry: Entry) => Entry {
+  const { nameOf } = recordedNames(registry)
+  return (entry) => ({ ...entry, name: nameOf(entry.name) })
 }
 
 function argumentWay(text: string | undefined): WayIn | null {

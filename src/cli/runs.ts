@@ -1,5 +1,6 @@
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import { BadUserInput } from '../errors.ts'
+import { recordedNames } from '../registry/recorded-names.ts'
 import { suggest } from '../registry/suggest.ts'
 import { type Run, type RunKind, runKinds } from '../stores/run-store.ts'
 import { argumentTimestamp } from './argument-timestamp.ts'
@@ -22,7 +23,17 @@ export async function listRuns({ kind, view, since, json = false }: RunsArgument
   const filter = { kind: argumentKind(kind), since: argumentTimestamp('--since', since) }
   await withStores('UNUSED', async ({ registry, stores }) => {
     if (view !== undefined) namedViews(registry, [view])
-    const found = await stores.runs.runs({ ...filter, view: view ?? null, first: shownRuns + 1, after: null })
+    const { idOf, nameOf } = recordedNames({ ...registry, eventSources: [] })
+    const question = {
+      ...filter,
+      view: view === undefined ? null : idOf(view),
+      first: shownRuns + 1,
+      after: null,
+    }
+    const found = (await stores.runs.runs(question)).map((run) => ({
+      ...run,
+      view: run.view && nameOf(run.view),
+    }))
     if (found.length > shownRuns) process.stderr.write(`only the newest ${shownRuns} are shown\n`)
     if (json) {
       process.stdout.write(jsonText({ runs: found.slice(0, shownRuns).map(shownRun) }))

@@ -135,7 +135,7 @@ async function rowTimes(
   now: Micros,
 ): Promise<Omit<StoredStatus, keyof ViewStatus>> {
   const { runs, offline } = world.stores
-  const watermark = view.online ? await runs.readWatermark(view.name) : null
+  const watermark = view.online ? await runs.readWatermark(view.id) : null
   const lag = await offline.materializeLag(view, now, watermark)
   return {
     newestOffline: lag.newestEventTimestamp,

@@ -20,9 +20,14 @@ interface DigestedEvents {
   readonly fields: readonly { readonly name: string; readonly column: string }[]
 }
 
+interface DigestedFeature extends DigestedKey {
+  /** Its first name. */
+  readonly id: string
+}
+
 interface DigestedView {
   readonly entity: { readonly joinKeys: readonly DigestedKey[] }
-  readonly features: readonly DigestedKey[]
+  readonly features: readonly DigestedFeature[]
 }
 
 export type MeaningfulView =
@@ -35,7 +40,7 @@ export type MeaningfulView =
       readonly aggregations: readonly WindowedAggregation[]
     })
 
-/** Feature name → digest of all that decides its values. */
+/** Feature id → digest of all that decides its values. */
 export type FeatureDigests = Readonly<Record<string, string>>
 
 /**
@@ -52,7 +57,7 @@ export type FeatureDigests = Readonly<Record<string, string>>
  */
 export function featureDigests(view: MeaningfulView): FeatureDigests {
   return Object.fromEntries(
-    view.features.map((feature, index) => [feature.name, digestOf(canonicalFeature(view, feature, index))]),
+    view.features.map((feature, index) => [feature.id, digestOf(canonicalFeature(view, feature, index))]),
   )
 }
 
@@ -62,13 +67,13 @@ export function viewDefinition(digests: FeatureDigests): string {
 }
 
 /**
- * How rows that were computed by another definition stand to a view's of today: the names of today's features that the other
+ * How rows that were computed by another definition stand to a view's of today: the ids of today's features that the other
  * one lacks (none: the rows may answer); null where a feature of both means something else.
  */
 export function lackingFeatures(stored: FeatureDigests, today: FeatureDigests): readonly string[] | null {
-  const names = Object.keys(today)
-  const isOther = names.some((name) => stored[name] !== undefined && stored[name] !== today[name])
-  return isOther ? null : names.filter((name) => stored[name] === undefined)
+  const ids = Object.keys(today)
+  const isOther = ids.some((id) => stored[id] !== undefined && stored[id] !== today[id])
+  return isOther ? null : ids.filter((id) => stored[id] === undefined)
 }
 
 function canonicalFeature(view: MeaningfulView, feature: DigestedKey, index: number): unknown {

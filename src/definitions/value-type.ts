@@ -82,6 +82,12 @@ const numericTypes: ReadonlySet<string> = new Set([
   ...decimalTypes,
 ])
 
+/** Values of the first stand in the second without a loss. */
+export const widenings: ReadonlyMap<ValueType, ValueType> = new Map([
+  ['int32', 'int64'],
+  ['float32', 'float64'],
+])
+
 /** Types that have a place in a model's vector: a bool counts as 0 or 1. */
 export function isNumeric(type: ValueType): boolean {
   return numericTypes.has(type)

@@ -43,7 +43,11 @@ function describeSnapshots(view: BatchView, snapshots: readonly RecordedSnapshot
     )
   const lacking = redefinedTimes({ snapshots }).length - others
   if (lacking > 0) {
-    const names = [...new Set(snapshots.flatMap((one) => one.lacking ?? []))].sort().join(', ')
+    const ids = new Set(snapshots.flatMap((one) => one.lacking ?? []))
+    const names = view.features
+      .flatMap(({ id, name }) => (ids.has(id) ? [name] : []))
+      .sort()
+      .join(', ')
     lines.push(`${view.name}: ${lacking} snapshots lack ${names}, which is null (UNAVAILABLE) ${remedy}`)
   }
   return lines
@@ -51,7 +55,7 @@ function describeSnapshots(view: BatchView, snapshots: readonly RecordedSnapshot
 
 async function isMaterializedOtherwise({ runs }: ReportStores, view: StoredView): Promise<boolean> {
   if (!view.online || !isComputed(view)) return false
-  const watermark = await runs.readWatermark(view.name)
+  const watermark = await runs.readWatermark(view.id)
   return watermark !== null && (watermark.definition !== view.definition || watermark.filling !== null)
 }
 
@@ -62,7 +66,7 @@ async function renamedViews(
   stored: readonly StoredView[],
   clock: Clock,
 ): Promise<readonly string[]> {
-  const abandoned = await fills.abandoned(views.map(({ name }) => name))
+  const abandoned = await fills.abandoned(views.map(({ id }) => id))
   const lines: string[] = []
   for (const view of stored) {
     if (view.source !== null) continue
@@ -74,7 +78,7 @@ async function renamedViews(
         ? `have it computed: \`featuregraph batch ${view.name} --from …\``
         : 'fill it again'
     lines.push(
-      `${view.name} has no rows, and means what "${before.name}" did, which no definition names any more: it looks like a rename. To keep what is stored, name it "${before.name}" and give it the graphqlName "${view.graphqlName}"; else ${recomputation}`,
+      `${view.name} has no rows, and means what "${before.id}" did, which no definition names any more: it looks like a rename. To keep what is stored, go back to the version before (\`featuregraph rollback\`) and apply it with \`renamedFrom: '${before.id}'\`; else ${recomputation}`,
     )
   }
   return lines

@@ -277,8 +277,8 @@ async function onlineState(
   { runs }: Pick<Stores, 'runs'>,
   { onlineFallback }: Pick<Config, 'onlineFallback'>,
 ): Promise<OnlineState> {
-  const lacking = [...views].flatMap(([{ name: view }, reason]) =>
-    reason === null ? [] : [{ view, reason }],
+  const lacking = [...views].flatMap(([{ id, name: view }, reason]) =>
+    reason === null ? [] : [{ id, view, reason }],
   )
   const unknown: ReadonlyMap<string, number> = new Map()
   // A database that hangs does not keep the probe waiting.
@@ -287,7 +287,7 @@ async function onlineState(
     lacking.length === 0 ? unknown : await Promise.race([fillProgress(runs).catch(() => unknown), late()])
   return {
     refused: onlineFallback ? null : refused,
-    views: lacking.map((one) => ({ ...one, rowsRead: progress.get(one.view) ?? null })),
+    views: lacking.map(({ id, ...one }) => ({ ...one, rowsRead: progress.get(id) ?? null })),
   }
 }
 

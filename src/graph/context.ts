@@ -1,6 +1,7 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { DeleteEntity } from '../ingest/deletion/delete-entity.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
+import type { RecordedNames } from '../registry/recorded-names.ts'
 import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
@@ -29,5 +30,7 @@ export interface GraphContext {
   readonly runs: RunStore
   readonly processes: Pick<ProcessRegistry, 'running'>
   readonly violations: ViolationStore
+  /** What views are called today that runs and violations are recorded of. */
+  readonly recorded: Readonly<Record<'runs' | 'violations', RecordedNames>>
   readonly unavailable: UnavailableViews
 }

@@ -40,7 +40,8 @@ interface OnlineAnswer {
 
 /**
  * The columns of one read. A read of an epoch that began since the record was read last is made once more, by the record
- * as it is now. By setting, the offline store answers for what is refused and for keys without a row.
+ * as it is now, and one of layouts that are not known waits until they are learnt. By setting, the offline store answers for
+ * what is refused and for keys without a row.
  */
 export async function answerOnline(
   sources: RowSources,
@@ -97,6 +98,12 @@ async function readOnline(
     const isMoved = ({ view, place }: WantedOnline): boolean => guard.placeOf(view) !== place
     const isNews = typeof epoch === 'number' && (guard.isNews(epoch) || placed.some(isMoved))
     if (isNews && news === 'ONCE_MORE') return null
+    const unknown = unknownLayouts(
+      sources,
+      placed,
+      (index, row) => cells[plan.placeOf[index]?.(row) ?? -1] ?? null,
+    )
+    if (unknown.size > 0) await sources.layouts.learn(unknown, request.signal())
     placed.forEach((wanted, index) => {
       const { need, view } = wanted
       const reason = typeof epoch === 'string' ? epoch : missingFrom(guard, wanted, epoch)
@@ -116,6 +123,27 @@ async function readOnline(
     for (const wanted of placed) refused.push({ wanted, reason })
   }
   return { refused, missed }
+}
+
+const none: ReadonlySet<number> = new Set()
+
+/** Of the rows that were read, those layouts that a newer process may have recorded since. */
+function unknownLayouts(
+  { reader }: RowSources,
+  placed: readonly WantedOnline[],
+  cell: (index: number, row: number) => Buffer | null,
+): ReadonlySet<number> {
+  let found: Set<number> | null = null
+  placed.forEach(({ need, view }, index) => {
+    const { unknownLayout } = reader(view)
+    for (let row = 0; row < need.keys.length; row += 1) {
+      const fingerprint = unknownLayout(cell(index, row))
+      if (fingerprint === null) continue
+      found ??= new Set()
+      found.add(fingerprint)
+    }
+  })
+  return found ?? none
 }
 
 /** Null: the rows were all there, and still are where they were read. */

@@ -5,6 +5,7 @@ import type { OnlineGuard } from '../online/guard.ts'
 import type { OnlineFills } from '../online/online-fills.ts'
 import type { RowLayouts } from '../online/row-layouts.ts'
 import { viewReader } from '../online/view-reader.ts'
+import { recordedNames } from '../registry/recorded-names.ts'
 import type { FeatureView, Registry } from '../registry/registry.ts'
 import type { AsOfReader } from '../stores/as-of-reader.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
@@ -63,7 +64,11 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
     if (!found) throw new TypeError(`feature view ${view.name} is not of this registry`)
     return found
   }
-  const sources = { ...stores, reader, guard, instead, observe }
+  const sources = { ...stores, reader, guard, instead, observe, layouts: layouts.history }
+  const recorded = {
+    runs: recordedNames({ ...registry, eventSources: [] }),
+    violations: recordedNames(registry),
+  }
   return {
     tally,
     make(requestId, caller, signal) {
@@ -79,6 +84,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
         runs: stores.runs,
         processes: stores.processes,
         violations: stores.violations,
+        recorded,
         unavailable: unavailableViews(),
       }
     },

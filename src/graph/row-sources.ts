@@ -4,6 +4,7 @@ import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
 import type { EntityKey } from '../definitions/value.ts'
 import { StoreTimedOut } from '../errors.ts'
 import type { OnlineGuard } from '../online/guard.ts'
+import type { LayoutHistory } from '../online/layout-history.ts'
 import type { Entity, FeatureView } from '../registry/registry.ts'
 import type { AsOfReader } from '../stores/as-of-reader.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
@@ -30,6 +31,7 @@ export interface RowSources {
   readonly reader: (view: FeatureView) => ColumnReader
   /** What of the online store may be believed. */
   readonly guard: Pick<OnlineGuard, 'placeOf' | 'epochOf' | 'missing' | 'isNews' | 'refresh'>
+  readonly layouts: Pick<LayoutHistory, 'learn'>
   readonly instead: OfflineInstead
   readonly observe: RowObserver
 }

@@ -52,13 +52,22 @@ export function declareRuns(pageInfo: TypeClass): Readonly<Record<string, RootDe
       resolve: async (_root, input, context) => {
         const { kind: ofKind = null, view = null, since = null, ...page } = input as RunsInput
         const { first, after } = acceptPage(page)
-        const filter = { kind: ofKind, view, since, first: first + 1, after: after && placeOfRun(after) }
+        const { idOf, nameOf } = context.recorded.runs
+        const filter = {
+          kind: ofKind,
+          view: view && idOf(view),
+          since,
+          first: first + 1,
+          after: after && placeOfRun(after),
+        }
         const found = await context.runs.runs(filter).catch(unreadable('runs'))
         // A store's own words may name hosts: they are for those who may operate the gateway.
         const tellsErrors = context.caller.rights.has('admin')
-        const shown = found.map((one) =>
-          one.error === null || tellsErrors ? one : { ...one, error: hiddenError },
-        )
+        const shown = found.map((one) => ({
+          ...one,
+          view: one.view && nameOf(one.view),
+          error: one.error === null || tellsErrors ? one.error : hiddenError,
+        }))
         return pageOf(shown, first, ({ startedAt, id }) => ({ at: startedAt, id }))
       },
     },

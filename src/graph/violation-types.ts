@@ -1,6 +1,5 @@
 import { GraphQLString } from 'graphql'
 import type { Micros } from '../definitions/timestamp.ts'
-import type { StoredViolation } from '../stores/violation-store.ts'
 import {
   enumType,
   objectType,
@@ -47,14 +46,14 @@ export function declareViolations(
         const { view = null, since = null, ...page } = input as ViolationsInput
         const { first, after } = acceptPage(page)
         const place = after === null ? null : { recordedAt: after.at, id: Number(after.id) }
-        const filter = { view, since, after: place, first: first + 1 }
+        const { idOf, nameOf } = context.recorded.violations
+        const filter = { view: view && idOf(view), since, after: place, first: first + 1 }
         const found = await context.violations.page(filter).catch(unreadable('violations'))
-        return pageOf(found.map(shown), first, ({ recordedAt, id }) => ({ at: recordedAt, id: String(id) }))
+        const shown = found.map(({ view: id, action: of, ...violation }) => ({
+          ...{ ...violation, view: nameOf(id), action: of.toUpperCase() },
+        }))
+        return pageOf(shown, first, ({ recordedAt, id }) => ({ at: recordedAt, id: String(id) }))
       },
     },
   }
-}
-
-function shown({ action, ...violation }: StoredViolation) {
-  return { ...violation, action: action.toUpperCase() }
 }

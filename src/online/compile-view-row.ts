@@ -11,6 +11,7 @@ import {
   type Slot,
   slotsOf,
 } from '../stores/online-value/packed-row.ts'
+import { isNarrower, isReadableAs, narrowed } from './read-as.ts'
 import { type FreshnessSource, ViewRow } from './view-row.ts'
 
 type RowClass = new (
@@ -52,21 +53,22 @@ export function compileRowClass(view: FeatureView): RowClass {
   return new Function('ViewRow', text)(ViewRow)
 }
 
-/** Features that the layout lacks, or holds with another type, are null. */
+/** Features that the layout lacks, or holds with a type that cannot be read as theirs, are null. */
 export function compileDecoder(view: FeatureView, layout: RowLayout, Row: RowClass): PackedDecoder {
   const { slots, fixedEnd } = slotsOf(layout)
   const values = view.features.map((feature) => {
-    const index = slots.findIndex((slot) => slot.name === feature.name && slot.type === feature.type)
+    const index = slots.findIndex(({ name, type }) => name === feature.id && isReadableAs(type, feature.type))
     const slot = slots[index]
-    return slot
-      ? `(b[${slot.nullByte}] & ${slot.nullMask}) === 0 ? ${slotExpression(slot, index)} : null`
-      : 'null'
+    if (slot === undefined) return 'null'
+    const stored = slotExpression(slot, index)
+    const value = isNarrower(feature.type, slot.type) ? `narrowed(${stored}, '${feature.type}')` : stored
+    return `(b[${slot.nullByte}] & ${slot.nullMask}) === 0 ? ${value} : null`
   })
   const text = `
     return (b, at, event, created) =>
       new Row(view, 'ONLINE', at, 'PRESENT', event, created, ${values.join(',\n')})`
-  const make = new Function('Row', 'view', 'slots', 'readInt64', 'readDecimal', 'readSlot', text)
-  return { fixedEnd, decode: make(Row, view, slots, readInt64, readDecimal, readSlot) }
+  const make = new Function('Row', 'view', 'slots', 'readInt64', 'readDecimal', 'readSlot', 'narrowed', text)
+  return { fixedEnd, decode: make(Row, view, slots, readInt64, readDecimal, readSlot, narrowed) }
 }
 
 function slotExpression(slot: Slot, index: number): string {

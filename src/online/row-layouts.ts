@@ -6,9 +6,9 @@ import type { GuardRecord } from '../stores/guard-record.ts'
 import { onlineKeyPrefix } from '../stores/online-value/online-key.ts'
 import { type RowLayout, rowLayout } from '../stores/online-value/packed-row.ts'
 import { windowsFingerprint } from '../stores/online-value/tile-sections.ts'
-import type { KnownLayout, RegistryStore, StoredLayout } from '../stores/registry-store.ts'
+import type { RegistryStore, StoredLayout } from '../stores/registry-store.ts'
 import type { TiledView } from '../stores/tile-generations.ts'
-import type { LayoutHistory } from './view-reader.ts'
+import { type LayoutHistory, openLayoutHistory } from './layout-history.ts'
 
 /** How the rows of each view are keyed and laid out today, and all layouts that were ever written. */
 export interface RowLayouts {
@@ -31,12 +31,9 @@ export interface RowLayouts {
   readonly history: LayoutHistory
 }
 
-const refreshEveryMs = 1_000
-
 /**
  * Records the registry's views, definitions and layouts in the registry store, before any row of them is written, and
- * reads the history. Bytes of an unknown layout (another process runs a newer version) make the history be read again, at most
- * once a second.
+ * reads the history.
  * @throws InvalidDefinitions when two views share a key prefix; StoreFailed.
  */
 export async function openRowLayouts(
@@ -45,10 +42,10 @@ export async function openRowLayouts(
   store: RegistryStore,
   record: Pick<GuardRecord, 'generation' | 'read' | 'renew'>,
 ): Promise<RowLayouts> {
-  const identities = await store.ensureViews(registry.views.map((view) => view.name))
+  const identities = await store.ensureViews(registry.views.map((view) => view.id))
   const places = new Map<FeatureView, { readonly prefix: string; readonly layout: StoredLayout }>()
   registry.views.forEach((view, index) => {
-    const viewId = identities[index]?.id ?? view.name
+    const viewId = identities[index]?.id ?? view.id
     places.set(view, {
       prefix: onlineKeyPrefix(project, viewId),
       layout: { ...layoutOf(project, viewId, view), viewId },
@@ -68,9 +65,7 @@ export async function openRowLayouts(
   const packed = [...places].filter(([view]) => view.kind !== 'STREAM')
   await store.recordLayouts(packed.map(([, { layout }]) => layout))
 
-  let known = byFingerprint(await store.layouts())
-  let refreshing = false
-  let refreshedAt = performance.now()
+  const history = await openLayoutHistory(store)
 
   function keyPrefixOf(viewId: string, generation: number): string {
     return onlineKeyPrefix(project, generation === 0 ? viewId : `${viewId}\0${generation}`)
@@ -110,31 +105,15 @@ export async function openRowLayouts(
       onlineKeyPrefix(project, `${viewId}\0${fingerprint}\0${generation}`),
     rowPrefixes: new Set(rowPlaces.map(([, { prefix }]) => prefix)),
     layout: (view) => place(view).layout,
-    history: {
-      find: (fingerprint) => known.get(fingerprint) ?? null,
-      reportUnknown() {
-        if (refreshing || performance.now() - refreshedAt < refreshEveryMs) return
-        refreshing = true
-        store
-          .layouts()
-          .then((layouts) => {
-            known = byFingerprint(layouts)
-          })
-          // The store is down: the next unknown row asks again.
-          .catch(() => {})
-          .finally(() => {
-            refreshing = false
-            refreshedAt = performance.now()
-          })
-      },
-    },
+    history,
   }
 }
 
 /** A streaming view's values are tiles: what they mean depends on the windows too. */
 export function layoutOf(project: string, viewId: string, view: FeatureView): Omit<StoredLayout, 'viewId'> {
+  const stored = view.features.map(({ id, type }) => ({ name: id, type }))
   if (view.kind === 'STREAM') {
-    const { features } = rowLayout(project, viewId, view.features)
+    const { features } = rowLayout(project, viewId, stored)
     return {
       features,
       fingerprint: windowsFingerprint(project, viewId, view.aggregations),
@@ -142,11 +121,7 @@ export function layoutOf(project: string, viewId: string, view: FeatureView): Om
     }
   }
   const definition = isComputed(view) ? view.definition : null
-  return { ...rowLayout(project, viewId, view.features, definition), definition }
-}
-
-function byFingerprint(layouts: readonly KnownLayout[]): ReadonlyMap<number, KnownLayout> {
-  return new Map(layouts.map((layout) => [layout.fingerprint, layout]))
+  return { ...rowLayout(project, viewId, stored, definition), definition }
 }
 
 /** A prefix has 24 bits; two views of one project that meet would read each other's rows. */

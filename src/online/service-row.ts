@@ -52,7 +52,7 @@ export function servedValue({ entry, place }: PlannedEntry, { rows, requests }: 
   const row = rows[place]
   if (!row) throw new TypeError(`view ${entry.view.name} was not read for the service`)
   const value = rowValue(row, entry.feature.graphqlName)
-  const lacks = value === null && row.$lacking?.has(entry.feature.name) === true
+  const lacks = value === null && row.$lacking?.has(entry.feature.id) === true
   return { value, status: lacks ? 'UNAVAILABLE' : featureStatus(row.$status, value === null) }
 }
 

@@ -15,6 +15,8 @@ import {
 } from '../stores/online-value/packed-row.ts'
 import type { KnownLayout } from '../stores/registry-store.ts'
 import { compileDecoder, compileRowClass, type PackedDecoder } from './compile-view-row.ts'
+import type { LayoutHistory } from './layout-history.ts'
+import { isReadableAs } from './read-as.ts'
 import { type TiledRow, tileReader } from './read-tiles.ts'
 import type { FreshnessSource, ViewRow } from './view-row.ts'
 
@@ -30,22 +32,21 @@ export interface ViewReader {
    * are UNAVAILABLE, never a guess.
    */
   readonly readPacked: (row: Buffer | null, at: Micros, maxAge: Micros | null) => ViewRow
+  /**
+   * The fingerprint of bytes whose layout is not known yet: to be learnt (`layout-history.ts`) before they are read. Null:
+   * there is nothing to learn.
+   */
+  readonly unknownLayout: (row: Buffer | null) => number | null
   /** What lies behind the stored events, or was not computed by today's definition, is UNAVAILABLE. */
   readonly readOffline: (row: AsOfEntry, at: Micros, maxAge: Micros | null) => ViewRow
   readonly unavailable: (source: FreshnessSource, at: Micros, reason: UnavailableReason) => ViewRow
-}
-
-/** Layouts by fingerprint that were ever written for a view, and what to do when bytes carry none of them. */
-export interface LayoutHistory {
-  readonly find: (fingerprint: number) => KnownLayout | null
-  readonly reportUnknown: (view: FeatureView) => void
 }
 
 /** Whether a key that has no row online has none at all, as far as it is known. */
 export interface OnlineFill {
   /** Why that is not known; null: it is. */
   readonly unavailable: UnavailableReason | null
-  /** Features that were added since the view was materialized; null: none. */
+  /** Ids of features that were added since the view was materialized; null: none. */
   readonly lacking: ReadonlySet<string> | null
 }
 
@@ -60,7 +61,7 @@ interface OnlineState {
 /** Rows of another layout than today's whose values may answer. */
 interface OlderRows {
   readonly decoder: PackedDecoder
-  /** Features that were added since. */
+  /** Ids of features that were added since. */
   readonly lacking: ReadonlySet<string>
 }
 
@@ -71,7 +72,7 @@ interface OlderRows {
 export function viewReader(
   view: FeatureView,
   layout: RowLayout,
-  history: LayoutHistory,
+  history: Pick<LayoutHistory, 'find' | 'isUnrecorded'>,
   { watermark, fill }: OnlineState = { watermark: () => null, fill: () => filled },
 ): ViewReader {
   const Row = compileRowClass(view)
@@ -99,10 +100,11 @@ export function viewReader(
     if (view.kind === 'STREAM' || !isComputed(view)) return new Set()
     const lacking = digests === null ? null : lackingFeatures(digests, view.digests)
     if (lacking === null) return null
-    const unstored = view.features.filter(
-      ({ name, type }) => !features.some((one) => one.name === name && one.type === type),
-    )
-    return new Set([...lacking, ...unstored.map(({ name }) => name)])
+    const unstored = view.features.filter(({ id, type }) => {
+      const stored = features.find((one) => one.name === id)
+      return stored === undefined || !isReadableAs(stored.type, type)
+    })
+    return new Set([...lacking, ...unstored.map(({ id }) => id)])
   }
 
   function unavailable(source: FreshnessSource, at: Micros, reason: UnavailableReason): ViewRow {
@@ -111,17 +113,14 @@ export function viewReader(
     return row
   }
 
-  function unknownLayout(at: Micros): ViewRow {
-    history.reportUnknown(view)
-    return unavailable('ONLINE', at, 'UNKNOWN_LAYOUT')
-  }
+  const unknownLayout = (at: Micros): ViewRow => unavailable('ONLINE', at, 'UNKNOWN_LAYOUT')
 
   /** A column may still hold what an earlier definition put there. */
   function without(
     lacking: ReadonlySet<string>,
     values: readonly (Value | null)[],
   ): readonly (Value | null)[] {
-    return view.features.map(({ name }, index) => (lacking.has(name) ? null : (values[index] ?? null)))
+    return view.features.map(({ id }, index) => (lacking.has(id) ? null : (values[index] ?? null)))
   }
 
   function notFound(
@@ -201,6 +200,13 @@ export function viewReader(
   return {
     view,
     unavailable,
+    unknownLayout(row) {
+      if (row === null || row.length < packedHeaderBytes || readTiles !== null) return null
+      const fingerprint = row.readUInt32LE(4)
+      if (fingerprint === layout.fingerprint || older.has(fingerprint) || row[0] !== packedFormat) return null
+      if (fingerprint === tombstoneFingerprint || history.find(fingerprint) !== null) return null
+      return history.isUnrecorded(fingerprint) ? null : fingerprint
+    },
     readPacked(row, at, maxAge) {
       if (readTiles) {
         const tiled: TiledRow = row === null ? { status: 'ABSENT' } : readTiles(row, at)

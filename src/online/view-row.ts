@@ -34,7 +34,7 @@ export class ViewRow {
   readonly $created: Micros | null
   /** Online, of a streaming view: all that had happened by then is in its tiles. */
   $levelAt: Micros | null
-  /** Features that were added since the row was computed: null without a meaning. Null: none. */
+  /** Ids of features that were added since the row was computed: null without a meaning. Null: none. */
   $lacking: ReadonlySet<string> | null
   /** Of an UNAVAILABLE row. */
   $reason: UnavailableReason | null

@@ -16,7 +16,8 @@ const strictness: readonly ExpectationAction[] = ['reject', 'quarantine', 'warn'
 
 /** What rows are checked against: a feature view, or an event source whose fields stand for features. */
 interface Expecting {
-  readonly name: string
+  /** What its violations are recorded under. */
+  readonly id: string
   readonly features: readonly {
     readonly name: string
     readonly type: ValueType
@@ -34,7 +35,7 @@ export function checkRow(view: Expecting, row: FeatureRow, now: Micros): Checked
     if (age) broken.push(age)
     for (const rule of broken) {
       violations.push({
-        view: view.name,
+        view: view.id,
         feature: name,
         key: row.key.map(String),
         ...rule,

@@ -17,7 +17,7 @@ export function brokenRowCount(
   const bound = isBelow ? min : max
   return [
     {
-      view: view.name,
+      view: view.id,
       feature: null,
       key: [],
       rule: 'ROW_COUNT',

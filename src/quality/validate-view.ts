@@ -37,7 +37,7 @@ export async function validate(
   view: StoredView,
   { since, onWait, onProgress }: ValidateOptions,
 ): Promise<Validated> {
-  const subject = { kind: 'VALIDATE', view: view.name, asOf: null } as const
+  const subject = { kind: 'VALIDATE', view: view.id, asOf: null } as const
   return await runs.withRun(subject, { now: clock, onWait }, async () => {
     const now = clock()
     const counts = new Map<string, { readonly feature: string; readonly rule: string; rows: number }>()

@@ -32,7 +32,7 @@ interface NotComputed {
 /** A row (null: none) of a snapshot that was computed before these features were added. */
 interface LackingRow {
   readonly row: AsOfRow | null
-  /** Never empty. */
+  /** Their ids; never empty. */
   readonly lacking: readonly string[]
 }
 

@@ -5,7 +5,7 @@ import type { EventKeys, StoredEventSource } from './stored-event-source.ts'
 
 /** A key of an entity, and all that may hold rows of it: what `concernsEntity`. */
 export interface EntityToDelete {
-  readonly entity: { readonly name: string; readonly joinKeys: EventKeys }
+  readonly entity: { readonly id: string; readonly name: string; readonly joinKeys: EventKeys }
   readonly key: EntityKey
   readonly views: readonly DeletionView[]
   readonly sources: readonly DeletionSource[]
@@ -22,6 +22,7 @@ export interface DeletionCount {
 
 /** A key of a view, in its order, that an online store may hold a row of. */
 export interface OnlineKey {
+  /** By its id. */
   readonly view: string
   readonly key: EntityKey
 }

@@ -20,8 +20,8 @@ interface KnownDigests {
 export interface FilledViews {
   /** One entry per view, in order; asked for all of them every half second. One statement. */
   readonly filled: (views: readonly StoredOfflineView[]) => Promise<readonly FilledView[]>
-  /** Views of the project with none of these names whose managed table is there, each with its last definition. */
+  /** Views of the project with none of these ids whose managed table is there, each with its last definition. */
   readonly abandoned: (
-    names: readonly string[],
-  ) => Promise<readonly { readonly name: string; readonly definition: string }[]>
+    ids: readonly string[],
+  ) => Promise<readonly { readonly id: string; readonly definition: string }[]>
 }

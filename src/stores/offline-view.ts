@@ -4,10 +4,27 @@ import type { JoinKeyType, ValueType } from '../definitions/value-type.ts'
 import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
 import type { StoredEventSource } from './stored-event-source.ts'
 
+/** A feature as a store must know it. */
+export interface OfflineFeature {
+  /** As it is called today: what a mapped table's columns are found by. */
+  readonly name: string
+  /** Its first name. */
+  readonly id: string
+  readonly type: ValueType
+  /**
+   * Of a table of the store's own: the column that is written, then those of older rows, whose values stand in the first
+   * one's type without a loss. The first may be wider than the feature.
+   */
+  readonly columns: readonly { readonly name: string; readonly type: ValueType }[]
+}
+
 interface ViewColumns {
+  /** Its first name: its table and all that is recorded of it are found by this. */
+  readonly id: string
+  /** As it is called today, for messages. */
   readonly name: string
   readonly entity: { readonly joinKeys: readonly { readonly name: string; readonly type: JoinKeyType }[] }
-  readonly features: readonly { readonly name: string; readonly type: ValueType }[]
+  readonly features: readonly OfflineFeature[]
 }
 
 interface PlainOfflineView extends ViewColumns {

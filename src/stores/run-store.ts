@@ -9,6 +9,7 @@ type RunState = (typeof runStates)[number]
 export interface Run {
   readonly id: string
   readonly kind: RunKind
+  /** Its id. */
   readonly view: string | null
   readonly asOf: Micros | null
   readonly state: RunState
@@ -54,7 +55,7 @@ export interface Watermark extends MaterializedPoint {
 }
 
 /**
- * What was run when and with which outcome, and how far each view has been materialized. Of one project.
+ * What was run when and with which outcome, and how far each view, by its id, has been materialized. Of one project.
  * Every method rejects with `StoreFailed` when the database does not answer.
  */
 export interface RunStore {

@@ -86,7 +86,7 @@ export interface RecordedSnapshot {
   readonly asOf: Micros
   /** Events of its windows may have been stored since. */
   readonly stale: boolean
-  /** Features of the view that were added since; null: one of them means something else now. */
+  /** Ids of features of the view that were added since; null: one of them means something else now. */
   readonly lacking: readonly string[] | null
 }
 

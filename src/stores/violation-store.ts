@@ -3,6 +3,7 @@ import type { Micros } from '../definitions/timestamp.ts'
 
 /** A rule of an expectation that a row broke, and what was done about it. */
 export interface Violation {
+  /** A view's id, or an event source's name. */
   readonly view: string
   /** Null for a rule of the whole view. */
   readonly feature: string | null
@@ -19,6 +20,7 @@ export interface Violation {
 
 /** A row that was kept out of both stores, as it came. */
 export interface QuarantinedRow {
+  /** As in `Violation`. */
   readonly view: string
   readonly content: unknown
   readonly reason: string
@@ -32,6 +34,7 @@ interface ViolationPlace {
 }
 
 export interface ViolationFilter {
+  /** As in `Violation`; null: of all. */
   readonly view: string | null
   readonly since: Micros | null
   readonly after: ViolationPlace | null

@@ -22,7 +22,7 @@ export async function packedOnline(
   at: Micros,
 ): Promise<Buffer | null> {
   const store = memoryOnlineStore(() => at)
-  const name = onlineKeyPrefix('default', view.name) + onlineKeySuffix(key)
+  const name = onlineKeyPrefix('default', view.id) + onlineKeySuffix(key)
   const pack = rowPacker(layout)
   for (const row of rows)
     await store.writeMany([{ key: name, row: pack(row) }], physicalExpiry(view.ttlMicros))

@@ -23,11 +23,11 @@ export interface ViewRows {
   readonly asOf: (view: FeatureView, moment: KeyMoment, maxAge: Micros | null) => ViewRow
 }
 
-const history = { find: () => null, reportUnknown: () => {} }
+const history = { find: () => null, isUnrecorded: () => true }
 
 export function viewRows(content: WorldContent): ViewRows {
   const readers = new Map<FeatureView, ViewReader>()
-  const layout = (view: FeatureView) => layoutOf('default', view.name, view)
+  const layout = (view: FeatureView) => layoutOf('default', view.id, view)
   const reader = (view: FeatureView): ViewReader => {
     const known = readers.get(view) ?? viewReader(view, layout(view), history)
     readers.set(view, known)

@@ -57,7 +57,7 @@ export function deletionStoreContract(name: string, makeHarness: () => Promise<D
       ...views: readonly StoredDeletionView[]
     ): EntityToDelete => ({
       entity: {
-        name: 'thing',
+        ...{ id: 'thing', name: 'thing' },
         joinKeys: Object.entries(joinKeys).map(([one, type]) => ({ name: one, type })),
       },
       key,

@@ -20,10 +20,13 @@ export function offlineView(
   source: OfflineView['source'] = null,
 ): StoredOfflineView {
   return {
-    name,
+    ...{ id: name, name },
     kind: 'PLAIN',
     entity: { joinKeys: Object.entries(joinKeys).map(([key, type]) => ({ name: key, type })) },
-    features: Object.entries(features).map(([feature, type]) => ({ name: feature, type })),
+    features: Object.entries(features).map(([feature, type]) => ({
+      ...{ name: feature, id: feature, type },
+      columns: [{ name: feature, type }],
+    })),
     source,
   }
 }
@@ -59,6 +62,8 @@ export const allTypes: Readonly<Record<string, ValueType>> = Object.fromEntries(
 )
 
 const t = at('2026-11-20T12:00:00Z')
+
+type Column = readonly [name: string, type: ValueType]
 
 /** The promises of `OfflineStore`, the same for every backend. */
 export function offlineStoreContract(name: string, makeHarness: () => Promise<OfflineStoreHarness>): void {
@@ -102,6 +107,100 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
 
     it('answers a ping', async () => {
       await store.ping()
+    })
+
+    /** The view as a later version has it: its features by name, each with its id and columns. */
+    const evolved = (
+      view: StoredOfflineView,
+      name: string,
+      features: readonly (readonly [name: string, type: ValueType, ...columns: readonly Column[]])[],
+    ): StoredOfflineView => ({
+      ...view,
+      name,
+      features: features.map(([feature, type, ...columns]) => ({
+        ...{ name: feature, id: columns.at(-1)?.[0] ?? feature, type },
+        columns: columns.map(([column, of]) => ({ name: column, type: of })),
+      })),
+    })
+
+    it('finds rows by ids: of a renamed view and feature, null of an added one, those of one that comes back', async () => {
+      const view = await newView({ id: 'int64' }, { n: 'int64', text: 'string' })
+      const [n, text, extra] = [
+        ['n', 'int64'],
+        ['text', 'string'],
+        ['extra', 'bool'],
+      ] as const
+      await store.insertRows(view, [row([1], t, null, 7, 'a')])
+      const renamed = evolved(view, 'renamed', [
+        ['extra', 'bool', extra],
+        ['m', 'int64', n],
+      ])
+      await store.ensureTables([renamed], [])
+      await store.insertRows(renamed, [row([1], t + 2, null, true, 9)])
+      const again = evolved(view, 'again', [
+        ['text', 'string', text],
+        ['m', 'int64', n],
+      ])
+      const asked = [ask([1], t), ask([1], t + 2)]
+      expect((await join(renamed, ...asked))?.map((one) => one?.values)).toEqual([
+        [null, 7],
+        [true, 9],
+      ])
+      expect((await join(again, ...asked))?.map((one) => one?.values)).toEqual([
+        ['a', 7],
+        [null, 9],
+      ])
+      const newest = await store.insertRows(again, [row([2], t, null, 'b', 1)], t + 9)
+      expect(newest.newest.map(({ values }) => values)).toEqual([['b', 1]])
+    })
+
+    it('reads a widened feature of rows before and since as one, ties too, and is null where a narrower one cannot hold it', async () => {
+      const view = await newView({ id: 'int64' }, { n: 'int32', x: 'float32' })
+      const before = Math.fround(0.1)
+      await store.insertRows(view, [row([1], t, null, 7, before), row([2], t, null, 8, before)])
+      const columns = [
+        [
+          ['n__int64', 'int64'],
+          ['n', 'int32'],
+        ],
+        [
+          ['x__float64', 'float64'],
+          ['x', 'float32'],
+        ],
+      ] as const
+      const wide = evolved(view, 'wide', [
+        ['n', 'int64', ...columns[0]],
+        ['x', 'float64', ...columns[1]],
+      ])
+      await store.ensureTables([wide], [])
+      await store.insertRows(wide, [row([1], t, null, 2 ** 40, 0.1), row([3], t, null, 5, 1e300)])
+      await store.insertRows(view, [row([2], t, null, 9, null)])
+      const narrow = evolved(view, 'narrow', [
+        ['n', 'int32', ...columns[0]],
+        ['x', 'float32', ...columns[1]],
+      ])
+      await store.insertRows(narrow, [row([4], t, null, -1, before)])
+      const asked = [ask([1], t), ask([2], t), ask([3], t), ask([4], t)]
+      expect((await join(wide, ...asked))?.map((one) => one?.values)).toEqual([
+        [2 ** 40, 0.1],
+        [9, null],
+        [5, 1e300],
+        [-1, before],
+      ])
+      const narrowed = [
+        [null, before],
+        [9, null],
+        [5, null],
+        [-1, before],
+      ]
+      expect((await join(narrow, ...asked))?.map((one) => one?.values)).toEqual(narrowed)
+      const read: StoredFeatureRow[] = []
+      await store.newestRows({ view: narrow, now: t, scope: { kind: 'FULL' } }, async (rows) => {
+        read.push(...rows)
+      })
+      expect(
+        read.sort((left, right) => Number(left.key[0]) - Number(right.key[0])).map(({ values }) => values),
+      ).toEqual(narrowed)
     })
 
     it('takes the newest row at or before the moment: at it, a microsecond before it, and before any', async () => {

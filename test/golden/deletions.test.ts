@@ -64,7 +64,7 @@ const registry = buildRegistry(
 )
 const moment = at('2026-02-10T00:00:00Z')
 const deletion: EntityToDelete = {
-  entity: { name: 'shop', joinKeys: [{ name: 'shop', type: 'string' }] },
+  entity: { id: 'shop', name: 'shop', joinKeys: [{ name: 'shop', type: 'string' }] },
   key: ["o'clock"],
   views: registry.views,
   sources: registry.eventSources,
@@ -109,7 +109,7 @@ describe('the SQL of deletions', () => {
       ('2026-02-08T00:00:00Z', 'ü', 1, 4), ('2026-02-09T00:00:00Z', 'ü', 2, 8), ('2026-02-09T00:00:00Z', 'z', null, 16)`)
     const store = postgresDeletionStore(pool, 'default')
     await store.record(deletion, at('2026-02-09T00:00:00Z'))
-    const whole = { ...terminal, joinKeys: view.entity.joinKeys }
+    const whole = { ...terminal, id: 'terminal', joinKeys: view.entity.joinKeys }
     await store.record({ ...deletion, entity: whole, key: ['ü', 1] }, moment)
     const kinds = await deletedKinds(pool, 'default', view.events.fields)
     expect(kinds).toHaveLength(2)

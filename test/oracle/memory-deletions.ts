@@ -13,7 +13,7 @@ type DatedRow = Pick<FeatureRow, 'key' | 'eventTimestamp'>
 
 interface MemoryDeletions {
   readonly isDeleted: (view: OfflineView, row: DatedRow) => boolean
-  /** Over rows by the name of their view. */
+  /** Over rows by the id of their view. */
   readonly store: (tables: ReadonlyMap<string, FeatureRow[]>) => DeletionStore
 }
 
@@ -29,9 +29,9 @@ export function memoryDeletions(): MemoryDeletions {
       ),
     store: (tables) => ({
       record: async (deletion, deletedAt) => {
-        const { name } = deletion.entity
+        const { id } = deletion.entity
         const earlier = recorded.flatMap((one) =>
-          one.deletion.entity.name === name && String(one.deletion.key) === String(deletion.key)
+          one.deletion.entity.id === id && String(one.deletion.key) === String(deletion.key)
             ? [one.deletedAt]
             : [],
         )
@@ -44,18 +44,18 @@ export function memoryDeletions(): MemoryDeletions {
         deletion.views
           .filter(({ source }) => source === null)
           .map((view) => {
-            const table = tables.get(view.name) ?? []
+            const table = tables.get(view.id) ?? []
             const left = table.filter((row) => !isOf(deletion, view, row.key) || !stoodBy(row, deletedAt))
             const gone = table.filter((row) => !left.includes(row))
             for (const { key } of gone) rememberKey(deletion, view, key)
             table.splice(0, table.length, ...left)
-            return { place: `features.${view.name}`, rows: gone.length }
+            return { place: `features.${view.id}`, rows: gone.length }
           }),
       onlineKeys: async (deletion) => {
         for (const view of deletion.views)
-          for (const { key } of tables.get(view.name) ?? [])
+          for (const { key } of tables.get(view.id) ?? [])
             if (isOf(deletion, view, key)) rememberKey(deletion, view, key)
-        const names = new Map(deletion.views.map((view) => [view.name, view]))
+        const names = new Map(deletion.views.map((view) => [view.id, view]))
         return [...remembered.values()].filter(({ view, key }) => {
           const known = names.get(view)
           return known !== undefined && isOf(deletion, known, key)
@@ -73,7 +73,7 @@ export function memoryDeletions(): MemoryDeletions {
     key: EntityKey,
   ): void {
     if (!view.online || sameKey(deletion, view) !== null) return
-    const one = { view: view.name, key }
+    const one = { view: view.id, key }
     remembered.set(JSON.stringify(one), one)
   }
 }

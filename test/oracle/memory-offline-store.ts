@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Micros } from '../../src/definitions/timestamp.ts'
-import type { FeatureRow } from '../../src/definitions/value.ts'
+import type { FeatureRow, Value } from '../../src/definitions/value.ts'
+import type { ValueType } from '../../src/definitions/value-type.ts'
 import { StoreFailed } from '../../src/errors.ts'
 import { systemClock } from '../../src/gateway/system-clock.ts'
 import type { AsOfRow, EntityRow } from '../../src/stores/as-of-reader.ts'
@@ -17,6 +18,9 @@ interface StoredRow extends NumberedRow {
   readonly isCurrent: boolean
 }
 
+/** Values by the features' ids: the same row is read by other versions of its view. */
+type KeptRow = StoredRow & { readonly stored: ReadonlyMap<string, Value | null> }
+
 const readBatch = 500
 
 interface Receipt {
@@ -28,23 +32,31 @@ interface Receipt {
 export type MemoryOfflineStore = OfflineStore & { readonly deletions: DeletionStore }
 
 /**
- * The offline store in plain code: a list of rows per view and a loop over all of them. The oracle of the tests. It keeps
+ * The offline store in plain code: a list of rows per view, by its id, and a loop over all of them. The oracle of the tests. It keeps
  * no events, and deletions with the keys themselves.
  */
 export function memoryOfflineStore(): MemoryOfflineStore {
   const deletions = memoryDeletions()
-  const tables = new Map<string, StoredRow[]>()
+  const tables = new Map<string, KeptRow[]>()
   const receipts = new Map<string, Receipt>()
   const systemIdentifier = randomUUID()
   let lastRowId = 0
 
+  function rowsOf(view: OfflineView): readonly StoredRow[] {
+    return (tables.get(view.id) ?? []).map(({ stored, ...row }) => ({
+      ...row,
+      values: view.features.map(({ id, type }) => readAs(type, stored.get(id) ?? null)),
+    }))
+  }
+
   function insert(view: OfflineView, rows: readonly FeatureRow[], dueAt?: Micros): InsertedRows {
-    const table = tables.get(view.name) ?? []
-    tables.set(view.name, table)
+    const table = tables.get(view.id) ?? []
+    tables.set(view.id, table)
     const rowIds = rows.map((row) => {
       if (deletions.isDeleted(view, row)) return null
       lastRowId += 1
-      table.push({ ...row, rowId: lastRowId, closing: false, isCurrent: true })
+      const stored = new Map(view.features.map(({ id }, index) => [id, row.values[index] ?? null]))
+      table.push({ ...row, stored, rowId: lastRowId, closing: false, isCurrent: true })
       return lastRowId
     })
     return { rowIds, newest: newestOf(view, rows, rowIds, dueAt) }
@@ -61,7 +73,7 @@ export function memoryOfflineStore(): MemoryOfflineStore {
     const keys = new Set(
       rows.filter((_, index) => rowIds[index] !== null).map(({ key }) => JSON.stringify(key)),
     )
-    for (const row of tables.get(view.name) ?? []) {
+    for (const row of rowsOf(view)) {
       const key = JSON.stringify(row.key)
       const other = newest.get(key)
       if (keys.has(key) && row.eventTimestamp <= dueAt && (!other || isNewerRow(row, other)))
@@ -95,11 +107,11 @@ export function memoryOfflineStore(): MemoryOfflineStore {
       views.map((view) => {
         if (view.kind === 'STREAM')
           throw new StoreFailed(`feature view "${view.name}" is computed from events; memory keeps no events`)
-        return rows.map((row) => asOfRow(tables.get(view.name) ?? [], row))
+        return rows.map((row) => asOfRow(rowsOf(view), row))
       }),
     insertRows: async (view, rows, dueAt) => insert(view, rows, dueAt),
     insertRowsOnce: async (view, rows, { idempotencyKey, digest, arrival }, dueAt) => {
-      const place = JSON.stringify([view.name, idempotencyKey])
+      const place = JSON.stringify([view.id, idempotencyKey])
       const known = receipts.get(place)
       if (known && known.digest !== digest) return { status: 'OTHER_ROWS' }
       if (known) {
@@ -115,7 +127,7 @@ export function memoryOfflineStore(): MemoryOfflineStore {
     },
     deletedRows: async (view, rows) => rows.map((row) => deletions.isDeleted(view, row)),
     newestRows: async ({ view, now, scope }, receive) => {
-      const table = tables.get(view.name) ?? []
+      const table = rowsOf(view)
       const reading = {
         snapshotXmin: String(lastRowId + 1),
         systemIdentifier,
@@ -140,7 +152,7 @@ export function memoryOfflineStore(): MemoryOfflineStore {
       return { ...reading, scope: read.kind }
     },
     materializeLag: async (view, now, since) => {
-      const table = tables.get(view.name) ?? []
+      const table = tables.get(view.id) ?? []
       const waiting = table.filter(
         (row) => row.eventTimestamp <= now && (since === null || arrivedSince(row, since)),
       )
@@ -149,10 +161,10 @@ export function memoryOfflineStore(): MemoryOfflineStore {
         oldestNotMaterialized: extreme(waiting, Math.min),
       }
     },
-    isLargerThan: async (view, rows) => (tables.get(view.name) ?? []).length > rows,
+    isLargerThan: async (view, rows) => (tables.get(view.id) ?? []).length > rows,
     newestOfSample: async (view, now, keys) => {
       const newest = new Map<string, StoredRow>()
-      for (const row of tables.get(view.name) ?? []) {
+      for (const row of rowsOf(view)) {
         const name = JSON.stringify(row.key)
         const known = newest.get(name)
         if (row.eventTimestamp <= now && (!known || isNewerRow(row, known))) newest.set(name, row)
@@ -160,7 +172,7 @@ export function memoryOfflineStore(): MemoryOfflineStore {
       return [...newest.values()].slice(0, keys)
     },
     newestKeys: async (view, now, limit) =>
-      (tables.get(view.name) ?? [])
+      (tables.get(view.id) ?? [])
         .filter((row) => row.eventTimestamp <= now)
         .sort((left, right) => right.eventTimestamp - left.eventTimestamp)
         .slice(0, limit)
@@ -170,6 +182,14 @@ export function memoryOfflineStore(): MemoryOfflineStore {
     close: async () => tables.clear(),
     deletions: deletions.store(tables),
   }
+}
+
+/** Out of a narrower type's range is null. */
+function readAs(type: ValueType, value: Value | null): Value | null {
+  if (value === null || (type !== 'int32' && type !== 'float32')) return value
+  const number = type === 'int32' ? Number(value) : Math.fround(Number(value))
+  const [least, most] = type === 'int32' ? [-(2 ** 31), 2 ** 31 - 1] : [-Number.MAX_VALUE, Number.MAX_VALUE]
+  return number >= least && number <= most ? number : null
 }
 
 function extreme(

@@ -60,7 +60,7 @@ export function eventAcceptor(source: EventSource): AcceptEvent {
     return { ...field, isKey, read: reader(field.type, isKey) }
   })
   const keyPlaces = fields.flatMap(({ isKey }, place) => (isKey ? [place] : []))
-  const expecting = { name: source.name, features: source.fields }
+  const expecting = { id: source.name, features: source.fields }
 
   return (json, now) => {
     if (typeof json !== 'object' || json === null || Array.isArray(json))

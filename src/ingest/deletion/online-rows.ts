@@ -49,7 +49,7 @@ export async function onlineKeysOf(
   return await Promise.all(
     views.map(async (view) => {
       const same = sameKey(scope, view)
-      const recorded = wider.filter((one) => one.view === view.name)
+      const recorded = wider.filter((one) => one.view === view.id)
       const suffixes = (same === null ? recorded.map(({ key }) => key) : [same]).map(onlineKeySuffix)
       const prefixes = await keyPrefixes(targets, view, tiles)
       const keys = prefixes.flatMap((prefix) => suffixes.map((suffix) => prefix + suffix))

@@ -28,8 +28,10 @@ interface TargetColumn {
 
 /** What a file's rows become, in one table. */
 export interface ImportTarget {
-  /** Of the event source or the view: what violations and quarantined rows are reported under. */
+  /** Of the event source or the view. */
   readonly name: string
+  /** What violations and quarantined rows are recorded under. */
+  readonly recordedAs: string
   readonly table: ImportTable
   readonly view: PlainView | null
   readonly eventTimestamp: string
@@ -76,6 +78,7 @@ function eventTarget(source: EventSource): ImportTarget {
   const keys = new Set(source.keyFields.map(({ name }) => name))
   return {
     name: source.name,
+    recordedAs: source.name,
     table: { kind: 'EVENTS', source },
     view: null,
     eventTimestamp: source.eventTimestamp,
@@ -96,6 +99,7 @@ function viewTarget(view: PlainView): ImportTarget {
   }
   return {
     name: view.name,
+    recordedAs: view.id,
     table: { kind: 'ROWS', view },
     view,
     eventTimestamp: files.eventTimestamp,

@@ -36,7 +36,7 @@ export function rowJudge(
     const rejectedRows: { rowNumber: number; reason: string }[] = []
     const quarantine = (index: number, kind: QuarantineKind, reasons: readonly string[]): void => {
       quarantined.push({
-        ...{ kind, view: target.name, recordedAt: now, file, reason: reasons.join('; ') },
+        ...{ kind, view: target.recordedAs, recordedAt: now, file, reason: reasons.join('; ') },
         content: contentOf(target, opened, batch, index),
         rowNumber: batch.rowNumbers[index] ?? 0,
       })
@@ -79,7 +79,7 @@ function expectationCheck(target: ImportTarget, now: number) {
   if (expecting.length === 0) return null
   const keys = positionsOf(({ isKey }) => isKey)
   const expected = {
-    name: target.name,
+    id: target.recordedAs,
     features: target.columns.filter(({ expectation }) => expectation !== null),
   }
   return ({ columns, eventTimestamps }: Omit<ImportedRows, 'kept'>, index: number): CheckedRow => {

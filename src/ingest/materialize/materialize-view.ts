@@ -75,7 +75,7 @@ export async function materialize(
   options: MaterializeOptions,
 ): Promise<Materialized> {
   const { runs, clock } = targets
-  const subject = { kind: 'MATERIALIZE', view: view.name, asOf: null } as const
+  const subject = { kind: 'MATERIALIZE', view: view.id, asOf: null } as const
   return await runs.withRun(subject, { now: clock, onWait: options.onWait }, async (progress) => {
     const onProgress = (read: number): void => {
       progress(read)
@@ -114,19 +114,19 @@ async function runOnce(
 ): Promise<Materialized | null> {
   const { online, runs } = targets
   const retried = retrying(view, options.sleep)
-  const watermark = await runs.readWatermark(view.name)
+  const watermark = await runs.readWatermark(view.id)
   const prefix = await prefixFor(targets, view, watermark, options.range)
   const marker = await retried('answer', () => online.readMarker(prefix))
   const connection = online.writeConnection()
   const { scope, reason } = chooseScope(view, watermark, marker, options.range)
-  if (watermark !== null && isRedefined(view, watermark)) await runs.beginFilling(view.name, view.definition)
+  if (watermark !== null && isRedefined(view, watermark)) await runs.beginFilling(view.id, view.definition)
   const { reading, now, ...counts } = await sendNewest(targets, view, { prefix, scope, retried }, options)
   const done = { scope: reading.scope, reason, ...counts }
   if (scope.kind === 'RANGE') return done
   const isComplete = reading.isCurrent && counts.notComputed === 0
   const { definition, filling } = filledBy(view, watermark, isComplete)
   const next = { ...reading, materializedUntil: now, marker: options.newMarker(), definition, filling }
-  await runs.announceMarker(view.name, next.marker)
+  await runs.announceMarker(view.id, next.marker)
   // The marker stands after every row only on the connection that took the rows.
   if (online.writeConnection() !== connection) return null
   try {
@@ -135,7 +135,7 @@ async function runOnce(
     if (error instanceof StoreFailed) return null
     throw error
   }
-  await runs.moveWatermark(view.name, next)
+  await runs.moveWatermark(view.id, next)
   const otherDatabase = scope.kind === 'ARRIVED' && reading.scope === 'FULL'
   return otherDatabase ? { ...done, reason: 'OTHER_DATABASE' } : done
 }
@@ -151,9 +151,9 @@ export async function catchUp(
   options: Pick<MaterializeOptions, 'sleep'>,
 ): Promise<void> {
   if (view.source !== null) return
-  const watermark = await targets.runs.readWatermark(view.name)
+  const watermark = await targets.runs.readWatermark(view.id)
   if (watermark === null) return
-  if (isRedefined(view, watermark)) await targets.runs.beginFilling(view.name, view.definition)
+  if (isRedefined(view, watermark)) await targets.runs.beginFilling(view.id, view.definition)
   const scope = { kind: 'ARRIVED', since: watermark } as const
   const retried = retrying(view, options.sleep)
   const prefix = await targets.rowPrefix(view)

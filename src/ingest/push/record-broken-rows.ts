@@ -45,7 +45,7 @@ export async function recordBrokenRows(
     await violations.record(
       recorded.flatMap((one) => one.violations),
       recorded.flatMap(({ quarantine }) =>
-        quarantine === null ? [] : [{ view: view.name, ...quarantine, recordedAt }],
+        quarantine === null ? [] : [{ view: view.id, ...quarantine, recordedAt }],
       ),
     )
     return all(

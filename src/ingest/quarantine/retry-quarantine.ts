@@ -39,7 +39,7 @@ export async function retryQuarantine(
   target: RetryTarget,
   cameBy: WayIn | null,
 ): Promise<RetriedEntries> {
-  const name = target.kind === 'EVENTS' ? target.source.name : target.view.name
+  const name = target.kind === 'EVENTS' ? target.source.name : target.view.id
   const judge = entryJudge(target)
   const staying = new Map<string, number>()
   let [accepted, dropped] = [0, 0]

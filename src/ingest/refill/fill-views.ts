@@ -57,7 +57,7 @@ export async function fillView(
   const { epoch, generations } = await guardRecord.read()
   const viewId = targets.viewId(view)
   const generation = generations.get(viewId) ?? 0
-  const watermark = await runs.readWatermark(view.name)
+  const watermark = await runs.readWatermark(view.id)
   const connection = online.writeConnection()
   const marker = await online.readMarker(targets.keyPrefix(view, generation))
   const guard = parseGuard(await online.readMarker(online.guardName))

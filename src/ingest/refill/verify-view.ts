@@ -31,7 +31,7 @@ export async function verifyView(
   { onWait, onProgress }: VerifyOptions,
 ): Promise<Verified> {
   const { offline, runs, clock } = targets
-  const subject = { kind: 'MATERIALIZE', view: view.name, asOf: null } as const
+  const subject = { kind: 'MATERIALIZE', view: view.id, asOf: null } as const
   return await runs.withRun(subject, { now: clock, onWait }, async (progress) => {
     const now = clock()
     let [compared, repaired] = [0, 0]

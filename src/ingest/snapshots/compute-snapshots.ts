@@ -65,7 +65,7 @@ export async function computeSnapshots(
 ): Promise<BatchComputed> {
   const { runs, clock } = targets
   const asOf = scope.kind === 'TIMES' && scope.times.length === 1 ? (scope.times[0] ?? null) : null
-  const subject = { kind: 'BATCH', view: view.name, asOf } as const
+  const subject = { kind: 'BATCH', view: view.id, asOf } as const
   return await runs.withRun(subject, { now: clock, onWait: options.onWait }, async () => {
     const result = await compute(targets, view, scope, options)
     const { events, written } = result

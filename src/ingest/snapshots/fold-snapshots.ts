@@ -145,7 +145,7 @@ function keepRow(
   violations.push(...checked.violations)
   if (checked.action === 'quarantine') {
     const reason = checked.violations.map(({ feature, message }) => `${feature}: ${message}`).join('; ')
-    quarantined.push({ view: view.name, content: row, reason, recordedAt: now })
+    quarantined.push({ view: view.id, content: row, reason, recordedAt: now })
   }
   if (checked.action === 'quarantine' || checked.action === 'reject') return false
   rows.push(row)
@@ -168,7 +168,7 @@ function overflowed(
   const range = isDecimal(feature.type) ? decimalBounds(decimalDigits(feature.type)) : bounds[feature.type]
   const bound = range?.[isBelow ? 'min' : 'max'] ?? ''
   return {
-    view: view.name,
+    view: view.id,
     feature: feature.name,
     key: row.key.map(String),
     rule: isBelow ? 'MIN' : 'MAX',

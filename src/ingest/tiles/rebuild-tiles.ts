@@ -50,7 +50,7 @@ export async function rebuildTiles(
   { follow, pause, signal, onWait, onAdopted, onLive }: RebuildOptions,
 ): Promise<void> {
   const { generations, runs, clock } = targets
-  const subject = { kind: 'REBUILD', view: view.name, asOf: null } as const
+  const subject = { kind: 'REBUILD', view: view.id, asOf: null } as const
   await runs.withRun(subject, { now: clock, onWait }, async () => {
     if (await adoptTopic(targets, view)) onAdopted(view.events.topic ?? '')
     const newest = async () => generationsOf(targets, view, await generations.list()).at(-1)

@@ -23,13 +23,13 @@ export async function readViewRecord(
   view: FeatureView,
   recomputeMicros: Micros,
 ): Promise<ViewRecord> {
-  const watermark = view.online ? await runs.readWatermark(view.name) : null
+  const watermark = view.online ? await runs.readWatermark(view.id) : null
   const materialized = {
     materializedUntil: watermark?.materializedUntil ?? null,
     materializedBy: { definition: watermark?.definition ?? null, filling: watermark?.filling ?? null },
   }
   if (view.kind !== 'BATCH') return { snapshots: [], storedSince: null, batchWroteAt: null, ...materialized }
-  const filter = { kind: 'BATCH', view: view.name, since: null, first: batchRunsSeen, after: null } as const
+  const filter = { kind: 'BATCH', view: view.id, since: null, first: batchRunsSeen, after: null } as const
   const wrote = (await runs.runs(filter)).filter(({ rowsWritten }) => (rowsWritten ?? 0) > 0)
   return {
     snapshots: await snapshots.recorded(view, {

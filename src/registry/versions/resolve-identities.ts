@@ -1,13 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
+import { widenings } from '../../definitions/value-type.ts'
 import { InvalidDefinitions, type Problem, type Report } from '../../errors.ts'
 import { buildRegistry } from '../build-registry.ts'
 import { type FeatureColumn, type FeatureIdentity, ownOf, type ViewIdentity } from '../identities.ts'
 import { type Definition, parseDefinitions } from '../parse-definitions.ts'
 import type { Entity, FeatureView, Registry } from '../registry.ts'
 import { type Retired, registryOf, type VersionContent } from './version-content.ts'
-
-/** Values of the first stand in the second without a loss. */
-const widenings: Readonly<Record<string, string>> = { int32: 'int64', float32: 'float64' }
 
 const nothingRetired: Retired = { entities: [], views: [], columns: {} }
 
@@ -308,7 +306,7 @@ function typedColumns(
   const own = { name: freeName(`${feature.id.slice(0, 50)}__${type.replace(/\W+/g, '_')}`, taken), type }
   if (view.kind === 'BATCH') return [own]
   if (view.kind === 'STREAM' || view.source !== null) return [{ name: written.name, type }]
-  if (widenings[written.type] === type) return [own, ...columns]
+  if (widenings.get(written.type) === type) return [own, ...columns]
   report({
     path: `feature view ${view.name}.features.${name}`,
     message: `its stored values are ${written.type}, ${type} came: a type can be widened (int32 to int64, float32 to float64), nothing else; name a new feature, as ${name}_v2`,

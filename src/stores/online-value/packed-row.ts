@@ -36,7 +36,7 @@ const flagsAt = 1
 const closingFlag = 1
 const tombstoneFlag = 2
 
-/** What a row's bytes mean: the features in slot order, under the name that the fingerprint gives. */
+/** What a row's bytes mean: the features in slot order, each by its id, under the name that the fingerprint gives. */
 export interface RowLayout {
   readonly fingerprint: number
   readonly features: readonly { readonly name: string; readonly type: ValueType }[]

@@ -42,7 +42,7 @@ afterAll(() => world?.close())
 function deletionOf(id: number): EntityToDelete {
   const { views, eventSources: sources } = world.registry
   return {
-    entity: { name: 'customer', joinKeys: [{ name: 'customer_id', type: 'int64' }] },
+    entity: { id: 'customer', name: 'customer', joinKeys: [{ name: 'customer_id', type: 'int64' }] },
     key: [id],
     views,
     sources,

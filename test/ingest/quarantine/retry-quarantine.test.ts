@@ -193,7 +193,8 @@ describe('what is quarantined, whichever way it came', () => {
 
   it('is dropped where its entity was deleted since', async () => {
     const { views, eventSources: sources } = world.registry
-    const customer = { name: 'customer', joinKeys: [{ name: 'customer_id', type: 'int64' }] } as const
+    const joinKeys = [{ name: 'customer_id', type: 'int64' }] as const
+    const customer = { id: 'customer', name: 'customer', joinKeys }
     const deletions = postgresDeletionStore(world.pool, 'default')
     const deletion = { entity: customer, key: [8], views, sources }
     await deletions.record(deletion, importedAt)

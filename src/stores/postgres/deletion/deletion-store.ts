@@ -47,11 +47,11 @@ export function postgresDeletionStore(pool: pg.Pool, project: string): DeletionS
           [project, randomBytes(secretBytes)],
         )
         const joinKeys = entity.joinKeys.map(({ name, type }) => ({ name, type }))
-        await client.query(insertKind, [project, entity.name, JSON.stringify(joinKeys)])
+        await client.query(insertKind, [project, entity.id, JSON.stringify(joinKeys)])
         const { rows } = await client.query<{ deleted_at: string }>(insertDeletion, [
           project,
           await digestOf(client, project, deletion),
-          entity.name,
+          entity.id,
           formatTimestamp(deletedAt),
         ])
         return Number(rows[0]?.deleted_at)
@@ -85,7 +85,7 @@ export function postgresDeletionStore(pool: pg.Pool, project: string): DeletionS
               // Events may be older than the view, and without one of its join keys.
               .filter((columns) => !columns.includes(null))
             const keys = [...new Set(found.map((columns) => JSON.stringify(readKey(view, columns))))]
-            if (keys.length > 0) await client.query(insertOnlineKeys, [project, digest, view.name, keys])
+            if (keys.length > 0) await client.query(insertOnlineKeys, [project, digest, view.id, keys])
           }
         }
         // Events of before may have been read again since the deletion was recorded.
@@ -162,7 +162,7 @@ async function standingKeys(
   for (const view of deletion.views) {
     if (!isWider(view, deletion)) continue
     const { rows } = await pool.query<unknown[]>(inArrays(widerKeysSql(project, view, deletion)))
-    for (const columns of rows) found.push({ view: view.name, key: readKey(view, columns) })
+    for (const columns of rows) found.push({ view: view.id, key: readKey(view, columns) })
   }
   return found
 }

@@ -35,7 +35,7 @@ export function eraseStatements(
       .filter((view) => view.source === null)
       .map((view) =>
         tellingKeys(
-          `${featureSchema(project)}.${view.name}`,
+          `${featureSchema(project)}.${view.id}`,
           eraseRows(managedTable(project, view), deletion, deletedAt, 'created_timestamp'),
           [view].filter((one) => isWider(one, deletion)),
         ),
@@ -107,15 +107,15 @@ function keyConditions(
   )
 }
 
-/** Whose violations and quarantined rows are reported under a name. */
+/** Whose violations and quarantined rows are recorded under a name. */
 interface RecordedKeys {
   readonly name: string
   /** What a violation's key holds, in order. */
   readonly keyNames: readonly string[]
 }
 
-const recordedOfView = ({ name, entity }: DeletionView): RecordedKeys => ({
-  name,
+const recordedOfView = ({ id, entity }: DeletionView): RecordedKeys => ({
+  name: id,
   keyNames: entity.joinKeys.map((key) => key.name),
 })
 

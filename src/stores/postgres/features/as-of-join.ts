@@ -4,7 +4,7 @@ import type { BatchOfflineView, OfflineView, StoredOfflineView } from '../../off
 import { microsOf, selectExpression, sqlType } from '../sql/column-type.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import type { Sql } from '../sql/statement.ts'
-import { closingColumn, featureTable, newestFirst } from '../tables/feature-table.ts'
+import { closingColumn, featureTable, newestFirst, selectFeature } from '../tables/feature-table.ts'
 import { definitionsSql, governingSnapshotSql, hasEventsSql, viewParameters } from '../windows/computed-by.ts'
 import {
   type StreamedOptions,
@@ -121,8 +121,7 @@ function probe(project: string, view: StoredOfflineView, index: number): string 
   const created = table.createdTimestamp === null ? null : `x.${table.createdTimestamp}`
   const event = `x.${table.eventTimestamp}`
   const features = view.features.map(
-    (feature) =>
-      `${selectExpression(feature.type, `x.${table.column(feature.name)}`)} as ${quoteIdentifier(feature.name)}`,
+    (feature) => `${selectFeature(view, table, feature)} as ${quoteIdentifier(feature.name)}`,
   )
   if (view.kind === 'BATCH') features.push(`x.${closingColumn}`)
   const conditions = [

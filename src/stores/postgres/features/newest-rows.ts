@@ -4,7 +4,13 @@ import type { MaterializedPoint, NewestRowsRequest, NewestRowsScope } from '../.
 import type { StoredOfflineView } from '../../offline-view.ts'
 import { arrayParameter, microsOf, selectExpression } from '../sql/column-type.ts'
 import type { Sql } from '../sql/statement.ts'
-import { closingColumn, type FeatureTable, featureTable, newestFirst } from '../tables/feature-table.ts'
+import {
+  closingColumn,
+  type FeatureTable,
+  featureTable,
+  newestFirst,
+  selectFeature,
+} from '../tables/feature-table.ts'
 import { isCurrentSql, viewParameters } from '../windows/computed-by.ts'
 
 /**
@@ -52,7 +58,7 @@ function rowColumns(table: FeatureTable, view: StoredOfflineView): string[] {
     microsOf(`x.${table.eventTimestamp}::timestamptz`),
     table.createdTimestamp === null ? 'null' : microsOf(`x.${table.createdTimestamp}::timestamptz`),
     table.rowId === null ? 'null' : `x.${table.rowId}::text`,
-    ...view.features.map((feature) => selectExpression(feature.type, `x.${table.column(feature.name)}`)),
+    ...view.features.map((feature) => selectFeature(view, table, feature)),
     ...(view.kind === 'BATCH' ? [`x.${closingColumn}`] : []),
   ]
 }

@@ -32,7 +32,7 @@ export interface PostgresOfflineStoreOptions {
   readonly project: string
   /** Without a statement timeout: building an index on a table that has rows, or reading all of them, may take long. */
   readonly unboundedPool: pg.Pool
-  /** Called for every NaN and ±Infinity that a mapped table held; the value is answered as null. */
+  /** Called for every NaN and ±Infinity that a mapped table held, and every value of a wider column that is out of range; it is answered as null. */
   readonly countNonFinite: (view: string) => void
 }
 
@@ -188,7 +188,7 @@ async function insertOnce(
   { idempotencyKey, digest, arrival }: PushReceipt,
   dueAt?: Micros,
 ): Promise<InsertedOnce> {
-  const place = [project, view.name, idempotencyKey]
+  const place = [project, view.id, idempotencyKey]
   const taken = await client.query(
     `insert into featuregraph.push_receipts (project, view_id, idempotency_key, digest, answer)
      values ($1, $2, $3, $4, '{}') on conflict do nothing`,

@@ -4,10 +4,11 @@ import type { KeyValue } from '../../../definitions/value.ts'
 import type { ValueType } from '../../../definitions/value-type.ts'
 import type { NewestRowsReading, NewestRowsRequest, StoredFeatureRow } from '../../newest-rows.ts'
 import type { StoredOfflineView } from '../../offline-view.ts'
-import { fromSql, selectedType } from '../sql/column-type.ts'
+import { fromSql } from '../sql/column-type.ts'
 import { copyOut } from '../sql/copy-out.ts'
 import { storeFailed } from '../sql/pool.ts'
 import { systemIdentifier } from '../sql/system-identifier.ts'
+import { selectedFeatureType } from '../tables/feature-table.ts'
 import { isCurrentSql, viewParameters } from '../windows/computed-by.ts'
 import { newestRowsSql } from './newest-rows.ts'
 
@@ -94,7 +95,7 @@ function rowTypes(view: StoredOfflineView): readonly ValueType[] {
     'int64',
     'int64',
     'string',
-    ...view.features.map(({ type }) => selectedType(type)),
+    ...view.features.map((feature) => selectedFeatureType(view, feature)),
     ...(view.kind === 'BATCH' ? (['bool', 'bool'] as const) : []),
   ]
 }

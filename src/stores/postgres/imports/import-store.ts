@@ -149,5 +149,5 @@ async function finishReceipt(
 }
 
 function nameOf(table: ImportTable): string {
-  return table.kind === 'EVENTS' ? table.source.name : table.view.name
+  return table.kind === 'EVENTS' ? table.source.name : table.view.id
 }

@@ -95,7 +95,7 @@ function readType(type: ValueType): string {
 
 /**
  * What the driver answered for `selectExpression` → the value; NaN and ±Infinity become null and are counted, and so are
- * numbers that a decimal cannot hold exactly.
+ * numbers that a decimal cannot hold exactly, and those of a wider column that are out of the type's range.
  */
 export function fromSql(type: ValueType, raw: unknown, countNonFinite: () => void): Value | null {
   if (raw === null || raw === undefined) return null
@@ -118,7 +118,13 @@ function scalarFromSql(type: ScalarType, raw: unknown, countNonFinite: () => voi
       const number = Number(raw)
       return Number.isSafeInteger(number) ? number : String(raw)
     }
-    case 'int32':
+    case 'int32': {
+      const number = Number(raw)
+      // Of a column that is wider: see `selectFeature`.
+      if ((number | 0) === number) return number
+      countNonFinite()
+      return null
+    }
     case 'float32':
     case 'float64': {
       const number = type === 'float32' ? Math.fround(Number(raw)) : Number(raw)

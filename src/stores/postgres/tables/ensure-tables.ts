@@ -101,25 +101,33 @@ async function missingSchemas(client: pg.PoolClient, schemas: readonly string[])
     .map((schema) => `create schema if not exists ${quoteIdentifier(schema)}`)
 }
 
-const indexStatement = /^create index if not exists ("(?:[^"]|"")+") /
+const indexStatement = /^create index if not exists ("(?:[^"]|"")+") [^(]*(\(.*)$/s
+
+/** What an index is over, written by Postgres or here. */
+const comparable = (columns: string): string => columns.toLowerCase().replace(/["\s]/g, '')
 
 /**
  * Of the statements that make a table, those that are not done. One that makes an index waits, before it finds the index
- * there, for everyone who is writing to the table: a gateway would not start while a file is imported.
+ * there, for everyone who is writing to the table: a gateway would not start while a file is imported. An index of another
+ * name over the same columns will do: the as-of index was not always named by them.
  */
 async function missingParts(
   client: pg.PoolClient,
   { table, create }: WantedTable,
   isThere: boolean,
 ): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>(
-    'select relname as name from pg_index join pg_class on oid = indexrelid where indrelid = to_regclass($1)',
+  const { rows } = await client.query<{ name: string; definition: string }>(
+    'select relname as name, pg_get_indexdef(oid) as definition from pg_index join pg_class on oid = indexrelid where indrelid = to_regclass($1)',
     [table],
   )
   const indexes = rows.map(({ name }) => quoteIdentifier(name))
+  const covered = rows.map(({ definition }) => comparable(definition.slice(definition.indexOf('('))))
   return create
     .filter((statement) => !(isThere && statement.startsWith('create table ')))
-    .filter((statement) => !indexes.includes(indexStatement.exec(statement)?.[1] ?? ''))
+    .filter((statement) => {
+      const [, name = '', columns = ''] = indexStatement.exec(statement) ?? []
+      return !indexes.includes(name) && !covered.includes(comparable(columns))
+    })
 }
 
 function viewTable(project: string, view: StoredOfflineView): WantedTable {
@@ -127,7 +135,7 @@ function viewTable(project: string, view: StoredOfflineView): WantedTable {
     table: managedTable(project, view),
     owner: `feature view "${view.name}"`,
     part: 'feature',
-    partNames: view.features.map(({ name }) => name),
+    partNames: view.features.flatMap(({ columns }) => columns.map(({ name }) => name)),
     columns: managedColumns(view),
     create: createTable(project, view),
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { ValueType } from '../../../definitions/value-type.ts'
-import type { StoredOfflineView } from '../../offline-view.ts'
-import { isFixedSize, sqlType } from '../sql/column-type.ts'
+import type { OfflineFeature, StoredOfflineView } from '../../offline-view.ts'
+import { isFixedSize, selectExpression, selectedType, sqlType } from '../sql/column-type.ts'
 import { quoteIdentifier, quoteTable } from '../sql/identifier.ts'
 import { type ManagedColumn, managedColumn } from './managed-column.ts'
 
@@ -47,6 +47,31 @@ export function featureTable(project: string, view: StoredOfflineView): FeatureT
   }
 }
 
+/**
+ * A feature's value of a row `x`, as an expression whose result `fromSql` reads: of a widened feature the first of its columns
+ * that is not null. One that is narrower than its column comes as the column is, since a cast of a value out of range would
+ * end the statement.
+ */
+export function selectFeature(view: StoredOfflineView, table: FeatureTable, feature: OfflineFeature): string {
+  const [written, ...older] = feature.columns
+  if (view.source !== null || written === undefined)
+    return selectExpression(feature.type, `x.${table.column(feature.name)}`)
+  const column = `x.${quoteIdentifier(written.name)}`
+  if (older.length === 0) return selectExpression(written.type, column)
+  const wider = older.map(({ name }) => `x.${quoteIdentifier(name)}::${sqlType(written.type)}`)
+  return selectExpression(written.type, `coalesce(${[column, ...wider].join(', ')})`)
+}
+
+/** The type of `selectFeature` in Postgres. */
+export function selectedFeatureType({ source }: StoredOfflineView, feature: OfflineFeature): ValueType {
+  return selectedType(source === null ? writtenColumn(feature).type : feature.type)
+}
+
+/** Where a feature's values are written, in a table of the store's own. */
+export function writtenColumn({ columns, name, type }: OfflineFeature): OfflineFeature['columns'][number] {
+  return columns[0] ?? { name, type }
+}
+
 /** Of a key's rows `x`, by the total order of design section 3.1. */
 export function newestFirst(table: FeatureTable): string[] {
   return [
@@ -57,7 +82,7 @@ export function newestFirst(table: FeatureTable): string[] {
 }
 
 export function managedTable(project: string, view: StoredOfflineView): string {
-  return `${quoteIdentifier(featureSchema(project))}.${quoteIdentifier(view.name)}`
+  return `${quoteIdentifier(featureSchema(project))}.${quoteIdentifier(view.id)}`
 }
 
 export const closingColumn = 'closing'
@@ -72,8 +97,13 @@ export function writtenColumns(
     ...view.entity.joinKeys,
     { name: 'event_timestamp', type: 'timestamp' },
     { name: 'created_timestamp', type: 'timestamp' },
-    ...view.features,
+    ...view.features.map(writtenColumn),
   ]
+}
+
+/** All that hold values of features, in the features' order. */
+function featureColumns({ features }: StoredOfflineView): OfflineFeature['columns'] {
+  return features.flatMap(({ columns }) => columns)
 }
 
 /** The columns of a managed table, in order. Only feature columns are nullable, so only they can be added later. */
@@ -82,7 +112,7 @@ export function managedColumns(view: StoredOfflineView): readonly ManagedColumn[
     ...view.entity.joinKeys.map((key) => managedColumn(key.name, sqlType(key.type), true)),
     managedColumn('event_timestamp', 'timestamp with time zone', true),
     managedColumn('created_timestamp', 'timestamp with time zone', false),
-    ...view.features.map((feature) => managedColumn(feature.name, sqlType(feature.type), false)),
+    ...featureColumns(view).map(({ name, type }) => managedColumn(name, sqlType(type), false)),
     // Null is false: nearly every row is an ordinary one.
     ...(view.kind === 'BATCH'
       ? [managedColumn(closingColumn, 'boolean', false), managedColumn(pushedColumn, 'boolean', false)]
@@ -107,27 +137,28 @@ export function createTable(project: string, view: StoredOfflineView): readonly 
 
 /**
  * One probe answers a row of an as-of join. `nulls last` must stand in the index as in the query, else every probe
- * sorts. Features of fixed size ride along, up to Postgres' 32 columns, so that a probe need not visit the table.
+ * sorts. Features of fixed size ride along, up to Postgres' 32 columns, so that a probe need not visit the table: the index of
+ * a table that got columns later is another one, by its name.
  */
 function asOfIndex(project: string, view: StoredOfflineView): string {
   const keys = view.entity.joinKeys.map((key) => quoteIdentifier(key.name))
   const ordered = [...keys, 'event_timestamp desc', 'created_timestamp desc nulls last', 'row_id desc']
-  const read = [
-    ...view.features.map((feature) => feature.name),
-    ...(view.kind === 'BATCH' ? [closingColumn] : []),
-  ]
-  const covering =
-    view.features.every((feature) => isFixedSize(feature.type)) && ordered.length + read.length <= 32
+  const columns = featureColumns(view)
+  const read = [...columns.map(({ name }) => name), ...(view.kind === 'BATCH' ? [closingColumn] : [])]
+  const covering = columns.every(({ type }) => isFixedSize(type)) && ordered.length + read.length <= 32
   const include = covering ? `\ninclude (${read.map(quoteIdentifier).join(', ')})` : ''
-  return `create index if not exists ${indexName(view, 'as_of')} on ${managedTable(project, view)}\n(${ordered.join(', ')})${include}`
+  const purpose = covering ? `as_of_${shortDigest(JSON.stringify(read))}` : 'as_of'
+  return `create index if not exists ${indexName(view, purpose)} on ${managedTable(project, view)}\n(${ordered.join(', ')})${include}`
 }
 
 /** At most 63 bytes: a long name is cut and made unique by a digest. */
 function indexName(view: StoredOfflineView, purpose: string): string {
-  const name = `${view.name}_${purpose}`
+  const name = `${view.id}_${purpose}`
   if (name.length <= 63) return quoteIdentifier(name)
-  const digest = createHash('sha256').update(name).digest('hex').slice(0, 8)
-  return quoteIdentifier(
-    `${view.name.slice(0, 62 - purpose.length - digest.length - 1)}_${digest}_${purpose}`,
-  )
+  const digest = shortDigest(name)
+  return quoteIdentifier(`${view.id.slice(0, 62 - purpose.length - digest.length - 1)}_${digest}_${purpose}`)
+}
+
+function shortDigest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8)
 }

@@ -14,13 +14,13 @@ export function viewParameters(project: string, view: BatchOfflineView, values: 
   const parameter = (value: unknown): string => `$${values.push(value)}::text`
   return {
     project: parameter(project),
-    view: parameter(view.name),
+    view: parameter(view.id),
     digests: parameter(JSON.stringify(view.digests)),
   }
 }
 
 /**
- * Every definition that the view ever had, with `lacking`: the names of today's features that it lacks, null where a
+ * Every definition that the view ever had, with `lacking`: the ids of today's features that it lacks, null where a
  * feature of both means something else (`lackingFeatures`).
  */
 export function definitionsSql({ project, view, digests }: ViewParameters): string {

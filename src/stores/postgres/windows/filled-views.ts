@@ -27,21 +27,21 @@ export function postgresFilledViews(pool: pg.Pool, project: string): FilledViews
         return { materialized: materialized ? { digests } : null, hasSnapshots: snapshots, hasEvents: events }
       })
     },
-    async abandoned(names) {
+    async abandoned(ids) {
       const { rows } = await pool
-        .query<{ name: string; definition: string | null }>(abandonedSql, [
+        .query<{ id: string; definition: string | null }>(abandonedSql, [
           project,
-          names,
+          ids,
           featureSchema(project),
         ])
         .catch(storeFailed('reading views of other definitions'))
-      return rows.flatMap(({ name, definition }) => (definition === null ? [] : [{ name, definition }]))
+      return rows.flatMap(({ id, definition }) => (definition === null ? [] : [{ id, definition }]))
     },
   }
 }
 
 /** Of a view without a recorded definition that of its newest snapshot. */
-const abandonedSql = `select v.name, coalesce((
+const abandonedSql = `select v.id, coalesce((
     select d.definition from featuregraph.view_definitions as d
     where d.project = v.project and d.view_id = v.id order by d.used_at desc limit 1
   ), (
@@ -49,12 +49,12 @@ const abandonedSql = `select v.name, coalesce((
     where s.project = v.project and s.view_id = v.id order by s.as_of desc limit 1
   )) as definition
 from featuregraph.views as v
-where v.project = $1 and v.name <> all ($2::text[])
-  and exists (select from pg_tables where schemaname = $3 and tablename = v.name)
-order by v.name`
+where v.project = $1 and v.id <> all ($2::text[])
+  and exists (select from pg_tables where schemaname = $3 and tablename = v.id)
+order by v.id`
 
 function filledSql(view: StoredOfflineView, place: number, values: unknown[]): string {
-  const name = `$${values.push(view.name)}::text`
+  const name = `$${values.push(view.id)}::text`
   const events =
     view.kind === 'BATCH'
       ? hasEventsSql(view, { project: '$1::text', before: `'infinity'` }, values)

@@ -9,7 +9,7 @@ import { managedTable, pushedColumn } from '../tables/feature-table.ts'
 export function overridesSql(project: string, view: SnapshotView, key: EntityKey | null): Sql {
   const table = managedTable(project, view)
   const { joinKeys } = view.entity
-  const values: unknown[] = [project, view.name]
+  const values: unknown[] = [project, view.id]
   const ofKey = joinKeys.flatMap(({ name, type }, index) => {
     if (key === null) return []
     const { arrayType, encode, expression } = arrayParameter(type)

@@ -37,7 +37,7 @@ export function postgresSnapshotStore(pool: pg.Pool, project: string): SnapshotS
       const { rows } = await pool
         .query<{ as_of: string; stale: boolean; lacking: string[] | null }>(recordedSql, [
           project,
-          view.name,
+          view.id,
           JSON.stringify(view.digests),
           identifier,
           view.events.name,
@@ -150,7 +150,7 @@ async function recordSnapshots(
   identifier: string,
 ): Promise<void> {
   const { definition, digests } = view
-  const of = [project, view.name, definition]
+  const of = [project, view.id, definition]
   await writer.query(
     `insert into featuregraph.view_definitions (project, view_id, definition, digests)
      select v.project, v.id, $3, $4 from featuregraph.views as v where v.project = $1 and v.name = $2
@@ -172,15 +172,7 @@ async function recordSnapshots(
      where v.project = $1 and v.name = $2
      on conflict (project, view_id, as_of) do update set snapshot_xmin = excluded.snapshot_xmin,
        system_identifier = excluded.system_identifier, definition = excluded.definition, computed_at = excluded.computed_at`,
-    [
-      project,
-      view.name,
-      times.map(formatTimestamp),
-      xmin,
-      identifier,
-      definition,
-      formatTimestamp(computedAt),
-    ],
+    [project, view.id, times.map(formatTimestamp), xmin, identifier, definition, formatTimestamp(computedAt)],
   )
 }
 

@@ -3,13 +3,13 @@ import type { ValueType } from '../../../definitions/value-type.ts'
 import type { SnapshotComputation } from '../../snapshot-store.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import type { Sql } from '../sql/statement.ts'
-import { closingColumn, managedTable, pushedColumn } from '../tables/feature-table.ts'
+import { closingColumn, managedTable, pushedColumn, writtenColumn } from '../tables/feature-table.ts'
 
 type StoredQuestion = Pick<SnapshotComputation, 'view' | 'times'>
 
 /** Columns of `storedSnapshotsSql`, behind the join keys. */
 export function storedSnapshotTypes({ features }: StoredQuestion['view']): readonly ValueType[] {
-  return ['timestamp', ...features.map(({ type }) => type), 'bool', 'timestamp', 'bool']
+  return ['timestamp', ...features.map((feature) => writtenColumn(feature).type), 'bool', 'timestamp', 'bool']
 }
 
 /**
@@ -28,9 +28,10 @@ export function storedSnapshotsSql(project: string, { view, times }: StoredQuest
   const named = keys.map((_, index) => `k${index}`)
   const known = named.map((name) => `k.${name}`).join(', ')
   const sorted = keys.map(({ type }, index) => `k.k${index}${type === 'string' ? ' collate "C"' : ''}`)
+  const features = view.features.map((feature) => quoteIdentifier(writtenColumn(feature).name))
   const row = [
     'x.event_timestamp',
-    ...view.features.map(({ name }) => `x.${quoteIdentifier(name)}`),
+    ...features.map((name) => `x.${name}`),
     `coalesce(x.${closingColumn}, false) as ${closingColumn}`,
     'x.created_timestamp',
     `coalesce(x.${pushedColumn}, false) as ${pushedColumn}`,
@@ -38,7 +39,7 @@ export function storedSnapshotsSql(project: string, { view, times }: StoredQuest
   const outputs = [
     ...named.map((name) => `k.${name}`),
     'r.event_timestamp',
-    ...view.features.map(({ name }) => `r.${quoteIdentifier(name)}`),
+    ...features.map((name) => `r.${name}`),
     `r.${closingColumn}`,
     'r.created_timestamp',
     `r.${pushedColumn}`,
