@@ -5,7 +5,7 @@ import { buildRegistry } from '../build-registry.ts'
 import { type FeatureColumn, type FeatureIdentity, ownOf, type ViewIdentity } from '../identities.ts'
 import { type Definition, parseDefinitions } from '../parse-definitions.ts'
 import type { Entity, FeatureView, Registry } from '../registry.ts'
-import { type Retired, registryOf, type VersionContent } from './version-content.ts'
+import { type Retired, type RetiredColumn, registryOf, type VersionContent } from './version-content.ts'
 
 const nothingRetired: Retired = { entities: [], views: [], columns: {} }
 
@@ -90,7 +90,7 @@ function following(
   const entities = entityIds(before, registry, renamedFrom, report)
   const found = viewIdentities(before, registry, renamedFrom, report)
   const views: Record<string, ViewIdentity> = {}
-  const columns: Record<string, readonly FeatureColumn[]> = {}
+  const columns: Record<string, readonly RetiredColumn[]> = {}
   for (const view of registry.views) {
     const earlier = found.get(view.name)
     if (!earlier) continue
@@ -117,9 +117,12 @@ function following(
 /** The views of a version with the columns of their removed features, which go with them. */
 function withRetiredColumns({ identities, retired }: VersionContent): readonly ViewIdentity[] {
   return Object.values(identities.views).map((view) => {
-    const more = (ownOf(retired.columns, view.id) ?? []).map(
-      (column) => [column.name, { id: column.name, columns: [column] }] as const,
-    )
+    const columns = ownOf(retired.columns, view.id) ?? []
+    const ids = [...new Set(columns.map(({ name, feature }) => feature ?? name))]
+    const more = ids.flatMap((id) => {
+      const back = comesBack(id, columns)
+      return back ? [[id, back] as const] : []
+    })
     return { id: view.id, features: { ...Object.fromEntries(more), ...view.features } }
   })
 }
@@ -149,7 +152,7 @@ interface EarlierView {
   /** Null: it is new, or comes back. */
   readonly view: FeatureView | null
   /** Columns of its removed features. */
-  readonly retired: readonly FeatureColumn[]
+  readonly retired: readonly RetiredColumn[]
 }
 
 function viewIdentities(
@@ -253,10 +256,13 @@ function featureIdentities(
   view: FeatureView,
   earlier: EarlierView,
   { renamedFrom, report }: { readonly renamedFrom: Renames; readonly report: Report },
-): { readonly identity: ViewIdentity; readonly retired: readonly FeatureColumn[] } {
+): { readonly identity: ViewIdentity; readonly retired: readonly RetiredColumn[] } {
   const known = earlier.identity.features
   const names = view.features.map(({ name }) => name)
-  const every = [...Object.values(known).flatMap(({ columns }) => columns), ...earlier.retired]
+  const every = [
+    ...Object.values(known).flatMap(({ id, columns }) => columns.map((one) => ({ ...one, feature: id }))),
+    ...earlier.retired,
+  ]
   const taken = new Set(every.map(({ name }) => name))
   const features: Record<string, FeatureIdentity> = {}
   for (const { name, type } of view.features) {
@@ -276,9 +282,9 @@ function featureIdentities(
   return { identity: { id: earlier.identity.id, features }, retired }
 }
 
-function comesBack(name: string, retired: readonly FeatureColumn[]): FeatureIdentity | undefined {
-  const column = retired.find((one) => one.name === name)
-  return column && { id: name, columns: [column] }
+function comesBack(id: string, retired: readonly RetiredColumn[]): FeatureIdentity | undefined {
+  const columns = retired.filter(({ name, feature }) => (feature ?? name) === id)
+  return columns.length === 0 ? undefined : { id, columns: columns.map(({ name, type }) => ({ name, type })) }
 }
 
 function firstFeature(
@@ -302,7 +308,8 @@ function typedColumns(
 ): readonly FeatureColumn[] {
   const { name, type, columns, taken } = feature
   const [written] = columns
-  if (written === undefined || columns.some((column) => column.type === type)) return columns
+  const same = columns.find((column) => column.type === type)
+  if (written === undefined || same !== undefined) return same && view.kind === 'BATCH' ? [same] : columns
   const own = { name: freeName(`${feature.id.slice(0, 50)}__${type.replace(/\W+/g, '_')}`, taken), type }
   if (view.kind === 'BATCH') return [own]
   if (view.kind === 'STREAM' || view.source !== null) return [{ name: written.name, type }]

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { valueType } from '../../definitions/value-type.ts'
 import { messageOf, RegistryUnreadable } from '../../errors.ts'
 import { buildRegistry } from '../build-registry.ts'
-import type { Identities } from '../identities.ts'
+import type { FeatureColumn, Identities } from '../identities.ts'
 import type { Definition } from '../parse-definitions.ts'
 import type { Registry } from '../registry.ts'
 
@@ -10,6 +10,7 @@ import type { Registry } from '../registry.ts'
 export const contentFormat = 1
 
 const featureColumn = z.strictObject({ name: z.string(), type: valueType })
+const retiredColumn = z.strictObject({ ...featureColumn.shape, feature: z.string().optional() })
 const viewIdentity = z.strictObject({
   id: z.string(),
   features: z.record(z.string(), z.strictObject({ id: z.string(), columns: z.array(featureColumn) })),
@@ -25,7 +26,7 @@ const versionContent = z.strictObject({
   retired: z.strictObject({
     entities: z.array(z.string()),
     views: z.array(viewIdentity),
-    columns: z.record(z.string(), z.array(featureColumn)),
+    columns: z.record(z.string(), z.array(retiredColumn)),
   }),
 })
 
@@ -35,9 +36,12 @@ export interface Retired {
   readonly entities: readonly string[]
   readonly views: readonly Identities['views'][string][]
   /** Of views that are still defined, by view id. */
-  readonly columns: Readonly<
-    Record<string, readonly { readonly name: string; readonly type: z.output<typeof valueType> }[]>
-  >
+  readonly columns: Readonly<Record<string, readonly RetiredColumn[]>>
+}
+
+export interface RetiredColumn extends FeatureColumn {
+  /** The id of the feature whose values stand there; left out: the column's name. */
+  readonly feature?: string | undefined
 }
 
 /** A version of the registry as it is stored: the definitions as their functions return them, without files. */

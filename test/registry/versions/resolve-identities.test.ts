@@ -119,6 +119,18 @@ describe('what is stored of definitions that change', () => {
     expect(registryOf(back).views[0]?.features[0]).toMatchObject({ type: 'int32', columns: wide })
   })
 
+  it('comes back with all the columns of a feature that was widened', () => {
+    const wide = [customer, trips({ count: 'int64', city: 'string' })]
+    const narrow = [customer, trips({ count: 'int32', city: 'string' })]
+    const less = [customer, trips({ city: 'string' })]
+    const other = [customer, featureView('other', rest())]
+    for (const gone of [less, other])
+      expect(versions(narrow, wide, gone, wide).identities).toEqual({
+        ...versions(narrow, wide).identities,
+        entities: { customer: 'customer' },
+      })
+  })
+
   it('keeps a type from being narrowed or changed, and says what to do', () => {
     expect(problemsOf([customer, trips({ count: 'int64' })], [customer, trips({ count: 'int32' })])).toEqual([
       'its stored values are int64, int32 came: a type can be widened (int32 to int64, float32 to float64), nothing else; name a new feature, as count_v2',
