@@ -3,10 +3,18 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
 import { systemClock } from '../../src/gateway/system-clock.ts'
+import { writeOnline } from '../../src/ingest/materialize/write-online.ts'
+import { openRowLayouts } from '../../src/online/row-layouts.ts'
 import { execute } from '../services/postgres.ts'
 import { type RedisServer, startRedis } from '../services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
-import { type Answer, startTestGateway, type TestGateway, type TestRow } from './start-test-gateway.ts'
+import {
+  type Answer,
+  newProject,
+  startTestGateway,
+  type TestGateway,
+  type TestRow,
+} from './start-test-gateway.ts'
 
 const second: Micros = 1_000_000
 const hour: Micros = 3_600 * second
@@ -16,6 +24,7 @@ const allStatuses = 'freshness { status eventTimestamp createdTimestamp ageSecon
 /** The gateway's clock stands still unless a test moves it. It starts at the real time: Redis expires by that. */
 const start = systemClock()
 let now = start
+const project = newProject()
 let redis: RedisServer
 let database: TestDatabase
 let gateway: TestGateway
@@ -24,7 +33,9 @@ let client: Redis
 beforeAll(async () => {
   ;[redis, database] = await Promise.all([startRedis(), createTestDatabase()])
   client = new Redis(redis.url)
-  gateway = await startTestGateway({ offlineUrl: database.url, onlineUrl: redis.url, clock: () => now })
+  const settings = { PROJECT: project }
+  const servers = { offlineUrl: database.url, onlineUrl: redis.url }
+  gateway = await startTestGateway({ ...servers, settings, clock: () => now })
 })
 afterAll(async () => {
   await gateway?.close()
@@ -176,6 +187,36 @@ describe('the status of a row', () => {
       ])
     } finally {
       now = start
+    }
+  })
+
+  it('is answered where a process of newer definitions has written it in a layout that was not known yet', async () => {
+    const { registry, stores } = gateway.gateway
+    const view = registry.views.find(({ name }) => name === 'merchant_profile')
+    const [some] = view?.features ?? []
+    if (view?.kind !== 'PLAIN' || !some) throw new Error('the world has a view merchant_profile')
+    const place = view.features.findIndex(({ name }) => name === 'a_string')
+    // The second one's layout is recorded within a second of the reading of the first one's.
+    for (const added of ['added', 'added_later']) {
+      const features = [{ ...some, name: added, id: added, type: 'bool' } as const, ...view.features]
+      const newer = { ...view, features }
+      const views = registry.views.map((one) => (one === view ? newer : one))
+      const layouts = await openRowLayouts(
+        project,
+        { ...registry, views },
+        stores.registry,
+        stores.guardRecord,
+      )
+      const values = features.map((_, index) => (index === 0 ? true : index === place + 1 ? added : null))
+      const row = { rowId: null, closing: false, isCurrent: true, createdTimestamp: null, values }
+      const written = { ...row, key: [added], eventTimestamp: start - second }
+      await writeOnline({ ...stores, ...layouts, clock: () => now }, newer, [written])
+      const query = `{ merchant(merchantId: "${added}") { merchantProfile { aString freshness { status } } } }`
+      for (const { data, errors } of await Promise.all([1, 2, 3].map(() => gateway.ask(query)))) {
+        expect(errors).toBeUndefined()
+        const answered = { aString: added, freshness: { status: 'PRESENT' } }
+        expect(data).toEqual({ merchant: { merchantProfile: answered } })
+      }
     }
   })
 

@@ -7,6 +7,7 @@ import type { StoredOfflineView } from '../../../../src/stores/offline-view.ts'
 import { createEventMonth } from '../../../../src/stores/postgres/tables/event-table.ts'
 import type { StoredEventSource } from '../../../../src/stores/stored-event-source.ts'
 import { allTypes, asOfJoin, at, neverAborted, offlineView } from '../../../contract/offline-store.ts'
+import { execute } from '../../../services/postgres.ts'
 import { createTestDatabase, type TestDatabase } from '../../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../../services/test-pool.ts'
 
@@ -92,6 +93,21 @@ describe('ensureTables', () => {
     const indexes = (await stands()).filter((line) => line.startsWith('CREATE INDEX'))
     expect(indexes).toHaveLength(6)
     expect(indexes.filter((line) => line.endsWith('row_id DESC) INCLUDE (n, x)'))).toHaveLength(2)
+  })
+
+  it('makes another as-of index for columns that are added, none where one over the same keys and columns has another name', async () => {
+    const narrow = offlineView('older', { id: 'int64' }, { n: 'int64' })
+    await store.ensureTables([narrow], [])
+    const asOf = async () => (await stands()).filter((line) => /^CREATE INDEX \S*older\S*_as_of/.test(line))
+    const [own = ''] = await asOf()
+    const name = own.split(' ')[2] ?? ''
+    await execute(database.url, `alter index features."${name}" rename to older_as_of`)
+    await store.ensureTables([narrow], [])
+    expect(await asOf()).toHaveLength(1)
+    await store.ensureTables([offlineView('older', { id: 'int64' }, { n: 'int64', m: 'bool' })], [])
+    expect((await asOf()).filter((line) => line.endsWith('INCLUDE (n, m)'))).toHaveLength(1)
+    await store.ensureTables([offlineView('older', { id: 'int64' }, { n: 'int64', city: 'string' })], [])
+    expect(await asOf()).toHaveLength(2)
   })
 
   it('takes more features than an index takes columns', async () => {
