@@ -19,6 +19,8 @@ export interface RowLayouts {
   readonly rowPrefix: (view: StoredView) => Promise<string>
   /** Begins a new generation of the view's keys, and returns its `keyPrefix`. A few round trips; rejects with `StoreFailed`. */
   readonly renewedPrefix: (view: StoredView) => Promise<string>
+  /** As `renewedPrefix`, of a view that need not be defined any more. */
+  readonly renewedPrefixOf: (viewId: string) => Promise<string>
   /** As `keyPrefix`, by the view's id. */
   readonly keyPrefixOf: (viewId: string, generation: number) => string
   /** Whose tiles a streaming view's are. */
@@ -71,6 +73,18 @@ export async function openRowLayouts(
     return onlineKeyPrefix(project, generation === 0 ? viewId : `${viewId}\0${generation}`)
   }
 
+  async function renewedPrefixOf(viewId: string): Promise<string> {
+    const { generations } = await record.read()
+    const from = generations.get(viewId) ?? 0
+    // The keys of two views must not meet: a prefix has 24 bits.
+    const taken = new Set([...generations].map(([id, generation]) => keyPrefixOf(id, generation)))
+    let to = from + 1
+    while (taken.has(keyPrefixOf(viewId, to))) to += 1
+    const isRenewed = await record.renew({ viewId, from, to, oldPrefix: keyPrefixOf(viewId, from) })
+    // Else the holder of the guard has begun new keys meanwhile.
+    return keyPrefixOf(viewId, isRenewed ? to : await record.generation(viewId))
+  }
+
   function place(view: FeatureView) {
     const found = places.get(view)
     if (!found) throw new TypeError(`feature view ${view.name} is not of this registry`)
@@ -84,18 +98,8 @@ export async function openRowLayouts(
       const { viewId } = place(view).layout
       return keyPrefixOf(viewId, await record.generation(viewId))
     },
-    async renewedPrefix(view) {
-      const { viewId } = place(view).layout
-      const { generations } = await record.read()
-      const from = generations.get(viewId) ?? 0
-      // The keys of two views must not meet: a prefix has 24 bits.
-      const taken = new Set([...generations].map(([id, generation]) => keyPrefixOf(id, generation)))
-      let to = from + 1
-      while (taken.has(keyPrefixOf(viewId, to))) to += 1
-      const isRenewed = await record.renew({ viewId, from, to, oldPrefix: keyPrefixOf(viewId, from) })
-      // Else the holder of the guard has begun new keys meanwhile.
-      return keyPrefixOf(viewId, isRenewed ? to : await record.generation(viewId))
-    },
+    renewedPrefix: (view) => renewedPrefixOf(place(view).layout.viewId),
+    renewedPrefixOf,
     keyPrefixOf,
     tiledView: (view) => {
       const { viewId, fingerprint } = place(view).layout

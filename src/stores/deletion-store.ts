@@ -47,7 +47,7 @@ export interface DeletionStore {
   readonly haveEnded: (unaware: readonly string[]) => Promise<boolean>
   /**
    * Removes, in one transaction, every row and event of the key that happened or was known by `deletedAt`, and what is recorded
-   * of them in violations and quarantine; mapped tables are never written. Keys of `onlineKeys` are remembered there.
+   * of them in violations and quarantine, in tables of removed views too; mapped tables are never written. Keys of `onlineKeys` are remembered there.
    * One count a table, zeros too. A scan of the tables whose index does not begin with the entity's join keys.
    */
   readonly erase: (deletion: EntityToDelete, deletedAt: Micros) => Promise<readonly DeletionCount[]>
@@ -56,6 +56,11 @@ export interface DeletionStore {
    * streaming view those of its stored events), and those of erased rows and events that were not forgotten yet.
    */
   readonly onlineKeys: (deletion: EntityToDelete) => Promise<readonly OnlineKey[]>
+  /**
+   * Ids of views that are defined no more and whose tables have the entity's join keys: `erase` has removed its rows there too,
+   * and what of them stands online must not answer when such a view comes back.
+   */
+  readonly removedViews: (deletion: EntityToDelete) => Promise<readonly string[]>
   /** Their tombstones stand. */
   readonly forgetOnlineKeys: (deletion: EntityToDelete, keys: readonly OnlineKey[]) => Promise<void>
 }

@@ -61,6 +61,8 @@ export function memoryDeletions(): MemoryDeletions {
           return known !== undefined && isOf(deletion, known, key)
         })
       },
+      // Memory keeps no rows of views that it is not asked for.
+      removedViews: async () => [],
       forgetOnlineKeys: async (_, keys) => {
         for (const one of keys) remembered.delete(JSON.stringify(one))
       },

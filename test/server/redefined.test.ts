@@ -294,7 +294,7 @@ describe('a renamed batch view', () => {
     await withWorld(project, { view: 'nightly', features: { n: '7d' } }, async (world) => {
       expect(await world.answers(1, 0, 1)).toEqual(Array(3).fill('null UNAVAILABLE NEVER_FILLED'))
       expect(await world.report()).toEqual([
-        'nightly has no rows, and means what "daily" did, which no definition names any more: it looks like a rename. To keep what is stored, name it "daily" and give it the graphqlName "nightly"; else have it computed: `featuregraph batch nightly --from …`',
+        'nightly has no rows, and means what "daily" did, which no definition names any more: it looks like a rename. To keep what is stored, go back to the version before (`featuregraph rollback`) and apply it with `renamedFrom: \'daily\'`; else have it computed: `featuregraph batch nightly --from …`',
       ])
       await world.work()
       await expect.poll(() => world.answers(1, 0)).toEqual(['2 PRESENT', '2 PRESENT'])

@@ -18,6 +18,7 @@ import { setMarkersBack, storedUntil, type TileMarkerTargets } from './tile-mark
 export interface DeletionTargets extends OnlineKeyTargets, TileMarkerTargets {
   readonly deletions: DeletionStore
   readonly online: OnlineStore
+  readonly renewedPrefixOf: (viewId: string) => Promise<string>
 }
 
 export interface DeletionOptions {
@@ -67,6 +68,8 @@ export async function deleteEntity(
   await write(await onlineKeysOf(targets, scope)).catch(nothingKnown)
   await untilEnded(deletions, unaware, entity, options)
   counts.add(await deletions.erase(scope, deletedAt))
+  // Nobody writes their rows: they are filled anew, from what is left, when they are defined again.
+  for (const id of await deletions.removedViews(scope)) await targets.renewedPrefixOf(id)
   const keys = await onlineKeysOf(targets, scope)
   await retried(() => write(keys))
   // Events that were applied since then lie under the tombstones with the rest.

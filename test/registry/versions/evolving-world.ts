@@ -117,7 +117,7 @@ export async function openEvolvingWorld() {
     },
     async online(name: string, keys: readonly EntityKey[]) {
       const view = viewOf(name)
-      const prefix = layouts.keyPrefix(view, 0)
+      const prefix = await layouts.rowPrefix(view)
       const { rows } = await online.readMany(keys.map((key) => prefix + onlineKeySuffix(key)))
       const read = reader(view)
       return rows.map((bytes) => shown(view, read.readPacked(bytes, time.now, null)))

@@ -121,6 +121,31 @@ describe('rows that were stored before', () => {
     ).toEqual(back)
   })
 
+  it('are gone with their entity also where their view was removed when it was deleted', async () => {
+    world.forget()
+    const now = world.time.now
+    const gone = featureView('gone', { entity: customer, features: { n: 'int32' } })
+    const other = featureView('stays', { entity: customer, features: { n: 'int32' } })
+    await world.apply(customer, gone, other)
+    for (const id of [21, 22]) await world.push('gone', [id], now - second, [id])
+    await world.apply(customer, other)
+    const { counts } = await world.remove('customer', [21])
+    expect(counts).toContainEqual({ place: 'features.gone', rows: 1 })
+    await world.apply(customer, gone, other)
+    const keys = [[21], [22]]
+    const answers = ['NOT_FOUND', { n: 22 }]
+    expect(
+      await world.asOf(
+        'gone',
+        keys.map((key) => ({ key, asOf: now })),
+      ),
+    ).toEqual(answers)
+    // Under new keys, which are filled before they are read.
+    expect(await world.online('gone', keys)).toEqual(['NOT_FOUND', 'NOT_FOUND'])
+    await world.materialize('gone')
+    expect(await world.online('gone', keys)).toEqual(answers)
+  })
+
   it('of snapshots, and all that is recorded of them, stay with a renamed view', async () => {
     world.forget()
     const now = world.time.now

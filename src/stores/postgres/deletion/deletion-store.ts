@@ -9,6 +9,7 @@ import { inTransaction, storeFailed } from '../sql/pool.ts'
 import type { Sql } from '../sql/statement.ts'
 import { deletionDigest, deletionText } from './deletion-digest.ts'
 import { eraseStatements, isWider, widerKeysSql } from './erase-rows.ts'
+import { removedViews } from './removed-views.ts'
 
 const secretBytes = 32
 
@@ -71,7 +72,9 @@ export function postgresDeletionStore(pool: pg.Pool, project: string): DeletionS
       return await inTransaction(pool, async (client) => {
         const digest = await digestOf(client, project, deletion)
         const counts = new Map<string, number>()
-        for (const { place, sql, keysOf, returned } of eraseStatements(project, deletion, deletedAt)) {
+        const removed = await removedViews(client, project, deletion)
+        const whole = { ...deletion, views: [...deletion.views, ...removed] }
+        for (const { place, sql, keysOf, returned } of eraseStatements(project, whole, deletedAt)) {
           const { rows, rowCount } = await client.query<unknown[]>(inArrays(sql))
           const erased =
             keysOf.length === 0
@@ -110,6 +113,13 @@ export function postgresDeletionStore(pool: pg.Pool, project: string): DeletionS
         ...standing,
       ]
       return [...new Map(all.map((one) => [JSON.stringify([one.view, one.key]), one])).values()]
+    },
+
+    async removedViews(deletion) {
+      const found = await removedViews(pool, project, deletion).catch(
+        storeFailed(`reading which tables have rows of ${deletion.entity.name}`),
+      )
+      return found.map(({ id }) => id)
     },
 
     async forgetOnlineKeys(deletion, keys) {

@@ -67,13 +67,12 @@ export function describeIgnored(
 
 /** By the time that the line is read, the new column has been added and holds the name. */
 function describeRename({ table, part }: WantedTable, from: string, to: string): string {
+  const suspicion = `${from} → ${to} looks like a rename: the new column is empty; to take the values along`
+  if (part === 'feature')
+    return `${suspicion}, go back to the version before (\`featuregraph rollback\`) and give the feature \`renamedFrom: '${from}'\``
   const [quotedFrom, quotedTo] = [from, to].map(quoteIdentifier)
   const remedy = `begin; alter table ${table} drop column ${quotedTo}; alter table ${table} rename column ${quotedFrom} to ${quotedTo}; commit`
-  const keep =
-    part === 'feature'
-      ? `keep the name "${from}" and give the feature a graphqlName`
-      : `keep the name "${from}" and say under \`columns\` what messages and files call it`
-  return `${from} → ${to} looks like a rename: the new column is empty; to take the values along: ${remedy}; or ${keep}`
+  return `${suspicion}: ${remedy}; or keep the name "${from}" and say under \`columns\` what messages and files call it`
 }
 
 function isUnknown(columns: readonly ManagedColumn[], stored: StoredColumn): boolean {

@@ -196,7 +196,7 @@ describe('ensureTables', () => {
     const { missingColumns, ignoredColumns } = await store.ensureTables([renamed], [])
     expect(missingColumns).toEqual(['"features"."trips"."town"'])
     expect(ignoredColumns).toEqual([
-      '"features"."trips": city (text), not in feature view "trips"; city → town looks like a rename: the new column is empty; to take the values along: begin; alter table "features"."trips" drop column "town"; alter table "features"."trips" rename column "city" to "town"; commit; or keep the name "city" and give the feature a graphqlName',
+      '"features"."trips": city (text), not in feature view "trips"; city → town looks like a rename: the new column is empty; to take the values along, go back to the version before (`featuregraph rollback`) and give the feature `renamedFrom: \'city\'`',
     ])
     await pool.query(/along: (.*; commit)/.exec(ignoredColumns[0] ?? '')?.[1] ?? '')
     expect(await store.ensureTables([renamed], [])).toEqual({ missingColumns: [], ignoredColumns: [] })
