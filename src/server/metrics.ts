@@ -60,7 +60,7 @@ export function createMetrics(clock: Clock): Metrics {
   const nonFinite = counter(
     'non_finite_values_total',
     'view',
-    'NaN and infinite values of mapped tables that were answered as null',
+    'NaN and infinite values of mapped tables, and values of a wider column out of range, that were answered as null',
   )
   const rows = new Gauge({
     name: 'featuregraph_rows_total',

@@ -211,7 +211,7 @@ describe('rows under definitions that change', () => {
         world.forget()
         await follow(all)
       }),
-      { numRuns: 25, endOnFailure: false },
+      { numRuns: 10, endOnFailure: false },
     )
   })
 })
