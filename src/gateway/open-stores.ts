@@ -5,6 +5,7 @@ import type { Config } from '../config.ts'
 import type { Clock } from '../definitions/timestamp.ts'
 import { StoreUnsuitable } from '../errors.ts'
 import { atMostEvery } from '../rate-limit.ts'
+import type { ApplyLease } from '../stores/apply-lease.ts'
 import type { DeadLetterStore } from '../stores/dead-letter-store.ts'
 import type { DeletionStore } from '../stores/deletion-store.ts'
 import type { EventRetention } from '../stores/event-retention.ts'
@@ -34,6 +35,7 @@ import { postgresImportStore } from '../stores/postgres/imports/import-store.ts'
 import { postgresOnlineStore } from '../stores/postgres/online-store.ts'
 import { postgresQuarantineStore } from '../stores/postgres/quarantine/quarantine-store.ts'
 import { checkSessions } from '../stores/postgres/sql/check-sessions.ts'
+import { postgresApplyLease } from '../stores/postgres/system/apply-lease.ts'
 import { postgresGuardLease } from '../stores/postgres/system/guard-lease.ts'
 import { postgresGuardRecord } from '../stores/postgres/system/guard-record.ts'
 import { postgresLeaderLock } from '../stores/postgres/system/leader-lock.ts'
@@ -45,6 +47,7 @@ import { postgresTileGenerations } from '../stores/postgres/system/tile-generati
 import { postgresTombstoneLog } from '../stores/postgres/system/tombstone-log.ts'
 import { postgresVersionStore } from '../stores/postgres/system/version-store.ts'
 import { postgresViolationStore } from '../stores/postgres/system/violation-store.ts'
+import { postgresTableChanges } from '../stores/postgres/tables/table-changes.ts'
 import { postgresFilledViews } from '../stores/postgres/windows/filled-views.ts'
 import { postgresSnapshotStore } from '../stores/postgres/windows/snapshot-store.ts'
 import type { ProcessRegistry } from '../stores/process-registry.ts'
@@ -52,6 +55,7 @@ import type { QuarantineStore } from '../stores/quarantine-store.ts'
 import type { RegistryStore } from '../stores/registry-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { SnapshotStore } from '../stores/snapshot-store.ts'
+import type { TableChanges } from '../stores/table-changes.ts'
 import type { TileGenerations } from '../stores/tile-generations.ts'
 import type { TombstoneLog } from '../stores/tombstone-log.ts'
 import type { VersionStore } from '../stores/version-store.ts'
@@ -66,6 +70,10 @@ export interface Stores {
   readonly onlineCheck: Promise<StoreUnsuitable | null>
   readonly registry: RegistryStore
   readonly versions: VersionStore
+  /** Which process changes the registry. */
+  readonly applies: ApplyLease
+  /** Of the managed tables, for a change of the registry. */
+  readonly tables: TableChanges
   readonly runs: RunStore
   readonly snapshots: SnapshotStore
   readonly violations: ViolationStore
@@ -131,6 +139,8 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       onlineCheck,
       registry: postgresRegistryStore(system, config.project),
       versions: postgresVersionStore(system, config.project),
+      applies: postgresApplyLease(system, config.project),
+      tables: postgresTableChanges(system, config.project),
       runs: postgresRunStore(system, config.project),
       snapshots: postgresSnapshotStore(system, config.project),
       violations: postgresViolationStore(system, config.project),

@@ -23,6 +23,26 @@ export interface StoredVersion extends AppliedVersion {
   readonly changedIn: Readonly<Record<string, number>>
 }
 
+/** A change of the registry that was begun and has not ended. */
+export interface BegunApply {
+  readonly kind: 'APPLY' | 'ROLLBACK' | 'PRUNE'
+  /** The version that it starts from; 0: none. */
+  readonly base: number
+  /** What it is to make current. */
+  readonly digest: string
+  readonly format: number
+  readonly content: string
+  readonly by: string
+  readonly message: string | null
+  readonly begunAt: Micros
+  /** The steps that are done, as `column "features"."trips"."city"`. */
+  readonly done: readonly string[]
+  /** Until then its process is taken to be at work; the process renews it. */
+  readonly expiresAt: Micros
+  /** Whether it has not expired by the store's clock. */
+  readonly isHeld: boolean
+}
+
 export type NewVersion = Omit<StoredVersion, 'appliedAt'>
 
 /**
@@ -35,6 +55,8 @@ export interface VersionStore {
   readonly read: (version: number) => Promise<StoredVersion | null>
   /** Newest first, those before `before` (null: all), at most `first`. */
   readonly list: (before: number | null, first: number) => Promise<readonly AppliedVersion[]>
+  /** The change that was begun and has not ended; null: there is none. */
+  readonly begun: () => Promise<BegunApply | null>
   /** Makes it current, and tells listeners. False: another version of its number came first; nothing is changed then. */
   readonly add: (version: NewVersion) => Promise<boolean>
 }

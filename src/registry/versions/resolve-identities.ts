@@ -5,9 +5,8 @@ import { buildRegistry } from '../build-registry.ts'
 import { type FeatureColumn, type FeatureIdentity, ownOf, type ViewIdentity } from '../identities.ts'
 import { type Definition, parseDefinitions } from '../parse-definitions.ts'
 import type { Entity, FeatureView, Registry } from '../registry.ts'
-import { type Retired, type RetiredColumn, registryOf, type VersionContent } from './version-content.ts'
-
-const nothingRetired: Retired = { entities: [], views: [], columns: {} }
+import { comesBack, nothingRetired, retiredBy } from './retired.ts'
+import { type RetiredColumn, registryOf, type VersionContent } from './version-content.ts'
 
 /**
  * The next version's content: the definitions with the names by which what is stored knows them. A definition of the same
@@ -90,41 +89,13 @@ function following(
   const entities = entityIds(before, registry, renamedFrom, report)
   const found = viewIdentities(before, registry, renamedFrom, report)
   const views: Record<string, ViewIdentity> = {}
-  const columns: Record<string, readonly RetiredColumn[]> = {}
   for (const view of registry.views) {
     const earlier = found.get(view.name)
     if (!earlier) continue
     refuseOtherRows(view, earlier, before.registry, { entities, report })
-    const { identity, retired } = featureIdentities(view, earlier, { renamedFrom, report })
-    views[view.name] = identity
-    if (retired.length > 0) columns[identity.id] = retired
+    views[view.name] = featureIdentities(view, earlier, { renamedFrom, report })
   }
-  const ids = new Set(Object.values(views).map(({ id }) => id))
-  const gone = [...before.retired.views, ...withRetiredColumns(before)].filter(({ id }) => !ids.has(id))
-  const entityIdsNow = new Set(Object.values(entities))
-  return {
-    identities: { entities, views },
-    retired: {
-      entities: [...before.retired.entities, ...Object.values(before.identities.entities)].filter(
-        (id, index, all) => !entityIdsNow.has(id) && all.indexOf(id) === index,
-      ),
-      views: gone,
-      columns,
-    },
-  }
-}
-
-/** The views of a version with the columns of their removed features, which go with them. */
-function withRetiredColumns({ identities, retired }: VersionContent): readonly ViewIdentity[] {
-  return Object.values(identities.views).map((view) => {
-    const columns = ownOf(retired.columns, view.id) ?? []
-    const ids = [...new Set(columns.map(({ name, feature }) => feature ?? name))]
-    const more = ids.flatMap((id) => {
-      const back = comesBack(id, columns)
-      return back ? [[id, back] as const] : []
-    })
-    return { id: view.id, features: { ...Object.fromEntries(more), ...view.features } }
-  })
+  return { identities: { entities, views }, retired: retiredBy(before, { entities, views }) }
 }
 
 function entityIds(
@@ -219,7 +190,7 @@ function renameOf(
 }
 
 /** A name that nothing stored has. */
-function freeName(name: string, taken: ReadonlySet<string>): string {
+export function freeName(name: string, taken: ReadonlySet<string>): string {
   let free = name
   for (let count = 2; taken.has(free); count += 1) free = `${name.slice(0, 58)}_${count}`
   return free
@@ -256,13 +227,10 @@ function featureIdentities(
   view: FeatureView,
   earlier: EarlierView,
   { renamedFrom, report }: { readonly renamedFrom: Renames; readonly report: Report },
-): { readonly identity: ViewIdentity; readonly retired: readonly RetiredColumn[] } {
+): ViewIdentity {
   const known = earlier.identity.features
   const names = view.features.map(({ name }) => name)
-  const every = [
-    ...Object.values(known).flatMap(({ id, columns }) => columns.map((one) => ({ ...one, feature: id }))),
-    ...earlier.retired,
-  ]
+  const every = [...Object.values(known).flatMap(({ columns }) => columns), ...earlier.retired]
   const taken = new Set(every.map(({ name }) => name))
   const features: Record<string, FeatureIdentity> = {}
   for (const { name, type } of view.features) {
@@ -274,17 +242,7 @@ function featureIdentities(
     for (const column of columns) taken.add(column.name)
     features[name] = { id: identity.id, columns }
   }
-  const used = new Set(Object.values(features).flatMap(({ columns }) => columns.map(({ name }) => name)))
-  const retired = every.filter(
-    (column, index) =>
-      !used.has(column.name) && every.findIndex(({ name }) => name === column.name) === index,
-  )
-  return { identity: { id: earlier.identity.id, features }, retired }
-}
-
-function comesBack(id: string, retired: readonly RetiredColumn[]): FeatureIdentity | undefined {
-  const columns = retired.filter(({ name, feature }) => (feature ?? name) === id)
-  return columns.length === 0 ? undefined : { id, columns: columns.map(({ name, type }) => ({ name, type })) }
+  return { id: earlier.identity.id, features }
 }
 
 function firstFeature(

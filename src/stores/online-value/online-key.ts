@@ -10,6 +10,11 @@ export function onlineKeyPrefix(project: string, viewId: string): string {
   return `f:${digest.slice(0, 4)}:`
 }
 
+/** Of the rows of one key generation: those of the first have the view's own front. */
+export function generationKeyPrefix(project: string, viewId: string, generation: number): string {
+  return onlineKeyPrefix(project, generation === 0 ? viewId : `${viewId}\0${generation}`)
+}
+
 /**
  * The end of a row's key, `{1001}` or `{12,eu}`: in braces, the hash tag of Redis Cluster, so that all views of an
  * entity share a slot. Parts are escaped so that no two entity keys meet; a tag is never empty, as Redis would then

@@ -1,6 +1,12 @@
 import type pg from 'pg'
 import { z } from 'zod'
-import type { AppliedVersion, NewVersion, StoredVersion, VersionStore } from '../../version-store.ts'
+import type {
+  AppliedVersion,
+  BegunApply,
+  NewVersion,
+  StoredVersion,
+  VersionStore,
+} from '../../version-store.ts'
 import { microsOf } from '../sql/column-type.ts'
 import { inTransaction, storeFailed } from '../sql/pool.ts'
 
@@ -51,6 +57,8 @@ export function postgresVersionStore(pool: pg.Pool, project: string): VersionSto
       return rows.map((row) => ({ ...row, appliedAt: Number(row.appliedAt) }))
     },
 
+    begun: () => readBegun(pool, project).catch(storeFailed('reading what was begun in the registry')),
+
     async add(added) {
       return await inTransaction(pool, (client) => addVersion(client, project, added)).catch(
         storeFailed('recording a version of the registry'),
@@ -59,7 +67,29 @@ export function postgresVersionStore(pool: pg.Pool, project: string): VersionSto
   }
 }
 
-async function addVersion(client: pg.PoolClient, project: string, added: NewVersion): Promise<boolean> {
+const begunColumns = `kind, base, digest, format, content::text as content, begun_by as by, message,
+  ${microsOf('begun_at')} as "begunAt", done, ${microsOf('expires_at')} as "expiresAt",
+  expires_at > clock_timestamp() as "isHeld"`
+
+export async function readBegun(
+  client: pg.Pool | pg.PoolClient,
+  project: string,
+): Promise<BegunApply | null> {
+  type BegunRow = Omit<BegunApply, 'begunAt' | 'expiresAt'> & Record<'begunAt' | 'expiresAt', string>
+  const { rows } = await client.query<BegunRow>(
+    `select ${begunColumns} from featuregraph.begun_applies where project = $1`,
+    [project],
+  )
+  const [row] = rows
+  return row ? { ...row, begunAt: Number(row.begunAt), expiresAt: Number(row.expiresAt) } : null
+}
+
+/** On the connection's transaction. See `VersionStore.add`. */
+export async function addVersion(
+  client: pg.PoolClient,
+  project: string,
+  added: NewVersion,
+): Promise<boolean> {
   await client.query('set local synchronous_commit = on')
   const { version, digest, format, content, changedIn: changed, changes, appliedBy, message, program } = added
   const { rowCount } = await client.query(

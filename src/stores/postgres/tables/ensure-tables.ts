@@ -3,6 +3,7 @@ import { type Problem, StoreFailed, TablesDiffer } from '../../../errors.ts'
 import type { TableReport } from '../../offline-store.ts'
 import type { OfflineView, StoredOfflineView } from '../../offline-view.ts'
 import type { StoredEventSource } from '../../stored-event-source.ts'
+import type { TableStep } from '../../table-changes.ts'
 import { quoteIdentifier, quoteTable } from '../sql/identifier.ts'
 import {
   createEventTable,
@@ -20,6 +21,7 @@ import {
   type MappedColumn,
   mappedColumn,
 } from './mapped-columns.ts'
+import { missingIndexes } from './missing-indexes.ts'
 import { missingRight, readSession } from './missing-right.ts'
 import { type StoredColumn, storedColumns } from './stored-columns.ts'
 import { describeIgnored, ignorableColumns, unwritableColumns, type WantedTable } from './unknown-columns.ts'
@@ -30,6 +32,15 @@ interface MappedTable {
   /** What follows FROM. */
   readonly from: string
   readonly columns: readonly MappedColumn[]
+}
+
+/** What the tables lack, and how they stand otherwise. */
+export interface MissingTables {
+  readonly report: TableReport
+  /** That make what is missing, in order. */
+  readonly steps: readonly TableStep[]
+  /** For messages. */
+  readonly schemas: readonly string[]
 }
 
 /**
@@ -44,13 +55,37 @@ export async function ensureTables(
   sources: readonly StoredEventSource[],
   isCheckOnly: boolean,
 ): Promise<TableReport> {
+  const { report, steps, schemas } = await missingTables(client, project, views, sources)
+  if (!isCheckOnly && steps.length > 0) {
+    const lacking = missingRight(await readSession(client), {
+      schema: schemas.join('", "'),
+      owner: 'featuregraph apply',
+    })
+    for (const statement of steps.flatMap(plainStatements)) await client.query(statement).catch(lacking)
+  }
+  return report
+}
+
+/** Within one transaction; indexes keep out who writes meanwhile. */
+function plainStatements(step: TableStep): readonly string[] {
+  if (step.kind !== 'INDEX') return step.statements
+  return [`create index if not exists ${step.name} on ${step.table} ${step.definition}`]
+}
+
+/** Inside the caller's transaction. @throws TablesDiffer naming every difference. */
+export async function missingTables(
+  client: pg.PoolClient,
+  project: string,
+  views: readonly OfflineView[],
+  sources: readonly StoredEventSource[],
+): Promise<MissingTables> {
   const schemas = [
     featureSchema(project),
     ...(sources.some(({ table }) => table === null)
       ? [eventSchema(project), eventPartitionSchema(project)]
       : []),
   ]
-  const statements = await missingSchemas(client, schemas)
+  const steps = await missingSchemas(client, schemas)
   const problems: Problem[] = []
   const missingColumns: string[] = []
   const ignoredColumns: string[] = []
@@ -66,31 +101,26 @@ export async function ensureTables(
   ]
   for (const table of wanted) {
     const stored = await storedColumns(client, table.table)
-    if (stored.length > 0) {
-      const missing = missingIn(table, stored)
-      for (const { name, definition } of missing) {
-        statements.push(`alter table ${table.table} add column ${definition}`)
-        missingColumns.push(`${table.table}.${quoteIdentifier(name)}`)
-      }
-      const ignored = ignorableColumns(table, stored)
-      ignoredColumns.push(...describeIgnored(table, ignored, missing))
-      problems.push(...differences(table, stored), ...unwritableColumns(table, stored))
+    if (stored.length === 0) {
+      steps.push({
+        ...{ kind: 'TABLE', what: `table ${table.table}`, table: table.table, statements: table.create },
+      })
+      continue
     }
-    statements.push(...(await missingParts(client, table, stored.length > 0)))
+    const missing = missingIn(table, stored)
+    if (missing.length > 0) steps.push(columnsStep(table.table, missing))
+    missingColumns.push(...missing.map(({ name }) => `${table.table}.${quoteIdentifier(name)}`))
+    const ignored = ignorableColumns(table, stored)
+    ignoredColumns.push(...describeIgnored(table, ignored, missing))
+    problems.push(...differences(table, stored), ...unwritableColumns(table, stored))
+    steps.push(...(await missingIndexes(client, table)))
   }
   if (problems.length > 0) throw new TablesDiffer(problems)
-  if (!isCheckOnly && statements.length > 0) {
-    const lacking = missingRight(await readSession(client), {
-      schema: schemas.join('", "'),
-      owner: 'featuregraph status',
-    })
-    for (const statement of statements) await client.query(statement).catch(lacking)
-  }
-  return { missingColumns, ignoredColumns }
+  return { report: { missingColumns, ignoredColumns }, steps, schemas }
 }
 
-/** Statements that make them. Only those: `create schema if not exists` needs a right that nothing else here needs. */
-async function missingSchemas(client: pg.PoolClient, schemas: readonly string[]): Promise<string[]> {
+/** Only those: `create schema if not exists` needs a right that nothing else here needs. */
+async function missingSchemas(client: pg.PoolClient, schemas: readonly string[]): Promise<TableStep[]> {
   const { rows } = await client.query<{ name: string }>(
     'select nspname as name from pg_namespace where nspname = any ($1::text[])',
     [schemas],
@@ -98,37 +128,23 @@ async function missingSchemas(client: pg.PoolClient, schemas: readonly string[])
   const there = new Set(rows.map(({ name }) => name))
   return schemas
     .filter((schema) => !there.has(schema))
-    .map((schema) => `create schema if not exists ${quoteIdentifier(schema)}`)
+    .map(quoteIdentifier)
+    .map((schema) => ({
+      ...{ kind: 'SCHEMA', what: `schema ${schema}`, table: null },
+      statements: [`create schema if not exists ${schema}`],
+    }))
 }
 
-const indexStatement = /^create index if not exists ("(?:[^"]|"")+") [^(]*(\(.*)$/s
-
-/** What an index is over, written by Postgres or here. */
-const comparable = (columns: string): string => columns.toLowerCase().replace(/["\s]/g, '')
-
-/**
- * Of the statements that make a table, those that are not done. One that makes an index waits, before it finds the index
- * there, for everyone who is writing to the table: a gateway would not start while a file is imported. An index of another
- * name over the same columns, or more that ride along, will do: the as-of index was not always named by them.
- */
-async function missingParts(
-  client: pg.PoolClient,
-  { table, create }: WantedTable,
-  isThere: boolean,
-): Promise<string[]> {
-  const { rows } = await client.query<{ name: string; definition: string }>(
-    'select relname as name, pg_get_indexdef(oid) as definition from pg_index join pg_class on oid = indexrelid where indrelid = to_regclass($1)',
-    [table],
-  )
-  const indexes = rows.map(({ name }) => quoteIdentifier(name))
-  const covered = rows.map(({ definition }) => comparable(definition.slice(definition.indexOf('('))))
-  return create
-    .filter((statement) => !(isThere && statement.startsWith('create table ')))
-    .filter((statement) => {
-      const [, name = '', columns = ''] = indexStatement.exec(statement) ?? []
-      const wanted = comparable(columns)
-      return !indexes.includes(name) && !(wanted !== '' && covered.some((one) => one.startsWith(wanted)))
-    })
+/** All at once: each alone would wait for the table's lock. */
+function columnsStep(table: string, columns: readonly ManagedColumn[]): TableStep {
+  const names = columns.map(({ name }) => quoteIdentifier(name)).join(', ')
+  const added = columns.map(({ definition }) => `add column if not exists ${definition}`)
+  return {
+    kind: 'COLUMNS',
+    what: `${columns.length === 1 ? 'column' : 'columns'} ${names} of ${table}`,
+    table,
+    statements: [`alter table ${table} ${added.join(', ')}`],
+  }
 }
 
 function viewTable(project: string, view: StoredOfflineView): WantedTable {
