@@ -38,6 +38,44 @@ program
   .argument('[folder]', 'the folder of the definitions; without it FEATUREGRAPH_SCHEMA')
   .action(async (folder) => (await import('./cli/check.ts')).check(folder))
 program
+  .command('apply')
+  .description(
+    "make the definitions the registry's newest version, which every process serves; tables, columns and indexes come first",
+  )
+  .option(
+    '--allow-breaking',
+    'also what breaks GraphQL clients, feature services, trained models or stored rows',
+  )
+  .option('--message <text>', 'why, for the history')
+  .option('--json', 'as one JSON document')
+  .action(async (options) => (await import('./cli/apply.ts')).apply(options))
+program
+  .command('rollback')
+  .description('make a new version with the definitions of an earlier one; what is stored since is kept')
+  .argument('<version>', 'a number, as `featuregraph history` shows it')
+  .option('--message <text>', 'why, for the history')
+  .option('--json', 'as one JSON document')
+  .action(async (version, options) => (await import('./cli/rollback.ts')).rollback(version, options))
+program
+  .command('prune')
+  .description('drop what is stored of removed feature views and features; shows it first')
+  .option('--dry-run', 'show what would be dropped, with row counts, and drop nothing')
+  .option('--yes', 'drop it')
+  .option('--message <text>', 'why, for the history')
+  .option('--json', 'as one JSON document')
+  .action(async (options) => (await import('./cli/prune.ts')).pruneRetired(options))
+program
+  .command('history')
+  .description('the versions of the registry, newest first: when, who and why, and a change that was begun')
+  .option('--json', 'as one JSON document')
+  .action(async (options) => (await import('./cli/history.ts')).history(options))
+program
+  .command('show')
+  .description('what a version of the registry defines and what it changed')
+  .argument('<version>', 'a number, as `featuregraph history` shows it')
+  .option('--json', 'as one JSON document')
+  .action(async (version, options) => (await import('./cli/show-version.ts')).showVersion(version, options))
+program
   .command('sdl')
   .description('print the GraphQL schema of the definitions')
   .action(async () => (await import('./cli/sdl.ts')).sdl())

@@ -75,6 +75,7 @@ const settings = z.object({
     .regex(/^[a-z][a-z0-9_]{0,30}$/, 'expected lower case letters, digits and _, a letter first, at most 31')
     .default('default'),
   SCHEMA: z.string().min(1).default('schema'),
+  APPLIED_BY: z.string().min(1).max(200).optional(),
   DATA: z.string().min(1).default('.featuregraph'),
   API_KEYS_FILE: z.string().min(1).optional(),
   ALLOW_ANONYMOUS: flag.default(false),
@@ -130,6 +131,8 @@ export interface Config {
   readonly metricsPort: number | null
   readonly project: string
   readonly schemaFolder: string
+  /** Who changes the registry, as its versions record it; null: the user of this machine. */
+  readonly appliedBy: string | null
   readonly dataFolder: string
   /** Null: no keys file. */
   readonly apiKeys: readonly ApiKey[] | null
@@ -207,6 +210,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     metricsPort: values.METRICS_PORT ?? null,
     project: values.PROJECT,
     schemaFolder: values.SCHEMA,
+    appliedBy: values.APPLIED_BY ?? null,
     dataFolder: path.resolve(values.DATA),
     apiKeys,
     allowAnonymous: values.ALLOW_ANONYMOUS,

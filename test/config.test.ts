@@ -43,6 +43,7 @@ describe('settings', () => {
       streamUrl: null,
       project: 'default',
       schemaFolder: 'schema',
+      appliedBy: null,
       dataFolder: join(home, '.featuregraph'),
       apiKeys: null,
       allowAnonymous: false,

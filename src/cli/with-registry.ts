@@ -1,0 +1,41 @@
+import type { Logger } from 'pino'
+import { type Config, readConfig, readEnvironment } from '../config.ts'
+import { appliedBy } from '../gateway/applied-by.ts'
+import { openPostgres } from '../gateway/open-postgres.ts'
+import { programVersion } from '../gateway/program-version.ts'
+import type { ApplyOptions, ApplyTargets } from '../registry/versions/make-current.ts'
+import { postgresApplyLease } from '../stores/postgres/system/apply-lease.ts'
+import { postgresVersionStore } from '../stores/postgres/system/version-store.ts'
+import { postgresTableChanges } from '../stores/postgres/tables/table-changes.ts'
+import { commandLog } from './command-log.ts'
+
+export interface RegistryWorld {
+  readonly config: Config
+  readonly log: Logger
+  readonly targets: ApplyTargets
+  /** With this message; progress is logged. */
+  readonly options: (message: string | undefined) => ApplyOptions
+}
+
+/** The registry's database by the settings, closed again whatever happens; beside a running gateway its own is joined. */
+export async function withRegistry(work: (world: RegistryWorld) => Promise<void>): Promise<void> {
+  const config = readConfig(readEnvironment())
+  const log = commandLog(config.logLevel)
+  const { system, close } = await openPostgres(config, log)
+  try {
+    await work({
+      ...{ config, log },
+      targets: {
+        versions: postgresVersionStore(system, config.project),
+        applies: postgresApplyLease(system, config.project),
+        tables: postgresTableChanges(system, config.project),
+      },
+      options: (message) => ({
+        ...{ by: appliedBy(config), message: message ?? null, program: programVersion() },
+        report: (line) => log.info(line),
+      }),
+    })
+  } finally {
+    await close()
+  }
+}
