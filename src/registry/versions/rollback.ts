@@ -78,7 +78,7 @@ export function rolledBack(
   target: VersionContent,
   [current, ...between]: readonly [VersionContent, ...VersionContent[]],
 ): VersionContent {
-  const contents = [current, ...between]
+  const contents = [current, ...between] as const
   const registry = registryOf(target)
   const today = registryOf(current)
   const taken = new Set(
@@ -110,22 +110,17 @@ function isOtherTable({ views }: Registry, { id, entity }: FeatureView): boolean
 function laterFeatures(
   view: FeatureView,
   own: ViewIdentity,
-  contents: readonly VersionContent[],
+  contents: readonly [VersionContent, ...VersionContent[]],
 ): ViewIdentity['features'] {
-  const used = new Map(
-    contents.flatMap((content) => columnsOf(content, own.id)).map((one) => [one.name, one.type]),
-  )
-  const isStored = view.kind === 'PLAIN' && view.source === null
+  if (view.kind !== 'PLAIN' || view.source !== null) return own.features
+  const there = new Map(columnsOf(contents[0], own.id).map(({ name, type }) => [name, type]))
   return Object.fromEntries(
     Object.entries(own.features).map(([name, feature]): readonly [string, FeatureIdentity] => {
-      const later = isStored ? laterColumns(own.id, feature, contents) : null
-      if (later !== null) return [name, { id: feature.id, columns: later }]
-      // Pruned, and its name taken by a column of another type.
-      const columns = feature.columns.map((column) => {
-        const type = used.get(column.name)
-        if (type === undefined || type === column.type || !isStored) return column
-        const free = { name: freeName(column.name, new Set(used.keys())), type: column.type }
-        used.set(free.name, free.type)
+      const columns = laterColumns(own.id, feature, contents).map((column) => {
+        const type = there.get(column.name)
+        if (type === undefined || type === column.type) return column
+        const free = { name: freeName(column.name, new Set(there.keys())), type: column.type }
+        there.set(free.name, free.type)
         return free
       })
       return [name, { id: feature.id, columns }]
@@ -133,12 +128,12 @@ function laterFeatures(
   )
 }
 
-/** All columns that later versions have for the feature; null: they are of another feature. */
+/** Its columns with those that later versions have for it. */
 function laterColumns(
   viewId: string,
   feature: FeatureIdentity,
   contents: readonly VersionContent[],
-): readonly FeatureColumn[] | null {
+): readonly FeatureColumn[] {
   const features = contents
     .flatMap(({ identities, retired }) => [...Object.values(identities.views), ...retired.views])
     .filter(({ id }) => id === viewId)
@@ -149,7 +144,7 @@ function laterColumns(
     .filter(({ id, columns }) => id === feature.id && feature.columns.every((one) => holds(columns, one)))
     .map(({ columns }) => columns)
   // Each widening adds one.
-  return later.toSorted((left, right) => right.length - left.length)[0] ?? null
+  return later.toSorted((left, right) => right.length - left.length)[0] ?? feature.columns
 }
 
 function columnsOf({ identities, retired }: VersionContent, viewId: string): readonly FeatureColumn[] {
