@@ -170,7 +170,9 @@ describe('an index of a filled table', () => {
     await pool.query(
       `insert into ${schema}.trips (customer_id, event_timestamp, n) select i, now(), i from generate_series(1, 1000) as i`,
     )
-    await pool.query(`drop index ${schema}.trips_as_of, ${schema}.trips_arrival`)
+    const before = await stands()
+    const asOf = before.indexes.find((name) => name.startsWith('trips_as_of'))
+    await pool.query(`drop index ${schema}.${asOf}, ${schema}.trips_arrival`)
     // A writer's transaction: the build waits for its end, and keeps nobody out meanwhile.
     const writer = await session(
       `insert into ${schema}.trips (customer_id, event_timestamp, n) values (-1, now(), 1)`,
@@ -183,7 +185,7 @@ describe('an index of a filled table', () => {
     await pool.query(`insert into ${schema}.trips (customer_id, event_timestamp, n) values (-2, now(), 2)`)
     await waitUntil(() => reported.length > 0, 'it says whom it waits for')
     expect(reported[0]).toMatch(
-      /^index "trips_as_of" on .* waits for the end of the transaction of process \d+ \("a long reader"/,
+      /^index "trips_as_of\w*" on .* waits for the end of the transaction of process \d+ \("a long reader"/,
     )
     // As when its server process is ended: an index that is not valid stays.
     for (const { pid } of await builders()) await pool.query('select pg_terminate_backend($1)', [pid])
@@ -195,7 +197,7 @@ describe('an index of a filled table', () => {
     await writer.client.query('commit')
     await writer.end()
     await apply(definitions)
-    expect((await stands()).indexes).toEqual(['trips_arrival', 'trips_as_of', 'trips_due'])
+    expect(await stands()).toEqual(before)
     const found = await pool.query(`select from ${schema}.trips`)
     expect(found.rows).toHaveLength(1_002)
   })

@@ -67,12 +67,11 @@ describe('prune', () => {
     expect(after.columns).toEqual(
       before.columns.filter((one) => !/^old_trips\.|^trips\.(?:fee|tip)$/.test(one)),
     )
-    // The index that carried the dropped columns has been built again without them.
-    expect(after.indexes).toEqual(['trips_arrival', 'trips_as_of', 'trips_due'])
-    const carried = await pool.query(
-      `select indexdef from pg_indexes where indexname = 'trips_as_of' and schemaname = '${schema}'`,
+    // An index that carried the dropped columns goes with them; the view has one without them.
+    const carried = await pool.query<{ indexdef: string }>(
+      `select indexdef from pg_indexes where indexname like 'trips_as_of%' and schemaname = '${schema}'`,
     )
-    expect(carried.rows[0]?.indexdef).toMatch(/INCLUDE \(n\)$/)
+    expect(carried.rows.map(({ indexdef }) => /INCLUDE .*$/.exec(indexdef)?.[0])).toEqual(['INCLUDE (n)'])
     expect((await pool.query(`select from ${schema}.trips`)).rows).toHaveLength(3)
     const recorded = await pool.query(`select from featuregraph.snapshots where project = 'a'`)
     expect(recorded.rows).toHaveLength(0)
@@ -99,7 +98,7 @@ describe('prune', () => {
         ...targets.tables,
         make: async (...[step, report]: Parameters<typeof targets.tables.make>) => {
           await targets.tables.make(step, report)
-          if (step.kind === 'INDEX') throw new Error('killed')
+          if (step.kind === 'DROP_TABLE') throw new Error('killed')
         },
       },
       applies: { ...targets.applies, release: async () => {} },
@@ -108,9 +107,8 @@ describe('prune', () => {
     expect(await targets.versions.newest()).toBe(2)
     await expireLease()
     expect((await prune(targets, options))?.version).toBe(3)
-    const { columns, indexes } = await stands()
-    expect(columns).not.toContain('trips.fee')
-    expect(indexes).toEqual(['trips_arrival', 'trips_as_of', 'trips_due'])
+    const { columns } = await stands()
+    expect(columns.filter((one) => /^old_trips\.|^trips\.(?:fee|tip)$/.test(one))).toEqual([])
   })
 
   it('refuses what something of the user depends on, and names it', async () => {

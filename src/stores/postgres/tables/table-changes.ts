@@ -1,11 +1,9 @@
 import type pg from 'pg'
 import { FeaturegraphError } from '../../../errors.ts'
-import type { RetiredPart, TableChanges } from '../../table-changes.ts'
+import type { RetiredPart, TableChanges, TableStep } from '../../table-changes.ts'
 import { inTransaction, storeFailed } from '../sql/pool.ts'
 import { buildIndex } from './concurrent-index.ts'
 import { missingTables } from './ensure-tables.ts'
-import { eventPartitionSchema, eventSchema } from './event-table.ts'
-import { featureSchema } from './feature-table.ts'
 import { forgetViews } from './forget-views.ts'
 import { missingRight, readSession } from './missing-right.ts'
 import { retiredColumns, retiredTables } from './retired-parts.ts'
@@ -17,7 +15,6 @@ export function postgresTableChanges(
   project: string,
   timing: StepTiming = stepTiming,
 ): TableChanges {
-  const schemas = [featureSchema, eventSchema, eventPartitionSchema].map((of) => of(project)).join('", "')
   return {
     async missing(views, sources) {
       return await inTransaction(pool, async (client) => {
@@ -35,7 +32,7 @@ export function postgresTableChanges(
       await made
         .catch(async (error: unknown) => {
           const session = await inTransaction(pool, readSession)
-          missingRight(session, { schema: schemas, owner: 'featuregraph apply' })(error)
+          missingRight(session, { schema: schemaOf(step), owner: 'featuregraph apply' })(error)
         })
         .catch(failed(`making ${step.what}`))
     },
@@ -54,6 +51,11 @@ export function postgresTableChanges(
       )
     },
   }
+}
+
+/** Unquoted; a step that makes one names nothing else. */
+function schemaOf({ table, what }: TableStep): string {
+  return /"([^"]+)"/.exec(table ?? what)?.[1] ?? ''
 }
 
 function failed(doing: string): (error: unknown) => never {

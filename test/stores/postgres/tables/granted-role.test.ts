@@ -88,7 +88,7 @@ describe('a role with select, insert, update and delete', () => {
       check: 'rights',
       message: expect.stringMatching(
         new RegExp(
-          `role "${role}" lacks a right in schema "features_other".*permission denied for database.*run \`featuregraph status\` once with a role that may.*grant create on database "${name}" to "${role}"`,
+          `role "${role}" lacks a right in schema "features_other".*permission denied for database.*run \`featuregraph apply\` once with a role that may.*grant create on database "${name}" to "${role}"`,
         ),
       ),
     })
