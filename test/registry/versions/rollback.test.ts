@@ -166,6 +166,25 @@ describe('rollBack', () => {
     expect((await apply(two)).version).toBe(4)
   })
 
+  it('goes back before a rename and a widening, in the same table, and forth', async () => {
+    const { apply, targets, options, schema, stands } = applyWorld(pool, 'renamed')
+    await apply([customer, trips({ n: 'int32' })])
+    await pool.query(`insert into ${schema}.trips (customer_id, event_timestamp, n) values (1, now(), 5)`)
+    const two = [customer, rides({ count: { type: 'int64', renamedFrom: 'n' } })]
+    await apply(two)
+    const { columns } = await stands()
+    const held = columns.filter((one) => /\.(?:n|n__\w+|count)$/.test(one))
+    expect(held).toEqual(['trips.n', 'trips.n__int64'])
+    const back = await rollBack(targets, 1, options)
+    expect(back.registry.views[0]).toMatchObject({ name: 'trips', id: 'trips' })
+    expect(back.registry.views[0]?.features[0]).toMatchObject({
+      ...{ name: 'n', type: 'int32', columns: [{ name: 'n__int64' }, { name: 'n' }] },
+    })
+    expect((await stands()).columns).toEqual(columns)
+    expect((await apply(two)).registry.views[0]).toMatchObject({ name: 'rides', id: 'trips' })
+    expect((await stands()).columns).toEqual(columns)
+  })
+
   it('to what is current is no change, and to what there is not names what there is', async () => {
     const { apply, targets, options } = applyWorld(pool, 'none')
     const unknown = async () =>
