@@ -17,7 +17,8 @@ interface DigestedImport {
   readonly timezone: string | null
   readonly reading: SourceReading
   readonly columns: readonly {
-    readonly name: string
+    /** A field's name, a feature's first one. */
+    readonly id: string
     readonly type: string
     readonly column: string
     readonly isKey: boolean
@@ -33,19 +34,13 @@ interface DigestedImport {
  */
 export function importDigest(source: DigestedImport): ImportDigest {
   const { unit, dates, format, nulls, decimalComma } = source.reading
-  const columns = [...source.columns].sort(({ name: left }, { name: right }) => (left < right ? -1 : 1))
+  const columns = [...source.columns].sort(({ id: left }, { id: right }) => (left < right ? -1 : 1))
   return {
     reading: digestOf([
       ...[source.eventTimestamp, source.createdTimestamp, source.nullCreated, source.eventId],
       ...[source.timezone, unit, dates, format, [...nulls].sort(), decimalComma],
-      columns.map(({ name, type, column, isKey, default: byDefault }) => [
-        name,
-        type,
-        column,
-        isKey,
-        byDefault,
-      ]),
+      columns.map(({ id, type, column, isKey, default: byDefault }) => [id, type, column, isKey, byDefault]),
     ]),
-    expected: digestOf([columns.map(({ name, expectation }) => [name, expectation]), source.rowCount]),
+    expected: digestOf([columns.map(({ id, expectation }) => [id, expectation]), source.rowCount]),
   }
 }

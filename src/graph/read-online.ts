@@ -1,7 +1,7 @@
 import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
 import { StoreFailed } from '../errors.ts'
 import type { OnlinePlace } from '../online/guard.ts'
-import { planRead } from '../online/read-plan.ts'
+import { planRead, type ReadPlan } from '../online/read-plan.ts'
 import type { Entity } from '../registry/registry.ts'
 import { onlineKeySuffix } from '../stores/online-value/online-key.ts'
 import { readOffline } from './read-offline.ts'
@@ -98,11 +98,7 @@ async function readOnline(
     const isMoved = ({ view, place }: WantedOnline): boolean => guard.placeOf(view) !== place
     const isNews = typeof epoch === 'number' && (guard.isNews(epoch) || placed.some(isMoved))
     if (isNews && news === 'ONCE_MORE') return null
-    const unknown = unknownLayouts(
-      sources,
-      placed,
-      (index, row) => cells[plan.placeOf[index]?.(row) ?? -1] ?? null,
-    )
+    const unknown = unknownLayouts(sources, placed, cells, plan)
     if (unknown.size > 0) await sources.layouts.learn(unknown, request.signal())
     placed.forEach((wanted, index) => {
       const { need, view } = wanted
@@ -131,13 +127,15 @@ const none: ReadonlySet<number> = new Set()
 function unknownLayouts(
   { reader }: RowSources,
   placed: readonly WantedOnline[],
-  cell: (index: number, row: number) => Buffer | null,
+  cells: readonly (Buffer | null)[],
+  plan: ReadPlan,
 ): ReadonlySet<number> {
   let found: Set<number> | null = null
   placed.forEach(({ need, view }, index) => {
     const { unknownLayout } = reader(view)
+    const placeOf = plan.placeOf[index] ?? nowhere
     for (let row = 0; row < need.keys.length; row += 1) {
-      const fingerprint = unknownLayout(cell(index, row))
+      const fingerprint = unknownLayout(cells[placeOf(row)] ?? null)
       if (fingerprint === null) continue
       found ??= new Set()
       found.add(fingerprint)

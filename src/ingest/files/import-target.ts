@@ -16,6 +16,8 @@ import type { ImportTable } from '../../stores/import-store.ts'
 /** A column of the table and where a file has it. */
 interface TargetColumn {
   readonly name: string
+  /** A feature's first name; else the name. */
+  readonly id: string
   readonly type: ValueType
   /** In the file. */
   readonly column: string
@@ -87,15 +89,15 @@ function eventTarget(source: EventSource): ImportTarget {
     eventId: source.eventId,
     timezone: source.timezone,
     reading: source.reading,
-    columns: source.fields.map((field) => ({ ...field, isKey: keys.has(field.name) })),
+    columns: source.fields.map((field) => ({ ...field, id: field.name, isKey: keys.has(field.name) })),
   }
 }
 
 function viewTarget(view: PlainView): ImportTarget {
   const { files } = view
   if (files === null) throw new BadUserInput(`feature view "${view.name}" is not filled from files`)
-  const columnOf = ({ name, type }: Feature | JoinKey) => {
-    return { name, type, column: files.columns[name] ?? name, default: null }
+  const columnOf = ({ name, type }: Feature | JoinKey, id: string) => {
+    return { name, id, type, column: files.columns[name] ?? name, default: null }
   }
   return {
     name: view.name,
@@ -109,9 +111,9 @@ function viewTarget(view: PlainView): ImportTarget {
     timezone: files.timezone ?? null,
     reading: sourceReading(files),
     columns: [
-      ...view.entity.joinKeys.map((key) => ({ ...columnOf(key), isKey: true, expectation: null })),
+      ...view.entity.joinKeys.map((key) => ({ ...columnOf(key, key.name), isKey: true, expectation: null })),
       ...view.features.map((feature) => ({
-        ...columnOf(feature),
+        ...columnOf(feature, feature.id),
         isKey: false,
         expectation: feature.expectation,
       })),
