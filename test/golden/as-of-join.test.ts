@@ -39,10 +39,15 @@ interface KeptAt {
   readonly events: readonly EventToStore[]
 }
 
+interface ViewRows {
+  readonly view: StoredOfflineView
+  readonly rows: readonly FeatureRow[]
+}
+
 interface Case {
   readonly name: string
-  /** Stored views with the rows of those that are managed. */
-  readonly views: readonly { readonly view: StoredOfflineView; readonly rows: readonly FeatureRow[] }[]
+  /** Stored views with the rows of those that are managed, and those that were written by an older version of them. */
+  readonly views: readonly (ViewRows & { readonly older?: ViewRows })[]
   /** Joined behind the stored ones, with the stored events of their sources. */
   readonly streamed?: readonly { readonly view: StreamedOfflineView; readonly events: readonly KeptAt[] }[]
   /** What mapped sources read. */
@@ -99,6 +104,29 @@ const spendingSnapshots = `
     (${ofSpending}, '2026-11-19T12:00:00Z', 'other', '2026-11-19T12:00:01Z');
   insert into featuregraph.event_arrivals (project, source, hour, latest_xid) values
     ('default', 'sales', '2026-11-01T00:00:00Z', '1')`
+
+const trips = offlineView('trips', { driver_id: 'int64' }, { n: 'int32', share: 'float32' })
+/** `trips` under another name: `n` was renamed and widened, `share` was widened and is narrow again. */
+const tripsToday: StoredOfflineView = {
+  ...trips,
+  name: 'rides',
+  features: [
+    {
+      ...{ name: 'rides_today', id: 'n', type: 'int64' },
+      columns: [
+        { name: 'n__int64', type: 'int64' },
+        { name: 'n', type: 'int32' },
+      ],
+    },
+    {
+      ...{ name: 'share', id: 'share', type: 'float32' },
+      columns: [
+        { name: 'share__float64', type: 'float64' },
+        { name: 'share', type: 'float32' },
+      ],
+    },
+  ],
+}
 
 const drivers = {
   view: offlineView('driver_hourly', { driver_id: 'int64' }, { trips_today: 'int32', conv_rate: 'float64' }),
@@ -219,6 +247,20 @@ const cases: readonly Case[] = [
     ],
   },
   { name: 'two-views', views: [drivers, ratings], rows: [ask([1002], t + 1), ask([1001], t), ask([9], t)] },
+  {
+    name: 'renamed-and-widened',
+    views: [
+      {
+        view: tripsToday,
+        rows: [row([1001], t, null, 2 ** 40, 1e300), row([1002], t, null, null, null)],
+        older: {
+          view: trips,
+          rows: [row([1001], t - 1, null, 7, Math.fround(0.1)), row([1002], t, null, 8, 1)],
+        },
+      },
+    ],
+    rows: [ask([1001], t - 1), ask([1001], t), ask([1002], t), ask([1003], t)],
+  },
   {
     name: 'composite-key',
     views: [
@@ -379,8 +421,9 @@ describe('the SQL of an as-of join', () => {
       if (setUp) await pool.query(setUp)
       await store.ensureTables(joined, [...new Set(streamed.map(({ view }) => view.events))])
       const managed = views.filter(({ view }) => view.source === null)
-      for (const { view, rows: history } of managed) {
-        await pool.query(`truncate features.${view.name}`)
+      for (const { view, rows: history, older } of managed) {
+        await pool.query(`truncate features.${view.id}`)
+        if (older) await store.insertRows(older.view, older.rows)
         await store.insertRows(view, history)
       }
       for (const { view, events } of streamed) {

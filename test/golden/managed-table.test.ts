@@ -28,6 +28,23 @@ const cases: readonly {
     view: offlineView('pair_counts', { merchant_id: 'string', device_id: 'int32' }, { n: 'int64' }),
   },
   {
+    name: 'renamed-and-widened',
+    project: 'default',
+    view: {
+      ...offlineView('trips', { driver_id: 'int64' }, {}),
+      name: 'rides',
+      features: [
+        {
+          ...{ name: 'rides', id: 'n', type: 'int64' },
+          columns: [
+            { name: 'n__int64', type: 'int64' },
+            { name: 'n', type: 'int32' },
+          ],
+        },
+      ],
+    },
+  },
+  {
     name: 'all-value-types',
     project: 'default',
     view: offlineView('every_type', { key: 'string' }, allTypes),
