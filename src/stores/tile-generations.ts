@@ -40,6 +40,8 @@ export interface TileGenerations {
   readonly begin: (view: TiledView, generation: number, at: Micros) => Promise<void>
   /** The one that was built is read from now on; the one before it retires. Nothing happens where it is not being built. */
   readonly goLive: (view: TiledView, generation: number, at: Micros) => Promise<void>
+  /** Tiles of views that are none of these are rebuilt when such a view is defined again. */
+  readonly retireOthers: (viewIds: readonly string[], at: Micros) => Promise<void>
   /** Never moved back. */
   readonly recordWatermarks: (watermarks: readonly TileWatermark[]) => Promise<void>
 }

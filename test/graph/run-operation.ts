@@ -124,7 +124,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     ...{ offline: notedOffline, online, ...layouts, clock: () => now },
     storeFailed: () => {},
     violations,
-    generations: { list: async () => [] },
+    generations: { list: async () => [], retireOthers: async () => {} },
     tombstones: noTombstones,
     events: { now: async () => now, positions: async () => [] },
   }

@@ -3,6 +3,7 @@ import { DeletionUnfinished, StoreFailed } from '../../errors.ts'
 import type { Entity, Registry } from '../../registry/registry.ts'
 import type { DeletionStore } from '../../stores/deletion-store.ts'
 import type { OnlineStore } from '../../stores/online-store.ts'
+import type { TileGenerations } from '../../stores/tile-generations.ts'
 import { retryStore, type Sleep } from '../retry.ts'
 import { type DeletionReceipt, deletionCounts, notReached } from './deletion-receipt.ts'
 import { deletionScope } from './deletion-scope.ts'
@@ -19,6 +20,7 @@ export interface DeletionTargets extends OnlineKeyTargets, TileMarkerTargets {
   readonly deletions: DeletionStore
   readonly online: OnlineStore
   readonly renewedPrefixOf: (viewId: string) => Promise<string>
+  readonly generations: Pick<TileGenerations, 'list' | 'retireOthers'>
 }
 
 export interface DeletionOptions {
@@ -68,8 +70,12 @@ export async function deleteEntity(
   await write(await onlineKeysOf(targets, scope)).catch(nothingKnown)
   await untilEnded(deletions, unaware, entity, options)
   counts.add(await deletions.erase(scope, deletedAt))
-  // Nobody writes their rows: they are filled anew, from what is left, when they are defined again.
+  // Nobody writes rows of views that were removed: they are filled anew, from what is left, when they are defined again.
   for (const id of await deletions.removedViews(scope)) await targets.renewedPrefixOf(id)
+  await targets.generations.retireOthers(
+    registry.views.map(({ id }) => id),
+    deletedAt,
+  )
   const keys = await onlineKeysOf(targets, scope)
   await retried(() => write(keys))
   // Events that were applied since then lie under the tombstones with the rest.

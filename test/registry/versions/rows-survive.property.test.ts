@@ -177,6 +177,7 @@ describe('rows under definitions that change', () => {
       return Object.fromEntries(features.map(({ id, name }) => [name, values.get(id) ?? null]))
     }
 
+    await apply()
     for (const one of all) {
       change(one)
       await apply()

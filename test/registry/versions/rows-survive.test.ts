@@ -129,8 +129,13 @@ describe('rows that were stored before', () => {
     await world.apply(customer, gone, other)
     for (const id of [21, 22]) await world.push('gone', [id], now - second, [id])
     await world.apply(customer, other)
+    const { generations } = world.stores
+    const tiles = { viewId: 'gone', fingerprint: 1 }
+    await generations.begin(tiles, 1, now)
+    await generations.goLive(tiles, 1, now)
     const { counts } = await world.remove('customer', [21])
     expect(counts).toContainEqual({ place: 'features.gone', rows: 1 })
+    expect(await generations.list()).toMatchObject([{ ...tiles, state: 'RETIRED' }])
     await world.apply(customer, gone, other)
     const keys = [[21], [22]]
     const answers = ['NOT_FOUND', { n: 22 }]

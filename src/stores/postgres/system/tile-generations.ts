@@ -70,6 +70,15 @@ export function postgresTileGenerations(pool: pg.Pool, project: string): TileGen
         )
       }).catch(storeFailed('switching to a generation of tiles'))
     },
+    async retireOthers(viewIds, at) {
+      await pool
+        .query(
+          `update featuregraph.tile_generations set state = 'RETIRED', changed_at = $3
+           where project = $1 and view_id <> all ($2::text[]) and state <> 'RETIRED'`,
+          [project, viewIds, formatTimestamp(at)],
+        )
+        .catch(storeFailed('retiring tiles of removed views'))
+    },
     async recordWatermarks(watermarks) {
       if (watermarks.length === 0) return
       await pool
