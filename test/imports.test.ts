@@ -15,7 +15,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'rate-limit.ts': [],
   definitions: ['errors.ts', 'zod'],
   registry: ['definitions', 'windows', 'errors.ts', 'zod', 'tsx', 'croner'],
-  'registry/versions': ['definitions', 'registry', 'stores (ports)', 'errors.ts', 'zod'],
+  'registry/versions': [
+    ...['definitions', 'registry', 'windows', 'stores (ports)', 'stores/online-value', 'errors.ts', 'zod'],
+  ],
   windows: ['definitions', 'errors.ts'],
   'stores/online-value': pure,
   'stores (ports)': ['definitions', 'windows', 'errors.ts', 'stores/online-value'],

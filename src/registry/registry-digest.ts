@@ -10,10 +10,13 @@ const references: ReadonlySet<string> = new Set(['entity', 'events', 'view', 'fe
  * files they stand in.
  */
 export function registryDigest({ entities, eventSources, views, services }: Registry): string {
-  const parts = [entities, eventSources, views, services].map((all) =>
-    all.map((one) => JSON.stringify(one, withoutReferences)).sort(),
-  )
+  const parts = [entities, eventSources, views, services].map((all) => all.map(definitionText).sort())
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, shownDigits)
+}
+
+/** All that one definition says, with the names of others in the place of these. */
+export function definitionText(definition: Registry[keyof Registry][number]): string {
+  return JSON.stringify(definition, withoutReferences)
 }
 
 function withoutReferences(key: string, value: unknown): unknown {

@@ -4,12 +4,17 @@ import type { VersionContent } from './version-content.ts'
 type Definitions = VersionContent['definitions']
 
 /** What a definition is called in messages; views of all kinds share their names. */
-const called: Readonly<Record<string, string>> = {
+const called = {
   entity: 'entity',
   'event-source': 'event source',
   'feature-view': 'feature view',
   'windowed-view': 'feature view',
   'feature-service': 'feature service',
+} as const
+
+/** Kind and name of a definition, as `feature view orders`. */
+export function placeOf(kind: keyof typeof called, name: string): string {
+  return `${called[kind]} ${name}`
 }
 
 /** Definitions that are new, other or gone, by kind and name, as `feature view orders`. */
@@ -48,8 +53,15 @@ export function changedInVersion(
   )
 }
 
+/** In their order. */
+export function placesOf(definitions: Definitions): readonly string[] {
+  return [...byPlace(definitions).keys()]
+}
+
 function byPlace(definitions: Definitions): ReadonlyMap<string, Definitions[number]> {
-  return new Map(definitions.map((one) => [`${called[String(one['kind'])]} ${String(one['name'])}`, one]))
+  return new Map(
+    definitions.map((one) => [placeOf(one['kind'] as keyof typeof called, String(one['name'])), one]),
+  )
 }
 
 /** With the order of what is in records: equal objects of another order are not equal to `isDeepStrictEqual` then. */

@@ -1,0 +1,100 @@
+import type { FeatureService, VectorEntry } from '../../registry.ts'
+import type { Broken } from '../changes.ts'
+import { counted, type Difference, differs, differsInOrder } from './difference.ts'
+import { graphqlShape } from './graphql-shape.ts'
+import { pairById } from './pair-by-id.ts'
+import { documentedDifferences, nameDifferences } from './shown-differences.ts'
+
+export function addedService({ vector }: FeatureService): Difference {
+  return { how: 'added', text: `added (${counted(vector.length, 'value')})`, breaks: [] }
+}
+
+export const removedService: Difference = {
+  ...{ how: 'removed', text: 'removed' },
+  breaks: ['graphql', 'services'],
+}
+
+/** The version of a service is the `_v<N>` of its name: under one name another list, order, default or type breaks it. */
+export function serviceDifferences(before: FeatureService, after: FeatureService): readonly Difference[] {
+  const { pairs, removed } = pairById(before.vector, after.vector, cameFrom)
+  const names = ({ vector }: FeatureService): string[] => vector.map(cameFrom)
+  return [
+    ...nameDifferences(before, after),
+    ...pairs.flatMap(([old, entry]): readonly Difference[] =>
+      old === null ? [addedEntry(entry)] : entryDifferences(old, entry),
+    ),
+    ...removed.map(
+      ({ name }): Difference => ({
+        ...{ how: 'removed', text: `${name} removed` },
+        breaks: ['graphql', 'services'],
+      }),
+    ),
+    ...differsInOrder('its values', names(before), names(after), ['services']),
+    ...keyDifferences(before, after),
+    ...documentedDifferences(before, after),
+  ]
+}
+
+/** Of an entry: the same after a rename of what it shows. */
+function cameFrom(entry: VectorEntry): string {
+  return entry.kind === 'request' ? entry.name : `${entry.view.id}.${entry.feature.id}`
+}
+
+function addedEntry(entry: VectorEntry): Difference {
+  const what = entry.kind === 'request' ? 'request value' : `of ${entry.view.name}`
+  const isRequired = entry.kind === 'request' && !entry.optional
+  const breaks: readonly Broken[] = isRequired ? ['graphql', 'services'] : ['services']
+  return { how: 'added', text: `${entry.name} added (${entry.type}, ${what})`, breaks }
+}
+
+function entryDifferences(before: VectorEntry, after: VectorEntry): readonly Difference[] {
+  const { name } = after
+  const field: readonly Broken[] = before.graphqlName === after.graphqlName ? [] : ['graphql']
+  const shape: readonly Broken[] = graphqlShape(before.type) === graphqlShape(after.type) ? [] : ['graphql']
+  const title: readonly Difference[] =
+    before.name === name
+      ? differs(`graphqlName of ${name}`, before.graphqlName, after.graphqlName, field)
+      : [{ how: 'renamed', text: `${name} renamed from ${before.name}`, breaks: [...field, 'services'] }]
+  return [
+    ...title,
+    ...differs(`type of ${name}`, before.type, after.type, [...shape, 'services']),
+    ...differs(`default of ${name}`, before.default, after.default, ['services']),
+    ...originDifferences(before, after),
+  ]
+}
+
+function originDifferences(before: VectorEntry, after: VectorEntry): readonly Difference[] {
+  const { name } = after
+  if (before.kind === 'request' && after.kind === 'request') {
+    const mayBeLeftOut = `${name} may be left out`
+    return [
+      ...differs(mayBeLeftOut, before.optional, after.optional, after.optional ? [] : ['graphql']),
+      ...differs(`description of ${name}`, before.description, after.description),
+    ]
+  }
+  const origin = (entry: VectorEntry): string =>
+    entry.kind === 'request' ? 'the request' : `${entry.view.name}.${entry.feature.name}`
+  if (before.kind === 'feature' && after.kind === 'feature') {
+    const isSame = before.view.id === after.view.id && before.feature.id === after.feature.id
+    return differs(`origin of ${name}`, origin(before), origin(after), isSame ? [] : ['services'])
+  }
+  // A value leaves the service's key or comes into it.
+  const comes = after.kind === 'request' ? !after.optional : true
+  return differs(`origin of ${name}`, origin(before), origin(after), [
+    ...(comes ? (['graphql'] as const) : []),
+    'services',
+  ])
+}
+
+/** The join keys of its entities, which the caller sends. */
+function keyDifferences(before: FeatureService, after: FeatureService): readonly Difference[] {
+  const keys = ({ joinKeys }: FeatureService): string[] => joinKeys.map(({ name, type }) => `${name} ${type}`)
+  const shapes = ({ joinKeys }: FeatureService): string[] =>
+    joinKeys.map(({ graphqlName, type }) => `${graphqlName} ${graphqlShape(type)}`).sort()
+  const isOther = shapes(before).join() !== shapes(after).join()
+  const breaks: readonly Broken[] = isOther ? ['graphql', 'services'] : []
+  const found = differs('join keys', keys(before), keys(after), breaks)
+  if (found.length > 0 || !isOther) return found
+  const names = ({ joinKeys }: FeatureService): string[] => joinKeys.map(({ graphqlName }) => graphqlName)
+  return differs('graphqlName of its join keys', names(before), names(after), breaks)
+}

@@ -1,0 +1,122 @@
+import { formatDuration } from '../../../definitions/duration.ts'
+import type { Micros } from '../../../definitions/timestamp.ts'
+import { isComputed } from '../../is-computed.ts'
+import type { Feature, FeatureView } from '../../registry.ts'
+import type { Broken } from '../changes.ts'
+import { counted, type Difference, differs, differsInOrder, differsInWords } from './difference.ts'
+import { addedFeature, featureDifferences, hasOwnRows, removedFeature } from './feature-differences.ts'
+import { meaningOf } from './feature-meaning.ts'
+import { pairById } from './pair-by-id.ts'
+import { documentedDifferences, nameDifferences } from './shown-differences.ts'
+
+export function addedView(view: FeatureView): Difference {
+  const text = `added (${counted(view.features.length, 'feature')} of ${view.entity.name})`
+  return { how: 'added', text, breaks: [] }
+}
+
+export function removedView(view: FeatureView): Difference {
+  const text = `removed, with ${counted(view.features.length, 'feature')}`
+  return { how: 'removed', text, breaks: ['graphql', ...(hasOwnRows(view) ? (['rows'] as const) : [])] }
+}
+
+/** Ids of the features that models may have been trained with: those that are stored, and those of services. */
+export type TrainedFeatures = ReadonlySet<string>
+
+export function trainedFeatures(view: FeatureView, served: ReadonlySet<Feature>): TrainedFeatures {
+  return new Set(view.features.filter((one) => view.kind !== 'STREAM' || served.has(one)).map(({ id }) => id))
+}
+
+/** What a feature that means something else breaks. */
+export function meaningBreaks(
+  view: FeatureView,
+  feature: Feature,
+  trained: TrainedFeatures,
+): readonly Broken[] {
+  const hasRows = view.kind !== 'STREAM' && isComputed(view)
+  return [...(trained.has(feature.id) ? (['models'] as const) : []), ...(hasRows ? (['rows'] as const) : [])]
+}
+
+export function viewDifferences(
+  before: FeatureView,
+  after: FeatureView,
+  trained: TrainedFeatures,
+): readonly Difference[] {
+  const meanings = otherMeanings(before, after, trained)
+  const { pairs, removed } = pairById(before.features, after.features, ({ id }) => id)
+  const said = (id: string): readonly Broken[] => (trained.has(id) ? ['models'] : [])
+  return [
+    ...nameDifferences(before, after),
+    ...differs('entity', before.entity.name, after.entity.name),
+    ...sourceDifferences(before, after, meanings),
+    ...differsInWords('ttl', shownDuration(before.ttlMicros), shownDuration(after.ttlMicros)),
+    ...differs('online', before.online, after.online),
+    ...pairs.flatMap(([old, feature]): readonly Difference[] =>
+      old === null
+        ? [addedFeature({ view: after, feature })]
+        : featureDifferences(
+            { view: before, feature: old },
+            { view: after, feature },
+            { computed: meaningBreaks(before, old, trained), said: said(old.id) },
+          ),
+    ),
+    ...removed.map((feature) => removedFeature({ view: before, feature })),
+    ...differsInOrder('its features', idsOf(before), idsOf(after)),
+    ...differs('expected rows', before.rowCount, after.rowCount),
+    ...differs('schedule', before.schedule, after.schedule),
+    ...documentedDifferences(before, after),
+    ...differs('stored as', before.id, after.id, hasOwnRows(after) ? ['rows'] : []),
+  ]
+}
+
+/** What is broken by features of both that mean something else, for whatever reason. */
+export function otherMeanings(
+  before: FeatureView,
+  after: FeatureView,
+  trained: TrainedFeatures,
+): readonly Broken[] {
+  const [old, today] = [meaningOf(before), meaningOf(after)]
+  const { pairs } = pairById(before.features, after.features, ({ id }) => id)
+  const broken = pairs.flatMap(([earlier, feature]) =>
+    earlier === null || old[earlier.name] === today[feature.name]
+      ? []
+      : meaningBreaks(before, earlier, trained),
+  )
+  return (['models', 'rows'] as const).filter((one) => broken.includes(one))
+}
+
+/** Where the rows come from, and when they are computed. */
+function sourceDifferences(
+  before: FeatureView,
+  after: FeatureView,
+  meanings: readonly Broken[],
+): readonly Difference[] {
+  const push = hasOwnRows(before) && !hasOwnRows(after) ? (['graphql'] as const) : []
+  const otherKind = differsInWords('compute', computedBy(before), computedBy(after), [...push, ...meanings])
+  if (before.kind === 'PLAIN' && after.kind === 'PLAIN')
+    return [
+      ...differs('source', before.source, after.source, [...push, ...meanings]),
+      ...differs('files', before.files, after.files),
+    ]
+  const source = (view: FeatureView): string | null =>
+    view.kind === 'PLAIN' ? ((view.source ?? view.files)?.name ?? null) : view.events.name
+  return [...otherKind, ...differs('source', source(before), source(after), meanings)]
+}
+
+function computedBy(view: FeatureView): string {
+  switch (view.kind) {
+    case 'PLAIN':
+      return 'rows from outside'
+    case 'BATCH':
+      return `batch every ${formatDuration(view.everyMicros)}`
+    case 'STREAM':
+      return 'stream'
+  }
+}
+
+function shownDuration(micros: Micros | null): string | null {
+  return micros === null ? null : formatDuration(micros)
+}
+
+function idsOf({ features }: FeatureView): readonly string[] {
+  return features.map(({ id }) => id)
+}
