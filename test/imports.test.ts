@@ -26,6 +26,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'stores/duckdb': [...pure, ...ports, '@duckdb/node-api'],
   'stores/files': [...pure, ...ports],
   'stores/memory': [...pure, ...ports],
+  'stores/sqlite': [...pure, ...ports, 'node-sqlite3-wasm', 'zod'],
   'stores/postgres/sql': [...postgres, 'pg-copy-streams'],
   'stores/postgres/tables': [...postgres, 'stores/postgres/sql'],
   'stores/postgres/system': [...postgres, 'stores/postgres/sql'],
@@ -99,7 +100,7 @@ const unbounded = new Set(['gateway', 'cli.ts', 'cli', 'featuregraph.js', 'sourc
 const entryOnly = [
   ...unbounded,
   'embedded',
-  ...['redis', 'postgres', 'memory', 'duckdb', 'files', 'kafka'].map(inStores),
+  ...['redis', 'postgres', 'memory', 'duckdb', 'files', 'kafka', 'sqlite'].map(inStores),
 ]
 const isEntryOnly = (part: string): boolean =>
   entryOnly.some((one) => part === one || part.startsWith(`${one}/`))
@@ -229,6 +230,7 @@ describe('a command loads at its start', () => {
     '@duckdb/node-api',
     '@platformatic/kafka',
     'ioredis',
+    'node-sqlite3-wasm',
     'tsx',
   ]
   const light = [

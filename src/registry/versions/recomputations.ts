@@ -74,14 +74,14 @@ function newIndexes(before: EventSource, after: EventSource): readonly Recomputa
     .map((keys) => ({ kind: 'INDEX', on: after, columns: keys }))
 }
 
-const fixedSize: ReadonlySet<string> = new Set(['int32', 'int64', 'float32', 'float64', 'bool', 'timestamp'])
+const isFixedSize = (type: string): boolean => !/^(?:string|bytes)$|\[\]$/.test(type)
 
 /** The index for as-of queries holds the columns of features of fixed size: with other columns it is another index. */
 function otherCovering(before: FeatureView, after: FeatureView): readonly Recomputation[] {
   if (before.kind === 'STREAM' || after.kind === 'STREAM') return []
   if (before.source !== null || after.source !== null || before.id !== after.id) return []
   const columnsOf = ({ features }: StoredView) => features.flatMap(({ columns }) => columns)
-  const covers = columnsOf(after).every(({ type }) => fixedSize.has(type))
+  const covers = columnsOf(after).every(({ type }) => isFixedSize(type))
   const known = new Set(columnsOf(before).map(({ name }) => name))
   if (!covers || columnsOf(after).every(({ name }) => known.has(name))) return []
   const columns = [...after.entity.joinKeys.map(({ name }) => name), 'event_timestamp']
