@@ -36,7 +36,39 @@ program
   .command('check')
   .description('check the definitions without a server, for CI; exit code 1 with every problem')
   .argument('[folder]', 'the folder of the definitions; without it FEATUREGRAPH_SCHEMA')
-  .action(async (folder) => (await import('./cli/check.ts')).check(folder))
+  .option('--registry <file>', 'compare with the newest version of a registry file; 1 too for what breaks')
+  .option('--allow-breaking', 'with --registry: what breaks is meant')
+  .action(async (folder, options) => (await import('./cli/check.ts')).check(folder, options))
+program
+  .command('plan')
+  .description(
+    'what the definition files change in the registry, what that breaks and what is to be computed again; exit code 0 without changes, 2 with changes, 1 for errors',
+  )
+  .option('--against <version>', 'compare with this version; without it with the newest')
+  .option('--registry <file>', 'compare with a registry file, without any server')
+  .option('--json', 'as one JSON document')
+  .action(async (options) => (await import('./cli/plan.ts')).plan(options))
+program
+  .command('diff')
+  .description('what differs between two versions of the registry')
+  .argument('<from>', 'the number of a version')
+  .argument('[to]', 'the number of a version, or files for the definition files; without it the newest')
+  .option('--registry <file>', 'versions of a registry file, without any server')
+  .option('--json', 'as one JSON document')
+  .action(async (from, to, options) => (await import('./cli/diff.ts')).diff(from, to, options))
+const registry = program
+  .command('registry')
+  .description('all versions of the registry as a file, for CI, a copy or another project')
+registry
+  .command('export')
+  .description('write all versions into a SQLite file; into one that is there, those that it lacks')
+  .argument('<file>', 'as registry.db')
+  .action(async (file) => (await import('./cli/registry.ts')).exportRegistry(file))
+registry
+  .command('import')
+  .description('take over the versions of a file, into a project that has none, or the first of them')
+  .argument('<file>', 'one that featuregraph registry export wrote')
+  .action(async (file) => (await import('./cli/registry.ts')).importRegistry(file))
 program
   .command('apply')
   .description(

@@ -3,19 +3,76 @@ import { InvalidDefinitions } from '../errors.ts'
 import { buildSchema } from '../graph/build-schema.ts'
 import { loadRegistry } from '../registry/load.ts'
 import type { Registry } from '../registry/registry.ts'
-import { definitionFinder } from './check/find-definition.ts'
+import { currentVersion } from '../registry/versions/apply.ts'
+import { nextContent } from '../registry/versions/resolve-identities.ts'
+import { definitionProblems } from './definition-problems.ts'
+import { withVersions } from './open-versions.ts'
+import { showsColours } from './paint.ts'
+import { brokenWords, changesText } from './plan/changes-text.ts'
+import { brokenBy, type Comparison, compareVersions } from './plan/compare-versions.ts'
+import { loadChecked } from './plan/load-files.ts'
 
-/** `featuregraph check`: exit code 1 with every problem, each with its file and line where these can be found. */
-export async function check(folder: string | undefined): Promise<void> {
+interface CheckArguments {
+  /** A file that holds the versions applied so far. */
+  readonly registry?: string
+  readonly allowBreaking?: boolean
+}
+
+/**
+ * `featuregraph check`: exit code 1 with every problem, each with its file and line where these can be found; beside a
+ * registry file also with what breaks.
+ */
+export async function check(
+  folder: string | undefined,
+  { registry, allowBreaking = false }: CheckArguments = {},
+): Promise<void> {
   const schemaFolder = folder ?? readConfig(readEnvironment()).schemaFolder
   const { problems, summary } = await checkDefinitions(schemaFolder)
-  if (problems.length === 0) {
-    process.stdout.write(`${schemaFolder}: ${summary}\n`)
+  if (problems.length > 0) {
+    refuse(problems, schemaFolder)
     return
   }
-  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
-  process.stderr.write(`${problems.join('\n')}\n\n${count} in the definitions of ${schemaFolder}\n`)
+  process.stdout.write(`${schemaFolder}: ${summary}\n`)
+  if (registry === undefined) return
+  const compared = await compareWithFile(schemaFolder, registry)
+  if ('problems' in compared) {
+    refuse(compared.problems, schemaFolder)
+    return
+  }
+  process.stdout.write(comparedText(compared, registry))
+  const broken = brokenBy(compared.changes)
+  if (broken.length === 0 || allowBreaking) return
+  process.stderr.write(
+    `the definitions break ${brokenWords(broken)}; \`--allow-breaking\` says that this is meant\n`,
+  )
   process.exitCode = 1
+}
+
+function refuse(problems: readonly string[], folder: string): void {
+  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
+  process.stderr.write(`${problems.join('\n')}\n\n${count} in the definitions of ${folder}\n`)
+  process.exitCode = 1
+}
+
+function comparedText(comparison: Comparison, file: string): string {
+  if (comparison.changes.length === 0) return `${file}: no changes\n`
+  return `${file}: changes since its newest version\n\n${changesText(comparison, showsColours(process.stdout))}\n`
+}
+
+/** What differs from the newest version of a registry file, without any server; or why the definitions cannot follow it. */
+async function compareWithFile(
+  folder: string,
+  file: string,
+): Promise<Comparison | { readonly problems: readonly string[] }> {
+  try {
+    return await withVersions(file, async ({ versions }) => {
+      const before = (await currentVersion(versions))?.content ?? null
+      return await compareVersions(before, nextContent(before, await loadChecked(folder)))
+    })
+  } catch (error) {
+    if (!(error instanceof InvalidDefinitions)) throw error
+    return { problems: await definitionProblems(folder, error) }
+  }
 }
 
 interface CheckedDefinitions {
@@ -32,15 +89,7 @@ export async function checkDefinitions(folder: string): Promise<CheckedDefinitio
     return { problems: [], summary: summaryOf(registry) }
   } catch (error) {
     if (!(error instanceof InvalidDefinitions)) throw error
-    const find = await definitionFinder(folder)
-    const problems = error.problems.map(({ path, message }) => {
-      const place = find(path)
-      // The place says the file already.
-      return place === null
-        ? `${path}: ${message}`
-        : `${place}: ${path.replace(/ \([^()]*\)$/, '')}: ${message}`
-    })
-    return { problems, summary: '' }
+    return { problems: await definitionProblems(folder, error), summary: '' }
   }
 }
 

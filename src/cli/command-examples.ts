@@ -10,6 +10,12 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   prune: ['prune --dry-run', 'prune --yes'],
   history: ['history'],
   show: ['show 3'],
+  check: ['check', 'check schema --registry registry.db'],
+  plan: ['plan', 'plan --registry registry.db --json'],
+  diff: ['diff 3', 'diff 3 files'],
+  registry: ['registry export registry.db'],
+  'registry export': ['registry export registry.db'],
+  'registry import': ['registry import registry.db'],
   sdl: ['sdl > schema.graphql'],
   migrate: ['FEATUREGRAPH_OFFLINE_URL=postgres://admin:…@host/database featuregraph migrate'],
   batch: [

@@ -1,3 +1,4 @@
+import { formatDuration } from '../../../definitions/duration.ts'
 import type { Broken, Change } from '../changes.ts'
 
 /** What differs within one definition. */
@@ -11,7 +12,9 @@ export function differs(
   breaks: readonly Broken[] = [],
 ): readonly Difference[] {
   if (same(before, after)) return []
-  return [{ how: 'changed', text: `${what}: ${shownValue(before)} → ${shownValue(after)}`, breaks }]
+  const [old, today] = [shownValue(before), shownValue(after)]
+  // They may differ behind what is shown.
+  return [{ how: 'changed', text: `${what}: ${old === today ? 'changed' : `${old} → ${today}`}`, breaks }]
 }
 
 /** As `differs`, of values that were put in words, or null for none. */
@@ -25,17 +28,20 @@ export function differsInWords(
   return [{ how: 'changed', text: `${what}: ${before ?? 'none'} → ${after ?? 'none'}`, breaks }]
 }
 
-/** The same things in another order; nothing where some are added or removed. */
+/** The same things in another order, by what they are known by; nothing where some are added or removed. */
 export function differsInOrder(
   what: string,
   before: readonly string[],
   after: readonly string[],
-  breaks: readonly Broken[] = [],
+  {
+    breaks = [],
+    names = after,
+  }: { readonly breaks?: readonly Broken[]; readonly names?: readonly string[] } = {},
 ): readonly Difference[] {
   const [old, today] = [new Set(before), new Set(after)]
   const [left, right] = [before.filter((one) => today.has(one)), after.filter((one) => old.has(one))]
   if (same(left, right)) return []
-  return [{ how: 'changed', text: `order of ${what}: ${shownList(left)} → ${shownList(right)}`, breaks }]
+  return [{ how: 'changed', text: `order of ${what}: now ${shownList(names)}`, breaks }]
 }
 
 export function same(before: unknown, after: unknown): boolean {
@@ -47,8 +53,15 @@ const shownItems = 8
 
 function shownValue(value: unknown): string {
   if (value === null || value === undefined) return 'none'
-  if (typeof value === 'string') return shorter(/^[\w.@ -]+$/.test(value) ? value : JSON.stringify(value))
-  return shorter(JSON.stringify(value))
+  if (typeof value === 'string') return shorter(/^[\w.@ /*-]+$/.test(value) ? value : JSON.stringify(value))
+  if (Array.isArray(value)) return value.length === 0 ? 'none' : shorter(value.map(shownValue).join(', '))
+  if (typeof value !== 'object') return String(value)
+  const parts = Object.entries(value).flatMap(([name, inner]) => {
+    if (inner === null || inner === undefined || inner === false) return []
+    if (name.endsWith('Micros')) return [`${name.replace('Micros', '')} ${formatDuration(Number(inner))}`]
+    return [`${name} ${shownValue(inner)}`]
+  })
+  return parts.length === 0 ? 'none' : shorter(parts.join(', '))
 }
 
 /** `a, b and 12 more` */

@@ -11,13 +11,15 @@ export function addedEntity({ joinKeys }: Entity): Difference {
 export const removedEntity: Difference = { how: 'removed', text: 'removed', breaks: ['graphql'] }
 
 export function entityDifferences(before: Entity, after: Entity): readonly Difference[] {
-  const viewNames = ({ views }: Entity): string[] => views.map(({ id }) => id)
+  const viewIds = ({ views }: Entity): string[] => views.map(({ id }) => id)
   return [
     ...nameDifferences(before, after),
     ...differs('plural', before.pluralName, after.pluralName, ['graphql']),
     ...joinKeyDifferences(before.joinKeys, after.joinKeys),
     ...documentedDifferences(before, after),
-    ...differsInOrder('its feature views', viewNames(before), viewNames(after)),
+    ...differsInOrder('its feature views', viewIds(before), viewIds(after), {
+      names: after.views.map(({ name }) => name),
+    }),
     ...differs('stored as', before.id, after.id, ['rows']),
   ]
 }

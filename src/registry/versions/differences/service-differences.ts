@@ -17,7 +17,8 @@ export const removedService: Difference = {
 /** The version of a service is the `_v<N>` of its name: under one name another list, order, default or type breaks it. */
 export function serviceDifferences(before: FeatureService, after: FeatureService): readonly Difference[] {
   const { pairs, removed } = pairById(before.vector, after.vector, cameFrom)
-  const names = ({ vector }: FeatureService): string[] => vector.map(cameFrom)
+  const origins = ({ vector }: FeatureService): string[] => vector.map(cameFrom)
+  const names = after.vector.map(({ name }) => name)
   return [
     ...nameDifferences(before, after),
     ...pairs.flatMap(([old, entry]): readonly Difference[] =>
@@ -29,7 +30,7 @@ export function serviceDifferences(before: FeatureService, after: FeatureService
         breaks: ['graphql', 'services'],
       }),
     ),
-    ...differsInOrder('its values', names(before), names(after), ['services']),
+    ...differsInOrder('its values', origins(before), origins(after), { breaks: ['services'], names }),
     ...keyDifferences(before, after),
     ...documentedDifferences(before, after),
   ]

@@ -3,7 +3,7 @@ import { type Difference, differs } from './difference.ts'
 
 /** What every definition may say of itself; it changes no answer. */
 export function documentedDifferences(before: Documented, after: Documented): readonly Difference[] {
-  const tags = ({ tags: all }: Documented): string[] => all.map(({ key, value }) => `${key}=${value}`)
+  const tags = ({ tags: all }: Documented): string[] => all.map(({ key, value }) => `${key} ${value}`)
   return [
     ...differs('description', before.description, after.description),
     ...differs('owner', before.owner, after.owner),

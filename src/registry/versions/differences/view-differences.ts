@@ -1,7 +1,7 @@
 import { formatDuration } from '../../../definitions/duration.ts'
 import type { Micros } from '../../../definitions/timestamp.ts'
 import { isComputed } from '../../is-computed.ts'
-import type { Feature, FeatureView } from '../../registry.ts'
+import type { Feature, FeatureView, PlainView } from '../../registry.ts'
 import type { Broken } from '../changes.ts'
 import { counted, type Difference, differs, differsInOrder, differsInWords } from './difference.ts'
 import { addedFeature, featureDifferences, hasOwnRows, removedFeature } from './feature-differences.ts'
@@ -60,7 +60,9 @@ export function viewDifferences(
           ),
     ),
     ...removed.map((feature) => removedFeature({ view: before, feature })),
-    ...differsInOrder('its features', idsOf(before), idsOf(after)),
+    ...differsInOrder('its features', idsOf(before), idsOf(after), {
+      names: after.features.map(({ name }) => name),
+    }),
     ...differs('expected rows', before.rowCount, after.rowCount),
     ...differs('schedule', before.schedule, after.schedule),
     ...documentedDifferences(before, after),
@@ -94,12 +96,27 @@ function sourceDifferences(
   const otherKind = differsInWords('compute', computedBy(before), computedBy(after), [...push, ...meanings])
   if (before.kind === 'PLAIN' && after.kind === 'PLAIN')
     return [
-      ...differs('source', before.source, after.source, [...push, ...meanings]),
-      ...differs('files', before.files, after.files),
+      ...partsDiffer('source', before.source, after.source, [...push, ...meanings]),
+      ...partsDiffer('files', before.files, after.files, []),
     ]
   const source = (view: FeatureView): string | null =>
     view.kind === 'PLAIN' ? ((view.source ?? view.files)?.name ?? null) : view.events.name
   return [...otherKind, ...differs('source', source(before), source(after), meanings)]
+}
+
+/** One part after the other where there was a source and is one. */
+function partsDiffer(
+  what: string,
+  before: PlainView['source' | 'files'],
+  after: PlainView['source' | 'files'],
+  breaks: readonly Broken[],
+): readonly Difference[] {
+  if (before === null || after === null) return differs(what, before?.name, after?.name, breaks)
+  const [old, today] = [Object.entries(before), new Map(Object.entries(after))]
+  const names = new Set([...old.map(([name]) => name), ...today.keys()])
+  return [...names].flatMap((name) =>
+    differs(`${name} of its ${what}`, new Map(old).get(name), today.get(name), breaks),
+  )
 }
 
 function computedBy(view: FeatureView): string {
