@@ -56,7 +56,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'ingest/refill': [...ingest, 'ingest/deletion', 'ingest/materialize', 'ingest/tiles'],
   'ingest/worker': [...ingest, 'ingest/materialize', 'ingest/refill', 'ingest/snapshots'],
   graph: [
-    ...[...pure, ...ports, 'registry', 'online', 'historical', 'ingest/push', 'ingest/deletion'],
+    ...[...pure, ...ports, 'registry', 'registry/versions', 'online', 'historical'],
+    ...['ingest/push', 'ingest/deletion'],
     ...['graphql', 'graphql-jit', 'type-graphql', 'reflect-metadata', 'dataloader', 'lru-cache'],
     ...['@apollo/server', '@apollo/server-gateway-interface'],
   ],

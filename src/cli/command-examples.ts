@@ -4,7 +4,6 @@ import type { Command } from 'commander'
 export const examples: Readonly<Record<string, readonly string[]>> = {
   serve: ['serve', 'FEATUREGRAPH_PORT=8080 FEATUREGRAPH_DEMO=false featuregraph serve'],
   init: ['init ../mine', "init mine --from-files 'data/*.parquet'"],
-  check: ['check', 'check schema'],
   apply: ['apply', "apply --allow-breaking --message 'windows of 7 days'"],
   rollback: ["rollback 3 --message 'scores fell'"],
   prune: ['prune --dry-run', 'prune --yes'],

@@ -149,6 +149,8 @@ export async function startGateway(settings: Config, options: StartOptions = {})
       observe: logFailures(metrics.observeRead, log),
       push,
       deleteEntity: remove,
+      // The definitions are those of files.
+      changedIn: () => 0,
     })
     metrics.watchStatuses(contexts.tally)
     metrics.watchOnline(guard.report)

@@ -9,6 +9,7 @@ import { declareEntity, keyArguments, resolveViews } from './entity-types.ts'
 import { declarePageInfo } from './pages.ts'
 import { declareProcesses } from './process-types.ts'
 import { declarePushes } from './push-types.ts'
+import { declareRegistryVersions, resolveRegistryVersions } from './registry-types.ts'
 import { declareRuns } from './run-types.ts'
 import { declareService } from './service-types.ts'
 import { setResolver } from './set-resolver.ts'
@@ -29,6 +30,7 @@ export function buildSchema(registry: Registry): GraphQLSchema {
   Object.assign(roots, declareCatalogue(registry))
   const pageInfo = declarePageInfo()
   Object.assign(roots, declareRuns(pageInfo), declareViolations(shared, pageInfo), declareProcesses())
+  Object.assign(roots, declareRegistryVersions(pageInfo))
   const mutations = { ...declarePushes(registry, shared), ...declareDeletions(entities) }
   const resolvers: [TypeClass, ...TypeClass[]] = [queryRoots(roots)]
   if (Object.keys(mutations).length > 0) resolvers.push(mutationRoots(mutations))
@@ -38,6 +40,7 @@ export function buildSchema(registry: Registry): GraphQLSchema {
   for (const [name, { resolve }] of Object.entries(roots)) setResolver(schema, 'Query', name, resolve)
   for (const [name, { resolve }] of Object.entries(mutations)) setResolver(schema, 'Mutation', name, resolve)
   for (const entity of registry.entities) resolveViews(entity, schema)
+  resolveRegistryVersions(schema)
   return schema
 }
 

@@ -9,6 +9,7 @@ import {
   type RootDeclaration,
   text,
 } from './declare.ts'
+import { registryVersion } from './registry-types.ts'
 
 /** `entities`, `featureViews` and `featureServices`: the definitions as data, with what descriptions can only say. */
 export function declareCatalogue(registry: Registry): Readonly<Record<string, RootDeclaration>> {
@@ -38,6 +39,7 @@ export function declareCatalogue(registry: Registry): Readonly<Record<string, Ro
     owner: optionalText,
     tags: { type: [tag] },
     vector: { type: [serviceFeature] },
+    registryVersion,
   })
   // Views name their entity and entities their views: the type functions are called once both exist.
   const viewOfEntity: object[] = []
@@ -47,6 +49,7 @@ export function declareCatalogue(registry: Registry): Readonly<Record<string, Ro
     description: optionalText,
     joinKeys: { type: [joinKey] },
     featureViews: { type: viewOfEntity },
+    registryVersion,
   })
   const view = objectType('FeatureView', null, {
     name: text,
@@ -61,6 +64,7 @@ export function declareCatalogue(registry: Registry): Readonly<Record<string, Ro
     online: { type: GraphQLBoolean },
     features: { type: [feature] },
     services: { type: [service] },
+    registryVersion,
   })
   viewOfEntity.push(view)
   const shown = catalogue(registry)

@@ -4,6 +4,7 @@ import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { RecordedNames } from '../registry/recorded-names.ts'
 import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { RunStore } from '../stores/run-store.ts'
+import type { VersionStore } from '../stores/version-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
 import type { RowLoader } from './row-sources.ts'
 import type { UnavailableViews } from './unavailable-views.ts'
@@ -32,5 +33,8 @@ export interface GraphContext {
   readonly violations: ViolationStore
   /** What views are called today that runs and violations are recorded of. */
   readonly recorded: Readonly<Record<'runs' | 'violations', RecordedNames>>
+  readonly versions: Pick<VersionStore, 'list'>
+  /** In which version of the registry a definition last changed, as `feature view orders`; 0: it was never applied. */
+  readonly changedIn: (place: string) => number
   readonly unavailable: UnavailableViews
 }

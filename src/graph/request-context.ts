@@ -29,7 +29,10 @@ export interface RequestContextOptions {
     readonly runs: RunStore
     readonly processes: Pick<ProcessRegistry, 'running'>
     readonly violations: ViolationStore
+    readonly versions: GraphContext['versions']
   }
+  /** Of the version that is served; `GraphContext`. */
+  readonly changedIn: GraphContext['changedIn']
   readonly instead: OfflineInstead
   readonly clock: Clock
   readonly observe: RowObserver
@@ -85,6 +88,8 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
         processes: stores.processes,
         violations: stores.violations,
         recorded,
+        versions: stores.versions,
+        changedIn: options.changedIn,
         unavailable: unavailableViews(),
       }
     },

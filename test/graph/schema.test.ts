@@ -66,7 +66,10 @@ const surface = `
     runs(kind: RunKind, view: String, since: Timestamp, first: Int = 100, after: String): RunConnection!
     violations(view: String, since: Timestamp, first: Int = 100, after: String): ViolationConnection!
     processes: [Process!]!
+    registryVersions(first: Int = 100, after: String): RegistryVersionConnection!
   }
+  type RegistryVersion { version: Int! appliedAt: Timestamp! appliedBy: String! message: String changes: [String!]! }
+  type RegistryVersionConnection { nodes: [RegistryVersion!]! pageInfo: PageInfo! }
   enum RunKind { IMPORT BATCH MATERIALIZE VALIDATE REBUILD }
   enum RunState { RUNNING SUCCEEDED FAILED INTERRUPTED }
   type Run { id: ID! kind: RunKind! view: String asOf: Timestamp state: RunState! startedAt: Timestamp! finishedAt: Timestamp rowsRead: Int64 rowsWritten: Int64 error: String }
@@ -179,7 +182,7 @@ const surface = `
   type Tag { key: String! value: String! }
   input TagInput { key: String! value: String! }
   type JoinKey { name: String! graphqlName: String! type: String! }
-  type Entity { name: String! graphqlName: String! description: String joinKeys: [JoinKey!]! featureViews: [FeatureView!]! }
+  type Entity { name: String! graphqlName: String! description: String joinKeys: [JoinKey!]! featureViews: [FeatureView!]! registryVersion: Int! }
   type FeatureView {
     name: String!
     graphqlName: String!
@@ -193,9 +196,10 @@ const surface = `
     online: Boolean!
     features: [Feature!]!
     services: [FeatureService!]!
+    registryVersion: Int!
   }
   type Feature { name: String! graphqlName: String! type: String! description: String unit: String default: String deprecated: String }
-  type FeatureService { name: String! graphqlName: String! description: String owner: String tags: [Tag!]! vector: [ServiceFeature!]! }
+  type FeatureService { name: String! graphqlName: String! description: String owner: String tags: [Tag!]! vector: [ServiceFeature!]! registryVersion: Int! }
   type ServiceFeature { name: String! view: String type: String! default: Float! }
 `
 

@@ -32,7 +32,7 @@ async function amountOf(pool: pg.Pool, table: string): Promise<Amount> {
   if (found[0]?.there !== true) return { rows: 0, isExact: true }
   const { rows: counted } = await pool
     .query<{ rows: number }>(
-      `select count(*)::integer as rows from (select from ${table} limit ${countedRows + 1}) as some`,
+      `select count(*)::integer as rows from (select from ${table} limit ${countedRows + 1}) as counted`,
     )
     .catch(failed)
   const rows = counted[0]?.rows ?? 0
