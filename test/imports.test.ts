@@ -236,7 +236,7 @@ describe('a command loads at its start', () => {
   ]
   const light = [
     ...['migrate', 'status', 'runs', 'materialize', 'batch', 'worker', 'delete-entity'],
-    ...['rollback', 'prune', 'history', 'show-version', 'apply'],
+    ...['plan', 'diff', 'rollback', 'prune', 'history', 'show-version', 'apply'],
   ]
 
   it('is found with what it imports', () => {

@@ -6,7 +6,6 @@ import type { Registry } from '../registry/registry.ts'
 import { currentVersion } from '../registry/versions/apply.ts'
 import { nextContent } from '../registry/versions/resolve-identities.ts'
 import { definitionProblems } from './definition-problems.ts'
-import { withVersions } from './open-versions.ts'
 import { showsColours } from './paint.ts'
 import { brokenWords, changesText } from './plan/changes-text.ts'
 import { brokenBy, type Comparison, compareVersions } from './plan/compare-versions.ts'
@@ -64,6 +63,7 @@ async function compareWithFile(
   folder: string,
   file: string,
 ): Promise<Comparison | { readonly problems: readonly string[] }> {
+  const { withVersions } = await import('./open-versions.ts')
   try {
     return await withVersions(file, async ({ versions }) => {
       const before = (await currentVersion(versions))?.content ?? null

@@ -17,14 +17,13 @@ import {
 import { describe, expect, it } from 'vitest'
 import { compareVersions } from '../../src/cli/plan/compare-versions.ts'
 import { planText } from '../../src/cli/plan/plan-text.ts'
-import { type EstimateStores, estimateAll } from '../../src/registry/versions/estimate.ts'
+import { estimateAll } from '../../src/registry/versions/estimate.ts'
 import { recomputationsBetween } from '../../src/registry/versions/recomputations.ts'
 import { nextContent } from '../../src/registry/versions/resolve-identities.ts'
 import { registryOf } from '../../src/registry/versions/version-content.ts'
-import type { RunKind } from '../../src/stores/run-store.ts'
+import { fixedEstimates } from '../registry/versions/fixed-estimates.ts'
 import { expectGolden, goldenFiles } from './golden-file.ts'
 
-const second = 1_000_000
 const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
 const fields = { customer_id: 'int64', shop: 'string', amount: 'float64', success: 'bool' } as const
 const orders = eventSource('orders', { topic: 'orders', eventTimestamp: 'at', fields })
@@ -160,7 +159,7 @@ const evolutions: Readonly<Record<string, World>> = {
       { graphqlName: 'fraud' },
     ),
   },
-  'refused-rename-of-nothing': {
+  'renamed-from-nothing': {
     profile: { ...profile, name: 'people', renamedFrom: 'persons' },
     fraud: undefined,
   },
@@ -170,28 +169,6 @@ const definitions = (other: World) =>
   Object.values({ ...world, ...other }).flatMap((value, index) =>
     value === undefined ? [] : [{ path: `${index}`, value }],
   )
-
-/** Ten rows a millisecond; a rebuild took two minutes. */
-const stores: EstimateStores = {
-  amounts: {
-    snapshots: async () => 31,
-    rows: async () => ({ rows: 12_400, isExact: true }),
-    events: async () => ({ rows: 3_200_000, isExact: false }),
-  },
-  runs: {
-    runs: async ({ kind, view }) => {
-      const seconds: Readonly<Partial<Record<RunKind, number>>> = { BATCH: 40, MATERIALIZE: 1, REBUILD: 120 }
-      const rows = kind === 'REBUILD' ? null : 400
-      const took = kind === null ? 0 : (seconds[kind] ?? 0)
-      return [
-        {
-          ...{ id: 'a', kind: kind ?? 'BATCH', view, asOf: null, state: 'SUCCEEDED', error: null },
-          ...{ startedAt: 0, finishedAt: took * second, rowsRead: rows, rowsWritten: rows },
-        },
-      ]
-    },
-  },
-}
 
 describe('a plan says in words what changes, what that breaks and what is computed again', () => {
   const before = nextContent(null, definitions({}))
@@ -204,7 +181,7 @@ describe('a plan says in words what changes, what that breaks and what is comput
         {
           ...(await compareVersions(before, after)),
           ...{ version: 3, called: 'project default', folder: 'schema', begun: null },
-          estimates: await estimateAll(again, stores),
+          estimates: await estimateAll(again, fixedEstimates),
         },
         false,
       )
@@ -216,7 +193,7 @@ describe('a plan says in words what changes, what that breaks and what is comput
       {
         ...(await compareVersions(null, before)),
         ...{ version: 0, called: 'project default', folder: 'schema', estimates: [] },
-        begun: { kind: 'APPLY', base: 0, by: 'ana', begunAt: 1_795_168_800 * second, isHeld: false },
+        begun: { kind: 'APPLY', base: 0, by: 'ana', begunAt: 1_795_168_800_000_000, isHeld: false },
       },
       false,
     )

@@ -1,7 +1,10 @@
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import sqlite from 'node-sqlite3-wasm'
 import { z } from 'zod'
 import type { Clock } from '../../definitions/timestamp.ts'
-import { messageOf, RegistryUnreadable, StoreFailed } from '../../errors.ts'
+import { FeaturegraphError, messageOf, RegistryUnreadable, StoreFailed } from '../../errors.ts'
 import type { VersionArchive } from '../version-archive.ts'
 import type { AppliedVersion, StoredVersion, VersionStore } from '../version-store.ts'
 
@@ -56,12 +59,12 @@ const insertSql = `insert into versions (${applied.replaceAll(/ as \w+/g, '')}, 
   values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`
 
 /**
- * The registry's versions in a file, of one project. `READ`: the file must be there, and is not written; `WRITE`: it is made
- * where it is not there.
+ * The registry's versions in a file, of one project. `READ`: the file must be there, and is read as it is now, also where
+ * nothing may be written beside it; `WRITE`: it is made where it is not there.
  * @throws RegistryUnreadable for a file that holds something else, or was written by a newer program; StoreFailed.
  */
 export function openRegistryFile(file: string, mode: 'READ' | 'WRITE', clock: Clock): OpenRegistryFile {
-  const database = openDatabase(file, mode)
+  const { database, close } = mode === 'READ' ? openCopy(file) : openDatabase(file, file, mode)
   const transact = <Result>(work: () => Result): Result => {
     database.exec('begin immediate')
     try {
@@ -124,18 +127,48 @@ export function openRegistryFile(file: string, mode: 'READ' | 'WRITE', clock: Cl
           }
         }),
     },
-    close: () => database.close(),
+    close,
   }
 }
 
-function openDatabase(file: string, mode: 'READ' | 'WRITE'): sqlite.Database {
+interface OpenDatabase {
+  readonly database: sqlite.Database
+  readonly close: () => void
+}
+
+/** SQLite locks a file that it reads by a folder beside it, which a checkout of CI may refuse, and a killed process leaves. */
+function openCopy(file: string): OpenDatabase {
+  const folder = mkdtempSync(join(tmpdir(), 'featuregraph-registry-'))
+  const remove = (): void => rmSync(folder, { recursive: true, force: true })
+  try {
+    const copy = join(folder, 'registry.db')
+    copyFileSync(file, copy)
+    // Of a write that was killed.
+    if (existsSync(`${file}-journal`)) copyFileSync(`${file}-journal`, `${copy}-journal`)
+    const { database, close } = openDatabase(file, copy, 'READ')
+    return {
+      database,
+      close() {
+        close()
+        remove()
+      },
+    }
+  } catch (cause) {
+    remove()
+    throw cause instanceof FeaturegraphError ? cause : failed(file, cause)
+  }
+}
+
+/** `path`: where the file is opened; `file`: what messages call it. */
+function openDatabase(file: string, path: string, mode: 'READ' | 'WRITE'): OpenDatabase {
   let database: sqlite.Database | null = null
   try {
-    database = new sqlite.Database(file, { fileMustExist: mode === 'READ', readOnly: mode === 'READ' })
+    database = new sqlite.Database(path, { fileMustExist: mode === 'READ', readOnly: mode === 'READ' })
     const tables = database.get('select count(*) as count from sqlite_schema')?.['count']
     if (tables === 0 && mode === 'WRITE') database.exec(createSql)
     refuseOther(file, database)
-    return database
+    const opened = database
+    return { database: opened, close: () => opened.close() }
   } catch (cause) {
     database?.close()
     throw cause instanceof RegistryUnreadable ? cause : failed(file, cause)

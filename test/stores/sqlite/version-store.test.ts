@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -28,16 +28,18 @@ versionStoreContract('a SQLite file', async () => {
 })
 
 describe('a registry file', () => {
-  it('is read by another process as it was written, and by two at once', async () => {
+  it('is read as it was written, by two at once, and whatever lock a killed process has left', async () => {
     const path = join(folder, 'shared.db')
     const written = openRegistryFile(path, 'WRITE', clock)
     await written.versions.add(newVersion(1))
     written.close()
+    await mkdir(`${path}.lock`)
     const [one, other] = [openRegistryFile(path, 'READ', clock), openRegistryFile(path, 'READ', clock)]
     expect([await one.versions.newest(), await other.versions.newest()]).toEqual([1, 1])
     await expect(one.versions.add(newVersion(2))).rejects.toThrow(StoreFailed)
     one.close()
     other.close()
+    expect(() => openRegistryFile(path, 'WRITE', clock)).toThrow(`remove ${path}.lock if none does`)
   })
 
   it('is refused where it is missing, something else, or of a newer program', async () => {

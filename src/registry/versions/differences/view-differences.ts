@@ -27,11 +27,7 @@ export function trainedFeatures(view: FeatureView, served: ReadonlySet<Feature>)
 }
 
 /** What a feature that means something else breaks. */
-export function meaningBreaks(
-  view: FeatureView,
-  feature: Feature,
-  trained: TrainedFeatures,
-): readonly Broken[] {
+function meaningBreaks(view: FeatureView, feature: Feature, trained: TrainedFeatures): readonly Broken[] {
   const hasRows = view.kind !== 'STREAM' && isComputed(view)
   return [...(trained.has(feature.id) ? (['models'] as const) : []), ...(hasRows ? (['rows'] as const) : [])]
 }
