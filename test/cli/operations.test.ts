@@ -98,6 +98,17 @@ describe('a gateway that runs no background work', () => {
     expect(JSON.stringify(readyz)).not.toContain('"pid"')
   })
 
+  it('lists the versions of the registry, whose newest last changed what it serves', async () => {
+    const query =
+      '{ registryVersions { nodes { version } } entities { registryVersion } featureViews { registryVersion } }'
+    const { data } = await gateway.ask(query)
+    // 0: its definitions were never applied.
+    const newest = data.registryVersions.nodes[0]?.version ?? 0
+    expect([...data.entities, ...data.featureViews].map((one) => one.registryVersion)).toEqual([
+      ...[newest, newest, newest],
+    ])
+  })
+
   it('shows in status which views stand still, and how far streaming views are', async () => {
     const { views, notRunning } = await json('status')
     expect(views).toMatchObject([

@@ -183,19 +183,47 @@ function contentOf(previous: VersionContent | null, one: World): VersionContent 
   }
 }
 
-/** Two versions, the second made of the first by changes that are allowed, many or few. */
-export const arbitraryEvolution: fc.Arbitrary<readonly [VersionContent, VersionContent]> = fc
-  .tuple(world, world, fc.subarray(Object.keys(keys()) as (keyof World)[], { minLength: 3 }))
-  .map(([first, second, kept]) => {
-    const taken = Object.fromEntries(kept.map((key) => [key, first[key]]))
-    const before = contentOf(null, first)
-    return [before, before && contentOf(before, { ...second, ...taken })] as const
-  })
-  .filter((pair): pair is readonly [VersionContent, VersionContent] => pair[0] !== null && pair[1] !== null)
+type Pair = readonly [VersionContent, VersionContent]
 
-function keys(): Readonly<Record<keyof World, true>> {
-  return {
-    ...{ customer: true, orders: true, views: true, daily: true, recent: true, profile: true, person: true },
-    ...{ service: true, sourceLast: true },
-  }
+/**
+ * Pairs of versions; in the first of them very much differs, in each of the others a single value of a definition: every one
+ * that two worlds do not share.
+ */
+export const arbitraryEvolutions: fc.Arbitrary<readonly Pair[]> = fc
+  .tuple(world, world)
+  .map(([first, second]) => {
+    const before = contentOf(null, first)
+    if (before === null) return []
+    const others = [second, ...pathsOf(first, second).map((path) => taking(first, second, path))]
+    return others.flatMap((other): readonly Pair[] => {
+      const after = contentOf(before, other)
+      return after === null ? [] : [[before, after]]
+    })
+  })
+
+type Path = readonly string[]
+
+/** To every place at which they differ, and to those that hold it. */
+function pathsOf(first: unknown, second: unknown, path: Path = []): readonly Path[] {
+  if (JSON.stringify(first) === JSON.stringify(second)) return []
+  if (!isRecord(first) || !isRecord(second)) return [path]
+  const names = [...new Set([...Object.keys(first), ...Object.keys(second)])]
+  return [
+    ...(path.length === 0 ? [] : [path]),
+    ...names.flatMap((name) => pathsOf(first[name], second[name], [...path, name])),
+  ]
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** The first world with the value that the second has there. */
+function taking<Value>(first: Value, second: Value, [name, ...rest]: Path): Value {
+  if (name === undefined || !isRecord(first) || !isRecord(second)) return second
+  const { [name]: old, ...others } = first
+  const taken = taking(old, second[name], rest)
+  // An own name keeps its place in the order.
+  if (taken === undefined) return others as Value
+  return { ...first, [name]: taken }
 }
