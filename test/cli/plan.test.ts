@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { loadDefinitions } from '../../src/registry/load.ts'
-import { applyDefinitions } from '../../src/registry/versions/apply.ts'
+import { registryDigest } from '../../src/registry/registry-digest.ts'
+import { currentVersion } from '../../src/registry/versions/apply.ts'
+import { nextContent } from '../../src/registry/versions/resolve-identities.ts'
+import { contentFormat, encodeContent, registryOf } from '../../src/registry/versions/version-content.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
 import { postgresVersionStore } from '../../src/stores/postgres/system/version-store.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
@@ -71,8 +74,22 @@ async function run(settings: Readonly<Record<string, string>>, ...args: readonly
 
 async function apply(project: string, folder: string, message: string | null = null): Promise<void> {
   const { definitions: loaded } = await loadDefinitions(folder)
-  const targets = { versions: postgresVersionStore(pool, project), tables: offline }
-  await applyDefinitions(targets, loaded, { by: 'ana', message, program: '0.1.0' })
+  const versions = postgresVersionStore(pool, project)
+  const current = await currentVersion(versions)
+  const content = nextContent(current?.content ?? null, loaded)
+  const served = registryOf(content)
+  await offline.ensureTables(served.views, served.eventSources)
+  await versions.add({
+    ...{ version: (current?.version ?? 0) + 1, digest: registryDigest(served), format: contentFormat },
+    ...{
+      content: encodeContent(content),
+      changedIn: {},
+      changes: [],
+      appliedBy: 'ana',
+      message,
+      program: '0.1.0',
+    },
+  })
 }
 
 let first: string

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Clock } from '../../definitions/timestamp.ts'
 import { FeaturegraphError, messageOf, RegistryUnreadable, StoreFailed } from '../../errors.ts'
 import type { VersionArchive } from '../version-archive.ts'
-import type { AppliedVersion, StoredVersion, VersionStore } from '../version-store.ts'
+import type { AppliedVersion, NewVersion, StoredVersion, VersionStore } from '../version-store.ts'
 
 export interface OpenRegistryFile {
   readonly versions: VersionStore & VersionArchive
@@ -92,43 +92,43 @@ export function openRegistryFile(file: string, mode: 'READ' | 'WRITE', clock: Cl
     ])
     return inserted === 1
   }
-  return {
-    versions: {
-      newest: () =>
-        run(() =>
-          Number(database.get('select coalesce(max(version), 0) as version from versions')?.['version']),
-        ),
-      read: (version) =>
-        run((): StoredVersion | null => {
-          const row = database.get(`select ${stored} from versions where version = ?`, [version])
-          return row && storedRow.parse(row)
-        }),
-      list: (before, first) =>
-        run((): readonly AppliedVersion[] =>
-          database
-            .all(
-              `select ${applied} from versions where ?1 is null or version < ?1 order by version desc limit ?2`,
-              [before, first],
-            )
-            .map((row) => appliedRow.parse(row)),
-        ),
-      add: (added) => run(() => insert({ ...added, appliedAt: clock() })),
-      restore: (versions) =>
-        run(() => {
-          const taken = new Error('taken')
-          try {
-            transact(() => {
-              for (const one of versions) if (!insert(one)) throw taken
-            })
-            return true
-          } catch (error) {
-            if (error === taken) return false
-            throw error
-          }
-        }),
-    },
-    close,
+  const versions = {
+    newest: () =>
+      run(() =>
+        Number(database.get('select coalesce(max(version), 0) as version from versions')?.['version']),
+      ),
+    read: (version: number) =>
+      run((): StoredVersion | null => {
+        const row = database.get(`select ${stored} from versions where version = ?`, [version])
+        return row && storedRow.parse(row)
+      }),
+    list: (before: number | null, first: number) =>
+      run((): readonly AppliedVersion[] =>
+        database
+          .all(
+            `select ${applied} from versions where ?1 is null or version < ?1 order by version desc limit ?2`,
+            [before, first],
+          )
+          .map((row) => appliedRow.parse(row)),
+      ),
+    add: (added: NewVersion) => run(() => insert({ ...added, appliedAt: clock() })),
+    restore: (restored: readonly StoredVersion[]) =>
+      run(() => {
+        const taken = new Error('taken')
+        try {
+          transact(() => {
+            for (const one of restored) if (!insert(one)) throw taken
+          })
+          return true
+        } catch (error) {
+          if (error === taken) return false
+          throw error
+        }
+      }),
+    // A file is written in one step.
+    begun: async () => null,
   }
+  return { versions, close }
 }
 
 interface OpenDatabase {
