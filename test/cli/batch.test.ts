@@ -5,11 +5,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { newProject } from '../server/start-test-gateway.ts'
+import { isLong } from '../services/long-run.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testPool } from '../services/test-pool.ts'
 import { type Outcome, type Running, startCommand } from './start-command.ts'
 
-const isLong = process.env['FEATUREGRAPH_TEST_LONG'] === '1'
 let folder: string
 let database: TestDatabase
 let pool: pg.Pool
@@ -130,32 +130,41 @@ describe('featuregraph batch', () => {
     })
   })
 
-  it('and materialize, killed anywhere and run again, leave what one clean run leaves', async () => {
-    const range = ['--from', '2026-01-02T00:00:00Z', '--to', '2026-01-21T00:00:00Z', '--created-after', '30m']
-    const events = isLong ? 60_000 : 20_000
-    const [clean, killed] = await Promise.all([projectWith(events), projectWith(events)])
-    await run(clean, 'batch', ...range)
-    await run(clean, 'materialize', 'spending')
-    const batchProgress = `select from pg_stat_progress_copy as c where relid = to_regclass('features_${killed.PROJECT}.spending')`
-    for (const pause of isLong ? [0, 60, 200] : [60])
-      await killWhen(start(killed, 'batch', ...range), batchProgress, pause)
-    expect((await run(killed, 'batch', ...range)).code).toBe(0)
-    const running = `select from featuregraph.runs where project = '${killed.PROJECT}' and kind = 'MATERIALIZE' and state = 'RUNNING'`
-    for (const pause of isLong ? [0, 20] : [0])
-      await killWhen(start(killed, 'materialize', 'spending'), running, pause)
-    const last = await run(killed, 'materialize', 'spending')
-    // A run that was killed late may have materialized everything.
-    expect(last.stdout).toMatch(/spending: (2000|0) rows read, /)
-    expect(await everything(killed)).toEqual(await everything(clean))
-    const { rows } = await pool.query(
-      `select state, count(*)::int from featuregraph.runs where project = $1 group by state order by state`,
-      [killed.PROJECT],
-    )
-    expect(rows.map(({ state }) => state)).toEqual(['INTERRUPTED', 'SUCCEEDED'])
-    // Nothing new to carry after either.
-    for (const own of [clean, killed])
-      expect((await run(own, 'materialize', 'spending')).stdout).toMatch(/: 0 rows read, /)
-  })
+  // In the suite: test/ingest/snapshots computes the same snapshots again in any order, and test/ingest/materialize fails in the middle.
+  it.runIf(isLong)(
+    'and materialize, killed anywhere and run again, leave what one clean run leaves',
+    async () => {
+      const range = [
+        '--from',
+        '2026-01-02T00:00:00Z',
+        '--to',
+        '2026-01-21T00:00:00Z',
+        '--created-after',
+        '30m',
+      ]
+      const events = 60_000
+      const [clean, killed] = await Promise.all([projectWith(events), projectWith(events)])
+      await run(clean, 'batch', ...range)
+      await run(clean, 'materialize', 'spending')
+      const batchProgress = `select from pg_stat_progress_copy as c where relid = to_regclass('features_${killed.PROJECT}.spending')`
+      for (const pause of [0, 60, 200]) await killWhen(start(killed, 'batch', ...range), batchProgress, pause)
+      expect((await run(killed, 'batch', ...range)).code).toBe(0)
+      const running = `select from featuregraph.runs where project = '${killed.PROJECT}' and kind = 'MATERIALIZE' and state = 'RUNNING'`
+      for (const pause of [0, 20]) await killWhen(start(killed, 'materialize', 'spending'), running, pause)
+      const last = await run(killed, 'materialize', 'spending')
+      // A run that was killed late may have materialized everything.
+      expect(last.stdout).toMatch(/spending: (2000|0) rows read, /)
+      expect(await everything(killed)).toEqual(await everything(clean))
+      const { rows } = await pool.query(
+        `select state, count(*)::int from featuregraph.runs where project = $1 group by state order by state`,
+        [killed.PROJECT],
+      )
+      expect(rows.map(({ state }) => state)).toEqual(['INTERRUPTED', 'SUCCEEDED'])
+      // Nothing new to carry after either.
+      for (const own of [clean, killed])
+        expect((await run(own, 'materialize', 'spending')).stdout).toMatch(/: 0 rows read, /)
+    },
+  )
 })
 
 /** Kills the command a moment after the query has found something; it may have ended by itself. */

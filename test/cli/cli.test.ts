@@ -35,13 +35,13 @@ const stack = /\n\s+at |node_modules/
 
 describe.concurrent('sdl', () => {
   it('prints the schema that is committed', async () => {
-    const { code, stdout, stderr } = await run(['sdl'])
+    const { code, stdout, stderr } = await run(['sdl'], { SCHEMA: 'schema' })
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toBe(await readFile(join(repository, 'schema/schema.graphql'), 'utf8'))
   })
 
-  it.each(['schema', worldFolder])('prints what parses and prints as itself: %s', async (definitions) => {
-    const { code, stdout } = await run(['sdl'], { SCHEMA: definitions })
+  it('prints what parses and prints as itself', async () => {
+    const { code, stdout } = await run(['sdl'], { SCHEMA: worldFolder })
     expect(code).toBe(0)
     expect(`${printSchema(buildSchema(stdout))}\n`).toBe(stdout)
     expect(print(parse(stdout)).length).toBeGreaterThan(1_000)

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freePort } from '../../src/embedded/free-port.ts'
+import { isLong } from '../services/long-run.ts'
 import { execute } from '../services/postgres.ts'
 import { createTestDatabase } from '../services/test-database.ts'
 import { makeClone, pageBlocks } from './own-project.ts'
@@ -117,31 +118,35 @@ describe('a project of one’s own, by the page that describes it', () => {
     }
   })
 
-  it('writes others from the installed package: of tables and of files, whose definitions pass the check', async () => {
-    const database = await createTestDatabase()
-    await execute(
-      database.url,
-      `create table customers (id bigint primary key, country text, updated_at timestamptz);
+  // In the suite: test/init holds what is written of tables and of files, and that it passes the check.
+  it.runIf(isLong)(
+    'writes others from the installed package: of tables and of files, whose definitions pass the check',
+    async () => {
+      const database = await createTestDatabase()
+      await execute(
+        database.url,
+        `create table customers (id bigint primary key, country text, updated_at timestamptz);
        create table orders (order_id text primary key, customer_id bigint, total numeric, ordered_at timestamptz)`,
-    )
-    try {
-      const [, , tables = '', files = ''] = await pageBlocks(page, 'sh')
-      expect(await shell(tables.replace(/postgres:\S+/, database.url), project)).toContain('wrote  vendor/')
-      // The same program is not packed once more.
-      await cp(join(project, 'vendor'), join(folder, 'from-files/vendor'), { recursive: true })
-      await shell(files, project)
-    } finally {
-      await database.drop()
-    }
-    expect(await readFile(join(folder, 'from-tables/.env'), 'utf8')).toContain(`"${database.url}"`)
-    expect(await readFile(join(folder, 'from-files/README.md'), 'utf8')).toContain(
-      "npx featuregraph import orders '../data/orders-*.csv'",
-    )
-    for (const name of ['from-tables', 'from-files'])
-      await symlink(join(project, 'node_modules'), join(folder, name, 'node_modules'))
-    expect(await shell('npx featuregraph check', join(folder, 'from-tables'))).toMatch(/^schema: 1 entity/)
-    expect(await shell('npm test', join(folder, 'from-files'))).toContain('pass 1\n')
-  })
+      )
+      try {
+        const [, , tables = '', files = ''] = await pageBlocks(page, 'sh')
+        expect(await shell(tables.replace(/postgres:\S+/, database.url), project)).toContain('wrote  vendor/')
+        // The same program is not packed once more.
+        await cp(join(project, 'vendor'), join(folder, 'from-files/vendor'), { recursive: true })
+        await shell(files, project)
+      } finally {
+        await database.drop()
+      }
+      expect(await readFile(join(folder, 'from-tables/.env'), 'utf8')).toContain(`"${database.url}"`)
+      expect(await readFile(join(folder, 'from-files/README.md'), 'utf8')).toContain(
+        "npx featuregraph import orders '../data/orders-*.csv'",
+      )
+      for (const name of ['from-tables', 'from-files'])
+        await symlink(join(project, 'node_modules'), join(folder, name, 'node_modules'))
+      expect(await shell('npx featuregraph check', join(folder, 'from-tables'))).toMatch(/^schema: 1 entity/)
+      expect(await shell('npm test', join(folder, 'from-files'))).toContain('pass 1\n')
+    },
+  )
 })
 
 /** What a process has printed by the time that it has printed this; what it prints afterwards is read too. */

@@ -8,7 +8,13 @@ import { startCommand } from './start-command.ts'
 // With `.ci/run` also on Node 24, whichever node runs the tests.
 it('the gateway needs no server beside it: serve starts, answers a query and ends in order', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'featuregraph-alone-'))
-  const settings = { DATA: join(folder, 'data'), DEMO: 'false', HOST: '127.0.0.1', PORT: '0' }
+  const settings = {
+    DATA: join(folder, 'data'),
+    DEMO: 'false',
+    SCHEMA: 'schema',
+    HOST: '127.0.0.1',
+    PORT: '0',
+  }
   const { child, output, ended } = startCommand(['serve'], settings, folder)
   try {
     let url: string | undefined

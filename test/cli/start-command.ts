@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { plainDefinitions } from '../services/plain-definitions.ts'
 
 export const repository = fileURLToPath(new URL('../..', import.meta.url))
 const bin = join(repository, 'src/featuregraph.js')
@@ -17,16 +18,17 @@ export interface Running {
   readonly ended: Promise<Outcome>
 }
 
-/** The command line in a process of its own, with no settings but these, and patience for a busy machine's Redis. */
+/**
+ * The command line in a process of its own, with no settings but these, patience for a busy machine's Redis, and the
+ * definitions of `schema/` in plain JavaScript.
+ */
 export function startCommand(
   args: readonly string[],
   settings: Readonly<Record<string, string>>,
   home: string,
 ): Running {
-  const environment = Object.entries({ ONLINE_TIMEOUT_MS: '60000', ...settings }).map(([name, value]) => [
-    `FEATUREGRAPH_${name}`,
-    value,
-  ])
+  const all = { ONLINE_TIMEOUT_MS: '60000', SCHEMA: plainDefinitions(), ...settings }
+  const environment = Object.entries(all).map(([name, value]) => [`FEATUREGRAPH_${name}`, value])
   const child = spawn(process.execPath, [bin, ...args], {
     cwd: repository,
     env: { PATH: process.env['PATH'], HOME: home, ...Object.fromEntries(environment) },

@@ -11,6 +11,7 @@ import { systemClock } from '../../src/gateway/system-clock.ts'
 import { buildSchema, printSdl } from '../../src/graph/build-schema.ts'
 import { startTestGateway, type TestGateway } from '../server/start-test-gateway.ts'
 import { clientPackages } from '../services/client-packages.ts'
+import { isLong } from '../services/long-run.ts'
 import { installPython, type Python, pythonWith } from '../services/python-packages.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 
@@ -159,16 +160,19 @@ describe('docs/clients.md', () => {
     })
   })
 
-  it('has Python clients that answer: gql, and what ariadne-codegen generates', async (context) => {
-    const python = await pythonOrSkip(context)
-    for (const [file, text] of documentedFiles())
-      if (!file.startsWith('src/')) await writeFile(join(folder, file), text)
-    expect(await python(['with_gql.py'], folder)).toMatch(
-      /'total_transactions_30d': 1234\.5.*'transaction_amount': 25\.5/,
-    )
-    await python(['-m', 'ariadne_codegen'], folder)
-    expect(await python(['with_ariadne_codegen.py'], folder)).toMatch(/^1001 1234\.5 20\d\d-\d\d-\d\d /)
-  })
+  it.runIf(isLong)(
+    'has Python clients that answer: gql, and what ariadne-codegen generates',
+    async (context) => {
+      const python = await pythonOrSkip(context)
+      for (const [file, text] of documentedFiles())
+        if (!file.startsWith('src/')) await writeFile(join(folder, file), text)
+      expect(await python(['with_gql.py'], folder)).toMatch(
+        /'total_transactions_30d': 1234\.5.*'transaction_amount': 25\.5/,
+      )
+      await python(['-m', 'ariadne_codegen'], folder)
+      expect(await python(['with_ariadne_codegen.py'], folder)).toMatch(/^1001 1234\.5 20\d\d-\d\d-\d\d /)
+    },
+  )
 })
 
 async function pythonOrSkip(context: TestContext): Promise<Python> {

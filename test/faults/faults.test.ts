@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { kafkaOrSkip } from '../services/kafka.ts'
+import { isLong } from '../services/long-run.ts'
 import { type FaultProject, openFaultProject } from './fault-project.ts'
 import { type FaultServers, startFaultServers } from './fault-servers.ts'
 import { madeEvent, madeGarbage } from './made-message.ts'
 import type { Make } from './producer.ts'
 import { between, type Random, seededRandom } from './random.ts'
 
-const isLong = process.env['FEATUREGRAPH_TEST_LONG'] === '1'
 const seed = Number(process.env['FEATUREGRAPH_TEST_SEED'] ?? Date.now() % 2 ** 31)
 const kafka = await kafkaOrSkip()
 const second = 1_000_000
@@ -117,23 +117,26 @@ else {
       },
     )
 
-    fault('a topic is read from its start again, while more comes', async ({ project, rounds, times }) => {
-      await project.producer.send(1_000)
-      await project.check()
-      await rounds(1, 10, async () => {
-        const before = await project.storedMoments()
-        await project.endAll()
-        await project.rewind()
-        project.start(2)
-        await times(1, () => project.producer.send(1_000))
-        await project.untilMoreIsStored()
-        await project.producer.send(500)
+    longFault(
+      'a topic is read from its start again, while more comes',
+      async ({ project, rounds, times }) => {
+        await project.producer.send(1_000)
         await project.check()
-        // Each counts from the moment that it was stored the first time.
-        const after = await project.storedMoments()
-        expect([...before].filter(([seq, moment]) => after.get(seq) !== moment)).toEqual([])
-      })
-    })
+        await rounds(1, 10, async () => {
+          const before = await project.storedMoments()
+          await project.endAll()
+          await project.rewind()
+          project.start(2)
+          await times(1, () => project.producer.send(1_000))
+          await project.untilMoreIsStored()
+          await project.producer.send(500)
+          await project.check()
+          // Each counts from the moment that it was stored the first time.
+          const after = await project.storedMoments()
+          expect([...before].filter(([seq, moment]) => after.get(seq) !== moment)).toEqual([])
+        })
+      },
+    )
 
     fault('a consumer is killed at any moment, beside others', async ({ project, random, rounds, times }) => {
       await rounds(1, 10, async () => {
@@ -242,7 +245,7 @@ else {
       })
     })
 
-    fault('consumers join and leave', async ({ project, random, rounds, times }) => {
+    longFault('consumers join and leave', async ({ project, random, rounds, times }) => {
       await rounds(1, 10, async () => {
         const stop = project.producer.load(tenthGarbage)
         await times(3, async () => {

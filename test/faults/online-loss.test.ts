@@ -6,6 +6,7 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { onlineKeySuffix } from '../../src/stores/online-value/online-key.ts'
 import { newProject, startTestGateway, type TestGateway } from '../server/start-test-gateway.ts'
+import { isLong } from '../services/long-run.ts'
 import { type RedisServer, startRedis } from '../services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { waitUntil } from '../services/wait-until.ts'
@@ -14,7 +15,6 @@ import { lossDefinitions } from './loss-world.ts'
 import { seededRandom } from './random.ts'
 import { type Relay, startRelay } from './relay.ts'
 
-const isLong = process.env['FEATUREGRAPH_TEST_LONG'] === '1'
 const seed = Number(process.env['FEATUREGRAPH_TEST_SEED'] ?? Date.now() % 2 ** 31)
 const customers = 50
 
@@ -123,6 +123,9 @@ describe('an online store that loses what it held, under load', () => {
     })
   }
 
+  /** The suite has only what the others, or test/server/online-loss, do not bring about too: it is to be short. */
+  const longFault: typeof fault = isLong ? fault : () => {}
+
   const withClient = async <Result>(work: (client: Redis) => Promise<Result>): Promise<Result> => {
     const client = new Redis(redis.url)
     try {
@@ -138,7 +141,7 @@ describe('an online store that loses what it held, under load', () => {
     await sleep(100)
   })
 
-  fault('answers no wrong row when it is killed and comes back empty', [1, 10], async () => {
+  longFault('answers no wrong row when it is killed and comes back empty', [1, 10], async () => {
     await redis.kill()
     await rm(dump(), { force: true })
     await redis.restart()
@@ -152,7 +155,7 @@ describe('an online store that loses what it held, under load', () => {
     await redis.restart()
   })
 
-  fault(
+  longFault(
     'answers no wrong row when a replica is promoted that lacks the last second',
     [1, 10],
     async ({ load }) => {
@@ -189,7 +192,7 @@ describe('an online store that loses what it held, under load', () => {
     },
   )
 
-  fault(
+  longFault(
     'answers no wrong row when rows are evicted singly and misses are looked up offline',
     [1, 10],
     async ({ gateways }) => {

@@ -4,6 +4,7 @@ import { getIntrospectionQuery } from 'graphql'
 import { describe, expect, it } from 'vitest'
 import { type ValueType, valueType } from '../../src/definitions/value-type.ts'
 import { arbitraryValue } from '../contract/arbitrary-value.ts'
+import { isLong } from '../services/long-run.ts'
 import { arbitraryOperation } from './arbitrary-operation.ts'
 import { type Answer, hour, makeWorld, now, type Operation, row, type World } from './run-operation.ts'
 import { bigId, smallWorld } from './small-world.ts'
@@ -499,7 +500,6 @@ describe('graphql-js and graphql-jit', () => {
   })
 })
 
-const isLong = process.env['FEATUREGRAPH_TEST_LONG'] === '1'
 const joinKeys = fc.constantFrom(
   { id: 'int64' } as const,
   { code: 'string' } as const,

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { buildCommands } from './build-commands.ts'
+import { isLong } from './long-run.ts'
 import { pgBouncerOrSkip } from './pgbouncer.ts'
+import { makePlainDefinitions } from './plain-definitions.ts'
 import { startPostgres } from './postgres.ts'
 import { startRedis } from './redis.ts'
 import { prepareTemplate } from './template.ts'
@@ -24,7 +26,7 @@ declare module 'vitest' {
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   // The names that `vitest run` was given, which its types leave out.
   const isWholeRun = Reflect.get(project.vitest, 'filenamePattern') === undefined
-  const building = isWholeRun ? buildCommands() : Promise.resolve()
+  const building = isWholeRun || isLong ? buildCommands() : Promise.resolve()
   // Thrown below, where the servers can be stopped.
   building.catch(() => {})
   // What a killed process of the run leaves goes with the folder; other accounts, as of servers, write in it too.
@@ -39,6 +41,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   try {
     // Installed before the files run side by side: two package managers at once would lock each other out.
     if (isWholeRun) await pgBouncerOrSkip()
+    await makePlainDefinitions()
     const redis = await startRedis()
     servers.push(redis)
     const urls = await Promise.all(

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parseTimestamp } from '../../../src/definitions/timestamp.ts'
 import { between, seededRandom } from '../../faults/random.ts'
+import { isLong } from '../../services/long-run.ts'
 import { type RedisServer, startRedis } from '../../services/redis.ts'
 import { rulesOracle } from './rules-oracle.ts'
 import { compareAll, type RulesRun, steps } from './rules-steps.ts'
 import { openRulesWorld } from './rules-world.ts'
 
-const isLong = process.env['FEATUREGRAPH_TEST_LONG'] === '1'
 const seed = Number(process.env['FEATUREGRAPH_TEST_SEED'] ?? Date.now() % 2 ** 31)
 const [runs, stepsPerRun] = isLong ? [40, 30] : [3, 12]
 
