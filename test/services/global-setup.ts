@@ -6,7 +6,7 @@ import { buildCommands } from './build-commands.ts'
 import { isLong } from './long-run.ts'
 import { pgBouncerOrSkip } from './pgbouncer.ts'
 import { makePlainDefinitions } from './plain-definitions.ts'
-import { startPostgres } from './postgres.ts'
+import { shareInitialisedData, startPostgres } from './postgres.ts'
 import { startRedis } from './redis.ts'
 import { prepareTemplate } from './template.ts'
 
@@ -44,6 +44,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await makePlainDefinitions()
     const redis = await startRedis()
     servers.push(redis)
+    servers.push({ stop: await shareInitialisedData() })
     const urls = await Promise.all(
       Array.from({ length: project.vitest.config.maxWorkers }, async () => {
         const postgres = await startPostgres()

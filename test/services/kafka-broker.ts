@@ -1,5 +1,7 @@
 import { execFile } from 'node:child_process'
-import { mkdir, open, readFile, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -7,6 +9,7 @@ import { Admin } from '@platformatic/kafka'
 import { freePort } from '../../src/embedded/free-port.ts'
 import { spawnTied, type TiedProcess } from '../../src/embedded/pipe-tie.ts'
 import { java } from './java.ts'
+import { sharedClasses } from './kafka-classes.ts'
 import { kafkaJars } from './kafka-jars.ts'
 import { patienceMs } from './wait-until.ts'
 
@@ -48,12 +51,14 @@ const jvm = ['-Xms256m', '-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=
 
 /**
  * What the pipe tie starts: a JVM that is born with SIGINT ignored, as the background programs of a shell are, never
- * listens to it. Node listens all the same, and gives its children the default.
+ * listens to it. Node listens all the same, and gives its children the default. Its first argument is the signal that ends
+ * the JVM.
  */
 const wrapper = `
 const { spawn } = require('node:child_process')
-const child = spawn(process.argv[1], process.argv.slice(2), { stdio: 'inherit' })
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill('SIGKILL'))
+const [, end, program, ...args] = process.argv
+const child = spawn(program, args, { stdio: 'inherit' })
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(end))
 child.on('error', (error) => { console.error(error); process.exit(127) })
 child.on('exit', (code) => process.exit(code ?? 137))
 `
@@ -64,20 +69,54 @@ export async function brokerPorts(): Promise<BrokerPorts> {
 
 /** Writes the settings and formats the data; the broker has not been started then. */
 export async function prepareBroker(settings: BrokerSettings, clusterId: string): Promise<KafkaBroker> {
-  const { home, ports, user } = settings
   const [program, jars] = await Promise.all([java(), kafkaJars()])
+  const runBroker = async (option: string): Promise<void> => await runOnce([program, ...jvm, option], jars)
+  const command = [program, ...jvm, ...(await sharedClasses(program, jars, runBroker))]
+  return await prepare(settings, clusterId, { command, jars, end: 'SIGKILL' })
+}
+
+/** Starts a broker of its own and ends it in order. */
+async function runOnce(command: readonly string[], jars: string): Promise<void> {
+  const home = await mkdtemp(join(tmpdir(), 'featuregraph-kafka-once-'))
+  try {
+    const ports = await brokerPorts()
+    const voters = `1@127.0.0.1:${ports.controller}`
+    const clusterId = randomBytes(16).toString('base64url')
+    const settings = { id: 1, home, ports, voters, user: null, more: [] }
+    const broker = await prepare(settings, clusterId, { command, jars, end: 'SIGTERM' })
+    await broker.start()
+    await broker.kill()
+  } finally {
+    await rm(home, { recursive: true, force: true })
+  }
+}
+
+interface Jvm {
+  /** The program and its options, without the class path. */
+  readonly command: readonly string[]
+  readonly jars: string
+  readonly end: 'SIGKILL' | 'SIGTERM'
+}
+
+async function prepare(
+  { home, ports, user, ...settings }: BrokerSettings,
+  clusterId: string,
+  { command: [program = '', ...options], jars, end }: Jvm,
+): Promise<KafkaBroker> {
   const path = join(home, 'server.properties')
   await mkdir(join(home, 'data'), { recursive: true })
-  await writeFile(path, properties(settings))
+  await writeFile(path, properties({ home, ports, user, ...settings }))
   const classes = ['-cp', join(jars, '*')]
   // As one word: an id may begin with a dash.
   const format = ['kafka.tools.StorageTool', 'format', `--cluster-id=${clusterId}`, '-c', path]
-  await run(program, [...jvm, ...classes, ...format, ...scramUsers(user)])
+  // What it has loaded is not what a broker loads.
+  const ownOptions = options.filter((option) => !option.startsWith('-XX:ArchiveClassesAtExit'))
+  await run(program, [...ownOptions, ...classes, ...format, ...scramUsers(user)])
   let server: TiedProcess | null = null
   return {
     start: async () => {
-      const args = [...jvm, ...classes, 'kafka.Kafka', path]
-      server = await startOnce(program, args, `127.0.0.1:${ports.plain}`, home)
+      const args = [end, program, ...options, ...classes, 'kafka.Kafka', path]
+      server = await startOnce(args, `127.0.0.1:${ports.plain}`, home)
     },
     kill: async () => {
       server?.release()
@@ -132,18 +171,13 @@ function scramUsers(user: KafkaUser | null): readonly string[] {
   ])
 }
 
-async function startOnce(
-  program: string,
-  args: readonly string[],
-  bootstrap: string,
-  home: string,
-): Promise<TiedProcess> {
+async function startOnce(args: readonly string[], bootstrap: string, home: string): Promise<TiedProcess> {
   const logPath = join(home, 'kafka.log')
   const log = await open(logPath, 'a')
   try {
     const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LOG_DIR: home }
     const options = { cwd: home, env, account: undefined, outputFd: log.fd }
-    const server = await spawnTied(process.execPath, ['-e', wrapper, program, ...args], options)
+    const server = await spawnTied(process.execPath, ['-e', wrapper, ...args], options)
     let ended = false
     void server.exited.then(() => {
       ended = true
