@@ -8,11 +8,14 @@ import { parseKafkaUrl } from '../../../src/stores/kafka/kafka-url.ts'
 import { watchedConsumer } from '../../contract/event-stream.ts'
 import { consumerGroup } from '../../faults/consumer-group.ts'
 import { type KafkaCluster, kafkaClusterOrSkip } from '../../services/kafka-cluster.ts'
+import { isLong } from '../../services/long-run.ts'
 
-const cluster = await kafkaClusterOrSkip()
+// In the suite: test/stores/kafka/event-stream and test/faults/faults kill the one broker that they have.
+const cluster = isLong ? await kafkaClusterOrSkip() : null
 const partitions = 6
 
-if (cluster === null) it.skip('a Kafka of three brokers: none can be had here, see CONTRIBUTING.md')
+if (cluster === null)
+  it.skip('a Kafka of three brokers: of the long run, or none can be had here, see CONTRIBUTING.md')
 else {
   afterAll(cluster.stop)
   describe('with three Kafka brokers', () => {
