@@ -37,7 +37,8 @@ function userEnvironment(settings: Readonly<Record<string, string>> = {}): NodeJ
   return { PATH, HOME, TMPDIR: folder, ...settings }
 }
 
-describe('a project of one’s own, by the page that describes it', () => {
+// A build and an install in one test are long beside other load.
+describe('a project of one’s own, by the page that describes it', { timeout: 1_800_000 }, () => {
   it('is written by a clone that was never built, beside what is there', async () => {
     await mkdir(project)
     await writeFile(join(project, '.gitignore'), 'mine\n')
@@ -113,8 +114,11 @@ describe('a project of one’s own, by the page that describes it', () => {
           },
         })
     } finally {
-      if (gateway.pid !== undefined) process.kill(-gateway.pid, 'SIGTERM')
-      await once(gateway, 'close')
+      // What has ended by itself has failed already, and says why.
+      if (gateway.pid !== undefined && gateway.exitCode === null) {
+        process.kill(-gateway.pid, 'SIGTERM')
+        await once(gateway, 'close')
+      }
     }
   })
 

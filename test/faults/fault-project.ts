@@ -127,12 +127,18 @@ export async function openFaultProject(
     throw new Error([what, ...problems.slice(0, shownDifferences), ...more, ...processes].join('\n'))
   }
 
-  /** Tries until it is true; what it throws counts as false, while there is time. */
+  const kept = (): Promise<number> => countStored(pool, project, source)
+
+  /** Tries until it is true; what it throws counts as false, while there is time: as long as more events come in, always. */
   async function until(what: () => Promise<boolean>): Promise<boolean> {
-    const end = performance.now() + patienceMs
+    let end = performance.now() + patienceMs
+    let before = 0
     while (performance.now() < end) {
       if (await what().catch(() => false)) return true
       await sleep(100)
+      const now = await kept().catch(() => before)
+      if (now !== before) end = performance.now() + patienceMs
+      before = now
     }
     return await what()
   }
@@ -204,9 +210,8 @@ export async function openFaultProject(
       }
     },
     async untilMoreIsStored() {
-      const count = (): Promise<number> => countStored(pool, project, source)
-      const before = await count().catch(() => 0)
-      if (!(await until(async () => (await count()) > before))) fail('no more events are kept', [])
+      const before = await kept().catch(() => 0)
+      if (!(await until(async () => (await kept()) > before))) fail('no more events are kept', [])
     },
     async holdStoredEvents() {
       const one = await holdEvents(offlineUrl, project, source)
