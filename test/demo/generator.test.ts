@@ -151,7 +151,8 @@ describe("the demo's generator", () => {
     now = firstStart
     gateway = await startDemo()
     await events.untilMade(now)
-  })
+    // All of the demo's history is written first.
+  }, 1_800_000)
 
   /** Not by more than what is sent: a longer span would be imported. */
   async function goOnBy(span: Micros): Promise<void> {
