@@ -26,9 +26,9 @@ export function buildSchema(registry: Registry): GraphQLSchema {
   const roots: Record<string, RootDeclaration> = {}
   const entities = registry.entities.map((entity) => ({ entity, keys: keyArguments(entity) }))
   for (const { entity, keys } of entities) Object.assign(roots, declareEntity(entity, shared, keys))
-  for (const service of registry.services) Object.assign(roots, declareService(service, shared))
-  Object.assign(roots, declareCatalogue(registry))
   const pageInfo = declarePageInfo()
+  for (const service of registry.services) Object.assign(roots, declareService(service, shared, pageInfo))
+  Object.assign(roots, declareCatalogue(registry))
   Object.assign(roots, declareRuns(pageInfo), declareViolations(shared, pageInfo), declareProcesses())
   Object.assign(roots, declareRegistryVersions(pageInfo))
   const mutations = { ...declarePushes(registry, shared), ...declareDeletions(entities) }

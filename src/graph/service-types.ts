@@ -13,9 +13,17 @@ import {
 import type { ViewRow } from '../online/view-row.ts'
 import type { FeatureService, VectorEntry } from '../registry/registry.ts'
 import type { GraphContext } from './context.ts'
-import { type FieldDeclaration, inputType, objectType, type RootDeclaration } from './declare.ts'
+import {
+  type FieldDeclaration,
+  inputType,
+  objectType,
+  type RootDeclaration,
+  type TypeClass,
+} from './declare.ts'
 import { describeFeature, describeService } from './descriptions.ts'
 import { acceptKey, keyFields } from './entity-types.ts'
+import type { NeedTimes } from './row-sources.ts'
+import { declareServiceAsOf } from './service-as-of.ts'
 import type { SharedTypes } from './shared-types.ts'
 import { sharedTimes, type TimeValues, timeArguments } from './time-arguments.ts'
 import { graphqlTypeOf } from './value-types.ts'
@@ -27,27 +35,32 @@ function describeEntry(entry: VectorEntry): string | null {
   return describeFeature(entry.kind === 'feature' ? entry.feature : entry)
 }
 
-/** The service's types and its two root fields: a row per key, and columns for hundreds of keys. */
+/**
+ * The service's types and its three root fields: a row per key, columns for hundreds of keys, and a spine in which every row
+ * has its own time.
+ */
 export function declareService(
   service: FeatureService,
   shared: SharedTypes,
+  pageInfo: TypeClass,
 ): Readonly<Record<string, RootDeclaration>> {
+  const inputFields = {
+    ...keyFields(service.joinKeys),
+    ...Object.fromEntries(
+      service.requests.map((request) => [
+        request.graphqlName,
+        {
+          type: graphqlTypeOf(request.type),
+          nullable: request.optional,
+          description: describeEntry(request),
+        },
+      ]),
+    ),
+  }
   const key = inputType(
     `${service.typeName}Key`,
     "Every distinct join key of the service's entities, then its request values.",
-    {
-      ...keyFields(service.joinKeys),
-      ...Object.fromEntries(
-        service.requests.map((request) => [
-          request.graphqlName,
-          {
-            type: graphqlTypeOf(request.type),
-            nullable: request.optional,
-            description: describeEntry(request),
-          },
-        ]),
-      ),
-    },
+    inputFields,
   )
   const rowType = objectType(service.typeName, describeService(service), {
     ...keyFields(service.joinKeys),
@@ -92,16 +105,17 @@ export function declareService(
       description: describeService(service),
       resolve: async (_root, input, context, info) => {
         const pathOf = (key: number) => ({ key, prev: info.path, typename: undefined })
-        const inputs = await read(input, context, pathOf)
+        const inputs = await read(...atOneTime(input, context), context, pathOf)
         return inputs.map(makeRow)
       },
     },
+    ...declareServiceAsOf(service, { inputFields, rowType, pageInfo, read, makeRow }),
     [`${service.graphqlName}Columns`]: {
       ...shape,
       type: columnsType,
       description: 'The same by column: for hundreds of keys, without an object per key.',
       resolve: async (_root, input, context, info) =>
-        makeColumns(await read(input, context, () => info.path)),
+        makeColumns(await read(...atOneTime(input, context), context, () => info.path)),
     },
   }
 }
@@ -118,8 +132,15 @@ function entryFields(
   )
 }
 
-type ReadService = (
-  input: Input,
+/** All keys at the moment that the arguments give. */
+function atOneTime(input: Input, context: GraphContext): [items: readonly Input[], times: NeedTimes] {
+  return [input['keys'] as readonly Input[], sharedTimes(input as TimeValues, context.now)]
+}
+
+export type ReadService = (
+  /** Join keys and request values, an item per row. */
+  items: readonly Input[],
+  times: NeedTimes,
   context: GraphContext,
   /** Where an unavailable view of this row is reported. */
   pathOf: (index: number) => GraphQLResolveInfo['path'],
@@ -136,11 +157,9 @@ function serviceReader(service: FeatureService, { views }: ServicePlan): ReadSer
       places.length === service.joinKeys.length && places.every((place, index) => place === index)
     return { entity, views: views.filter((view) => view.entity === entity), places, isWholeKey }
   })
-  return async (input, context, pathOf) => {
-    const items = input['keys'] as readonly Input[]
+  return async (items, times, context, pathOf) => {
     const keys = items.map((item) => acceptKey(service.joinKeys, item))
     const requests = items.map((item) => acceptRequests(service, item))
-    const times = sharedTimes(input as TimeValues, context.now)
     const loaded = await Promise.all(
       parts.map((part) => {
         const entityKeys = part.isWholeKey ? keys : keys.map((key) => pickKey(key, part.places))

@@ -45,7 +45,7 @@ const shapeOfInput = ({ name, type, defaultValue }: GraphQLArgument | GraphQLInp
 const shapeOfField = ({ name, args, type }: GraphQLField<unknown, unknown>): string =>
   `${name}(${args.map(shapeOfInput).join(', ')}): ${type}`
 
-/** What this issue delivers of `surface.graphql` for the demo's definitions. */
+/** What there is of the whole surface, for the demo's definitions. */
 const surface = `
   scalar Int64
   scalar Timestamp
@@ -59,6 +59,7 @@ const surface = `
     customers(customerIds: [Int64!]!, asOf: Timestamp, knownAt: Timestamp): [Customer!]!
     customersAsOf(rows: [CustomerAsOf!]!): [Customer!]!
     fraudDetectionV1(keys: [FraudDetectionV1Key!]!, asOf: Timestamp, knownAt: Timestamp): [FraudDetectionV1!]!
+    fraudDetectionV1AsOf(rows: [FraudDetectionV1AsOf!]!, first: Int = 1000, after: String): FraudDetectionV1AsOfConnection!
     fraudDetectionV1Columns(keys: [FraudDetectionV1Key!]!, asOf: Timestamp, knownAt: Timestamp): FraudDetectionV1Columns!
     entities: [Entity!]!
     featureViews(entity: String, owner: String, tags: [TagInput!]): [FeatureView!]!
@@ -139,6 +140,9 @@ const surface = `
     failedTransactionsLastHour: Int64
     freshness: Freshness!
   }
+  input FraudDetectionV1AsOf { customerId: Int64! transactionAmount: Float! asOf: Timestamp! knownAt: Timestamp }
+  type FraudDetectionV1AsOfConnection { nodes: [FraudDetectionV1AsOfRow!]! pageInfo: PageInfo! }
+  type FraudDetectionV1AsOfRow { rowIndex: Int! row: FraudDetectionV1! }
   input FraudDetectionV1Key { customerId: Int64! transactionAmount: Float! }
   type FraudDetectionV1 {
     customerId: Int64!
