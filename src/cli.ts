@@ -147,6 +147,26 @@ program
     (await import('./cli/import.ts')).importFiles(source, files, options),
   )
 program
+  .command('training-set')
+  .description('the features of labelled entity rows, each as of its own time, as a file')
+  .option('--service <name>', 'the features of a feature service, in the order of its vector')
+  .option('--features <list>', 'or these: view:feature,view:feature,… or view for all of a view')
+  .requiredOption('--spine <file>', 'the entity rows with their times: Parquet, CSV or NDJSON')
+  .option('--spine-format <format>', 'parquet, csv, ndjson or json, whatever the name of the file')
+  .requiredOption('--out <file>', 'the training set; <file>.card.json says what it was made of')
+  .option('--format <format>', 'parquet, csv or ndjson, whatever the name of the file')
+  .option('--known-at <time>', 'as known at this time, or at each row its own: row, row+5m')
+  .option('--time <column>', 'the column of the times; without it event_timestamp')
+  .option('--time-unit <unit>', 'times that are numbers count s, ms, us or ns from 1970 on')
+  .option('--assume-utc', 'times without an offset are UTC')
+  .option('--timezone <zone>', 'times without an offset are of this zone, as Europe/Zurich')
+  .option('--map <pair...>', 'a column that is called otherwise: user=customer_id')
+  .option('--vector', "with a column of the service's vectors, nulls as their defaults")
+  .option('--statuses', 'with a column per feature that says why a value is null')
+  .option('--full-names', 'features are called <view>__<feature>')
+  .action(async (options) => (await import('./cli/training-set.ts')).trainingSet(options))
+
+program
   .command('materialize')
   .description('write the newest row of every key to the online store')
   .argument('[views...]', 'feature views; without any all that are online')

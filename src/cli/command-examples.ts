@@ -22,6 +22,10 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
     'batch rider_habits --from 2026-10-02T00:00:00Z --to 2026-11-01T00:00:00Z --created-after 1h',
   ],
   import: ["import rides 'data/rides-*.parquet'", 'import rides data/rides.csv --dry-run'],
+  'training-set': [
+    'training-set --service fraud_detection_v1 --spine labels.parquet --out train.parquet',
+    'training-set --features rider_habits:trips_7d --spine labels.csv --known-at row --out train.csv',
+  ],
   materialize: ['materialize', 'materialize rider_habits --verify'],
   'delete-entity': ['delete-entity customer 1001', 'delete-entity account -- -7'],
   worker: ['worker', 'worker --once --recompute 7d'],

@@ -17,7 +17,7 @@ export const parquetFiles: FileReader = {
         : new BadUserInput(`${path} cannot be read as Parquet: ${firstLineOf(error)}`)
     }
     const stored = await connection
-      .runAndReadAll(`describe select * from ${source(path)}`)
+      .runAndReadAll(`describe select * from ${parquetSource(path)}`)
       .then((reader) => new Map(reader.getRows().map(([name, type]) => [String(name), String(type)])))
       .catch(failed)
     const total = await connection
@@ -52,7 +52,7 @@ async function* readBatches(
   const list = columns.map(({ expression }) => expression).join(', ')
   let read = 0
   try {
-    const result = await connection.stream(`select ${list} from ${source(path)}`)
+    const result = await connection.stream(`select ${list} from ${parquetSource(path)}`)
     for (let chunk = await result.fetchChunk(); chunk !== null; chunk = await result.fetchChunk()) {
       const { rowCount } = chunk
       if (rowCount === 0) break
@@ -85,7 +85,7 @@ async function wantedColumn(
   const found = parquetColumn(column, storedType, type)
   if (found !== null) return found
   const empty = emptyColumn(column, storedType, type)
-  const holding = `select 1 from ${source(path)} where ${empty.something} limit 1`
+  const holding = `select 1 from ${parquetSource(path)} where ${empty.something} limit 1`
   const reader = await connection.runAndReadAll(holding)
   if (reader.currentRowCount === 0) return empty
   const message = `column ${JSON.stringify(column)} is ${storedType}, which cannot become ${type ?? 'a text'}`
@@ -93,7 +93,7 @@ async function wantedColumn(
 }
 
 /** A path with `*` in it would be a pattern: brackets take it literally. */
-function source(path: string): string {
+export function parquetSource(path: string): string {
   const literal = path.replace(/[*?[]/g, '[$&]')
   return `read_parquet('${literal.replaceAll("'", "''")}', hive_partitioning = false)`
 }

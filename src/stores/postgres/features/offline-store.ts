@@ -217,7 +217,7 @@ async function insertOnce(
 }
 
 /** Rows of the statement → per view, one entry per entity row. */
-function readAnswer(
+export function readAnswer(
   { views }: AsOfJoin,
   raw: readonly (readonly unknown[])[],
   countNonFinite: (view: string) => void,

@@ -1,0 +1,91 @@
+import { BadUserInput } from '../../errors.ts'
+import type { Entity, FeatureService, JoinKey, Registry, ServedFeature } from '../../registry/registry.ts'
+import { suggest } from '../../registry/suggest.ts'
+
+/** What a training set is made of: a service, or features of any views. */
+export type FeatureSelection =
+  | { readonly service: string }
+  /** Each as `view:feature`, or `view` for all features of a view. */
+  | { readonly features: readonly string[] }
+
+/**
+ * The selection as a service: its vector in the order asked for. Features that are called alike are named
+ * `<view>__<feature>`, with `fullNames` all are.
+ * @throws BadUserInput for unknown names, with a suggestion, and for views whose join keys contradict each other.
+ */
+export function selectedFeatures(
+  registry: Registry,
+  selection: FeatureSelection,
+  fullNames: boolean,
+): FeatureService {
+  if ('service' in selection) {
+    const found = registry.services.find(({ name }) => name === selection.service)
+    if (!found) {
+      const names = registry.services.map(({ name }) => name)
+      throw new BadUserInput(
+        `there is no feature service ${JSON.stringify(selection.service)}; ${suggest(selection.service, names)}`,
+      )
+    }
+    return fullNames ? { ...found, vector: found.vector.map(withFullName) } : found
+  }
+  const picked = selection.features.flatMap((text) => pick(registry, text))
+  if (picked.length === 0) throw new BadUserInput('no features were asked for, as --features view:feature')
+  const unique = picked.filter(
+    (entry, index) =>
+      picked.findIndex((other) => other.view === entry.view && other.feature === entry.feature) === index,
+  )
+  const isTaken = (name: string): boolean => unique.filter((entry) => entry.name === name).length > 1
+  const vector = unique.map((entry) => (fullNames || isTaken(entry.name) ? withFullName(entry) : entry))
+  const entities = [...new Set(vector.map(({ view }) => view.entity))]
+  return {
+    kind: 'feature-service',
+    ...{ name: 'features', graphqlName: 'features', typeName: 'Features' },
+    ...{ description: null, owner: null, tags: [] },
+    ...{ vector, entities, requests: [], joinKeys: joinKeysOf(entities) },
+  }
+}
+
+function withFullName<Entry extends FeatureService['vector'][number]>(entry: Entry): Entry {
+  if (entry.kind === 'request') return entry
+  const name = `${entry.view.name}__${entry.feature.name}`
+  return { ...entry, name, graphqlName: name }
+}
+
+function pick(registry: Registry, text: string): readonly ServedFeature[] {
+  const [viewName = '', featureName = null, ...rest] = text.trim().split(':')
+  const view = registry.views.find(({ name }) => name === viewName)
+  if (!view || rest.length > 0) {
+    const names = registry.views.map(({ name }) => name)
+    throw new BadUserInput(
+      `features are asked for as view:feature, ${JSON.stringify(text)} came; there is no feature view ${JSON.stringify(viewName)}, ${suggest(viewName, names)}`,
+    )
+  }
+  const features = view.features.filter(({ name }) => featureName === null || name === featureName)
+  if (features.length === 0) {
+    const names = view.features.map(({ name }) => name)
+    throw new BadUserInput(
+      `feature view "${view.name}" has no feature ${JSON.stringify(featureName)}; ${suggest(featureName ?? '', names)}`,
+    )
+  }
+  return features.map((feature) => ({
+    kind: 'feature',
+    // Another view may have a field of that name: the GraphQL name only finds the value in its own row.
+    ...{ name: feature.name, graphqlName: feature.graphqlName, type: feature.type },
+    ...{ default: feature.default ?? 0, view, feature },
+  }))
+}
+
+function joinKeysOf(entities: readonly Entity[]): readonly JoinKey[] {
+  const merged = new Map<string, JoinKey>()
+  for (const { name: entity, joinKeys } of entities) {
+    for (const key of joinKeys) {
+      const other = merged.get(key.name)
+      if (other && other.type !== key.type)
+        throw new BadUserInput(
+          `join key "${key.name}" is ${other.type} in one entity and ${key.type} in "${entity}"; ask for their features in two training sets`,
+        )
+      merged.set(key.name, other ?? key)
+    }
+  }
+  return [...merged.values()]
+}

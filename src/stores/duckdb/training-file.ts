@@ -1,0 +1,171 @@
+import { mkdtemp, rename, rm, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { type DuckDBConnection, DuckDBDataChunk, DuckDBInstance, type DuckDBType } from '@duckdb/node-api'
+import type { Value } from '../../definitions/value.ts'
+import { isNumeric } from '../../definitions/value-type.ts'
+import { BadUserInput, messageOf } from '../../errors.ts'
+import type {
+  ColumnSummary,
+  TrainingBatch,
+  TrainingFile,
+  TrainingFileRequest,
+  TrainingFiles,
+  TrainingFormat,
+} from '../training-file.ts'
+import { duckDbColumn } from './duckdb-type.ts'
+import { parquetSource } from './parquet-file.ts'
+
+/** The rows stand in a database file: what does not fit into the memory is on disk. */
+const settings = {
+  memory_limit: '256MB',
+  threads: '2',
+  autoinstall_known_extensions: 'false',
+  autoload_known_extensions: 'false',
+}
+/** A data chunk holds no more. */
+const chunkRows = 2_048
+const quantiles = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
+
+const copyOptions: Readonly<Record<TrainingFormat, string>> = {
+  parquet: 'format parquet, compression zstd',
+  csv: 'format csv, header',
+  ndjson: 'format json',
+}
+
+/** Types that a text column's values may all have, the narrowest first. */
+const guesses = ['BIGINT', 'DOUBLE', 'BOOLEAN'] as const
+
+/** Training sets by DuckDB, in the rows' order. */
+export const duckDbTrainingFiles: TrainingFiles = {
+  async open(request) {
+    const folder = await mkdtemp(path.join(path.dirname(request.out), '.featuregraph-')).catch(
+      (error: unknown) => {
+        throw new BadUserInput(`${request.out} cannot be written: ${messageOf(error)}`)
+      },
+    )
+    const instance = await DuckDBInstance.create(path.join(folder, 'rows.db'), {
+      ...settings,
+      temp_directory: folder,
+    })
+    const connection = await instance.connect()
+    const close = async (): Promise<void> => {
+      connection.disconnectSync()
+      instance.closeSync()
+      await rm(folder, { recursive: true, force: true })
+    }
+    try {
+      return { ...(await trainingFile(connection, folder, request)), close }
+    } catch (error) {
+      await close()
+      throw error
+    }
+  },
+}
+
+async function trainingFile(
+  connection: DuckDBConnection,
+  folder: string,
+  { spine, columns, out, format }: TrainingFileRequest,
+): Promise<Omit<TrainingFile, 'close'>> {
+  const isTyped = spine.form === 'TYPED'
+  const spineColumns = isTyped ? [] : spine.columns.map(({ type }) => duckDbColumn(type ?? 'string'))
+  const kept = [...spineColumns, ...columns.map(({ type }) => duckDbColumn(type))]
+  const types = kept.map(({ type }) => type)
+  const names = [...spineColumns.map((_, index) => `s${index}`), ...columns.map((_, index) => `m${index}`)]
+  await connection.run(
+    `create table made (${names.map((name, index) => `${name} ${types[index]}`).join(', ')})`,
+  )
+  const appender = await connection.createAppender('made')
+
+  return {
+    async append(batch: TrainingBatch) {
+      const values = [...(isTyped ? [] : batch.spine), ...batch.columns]
+      for (let start = 0; start < batch.rows; start += chunkRows) {
+        const rows = Math.min(chunkRows, batch.rows - start)
+        appender.appendDataChunk(chunkOf(values, kept, types, start, rows))
+      }
+    },
+
+    async summarize() {
+      appender.flushSync()
+      const summaries: ColumnSummary[] = []
+      for (const [index, { name, type }] of columns.entries()) {
+        if (!isNumeric(type)) continue
+        const column = `m${index}${type === 'bool' ? '::INTEGER' : ''}::DOUBLE`
+        const { [0]: row = [] } = (
+          await connection.runAndReadAll(
+            `select count(*) - count(m${index}), min(${column}), max(${column}), avg(${column}),
+               quantile_cont(${column}, [${quantiles.join(', ')}])::VARCHAR from made`,
+          )
+        ).getRows()
+        const [nulls, minimum, maximum, mean, list] = row
+        summaries.push({
+          name,
+          nulls: Number(nulls),
+          minimum: minimum as number | null,
+          maximum: maximum as number | null,
+          mean: mean as number | null,
+          quantiles: list === null ? null : JSON.parse(String(list)),
+        })
+      }
+      return summaries
+    },
+
+    async write() {
+      appender.closeSync()
+      const shown = isTyped
+        ? ['spine.*']
+        : await Promise.all(
+            spine.columns.map(
+              async ({ name, type }, index) =>
+                `${await typedText(connection, `s${index}`, type === null)} as ${quoted(name)}`,
+            ),
+          )
+      const made = columns.map(({ name }, index) => `made.m${index} as ${quoted(name)}`)
+      const from = isTyped ? `${parquetSource(spine.path)} as spine positional join made` : 'made'
+      const written = path.join(folder, 'written')
+      await connection.run(
+        `copy (select ${[...shown, ...made].join(', ')} from ${from}) to '${written.replaceAll("'", "''")}' (${copyOptions[format]})`,
+      )
+      const { size } = await stat(written)
+      await rename(written, out)
+      return { bytes: size }
+    },
+  }
+}
+
+function chunkOf(
+  values: TrainingBatch['columns'],
+  columns: readonly ReturnType<typeof duckDbColumn>[],
+  types: readonly DuckDBType[],
+  start: number,
+  rows: number,
+): DuckDBDataChunk {
+  const chunk = DuckDBDataChunk.create(types, rows)
+  columns.forEach(({ value }, index) => {
+    const all: readonly (Value | null)[] = values[index] ?? []
+    chunk.setColumnValues(
+      index,
+      Array.from({ length: rows }, (_, row) => value(all[start + row] ?? null)),
+    )
+  })
+  return chunk
+}
+
+/** The column as the type that all its texts are of; else as text. */
+async function typedText(connection: DuckDBConnection, column: string, isGuessed: boolean): Promise<string> {
+  if (!isGuessed) return column
+  for (const type of guesses) {
+    const { [0]: row = [] } = (
+      await connection.runAndReadAll(
+        `select count(${column}), count(*) filter (${column} is not null and try_cast(${column} as ${type}) is null) from made`,
+      )
+    ).getRows()
+    if (Number(row[0]) > 0 && Number(row[1]) === 0) return `try_cast(${column} as ${type})`
+  }
+  return column
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}

@@ -1,0 +1,65 @@
+import type { Value } from '../definitions/value.ts'
+import type { ValueType } from '../definitions/value-type.ts'
+import type { FileForm } from './file-reader.ts'
+
+export const trainingFormats = ['parquet', 'csv', 'ndjson'] as const
+export type TrainingFormat = (typeof trainingFormats)[number]
+
+/** A column of the spine; of text files the type that its values have been read as, null: what they look like decides. */
+export interface SpineColumn {
+  readonly name: string
+  readonly type: ValueType | null
+}
+
+export interface MadeColumn {
+  readonly name: string
+  readonly type: ValueType
+}
+
+export interface TrainingFileRequest {
+  /** A TYPED spine's columns are taken from its file, unchanged; those of others come with each batch. */
+  readonly spine: {
+    readonly path: string
+    readonly form: FileForm
+    readonly columns: readonly SpineColumn[]
+  }
+  /** What stands behind the spine's columns. */
+  readonly columns: readonly MadeColumn[]
+  readonly out: string
+  readonly format: TrainingFormat
+}
+
+export interface TrainingBatch {
+  readonly rows: number
+  /** Per column of the spine, an entry a row; not read where the spine is TYPED. Untyped values are text or null. */
+  readonly spine: readonly (readonly (Value | null)[])[]
+  readonly columns: readonly (readonly (Value | null)[])[]
+}
+
+/** What a column's values are like. Numbers are null where there is none. */
+export interface ColumnSummary {
+  readonly name: string
+  readonly nulls: number
+  readonly minimum: number | null
+  readonly maximum: number | null
+  readonly mean: number | null
+  /** At 1, 5, 25, 50, 75, 95 and 99 %. */
+  readonly quantiles: readonly number[] | null
+}
+
+export interface TrainingFile {
+  /** Behind the rows that came before. */
+  readonly append: (batch: TrainingBatch) => Promise<void>
+  /** Of the made columns, numbers and bools only, once all rows are there. */
+  readonly summarize: () => Promise<readonly ColumnSummary[]>
+  /** Writes the file under its name, whole or not at all. */
+  readonly write: () => Promise<{ readonly bytes: number }>
+  /** Removes what is not the file. */
+  readonly close: () => Promise<void>
+}
+
+/** Rows are kept beside the file until all are there, so that memory does not grow with their number. */
+export interface TrainingFiles {
+  /** @throws BadUserInput where the file's folder cannot be written. */
+  readonly open: (request: TrainingFileRequest) => Promise<TrainingFile>
+}
