@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { BadUserInput } from '../errors.ts'
 import type { FoundTable } from '../init/found-table.ts'
+import { lackingManifest } from '../init/lacking-manifest.ts'
 import {
   exampleContent,
   type ProjectContent,
@@ -11,7 +12,7 @@ import {
   readTextsOf,
 } from '../init/project-files.ts'
 import { parseProgramManifest, projectManifest, projectName } from '../init/project-manifest.ts'
-import { type ProjectFile, writeFiles } from '../init/write-files.ts'
+import { writeFiles } from '../init/write-files.ts'
 import { packageRoot, packProgram } from './init/pack-program.ts'
 
 export interface InitOptions {
@@ -37,7 +38,11 @@ export async function init(folder: string, options: InitOptions): Promise<void> 
   const { written, kept } = await writeFiles(target, files)
   for (const file of hadTarball ? written : [tarball, ...written]) say(`  wrote  ${file}`)
   for (const file of hadTarball ? [...kept, tarball] : kept) say(`  kept   ${file}: it was there before`)
-  if (kept.includes('package.json')) say(missingFromManifest(files))
+  if (kept.includes('package.json')) {
+    const lacking = lackingManifest(await readFile(path.join(target, 'package.json'), 'utf8'), manifest)
+    if (lacking !== null)
+      say(`\npackage.json was there before; add what it lacks:\n${JSON.stringify(lacking, null, 2)}`)
+  }
   const shown = path.relative(process.cwd(), target)
   say(
     [
@@ -89,10 +94,4 @@ function seenFrom(target: string, table: FoundTable): FoundTable {
     ...table,
     origin: { kind: 'FILES', files: path.relative(target, path.resolve(table.origin.files)) },
   }
-}
-
-/** A project that has a manifest already needs these lines in it. */
-function missingFromManifest(files: readonly ProjectFile[]): string {
-  const text = files.find((file) => file.path === 'package.json')?.text ?? ''
-  return `\npackage.json was there before; what it needs of this one:\n${text}`
 }

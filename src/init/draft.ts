@@ -1,3 +1,5 @@
+import type { FoundTable } from './found-table.ts'
+
 /** Code in a draft that stands for a value, as `sum('amount', '30d')` or the name of another definition. */
 export class Code {
   readonly text: string
@@ -26,4 +28,24 @@ export function plainValue(part: unknown): unknown {
   if (Array.isArray(part)) return part.map(plainValue)
   if (typeof part !== 'object' || part === null) return part
   return Object.fromEntries(Object.entries(part).map(([name, value]) => [name, plainValue(value)]))
+}
+
+/** A call with options of its own, which are printed with it. */
+export class NamedCall extends Code {
+  readonly writer: string
+  readonly name: string
+  readonly options: unknown
+  constructor(writer: string, name: string, options: unknown, value: unknown) {
+    super(writer, value)
+    this.writer = writer
+    this.name = name
+    this.options = options
+  }
+}
+
+/** A draft with the definition that its code makes. */
+export interface Drafted extends Draft {
+  readonly definition: object
+  /** Where its rows or events come from; null: from other definitions. */
+  readonly table: FoundTable | null
 }

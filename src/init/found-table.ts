@@ -10,6 +10,8 @@ export interface FoundColumn {
   readonly description: string | null
   /** Times without an offset. */
   readonly isLocalTime: boolean
+  /** Whether several of its rows have one value, as far as they were read; null: they were not. */
+  readonly repeats: boolean | null
 }
 
 /** Where definitions would read the rows from. */

@@ -25,3 +25,8 @@ export function singular(name: string): string {
 export function constantName(registryName: string): string {
   return registryName.replace(/_+([a-z0-9])/g, (_, next: string) => next.toUpperCase())
 }
+
+/** `customer_id`, `CustomerKey`: a column that is called as keys are. */
+export function isKeyName(column: string): boolean {
+  return /(?:^|_)(?:id|key|uuid)$/.test(guessName(column))
+}

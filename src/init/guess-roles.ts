@@ -1,5 +1,6 @@
+import { entityNouns } from './entity-nouns.ts'
 import type { FoundColumn, FoundTable } from './found-table.ts'
-import { guessName } from './guess-names.ts'
+import { guessName, isKeyName, singular } from './guess-names.ts'
 
 /** What a table's rows are of, and when; `because` says by what that was guessed. */
 export interface Roles {
@@ -14,7 +15,7 @@ export interface Roles {
   readonly because: string
 }
 
-const keyTypes: readonly (string | null)[] = ['int32', 'int64', 'string']
+const keyTypes: readonly (string | null)[] = ['int32', 'int64', 'string', 'uuid']
 const changed = /^(?:last_)?(?:updated|modified|changed)/
 const created = /^(?:created|inserted|loaded|ingested|recorded|stored)/
 const ofEvent = /^event_?(?:time|timestamp|ts|at|date)?$/
@@ -31,23 +32,23 @@ export function guessRoles(table: FoundTable): Roles | { readonly reason: string
   const createdTimestamp = isOfEvent
     ? (times.find((one) => one !== eventTimestamp && rank(one) === 3) ?? null)
     : null
-  const ids = table.columns.filter(isKeyLike)
   const common = { eventTimestamp, createdTimestamp }
 
   if (unique === null) {
-    if (ids.length === 0) return { reason: noKey(table) }
+    const [id] = keysAmong(table.columns)
+    if (!id) return { reason: noKey(table) }
     return rank(eventTimestamp) === 0
       ? {
           ...common,
           kind: 'ROWS',
-          entities: [ids.slice(0, 1)],
+          entities: [[id]],
           eventId: null,
           because: `its times are called ${eventTimestamp.name}`,
         }
       : {
           ...common,
           kind: 'EVENTS',
-          entities: ids.map((id) => [id]),
+          entities: keysAmong(table.columns).map((key) => [key]),
           eventId: null,
           because: 'no column is unique',
         }
@@ -55,11 +56,23 @@ export function guessRoles(table: FoundTable): Roles | { readonly reason: string
   const key = unique.flatMap((name) => table.columns.find((column) => column.name === name) ?? [])
   const entity = key.filter((column) => column !== eventTimestamp)
   const [only] = entity
-  const references = ids.filter((column) => !key.includes(column))
-  const isMutable = !isOfEvent && times.some((one) => rank(one) === 2)
-  if (entity.length === 1 && only && inKey.length === 0 && references.length > 0 && !isMutable) {
-    const because = `each row has a key of its own (${only.name}) and those of others`
-    return { ...common, kind: 'EVENTS', entities: references.map((id) => [id]), eventId: only, because }
+  const references = keysAmong(table.columns.filter((column) => !key.includes(column)))
+  // A row that changes happened when it was created.
+  const happened = rank(eventTimestamp) === 2 ? times.find((one) => rank(one) === 3) : eventTimestamp
+  const isOfEntity = entityNouns.has(singular(guessName(table.name)))
+  if (entity.length === 1 && only && inKey.length === 0 && references.length > 0 && happened && !isOfEntity) {
+    const changes =
+      happened === eventTimestamp
+        ? ''
+        : `; they change until ${eventTimestamp.name}, and events are taken as they are now`
+    return {
+      ...{ kind: 'EVENTS', entities: references.map((id) => [id]), eventId: only },
+      ...{
+        eventTimestamp: happened,
+        createdTimestamp: happened === eventTimestamp ? createdTimestamp : null,
+      },
+      because: `each row has a key of its own (${only.name}) and those of others${changes}`,
+    }
   }
   const unfit = entity.find(({ type }) => !keyTypes.includes(type))
   if (entity.length === 0 || unfit) {
@@ -85,8 +98,12 @@ function rank({ name }: FoundColumn): 0 | 1 | 2 | 3 {
   return created.test(guessed) ? 3 : 1
 }
 
-function isKeyLike({ name, type }: FoundColumn): boolean {
-  return keyTypes.includes(type) && /(?:^|_)(?:id|key|uuid)$/.test(guessName(name))
+/** Columns that are called as keys are; where there are none, those that are called as what has a key. */
+function keysAmong(columns: readonly FoundColumn[]): readonly FoundColumn[] {
+  const possible = columns.filter(({ type }) => keyTypes.includes(type))
+  const ids = possible.filter(({ name }) => isKeyName(name))
+  if (ids.length > 0) return ids
+  return possible.filter(({ name, repeats }) => entityNouns.has(guessName(name)) && repeats !== false)
 }
 
 function noKey({ columns }: FoundTable): string {

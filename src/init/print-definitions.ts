@@ -1,5 +1,5 @@
-import { Code } from './draft.ts'
-import { type Drafted, type Drafts, NamedCall } from './draft-definitions.ts'
+import { Code, type Drafted, NamedCall } from './draft.ts'
+import type { Drafts } from './draft-definitions.ts'
 
 const lineWidth = 100
 

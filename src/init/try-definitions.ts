@@ -1,6 +1,14 @@
 import type { EntityDefinition } from '../definitions/entity.ts'
 import { fieldName } from '../definitions/graphql-name.ts'
-import type { Drafted, Drafts } from './draft-definitions.ts'
+import type { JoinKeyType } from '../definitions/value-type.ts'
+import type { Drafted } from './draft.ts'
+import type { Drafts } from './draft-definitions.ts'
+
+/** Keys that nothing is known of. */
+const unknownKeys: Readonly<Record<JoinKeyType, string>> = {
+  ...{ int32: '0', int64: '0', string: "'none'" },
+  uuid: "'00000000-0000-0000-0000-000000000000'",
+}
 
 interface FirstView {
   readonly view: Drafted
@@ -11,7 +19,7 @@ interface FirstView {
 export function testOfFirstView(drafts: Drafts): string {
   const { view, entity } = firstView(drafts)
   const key = Object.entries(entity.joinKeys).map(
-    ([name, type]) => `${name}: ${type === 'string' ? "'none'" : '0'}`,
+    ([name, type]) => `${name}: ${unknownKeys[typeof type === 'string' ? type : type.type]}`,
   )
   const lines = [
     "import assert from 'node:assert/strict'",

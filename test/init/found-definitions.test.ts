@@ -116,6 +116,27 @@ describe('definitions of files', () => {
     expect(await checkDefinitions(join(folder, 'files/schema'))).toMatchObject({ problems: [] })
   })
 
+  it('are of events where each row has a key of its own and that of an entity with several rows, however they are called', async () => {
+    const orders = join(folder, 'orders.csv')
+    await writeFile(
+      orders,
+      'order_no,customer,total,status,created_at,updated_at\n1,ada,12.5,paid,2026-10-01T08:00:00Z,2026-10-01T09:00:00Z\n2,bob,3,open,2026-10-02T08:00:00Z,2026-10-03T08:00:00Z\n3,ada,4,paid,2026-10-04T08:00:00Z,2026-10-04T08:00:00Z\n',
+    )
+    // Of an entity, though its rows have the key of another one.
+    const customers = join(folder, 'customers.csv')
+    await writeFile(
+      customers,
+      'customer_id,store_id,city,joined_at\nada,1,Bern,2026-09-01T08:00:00Z\nbob,1,Basel,2026-09-01T08:00:00Z\n',
+    )
+    const content = foundContent(await readFiles([orders, customers]), 'files', [])
+    await writeFiles(join(folder, 'orders'), content.files)
+    const [written] = content.files
+    const golden = join(import.meta.dirname, 'golden/orders.txt')
+    if (process.env['UPDATE_GOLDEN']) await writeFile(golden, written?.text ?? '')
+    expect(written?.text).toBe(await readFile(golden, 'utf8'))
+    expect(await checkDefinitions(join(folder, 'orders/schema'))).toMatchObject({ problems: [] })
+  })
+
   it('are not written of a file of another kind, or none', async () => {
     await writeFile(join(folder, 'notes.xlsx'), '')
     await expect(readFiles([join(folder, 'notes.xlsx')])).rejects.toThrow(

@@ -7,7 +7,7 @@ import { readRawValue } from '../../ingest/accept/read-raw-value.ts'
 import { Unfit } from '../../ingest/accept/unfit.ts'
 import { filesToImport, formatOf } from '../../ingest/files/file-format.ts'
 import type { FoundColumn, FoundTable } from '../../init/found-table.ts'
-import { guessName } from '../../init/guess-names.ts'
+import { guessName, isKeyName, singular } from '../../init/guess-names.ts'
 import { expandPattern, openDuckDb } from '../../stores/duckdb/duckdb-files.ts'
 import { parquetFiles } from '../../stores/duckdb/parquet-file.ts'
 import type { FileStore, OpenedFile } from '../../stores/file-reader.ts'
@@ -47,13 +47,15 @@ async function readPattern(files: FileStore, pattern: string): Promise<FoundTabl
     const columns: FoundColumn[] = []
     for (const name of opened.columns.filter((column) => !pandasIndex.test(column))) {
       const typed = typeOf(opened, name, stored.get(name) ?? null, sample.get(name) ?? [])
-      columns.push({ ...(await readable(opened, name, typed)), name, description: null })
+      const repeats = isRepeated(sample.get(name) ?? [])
+      columns.push({ ...(await readable(opened, name, typed)), name, description: null, repeats })
     }
+    const table = nameOf(base)
     const unique = columns
-      .filter(({ name, type }) => type !== null && isKeyLike(name) && isUnique(sample.get(name) ?? []))
+      .filter(({ name, type }) => type !== null && isIdOf(table, name) && isUnique(sample.get(name) ?? []))
       .map(({ name }) => [name])
     return {
-      name: nameOf(base),
+      name: table,
       origin: { kind: 'FILES', files: pattern },
       description: null,
       columns,
@@ -70,8 +72,10 @@ function nameOf(base: string): string {
   return bare.replace(/_part$/, '') || 'rows'
 }
 
-function isKeyLike(name: string): boolean {
-  return /(?:^|_)(?:id|key|uuid)$/.test(guessName(name))
+/** A column that may hold the key of its rows, as `order_id`, `order_no` or `order` of orders. */
+function isIdOf(table: string, column: string): boolean {
+  const name = guessName(column)
+  return isKeyName(column) || /_(?:no|nr|number)$/.test(name) || name === singular(table)
 }
 
 function isUnique(values: readonly unknown[]): boolean {
@@ -80,6 +84,11 @@ function isUnique(values: readonly unknown[]): boolean {
     values.every((value) => value !== null) &&
     new Set(values.map(String)).size === values.length
   )
+}
+
+function isRepeated(values: readonly unknown[]): boolean {
+  const present = values.filter((value) => value !== null)
+  return new Set(present.map(String)).size < present.length
 }
 
 /** What Parquet says of its columns, by name. */
@@ -128,7 +137,7 @@ function typeOf(opened: OpenedFile, name: string, stored: string | null, sample:
     return { type: null, storedType: withoutValues, isLocalTime: false }
   if (stored !== null && declared !== 'string')
     return { type: declared, storedType: stored, isLocalTime: opened.timeColumns.get(name) === 'LOCAL' }
-  const fitting = candidates.find((one) => values.length > 0 && allFit(one, opened.form, values)) ?? null
+  const fitting = candidates.find((one) => values.length > 0 && allFit(one, opened, name, values)) ?? null
   const isLocalTime =
     fitting === 'timestamp' && values.some((value) => parseLocalTime(String(value)) !== null)
   const type = declared === null || fitting === 'timestamp' ? fitting : declared
@@ -155,7 +164,9 @@ const candidates: readonly ValueType[] = [
   ...(['int64[]', 'float64[]', 'string[]'] as const),
 ]
 
-function allFit(type: ValueType, form: OpenedFile['form'], values: readonly unknown[]): boolean {
+function allFit(type: ValueType, { form }: OpenedFile, name: string, values: readonly unknown[]): boolean {
+  const isKey = isKeyName(name)
+  const isOneDigit = new Set(values.map(String)).size === 1
   const fromLocalTime = (local: number): number => local
   // Of a Parquet column only text is looked at.
   const read = readRawValue({
@@ -168,6 +179,8 @@ function allFit(type: ValueType, form: OpenedFile['form'], values: readonly unkn
     reading: sourceReading({}),
   })
   return values.every((value) => {
+    // Keys and amounts that happen to be 1 are numbers.
+    if (type === 'bool' && (isKey || isOneDigit) && /^\d$/.test(String(value))) return false
     // Digits that would be lost, as of a postcode.
     if (type !== 'string' && leadingZero.test(String(value))) return false
     const outcome = read(value)

@@ -78,6 +78,7 @@ function foundColumn({ column, type, description }: ColumnRow): FoundColumn {
     storedType: type,
     description,
     isLocalTime: type === 'timestamp without time zone',
+    repeats: null,
   }
 }
 
