@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addExamples } from './cli/command-examples.ts'
 import { paint } from './cli/paint.ts'
+import { refuseUnknownSubcommands } from './cli/unknown-subcommands.ts'
 import { FeaturegraphError } from './errors.ts'
 
 /** Every command loads its own code, so that one does not pay for the others. Exit code 0 is done, 1 an error. */
@@ -16,7 +17,7 @@ const program = new Command('featuregraph')
       write(text.replace(/^error:/, paint(process.stderr, 'red', 'featuregraph:'))),
   })
   .exitOverride((end) => {
-    // Commander's own end (help, version, a usage error that it has told already).
+    // Commander's own end (help, version, a usage error that it has reported already).
     process.exit(end.exitCode === 0 ? 0 : 1)
   })
 
@@ -27,7 +28,7 @@ program
 program
   .command('init')
   .description('write a project of your own: definitions, their tests, settings, servers to run on')
-  .argument('[folder]', 'where to; what is there already is kept', '.')
+  .argument('[folder]', 'where to; what is there already stays as it is', '.')
   .option('--from-postgres <url>', 'write definitions of the tables and views of a database')
   .option('--schema <schema>', 'with --from-postgres: of this schema', 'public')
   .option('--from-files <patterns...>', 'write definitions of Parquet, CSV and NDJSON files')
@@ -284,6 +285,7 @@ program
   .action(async (options) => (await import('./cli/runs.ts')).listRuns(options))
 
 addExamples(program)
+refuseUnknownSubcommands(program)
 
 try {
   await program.parseAsync()
