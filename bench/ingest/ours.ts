@@ -85,7 +85,7 @@ async function obey(order: Order): Promise<Done> {
           onWait: () => {},
           onProgress: () => {},
         })
-        return imported.reduce((rows, { kept }) => rows + kept, 0)
+        return imported.reduce((rows, { stored }) => rows + stored, 0)
       })
     }
     case 'BATCH': {

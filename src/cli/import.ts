@@ -1,4 +1,4 @@
-import { BadUserInput } from '../errors.ts'
+import { BadUserInput, RowCountRefused } from '../errors.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { filesToImport, formatOf } from '../ingest/files/file-format.ts'
 import { reasonLines } from '../ingest/files/first-reasons.ts'
@@ -7,6 +7,7 @@ import { importTargets } from '../ingest/files/import-target.ts'
 import { defaultQuarantineLimit, parseQuarantineLimit } from '../ingest/files/quarantine-limit.ts'
 import { type QuarantineKind, quarantineKinds } from '../ingest/files/read-columns.ts'
 import { fileFormats } from '../stores/file-reader.ts'
+import { paint } from './paint.ts'
 import { progressBar } from './progress-bar.ts'
 import { withStores } from './with-stores.ts'
 
@@ -18,7 +19,7 @@ interface ImportArguments {
   readonly format?: string
 }
 
-/** `featuregraph import <source> <files…>`: one file after the other; a final line per file and table on standard output. */
+/** `featuregraph import <source> <files…>`: one file after the other, each by itself; a final line per file and table on standard output. */
 export async function importFiles(
   sourceName: string,
   patterns: readonly string[],
@@ -57,20 +58,41 @@ export async function importFiles(
     }
     // Says what differs also where nothing is written.
     if (dryRun) await tables.lackColumns()
+    const refused: string[] = []
     for (const file of files) {
       const startedAt = performance.now()
       const progress = progressBar(`${dryRun ? 'checking' : 'importing'} ${file}`)
-      const imported = await importFile({ ...stores, clock: systemClock }, source, file, {
-        ...{ dryRun, onError, assumeUtc, tables, maxQuarantined, format },
-        onWarning: (message) => process.stderr.write(`${message}\n`),
-        onWait: () =>
-          process.stderr.write(`${sourceName}: another import is under way; waiting for its end\n`),
-        onProgress: (_, rows, done) => progress.update(rows, done),
-      }).finally(progress.stop)
-      const seconds = (performance.now() - startedAt) / 1_000
-      for (const one of imported) process.stdout.write(`${summary(file, one, seconds, dryRun)}\n`)
+      try {
+        const imported = await importFile({ ...stores, clock: systemClock }, source, file, {
+          ...{ dryRun, onError, assumeUtc, tables, maxQuarantined, format },
+          onWarning: (message) => process.stderr.write(`${message}\n`),
+          onWait: () =>
+            process.stderr.write(`${sourceName}: another import is under way; waiting for its end\n`),
+          onProgress: (_, rows, done) => progress.update(rows, done),
+        }).finally(progress.stop)
+        const seconds = (performance.now() - startedAt) / 1_000
+        for (const one of imported) process.stdout.write(`${summary(file, one, seconds, dryRun)}\n`)
+      } catch (error) {
+        // A file by itself: the one behind it may be good. What is wrong with a store is wrong with them all.
+        if (files.length === 1 || !isRefusal(error)) throw error
+        refused.push(file)
+        process.stderr.write(`${paint(process.stderr, 'red', 'featuregraph:')} ${error.message}\n`)
+      }
     }
+    if (refused.length > 0) throw new BadUserInput(refusals(refused, files.length, dryRun))
   })
+}
+
+function isRefusal(error: unknown): error is BadUserInput | RowCountRefused {
+  return error instanceof BadUserInput || error instanceof RowCountRefused
+}
+
+function refusals(refused: readonly string[], files: number, dryRun: boolean): string {
+  const list = refused.map((file) => `\n  ${file}`).join('')
+  const others = dryRun
+    ? 'the others are good'
+    : 'the others are imported, and add nothing when they come again'
+  return `${refused.length} of ${files} files refused, for the reasons above; ${others}:${list}`
 }
 
 const kindNames: Readonly<Record<QuarantineKind, string>> = {
@@ -83,7 +105,7 @@ const kindNames: Readonly<Record<QuarantineKind, string>> = {
 }
 
 function summary(file: string, imported: ImportedFile, seconds: number, dryRun: boolean): string {
-  const { target, status, read, kept, rejected, deleted, violations } = imported
+  const { target, status, read, stored, rejected, deleted, violations } = imported
   const start = `${target}: ${file}: ${dryRun ? 'dry run, nothing written: ' : ''}`
   if (status === 'ALREADY_IMPORTED') return `${start}already imported`
   const before = imported.storedBefore === 0 ? '' : `${imported.storedBefore} stored before, `
@@ -95,5 +117,5 @@ function summary(file: string, imported: ImportedFile, seconds: number, dryRun: 
   const why = kinds.length === 0 ? '' : ` (${kinds.map(({ text }) => text).join(', ')})`
   const ofDeleted = deleted === 0 ? '' : `${deleted} of deleted entities, `
   const rate = Math.round(read / seconds)
-  return `${start}${read} rows read, ${kept} kept, ${quarantined} quarantined${why}, ${rejected} rejected, ${ofDeleted}${before}${violations} violations, in ${seconds.toFixed(1)} s, ${rate} rows a second${reasonLines(imported.reasons)}`
+  return `${start}${read} rows read, ${stored} stored, ${quarantined} quarantined${why}, ${rejected} rejected, ${ofDeleted}${before}${violations} violations, in ${seconds.toFixed(1)} s, ${rate} rows a second${reasonLines(imported.reasons)}`
 }

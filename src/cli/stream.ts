@@ -22,7 +22,7 @@ export async function stream({ once = false }: { readonly once?: boolean }): Pro
     const sources = [...followedSources(registry.views)]
     for (const [source, views] of sources)
       log.info(`following ${source.name} for ${views.map(({ name }) => name).join(', ')}`)
-    if (sources.length === 0) log.info('no feature view is streamed and online: no tiles are kept')
+    if (sources.length === 0) log.info('no feature view is streamed and online: there are no tiles to write')
     const register = new MetricsRegistry()
     collectDefaultMetrics({ register })
     const metrics =

@@ -12,14 +12,14 @@ export function streamMetrics(register: Registry, clock: Clock): StreamObserver 
     new Counter({ name: `featuregraph_${name}`, help, labelNames: [label], registers })
   const seconds = (name: string, labelNames: string[], help: string) =>
     new Histogram({ name: `featuregraph_${name}`, help, labelNames, buckets: secondsBuckets, registers })
-  const stored = counter('events_kept_total', 'source', 'Events that were stored by this process')
+  const stored = counter('events_stored_total', 'source', 'Events that were stored by this process')
   const late = counter(
     'events_late_total',
     'source',
     'Events that were stored, and were older than every window of the streaming feature views of their source',
   )
   const deadLetters = counter(
-    'events_aside_total',
+    'events_quarantined_total',
     'source',
     'Events that were quarantined and messages that were dead-lettered: no event, from ahead, or against an expectation',
   )
@@ -31,7 +31,7 @@ export function streamMetrics(register: Registry, clock: Clock): StreamObserver 
   const flushSeconds = seconds(
     'stream_flush_seconds',
     [],
-    'From the first look at a batch of messages to the commit of its offsets',
+    'From the arrival of a batch of messages to the commit of its offsets',
   )
   const applySeconds = seconds('stream_apply_seconds', ['view'], 'A round of events into the tiles of a view')
   const behind = new Gauge({

@@ -70,7 +70,7 @@ export interface RowSink {
 
 export interface ImportCounts {
   readonly read: number
-  readonly kept: number
+  readonly stored: number
   /** Of the file's rows, those that earlier imports of it have stored. */
   readonly storedBefore: number
 }

@@ -55,16 +55,16 @@ describe.concurrent('featuregraph import', () => {
     const pattern = join(folder, 'a-*.csv')
     const dry = await run('--dry-run', pattern)
     expect(dry.stdout).toMatch(
-      /^payments: .*a-1\.csv: dry run, nothing written: 2 rows read, 1 kept, 1 quarantined .*\n {2}row 2: customer_id: /,
+      /^payments: .*a-1\.csv: dry run, nothing written: 2 rows read, 1 stored, 1 quarantined .*\n {2}row 2: customer_id: /,
     )
     const first = await run(pattern, join(folder, 'a-1.csv'))
     expect(first).toMatchObject({ code: 0, stderr: '' })
     expect(first.stdout.split('\n')).toEqual([
       expect.stringMatching(
-        /^payments: .*a-1\.csv: 2 rows read, 1 kept, 1 quarantined \(1 wrong type\), 0 rejected, 0 violations, in [\d.]+ s, \d+ rows a second$/,
+        /^payments: .*a-1\.csv: 2 rows read, 1 stored, 1 quarantined \(1 wrong type\), 0 rejected, 0 violations, in [\d.]+ s, \d+ rows a second$/,
       ),
       '  row 2: customer_id: expected a 64-bit integer, got "x"',
-      expect.stringMatching(/^payments: .*a-2\.csv: 1 rows read, 1 kept, 0 quarantined, 0 rejected/),
+      expect.stringMatching(/^payments: .*a-2\.csv: 1 rows read, 1 stored, 0 quarantined, 0 rejected/),
       '',
     ])
     const again = await run(pattern)
@@ -93,6 +93,27 @@ describe.concurrent('featuregraph import', () => {
       expect(stderr).toMatch(/^featuregraph: /m)
       expect(stderr).toMatch(cases[index]?.[1] ?? /never/)
     })
+  })
+
+  it('imports the files behind a refused one, and ends by naming what was refused, with exit code 1', async () => {
+    const [good, bad, none, last] = ['d-1.csv', 'd-2.csv', 'd-3.csv', 'd-4.csv'].map((name) =>
+      join(folder, name),
+    )
+    for (const file of [good ?? '', last ?? ''])
+      await writeFile(file, `ts,customer_id,amount\n2026-01-05T08:00:00Z,1,${file === good ? 1 : 2}\n`)
+    await writeFile(bad ?? '', 'ts,customer_id,amount\n2026-01-05T08:00:00Z,x,1\n')
+    await writeFile(none ?? '', 'ts,customer\n2026-01-05T08:00:00Z,1\n')
+    const run = startCommand(['import', 'payments', join(folder, 'd-*.csv')], settings(), folder)
+    const { code, stdout, stderr } = await run.ended
+    expect(code).toBe(1)
+    expect(stdout).toMatch(
+      /^payments: .*d-1\.csv: 1 rows read, 1 stored.*\npayments: .*d-4\.csv: 1 rows read/,
+    )
+    expect(stderr).toMatch(/^featuregraph: .*d-2\.csv: payments: 1 of 1 rows read would be quarantined/)
+    expect(stderr).toMatch(/\nfeaturegraph: .*d-3\.csv: /)
+    expect(stderr).toContain(
+      `featuregraph: 2 of 4 files refused, for the reasons above; the others are imported, and add nothing when they come again:\n  ${bad}\n  ${none}\n`,
+    )
   })
 
   it('adds the column of a new field only with a file that is taken', async () => {
@@ -130,7 +151,7 @@ describe.concurrent('featuregraph import', () => {
       [own.PROJECT],
     )
     expect(rows.map(({ state }) => state)).toEqual(['SUCCEEDED', 'FAILED'])
-    expect((await run(good ?? '')).stdout).toContain('1 rows read, 1 kept')
+    expect((await run(good ?? '')).stdout).toContain('1 rows read, 1 stored')
     expect(await added()).toBe(true)
   })
 
@@ -151,7 +172,7 @@ describe.concurrent('featuregraph import', () => {
     const killed = settings()
     const first = await startCommand(['import', 'payments', file], clean, folder).ended
     expect(first.stdout).toMatch(
-      /200000 rows read, 199986 kept, 14 quarantined \(14 timestamp without meaning\), 0 rejected, 67 violations/,
+      /200000 rows read, 199986 stored, 14 quarantined \(14 timestamp without meaning\), 0 rejected, 67 violations/,
     )
 
     const busy = async (): Promise<boolean> => {
@@ -170,7 +191,7 @@ describe.concurrent('featuregraph import', () => {
     }
     expect((await ended).code).toBeNull()
     const again = await startCommand(['import', 'payments', file], killed, folder).ended
-    expect(again.stdout).toMatch(/200000 rows read, 199986 kept/)
+    expect(again.stdout).toMatch(/200000 rows read, 199986 stored/)
     const [one, two] = await Promise.all([clean, killed].map(({ PROJECT }) => everything(PROJECT)))
     expect(two).toEqual(one)
     const { rows: runs } = await pool.query(

@@ -134,8 +134,8 @@ else {
         const address = /metrics at (http:\S+\/metrics)/.exec(output.stdout + output.stderr)?.[1] ?? ''
         expect((await fetch(address.replace('/metrics', '//'))).status).toBe(404)
         const metrics = await (await fetch(address)).text()
-        expect(metrics).toContain('featuregraph_events_kept_total{source="orders"} 2')
-        expect(metrics).toContain('featuregraph_events_aside_total{source="orders"} 2')
+        expect(metrics).toContain('featuregraph_events_stored_total{source="orders"} 2')
+        expect(metrics).toContain('featuregraph_events_quarantined_total{source="orders"} 2')
         expect(metrics).toMatch(/featuregraph_stream_lag_seconds\{view="recent"\} \d/)
         expect(metrics).toMatch(/featuregraph_stream_lag_messages\{topic="orders",partition="\d"\} 0/)
         expect(metrics).toMatch(/featuregraph_stream_applied_events_total\{view="recent"\} 2/)

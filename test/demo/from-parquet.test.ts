@@ -64,7 +64,7 @@ describe('the way from a Parquet file to features, in docs/batch.md', () => {
       const { stdout } = await run('sh', ['-c', `${settings} && ${line}`], { cwd: folder, env: environment })
       printed.push(stdout)
     }
-    expect(printed[0]).toContain('600 rows read, 599 kept, 1 quarantined')
+    expect(printed[0]).toContain('600 rows read, 599 stored, 1 quarantined')
     expect(printed[1]).toMatch(
       /^rider_habits: 31 snapshots from 2026-10-02.* to 2026-11-01.*, 31 rows written\n$/,
     )

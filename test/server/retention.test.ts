@@ -47,7 +47,7 @@ it('is stored by the worker; what reaches behind it is unavailable with its own 
   const times = [now - 100 * day, storedSince - 1, storedSince, storedSince + day, now - day]
   const lines = times.map((at) => JSON.stringify({ at: formatTimestamp(at), customer_id: 7 }))
   await writeFile(file, lines.join('\n'))
-  expect((await run('import', 'payments', file)).stdout).toContain('5 rows read, 5 kept')
+  expect((await run('import', 'payments', file)).stdout).toContain('5 rows read, 5 stored')
   const worked = await run('worker', '--once')
   expect(worked.code).toBe(0)
   const told = worked.stderr + worked.stdout

@@ -65,7 +65,7 @@ describe('streaming views in a gateway', () => {
       JSON.stringify({ at: at(secondsAgo), customer_id: 7, amount })
     const file = join(folder, 'payments.ndjson')
     await writeFile(file, [line(1_800, 2), line(600, 3.5), line(8_000, 100)].join('\n'))
-    expect((await run('import', 'payments', file)).stdout).toContain('3 rows read, 3 kept')
+    expect((await run('import', 'payments', file)).stdout).toContain('3 rows read, 3 stored')
     expect(await run('stream', '--once')).toMatchObject({ code: 0, stdout: '' })
 
     const gateway = await startTestGateway({

@@ -101,7 +101,7 @@ export async function importFile(
     await options.tables?.make()
     const result = await work(true)
     const rowsRead = result.reduce((sum, { read }) => sum + read, 0)
-    const rowsWritten = result.reduce((sum, { kept }) => sum + kept, 0)
+    const rowsWritten = result.reduce((sum, { stored }) => sum + stored, 0)
     return { result, outcome: { state: 'SUCCEEDED', rowsRead, rowsWritten, error: null } }
   })
 }

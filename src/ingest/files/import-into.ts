@@ -85,7 +85,7 @@ export async function importInto(
         counts.deleted += deleted.size
         counts.storedBefore += stored.size
         counts.read += judged.rows.rowNumbers.length
-        counts.kept += judged.rows.kept.length
+        counts.stored += judged.rows.kept.length
         counts.rejected += judged.rejectedRows.length
         counts.violations += judged.violations.length
         for (const { kind } of judged.quarantined)
@@ -95,7 +95,7 @@ export async function importInto(
         if (options.maxQuarantined.kind === 'COUNT') refuseTooMany()
       }
       refuseTooMany()
-      const broken = target.view === null ? [] : brokenRowCount(target.view, counts.kept, null, now)
+      const broken = target.view === null ? [] : brokenRowCount(target.view, counts.stored, null, now)
       if (broken.some(({ action }) => action !== 'warn')) {
         refused = broken
         const message = broken.map((one) => one.message).join('; ')
@@ -130,7 +130,7 @@ function noCounts() {
   const quarantined: Partial<Record<QuarantineKind, number>> = {}
   return {
     read: 0,
-    kept: 0,
+    stored: 0,
     storedBefore: 0,
     quarantined,
     rejected: 0,

@@ -201,7 +201,7 @@ async function recordRefused(
   } catch (error) {
     if (!(error instanceof StoreFailed)) throw error
     storeFailed('offline', error)
-    const message = 'the event was to be quarantined and could not be kept: send it again'
+    const message = 'the event was to be quarantined and could not be stored: send it again'
     const lost = refused.filter(({ verdict }) => verdict.isQuarantined)
     return new Map(lost.map(({ verdict }) => [verdict, { accepted: false, code: 'UNAVAILABLE', message }]))
   }

@@ -55,7 +55,7 @@ export async function recordBrokenRows(
   } catch (error) {
     if (!(error instanceof StoreFailed)) throw error
     storeFailed('offline', error)
-    const message = 'the row was to be quarantined and could not be kept: push it again'
+    const message = 'the row was to be quarantined and could not be stored: push it again'
     return all(quarantined, { accepted: false, online: 'NOT_ASKED', code: 'UNAVAILABLE', message })
   }
 }

@@ -212,7 +212,7 @@ async function storeAll(
       return true
     } catch (error) {
       if (!(error instanceof StoreFailed)) throw error
-      log.warn(`events could not be kept: ${error.message}; trying again`, error)
+      log.warn(`events could not be stored: ${error.message}; trying again`, error)
       await pause(retryPauseMs(tries))
       // They count from when they are stored, which may be much later than when they came.
       left = null

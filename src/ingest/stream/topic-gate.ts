@@ -95,7 +95,7 @@ export function topicGate(
       const { firstOffset, endOffset } = description.partitions[partition] ?? { firstOffset: 0, endOffset: 0 }
       const furthest = Math.max(...judged.map((positions) => positions.get(partition) ?? firstOffset))
       if (furthest > endOffset) {
-        const how = `ends at ${endOffset} in partition ${partition}, where ${furthest} have been kept`
+        const how = `ends at ${endOffset} in partition ${partition}, where ${furthest} have been stored`
         throw new TopicReplaced(topic, how)
       }
       const wanted = Math.min(...judged.map((positions) => positions.get(partition) ?? firstOffset))

@@ -71,7 +71,7 @@ const collected = (): { readonly warnings: string[]; readonly options: Partial<I
 
 describe('Parquet as pandas and pyarrow write it', () => {
   it('has columns of nulls alone, which are null for every type', async () => {
-    expect(await world.importFile('stats_src', at('all-null-columns.parquet'))).toMatchObject([{ kept: 2 }])
+    expect(await world.importFile('stats_src', at('all-null-columns.parquet'))).toMatchObject([{ stored: 2 }])
     const sql = 'select driver_id::int, trips::int, emb, price, tags, name, ok from features.stats order by 1'
     expect(await world.rows(sql)).toEqual([
       [1001, 1, [0.5], null, null, null, null],

@@ -149,7 +149,7 @@ describe('JSON', () => {
       row('array', 'NaN', ',"tag":"NaN"'),
     ]
     const file = await world.file('array.json', `\ufeff [\n${rows.join(',\n ')}]\n`)
-    expect(await world.importFile('sales', file)).toMatchObject([{ read: 4, kept: 2 }])
+    expect(await world.importFile('sales', file)).toMatchObject([{ read: 4, stored: 2 }])
     expect(await soldBy('array')).toEqual([
       [1, 'a]},{"'],
       [null, 'NaN'],
@@ -194,7 +194,7 @@ describe('JSON', () => {
         row('deep', '3', `,"other":${deep('[', ']')}`),
       ),
     )
-    expect(await world.importFile('sales', file)).toMatchObject([{ kept: 1, quarantined: { TYPE: 2 } }])
+    expect(await world.importFile('sales', file)).toMatchObject([{ stored: 1, quarantined: { TYPE: 2 } }])
     expect(await soldBy('deep')).toEqual([[3, null]])
   })
 
@@ -269,11 +269,13 @@ describe('a file that comes again', () => {
         '{"shop_id":"again"}',
       ),
     )
-    expect(await world.importFile('sales', file)).toMatchObject([{ kept: 1, quarantined: { TIMESTAMP: 2 } }])
+    expect(await world.importFile('sales', file)).toMatchObject([
+      { stored: 1, quarantined: { TIMESTAMP: 2 } },
+    ])
     expect(await world.importFile('sales', file)).toMatchObject([{ status: 'ALREADY_IMPORTED' }])
     const changed = sales({ unit: 'ms' })
     const expected = [
-      { status: 'IMPORTED', read: 3, kept: 1, storedBefore: 1, quarantined: { TIMESTAMP: 1 } },
+      { status: 'IMPORTED', read: 3, stored: 1, storedBefore: 1, quarantined: { TIMESTAMP: 1 } },
     ]
     expect(await world.importBy(changed, 'sales', file, { dryRun: true })).toMatchObject(expected)
     expect(await world.importBy(changed, 'sales', file)).toMatchObject(expected)
@@ -295,7 +297,7 @@ describe('a file that comes again', () => {
     const [all, some] = [await world.file('all.csv', csv(1, 2)), await world.file('some.csv', csv(3, 30))]
     for (const file of [all, some]) await world.importBy(expecting, 'sales', file)
     expect(await world.importFile('sales', all)).toMatchObject([{ status: 'ALREADY_IMPORTED' }])
-    expect(await world.importFile('sales', some)).toMatchObject([{ kept: 1, storedBefore: 1 }])
+    expect(await world.importFile('sales', some)).toMatchObject([{ stored: 1, storedBefore: 1 }])
     expect(await soldBy('expected')).toHaveLength(4)
   })
 
@@ -305,9 +307,9 @@ describe('a file that comes again', () => {
       return `{"ts":${ts},"id":${index % 1_400},"shop_id":"ids","price":1}`
     })
     const file = await world.file('ids.ndjson', lines(...rows))
-    expect(await world.importFile('receipts', file)).toMatchObject([{ kept: 750 }])
+    expect(await world.importFile('receipts', file)).toMatchObject([{ stored: 750 }])
     const again = await world.importBy([shop, ...receipts({ unit: 's' })], 'receipts', file)
-    expect(again).toMatchObject([{ kept: 750, storedBefore: 750, quarantined: {} }])
+    expect(again).toMatchObject([{ stored: 750, storedBefore: 750, quarantined: {} }])
     const counted = `select count(*)::int, count(*) filter (where counts)::int from events.receipts`
     expect(await world.rows(counted)).toEqual([[1_500, 1_400]])
     expect(await state('ids.ndjson')).toEqual([[2, 1_500, 1_500]])
@@ -320,7 +322,7 @@ describe('a file that comes again', () => {
     )
     await world.importFile('profiles', file)
     expect(await world.importBy([shop, profile({ dates: true })], 'profiles', file)).toMatchObject([
-      { kept: 2, storedBefore: 0 },
+      { stored: 2, storedBefore: 0 },
     ])
     expect(
       await world.rows(`select size from features.shop_profile where shop_id = 'rows' order by row_id`),

@@ -68,7 +68,7 @@ describe('an import after a deletion', () => {
     ]
     const first = await world.file('first.csv', lines.join('\n'))
     expect(await world.importFile('orders', first)).toMatchObject([
-      { read: 5, kept: 3, deleted: 0, violations: 3 },
+      { read: 5, stored: 3, deleted: 0, violations: 3 },
     ])
     expect(await told('quarantine')).toBe(2)
 
@@ -82,7 +82,7 @@ describe('an import after a deletion', () => {
       [...lines, '2026-11-10T00:00:00.000001Z,1,7,1', ''].join('\n'),
     )
     expect(await world.importFile('orders', second)).toMatchObject([
-      { read: 6, kept: 2, deleted: 4, quarantined: {}, violations: 0 },
+      { read: 6, stored: 2, deleted: 4, quarantined: {}, violations: 0 },
     ])
     expect(await told('quarantine')).toBe(0)
     expect(await world.rows('select customer_id::int, price from events.orders order by 1, 2')).toEqual([
@@ -101,7 +101,7 @@ describe('an import after a deletion', () => {
         .map((who) => JSON.stringify({ at: '2026-11-01T00:00:00Z', shop: 'a', who, score: 1 }))
         .join('\n'),
     )
-    expect(await world.importFile('score_files', file)).toMatchObject([{ read: 2, kept: 1, deleted: 1 }])
+    expect(await world.importFile('score_files', file)).toMatchObject([{ read: 2, stored: 1, deleted: 1 }])
     expect(await world.rows('select customer_id::int from features.scores')).toEqual([[4]])
   })
 
@@ -127,7 +127,7 @@ describe('an import after a deletion', () => {
     // Batches that came in after the record were refused already.
     const events = counts.find(({ place }) => place === 'events.orders')?.rows ?? 0
     expect(events).toBeGreaterThan(0)
-    expect(imported?.kept).toBe(events)
+    expect(imported?.stored).toBe(events)
     expect(await world.rows('select from events.orders where customer_id = 5')).toEqual([])
   })
 })

@@ -37,7 +37,7 @@ describe('events of a file', () => {
     )
     const [outcome] = await world.importFile('payments', file)
     expect(outcome).toEqual({
-      ...{ target: 'payments', status: 'IMPORTED', read: 3, kept: 3, storedBefore: 0 },
+      ...{ target: 'payments', status: 'IMPORTED', read: 3, stored: 3, storedBefore: 0 },
       ...{ quarantined: {}, rejected: 0, deleted: 0, violations: 0, reasons: [] },
     })
     expect(await paymentsOf('p.csv')).toEqual(kept)
@@ -51,7 +51,7 @@ describe('events of a file', () => {
       '2026-11-01T08:00:00Z,2026-11-23T12:00:01Z,3',
     )
     const [outcome] = await world.importFile('refunds', await world.file('r.csv', content))
-    expect(outcome).toMatchObject({ read: 3, kept: 2, quarantined: { FUTURE: 1 } })
+    expect(outcome).toMatchObject({ read: 3, stored: 2, quarantined: { FUTURE: 1 } })
     expect(await quarantineOf('r.csv')).toEqual([
       [3, 'created timestamp: 2026-11-23T12:00:01.000000Z is in the future, later than the import'],
     ])
@@ -119,7 +119,7 @@ describe('events of a file', () => {
         i + 1000000 as customer_id, 1.0 as "Amount", 'x' as note from range(20000) t(i)`,
     )
     const [outcome] = await world.importFile('payments', file, { assumeUtc: true })
-    expect(outcome).toMatchObject({ read: 20_000, kept: 20_000 })
+    expect(outcome).toMatchObject({ read: 20_000, stored: 20_000 })
     // Row numbers are the file's.
     const wrong = `select count(*)::int from events.payments where note = 'x' and "offset" <> customer_id - 999999`
     expect(await world.rows(wrong)).toEqual([[0]])
@@ -179,7 +179,7 @@ describe('rows that do not fit', () => {
     const file = await world.file('bad.csv', lines(...rows))
     const [outcome] = await world.importFile('payments', file)
     expect(outcome).toMatchObject({
-      ...{ read: 16, kept: 1, rejected: 0 },
+      ...{ read: 16, stored: 1, rejected: 0 },
       quarantined: { TYPE: 5, MISSING_KEY: 1, TIMESTAMP: 6, FUTURE: 1, MALFORMED: 2 },
     })
     const told = await quarantineOf('bad.csv')
@@ -279,7 +279,7 @@ describe('rows that do not fit', () => {
     )
     expect(await world.rows('select 1 from events.payments where customer_id = 66')).toEqual([])
     expect(await world.rows(`select 1 from featuregraph.imports where file like '%stop.csv'`)).toEqual([])
-    expect(await world.importFile('payments', file)).toMatchObject([{ read: 2, kept: 1 }])
+    expect(await world.importFile('payments', file)).toMatchObject([{ read: 2, stored: 1 }])
   })
 
   it('are all recorded, however many, and take no memory', async () => {
@@ -288,7 +288,7 @@ describe('rows that do not fit', () => {
       'orders',
       await world.file('none.ndjson', lines('{"ts":null}', ...rows)),
     )
-    expect(outcome).toMatchObject({ read: 5_001, kept: 0, quarantined: { TIMESTAMP: 5_001 } })
+    expect(outcome).toMatchObject({ read: 5_001, stored: 0, quarantined: { TIMESTAMP: 5_001 } })
     expect(await quarantineOf('none.ndjson')).toHaveLength(5_001)
   })
 })

@@ -33,7 +33,7 @@ describe("what is expected of an event source's fields", () => {
     const [outcome] = await world.importFile('orders', await world.file('orders.csv', content))
     expect(outcome).toMatchObject({
       read: 4,
-      kept: 2,
+      stored: 2,
       quarantined: { EXPECTATION: 1 },
       rejected: 1,
       violations: 5,
@@ -91,8 +91,8 @@ describe('rows of plain views', () => {
         [timestamptz '2026-11-01 08:00:00+00'] as timestamp_list, ['x'::blob, ''::blob] as bytes_list`,
     )
     expect(await world.importFile('scores', file)).toMatchObject([
-      { target: 'profile', read: 1, kept: 1 },
-      { target: 'slim', read: 1, kept: 1 },
+      { target: 'profile', read: 1, stored: 1 },
+      { target: 'slim', read: 1, stored: 1 },
     ])
     expect(await ask('parquet')).toEqual(expected)
   })
@@ -129,7 +129,7 @@ describe('rows of plain views', () => {
       '{"ts":"2026-11-01T08:00:00Z","customer_id":3,"n":3}',
     )
     const [outcome] = await world.importFile('checks', await world.file('checks.ndjson', content))
-    expect(outcome).toMatchObject({ kept: 2, quarantined: { EXPECTATION: 1 }, violations: 1 })
+    expect(outcome).toMatchObject({ stored: 2, quarantined: { EXPECTATION: 1 }, violations: 1 })
     const rows = `select customer_id::int, to_char(created_timestamp, 'DD"T"HH24:MI') from features.checked order by 1`
     expect(await world.rows(rows)).toEqual([
       [1, '01T09:00'],
@@ -159,7 +159,7 @@ describe('rows of plain views', () => {
       '{"ts":"2026-11-01T08:00:00Z","loaded":"2026-11-23T12:00:00.000001Z","customer_id":6,"n":2}',
     )
     const [outcome] = await world.importFile('arrivals', await world.file('ahead.ndjson', content))
-    expect(outcome).toMatchObject({ read: 2, kept: 1, quarantined: { FUTURE: 1 } })
+    expect(outcome).toMatchObject({ read: 2, stored: 1, quarantined: { FUTURE: 1 } })
     const rows = `select reason from featuregraph.quarantine where view = 'arrived'`
     expect(await world.rows(rows)).toEqual([
       ['created timestamp: 2026-11-23T12:00:00.000001Z is in the future, later than the import'],

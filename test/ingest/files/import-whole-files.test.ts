@@ -25,7 +25,7 @@ describe('the same file again', () => {
     ])
     expect(await world.importFile('visits', two)).toEqual([
       {
-        ...{ target: 'visits', status: 'ALREADY_IMPORTED', read: 0, kept: 0, storedBefore: 0 },
+        ...{ target: 'visits', status: 'ALREADY_IMPORTED', read: 0, stored: 0, storedBefore: 0 },
         ...{ quarantined: {}, rejected: 0, deleted: 0, violations: 0, reasons: [] },
       },
     ])
@@ -71,7 +71,7 @@ describe('--dry-run', () => {
     const before = await everything()
     const dry = await world.importFile('visits', file, { dryRun: true })
     expect(await everything()).toEqual(before)
-    expect(dry).toMatchObject([{ read: 3, kept: 1, quarantined: { MISSING_KEY: 1, MALFORMED: 1 } }])
+    expect(dry).toMatchObject([{ read: 3, stored: 1, quarantined: { MISSING_KEY: 1, MALFORMED: 1 } }])
     expect(await world.importFile('visits', file)).toEqual(dry)
     expect(await world.importFile('visits', file, { dryRun: true })).toMatchObject([
       { status: 'ALREADY_IMPORTED' },
@@ -192,7 +192,7 @@ describe('an import that fails while its rows are going in', () => {
       /row 20001: customer_id: missing/,
     )
     expect(await there()).toEqual([[0]])
-    expect(await world.importFile('visits', file)).toMatchObject([{ kept: 20_000 }])
+    expect(await world.importFile('visits', file)).toMatchObject([{ stored: 20_000 }])
     await world.pool.query('delete from events.visits where customer_id >= 500000')
   })
 
@@ -205,7 +205,7 @@ describe('an import that fails while its rows are going in', () => {
     )
     await world.pool.query('alter table events.visits drop constraint small')
     expect(await there()).toEqual([[0]])
-    expect(await world.importFile('visits', file)).toMatchObject([{ kept: 20_001 }])
+    expect(await world.importFile('visits', file)).toMatchObject([{ stored: 20_001 }])
   })
 })
 
@@ -224,6 +224,6 @@ describe('a month that is missing', () => {
       },
     })
     await waiting
-    expect(imported).toMatchObject([{ kept: 14_000 }])
+    expect(imported).toMatchObject([{ stored: 14_000 }])
   })
 })

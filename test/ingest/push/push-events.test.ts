@@ -50,7 +50,7 @@ it('answers for each event that the offline store was away, and what to do, and 
   expect(outcomes).toEqual([
     unavailable(/not known: send it again, by its id it counts once$/),
     unavailable(/not known: it has no id, so that sent again it may count twice$/),
-    unavailable(/was to be quarantined and could not be kept: send it again$/),
+    unavailable(/was to be quarantined and could not be stored: send it again$/),
     { accepted: false, code: 'INVALID_EVENT', message: 'expected a JSON object, one a line' },
     { accepted: false, code: 'INVALID_EVENT', message: 'a line has at most 1 bytes' },
   ])

@@ -48,8 +48,8 @@ describe('events that come live and are imported from a file too', () => {
     expect(await past()).toEqual([0, 100])
     // Known from when they happened, or from an hour later, as the file says.
     const [unknown, known] = [await world.file(paid(100)), await world.file(paid(100), start + hour)]
-    expect(await world.importFile(unknown)).toMatchObject([{ kept: 100 }])
-    expect(await world.importFile(known)).toMatchObject([{ kept: 100 }])
+    expect(await world.importFile(unknown)).toMatchObject([{ stored: 100 }])
+    expect(await world.importFile(known)).toMatchObject([{ stored: 100 }])
     expect(await world.bothClocks()).toEqual([100, 100])
     expect(await past()).toEqual([0, 100])
     expect(await storedRows()).toBe(300)
@@ -165,7 +165,7 @@ describe('writers of equal ids', () => {
       }
       await sink.write(rows, [], [])
       outcomes = await world.live([one])
-      return { read: 1, kept: 1, storedBefore: 0 }
+      return { read: 1, stored: 1, storedBefore: 0 }
     })
     expect(outcomes).toEqual(['REPEATED'])
   })
@@ -188,7 +188,7 @@ describe('an import of events with ids', () => {
     await world.live(all.slice(-100))
     await world.live(all.slice(0, 100))
     expect(await world.bothClocks()).toEqual([begun + 100, begun + 100])
-    expect(await world.importFile(path)).toMatchObject([{ status: 'IMPORTED', read: 5_000, kept: 5_000 }])
+    expect(await world.importFile(path)).toMatchObject([{ status: 'IMPORTED', read: 5_000, stored: 5_000 }])
     expect(await world.bothClocks()).toEqual([5_000, 5_000])
     expect(await storedRows()).toBe(5_200)
     expect(await world.importFile(path)).toMatchObject([{ status: 'ALREADY_IMPORTED' }])
@@ -199,7 +199,7 @@ describe('an import of events with ids', () => {
     await appendFile(path, '{"id":"bad"}\n')
     await expect(world.importFile(path, { onError: 'stop' })).rejects.toThrow(/row 3001/)
     expect(await storedRows()).toBe(0)
-    expect(await world.importFile(path)).toMatchObject([{ status: 'IMPORTED', kept: 3_000 }])
+    expect(await world.importFile(path)).toMatchObject([{ status: 'IMPORTED', stored: 3_000 }])
   })
 
   it('reports what is wrong with its rows once, also when it was stopped and run again', async () => {

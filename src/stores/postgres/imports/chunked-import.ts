@@ -169,7 +169,7 @@ export async function importInChunks<Counts extends ImportCounts>(
   const { rowCount } = await pool.query(finishSql, [
     ...target,
     counts.read,
-    counts.kept + counts.storedBefore,
+    counts.stored + counts.storedBefore,
   ])
   return rowCount === 1 ? counts : null
 }

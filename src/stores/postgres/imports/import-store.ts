@@ -139,12 +139,12 @@ async function finishReceipt(
   project: string,
   table: ImportTable,
   { digest }: ImportReceipt,
-  { read, kept, storedBefore }: ImportCounts,
+  { read, stored, storedBefore }: ImportCounts,
 ): Promise<void> {
   await client.query(
     `update featuregraph.imports set rows_read = $5, rows_kept = $6
      where project = $1 and kind = $2 and target = $3 and digest = $4`,
-    [project, table.kind, nameOf(table), digest, read, kept + storedBefore],
+    [project, table.kind, nameOf(table), digest, read, stored + storedBefore],
   )
 }
 
