@@ -26,7 +26,7 @@ export const transactions = eventSource('transactions', {
   eventId: 'transaction_id',
   fields: {
     customer_id: 'int64',
-    amount: { type: 'float64', description: 'In USD' },
+    amount: { type: 'decimal(2)', description: 'In USD' },
     merchant_id: 'string',
     success: { type: 'bool', default: true },
   },

@@ -96,8 +96,8 @@ export function transactionsOfSecond(seed: number, second: number): readonly Tra
   return inOrder(transactions)
 }
 
-/** Prices are in quarters of a dollar: float64 holds their sums exactly, so that money has two digits. */
-const priceStep = 0.25
+/** Cents that prices end in more often than in others. */
+const usualCents = [99, 95, 90, 50, 0]
 
 /** What a customer pays usually, where, and how often in vain, is its own. */
 function purchase(
@@ -108,11 +108,18 @@ function purchase(
   const isBusy = customerId < firstCustomer + busyRates.length
   const usual = isBusy ? 2 + own() * 4 : 10 + own() * 100
   const price = usual * Math.exp((random() + random() + random() - 1.5) * 1.2)
-  const amount = Math.max(priceStep, Math.round(price / priceStep) * priceStep)
+  const amount = priceTag(price, random())
   const merchants = 3 + Math.floor(own() * 40)
   const merchantId = `m_${(Math.floor(own() * 200) + Math.floor(random() ** 2 * merchants)) % 200}`
   const failing = 0.01 + own() * 0.07
   return { amount, merchantId, success: random() >= failing }
+}
+
+/** To the cent: half of the draws as shops price things, the others as tolls, fuel and weighed goods come out. */
+function priceTag(price: number, drawn: number): number {
+  const usual = usualCents[Math.floor(drawn * 2 * usualCents.length)]
+  const cents = usual === undefined ? Math.round(price * 100) : Math.floor(price) * 100 + usual
+  return Math.max(1, cents) / 100
 }
 
 function inOrder(transactions: readonly Transaction[]): readonly Transaction[] {
