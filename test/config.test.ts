@@ -65,7 +65,7 @@ describe('settings', () => {
     })
   })
 
-  it('show the demo only without a database, unless told', () => {
+  it('show the demo only without a database, unless it is set', () => {
     const demo = (settings: Record<string, string>) => readConfig(named(settings)).demo
     expect(demo({})).toBe(true)
     expect(demo({ DEMO: 'false' })).toBe(false)
@@ -73,7 +73,7 @@ describe('settings', () => {
     expect(demo({ OFFLINE_URL: 'postgres://h/d', DEMO: 'true' })).toBe(true)
   })
 
-  it('run a worker in the gateway only without a database, unless told', () => {
+  it('run a worker in the gateway only without a database, unless it is set', () => {
     const worker = (settings: Record<string, string>) => readConfig(named(settings)).worker
     expect(worker({})).toBe(true)
     expect(worker({ WORKER: 'false' })).toBe(false)
@@ -127,7 +127,7 @@ describe('settings', () => {
     }
   })
 
-  it('tell all problems at once, each by its variable, and no value that may hold a secret', () => {
+  it('report all problems at once, each by its variable, and no value that may hold a secret', () => {
     const problems = problemsOf({
       OFFLINE_URL: `mysql://me:${secret}@db.internal/x`,
       ONLINE_URL: `http://:${secret}@cache`,
@@ -250,7 +250,7 @@ describe('a .env file of the working directory', () => {
     expect(readConfig(readEnvironment())).toMatchObject({ port: 4_321, project: 'from_environment' })
   })
 
-  it('may be absent, and is told when it cannot be read', async () => {
+  it('may be absent, and is reported when it cannot be read', async () => {
     process.chdir(folder)
     expect(readConfig(readEnvironment()).port).toBe(4_000)
     await import('node:fs/promises').then(({ mkdir }) => mkdir(join(folder, '.env')))

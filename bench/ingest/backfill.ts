@@ -5,7 +5,7 @@ import { type Bench, byTurns, type Findings } from './bench.ts'
 import { checkEqual, checkFeatures } from './check.ts'
 import type { FeatureValues } from './database.ts'
 import { psql } from './psql.ts'
-import { computeAnew } from './snapshot.ts'
+import { recompute } from './snapshot.ts'
 import { projects, sampleIds, snapshotTime } from './world.ts'
 
 /** A snapshot for every day beside psql's `\copy` of exactly those rows, from a binary dump, into a table made alike. */
@@ -19,7 +19,7 @@ export async function measureBackfill(bench: Bench): Promise<Findings> {
   const turns = await byTurns(
     rounds,
     async () => {
-      const done = await computeAnew(bench, days.map(snapshotTime))
+      const done = await recompute(bench, days.map(snapshotTime))
       bench.say(`backfill: ours ${done.seconds.toFixed(1)} s, ${done.rows} rows`)
       checkEqual('rows of the backfill in the table', await database.countFeatures(projects.ours), done.rows)
       await checkSingles(bench, singles)
@@ -79,7 +79,7 @@ async function singleSnapshots(bench: Bench): Promise<readonly SingleSnapshot[]>
   const singles: SingleSnapshot[] = []
   for (const day of new Set([1, Math.ceil(sizes.days * 0.45), sizes.days])) {
     const time = snapshotTime(day)
-    await computeAnew(bench, [time])
+    await recompute(bench, [time])
     const customers = await transactions.customersInWindow(time)
     checkEqual(`rows of day ${day} alone`, await database.customersAt(projects.ours, time), customers)
     singles.push({ time, customers, rows: await database.featuresAt(projects.ours, time, sampleIds(sizes)) })

@@ -1,6 +1,6 @@
 import type { FeatureValues } from './database.ts'
 
-/** The rows are not those that they must be: nothing measured about them is worth telling. */
+/** The rows are not those that they must be: nothing measured about them is worth showing. */
 export class WrongRows extends Error {
   override readonly name = 'WrongRows'
 }

@@ -1,4 +1,4 @@
-"""Carries one row per customer from a Parquet file to Redis by Feast's own materialize, in one process.
+"""Materializes one row per customer from a Parquet file to Redis by Feast's own materialize, in one process.
 
 Arguments: the Parquet file, a folder of its own, the port of an empty Redis, ids to read back (joined by commas).
 The last line of what it prints is JSON: Feast's version, the seconds of materialize alone (start-up, imports and apply

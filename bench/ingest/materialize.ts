@@ -1,13 +1,13 @@
 import path from 'node:path'
 import { type Bench, byTurns, type Findings, type Peer } from './bench.ts'
-import { emptyRedis, fillOffline, materializedTime, readOnline, writeParquet } from './carried-rows.ts'
 import { checkEqual, checkFeatures } from './check.ts'
 import { feastFigure, openFeast } from './feast.ts'
+import { emptyRedis, fillOffline, materializedTime, readOnline, writeParquet } from './materialized-rows.ts'
 import type { Done } from './ours.ts'
 import { sampleIds } from './world.ts'
 
 /** Projects whose tables hold as many rows as customers, and this many times as many. */
-export const materializedProjects = { few: 'carried_few', many: 'carried_many' } as const
+export const materializedProjects = { few: 'materialized_few', many: 'materialized_many' } as const
 const timesAsMany = 4
 
 /** Every customer's newest row into an empty Redis, beside Feast; then more rows, for our memory. */
@@ -21,7 +21,7 @@ export async function measureMaterialize(bench: Bench): Promise<Findings> {
   const parquet = path.join(folder, 'newest-rows.parquet')
   await writeParquet(parquet, rows)
 
-  const ours = (): Promise<Done> => carry(bench, few, rows)
+  const ours = (): Promise<Done> => materializeInto(bench, few, rows)
   const feast = await openFeast(folder)
   const offline = await bench.database.featuresAt(few, materializedTime, ids)
   let done: readonly Done[]
@@ -51,7 +51,7 @@ export async function measureMaterialize(bench: Bench): Promise<Findings> {
     const { name, seconds } = feastFigure
     peer = { kind: 'FIGURE', name, seconds: (seconds * rows) / feastFigure.rows }
   }
-  const more = await carry(bench, many, manyRows)
+  const more = await materializeInto(bench, many, manyRows)
   return {
     comparisons: [
       { what: 'materialize', rows, ours: done, peer, goal: { kind: 'RATE_AT_LEAST', times: 10 } },
@@ -67,7 +67,7 @@ export async function measureMaterialize(bench: Bench): Promise<Findings> {
 }
 
 /** Into an empty Redis, so that the project is materialized in full, and checked. */
-async function carry(bench: Bench, project: string, rows: number): Promise<Done> {
+async function materializeInto(bench: Bench, project: string, rows: number): Promise<Done> {
   const { database, redisUrl, ours, sizes } = bench
   await emptyRedis(redisUrl)
   await database.settle()

@@ -1,6 +1,6 @@
 """One snapshot of the five features by the seed's own pandas code.
 
-Arguments: a folder to import pyarrow from, the Parquet file, the snapshot's time, ids to tell (joined by commas).
+Arguments: a folder to import pyarrow from, the Parquet file, the snapshot's time, ids to print (joined by commas).
 Prints JSON: the versions, the seconds of reading and computing (imports left out), the number of rows, and the features
 of each id that has some. Only the columns that the code needs are read.
 """

@@ -70,8 +70,8 @@ function verdict(comparison: Comparison): string {
   if (peer.kind === 'ABSENT') return `not compared: ${peer.reason}`
   const { median = Number.NaN } = ratioOf(comparison) ?? {}
   const met = goal.kind === 'RATE_AT_LEAST' ? median >= goal.times : median <= goal.times
-  const told = met ? 'met' : 'NOT MET'
-  return peer.kind === 'FIGURE' ? `${told}, against a figure, not a run` : told
+  const outcome = met ? 'met' : 'NOT MET'
+  return peer.kind === 'FIGURE' ? `${outcome}, against a figure, not a run` : outcome
 }
 
 /** Of one that grows by less, memory counts as flat. */

@@ -123,7 +123,7 @@ const remarks = `Medians over the rounds; a ratio is taken within a round. Each 
 start is not timed, nor are Python's start and imports. The servers share the machine's cores with both sides. Before each
 run the tables are emptied and a checkpoint is made; before snapshots the events are vacuumed and analyzed once. Of a
 snapshot and of materialize a first round is not counted. pandas reads only the columns that it needs and writes nothing.
-All counts, sums and samples told above were checked.`
+All counts, sums and samples above were checked.`
 
 function say(line: string): void {
   process.stderr.write(`${line}\n`)

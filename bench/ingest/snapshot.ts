@@ -13,7 +13,7 @@ export async function measureSnapshot(bench: Bench): Promise<Findings> {
   const pandas = await openPandas()
   const customers = await transactions.customersInWindow(time)
   const ours = async (): Promise<Done> => {
-    const done = await computeAnew(bench, [time])
+    const done = await recompute(bench, [time])
     bench.say(`snapshot: ours ${done.seconds.toFixed(1)} s`)
     checkEqual('rows of the snapshot', done.rows, customers)
     checkEqual('rows of the snapshot in the table', await database.countFeatures(projects.ours), customers)
@@ -49,7 +49,7 @@ export async function measureSnapshot(bench: Bench): Promise<Findings> {
 }
 
 /** Computes snapshots into an empty table. */
-export async function computeAnew(
+export async function recompute(
   { database, ours }: Pick<Bench, 'database' | 'ours'>,
   times: readonly Micros[],
 ): Promise<Done> {

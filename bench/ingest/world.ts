@@ -13,7 +13,7 @@ import type { Micros } from '../../src/definitions/timestamp.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
 import type { BatchView, EventSource, Registry } from '../../src/registry/registry.ts'
 
-/** How much is imported, computed and carried. */
+/** How much is imported, computed and materialized. */
 export interface Sizes {
   /** A multiple of `days`. */
   readonly events: number

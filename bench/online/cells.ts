@@ -1,6 +1,6 @@
 import type { MeasuredBurst } from './load.ts'
 
-/** One burst with what it cost the processes that worked for it. CPU is null where the system does not tell it. */
+/** One burst with what it cost the processes that worked for it. CPU is null where the system does not say. */
 export interface Measurement extends MeasuredBurst {
   readonly round: number
   readonly serverCpuMicros: number | null

@@ -195,7 +195,7 @@ async function measure({ servers, redisPid, load, base }: Bench, options: Option
 const remarks = `Medians over the rounds; a share of the floor is taken within a round. Generator, Redis and server share the machine's
 cores: where "server busy" is well below 100 % at 32 connections something else was the limit, and the floor, the
 fastest, loses most by it. Then "of the floor by CPU" (the floor's CPU a request over the server's, the threads of the
-garbage collector included) is the honest figure, and a goal that is met by requests a second is told as unsure.
+garbage collector included) is the honest figure, and a goal that is met by requests a second is reported as unsure.
 The floor and default Apollo run with NODE_ENV=production, the gateway as npm start runs it.
 Off Linux, CPU and memory are not measured.`
 

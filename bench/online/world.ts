@@ -1,4 +1,4 @@
-/** Everything that the bench stores and asks for, computed from ids alone, so that any process can tell what is right. */
+/** Everything that the bench stores and asks for, computed from ids alone, so that any process knows what is right. */
 export interface BenchView {
   /** As the registry calls it. */
   readonly name: string

@@ -45,7 +45,7 @@ export async function measureLatency(bench: Bench): Promise<readonly Finding[]> 
   }
 }
 
-/** Sends until told to end; answers the rate that came of it. */
+/** Sends until it is ended; answers the rate that came of it. */
 async function produceAtPace(
   { stream, customers, latency }: Bench,
   oracle: Oracle,

@@ -1,7 +1,7 @@
 import type { Micros } from '../../src/definitions/timestamp.ts'
 import { firstTileAt, type Transaction, tileOf } from './world.ts'
 
-/** What a gateway answers of one customer; nulls where no window holds an event, or where it cannot tell. */
+/** What a gateway answers of one customer; nulls where no window holds an event, or where it does not know. */
 export interface Answer {
   readonly customerId: number
   readonly transactionsLastHour: number | null

@@ -36,15 +36,15 @@ function goalText({ goal, unit }: Finding): string {
 }
 
 function verdict({ goal, ours }: Finding): string {
-  const told = (met: boolean): string => (met ? 'met' : 'NOT MET')
+  const outcome = (met: boolean): string => (met ? 'met' : 'NOT MET')
   switch (goal.kind) {
     case 'AT_LEAST':
-      return told(ours.median >= goal.value)
+      return outcome(ours.median >= goal.value)
     case 'BELOW':
-      return told(ours.median < goal.value)
+      return outcome(ours.median < goal.value)
     case 'TIMES_AT_LEAST':
       return goal.peer.kind === 'RUN'
-        ? told(goal.peer.ratio.median >= goal.times)
+        ? outcome(goal.peer.ratio.median >= goal.times)
         : `not compared: ${goal.peer.reason}`
     case 'NONE':
       return ''

@@ -20,11 +20,11 @@ export async function deleteOne(name: string, texts: readonly string[]): Promise
       waitMs: null,
       onWait: () => process.stderr.write('waiting for the end of what began to write before\n'),
     })
-    process.stdout.write(told(receipt))
+    process.stdout.write(receiptText(receipt))
   })
 }
 
-function told({ entity, deletedAt, counts, notReached }: DeletionReceipt): string {
+function receiptText({ entity, deletedAt, counts, notReached }: DeletionReceipt): string {
   const table = textTable([
     ['PLACE', 'ROWS DELETED'],
     ...counts.map(({ place, rows }) => [place, String(rows)]),

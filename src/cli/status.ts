@@ -12,7 +12,7 @@ import { noAnswer, onlineStates } from './online-states.ts'
 import { textTable } from './text-table.ts'
 import { type CommandWorld, withStores } from './with-stores.ts'
 
-/** Of so many of the newest rows it is looked whether they are online. */
+/** Of so many of the newest rows it is checked whether they are online. */
 const checkedAt = 500
 const shownOverrides = 20
 

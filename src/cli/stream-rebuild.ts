@@ -10,9 +10,9 @@ import { withStores } from './with-stores.ts'
 
 /** `featuregraph stream rebuild <view>`: until the new tiles are read. It applies events itself if nobody else does. */
 export async function rebuildView(name: string): Promise<void> {
-  const { signal } = stopSignal('the look under way')
+  const { signal } = stopSignal('the round under way')
   await withStores('WRITTEN', async ({ config, registry, stores, layouts, log, makeTables }) => {
-    const tell = (line: string) => process.stderr.write(`${name}: ${line}\n`)
+    const report = (line: string) => process.stderr.write(`${name}: ${line}\n`)
     const views = namedViews(registry, [name]).map(tiledView)
     await makeTables()
     const stream = await openEventStream(config)
@@ -27,8 +27,8 @@ export async function rebuildView(name: string): Promise<void> {
             follow: () => openStream(world, { once: true, signal }),
             pause: (ms) => sleep(ms, undefined, { signal }).catch(() => {}),
             signal,
-            onWait: () => tell('another rebuild is under way; waiting for its end'),
-            onAdopted: (topic) => tell(`the topic "${topic}" is taken as a new one from now on`),
+            onWait: () => report('another rebuild is under way; waiting for its end'),
+            onAdopted: (topic) => report(`the topic "${topic}" is taken as a new one from now on`),
             onLive: (generation) =>
               process.stdout.write(`${name}: read from generation ${generation} of its tiles now\n`),
           },

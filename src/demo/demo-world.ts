@@ -40,7 +40,7 @@ export interface DemoWorld {
   readonly goOn: (signal: AbortSignal) => Promise<void>
 }
 
-/** Told, while the history is written, which of how many steps are done. */
+/** Called, while the history is written, with which of how many steps are done. */
 export type DemoProgress = (done: number, total: number) => void
 
 interface DemoStores extends Omit<ImportStores & BatchTargets, 'clock'> {

@@ -19,7 +19,7 @@ export interface DemoSpan {
 
 /**
  * The span's transactions as NDJSON, as a shop's systems would hand them over; the same span gives the same file, byte by
- * byte. `progress` is told the part that is done, up to 1.
+ * byte. `progress` gets the part that is done, up to 1.
  */
 export async function writeHistory(
   file: string,

@@ -22,7 +22,7 @@ export type PidVerdict =
       readonly port: number
       readonly ownerPid: number | undefined
     }
-  /** A live server that starts, recovers or stops: look again. */
+  /** A live server that starts, recovers or stops: poll again. */
   | { readonly kind: 'NOT_READY' }
   /** `text` is what was judged, for `removeStalePidFile`. */
   | { readonly kind: 'STALE'; readonly reason: StaleReason; readonly text: string }

@@ -13,8 +13,8 @@ export interface EventToStore {
 }
 
 /**
- * KEPT: the event counts, from the moment given. REPEATED: another event of its id had been stored before it, and counts
- * instead. DELETED: its entity was deleted at its time or later; it is not there. DECIDED: its position had been processed
+ * STORED: the event counts, from the moment given. REPEATED: another event of its id had been stored before it, and counts
+ * instead. DELETED: its entity was deleted at its time or later; it is not there. PROCESSED: its position had been processed
  * before, this way or another, and stays so.
  */
 export type StoreOutcome = 'STORED' | 'REPEATED' | 'DELETED' | 'PROCESSED'

@@ -160,7 +160,7 @@ describe('featuregraph batch', () => {
         [killed.PROJECT],
       )
       expect(rows.map(({ state }) => state)).toEqual(['INTERRUPTED', 'SUCCEEDED'])
-      // Nothing new to carry after either.
+      // Nothing new to materialize after either.
       for (const own of [clean, killed])
         expect((await run(own, 'materialize', 'spending')).stdout).toMatch(/: 0 rows read, /)
     },

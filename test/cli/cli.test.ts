@@ -69,7 +69,7 @@ describe.concurrent('sdl', () => {
     expect([code, stdout.includes('type Query {')]).toEqual([0, true])
   })
 
-  it('tells everything that is wrong with the definitions on standard error, and nothing else', async () => {
+  it('reports everything that is wrong with the definitions on standard error, and nothing else', async () => {
     const definitions = await mkdtemp(join(folder, 'broken-'))
     await writeFile(
       join(definitions, 'a.mjs'),
@@ -84,7 +84,7 @@ describe.concurrent('sdl', () => {
     const { code, stdout, stderr } = await run(['sdl'], { SCHEMA: definitions })
     expect([code, stdout]).toEqual([1, ''])
     expect(stderr).toMatch(/^featuregraph: the definitions have \d+ problem\(s\):\n/)
-    for (const told of [
+    for (const message of [
       'Bad Name.name',
       'Bad Name.joinKeys',
       'typed.features.a',
@@ -92,12 +92,12 @@ describe.concurrent('sdl', () => {
       '"customer"',
       'b.mjs',
     ])
-      expect(stderr).toContain(told)
+      expect(stderr).toContain(message)
     expect(stderr).toMatch(/a\.mjs: bad/)
     expect(stderr).not.toMatch(stack)
   })
 
-  it('tells a file that cannot be loaded and a folder that is not there', async () => {
+  it('reports a file that cannot be loaded and a folder that is not there', async () => {
     const definitions = await mkdtemp(join(folder, 'broken-'))
     await writeFile(join(definitions, 'a.mjs'), 'export const = 5')
     const broken = await run(['sdl'], { SCHEMA: definitions })
@@ -218,7 +218,7 @@ describe.concurrent('serve', () => {
     }
   })
 
-  it('tells all that is wrong with its settings, and shows no secret', async () => {
+  it('reports all that is wrong with its settings, and shows no secret', async () => {
     const { code, stdout, stderr } = await run(['serve'], {
       OFFLINE_URL: `mysql://me:${secret}@db/x`,
       ONLINE_URL: `http://:${secret}@cache`,
@@ -260,7 +260,7 @@ describe.concurrent('materialize, status and runs', () => {
     LOG_LEVEL: 'error',
   })
 
-  it('carry rows, tell how far, and list what was run', async () => {
+  it('materialize rows, report how far, and list what was run', async () => {
     const own = settings()
     const first = await run(['materialize', 'customer_transaction_features'], own)
     expect(first).toEqual({
@@ -308,7 +308,7 @@ describe.concurrent('materialize, status and runs', () => {
       run(['runs', '--kind', 'materialise'], own),
       run(['materialize'], { ...own, ONLINE_URL: 'memory:' }),
     ])
-    const told = [
+    const messages = [
       /no feature view "customer_transactions_features"; did you mean "customer_transaction_features"\?\nthere is no feature view "zzz"/,
       /--from expects an RFC 3339 timestamp.*got "yesterday"/,
       /no kind of run "materialise"; did you mean "materialize"\?/,
@@ -316,7 +316,7 @@ describe.concurrent('materialize, status and runs', () => {
     ]
     outcomes.forEach(({ code, stdout, stderr }, index) => {
       expect([code, stdout]).toEqual([1, ''])
-      expect(stderr).toMatch(told[index] ?? /never/)
+      expect(stderr).toMatch(messages[index] ?? /never/)
       expect(stderr).not.toMatch(stack)
     })
   })

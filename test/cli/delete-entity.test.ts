@@ -61,13 +61,13 @@ it('delete-entity prints what it deleted and what it cannot reach, and refuses w
   )
   expect(customer?.stdout).not.toContain('1001')
   expect(device?.stdout).toMatch(new RegExp(`\n${features}\\.device_risk +1\n`))
-  const told = [
+  const reported = [
     /^featuregraph: there is no entity "custumer"; did you mean "customer"\?\n$/,
     /^featuregraph: the key of entity "merchant_device" is merchant_id \(string\), device_id \(int32\): expected 2 value\(s\), 1 came\n$/,
     /^featuregraph: device_id: expected a 32-bit integer; got "07"\n$/,
   ]
   for (const [index, outcome] of [unknown, short, wrong].entries()) {
     expect([outcome?.code, outcome?.stdout]).toEqual([1, ''])
-    expect(outcome?.stderr).toMatch(told[index] ?? /never/)
+    expect(outcome?.stderr).toMatch(reported[index] ?? /never/)
   }
 })

@@ -43,7 +43,7 @@ const settings = () => ({
 })
 
 describe.concurrent('featuregraph import', () => {
-  it('brings files in, tells a line for each, and the same ones again add nothing', async () => {
+  it('brings files in, prints a line for each, and the same ones again add nothing', async () => {
     await writeFile(
       join(folder, 'a-1.csv'),
       'ts,customer_id,amount\n2026-01-05T08:00:00Z,1,2.5\n2026-01-05T08:00:00Z,x,1\n',

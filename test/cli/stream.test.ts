@@ -102,10 +102,10 @@ else {
       const own = { ...settings(), LOG_LEVEL: 'info', METRICS_PORT: '0' }
       const run = (...args: readonly string[]) => startCommand(args, own, folder).ended
       await Promise.all([kafka.createTopic('orders', 2), kafka.createTopic('orders.dead-letters', 1)])
-      const aside = stream.consume({
+      const deadLetters = stream.consume({
         ...{ group: 'who mends', topics: ['orders.dead-letters'] },
         onAssigned: async (partitions) => {
-          for (const one of partitions) aside.seek({ ...one, offset: 0 })
+          for (const one of partitions) deadLetters.seek({ ...one, offset: 0 })
         },
         ...{ onRevoked: async () => {}, onError: () => {} },
       })
@@ -120,7 +120,7 @@ else {
         await expect
           .poll(
             async () => {
-              for (const { value } of await aside.poll({ maxMessages: 10, waitMs: 200 }))
+              for (const { value } of await deadLetters.poll({ maxMessages: 10, waitMs: 200 }))
                 letters.push(value.toString())
               return letters.length
             },
@@ -140,7 +140,7 @@ else {
         expect(metrics).toMatch(/featuregraph_stream_lag_messages\{topic="orders",partition="\d"\} 0/)
         expect(metrics).toMatch(/featuregraph_stream_applied_events_total\{view="recent"\} 2/)
       })
-      await aside.close()
+      await deadLetters.close()
       const list = await run('quarantine', 'show')
       expect(list.stdout).toMatch(/message +orders\/\d\/\d +amount +500 +Value 500 above maximum 100/)
       expect(list.stdout).toMatch(/the line is not JSON in UTF-8/)

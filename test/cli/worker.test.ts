@@ -49,7 +49,7 @@ function start(args: readonly string[], own: { readonly url: string; readonly pr
   return running
 }
 
-async function tells({ output, ended }: Running, pattern: RegExp): Promise<void> {
+async function logs({ output, ended }: Running, pattern: RegExp): Promise<void> {
   let hasEnded = false
   void ended.then(() => {
     hasEnded = true
@@ -70,7 +70,7 @@ describe.concurrent('worker', () => {
     const workers = [start(['worker'], own), start(['worker'], own)] as const
     const roles = await Promise.all(
       workers.map(async (worker) => {
-        await tells(worker, /the snapshot of|standing by/)
+        await logs(worker, /the snapshot of|standing by/)
         return /standing by/.test(worker.output.stderr) ? 'STANDS_BY' : 'LEADS'
       }),
     )
@@ -79,9 +79,9 @@ describe.concurrent('worker', () => {
     expect(leader.output.stderr).toContain(
       `the worker of project \\"${own.project}\\" runs daily: snapshots every 1d, materialized after each and every 1h; picky: snapshots every 1d; stale snapshots of the last 3d are recomputed`,
     )
-    await tells(leader, /picky: computing snapshots failed, next try at/)
+    await logs(leader, /picky: computing snapshots failed, next try at/)
     leader.child.kill('SIGKILL')
-    await tells(other, /this worker runs from now on/)
+    await logs(other, /this worker runs from now on/)
     other.child.kill('SIGTERM')
     const { code, stdout } = await other.ended
     expect([code, stdout]).toEqual([0, ''])
@@ -99,7 +99,7 @@ describe.concurrent('worker', () => {
       // Snapshots can be computed, and not recorded.
       await client.query('begin; lock table featuregraph.snapshots in exclusive mode')
       const worker = start(['worker', '--recompute', '12h'], own)
-      await tells(worker, /of the last 12h/)
+      await logs(worker, /of the last 12h/)
       const states = async () => {
         const found = await client.query<{ kind: string; view: string; state: string }>(
           'select kind, view, state from featuregraph.runs',
@@ -109,7 +109,7 @@ describe.concurrent('worker', () => {
       // It waits for the lock, and cannot end before that is given back.
       await waitUntil(async () => (await states()).length > 0, 'a run is recorded')
       worker.child.kill('SIGTERM')
-      await tells(worker, /SIGTERM: finishing the run under way/)
+      await logs(worker, /SIGTERM: finishing the run under way/)
       expect([worker.child.exitCode, await states()]).toEqual([null, ['BATCH daily RUNNING']])
       await client.query('commit')
       expect((await worker.ended).code).toBe(0)

@@ -183,7 +183,7 @@ export function deletionStoreContract(name: string, makeHarness: () => Promise<D
       expect(refused).toMatchObject({ status: 'INSERTED', rowIds: [null, expect.any(Number)] })
     })
 
-    it('tells the online keys of views with more join keys, also of erased rows, until they are forgotten', async () => {
+    it('returns the online keys of views with more join keys, also of erased rows, until they are forgotten', async () => {
       const [a, b] = [newName(), newName()]
       const wide = await newView({ [b]: 'int64', [a]: 'string' })
       const same = await newView({ [a]: 'string' })
@@ -197,17 +197,17 @@ export function deletionStoreContract(name: string, makeHarness: () => Promise<D
       await store.insertRows(same, [row(['x'], t)])
       await store.insertRows(offlineOnly, [row(['x', 4], t)])
       const deletion = deletionOf({ [a]: 'string' }, ['x'], wide, same, offlineOnly)
-      const told = async () =>
+      const reported = async () =>
         (await deletions.onlineKeys(deletion)).map(({ view, key }) => JSON.stringify([view, key])).sort()
       const expected = [
         JSON.stringify([wide.name, ['9007199254740993', 'x']]),
         JSON.stringify([wide.name, [1, 'x']]),
       ]
-      expect(await told()).toEqual(expected)
+      expect(await reported()).toEqual(expected)
       expect(await remove(deletion, t)).toBe(5)
-      expect(await told()).toEqual(expected)
+      expect(await reported()).toEqual(expected)
       await deletions.forgetOnlineKeys(deletion, [{ view: wide.name, key: [1, 'x'] }])
-      expect(await told()).toEqual(expected.slice(0, 1))
+      expect(await reported()).toEqual(expected.slice(0, 1))
       expect(await deletions.onlineKeys(deletionOf({ [a]: 'string' }, ['y'], wide))).toEqual([
         { view: wide.name, key: [3, 'y'] },
       ])

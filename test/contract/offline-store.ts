@@ -652,7 +652,7 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       expect(await store.newestOfSample(view, t, 1)).toHaveLength(1)
     })
 
-    it('tells the newest row and the oldest due one that arrived or became due since a reading', async () => {
+    it('returns the newest row and the oldest due one that arrived or became due since a reading', async () => {
       const view = await newView()
       expect(await store.materializeLag(view, t, null)).toEqual({
         newestEventTimestamp: null,

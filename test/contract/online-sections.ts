@@ -75,7 +75,7 @@ export function onlineSectionsContract(name: string, makeHarness: () => Promise<
       expect(await read(key)).toEqual({ fingerprint: 7, clearedAt: never, sections: [again] })
     })
 
-    it('expire when they are told to, with every write again', async () => {
+    it('expire when they are to, with every write again', async () => {
       const key = newKey()
       const row = packSection(7, never, section(0, 1))
       await store.writeSections([{ key, row }], nowMicros() + 300_000)

@@ -63,7 +63,7 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
     const readOne = async (key: string): Promise<Buffer | null | undefined> =>
       (await store.readMany([key])).rows[0]
 
-    it('carries the name of its backend, and answers a ping', async () => {
+    it('has the name of its backend, and answers a ping', async () => {
       expect(store.name).toBe(name)
       await store.ping()
     })
@@ -82,7 +82,7 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
       ])
     })
 
-    it('carries the guard with every read, as it stands with the rows', async () => {
+    it('reads the guard with every read, as it stands with the rows', async () => {
       const guardOf = async () => (await store.readMany([newKey()])).guard
       await store.writeMarker(store.guardName, '1:5')
       expect(await guardOf()).toBe('1:5')
@@ -173,7 +173,7 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
       ])
     })
 
-    it('tells the outcomes of thousands of writes in their order, over every batch boundary', async () => {
+    it('returns the outcomes of thousands of writes in their order, over every batch boundary', async () => {
       const base = newKey()
       const keys = Array.from({ length: 3_111 }, (_, index) => `${base}:${index}`)
       const isNewer = (index: number): boolean => index % 3 !== 0 || index % 7 === 0
@@ -339,7 +339,7 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
       }
     })
 
-    it('moves a marker only from where it is thought to be, whoever tries at once', async () => {
+    it('moves a marker only from where it is thought to be, however many try at once', async () => {
       const name = randomUUID()
       expect(await store.moveMarker(name, 'none', 'a')).toBe(false)
       const first = await Promise.all(

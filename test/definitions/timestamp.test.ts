@@ -117,7 +117,7 @@ describe('formatTimestamp', () => {
     )
   })
 
-  it('tells every day of four centuries as Date does, whatever was formatted before', () => {
+  it('formats every day of four centuries as Date does, whatever was formatted before', () => {
     for (let day = -104_000; day < 104_000; day += 97) {
       for (const other of [day, day - 1]) {
         expect(formatTimestamp(other * 86_400_000_000)).toBe(

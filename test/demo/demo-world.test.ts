@@ -139,8 +139,8 @@ describe('the demo world', () => {
   it('holds a month ago what a snapshot of then held', async () => {
     const asOf = new Date((firstStart - 30 * dayMicros) / 1_000).toISOString()
     const { data } = (await ask(gateway, freshness, { id: 1001, asOf })) as Asked
-    const { totalTransactions30d, freshness: told } = data.customer.customerTransactionFeatures
-    expect(told).toMatchObject({ status: 'PRESENT', source: 'OFFLINE' })
+    const { totalTransactions30d, freshness: answered } = data.customer.customerTransactionFeatures
+    expect(answered).toMatchObject({ status: 'PRESENT', source: 'OFFLINE' })
     expect(totalTransactions30d).toBeGreaterThan(0)
   })
 
@@ -161,7 +161,7 @@ describe('the demo world', () => {
     expect(weekLater - (parseTimestamp(eventTimestamp) ?? 0)).toBeLessThan(1.1 * dayMicros)
   })
 
-  it('is built by imports, batch runs and materialize, each told as a run', async () => {
+  it('is built by imports, batch runs and materialize, each answered as a run', async () => {
     const { data } = (await ask(
       gateway,
       '{ runs(first: 1000) { nodes { kind view state rowsWritten } } }',

@@ -198,19 +198,19 @@ describe("the demo's generator", () => {
     await bothClocksAgree()
   })
 
-  it('waits while Postgres is away, tells so once, and goes on where it was', async () => {
+  it('waits while Postgres is away, logs it once, and goes on where it was', async () => {
     const from = now
-    const told = (line: string): number => logLines.filter((one) => one.includes(line)).length
+    const logged = (line: string): number => logLines.filter((one) => one.includes(line)).length
     await postgres.kill()
     now += 120 * second
-    await expect.poll(() => told('the demo could not be continued')).toBe(1)
+    await expect.poll(() => logged('the demo could not be continued')).toBe(1)
     now += 120 * second
     await postgres.restart()
     await setDatabaseClock(url, now)
     await events.untilMade(now)
     expect([...new Set(await events.idsIn(from, now))]).toEqual(idsSent(from, now))
-    await expect.poll(() => told('the demo goes on')).toBe(1)
-    expect(told('the demo could not be continued')).toBe(1)
+    await expect.poll(() => logged('the demo goes on')).toBe(1)
+    expect(logged('the demo could not be continued')).toBe(1)
     await bothClocksAgree()
   })
 

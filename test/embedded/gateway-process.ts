@@ -37,7 +37,7 @@ export function gatewayProcess(
     createInterface({ input: child.stdout }).once('line', (line) => resolve(outcome.parse(JSON.parse(line))))
     child.once('close', () => reject(new Error(`no Postgres: ${complaint}`)))
   })
-  // Whoever does not wait for the start does not want to hear of its failure.
+  // A caller that does not wait for the start does not want to hear of its failure.
   started.catch(() => {})
   return {
     child,

@@ -77,7 +77,7 @@ export async function openFaultProject(
   const pool = testPool(offlineUrl, 2)
   const started: Micros = Date.now() * 1_000
   const running: Running[] = []
-  const told: string[] = []
+  const reported: string[] = []
   const held: HeldEvents[] = []
   const time: { now: Micros | null } = { now: null }
   let gateway: TestGateway | null = null
@@ -123,7 +123,9 @@ export async function openFaultProject(
 
   function fail(what: string, problems: readonly string[]): never {
     const more = problems.length > shownDifferences ? [`and ${problems.length - shownDifferences} more`] : []
-    const processes = [...told, ...running.map(({ output }) => output.stderr)].filter((text) => text !== '')
+    const processes = [...reported, ...running.map(({ output }) => output.stderr)].filter(
+      (text) => text !== '',
+    )
     throw new Error([what, ...problems.slice(0, shownDifferences), ...more, ...processes].join('\n'))
   }
 
@@ -193,7 +195,7 @@ export async function openFaultProject(
       const [one] = running.splice(between(random, 0, running.length - 1), 1)
       if (!one) throw new Error('no process is running')
       one.child.kill(signal)
-      told.push((await one.ended).stderr)
+      reported.push((await one.ended).stderr)
     },
     hang() {
       const one = running[between(random, 0, running.length - 1)]
@@ -206,7 +208,7 @@ export async function openFaultProject(
         const { code, stderr } = await ended
         // Null: it had hardly begun and did not listen to signals yet.
         if (code !== 0 && code !== null) throw new Error(`featuregraph stream ended with ${code}:\n${stderr}`)
-        told.push(stderr)
+        reported.push(stderr)
       }
     },
     async untilMoreIsStored() {

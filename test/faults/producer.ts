@@ -153,7 +153,7 @@ export function openProducer({ bootstrap, topic, random }: ProducerOptions): Pro
   }
 }
 
-/** The same for messages that nothing can tell apart. */
+/** The same for messages that nothing distinguishes. */
 function identityOf({ key, value }: { readonly key: Buffer | null; readonly value: Buffer }): string {
   return `${key?.toString('base64')} ${createHash('sha1').update(value).digest('base64')}`
 }

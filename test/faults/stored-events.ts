@@ -15,7 +15,7 @@ interface StoredEvent {
 interface Stored {
   readonly kept: readonly StoredEvent[]
   /** The places of messages that were dead-lettered, each as often as it was. */
-  readonly aside: readonly string[]
+  readonly deadLettered: readonly string[]
 }
 
 /** All that became of a project's messages. How tables are named and what they hold is reported in this file only. */
@@ -25,7 +25,7 @@ export async function readStored(pool: pg.Pool, project: string, source: EventSo
        (extract(epoch from x.ingested_at) * 1000000)::bigint as kept_at
      from ${eventTable(project, source)} as x join featuregraph.event_topics as t on t.id = x.topic_id`,
   )
-  const aside = await pool.query<{ place: string }>(
+  const deadLettered = await pool.query<{ place: string }>(
     `select concat(t.topic, '/', q.partition, '@', q."offset") as place
      from featuregraph.quarantine as q join featuregraph.event_topics as t on t.id = q.topic_id
      where q.project = $1`,
@@ -37,7 +37,7 @@ export async function readStored(pool: pg.Pool, project: string, source: EventSo
       place,
       storedAt: Number(kept_at),
     })),
-    aside: aside.rows.map(({ place }) => place),
+    deadLettered: deadLettered.rows.map(({ place }) => place),
   }
 }
 
@@ -50,7 +50,7 @@ export interface HeldEvents {
 
 const lockModes = { 'by a reader': 'AccessShareLock', 'by a writer': 'RowExclusiveLock' } as const
 
-/** Whoever reads or stores events waits from here on. */
+/** Every reader and writer of events waits from here on. */
 export async function holdEvents(url: string, project: string, source: EventSource): Promise<HeldEvents> {
   const table = eventTable(project, source)
   const client = new pg.Client({ connectionString: url })
@@ -90,7 +90,7 @@ const allowedAhead: Micros = 600_000_000
 export function misplaced(
   topic: string,
   produced: readonly ProducedMessage[],
-  { kept, aside }: Stored,
+  { kept, deadLettered }: Stored,
   now: Micros,
 ): readonly string[] {
   const places = new Map(
@@ -99,7 +99,7 @@ export function misplaced(
   const storedAs = new Map<number, string[]>()
   for (const { seq, place } of kept) storedAs.set(seq, [...(storedAs.get(seq) ?? []), place])
   const deadLetterTimes = new Map<string, number>()
-  for (const place of aside) deadLetterTimes.set(place, (deadLetterTimes.get(place) ?? 0) + 1)
+  for (const place of deadLettered) deadLetterTimes.set(place, (deadLetterTimes.get(place) ?? 0) + 1)
   const problems = produced.flatMap(({ seq, event, sentAt }) => {
     const place = places.get(seq) ?? ''
     const of = `message ${seq}, ${place}`
@@ -121,7 +121,7 @@ export function misplaced(
     ...kept
       .filter(({ seq }) => !places.has(seq))
       .map(({ seq, place }) => `message ${seq}, ${place}, is kept`),
-    ...aside.filter((place) => !sent.has(place)).map((place) => `${place} is dead-lettered`),
+    ...deadLettered.filter((place) => !sent.has(place)).map((place) => `${place} is dead-lettered`),
   ]
   return [...problems, ...unknown.map((text) => `${text} and was never sent`)]
 }

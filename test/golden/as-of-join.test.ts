@@ -28,7 +28,7 @@ import { asOfJoinSql } from '../../src/stores/postgres/features/as-of-join.ts'
 import { allTypes, at, neverAborted, offlineView } from '../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testOfflineStore, testPool } from '../services/test-pool.ts'
-import { judged } from '../world/decided.ts'
+import { judged } from '../world/judged.ts'
 import { expectGolden, goldenFiles, rowsAsJson } from './golden-file.ts'
 
 const t = at('2026-11-20T12:00:00Z')

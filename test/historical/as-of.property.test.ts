@@ -95,7 +95,7 @@ describe('the as-of join of Postgres', () => {
           ({ second, rows: batchRows }): Insert => ({
             view: second ? two : one,
             rows: batchRows.map(({ key, event, created }) => {
-              // A number of its own tells every row from every other.
+              // By a number of its own every row differs from every other.
               n += 1
               const values = second ? [`row ${n}`] : [n, n % 5 === 0 ? null : n / 3]
               return { key, eventTimestamp: event, createdTimestamp: created, values }

@@ -39,7 +39,7 @@ describe('the rules that a value breaks', () => {
     expect(messages({ min: 1, max: 2, oneOf: [1] }, null)).toEqual([])
   })
 
-  it('tell every rule that is broken', () => {
+  it('report every rule that is broken', () => {
     expect(messages({ min: 5, oneOf: [7, 8] }, 3)).toEqual([
       'Value 3 below minimum 5',
       'Value 3 is none of 7, 8',

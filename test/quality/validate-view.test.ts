@@ -71,8 +71,8 @@ describe.each(Object.entries(backends))('validate over %s', (_, open) => {
       { feature: 'total', rule: 'MAX', rows: 2 },
       { feature: 'total', rule: 'NOT_NULL', rows: 1 },
     ])
-    const told = await violations.page({ view: 'spending', since: null, after: null, first: 100 })
-    expect(told.map(({ key, message }) => `${key.join()}: ${message}`).sort()).toEqual([
+    const reported = await violations.page({ view: 'spending', since: null, after: null, first: 100 })
+    expect(reported.map(({ key, message }) => `${key.join()}: ${message}`).sort()).toEqual([
       '2: Value 11 above maximum 10',
       '3: Value is null',
       '4: Value 12 above maximum 10',

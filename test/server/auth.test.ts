@@ -51,14 +51,14 @@ async function start(settings: Record<string, string>): Promise<TestGateway> {
   return gateway
 }
 
-interface Told {
+interface Reply {
   readonly status: number
   readonly code: string | null
   readonly message: string | null
   readonly challenge: string | undefined
 }
 
-async function send(gateway: TestGateway, options: InjectOptions): Promise<Told> {
+async function send(gateway: TestGateway, options: InjectOptions): Promise<Reply> {
   const response = await gateway.gateway.app.inject(options)
   const isJson = response.body !== '' && String(response.headers['content-type']).includes('json')
   const error = isJson ? response.json().errors?.[0] : undefined
@@ -78,7 +78,7 @@ const query = (headers: Record<string, string>): InjectOptions => ({
   payload: { query: '{ customer(customerId: 1) { customerProfile { score } } }' },
 })
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` })
-const ok: Told = { status: 200, code: null, message: null, challenge: undefined }
+const ok: Reply = { status: 200, code: null, message: null, challenge: undefined }
 
 describe('with a keys file', () => {
   let gateway: TestGateway
@@ -102,7 +102,7 @@ describe('with a keys file', () => {
   })
 
   it('answers a missing and an unknown key alike, and says nothing of the known ones', async () => {
-    const expected: Told = {
+    const expected: Reply = {
       status: 401,
       code: 'UNAUTHENTICATED',
       message: 'expected a known API key: Authorization: Bearer <key>',
@@ -154,7 +154,7 @@ describe('with a keys file', () => {
     expect(await send(gateway, { url: '/metrics', headers: bearer(keys.writer) })).toEqual(expected)
   })
 
-  it('guards /metrics, and leaves open what tells no data', async () => {
+  it('guards /metrics, and leaves open what shows no data', async () => {
     expect(await send(gateway, { url: '/metrics' })).toMatchObject({ status: 401, code: 'UNAUTHENTICATED' })
     expect(await send(gateway, { method: 'HEAD', url: '/metrics' })).toMatchObject({ status: 401 })
     expect(await send(gateway, { url: '/metrics', headers: bearer(keys.reader) })).toEqual(ok)

@@ -635,7 +635,7 @@ describe('a body', () => {
     }
   })
 
-  it('over the limit is 413, at the limit it is read; with and without a length told', async () => {
+  it('over the limit is 413, at the limit it is read; with and without a declared length', async () => {
     const sized = (bytes: number) => {
       const frame = JSON.stringify({ query: '{ __typename } #' })
       return JSON.stringify({ query: `{ __typename } #${'x'.repeat(bytes - frame.length)}` })
@@ -821,7 +821,7 @@ describe('a request', () => {
     expect(codesOf(expectRefusal(answer.status, answer.text, answer.headers))).toEqual(['BAD_REQUEST'])
   })
 
-  it('carries its id in every error, and the log has it where the gateway is at fault', () => {
+  it('has its id in every error, and the log has it where the gateway is at fault', () => {
     // Nothing above was the gateway's fault.
     const faults = gateway.logLines.filter((line) => Number(JSON.parse(line).level) >= 50)
     expect(faults.map((line) => JSON.parse(line).err?.message ?? line)).toEqual([])

@@ -27,7 +27,7 @@ const macOsPaths = [
 
 /**
  * An executable Chromium: CHROMIUM_BIN, else the PATH's, else macOS' usual places. As root on Debian it is installed
- * (about 40 s, 350 MB) when there is none. Null elsewhere: `installChromium` is what to tell the reader.
+ * (about 40 s, 350 MB) when there is none. Null elsewhere: `installChromium` is what the reader is to do.
  * Throws when CHROMIUM_BIN is set and cannot be run, rather than test another browser than the one asked for.
  */
 export async function findChromium(): Promise<string | null> {
@@ -81,7 +81,7 @@ export async function openPage(url: string): Promise<OpenPage> {
 
 /**
  * Presses GraphiQL's run button until the answer holds a text. GraphiQL takes no click before it has read the query,
- * and tells nobody when it has.
+ * and says nothing when it has.
  */
 export async function runUntilShown(page: Page, text: string): Promise<void> {
   for (const until = performance.now() + patienceMs; performance.now() < until; ) {

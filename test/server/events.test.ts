@@ -99,7 +99,7 @@ const ndjson = { ...bearer(keys.writer), 'content-type': 'application/x-ndjson' 
 const line = (event: unknown): string => `${JSON.stringify(event)}\n`
 const ts = '2026-11-22T08:00:00Z'
 
-interface Told {
+interface Reply {
   readonly status: number
   // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of it
   readonly lines: readonly any[]
@@ -109,7 +109,7 @@ async function post(
   source: string,
   body: string,
   headers: Readonly<Record<string, string>> = ndjson,
-): Promise<Told> {
+): Promise<Reply> {
   const response = await fetch(`${gateway.url}/events/${source}`, { method: 'POST', headers, body })
   const lines = (await response.text()).split('\n').filter((part) => part !== '')
   return { status: response.status, lines: lines.map((part) => JSON.parse(part)) }
@@ -340,9 +340,9 @@ describe('POST /events/<source>', () => {
       ['ledger', ndjson, 400, 'BAD_USER_INPUT', /of source "ledger" stand in the table shop.ledger/],
     ]
     for (const [source, headers, status, code, message] of refusals) {
-      const told = await post(source, line({ ts, customer_id: 30 }), headers)
-      const [error] = told.lines[0].errors
-      expect([source, told.status, error.extensions.code]).toEqual([source, status, code])
+      const reply = await post(source, line({ ts, customer_id: 30 }), headers)
+      const [error] = reply.lines[0].errors
+      expect([source, reply.status, error.extensions.code]).toEqual([source, status, code])
       expect(error.message).toMatch(message)
     }
     expect(await eventsOf('payments', [30])).toEqual([])

@@ -79,7 +79,7 @@ describe('decimals and UUIDs in a gateway', () => {
     const now = Math.floor(Date.now() / 60_000) * minute
     const at = (ago: number) => formatTimestamp(now - ago * minute)
     const amounts = [0.1, '0.10', 0.1, '456535.21', 1.005, 12_345_678_901_234.56, '-0.00']
-    const told = await post(
+    const reported = await post(
       'events/payments',
       amounts.map((amount, index) => ({
         at: at(20 - index),
@@ -88,7 +88,7 @@ describe('decimals and UUIDs in a gateway', () => {
       })),
     )
     const problem = 'an event of source "payments" does not fit: amount: expected a decimal(2)'
-    expect(told).toMatchObject([
+    expect(reported).toMatchObject([
       ...Array(4).fill({ accepted: true }),
       { code: 'INVALID_EVENT', message: `${problem}: at most 2 digits behind the point, got 1.005` },
       {

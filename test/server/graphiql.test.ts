@@ -102,7 +102,7 @@ describe('the built page', () => {
     }
   })
 
-  test('answers 304 without a body to whoever has it already', async () => {
+  test('answers 304 without a body to a client that has it already', async () => {
     for (const path of ['/', await assetPath('page', 'css')]) {
       const { etag } = (await fetchRaw(url, path)).headers
       expect(etag).toMatch(/^"[\w-]{22}"$/)

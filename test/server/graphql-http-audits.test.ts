@@ -19,20 +19,20 @@ it('passes the audits of GraphQL over HTTP without an error', async () => {
   const results: AuditResult[] = []
   for (const audit of serverAudits({ url: `${gateway.url}/graphql`, fetchFn: fetch }))
     results.push(await audit.fn())
-  const told = (status: AuditResult['status']): string[] =>
+  const reported = (status: AuditResult['status']): string[] =>
     results.flatMap((result) =>
       result.status === status
         ? [`${result.id} ${result.name}${'reason' in result ? `: ${result.reason}` : ''}`]
         : [],
     )
   console.log(
-    `${told('ok').length} ok, warnings:`,
-    ...told('warn').map((line) => `\n  ${line}`),
-    `\n${told('notice').length} notices`,
+    `${reported('ok').length} ok, warnings:`,
+    ...reported('warn').map((line) => `\n  ${line}`),
+    `\n${reported('notice').length} notices`,
   )
   expect(results.length).toBeGreaterThanOrEqual(60)
-  expect(told('error')).toEqual([])
-  expect(told('ok').length).toBeGreaterThanOrEqual(55)
+  expect(reported('error')).toEqual([])
+  expect(reported('ok').length).toBeGreaterThanOrEqual(55)
 })
 
 it('sends a browser that asks nothing to the page, and nobody else', async () => {

@@ -75,7 +75,7 @@ describe('every answer', () => {
     ['/%zz', 'GET'],
     ['/push/nothing', 'POST'],
     ['/events/nothing', 'POST'],
-  ])('is stored by nobody, is taken for nothing else, and carries its id: %s by %s', async (path, method) => {
+  ])('is stored by nobody, is taken for nothing else, and has its id: %s by %s', async (path, method) => {
     const { headers } = await send(path, { method, headers: json })
     expect(headers['cache-control']).toBe('no-store')
     expect(headers['x-content-type-options']).toBe('nosniff')

@@ -82,7 +82,7 @@ async function withoutHolder(work: () => Promise<void>): Promise<void> {
        where project = $1`,
       [project],
     )
-    // Whoever held it hears of that.
+    // The process that held it hears of that.
     await waitUntil(async () => {
       const before = await client.get(`f:m:{guard ${project}}`)
       await new Promise((resolve) => setTimeout(resolve, 1_000))

@@ -134,11 +134,11 @@ describe('the status of a row', () => {
       customers(customerIds: $ids, asOf: $asOf) { customerRealtimeFeatures { amountLastHour freshness { status source ageSeconds } } }
     }`
     const { customers } = await ask(asOf, { ids: [101, 102, 103, 104], asOf: formatTimestamp(start) })
-    const told = customers.map(
+    const reported = customers.map(
       ({ customerRealtimeFeatures: { amountLastHour, freshness } }: never) =>
         [amountLastHour, freshness] as const,
     )
-    expect(told).toEqual([
+    expect(reported).toEqual([
       [1.5, { status: 'PRESENT', source: 'OFFLINE', ageSeconds: 10 }],
       [null, { status: 'NOT_FOUND', source: 'OFFLINE', ageSeconds: null }],
       [3, { status: 'PRESENT', source: 'OFFLINE', ageSeconds: 3_600 }],
@@ -567,7 +567,7 @@ describe('the two clocks', () => {
       { an_int32: 0, a_string: '', string_list: [], a_bool: true, a_float64: Number.NaN },
       { an_int64: '9007199254740993', a_timestamp: start },
     ]
-    const told: { at: Micros; data: unknown }[] = []
+    const reported: { at: Micros; data: unknown }[] = []
     try {
       for (const [index, values] of versions.entries()) {
         const at = start - (3 - index) * hour + 123_457
@@ -575,12 +575,12 @@ describe('the two clocks', () => {
         await gateway.write('merchant_profile', [
           { key: { merchant_id: 'both' }, values, at, created: at + 5 },
         ])
-        told.push({ at, data: await ask(scoreQuery, { id: 'both' }) })
+        reported.push({ at, data: await ask(scoreQuery, { id: 'both' }) })
       }
     } finally {
       now = start
     }
-    expect(told[0]?.data).toMatchObject({
+    expect(reported[0]?.data).toMatchObject({
       merchant: {
         merchantProfile: {
           anInt32: -2147483648,
@@ -597,10 +597,10 @@ describe('the two clocks', () => {
         },
       },
     })
-    expect(told[1]?.data).toMatchObject({
+    expect(reported[1]?.data).toMatchObject({
       merchant: { merchantProfile: { aFloat64: null, stringList: [], aString: '' } },
     })
-    for (const { at, data } of told)
+    for (const { at, data } of reported)
       expect(await ask(scoreQuery, { id: 'both', asOf: formatTimestamp(at) })).toEqual(data)
     const before = await ask(scoreQuery, { id: 'both', asOf: formatTimestamp(start - 3 * hour) })
     expect(before.merchant.merchantProfile.freshness.status).toBe('NOT_FOUND')

@@ -57,7 +57,7 @@ const line = (row: unknown): string => `${JSON.stringify(row)}\n`
 const profile = (id: number, n: number, more: object = {}) =>
   line({ customer_id: id, event_timestamp: past, lifetime_events: n, ...more })
 
-interface Told {
+interface Reply {
   readonly status: number
   readonly text: string
   readonly type: string | null
@@ -69,7 +69,7 @@ async function post(
   path: string,
   body: BodyInit | null,
   headers: Readonly<Record<string, string>> = ndjson,
-): Promise<Told> {
+): Promise<Reply> {
   const response = await fetch(`${gateway.url}/push/${path}`, { method: 'POST', headers, body })
   const text = await response.text()
   const lines = text.split('\n').filter((part) => part !== '')
@@ -214,7 +214,7 @@ describe('POST /push/<view>', () => {
   it('rejects a line over 1 MB and goes on behind it', async () => {
     const long = profile(30, 1, { other: 'x'.repeat(1_048_576) })
     const { lines } = await post('customer_profile', profile(30, 1) + long + profile(31, 2))
-    expect(lines.map((told) => told.accepted)).toEqual([true, false, true, 2])
+    expect(lines.map((reply) => reply.accepted)).toEqual([true, false, true, 2])
     expect(lines[1].message).toBe('a line has at most 1048576 bytes')
   })
 
@@ -244,8 +244,8 @@ describe('POST /push/<view>', () => {
     const before = await count('customer_profile')
     for (const [path, headers, status, code] of refusals) {
       const sent = headers['content-encoding'] ? new Uint8Array(gzipSync(body)) : body
-      const told = await post(path, sent, headers)
-      expect([path, told.status, JSON.parse(told.text).errors[0].extensions.code]).toEqual([
+      const reply = await post(path, sent, headers)
+      expect([path, reply.status, JSON.parse(reply.text).errors[0].extensions.code]).toEqual([
         path,
         status,
         code,
@@ -312,7 +312,7 @@ describe('an idempotency key over HTTP', () => {
     expect(await count('customer_profile')).toBe(before + 2_000)
     const again = await post('customer_profile', rows.join(''), withKey('broken'))
     expect(again.lines.at(-1)).toEqual({ accepted: 6_000, rejected: 0 })
-    expect(again.lines.every((told, index) => index === 6_000 || told.online === 'WRITTEN')).toBe(true)
+    expect(again.lines.every((reply, index) => index === 6_000 || reply.online === 'WRITTEN')).toBe(true)
     expect(await count('customer_profile')).toBe(before + 6_000)
     expect((await fetch(`${gateway.url}/healthz`)).status).toBe(200)
   })
@@ -377,7 +377,7 @@ describe('the mutation over HTTP', () => {
 })
 
 // Last: it leaves the online store empty.
-it('keeps rows offline while Redis is away, says so per row, and tells no more', async () => {
+it('keeps rows offline while Redis is away, says so per row, and logs no more', async () => {
   await redis.kill()
   try {
     const bulk = await post('customer_profile', `${profile(60, 6)}x\n`)

@@ -50,9 +50,9 @@ it('is stored by the worker; what reaches behind it is unavailable with its own 
   expect((await run('import', 'payments', file)).stdout).toContain('5 rows read, 5 stored')
   const worked = await run('worker', '--once')
   expect(worked.code).toBe(0)
-  const told = worked.stderr + worked.stdout
-  expect(told).toContain('payments: months of events that are older than 40d dropped')
-  expect(told).toMatch(
+  const reported = worked.stderr + worked.stdout
+  expect(reported).toContain('payments: months of events that are older than 40d dropped')
+  expect(reported).toMatch(
     new RegExp(`payments: the events of .* are dropped; kept since ${formatTimestamp(storedSince)}`),
   )
 

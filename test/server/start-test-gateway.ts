@@ -27,7 +27,7 @@ export interface TestRow {
   readonly created?: Micros | null
 }
 
-/** An answer as JSON tells it; `text` is the body as it came. */
+/** An answer as JSON has it; `text` is the body as it came. */
 export interface Answer {
   readonly status: number
   readonly text: string

@@ -117,13 +117,13 @@ function expectOnlineUnavailable({ status, text, data, errors = [] }: Answer): v
   })
   expect(data.checkoutV1[0].vector).toEqual([-1, 0, 0, 0.5, 0, 0, 0.25, 0, 2, 1, 0])
   expect(data.checkoutV1[0].statuses.slice(0, 8)).toEqual(Array(8).fill('UNAVAILABLE'))
-  const told = errors.map(({ path, extensions: { code, view, count } }) => [
+  const reported = errors.map(({ path, extensions: { code, view, count } }) => [
     path?.join('.'),
     view,
     count,
     code,
   ])
-  expect(told.sort()).toEqual([
+  expect(reported.sort()).toEqual([
     ['checkoutV1.0', 'customer_profile', 1, 'UNAVAILABLE'],
     ['checkoutV1.0', 'customer_transaction_features', 1, 'UNAVAILABLE'],
     ['checkoutV1.0', 'device_risk', 1, 'UNAVAILABLE'],
@@ -387,7 +387,7 @@ describe('Postgres', () => {
   const nap = (id: number) =>
     `{ customer(customerId: ${id}) { customerNaps { slept seconds freshness { status } } customerProfile { lifetimeEvents } } }`
 
-  it('is told to stop when the caller goes away', async () => {
+  it('is stopped when the caller goes away', async () => {
     const controllers = [1, 2, 3].map(() => new AbortController())
     const calls = controllers.map(({ signal }) =>
       gateway.ask(nap(1), {}, { signal }).catch((error: unknown) => error),

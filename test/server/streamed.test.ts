@@ -33,7 +33,7 @@ const fields = '{ n total freshness { status source ageSeconds expiresAt } }'
 const question = `query ($asOf: Timestamp) { customer(customerId: 7, asOf: $asOf) { recent ${fields} recentOffline ${fields} } }`
 
 describe('streaming views in a gateway', () => {
-  it('answer on both clocks what was imported and applied, and tell no expiry', async () => {
+  it('answer on both clocks what was imported and applied, and show no expiry', async () => {
     const own = {
       OFFLINE_URL: database.url,
       ONLINE_URL: inject('redisUrl'),

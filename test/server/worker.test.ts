@@ -28,9 +28,9 @@ it('runs inside the gateway where the settings say so, and ends with it', async 
   } finally {
     await gateway.close()
   }
-  const told = gateway.logLines.map((line) => (JSON.parse(line) as { readonly msg: string }).msg)
-  expect(told).toContainEqual(
+  const reported = gateway.logLines.map((line) => (JSON.parse(line) as { readonly msg: string }).msg)
+  expect(reported).toContainEqual(
     expect.stringMatching(/^the worker of project ".*" runs .*customer_profile: materialized every 1h/),
   )
-  expect(told.filter((line) => /lock of the worker|worker has ended|failed/.test(line))).toEqual([])
+  expect(reported.filter((line) => /lock of the worker|worker has ended|failed/.test(line))).toEqual([])
 })

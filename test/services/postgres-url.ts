@@ -3,7 +3,7 @@ import { inject } from 'vitest'
 /**
  * Superuser's URL of the database `postgres` on a server that no other test file uses at the time. A server of their own,
  * since Postgres counts transactions by the server: one that is open in a database keeps what is new in another from
- * counting as seen, and what is stale or read anew would depend on the file beside.
+ * counting as seen, and what is stale or read again would depend on the file beside.
  */
 export function postgresUrl(): string {
   const urls = inject('postgresUrls')

@@ -20,7 +20,7 @@ export interface PostgresServer {
   readonly port: number
   /** Of the server that runs now: another after `restart`. */
   readonly pid: number
-  /** Creates an empty database, named at random unless told, and returns its URL. */
+  /** Creates an empty database, named at random unless it is given a name, and returns its URL. */
   readonly createDatabase: (name?: string) => Promise<string>
   /** Ends the server, closing its connections, and removes its data. */
   readonly stop: () => Promise<void>

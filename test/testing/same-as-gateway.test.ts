@@ -111,7 +111,7 @@ const views = {
 
 const camel = (name: string): string => name.replace(/_([a-z0-9])/g, (_, next: string) => next.toUpperCase())
 
-/** As the gateway tells it. */
+/** As the gateway answers it. */
 async function fromGateway(asOf: string | null): Promise<unknown> {
   const fields = Object.entries(views).map(
     ([view, names]) => `${camel(view)} { ${names} freshness { status } }`,

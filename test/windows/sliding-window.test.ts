@@ -20,7 +20,7 @@ const spansAndWindows = fc
 
 describe('windows that slide over spans', () => {
   it('hold the states of their spans in order, each once, as if each were merged by itself', () => {
-    // Lists of numbers: a merge that is associative, does not commute and tells everything.
+    // Lists of numbers: a merge that is associative, does not commute and loses nothing.
     const lists = {
       empty: () => [] as readonly number[],
       merge: (left: readonly number[], right: readonly number[]) => [...left, ...right],

@@ -11,7 +11,7 @@ import {
   windowedView,
 } from 'featuregraph'
 
-/** Two views of one entity whose rows the bench writes itself, so that every answer can be told from the ids. */
+/** Two views of one entity whose rows the bench writes itself, so that every answer follows from the ids. */
 export const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
 
 export const transactions = eventSource('transactions', {

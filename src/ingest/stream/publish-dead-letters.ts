@@ -39,7 +39,7 @@ export function deadLetterPublisher(
     }
   }
 
-  /** Answers the ids of those that need not be looked at again. */
+  /** Answers the ids of those that need not be read again. */
   async function publishSome(topic: string, letters: readonly DeadLetter[]): Promise<readonly number[]> {
     const ids = letters.map(({ id }) => id)
     if (await tryPublish(topic, letters)) return ids

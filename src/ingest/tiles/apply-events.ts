@@ -35,14 +35,14 @@ export interface ApplyOptions {
   readonly eventsAtOnce: number
 }
 
-/** What one look has done. */
+/** What one poll has done. */
 interface Applied {
   readonly events: number
   /** True: nothing that was stored when it began is left. */
   readonly caughtUp: boolean
 }
 
-/** Carries the stored events of a view's source into one generation of its tiles. */
+/** Applies the stored events of a view's source into one generation of its tiles. */
 export interface EventApplier {
   /**
    * One batch of each of these partitions that has something new. Rejects with `StoreFailed`; then nothing counts as

@@ -68,7 +68,7 @@ export function tileLeader(
   let now: Micros = Number.NEGATIVE_INFINITY
 
   /** Generations as they stand; where a view has none in use, or one with moments that were corrected since, one is begun. */
-  async function look(): Promise<void> {
+  async function poll(): Promise<void> {
     const corrections = new Map<EventSource, number>()
     for (const source of sources.keys()) corrections.set(source, await events.correctMoments(source))
     const before = await generations.list()
@@ -144,7 +144,7 @@ export function tileLeader(
       const isDue = Math.abs(time - checkedAt) >= generationsMs
       if (isDue) {
         moment = await guardRecord.moment()
-        await look()
+        await poll()
         checkedAt = time
       }
       const mark = await events.deletionMark()

@@ -204,7 +204,7 @@ function firingAfter(view: FeatureView, task: Task, time: Micros): Micros {
     : snapshotAt(view, time) + view.everyMicros
 }
 
-/** When a view of which nothing is due now has to be looked at again: later than `now`. */
+/** When a view of which nothing is due now has to be checked again: later than `now`. */
 export function nextCheck(view: FeatureView, record: ViewRecord, history: ViewHistory, now: Micros): Micros {
   const times = tasksOf(view).map((task) => {
     const waiting = notBefore(view, task, history)

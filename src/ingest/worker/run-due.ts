@@ -88,7 +88,7 @@ const doing: Readonly<Record<DueRun['kind'], string>> = {
   MISSING: 'computing snapshots',
   REDEFINED: 'recomputing snapshots of another definition',
   STALE: 'recomputing stale snapshots',
-  MATERIALIZE: 'carrying rows online',
+  MATERIALIZE: 'writing rows online',
 }
 
 /** What is worth a line in the log; null: nothing. */

@@ -22,7 +22,7 @@ export async function answerIn<Answer>(request: Promise<Answer>): Promise<Answer
   try {
     return await request
   } catch (error) {
-    // What a ResponseError carries is what its parser made, the type that the request promised.
+    // What a ResponseError holds is what its parser made, the type that the request promised.
     if (error instanceof ResponseError && error['response'] !== undefined) return error['response'] as Answer
     throw error
   }
@@ -55,7 +55,7 @@ export function reasonOf(error: unknown): string {
   return error.message
 }
 
-/** Without the library's error as its cause, which can carry a whole request or a buffer of the login. */
+/** Without the library's error as its cause, which can hold a whole request or a buffer of the login. */
 export function storeFailed(what: string, error: unknown): StoreFailed {
   return error instanceof StoreFailed ? error : new StoreFailed(`${what}: ${reasonOf(error)}`)
 }

@@ -77,7 +77,7 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): RedisOnlineS
     commandTimeout: writeTimeoutMs,
     socketTimeout: writeTimeoutMs,
   })
-  // The client's own error carries the refused command, HELLO with its password.
+  // The client's own error has the refused command, HELLO with its password.
   const onError = (error: Error): void =>
     options.onConnectionError(
       new StoreFailed(

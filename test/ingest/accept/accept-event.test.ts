@@ -114,7 +114,7 @@ describe('an event that fits', () => {
 })
 
 describe('an event that does not fit', () => {
-  it('is told every problem with what was expected', () => {
+  it('reports every problem with what was expected', () => {
     const sent = { id: {}, Amount: '1', cents: 1.5, state: 'a\0', success: 2, due: 5, blob: 'A' }
     const message = messageOf(accept(sent, now))
     for (const part of [

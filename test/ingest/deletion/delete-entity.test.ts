@@ -44,10 +44,10 @@ async function live(id: number): Promise<void> {
   await world.book(id, midnight() - hour)
   for (const view of ['daily', 'booked']) {
     await world.compute(view, midnight() - day, midnight())
-    await world.carry(view)
+    await world.materialize(view)
   }
   await world.pool.query(`insert into bank.tabs values ('a', $1, now() - interval '2 d', 4)`, [id])
-  await world.carry('tabs')
+  await world.materialize('tabs')
 }
 
 const places: readonly (readonly [view: string, key: (id: number) => EntityKey])[] = [
@@ -142,9 +142,9 @@ describe('a deletion', () => {
     const attempts = async () => {
       for (const view of ['daily', 'booked']) {
         await world.compute(view, midnight() - day, midnight())
-        await world.carry(view)
+        await world.materialize(view)
       }
-      for (const view of ['profile', 'loyalty', 'tabs']) await world.carry(view)
+      for (const view of ['profile', 'loyalty', 'tabs']) await world.materialize(view)
       expect(await world.push('loyalty', composite, { idempotencyKey: `c ${id}` })).toEqual([deleted])
       const again = await world.push('profile', plain, { idempotencyKey: `p ${id}` })
       expect(again).toEqual([deleted, { accepted: true, online: expect.any(String) }])
@@ -182,7 +182,7 @@ describe('a deletion', () => {
     await world.book(id, midnight() - hour)
     for (const view of ['daily', 'booked']) {
       await world.compute(view, midnight())
-      await world.carry(view)
+      await world.materialize(view)
     }
     expect(await standing(id)).toEqual([there, there, gone, there, there])
     const [answer] = await asOfJoin(world.stores.offline, {
@@ -217,7 +217,7 @@ describe('a deletion', () => {
       [[id], now, 5_000],
       [[id], now, 1, 9],
     ] as const
-    const told = async () =>
+    const reported = async () =>
       (await world.stores.violations.page({ view: 'profile', since: null, after: null, first: 100 })).filter(
         ({ key }) => key[0] === String(id),
       ).length
@@ -229,7 +229,7 @@ describe('a deletion', () => {
         )
       ).rowCount
     expect((await world.push('profile', rows)).map(({ accepted }) => accepted)).toEqual([false, true])
-    expect([await told(), await quarantined()]).toEqual([2, 1])
+    expect([await reported(), await quarantined()]).toEqual([2, 1])
     // As a file's row is stored: text, under the name of the event source.
     await world.pool.query(
       `insert into featuregraph.quarantine (project, view, content, reason, recorded_at, file, row_number) values
@@ -238,7 +238,7 @@ describe('a deletion', () => {
     )
     expect(counts(await world.remove('customer', [id]))).toMatchObject({ violations: 2, quarantine: 3 })
     expect(await world.push('profile', rows)).toEqual([deleted, deleted])
-    expect([await told(), await quarantined()]).toEqual([0, 0])
+    expect([await reported(), await quarantined()]).toEqual([0, 0])
   })
 
   it('of a key that nobody knows counts nothing and is recorded', async () => {
@@ -268,12 +268,12 @@ describe('what is under way while an entity is deleted', () => {
     await world.push('loyalty', [[['a', id], now - 1, 1]], { to: 'OFFLINE' })
     const [slowPush, slowMaterialize] = [gated(), gated()]
     const pushing = world.push('profile', [[[id], now, 1]], { online: slowPush.online })
-    const carrying = world.carry('loyalty', slowMaterialize.online)
+    const materializing = world.materialize('loyalty', slowMaterialize.online)
     await Promise.all([slowPush.reached, slowMaterialize.reached])
     await world.remove('customer', [id])
     slowPush.open()
     slowMaterialize.open()
-    await carrying
+    await materializing
     expect(await pushing).toEqual([{ accepted: true, online: 'OLDER' }])
     expect([await world.found('profile', [id]), await world.found('loyalty', ['a', id])]).toEqual([
       gone,

@@ -29,7 +29,7 @@ import { type RedisServer, startRedis } from '../../services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../services/test-pool.ts'
 import { untilWorks } from '../../services/wait-until.ts'
-import { judged } from '../../world/decided.ts'
+import { judged } from '../../world/judged.ts'
 
 const hour = 3_600_000_000
 const start = Math.floor((Date.now() * 1_000) / hour) * hour

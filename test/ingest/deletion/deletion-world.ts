@@ -127,7 +127,7 @@ export interface DeletionWorld {
   ) => Promise<void>
   readonly book: (customerId: number, at: Micros) => Promise<void>
   readonly compute: (view: string, ...times: readonly Micros[]) => Promise<void>
-  readonly carry: (view: string, online?: OnlineStore) => Promise<void>
+  readonly materialize: (view: string, online?: OnlineStore) => Promise<void>
   /** Whether a row with values stands online, whether any as-of query finds one. */
   readonly found: (view: string, key: EntityKey) => Promise<readonly [online: boolean, offline: boolean]>
   readonly close: () => Promise<void>
@@ -206,7 +206,7 @@ export async function openWorld(): Promise<DeletionWorld> {
       const options = { createdAfterMicros: hour, onWait: () => {}, onProgress: () => {} }
       await computeSnapshots(stores, view, { kind: 'TIMES', times }, options)
     },
-    async carry(name, other = online) {
+    async materialize(name, other = online) {
       const options = { ...quick, range: null, newMarker: randomUUID }
       await materialize({ ...stores, online: other }, viewOf(name), options)
     },

@@ -48,7 +48,7 @@ function deletionOf(id: number): EntityToDelete {
     sources,
   }
 }
-const told = async (table: string) =>
+const reported = async (table: string) =>
   (
     await world.rows(
       `select count(*)::int from featuregraph.${table} where content->'key'->>'customer_id' = '1'`,
@@ -70,12 +70,12 @@ describe('an import after a deletion', () => {
     expect(await world.importFile('orders', first)).toMatchObject([
       { read: 5, stored: 3, deleted: 0, violations: 3 },
     ])
-    expect(await told('quarantine')).toBe(2)
+    expect(await reported('quarantine')).toBe(2)
 
     const { deletedAt } = await deletions.record(deletionOf(1), moment)
     await deletions.erase(deletionOf(1), at('2026-11-23T12:00:00Z'))
     expect(deletedAt).toBe(moment)
-    expect(await told('quarantine')).toBe(0)
+    expect(await reported('quarantine')).toBe(0)
     expect(await world.importFile('orders', first)).toMatchObject([{ status: 'ALREADY_IMPORTED' }])
     const second = await world.file(
       'second.csv',
@@ -84,7 +84,7 @@ describe('an import after a deletion', () => {
     expect(await world.importFile('orders', second)).toMatchObject([
       { read: 6, stored: 2, deleted: 4, quarantined: {}, violations: 0 },
     ])
-    expect(await told('quarantine')).toBe(0)
+    expect(await reported('quarantine')).toBe(0)
     expect(await world.rows('select customer_id::int, price from events.orders order by 1, 2')).toEqual([
       [1, 7],
       [2, 5],

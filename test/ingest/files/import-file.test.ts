@@ -182,12 +182,12 @@ describe('rows that do not fit', () => {
       ...{ read: 16, stored: 1, rejected: 0 },
       quarantined: { TYPE: 5, MISSING_KEY: 1, TIMESTAMP: 6, FUTURE: 1, MALFORMED: 2 },
     })
-    const told = await quarantineOf('bad.csv')
-    expect(told.map(([row]) => row)).toEqual(bad.map((_, index) => index + 1))
+    const reported = await quarantineOf('bad.csv')
+    expect(reported.map(([row]) => row)).toEqual(bad.map((_, index) => index + 1))
     bad.forEach(([name, , reason], index) => {
       const expected =
         typeof reason === 'string' ? reason.replace('expected 4 fields', 'expected 6 fields') : reason
-      expect([name, told[index]?.[1]]).toEqual([
+      expect([name, reported[index]?.[1]]).toEqual([
         name,
         typeof expected === 'string' ? expected : expect.stringMatching(expected),
       ])

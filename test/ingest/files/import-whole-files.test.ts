@@ -58,7 +58,7 @@ describe('the same file again', () => {
 })
 
 describe('--dry-run', () => {
-  it('tells the same and writes nothing', async () => {
+  it('reports the same and writes nothing', async () => {
     const content = lines(
       '{"ts":"2026-11-05T08:00:00Z","customer_id":44}',
       '{"ts":"2026-11-05T08:00:00Z"}',
@@ -137,11 +137,11 @@ describe('what is no import', () => {
       'mapped_events',
       /the events of source "mapped_events" stand in the table shop.events .*it needs no import/,
     ],
-  ])('a source %s', (name, told) => {
-    expect(() => importTargets(world.registry, name)).toThrow(told)
+  ])('a source %s', (name, reported) => {
+    expect(() => importTargets(world.registry, name)).toThrow(reported)
   })
 
-  it('a file that tells no format, lacks columns, has other types, or is broken', async () => {
+  it('a file whose name says no format, lacks columns, has other types, or is broken', async () => {
     await expect(world.importFile('visits', await world.file('a.xlsx', ''))).rejects.toThrow(
       /a\.xlsx: its name says no format; expected one of \.parquet, \.csv, /,
     )

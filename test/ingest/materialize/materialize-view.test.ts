@@ -194,7 +194,7 @@ const setups: readonly (readonly [name: string, make: () => Promise<Setup>])[] =
   ['Postgres and Redis', () => realSetup(openRedis, () => redis.restart())],
 ]
 
-async function carry(targets: MaterializeTargets, name: string, more = {}): Promise<Materialized> {
+async function materializeNow(targets: MaterializeTargets, name: string, more = {}): Promise<Materialized> {
   return await materialize(targets, viewOf(name), { ...options, ...more })
 }
 
@@ -223,7 +223,7 @@ describe.each(setups)('materialize over %s', (_name, make) => {
       row(2, start - 9, 3),
       row('9007199254740993', start - 8, 4),
     )
-    expect(await carry(targets, 'late')).toEqual({
+    expect(await materializeNow(targets, 'late')).toEqual({
       ...{ scope: 'FULL', reason: 'FIRST_RUN', read: 3, written: 3, older: 0, expired: 0, notComputed: 0 },
     })
     expect(await eventsOf(targets, 'late', [1, 2, '9007199254740993', 3])).toEqual([
@@ -232,17 +232,17 @@ describe.each(setups)('materialize over %s', (_name, make) => {
       start - 8,
       null,
     ])
-    expect(await carry(targets, 'late')).toMatchObject({ scope: 'ARRIVED', reason: null, read: 0 })
+    expect(await materializeNow(targets, 'late')).toMatchObject({ scope: 'ARRIVED', reason: null, read: 0 })
     // Both of its times are older than the last run's: a watermark on either would lose them.
     await insert(row(3, start - 500, 5), row(1, start - 400, 6))
-    expect(await carry(targets, 'late')).toMatchObject({ scope: 'ARRIVED', read: 2, written: 2 })
+    expect(await materializeNow(targets, 'late')).toMatchObject({ scope: 'ARRIVED', read: 2, written: 2 })
     expect(await eventsOf(targets, 'late', [1, 2, 3])).toEqual([start - 5, start - 9, start - 500])
   })
 
   it('breaks ties by created timestamp, then row id', async () => {
     const rows = [row(50, start - 3, 1, null), row(50, start - 3, 2, start), row(50, start - 3, 3, start)]
     const { rowIds: ids } = await targets.offline.insertRows(viewOf('late'), rows)
-    await carry(targets, 'late')
+    await materializeNow(targets, 'late')
     const prefix = await targets.rowPrefix(viewOf('late'))
     const [found] = (await targets.online.readMany([prefix + onlineKeySuffix([50])])).rows
     expect(found && readRowOrder(found)).toEqual([start - 3, start, ids[2]])
@@ -255,15 +255,15 @@ describe.each(setups)('materialize over %s', (_name, make) => {
       row(1, start + second, 2),
       row(2, start + 2 * second, 3),
     ])
-    expect(await carry(targets, 'due')).toMatchObject({ read: 1, written: 1 })
+    expect(await materializeNow(targets, 'due')).toMatchObject({ read: 1, written: 1 })
     expect(await eventsOf(targets, 'due', [1, 2])).toEqual([start, null])
     const before = setup.time.now
     try {
       setup.time.now = start + second
-      expect(await carry(targets, 'due')).toMatchObject({ scope: 'ARRIVED', read: 1, written: 1 })
+      expect(await materializeNow(targets, 'due')).toMatchObject({ scope: 'ARRIVED', read: 1, written: 1 })
       expect(await eventsOf(targets, 'due', [1, 2])).toEqual([start + second, null])
       setup.time.now = start + 2 * second
-      expect(await carry(targets, 'due')).toMatchObject({ scope: 'ARRIVED', read: 1, written: 1 })
+      expect(await materializeNow(targets, 'due')).toMatchObject({ scope: 'ARRIVED', read: 1, written: 1 })
       expect(await eventsOf(targets, 'due', [1, 2])).toEqual([start + second, start + 2 * second])
     } finally {
       setup.time.now = before
@@ -272,17 +272,17 @@ describe.each(setups)('materialize over %s', (_name, make) => {
 
   it('notices that the online store was emptied, and fills it in full', async () => {
     await targets.offline.insertRows(viewOf('lost'), [row(1, start - 1, 1), row(2, start - 2, 2)])
-    await carry(targets, 'lost')
+    await materializeNow(targets, 'lost')
     await setup.flush()
     await answering(targets.online)
     expect(await eventsOf(targets, 'lost', [1, 2])).toEqual([null, null])
-    expect(await carry(targets, 'lost')).toMatchObject({
+    expect(await materializeNow(targets, 'lost')).toMatchObject({
       scope: 'FULL',
       reason: 'ONLINE_STORE_LOST_ROWS',
       read: 2,
     })
     expect(await eventsOf(targets, 'lost', [1, 2])).toEqual([start - 1, start - 2])
-    expect(await carry(targets, 'lost')).toMatchObject({ scope: 'ARRIVED', read: 0 })
+    expect(await materializeNow(targets, 'lost')).toMatchObject({ scope: 'ARRIVED', read: 0 })
   })
 
   it('materializes a range of event timestamps without moving the watermark', async () => {
@@ -293,12 +293,24 @@ describe.each(setups)('materialize over %s', (_name, make) => {
       row(3, start - 10, 4),
     ])
     const range = { from: start - 30, to: start - 10 }
-    expect(await carry(targets, 'ranged', { range })).toMatchObject({ scope: 'RANGE', read: 2, written: 2 })
+    expect(await materializeNow(targets, 'ranged', { range })).toMatchObject({
+      scope: 'RANGE',
+      read: 2,
+      written: 2,
+    })
     expect(await eventsOf(targets, 'ranged', [1, 2, 3])).toEqual([start - 30, start - 20, null])
     expect(await targets.runs.readWatermark('ranged')).toBeNull()
-    expect(await carry(targets, 'ranged')).toMatchObject({ reason: 'FIRST_RUN', read: 3, written: 3 })
+    expect(await materializeNow(targets, 'ranged')).toMatchObject({
+      reason: 'FIRST_RUN',
+      read: 3,
+      written: 3,
+    })
     // The newer row of key 1 stands there now.
-    expect(await carry(targets, 'ranged', { range })).toMatchObject({ read: 2, written: 1, older: 1 })
+    expect(await materializeNow(targets, 'ranged', { range })).toMatchObject({
+      read: 2,
+      written: 1,
+      older: 1,
+    })
   })
 
   it('keeps the parts of composite keys apart, and null values', async () => {
@@ -313,12 +325,12 @@ describe.each(setups)('materialize over %s', (_name, make) => {
       values: [index, index ? 'x' : null],
     }))
     await targets.offline.insertRows(viewOf('device_risk'), rows)
-    expect(await carry(targets, 'device_risk')).toMatchObject({ read: 4, written: 4 })
+    expect(await materializeNow(targets, 'device_risk')).toMatchObject({ read: 4, written: 4 })
     expect(await eventsOf(targets, 'device_risk', keys)).toEqual([start, start - 1, start - 2, start - 3])
     await targets.offline.insertRows(viewOf('device_risk'), [
       { ...row(['a', 11], start, 0), values: [1, null] },
     ])
-    expect(await carry(targets, 'device_risk')).toMatchObject({ scope: 'ARRIVED', read: 1 })
+    expect(await materializeNow(targets, 'device_risk')).toMatchObject({ scope: 'ARRIVED', read: 1 })
     expect(await eventsOf(targets, 'device_risk', keys)).toEqual([start, start - 1, start - 2, start])
   })
 
@@ -328,7 +340,12 @@ describe.each(setups)('materialize over %s', (_name, make) => {
       row(1, start - 2 * hour, 1),
       row(2, start - hour, 2),
     ])
-    expect(await carry(targets, 'short_lived')).toMatchObject({ read: 2, written: 1, expired: 1, older: 0 })
+    expect(await materializeNow(targets, 'short_lived')).toMatchObject({
+      read: 2,
+      written: 1,
+      expired: 1,
+      older: 0,
+    })
     expect(await eventsOf(targets, 'short_lived', [1, 2])).toEqual([null, start - hour])
   })
 
@@ -343,11 +360,11 @@ describe.each(setups)('materialize over %s', (_name, make) => {
       return { ...targets, online: { ...targets.online, writeMany } }
     }
     await targets.offline.insertRows(viewOf('flaky'), [row(1, start, 1)])
-    const failing = carry(flaky(100), 'flaky')
+    const failing = materializeNow(flaky(100), 'flaky')
     await expect(failing).rejects.toThrow(StoreFailed)
     await expect(failing).rejects.toThrow(/"flaky".*no luck.*watermark has not moved/)
     expect(await targets.runs.readWatermark('flaky')).toBeNull()
-    expect(await carry(flaky(3), 'flaky')).toMatchObject({ reason: 'FIRST_RUN', written: 1 })
+    expect(await materializeNow(flaky(3), 'flaky')).toMatchObject({ reason: 'FIRST_RUN', written: 1 })
     const filter = { kind: null, view: 'flaky', since: null, first: 10, after: null }
     const runs = await targets.runs.runs(filter)
     expect(runs.map(({ state }) => state).sort()).toEqual(['FAILED', 'SUCCEEDED'])
@@ -381,8 +398,8 @@ describe.each(setups)('materialize over %s', (_name, make) => {
       waited += 1
     }
     const both = await Promise.all([
-      carry(noted(targets, 'a'), 'twice', { onWait }),
-      carry(noted(setup.others, 'b'), 'twice', { onWait }),
+      materializeNow(noted(targets, 'a'), 'twice', { onWait }),
+      materializeNow(noted(setup.others, 'b'), 'twice', { onWait }),
     ])
     expect(both.map(({ read }) => read).sort()).toEqual([0, 5_000])
     expect(waited).toBe(1)
@@ -403,9 +420,9 @@ describe.each(setups)('materialize over %s', (_name, make) => {
         await writeRows(setup.others, view, rows)
       }
     })()
-    for (let round = 0; round < 4; round += 1) await carry(targets, 'pushed')
+    for (let round = 0; round < 4; round += 1) await materializeNow(targets, 'pushed')
     await pushing
-    await carry(targets, 'pushed')
+    await materializeNow(targets, 'pushed')
     const asked = keys.map((key) => ({ key: [key], asOf: start, knownAt: null }))
     const [newest] = await asOfJoin(targets.offline, { views: [view], rows: asked })
     expect(await eventsOf(targets, 'pushed', keys)).toEqual(newest?.map((found) => found?.eventTimestamp))
@@ -444,11 +461,11 @@ describe('materialize over Postgres', () => {
       await early.query(insert, [1])
       // A later transaction id, committed before the run: a watermark on the highest one seen would skip the other.
       await late.query(insert, [2])
-      expect(await carry(targets, 'open')).toMatchObject({ read: 1 })
+      expect(await materializeNow(targets, 'open')).toMatchObject({ read: 1 })
       await early.query('commit')
-      expect(await carry(targets, 'open')).toMatchObject({ scope: 'ARRIVED', written: 2 })
+      expect(await materializeNow(targets, 'open')).toMatchObject({ scope: 'ARRIVED', written: 2 })
       expect(await eventsOf(targets, 'open', [1])).not.toEqual([null])
-      expect(await carry(targets, 'open')).toMatchObject({ scope: 'ARRIVED', read: 0 })
+      expect(await materializeNow(targets, 'open')).toMatchObject({ scope: 'ARRIVED', read: 0 })
     } finally {
       await Promise.all([early.end(), late.end()])
     }
@@ -456,13 +473,17 @@ describe('materialize over Postgres', () => {
 
   it('reads in full where the watermark is of another database', async () => {
     await targets.offline.insertRows(viewOf('other'), [row(1, start - 1, 1)])
-    await carry(targets, 'other')
+    await materializeNow(targets, 'other')
     await execute(
       database.url,
       `update featuregraph.watermarks set system_identifier = 'x' where view_id = 'other'`,
     )
-    expect(await carry(targets, 'other')).toMatchObject({ scope: 'FULL', reason: 'OTHER_DATABASE', read: 1 })
-    expect(await carry(targets, 'other')).toMatchObject({ scope: 'ARRIVED', read: 0 })
+    expect(await materializeNow(targets, 'other')).toMatchObject({
+      scope: 'FULL',
+      reason: 'OTHER_DATABASE',
+      read: 1,
+    })
+    expect(await materializeNow(targets, 'other')).toMatchObject({ scope: 'ARRIVED', read: 0 })
   })
 
   it('reads a mapped source in full every time, rows that no key names left out', async () => {
@@ -473,8 +494,8 @@ describe('materialize over Postgres', () => {
        (null, 1, ${at(-second)}, 0.3), ('a', 2, ${at(-second)}, 'NaN'), ('a', 3, ${at(second)}, 1)`,
     )
     const expected = { scope: 'FULL', reason: 'MAPPED_SOURCE', read: 2, written: 2 }
-    expect(await carry(targets, 'mapped')).toMatchObject(expected)
-    expect(await carry(targets, 'mapped')).toMatchObject(expected)
+    expect(await materializeNow(targets, 'mapped')).toMatchObject(expected)
+    expect(await materializeNow(targets, 'mapped')).toMatchObject(expected)
     const events = await eventsOf(targets, 'mapped', [
       ['a', 1],
       ['a', 2],
@@ -487,7 +508,7 @@ describe('materialize over Postgres', () => {
     const view = viewOf('lost')
     const lag = async () =>
       targets.offline.materializeLag(view, start, await targets.runs.readWatermark(view.name))
-    await carry(targets, 'lost')
+    await materializeNow(targets, 'lost')
     expect(await lag()).toMatchObject({ oldestNotMaterialized: null })
     await targets.offline.insertRows(view, [
       row(7, start - 77, 1),
@@ -544,7 +565,7 @@ describe('materialize while Redis is killed', () => {
     const { targets } = setup
     try {
       await targets.offline.insertRows(viewOf('broken'), [row(0, start - 1, 0)])
-      await carry(targets, 'broken')
+      await materializeNow(targets, 'broken')
       const before = await targets.runs.readWatermark('broken')
       const keys = Array.from({ length: 12_000 }, (_, index) => index)
       await targets.offline.insertRows(
@@ -557,16 +578,16 @@ describe('materialize while Redis is killed', () => {
         if (writes === 3) await server.kill()
         return targets.online.writeMany(rows, expiry)
       }
-      const failing = carry({ ...targets, online: { ...targets.online, writeMany } }, 'broken')
+      const failing = materializeNow({ ...targets, online: { ...targets.online, writeMany } }, 'broken')
       await expect(failing).rejects.toThrow(/watermark has not moved/)
       expect(await targets.runs.readWatermark('broken')).toEqual(before)
       await server.restart()
       await answering(targets.online)
-      expect(await carry(targets, 'broken')).toMatchObject({
+      expect(await materializeNow(targets, 'broken')).toMatchObject({
         ...{ reason: 'ONLINE_STORE_LOST_ROWS', read: 12_000, written: 12_000 },
       })
       expect(new Set(await eventsOf(targets, 'broken', keys))).toEqual(new Set([start]))
-      expect(await carry(targets, 'broken')).toMatchObject({ scope: 'ARRIVED', read: 0 })
+      expect(await materializeNow(targets, 'broken')).toMatchObject({ scope: 'ARRIVED', read: 0 })
     } finally {
       await setup.close()
       await server.stop()

@@ -24,14 +24,14 @@ const [source] = buildRegistry(
 
 it('answers for each event that the offline store was away, and what to do, and goes on', async () => {
   const away = () => Promise.reject(new StoreFailed('away'))
-  const told: unknown[] = []
+  const reported: unknown[] = []
   const push = eventPusher({
     events: { now: away, append: away, deletedEvents: away },
     violations: { record: away },
     clock: () => at('2026-11-23T12:00:00Z'),
-    observe: { processed: (_, counts) => told.push(counts) },
+    observe: { processed: (_, counts) => reported.push(counts) },
     reach: () => Number.POSITIVE_INFINITY,
-    storeFailed: (store, error) => told.push([store, error.message]),
+    storeFailed: (store, error) => reported.push([store, error.message]),
   })
   if (!source) throw new Error('no source')
   const event = { ts: '2026-11-23T11:00:00Z', customer_id: 1 }
@@ -54,5 +54,5 @@ it('answers for each event that the offline store was away, and what to do, and 
     { accepted: false, code: 'INVALID_EVENT', message: 'expected a JSON object, one a line' },
     { accepted: false, code: 'INVALID_EVENT', message: 'a line has at most 1 bytes' },
   ])
-  expect(told).toEqual([['offline', 'away'], ['offline', 'away'], { stored: 0, late: 0, deadLetters: 0 }])
+  expect(reported).toEqual([['offline', 'away'], ['offline', 'away'], { stored: 0, late: 0, deadLetters: 0 }])
 })

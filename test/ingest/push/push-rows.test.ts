@@ -159,7 +159,7 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
     ])
   })
 
-  it('tells one outcome per row, in order, and keeps what fits on both clocks, created at its arrival', async () => {
+  it('returns one outcome per row, in order, and keeps what fits on both clocks, created at its arrival', async () => {
     const [a, b, c] = [newId(), newId(), newId()]
     const outcomes = await push([
       row(a, clock, { n: 1, share: 0.1, name: 'x' }),
@@ -299,7 +299,7 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
     expect([await stored(a), await online(a)]).toEqual([[1, clock - 2, clock], 1])
   })
 
-  it('keeps rows offline when the online store fails; a retry under the key carries them', async () => {
+  it('keeps rows offline when the online store fails; a retry under the key writes them', async () => {
     const [a, b] = [newId(), newId()]
     const broken: OnlineStore = {
       ...stores.online,
@@ -373,8 +373,8 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
       const signal = new AbortController().signal
       const [kept] = await stores.offline.asOfJoin({ views: [spending], rows: asked }, signal)
       const keys = asked.map(({ key }) => layouts.keyPrefix(spending, 0) + onlineKeySuffix(key))
-      const carried = (await stores.online.readMany(keys)).rows
-      return { outcomes, kept: kept?.map(Boolean), carried: carried.map(Boolean) }
+      const isOnline = (await stores.online.readMany(keys)).rows
+      return { outcomes, kept: kept?.map(Boolean), isOnline: isOnline.map(Boolean) }
     }
 
     it('warns of a row, keeps one out of both stores, refuses one, each by the strictest action', async () => {
@@ -417,10 +417,12 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
           },
         ],
         kept: [true, true, false, false, false],
-        carried: [true, true, false, false, false],
+        isOnline: [true, true, false, false, false],
       })
-      const told = await violations.page(everything)
-      expect(told.map(({ key, feature, rule, action }) => [key, feature, rule, action]).reverse()).toEqual([
+      const reported = await violations.page(everything)
+      expect(
+        reported.map(({ key, feature, rule, action }) => [key, feature, rule, action]).reverse(),
+      ).toEqual([
         [[String(warned)], 'total', 'MAX', 'warn'],
         [[String(quarantined)], 'total', 'MAX', 'warn'],
         [[String(quarantined)], 'mean', 'MIN', 'quarantine'],
@@ -441,7 +443,7 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
       expect(await violations.page(everything)).toHaveLength(1)
     })
 
-    it('tells a row that could be stored nowhere, not even in quarantine', async () => {
+    it('reports a row that could be stored nowhere, not even in quarantine', async () => {
       const failing: ViolationStore = {
         ...memoryViolationStore(),
         record: async () => {

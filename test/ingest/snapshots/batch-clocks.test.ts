@@ -61,7 +61,7 @@ async function clocks() {
   )
   const targets: MaterializeTargets = { ...world.targets, ...layouts, offline: bench.offline, online }
   const reader = viewReader(world.view, layouts.layout(world.view), layouts.history)
-  const carry = () =>
+  const materializeNow = () =>
     materialize(targets, world.view, {
       range: null,
       newMarker: randomUUID,
@@ -69,7 +69,7 @@ async function clocks() {
       onWait: () => {},
       onProgress: () => {},
     })
-  /** What each clock answers for a customer now, told apart by the source only. */
+  /** What each clock answers for a customer now, distinguished by the source only. */
   const both = async (id: number, at: Micros, maxAge: Micros | null = null) => {
     const [packed = null] = (
       await online.readMany([layouts.keyPrefix(world.view, 0) + onlineKeySuffix([id])])
@@ -80,12 +80,12 @@ async function clocks() {
     ]
     return rows.map((row) => ({ ...row, $source: null, freshness: { ...row.freshness, source: null } }))
   }
-  return { world, carry, both, targets }
+  return { world, materializeNow, both, targets }
 }
 
 describe('a batch view on both clocks', () => {
   it('answers the same for keys with a row, without one, closed, opened again and grown too old', async () => {
-    const { world, carry, both } = await clocks()
+    const { world, materializeNow, both } = await clocks()
     await world.keep(
       sale(1, today + hour, { amount: 2 }),
       sale(2, today + 26 * hour),
@@ -95,7 +95,7 @@ describe('a batch view on both clocks', () => {
     for (const number of [1, 2, 3, 4, 5, 6]) {
       world.time.now = today + number * day + minute
       await world.at(today + number * day)
-      await carry()
+      await materializeNow()
       for (const id of [1, 2, 3]) {
         for (const [age, maxAge] of [
           [minute, null],

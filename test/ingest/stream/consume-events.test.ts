@@ -97,8 +97,8 @@ it('dead-letters what is no event, and stores and reports nothing about a delete
     { offset: 1, reason: 'the line is not JSON in UTF-8' },
     { offset: 2, reason: 'amount: Value 101 above maximum 100' },
   ])
-  const told = await pool.query('select key, message from featuregraph.violations')
-  expect(told.rows).toEqual([{ key: ['1'], message: 'Value 101 above maximum 100' }])
+  const reported = await pool.query('select key, message from featuregraph.violations')
+  expect(reported.rows).toEqual([{ key: ['1'], message: 'Value 101 above maximum 100' }])
 })
 
 /** A topic of one partition, the tables of a project of its own, and a clock that tests move. */

@@ -11,7 +11,7 @@ import { eventTable } from '../../../src/stores/postgres/tables/event-table.ts'
 import { at } from '../../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../services/test-pool.ts'
-import { judged } from '../../world/decided.ts'
+import { judged } from '../../world/judged.ts'
 
 const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
 const payments = eventSource('payments', {

@@ -38,7 +38,7 @@ import { type RedisServer, startRedis } from '../../services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../services/test-pool.ts'
 import { untilWorks } from '../../services/wait-until.ts'
-import { judged } from '../../world/decided.ts'
+import { judged } from '../../world/judged.ts'
 
 const second = 1_000_000
 const minute = 60 * second

@@ -67,7 +67,7 @@ describe('a gateway whose clock is two hours ahead', () => {
       messages.map((one) => ({ key: null, value: Buffer.from(JSON.stringify(one)) })),
     )
     const stopping = new AbortController()
-    const told: unknown[] = []
+    const reported: unknown[] = []
     const source = { ...world.source, topic: 'payments' }
     await consumeEvents(
       { events: world.events, stream, clock: clockAhead },
@@ -76,7 +76,7 @@ describe('a gateway whose clock is two hours ahead', () => {
         ...{ group: 'g', signal: stopping.signal, pause: sleep, onDeadLetter: () => {} },
         observe: {
           processed: (_, counts) => {
-            told.push(counts)
+            reported.push(counts)
             stopping.abort()
           },
           behind: () => {},
@@ -85,7 +85,7 @@ describe('a gateway whose clock is two hours ahead', () => {
         log: { info: () => {}, warn: () => {} },
       },
     )
-    expect(told).toEqual([{ stored: 1, late: 0, deadLetters: 1 }])
+    expect(reported).toEqual([{ stored: 1, late: 0, deadLetters: 1 }])
     expect(await storedAhead()).toBe(0)
     const { rows } = await world.pool.query(
       'select from featuregraph.event_positions where level_at > clock_timestamp()',

@@ -236,7 +236,7 @@ describe('stale snapshots', () => {
 })
 
 describe('the way online', () => {
-  it('is due at once for what was never carried, then an hour after the last run', () => {
+  it('is due at once for what was never materialized, then an hour after the last run', () => {
     const materializedUntil = at('2026-11-23T09:00:00Z')
     expect(due('plain', '2026-11-23T09:00:00Z')).toBe('MATERIALIZE')
     expect(due('plain', '2026-11-23T09:59:59.999999Z', { materializedUntil })).toBe(null)
@@ -257,10 +257,10 @@ describe('the way online', () => {
 
   it('follows a batch run that wrote rows, unless by a clock that is ahead', () => {
     const now = '2026-11-23T09:00:00Z'
-    const carried = { snapshots: fresh('2026-11-23T00:00:00Z'), materializedUntil: at(now) - 10 }
-    expect(due('daily', now, { ...carried, batchWroteAt: at(now) - 20 })).toBe(null)
-    expect(due('daily', now, { ...carried, batchWroteAt: at(now) - 5 })).toBe('MATERIALIZE')
-    expect(due('daily', now, { ...carried, batchWroteAt: at(now) + 5 })).toBe(null)
+    const materialized = { snapshots: fresh('2026-11-23T00:00:00Z'), materializedUntil: at(now) - 10 }
+    expect(due('daily', now, { ...materialized, batchWroteAt: at(now) - 20 })).toBe(null)
+    expect(due('daily', now, { ...materialized, batchWroteAt: at(now) - 5 })).toBe('MATERIALIZE')
+    expect(due('daily', now, { ...materialized, batchWroteAt: at(now) + 5 })).toBe(null)
   })
 
   it('is none for a view that is kept out of the online store', () => {
@@ -289,10 +289,10 @@ describe('a failure', () => {
     const history = { MISSING: { endedAt: now, failures: 2 } }
     const snapshots = fresh('2026-11-22T00:00:00Z')
     expect(due('daily', '2026-11-23T00:05:29Z', { snapshots }, history)).toBe('MATERIALIZE')
-    const carried = { snapshots, materializedUntil: now }
-    expect(due('daily', '2026-11-23T00:05:29Z', carried, history)).toBe(null)
-    expect(look('daily', '2026-11-23T00:05:29Z', carried, history)).toBe(now + 5 * minute)
-    expect(due('daily', '2026-11-23T00:05:30Z', carried, history)).toEqual(times('2026-11-23T00:00:00Z'))
+    const materialized = { snapshots, materializedUntil: now }
+    expect(due('daily', '2026-11-23T00:05:29Z', materialized, history)).toBe(null)
+    expect(look('daily', '2026-11-23T00:05:29Z', materialized, history)).toBe(now + 5 * minute)
+    expect(due('daily', '2026-11-23T00:05:30Z', materialized, history)).toEqual(times('2026-11-23T00:00:00Z'))
   })
 })
 

@@ -404,7 +404,7 @@ describe('the fingerprint of a layout', () => {
     ]
     expect(new Set([base, ...others]).size).toBe(7)
     expect(of('p', 'v', { a: 'int32', b: 'int64' })).toBe(base)
-    // Rows that are stored carry it: a change here makes every one of them unreadable.
+    // Rows that are stored have it: a change here makes every one of them unreadable.
     expect(base).toBe(514_612_522)
   })
 })

@@ -70,7 +70,7 @@ describe('the commands of the Redis online store', () => {
     await server.stop()
   })
 
-  /** Waits until the monitor, which lags behind, has told everything so far; its place in `seen`. */
+  /** Waits until the monitor, which lags behind, has reported everything so far; its place in `seen`. */
   async function mark(): Promise<number> {
     const text = randomUUID()
     await marker.echo(text)
@@ -91,7 +91,7 @@ describe('the commands of the Redis online store', () => {
   const keys = (count: number, name = 'k'): string[] =>
     Array.from({ length: count }, (_, index) => `${name}:{${index}}`)
 
-  /** The key of the guard, which every read carries. */
+  /** The key of the guard, which every read asks for. */
   const guard = 'f:m:{guard default}'
 
   it('reads many keys by one MGET', async () => {
@@ -335,11 +335,11 @@ describe('a Redis with users', () => {
     ['a wrong password', 'reader', `${secret}-wrong`],
     ['an unknown user', 'nobody', `${secret}-nobody`],
     ['a wrong password of the default user', '', `${secret}-wrong-default`],
-  ])('refuses %s without telling it', async (_what, user, password) => {
-    const told: Error[] = []
-    const store = open(url(user, password), told)
+  ])('refuses %s without showing it', async (_what, user, password) => {
+    const reported: Error[] = []
+    const store = open(url(user, password), reported)
     stores.push(store)
-    await expect.poll(() => told.length).toBeGreaterThan(0)
+    await expect.poll(() => reported.length).toBeGreaterThan(0)
     const failures = await Promise.all(
       [store.readMany(['k']), store.writeMany([probe()], null), store.ping()].map((work) =>
         work.then(
@@ -350,7 +350,7 @@ describe('a Redis with users', () => {
     )
     for (const failure of failures) expect(failure).toBeInstanceOf(StoreFailed)
     // Everything that a logger could print, properties included.
-    for (const error of [...failures, ...told]) {
+    for (const error of [...failures, ...reported]) {
       expect(inspect(error, { depth: 10, showHidden: true })).not.toContain(password)
     }
   })

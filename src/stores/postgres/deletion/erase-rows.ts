@@ -34,7 +34,7 @@ export function eraseStatements(
       .filter((view) => view.kind !== 'STREAM')
       .filter((view) => view.source === null)
       .map((view) =>
-        tellingKeys(
+        returningKeys(
           `${featureSchema(project)}.${view.id}`,
           eraseRows(managedTable(project, view), deletion, deletedAt, 'created_timestamp'),
           [view].filter((one) => isWider(one, deletion)),
@@ -43,7 +43,7 @@ export function eraseStatements(
     ...sources
       .filter(({ table }) => table === null)
       .map((source) =>
-        tellingKeys(
+        returningKeys(
           `${eventSchema(project)}.${source.name}`,
           eraseRows(eventTable(project, source), deletion, deletedAt, 'ingested_at'),
           views.filter(
@@ -55,15 +55,15 @@ export function eraseStatements(
       const violations = eraseViolations(project, recorded, deletion, deletedAt)
       const quarantine = eraseQuarantine(project, recorded, deletion, deletedAt)
       return [
-        ...(violations === null ? [] : [tellingKeys('violations', violations, [])]),
-        tellingKeys('quarantine', quarantine, []),
+        ...(violations === null ? [] : [returningKeys('violations', violations, [])]),
+        returningKeys('quarantine', quarantine, []),
       ]
     }),
   ]
 }
 
 /** One statement deletes and counts: what comes in between two could be deleted uncounted. */
-function tellingKeys(place: string, sql: Sql, keysOf: readonly DeletionView[]): EraseStatement {
+function returningKeys(place: string, sql: Sql, keysOf: readonly DeletionView[]): EraseStatement {
   const returned = [...new Set(keysOf.flatMap(({ entity }) => entity.joinKeys.map(({ name }) => name)))]
   if (returned.length === 0) return { place, sql, keysOf, returned }
   const columns = returned.map(quoteIdentifier).join(', ')

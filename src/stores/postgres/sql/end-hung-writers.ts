@@ -2,7 +2,7 @@ import type pg from 'pg'
 
 const lookEveryMs = 5_000
 
-/** Those who block a session, and have waited for their own client since the last look at least. */
+/** Those who block a session, and have waited for their own client since the last poll at least. */
 const endBlockers = `select pg_terminate_backend(b.pid) from unnest(pg_blocking_pids($1)) as b(pid)
 join pg_stat_activity as a on a.pid = b.pid
 where a.wait_event = 'ClientRead' and a.state_change < now() - interval '${lookEveryMs} milliseconds'`
@@ -18,7 +18,7 @@ export async function endingHungWriters<Result>(
   work: Promise<Result>,
 ): Promise<Result> {
   const { processID } = client as pg.PoolClient & { readonly processID: number }
-  // A look that fails is made up for by the next one.
+  // A poll that fails is made up for by the next one.
   const timer = setInterval(() => pool.query(endBlockers, [processID]).catch(() => {}), lookEveryMs)
   try {
     return await work

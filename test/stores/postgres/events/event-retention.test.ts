@@ -13,7 +13,7 @@ import { eventTable } from '../../../../src/stores/postgres/tables/event-table.t
 import { at, neverAborted } from '../../../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../../services/test-pool.ts'
-import { judged } from '../../../world/decided.ts'
+import { judged } from '../../../world/judged.ts'
 
 const hour = 3_600_000_000
 const day = 24 * hour

@@ -16,7 +16,7 @@ import { eventTable } from '../../../../src/stores/postgres/tables/event-table.t
 import { at } from '../../../contract/offline-store.ts'
 import { createTestDatabase, type TestDatabase } from '../../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../../services/test-pool.ts'
-import { judged } from '../../../world/decided.ts'
+import { judged } from '../../../world/judged.ts'
 
 const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
 const fields = { customer_id: 'int64', amount: 'float64', note: 'string', raw: 'bytes' } as const
@@ -105,7 +105,7 @@ describe('stored events', () => {
     ])
   })
 
-  it('stand in the partitions of their topic, which tell how far they are stored', async () => {
+  it('stand in the partitions of their topic, which say how far they are stored', async () => {
     await keep('wide', [event(4), event(7, { partition: 2 })], noon)
     await keep('wide', [event(5)], noon)
     const wide = (await others.positions(payments)).filter(({ topic }) => topic === 'wide')
@@ -145,7 +145,7 @@ describe('stored events', () => {
       noon,
     )
     const messages = { ...judged([event(0)]), deadLetters: [message(1), dead] }
-    expect(await store.storeMessages(payments, 'aside', messages, noon)).toEqual({
+    expect(await store.storeMessages(payments, 'refused', messages, noon)).toEqual({
       storedAt: noon,
       events: ['STORED'],
       deadLetters: ['DEAD_LETTERED', 'DELETED'],
@@ -153,7 +153,7 @@ describe('stored events', () => {
     expect(
       await store.storeMessages(
         payments,
-        'aside',
+        'refused',
         { events: [], deadLetters: [message(1), message(2), message(3)] },
         noon,
       ),
@@ -167,7 +167,7 @@ describe('stored events', () => {
     const asked = { name: 'payments', cameBy: 'message', order: 'NEWEST_FIRST', past: null } as const
     const page = await quarantine.page({ ...asked, first: 10 })
     expect(page).toMatchObject([
-      { reason: 'no event', recordedAt: noon, message: { topic: 'aside', partition: 0, offset: 3 } },
+      { reason: 'no event', recordedAt: noon, message: { topic: 'refused', partition: 0, offset: 3 } },
       { message: { offset: 1, key: Buffer.from([0, 255]), value: Buffer.from('not json') } },
     ])
     const [last, first] = page

@@ -65,7 +65,7 @@ describe('ensureTables', () => {
     const before = await stands()
     expect(before.filter((line) => line.includes('features.trips'))).toEqual([
       'CREATE INDEX trips_arrival ON features.trips USING btree (ingested_xid)',
-      // A string may be larger than an index takes, so this index does not carry the features.
+      // A string may be larger than an index takes, so this index does not hold the features.
       'CREATE INDEX trips_as_of ON features.trips USING btree (driver_id, event_timestamp DESC, created_timestamp DESC NULLS LAST, row_id DESC)',
       'CREATE INDEX trips_due ON features.trips USING brin (event_timestamp)',
       'features.trips.city text YES',
@@ -80,7 +80,7 @@ describe('ensureTables', () => {
     expect(await stands()).toEqual(before)
   })
 
-  it('carries features of fixed size in the as-of index, and tells long view names apart', async () => {
+  it('holds features of fixed size in the as-of index, and tells long view names apart', async () => {
     const long = 'v'.repeat(62)
     const features = { n: 'int64', x: 'float64' } as const
     await store.ensureTables(

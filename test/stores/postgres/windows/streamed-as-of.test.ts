@@ -36,7 +36,7 @@ import type { TestEvent } from '../../../oracle/store-events.ts'
 import { isPresent, windowValue } from '../../../oracle/window-oracle.ts'
 import { createTestDatabase, type TestDatabase } from '../../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../../services/test-pool.ts'
-import { judged } from '../../../world/decided.ts'
+import { judged } from '../../../world/judged.ts'
 
 const second = 1_000_000
 const minute = 60 * second
@@ -266,7 +266,7 @@ function isRounded({ aggregations }: StreamView, index: number): boolean {
   return aggregate === 'mean' || aggregate === 'variance' || aggregate === 'stddev'
 }
 
-/** In no order: neither their numbers nor a language's rules tell which topic comes first. */
+/** In no order: neither their numbers nor a language's rules say which topic comes first. */
 const topics = ['b', 'B', 'a']
 /** How long before it is stored an event happened; mostly such that events meet each other and the ends of windows. */
 const someTime = fc.oneof(
