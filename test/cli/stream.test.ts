@@ -1,20 +1,26 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { freePort } from '../../src/embedded/free-port.ts'
 import type { EventStream } from '../../src/stores/event-stream.ts'
 import { kafkaEventStream } from '../../src/stores/kafka/event-stream.ts'
 import { parseKafkaUrl } from '../../src/stores/kafka/kafka-url.ts'
+import { blocksOf } from '../docs/doc-blocks.ts'
 import { type Answer, newProject, startTestGateway } from '../server/start-test-gateway.ts'
 import { kafkaOrSkip } from '../services/kafka.ts'
 import { isLong } from '../services/long-run.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testPool } from '../services/test-pool.ts'
 import { waitUntil } from '../services/wait-until.ts'
-import { type Running, startCommand } from './start-command.ts'
+import { type Running, repository, startCommand } from './start-command.ts'
 
 const kafka = await kafkaOrSkip()
+const run = promisify(execFile)
 
 if (kafka === null) it.skip('featuregraph stream on a real Kafka: none can be had here, see CONTRIBUTING.md')
 else {
@@ -96,6 +102,65 @@ else {
       await writeOrders('orders', 'orders', 100)
       await writeOrders('mended', 'orders', 1_000)
       await writeOrders('renewed', 'renewed', 1_000)
+    })
+
+    it('is set up by the commands of docs/streaming.md and docs/servers.md, over these servers in place of theirs', async () => {
+      const [curls = '', containers = '', own = ''] = blocksOf('docs/streaming.md', 'sh')
+      const [servers = ''] = blocksOf('docs/servers.md', 'sh')
+      const lines = [own, servers].join('\n').split('\n')
+      const here: Readonly<Record<string, string>> = {
+        ...{ kafka: url, postgres: database.url, redis: inject('redisUrl') },
+      }
+      const exports = lines
+        .filter((line) => line.startsWith('export '))
+        .map((line) => line.replace(/=(\w+):\S+/g, (_, kind: string) => `='${here[kind]}'`))
+      // The broker's own tool is not here; what it is asked for is.
+      const [, topic = '', partitions] =
+        /^kafka-topics\.sh .*--create --topic (\S+) --partitions (\d+)$/m.exec(own) ?? []
+      await kafka.deleteTopic(topic).catch(() => {})
+      await kafka.createTopic(topic, Number(partitions))
+      const commands = lines.flatMap(
+        (line) => /^(?:npx featuregraph|node src\/\S+) (\w+)/.exec(line)?.[1] ?? [],
+      )
+      expect([...new Set(commands)].toSorted()).toEqual(['migrate', 'serve', 'stream', 'worker'])
+      const [port, project] = [await freePort(), newProject()]
+      const started: ChildProcess[] = []
+      const start = (name: string): ChildProcess => {
+        const child = spawn('sh', ['-c', `${exports.join('\n')}\nexec node src/featuregraph.js ${name}`], {
+          cwd: repository,
+          env: {
+            ...{ PATH: process.env['PATH'], HOME: folder, FEATUREGRAPH_PROJECT: project },
+            ...{ FEATUREGRAPH_PORT: String(port), FEATUREGRAPH_ONLINE_TIMEOUT_MS: '60000' },
+          },
+          stdio: 'ignore',
+        })
+        started.push(child)
+        return child
+      }
+      try {
+        expect(await once(start('migrate'), 'exit')).toEqual([0, null])
+        for (const name of ['serve', 'worker', 'stream']) start(name)
+        const produced = containers.replace(/docker compose exec .*/, 'cat')
+        const { stdout } = await run('sh', ['-c', produced])
+        await stream.publish(topic, [message(stdout.trim())])
+        const ask = curls
+          .slice(curls.indexOf('curl -s localhost:4000/graphql'))
+          .replace('localhost:4000', `127.0.0.1:${port}`)
+        const answer = async (): Promise<unknown> => {
+          const asked = await run('sh', ['-c', ask]).catch(() => null)
+          return asked === null ? null : JSON.parse(asked.stdout).data?.customer?.customerRealtimeFeatures
+        }
+        await expect.poll(answer, { interval: 500 }).toMatchObject({
+          ...{ transactionsLastHour: 1, amountLastHour: 12 },
+          freshness: { lagSeconds: expect.any(Number) },
+        })
+        expect(started.slice(1).map(({ exitCode }) => exitCode)).toEqual([null, null, null])
+      } finally {
+        const ends = started.filter(({ exitCode }) => exitCode === null).map((child) => once(child, 'exit'))
+        for (const child of started) child.kill('SIGTERM')
+        await Promise.all(ends)
+        await kafka.deleteTopic(topic)
+      }
     })
 
     it('lists what was dead-lettered, has it in a topic, and keeps it once the definitions fit', async () => {

@@ -161,7 +161,7 @@ describe('the demo world', () => {
     expect(weekLater - (parseTimestamp(eventTimestamp) ?? 0)).toBeLessThan(1.1 * dayMicros)
   })
 
-  it('is built by imports, batch runs and materialize, each answered as a run', async () => {
+  it('is built by imports, batch runs and materialize, each recorded as a run', async () => {
     const { data } = (await ask(
       gateway,
       '{ runs(first: 1000) { nodes { kind view state rowsWritten } } }',
@@ -213,6 +213,24 @@ describe('the demo world', () => {
       if (answer.length > 0) expect(stdout.trim().split('\n')).toEqual(answer)
       else expect(stdout).not.toContain('"errors"')
       expect(stdout).toMatch(/"accepted":(?:true|1)/)
+    })
+  })
+
+  it('deletes a customer by the mutation of docs/deletion.md, as it is written', async () => {
+    const [mutation = ''] = blocksOf('docs/deletion.md', 'text')
+    const counted = expect.arrayContaining([{ place: expect.any(String), rows: expect.any(Number) }])
+    expect(await ask(gateway, mutation)).toEqual({
+      data: {
+        deleteCustomer: {
+          deletedAt: expect.any(String),
+          counts: counted,
+          notReached: expect.arrayContaining([expect.any(String)]),
+        },
+      },
+    })
+    const query = '{ customer(customerId: 1001) { customerTransactionFeatures { freshness { status } } } }'
+    expect(await ask(gateway, query)).toMatchObject({
+      data: { customer: { customerTransactionFeatures: { freshness: { status: 'NOT_FOUND' } } } },
     })
   })
 

@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildSchema, parse, validate } from 'graphql'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { buildSchema as buildGatewaySchema, printSdl } from '../../src/graph/build-schema.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
 import { blocksOf } from './doc-blocks.ts'
 
@@ -26,9 +26,14 @@ it.each(examples)('the definitions of %s are a registry', async (_, text) => {
   expect(buildRegistry(values.map((value) => ({ path: 'here', value }))).views.length).toBeGreaterThan(0)
 })
 
-it('the mutation of docs/deletion.md is one of the schema', () => {
-  const schema = buildSchema(readFileSync('schema/schema.graphql', 'utf8'))
-  const [mutation = ''] = blocksOf('docs/deletion.md', 'text')
-  expect(mutation).toContain('deleteCustomer')
-  expect(validate(schema, parse(mutation))).toEqual([])
+it('the query of a project of one’s own in docs/clients.md is one of the definitions that init writes', async () => {
+  const definitions: object = await import('../../src/init/project/schema/plants.ts')
+  const values = Object.values(definitions)
+  const schema = buildSchema(
+    printSdl(buildGatewaySchema(buildRegistry(values.map((value) => ({ path: 'here', value }))))),
+  )
+  const [snippet = ''] = blocksOf('docs/clients.md', 'ts').filter((text) => text.includes('last-watering.ts'))
+  const [, query = ''] = /graphql\(`([^`]*)`/.exec(snippet) ?? []
+  expect(query).toContain('plant(')
+  expect(validate(schema, parse(query))).toEqual([])
 })

@@ -43,7 +43,7 @@ it('counts operations by name and outcome, with their time', async () => {
   expect(growth('featuregraph_operation_seconds_bucket{le="+Inf",operation="Named",outcome="ok"}')).toBe(3)
 })
 
-it('count reads, their sizes, and the statuses of rows per view', async () => {
+it('counts reads, their sizes, and the statuses of rows per view', async () => {
   const now = systemClock()
   const day = 86_400_000_000
   await gateway.write('device_risk', [
@@ -94,7 +94,7 @@ it('counts what a store did not answer, and the statuses that came of it', async
   expect(growth('featuregraph_operation_seconds_count{operation="Gone",outcome="UNAVAILABLE"}')).toBe(1)
 })
 
-it('show the process: event loop delay, memory, and how operations were run', async () => {
+it('shows the process: event loop delay, memory, and how operations were run', async () => {
   const growth = await grown(async () => {
     for (let use = 0; use < 3; use += 1) await gateway.ask('query Compiled { featureViews { name } }')
   })
