@@ -253,7 +253,14 @@ describe('a command loads at its start', () => {
 
   it('only the parser of arguments, to say what commands there are: featuregraph --help', () => {
     expect([...loadedBy('cli.ts')].toSorted()).toEqual([
-      ...['cli.ts', 'cli/command-examples.ts', 'cli/paint.ts', 'commander', 'errors.ts'],
+      ...[
+        'cli.ts',
+        'cli/command-examples.ts',
+        'cli/paint.ts',
+        'cli/unknown-subcommands.ts',
+        'commander',
+        'errors.ts',
+      ],
     ])
   })
 })

@@ -13,7 +13,7 @@ export class Code {
 type Writer = 'entity' | 'eventSource' | 'featureView' | 'windowedView' | 'featureService'
 
 /** A definition before it is printed: the arguments of the function that writes it, with code among them. */
-export interface Draft {
+interface Draft {
   readonly writer: Writer
   readonly name: string
   readonly constant: string
