@@ -33,7 +33,7 @@ interface BatchArguments {
 /** `featuregraph batch [views…]`: one view after the other; a final line for each on standard output. */
 export async function batchViews(names: readonly string[], options: BatchArguments): Promise<void> {
   const question = readArguments(options)
-  await withStores('UNUSED', async ({ registry, stores, makeTables }) => {
+  await withStores('UNUSED', async ({ registry, stores, checkTables }) => {
     const now = systemClock()
     const chosen = chooseViews(registry, names).map((view) => ({
       view,
@@ -42,7 +42,7 @@ export async function batchViews(names: readonly string[], options: BatchArgumen
         ? { key: question.key === null ? null : argumentKey(view.entity, question.key) }
         : undefined,
     }))
-    await makeTables()
+    await checkTables()
     for (const { view, scope: timed, replacePushed } of chosen) {
       const scope =
         replacePushed && !question.isTimed ? await overriddenTimes(stores, view, replacePushed.key) : timed

@@ -10,10 +10,10 @@ import { withStores } from './with-stores.ts'
 
 /** `featuregraph delete-entity <entity> <key…>`: prints what was deleted where, and what is out of reach. */
 export async function deleteOne(name: string, texts: readonly string[]): Promise<void> {
-  await withStores('WRITTEN', async ({ registry, stores, layouts, makeTables }) => {
+  await withStores('WRITTEN', async ({ registry, stores, layouts, checkTables }) => {
     const entity = named('entity', registry.entities, name)
     const key = argumentKey(entity, texts)
-    await makeTables()
+    await checkTables()
     const targets = { ...stores, ...layouts, clock: systemClock }
     const receipt = await deleteEntity(targets, registry, entity, key, {
       sleep,

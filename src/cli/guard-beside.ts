@@ -3,11 +3,15 @@ import { type GuardWorld, type OpenGuardOptions, openGuard } from '../gateway/ru
 /** The work, while this process helps to keep the online store readable; that ends with the work, however it ends. */
 export async function guardBeside<Result>(
   world: GuardWorld,
-  { signal, apart }: OpenGuardOptions,
+  { signal, apart, hold }: OpenGuardOptions,
   work: () => Promise<Result>,
 ): Promise<Result> {
   const ended = new AbortController()
-  const guarding = openGuard(world, { signal: AbortSignal.any([signal, ended.signal]), apart })
+  const guarding = openGuard(world, {
+    signal: AbortSignal.any([signal, ended.signal]),
+    apart,
+    ...(hold ? { hold } : {}),
+  })
   try {
     return await work()
   } finally {

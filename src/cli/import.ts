@@ -2,7 +2,7 @@ import { BadUserInput, RowCountRefused } from '../errors.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { filesToImport, formatOf } from '../ingest/files/file-format.ts'
 import { reasonLines } from '../ingest/files/first-reasons.ts'
-import { type ImportedFile, type ImportTables, importFile } from '../ingest/files/import-file.ts'
+import { type ImportedFile, importFile } from '../ingest/files/import-file.ts'
 import { importTargets } from '../ingest/files/import-target.ts'
 import { defaultQuarantineLimit, parseQuarantineLimit } from '../ingest/files/quarantine-limit.ts'
 import { type QuarantineKind, quarantineKinds } from '../ingest/files/read-columns.ts'
@@ -34,7 +34,7 @@ export async function importFiles(
     throw new BadUserInput(
       `--format expects one of ${fileFormats.join(', ')}; got ${JSON.stringify(rest.format)}`,
     )
-  await withStores('UNUSED', async ({ registry, stores, makeTables }) => {
+  await withStores('UNUSED', async ({ registry, stores, checkTables }) => {
     const source = { name: sourceName, targets: importTargets(registry, sourceName) }
     const found = await Promise.all(
       patterns.map(async (pattern) => filesToImport(pattern, await stores.files.find(pattern), format)),
@@ -44,27 +44,15 @@ export async function importFiles(
     for (const file of files) if (format === null) formatOf(file)
     for (const file of found.flatMap(({ passedOver }) => passedOver))
       process.stderr.write(`${file}: passed over, its name says no format; --format reads every file\n`)
-    const { views, eventSources } = registry
-    let made: Promise<void> | null = null
-    const tables: ImportTables = {
-      lackColumns: async () => {
-        const { missingColumns } = await stores.offline.ensureTables(views, eventSources, 'CHECK')
-        return missingColumns.length > 0
-      },
-      make: () => {
-        made ??= makeTables()
-        return made
-      },
-    }
-    // Says what differs also where nothing is written.
-    if (dryRun) await tables.lackColumns()
+    // Also where nothing is written.
+    await checkTables()
     const refused: string[] = []
     for (const file of files) {
       const startedAt = performance.now()
       const progress = progressBar(`${dryRun ? 'checking' : 'importing'} ${file}`)
       try {
         const imported = await importFile({ ...stores, clock: systemClock }, source, file, {
-          ...{ dryRun, onError, assumeUtc, tables, maxQuarantined, format },
+          ...{ dryRun, onError, assumeUtc, tables: null, maxQuarantined, format },
           onWarning: (message) => process.stderr.write(`${message}\n`),
           onWait: () =>
             process.stderr.write(`${sourceName}: another import is under way; waiting for its end\n`),

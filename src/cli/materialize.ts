@@ -25,9 +25,9 @@ export async function materializeViews(
   if (verify && (from !== undefined || to !== undefined))
     throw new BadUserInput('--verify compares all rows; it takes no --from and no --to')
   const bounded = range.from !== null || range.to !== null
-  await withStores('WRITTEN', async ({ registry, stores, layouts, makeTables }) => {
+  await withStores('WRITTEN', async ({ registry, stores, layouts, checkTables }) => {
     const views = chooseViews(registry, names)
-    await makeTables()
+    await checkTables()
     for (const view of views) {
       const counter = rowCounter(`materializing ${view.name}`, 'rows')
       const targets = { ...stores, ...layouts, clock: systemClock }

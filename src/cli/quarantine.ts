@@ -50,9 +50,9 @@ export async function listQuarantine(
 /** `featuregraph quarantine retry`: what fits by today's definitions is stored, and why the others stay. */
 export async function retryQuarantined(name: string | undefined, asked: QuarantineArguments): Promise<void> {
   await withStores('UNUSED', async (world) => {
-    const { registry, stores, makeTables } = world
+    const { registry, stores, checkTables } = world
     const { filter, names } = await quarantineFilter(world, name, asked)
-    await makeTables()
+    await checkTables()
     for (const one of name === undefined ? names : [name]) {
       const target = retryTarget(registry, one)
       if (target === null) {

@@ -10,7 +10,7 @@ import { readRowOrder } from '../stores/online-value/packed-row.ts'
 import { jsonText } from './json-text.ts'
 import { noAnswer, onlineStates } from './online-states.ts'
 import { textTable } from './text-table.ts'
-import { type CommandWorld, withStores } from './with-stores.ts'
+import { type CommandWorld, type WhenEmpty, withStores } from './with-stores.ts'
 
 /** Of so many of the newest rows it is checked whether they are online. */
 const checkedAt = 500
@@ -22,36 +22,47 @@ const shownOverrides = 20
  * lack and until when they are caught up.
  */
 export async function status({ json = false }: { readonly json?: boolean }): Promise<void> {
-  await withStores('READ', async (world) => {
-    const { config, registry, stores, makeTables } = world
-    await makeTables()
-    const now = systemClock()
-    const states = await onlineStates(world)
-    const missing = workNotRunning(neededWork(registry, config), await stores.processes.running())
-    const stored: StoredStatus[] = []
-    const streamed: StreamStatus[] = []
-    for (const view of registry.views) {
-      const about = {
-        ...{ view: view.name, kind: view.kind, online: view.online },
-        state: states.get(view) ?? null,
-        needs: missing.find(({ views }) => views.includes(view.name))?.command ?? null,
+  await withStores(
+    'READ',
+    async (world) => {
+      const { config, registry, stores, checkTables } = world
+      await checkTables()
+      const now = systemClock()
+      const states = await onlineStates(world)
+      const missing = workNotRunning(neededWork(registry, config), await stores.processes.running())
+      const stored: StoredStatus[] = []
+      const streamed: StreamStatus[] = []
+      for (const view of registry.views) {
+        const about = {
+          ...{ view: view.name, kind: view.kind, online: view.online },
+          state: states.get(view) ?? null,
+          needs: missing.find(({ views }) => views.includes(view.name))?.command ?? null,
+        }
+        if (view.kind === 'STREAM') streamed.push({ ...about, ...(await streamPositions(world, view)) })
+        else stored.push({ ...about, ...(await rowTimes(world, view, now)) })
       }
-      if (view.kind === 'STREAM') streamed.push({ ...about, ...(await streamPositions(world, view)) })
-      else stored.push({ ...about, ...(await rowTimes(world, view, now)) })
-    }
-    const notes = await reportDefinitions(stores, registry, systemClock)
-    if (json) {
-      const shownViews = [...stored, ...streamed].map((one) => withTimes(one))
-      process.stdout.write(
-        jsonText({ views: shownViews, notRunning: missing.map((one) => notRunning(one)), notes }),
-      )
-      return
-    }
-    process.stdout.write(storedTable(stored))
-    if (streamed.length > 0) process.stdout.write(`\n${streamTable(streamed)}`)
-    for (const line of [...missing.map(notRunningMessage), ...notes]) process.stdout.write(`\n${line}\n`)
-    for (const view of registry.views) if (view.kind === 'BATCH') await tellOverrides(world, view)
-  })
+      const notes = await reportDefinitions(stores, registry, systemClock)
+      if (json) {
+        const shownViews = [...stored, ...streamed].map((one) => withTimes(one))
+        process.stdout.write(
+          jsonText({ views: shownViews, notRunning: missing.map((one) => notRunning(one)), notes }),
+        )
+        return
+      }
+      process.stdout.write(storedTable(stored))
+      if (streamed.length > 0) process.stdout.write(`\n${streamTable(streamed)}`)
+      for (const line of [...missing.map(notRunningMessage), ...notes]) process.stdout.write(`\n${line}\n`)
+      for (const view of registry.views) if (view.kind === 'BATCH') await tellOverrides(world, view)
+    },
+    nothingApplied(json),
+  )
+}
+
+function nothingApplied(json: boolean): WhenEmpty {
+  return async (_world, { message }) => {
+    const empty = { views: [], notRunning: [], notes: [message] }
+    process.stdout.write(json ? jsonText(empty) : `${message}\n`)
+  }
 }
 
 interface ViewStatus {

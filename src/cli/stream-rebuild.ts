@@ -11,10 +11,10 @@ import { withStores } from './with-stores.ts'
 /** `featuregraph stream rebuild <view>`: until the new tiles are read. It applies events itself if nobody else does. */
 export async function rebuildView(name: string): Promise<void> {
   const { signal } = stopSignal('the round under way')
-  await withStores('WRITTEN', async ({ config, registry, stores, layouts, log, makeTables }) => {
+  await withStores('WRITTEN', async ({ config, registry, stores, layouts, log, checkTables }) => {
     const report = (line: string) => process.stderr.write(`${name}: ${line}\n`)
     const views = namedViews(registry, [name]).map(tiledView)
-    await makeTables()
+    await checkTables()
     const stream = await openEventStream(config)
     const observe = streamMetrics(new MetricsRegistry(), systemClock)
     const world = { config, registry, stores, layouts, observe, log, clock: systemClock }

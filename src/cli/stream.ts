@@ -1,10 +1,10 @@
 import { collectDefaultMetrics, Registry as MetricsRegistry } from 'prom-client'
-import { announceProcess } from '../gateway/announce-process.ts'
 import { openStream } from '../gateway/run-stream.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { followedSources } from '../ingest/tiles/followed-sources.ts'
 import { streamMetrics } from '../server/stream-metrics.ts'
-import { guardBeside } from './guard-beside.ts'
+import { versionMetrics } from '../server/version-metrics.ts'
+import { followRegistry } from './follow-registry.ts'
 import { serveMetrics } from './metrics-server.ts'
 import { apartWork } from './run-apart.ts'
 import { stopSignal } from './stop-signal.ts'
@@ -17,33 +17,26 @@ import { withStores } from './with-stores.ts'
  */
 export async function stream({ once = false }: { readonly once?: boolean }): Promise<void> {
   const { signal } = stopSignal('the batch under way')
-  await withStores('WRITTEN', async ({ config, registry, stores, layouts, log, makeTables }) => {
-    await makeTables()
-    const sources = [...followedSources(registry.views)]
-    for (const [source, views] of sources)
-      log.info(`following ${source.name} for ${views.map(({ name }) => name).join(', ')}`)
-    if (sources.length === 0) log.info('no feature view is streamed and online: there are no tiles to write')
+  await withStores('WRITTEN', async (world) => {
+    const { config, log } = world
+    await world.checkTables()
     const register = new MetricsRegistry()
     collectDefaultMetrics({ register })
     const metrics =
       config.metricsPort === null ? null : await serveMetrics(register, config.host, config.metricsPort)
     if (metrics) log.info(`metrics at ${metrics.url}/metrics`)
     const observe = streamMetrics(register, systemClock)
-    const announced = await announceProcess(stores, {
-      kind: 'stream',
-      runs: once ? [] : ['stream'],
-      registry,
-      log,
-    })
-    const world = {
-      ...{ config, registry, stores: announced.stores, layouts, observe, log },
-      clock: systemClock,
-    }
-    const run = () => openStream(world, { once, signal })
+    const onFollow = versionMetrics(register)
+    const options = { kind: 'stream', once, signal, apart: apartWork, onFollow } as const
     try {
-      await (once ? run() : guardBeside(world, { signal, apart: apartWork }, run))
+      await followRegistry(world, options, (work, until) => {
+        const sources = [...followedSources(work.registry.views)]
+        for (const [source, views] of sources)
+          log.info(`following ${source.name} for ${views.map(({ name }) => name).join(', ')}`)
+        if (sources.length === 0) log.info('no feature view is streamed and online: no tiles are kept')
+        return openStream({ config, ...work, observe, log, clock: systemClock }, { once, signal: until })
+      })
     } finally {
-      await announced.leave()
       await metrics?.close()
     }
   })

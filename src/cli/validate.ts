@@ -9,13 +9,13 @@ import { withStores } from './with-stores.ts'
 /** `featuregraph validate <view>`: what its newest rows break, by feature and rule, on standard output. */
 export async function validateView(name: string, { since }: { readonly since?: string }): Promise<void> {
   const from = argumentTimestamp('--since', since)
-  await withStores('UNUSED', async ({ registry, stores, makeTables }) => {
+  await withStores('UNUSED', async ({ registry, stores, checkTables }) => {
     for (const view of namedViews(registry, [name])) {
       if (view.kind === 'STREAM')
         throw new BadUserInput(
           `feature view "${name}" is computed when it is asked for; nothing is stored of it`,
         )
-      await makeTables()
+      await checkTables()
       const counter = rowCounter(`validating ${view.name}`, 'rows')
       const { read, broken } = await validate({ ...stores, clock: systemClock }, view, {
         since: from,

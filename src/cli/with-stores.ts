@@ -1,25 +1,28 @@
 import type { Logger } from 'pino'
 import { type Config, readConfig, readEnvironment } from '../config.ts'
-import { makeTables } from '../gateway/make-tables.ts'
+import { NotApplied } from '../errors.ts'
+import { checkTables } from '../gateway/check-tables.ts'
 import { openStores, refuseUnsuitable, type Stores } from '../gateway/open-stores.ts'
 import { systemClock } from '../gateway/system-clock.ts'
+import { reportUnapplied } from '../gateway/unapplied-changes.ts'
 import { openRowLayouts, type RowLayouts } from '../online/row-layouts.ts'
-import { loadRegistry } from '../registry/load.ts'
 import type { Registry } from '../registry/registry.ts'
+import { currentVersion } from '../registry/versions/apply.ts'
+import type { ServedVersion } from '../registry/versions/served-version.ts'
 import { commandLog } from './command-log.ts'
 import { refuseMemory } from './refuse-memory.ts'
 
 export interface CommandWorld {
   readonly config: Config
   readonly log: Logger
+  /** The registry's newest version. */
+  readonly served: ServedVersion
+  /** Of that version. */
   readonly registry: Registry
   readonly stores: Stores
   readonly layouts: RowLayouts
-  /**
-   * To be called by a command that needs the tables, once it has found its arguments good: one that is refused adds no
-   * column. @throws TablesDiffer
-   */
-  readonly makeTables: () => Promise<void>
+  /** To be called by a command that needs the tables, once it has found its arguments good. @throws TablesDiffer */
+  readonly checkTables: () => Promise<void>
 }
 
 /** A command has time: what would be too slow for a request is no failure here. */
@@ -31,14 +34,20 @@ const onlineTimeoutMs = 10_000
  */
 export type OnlineUse = 'WRITTEN' | 'READ' | 'UNUSED'
 
-/** Definitions and stores by the settings, tables made, closed again whatever happens. */
+/** Instead of the work where nothing has been applied yet. */
+export type WhenEmpty = (world: Pick<CommandWorld, 'config' | 'stores'>, reason: NotApplied) => Promise<void>
+
+/**
+ * The registry's newest version, whatever the definition files say, and the stores by the settings, closed again whatever
+ * happens; how the files differ is logged. @throws NotApplied where nothing has been applied, without `whenEmpty`.
+ */
 export async function withStores(
   onlineUse: OnlineUse,
   work: (world: CommandWorld) => Promise<void>,
+  whenEmpty?: WhenEmpty,
 ): Promise<void> {
   const config = readConfig(readEnvironment())
   refuseMemory(config.onlineUrl)
-  const registry = await loadRegistry(config.schemaFolder)
   const log = commandLog(config.logLevel)
   const stores = await openStores(
     { ...config, onlineTimeoutMs },
@@ -47,10 +56,18 @@ export async function withStores(
   try {
     if (onlineUse === 'WRITTEN') await refuseUnsuitable(stores.onlineCheck)
     if (onlineUse === 'READ') await stores.onlineCheck
+    const served = await currentVersion(stores.versions)
+    if (served === null) {
+      const reason = new NotApplied(config.project)
+      if (whenEmpty === undefined) throw reason
+      return await whenEmpty({ config, stores }, reason)
+    }
+    await reportUnapplied(config.schemaFolder, served, log)
+    const { registry } = served
     const layouts = await openRowLayouts(config.project, registry, stores.registry, stores.guardRecord)
     await work({
-      ...{ config, log, registry, stores, layouts },
-      makeTables: () => makeTables(stores.offline, registry, log),
+      ...{ config, log, served, registry, stores, layouts },
+      checkTables: () => checkTables(stores.offline, registry, log),
     })
   } finally {
     await stores.close()

@@ -2,8 +2,7 @@ import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { messageOf, StoreFailed } from '../errors.ts'
-import type { Registry } from '../registry/registry.ts'
-import { registryDigest } from '../registry/registry-digest.ts'
+import type { ServedVersion } from '../registry/versions/served-version.ts'
 import type { LeaderLock } from '../stores/leader-lock.ts'
 import type { BackgroundWork, ProcessKind, RunningProcess } from '../stores/process-registry.ts'
 import type { Stores } from './open-stores.ts'
@@ -12,7 +11,8 @@ import { programVersion } from './program-version.ts'
 export interface AnnounceOptions {
   readonly kind: ProcessKind
   readonly runs: readonly BackgroundWork[]
-  readonly registry: Registry
+  /** Asked at each report. */
+  readonly served: () => Pick<ServedVersion, 'digest' | 'version'>
   readonly log: Pick<Logger, 'info' | 'warn'>
   /** Called with the processes of each report, once the first is made. */
   readonly onReport?: (running: readonly RunningProcess[]) => void
@@ -24,8 +24,9 @@ export interface AnnouncedProcess {
   readonly running: () => readonly RunningProcess[]
   /** The same stores; locks that this process gets are reported, and the log says for which process it waits. */
   readonly stores: Stores
-  /** A part of the process has ended before the whole. */
+  /** A part of the process has ended before the whole, or goes on again. */
   readonly ended: (work: BackgroundWork) => void
+  readonly goesOn: (work: BackgroundWork) => void
   /** Leaves the list. Never rejects. */
   readonly leave: () => Promise<void>
 }
@@ -45,8 +46,8 @@ export function describeProcess({ kind, pid, host }: Pick<RunningProcess, 'kind'
  */
 export async function announceProcess(stores: Stores, options: AnnounceOptions): Promise<AnnouncedProcess> {
   const { processes, processId: id } = stores
-  const { kind, registry, log, onReport } = options
-  const own = { id, kind, version: programVersion(), definitions: registryDigest(registry) }
+  const { kind, served, log, onReport } = options
+  const own = { id, kind, version: programVersion() }
   const runs = new Set(options.runs)
   const leads = new Set<BackgroundWork>()
   const leaving = new AbortController()
@@ -54,9 +55,10 @@ export async function announceProcess(stores: Stores, options: AnnounceOptions):
   let isFailing = false
 
   async function report(): Promise<void> {
+    const { digest, version } = served()
     try {
       await processes.report({
-        ...own,
+        ...{ ...own, definitions: digest, registryVersion: version },
         ...{ runs: [...runs], leads: [...leads], host: hostname(), pid: process.pid },
       })
       known = await processes.running()
@@ -122,6 +124,9 @@ export async function announceProcess(stores: Stores, options: AnnounceOptions):
     },
     ended(work) {
       runs.delete(work)
+    },
+    goesOn(work) {
+      runs.add(work)
     },
     async leave() {
       leaving.abort()

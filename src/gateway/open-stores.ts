@@ -45,6 +45,7 @@ import { postgresRegistryStore } from '../stores/postgres/system/registry-store.
 import { postgresRunStore } from '../stores/postgres/system/run-store.ts'
 import { postgresTileGenerations } from '../stores/postgres/system/tile-generations.ts'
 import { postgresTombstoneLog } from '../stores/postgres/system/tombstone-log.ts'
+import { postgresVersionNews } from '../stores/postgres/system/version-news.ts'
 import { postgresVersionStore } from '../stores/postgres/system/version-store.ts'
 import { postgresViolationStore } from '../stores/postgres/system/violation-store.ts'
 import { postgresTableChanges } from '../stores/postgres/tables/table-changes.ts'
@@ -58,6 +59,7 @@ import type { SnapshotStore } from '../stores/snapshot-store.ts'
 import type { TableChanges } from '../stores/table-changes.ts'
 import type { TileGenerations } from '../stores/tile-generations.ts'
 import type { TombstoneLog } from '../stores/tombstone-log.ts'
+import type { VersionNews } from '../stores/version-news.ts'
 import type { VersionStore } from '../stores/version-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
 import { type OpenPostgres, openPostgres } from './open-postgres.ts'
@@ -74,6 +76,7 @@ export interface Stores {
   readonly applies: ApplyLease
   /** Of the managed tables, for a change of the registry. */
   readonly tables: TableChanges
+  readonly versionNews: VersionNews
   readonly runs: RunStore
   readonly snapshots: SnapshotStore
   readonly violations: ViolationStore
@@ -141,6 +144,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       versions: postgresVersionStore(system, config.project),
       applies: postgresApplyLease(system, config.project),
       tables: postgresTableChanges(system, config.project),
+      versionNews: postgresVersionNews(system, config.project),
       runs: postgresRunStore(system, config.project),
       snapshots: postgresSnapshotStore(system, config.project),
       violations: postgresViolationStore(system, config.project),

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Clock } from '../definitions/timestamp.ts'
-import { holdGuard } from '../ingest/refill/hold-guard.ts'
+import { type GuardHold, holdGuard } from '../ingest/refill/hold-guard.ts'
 import { type FollowOptions, followEvents } from '../ingest/tiles/follow-events.ts'
 import type { RowLayouts } from '../online/row-layouts.ts'
 import type { Registry, StoredView } from '../registry/registry.ts'
@@ -27,10 +27,12 @@ export interface OpenGuardOptions {
   readonly signal: AbortSignal
   /** Null: all work is done in this process. */
   readonly apart: ApartWork | null
+  /** As in `GuardOptions`. */
+  readonly hold?: GuardHold
 }
 
 /** Keeps the online store readable, beside what the process is for (`ingest/refill/hold-guard.ts`), until the signal aborts. */
-export function openGuard(world: GuardWorld, { signal, apart }: OpenGuardOptions): Promise<void> {
+export function openGuard(world: GuardWorld, { signal, apart, hold }: OpenGuardOptions): Promise<void> {
   const { registry, stores, layouts, clock, log } = world
   const pause = (ms: number): Promise<unknown> => sleep(ms, undefined, { signal }).catch(() => {})
   return holdGuard(
@@ -41,6 +43,7 @@ export function openGuard(world: GuardWorld, { signal, apart }: OpenGuardOptions
       pause,
       sleep,
       newMarker: randomUUID,
+      ...(hold ? { hold } : {}),
       materializeApart: apart === null ? null : (view) => apart.materialize(view, signal),
       async followTiles() {
         const isFree = await stores.catchUpLock.hold()

@@ -17,13 +17,13 @@ interface WatchedWork {
   readonly state: () => object
 }
 
-/** Remembers the last report of processes. Work that ends or starts to run elsewhere gets one log line. */
+/** By the registry as it is when that is asked for. Remembers the last report of processes. Work that ends or starts to run elsewhere gets one log line. */
 export function watchBackgroundWork(
-  registry: Registry,
+  registry: () => Registry,
   config: Pick<Config, 'worker' | 'demo' | 'streamUrl'>,
   log: Pick<Logger, 'info' | 'warn'>,
 ): WatchedWork {
-  const needed = neededWork(registry, config)
+  const neededNow = () => neededWork(registry(), config)
   const runs: readonly BackgroundWork[] = [
     ...(config.worker ? (['worker', 'stream'] as const) : []),
     ...(config.demo ? (['demo'] as const) : []),
@@ -32,6 +32,7 @@ export function watchBackgroundWork(
   let missing: ReadonlySet<NeededWork['work']> | null = null
 
   function logStart(): void {
+    const needed = neededNow()
     const here = runs.map((work) => `the ${work}`).join(', ')
     log.info(
       `this process answers requests${here === '' ? ' and runs no background work' : ` and runs ${here}`}; it takes its turn in keeping the online store's guard`,
@@ -52,6 +53,7 @@ export function watchBackgroundWork(
     onReport(reported) {
       running = reported
       if (missing === null) return
+      const needed = neededNow()
       const lacking = workNotRunning(needed, running)
       for (const one of lacking) if (!missing.has(one.work)) log.warn(notRunningMessage(one))
       for (const one of needed)
@@ -62,10 +64,11 @@ export function watchBackgroundWork(
     state() {
       // Until the first report nothing is known, not even this process.
       if (running.length === 0) return {}
-      const lacking = workNotRunning(needed, running)
+      const lacking = workNotRunning(neededNow(), running)
       return {
-        processes: running.map(({ kind, runs: own, version, definitions, lastSeenAt }) => ({
-          ...{ kind, runs: own, version, definitions, lastSeenAt: formatTimestamp(lastSeenAt) },
+        processes: running.map(({ kind, runs: own, version, definitions, registryVersion, lastSeenAt }) => ({
+          ...{ kind, runs: own, version, definitions, registryVersion },
+          lastSeenAt: formatTimestamp(lastSeenAt),
         })),
         ...(lacking.length === 0
           ? {}

@@ -8,9 +8,12 @@ import type { ExecutionResult, GraphQLSchema } from 'graphql'
 import { catalogueNesting } from './catalogue-nesting.ts'
 import type { GraphContext } from './context.ts'
 import { formatError } from './graphql-error.ts'
+import type { KnownOperations } from './known-operations.ts'
 import { type Execute, type ExecuteOptions, operationExecutor } from './operation-executor.ts'
 
 export interface ApolloOptions extends ExecuteOptions {
+  /** Those of the schema; without it none yet. */
+  readonly known?: KnownOperations
   /** Where Apollo Server logs its own warnings. */
   readonly logger: NonNullable<ApolloServerOptions<GraphContext>['logger']>
   /** Called with what was masked from a caller, who got the request id instead. */
@@ -32,7 +35,7 @@ export interface ApolloOptions extends ExecuteOptions {
 export function apolloServer(schema: GraphQLSchema, options: ApolloOptions): ApolloServer<GraphContext> {
   // Errors are formatted before the request is known; what was masked waits here until it is.
   const masked = new WeakMap<object, unknown>()
-  const execute = operationExecutor(options)
+  const execute = operationExecutor(options, options.known)
   const runs: Runs = new WeakMap()
   return new ApolloServer<GraphContext>({
     gateway: compiledGateway(schema, execute, runs),

@@ -7,14 +7,10 @@ import {
   getVariableValues,
   type OperationDefinitionNode,
 } from 'graphql'
-import type { CompiledQuery } from 'graphql-jit'
-import { LRUCache } from 'lru-cache'
 import { LimitExceeded } from '../errors.ts'
-import { compileOperation, defaultedVariables } from './compile-operation.ts'
 import type { GraphContext } from './context.ts'
-import { type CountEntities, entityCounter } from './entity-count.ts'
 import { executionError, refusal } from './graphql-error.ts'
-import { countSelections } from './selection-count.ts'
+import { type KnownOperation, type KnownOperations, knownOperations } from './known-operations.ts'
 
 export interface ExecuteOptions {
   /** Entity rows that one request may ask for. */
@@ -23,19 +19,6 @@ export interface ExecuteOptions {
   readonly count: (event: 'compiled' | 'not-compilable' | 'repeated') => void
 }
 
-/** An operation that was seen; compiled at its second use, so that unique texts compile nothing. */
-interface KnownOperation {
-  readonly countEntities: CountEntities
-  /** Fields that it selects: every entity asked for may answer as many values. */
-  readonly selections: number
-  /** Nullable variables with a default: null for one is refused where it stands for a non-null value, not by graphql-jit. */
-  readonly defaulted: readonly string[]
-  uses: number
-  compiled: CompiledQuery | null
-}
-
-const maxKnownOperations = 1_000
-const compileAtUse = 2
 /** Entities times selected fields: some hundred MB of answer, which aliases could otherwise ask for in a small query. */
 const maxValues = 1_000_000
 /** As many as graphql-js reports by itself when it executes. */
@@ -67,31 +50,12 @@ interface Run {
 /**
  * Executes for Apollo: limits, then graphql-jit. graphql-js answers where an operation cannot be compiled, before
  * it is, and again whenever a compiled run ends without `data` (no resolver has run then): its wording and AST nodes
- * are what Apollo knows as the caller's mistakes. Known operations are kept per schema, so that a swap forgets them.
+ * are what Apollo knows as the caller's mistakes. `known`: those of its schema.
  */
-export function operationExecutor(options: ExecuteOptions): Execute {
-  const known = new WeakMap<GraphQLSchema, LRUCache<string, KnownOperation>>()
-
-  function recall(run: Run, queryHash: string): KnownOperation {
-    let operations = known.get(run.schema)
-    if (!operations) {
-      operations = new LRUCache({ max: maxKnownOperations })
-      known.set(run.schema, operations)
-    }
-    const key = `${queryHash}${run.operationName ?? ''}`
-    const found = operations.get(key)
-    if (found) return found
-    const made = {
-      countEntities: entityCounter(run.schema, run.document, run.operation),
-      selections: countSelections(run.document, run.operation),
-      defaulted: defaultedVariables(run.operation),
-      uses: 0,
-      compiled: null,
-    }
-    operations.set(key, made)
-    return made
-  }
-
+export function operationExecutor(
+  options: ExecuteOptions,
+  known: KnownOperations = knownOperations(options.count),
+): Execute {
   const run: Execute = async (asked, context) => {
     const { schema, document, operation: node, operationName = null, queryHash, request } = asked
     const variables = (request.variables ?? {}) as Variables
@@ -101,19 +65,12 @@ export function operationExecutor(options: ExecuteOptions): Execute {
       return runInterpreted(asked)
     }
     const asks: Run = { schema, document, operation: node, operationName, variables, context }
-    const operation = recall(asks, queryHash ?? '')
+    const operation = known.recall(asks, queryHash ?? '')
     const refused = refuseTooMany(asks, operation, options.maxEntities)
     if (refused) return { errors: refused }
-    operation.uses += 1
-    if (operation.uses === compileAtUse) {
-      operation.compiled = compileOperation(schema, document, node)
-      options.count(operation.compiled ? 'compiled' : 'not-compilable')
-    }
+    const compiled = operation.use()
     const nullForDefault = operation.defaulted.some((name) => variables[name] === null)
-    let result =
-      operation.compiled && !nullForDefault
-        ? await operation.compiled.query(undefined, context, variables)
-        : null
+    let result = compiled && !nullForDefault ? await compiled.query(undefined, context, variables) : null
     if (result === null || result.data === undefined) {
       if (result !== null) options.count('repeated')
       result = await runInterpreted(asks)

@@ -10,7 +10,7 @@ export function declareProcesses(): Readonly<Record<string, RootDeclaration>> {
     id: { type: GraphQLID },
     kind: { ...text, description: 'gateway, worker or stream.' },
     version: { ...text, description: 'Of the program.' },
-    definitions: { ...text, description: 'Digest of the definitions that it started with.' },
+    definitions: { ...text, description: 'Digest of the definitions that it serves.' },
     lastSeenAt: { type: timestampScalar },
   })
   return {

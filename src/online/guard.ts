@@ -3,7 +3,7 @@ import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
 import type { FeatureView, StreamView } from '../registry/registry.ts'
 import type { GuardRecord, RecordedGuard } from '../stores/guard-record.ts'
 import type { GuardReading } from '../stores/online-store.ts'
-import { type Guard, parseGuard } from '../stores/online-value/guard-text.ts'
+import { type GuardBelief, guardBelief } from './guard-belief.ts'
 import type { LiveTiles } from './live-tiles.ts'
 import type { RowLayouts } from './row-layouts.ts'
 
@@ -46,18 +46,21 @@ export interface OnlineGuard {
   readonly report: () => GuardReport
 }
 
+export interface GuardSources {
+  readonly record: Pick<GuardRecord, 'read'>
+  readonly tiles: LiveTiles
+  /** Of another guard over the same store, in a process that has several; without it one of its own. */
+  readonly belief?: GuardBelief
+}
+
 export function onlineGuard(
   { viewId, keyPrefix }: Pick<RowLayouts, 'viewId' | 'keyPrefix'>,
   views: readonly FeatureView[],
-  { record, tiles }: { readonly record: Pick<GuardRecord, 'read'>; readonly tiles: LiveTiles },
+  { record, tiles, belief = guardBelief() }: GuardSources,
 ): OnlineGuard {
   const online = views.filter((view) => view.online)
   let recorded: RecordedGuard | null = null
   const places = new Map<FeatureView, { readonly prefix: string; readonly epochs: Set<number> }>()
-  const connection = { number: -1, first: -1, isProven: false }
-  let last: Guard | null = null
-  let lastText: string | null = null
-  let believed: number | UnavailableReason = 'UNVERIFIED'
   let running: Promise<void> | null = null
   let following: Promise<void> | null = null
 
@@ -104,31 +107,11 @@ export function onlineGuard(
     return recorded !== null && epoch > recorded.epoch ? 'LOST' : unfilled(view)
   }
 
-  function believe(reading: GuardReading, guard: Guard | null): number | UnavailableReason {
-    const tick = guard?.tick ?? -1
-    if (reading.connection !== connection.number) {
-      Object.assign(connection, { number: reading.connection, first: tick, isProven: false })
-    } else if (guard !== null && last !== null && tick < last.tick) {
-      Object.assign(connection, { first: tick, isProven: false })
-    }
-    if (guard === null) return 'LOST'
-    last = guard
-    // Connection 0 is to a store that loses everything or nothing.
-    if (tick > connection.first || reading.connection === 0) connection.isProven = true
-    return connection.isProven ? guard.epoch : 'UNVERIFIED'
-  }
-
   return {
     placeOf(view) {
       return places.get(view) ?? unfilled(view)
     },
-    epochOf(reading) {
-      if (reading.guard !== lastText || reading.connection !== connection.number) {
-        believed = believe(reading, parseGuard(reading.guard))
-        lastText = reading.guard
-      }
-      return believed
-    },
+    epochOf: belief.epochOf,
     missing,
     isNews: (epoch) => recorded === null || epoch > recorded.epoch,
     watermark: (view) => tiles.find(view)?.watermark ?? null,
@@ -144,6 +127,7 @@ export function onlineGuard(
       return following
     },
     report() {
+      const believed = belief.last()
       const epoch = typeof believed === 'number' ? believed : null
       const state = (view: FeatureView): UnavailableReason | null => {
         const place = places.get(view)

@@ -1,29 +1,23 @@
 import type { Socket } from 'node:net'
 import { notJson, readJsonLine } from '../ingest/accept/read-json-line.ts'
-import {
-  type EventOutcome,
-  type OfferedEvent,
-  type PushEvents,
-  refuseMappedEvents,
-} from '../ingest/push/push-events.ts'
-import type { Registry } from '../registry/registry.ts'
+import { type EventOutcome, type OfferedEvent, refuseMappedEvents } from '../ingest/push/push-events.ts'
+import type { HoldWorld } from './http-world.ts'
 import { type Line, lineTooLong, ndjsonBatches } from './ndjson-batches.ts'
 import { ndjsonRoute, outcomeLines } from './ndjson-route.ts'
 
 export interface EventsRouteOptions {
-  readonly registry: Registry
-  readonly pushEvents: PushEvents
+  readonly hold: HoldWorld
   /** Sockets in here are not bound to send a whole request within the server's request timeout. */
   readonly streaming: WeakSet<Socket>
 }
 
 /** `POST /events/<source>`: as `POST /push/<view>`, for events in the shape of the source's messages. */
-export function eventsRoute({ registry, pushEvents, streaming }: EventsRouteOptions) {
+export function eventsRoute({ hold, streaming }: EventsRouteOptions) {
   return ndjsonRoute({
     url: '/events/:name',
-    streaming,
+    ...{ hold, streaming },
     notFound: 'there is no event source of this name; names are as in the definitions',
-    answer({ name, body }) {
+    answer({ registry, pushEvents }, { name, body }) {
       const source = registry.eventSources.find((candidate) => candidate.name === name)
       if (!source) return null
       refuseMappedEvents(source)

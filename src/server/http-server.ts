@@ -1,6 +1,4 @@
 import type { Socket } from 'node:net'
-import type { ApolloServer } from '@apollo/server'
-import { fastifyApolloHandler } from '@as-integrations/fastify'
 import cors from '@fastify/cors'
 import Fastify, {
   type FastifyBaseLogger,
@@ -12,11 +10,8 @@ import Fastify, {
 import type { Clock } from '../definitions/timestamp.ts'
 import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
 import type { StoreUnsuitable } from '../errors.ts'
-import type { Caller, GraphContext } from '../graph/context.ts'
+import type { Caller } from '../graph/context.ts'
 import { requireRight } from '../graph/require-right.ts'
-import type { PushEvents } from '../ingest/push/push-events.ts'
-import type { PushRows } from '../ingest/push/push-rows.ts'
-import type { Registry } from '../registry/registry.ts'
 import type { ExampleKeys } from '../stores/example-keys.ts'
 import { addAnswerHeaders } from './answer-headers.ts'
 import { type Authenticate, requireCaller } from './authenticate.ts'
@@ -28,17 +23,15 @@ import { forgeableMessage, isForgeable } from './forgeable.ts'
 import { graphiqlRoutes } from './graphiql/static-files.ts'
 import { tabsRoute } from './graphiql/tabs-route.ts'
 import { refuse, refuseUnreadable, sendHttpError } from './http-error.ts'
+import type { HoldWorld } from './http-world.ts'
 import type { Metrics } from './metrics.ts'
 import { pushRoute } from './push-route.ts'
 import { requestId } from './request-id.ts'
 
 export interface HttpServerOptions {
-  readonly apollo: ApolloServer<GraphContext>
   readonly authenticate: Authenticate
-  readonly makeContext: (requestId: string, caller: Caller, signal: () => AbortSignal) => GraphContext
-  readonly registry: Registry
-  readonly push: PushRows
-  readonly pushEvents: PushEvents
+  /** What answers a request, from its beginning to its end. */
+  readonly hold: HoldWorld
   readonly metrics: Metrics
   /** Each dependency by name. */
   readonly checkDependencies: () => Promise<Readonly<Record<string, Dependency>>>
@@ -196,19 +189,16 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   return app
 }
 
-function graphqlHandler(options: HttpServerOptions) {
-  const handle = fastifyApolloHandler(options.apollo, {
-    context: async (request: FastifyRequest, reply: FastifyReply) => {
-      return options.makeContext(request.id, requireCaller(request), () => closedEarly(reply))
-    },
-  })
+function graphqlHandler({ hold }: HttpServerOptions) {
   return async function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
     // Somebody has opened the address in a browser, and asks nothing yet.
     const wantsPage = request.headers.accept?.includes('text/html') === true
     if (request.method === 'GET' && request.url === '/graphql' && wantsPage) return reply.redirect('/')
     if (isForgeable(request))
       return refuse(reply, { status: 400, code: 'BAD_REQUEST', message: forgeableMessage })
-    const body: unknown = await handle.call(this, request, reply)
+    const { world, release } = hold()
+    const answer = world.answerGraphql.call(this, request, reply)
+    const body: unknown = await Promise.resolve(answer).finally(release)
     const refusedEarly = reply.statusCode >= 400 && typeof body === 'string' && !body.includes('"requestId":')
     return refusedEarly ? withRequestId(body, request.id) : body
   }
@@ -222,15 +212,6 @@ function withRequestId(body: string, requestId: string): string {
     extensions: { ...error.extensions, requestId },
   }))
   return JSON.stringify({ ...answer, errors })
-}
-
-/** Aborts when the caller goes away before its answer is written. Made only for requests that read the offline store. */
-function closedEarly(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController()
-  const { raw } = reply
-  if (raw.destroyed) controller.abort()
-  else raw.once('close', () => raw.writableFinished || controller.abort())
-  return controller.signal
 }
 
 /** Connections without a request yet, as browsers open ahead: for Node they are not idle, and wait a minute for headers. */

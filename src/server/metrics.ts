@@ -5,6 +5,7 @@ import type { StatusTally } from '../graph/view-column.ts'
 import type { StreamObserver } from '../ingest/stream-observer.ts'
 import type { GuardReport } from '../online/guard.ts'
 import { streamMetrics } from './stream-metrics.ts'
+import { type VersionNumbers, versionMetrics } from './version-metrics.ts'
 
 /** What `/metrics` answers, in a registry of its own, so that two gateways of one process do not mix. */
 export interface Metrics {
@@ -12,10 +13,15 @@ export interface Metrics {
   readonly observeOperation: (name: string | null, outcome: string, seconds: number) => void
   readonly countEngine: (event: string) => void
   readonly countNonFinite: (view: string) => void
-  /** Row statuses are counted in plain numbers on the hot path and read here when asked for. */
-  readonly watchStatuses: (tally: StatusTally) => void
+  /**
+   * Row statuses are counted in plain numbers on the hot path and read here when asked for. Returns what is to be called when
+   * no more are counted there.
+   */
+  readonly watchStatuses: (tally: StatusTally) => () => void
   /** What of the online store is answered, by the last read. */
   readonly watchOnline: (report: () => GuardReport) => void
+  /** How the gateway stands to the registry. */
+  readonly watchVersions: (state: () => VersionNumbers) => void
   readonly stream: StreamObserver
   readonly contentType: string
   readonly text: () => Promise<string>
@@ -62,17 +68,16 @@ export function createMetrics(clock: Clock): Metrics {
     'view',
     'NaN and infinite values of mapped tables, and values of a wider column out of range, that were answered as null',
   )
-  const rows = new Gauge({
+  new Gauge({
     name: 'featuregraph_rows_total',
     help: 'Rows answered by view and status',
     labelNames: ['view', 'status'],
     registers,
     collect() {
-      for (const tally of tallies) {
-        for (const [view, counts] of tally) {
-          for (const [status, count] of Object.entries(counts)) this.set({ view: view.name, status }, count)
-        }
-      }
+      const totals = new Map([...ended].map(([view, counts]) => [view, { ...counts }]))
+      for (const tally of tallies) addTo(totals, tally)
+      for (const [view, counts] of totals)
+        for (const [status, count] of Object.entries(counts)) this.set({ view, status }, count)
     },
   })
   const unavailable = new Gauge({
@@ -90,7 +95,8 @@ export function createMetrics(clock: Clock): Metrics {
     },
   })
   let reportOnline: () => GuardReport = () => ({ refused: null, views: new Map() })
-  const tallies: StatusTally[] = []
+  const tallies = new Set<StatusTally>()
+  const ended: StatusTotals = new Map()
   const names = new Set<string>()
 
   /** Callers choose names, so their number and length are bounded. */
@@ -114,15 +120,29 @@ export function createMetrics(clock: Clock): Metrics {
     countEngine: (event) => engine.inc({ event }),
     countNonFinite: (view) => nonFinite.inc({ view }),
     watchStatuses: (tally) => {
-      tallies.push(tally)
-      rows.reset()
+      tallies.add(tally)
+      return () => {
+        if (tallies.delete(tally)) addTo(ended, tally)
+      }
     },
     watchOnline: (report) => {
       reportOnline = report
       unavailable.reset()
     },
+    watchVersions: versionMetrics(register),
     stream: streamMetrics(register, clock),
     contentType: register.contentType,
     text: () => register.metrics(),
+  }
+}
+
+/** By the views' names, since those of every version of the registry are objects of their own. */
+type StatusTotals = Map<string, Record<string, number>>
+
+function addTo(totals: StatusTotals, tally: StatusTally): void {
+  for (const [{ name }, counts] of tally) {
+    const total = totals.get(name) ?? {}
+    for (const [status, count] of Object.entries(counts)) total[status] = (total[status] ?? 0) + count
+    totals.set(name, total)
   }
 }

@@ -5,17 +5,19 @@ import { BadUserInput } from '../errors.ts'
 import { requireRight } from '../graph/require-right.ts'
 import { requireCaller } from './authenticate.ts'
 import { refuse } from './http-error.ts'
+import type { HoldWorld, HttpWorld } from './http-world.ts'
 
 export interface NdjsonRouteOptions {
   /** With one parameter, `:name`. */
   readonly url: string
+  readonly hold: HoldWorld
   /** Sockets in here are not bound to send a whole request within the server's request timeout. */
   readonly streaming: WeakSet<Socket>
   /**
    * The answer's lines to a body that has begun, or null where nothing has this name.
    * @throws BadUserInput for what can be refused before a line is read.
    */
-  readonly answer: (asked: NdjsonRequest) => AsyncIterable<string> | null
+  readonly answer: (world: HttpWorld, asked: NdjsonRequest) => AsyncIterable<string> | null
   /** Said where `answer` is null. */
   readonly notFound: string
 }
@@ -37,7 +39,7 @@ const mediaType = 'application/x-ndjson'
 const answerBytes = 16 * 1_048_576
 
 /** A POST of NDJSON that is answered in NDJSON while it is sent, by callers with the right `write`, who are known already. */
-export function ndjsonRoute({ url, streaming, answer, notFound }: NdjsonRouteOptions) {
+export function ndjsonRoute({ url, hold, streaming, answer, notFound }: NdjsonRouteOptions) {
   return async (app: FastifyInstance): Promise<void> => {
     app.removeAllContentTypeParsers()
     // Left as a stream: the body limit is not asked, the batch is the bound.
@@ -52,8 +54,10 @@ export function ndjsonRoute({ url, streaming, answer, notFound }: NdjsonRouteOpt
           return refuse(reply, { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', message })
         }
         let lines: AsyncIterable<string> | null
+        const { world, release } = hold()
+        reply.raw.once('close', release)
         try {
-          lines = answer({
+          lines = answer(world, {
             name: request.params.name,
             parameter: (name) => request.query[name],
             header: (name) => headerOf(request, name),

@@ -2,15 +2,14 @@ import type { Socket } from 'node:net'
 import { BadUserInput, InvalidRow } from '../errors.ts'
 import { acceptIdempotencyKey } from '../ingest/push/idempotency-key.ts'
 import type { PushOutcome, PushTarget } from '../ingest/push/push-outcome.ts'
-import { type PushRows, refuseMapped } from '../ingest/push/push-rows.ts'
+import { refuseMapped } from '../ingest/push/push-rows.ts'
 import { readPushedLine } from '../ingest/push/read-pushed-line.ts'
-import type { Registry } from '../registry/registry.ts'
+import type { HoldWorld } from './http-world.ts'
 import { type Line, lineTooLong, ndjsonBatches } from './ndjson-batches.ts'
 import { ndjsonRoute, outcomeLines } from './ndjson-route.ts'
 
 export interface PushRouteOptions {
-  readonly registry: Registry
-  readonly push: PushRows
+  readonly hold: HoldWorld
   /** Sockets in here are not bound to send a whole request within the server's request timeout. */
   readonly streaming: WeakSet<Socket>
 }
@@ -21,12 +20,12 @@ export interface PushRouteOptions {
  * what was done and goes on. A body that breaks off ends the answer with its error, and the batch that was coming in is
  * not written: the retry has it whole.
  */
-export function pushRoute({ registry, push, streaming }: PushRouteOptions) {
+export function pushRoute({ hold, streaming }: PushRouteOptions) {
   return ndjsonRoute({
     url: '/push/:name',
-    streaming,
+    ...{ hold, streaming },
     notFound: 'there is no feature view of this name; names are as in the definitions',
-    answer({ name, parameter, header, body }) {
+    answer({ registry, push }, { name, parameter, header, body }) {
       const view = registry.views.find((candidate) => candidate.name === name)
       if (!view) return null
       refuseMapped(view)

@@ -15,8 +15,10 @@ export interface ReportedProcess {
   readonly leads: readonly BackgroundWork[]
   /** Of the program. */
   readonly version: string
-  /** Digest of its definitions. */
+  /** Digest of the definitions that it serves. */
   readonly definitions: string
+  /** Of the registry, that it serves; null: a program that does not know of versions. */
+  readonly registryVersion: number | null
   readonly host: string
   readonly pid: number
 }

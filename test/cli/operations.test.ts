@@ -126,18 +126,19 @@ describe('a gateway that runs no background work', () => {
   })
 
   it('sees a worker come and go, and a second one says for which it waits', async () => {
-    const { stores, registry } = gateway.gateway
+    const { stores, served: version } = gateway.gateway
+    const served = () => version
     const lines: string[] = []
     const log = { info: (line: string) => lines.push(line), warn: () => {} } as never
     const one = (processId: string) =>
-      announceProcess({ ...stores, processId }, { kind: 'worker', runs: ['worker'], registry, log })
+      announceProcess({ ...stores, processId }, { kind: 'worker', runs: ['worker'], served, log })
     const first = await one('00000000-0000-0000-0000-000000000001')
     expect(await first.stores.workerLock.hold()).toBe(true)
     const second = await one('00000000-0000-0000-0000-000000000002')
     const waiting = { ...stores.workerLock, hold: async () => false }
     const other = await announceProcess(
       { ...stores, workerLock: waiting, processId: '00000000-0000-0000-0000-000000000003' },
-      { kind: 'worker', runs: ['worker'], registry, log },
+      { kind: 'worker', runs: ['worker'], served, log },
     )
     expect([await other.stores.workerLock.hold(), await other.stores.workerLock.hold()]).toEqual([
       false,

@@ -12,19 +12,25 @@ import { type KeepFilledOptions, type KeepFilledTargets, keepFilled } from './ke
 
 export type GuardTargets = CheckTargets & KeepFilledTargets
 
-interface HolderState {
+/** What a process knows of the guard that it holds. */
+export interface GuardHold {
   isHeld: boolean
   /** The guard as this process left it; null: the store is to be checked. */
   proven: ProvenGuard | null
   /** Since the lease was taken. */
   wasProven: boolean
   lastTick: number
-  hasEnded: boolean
+}
+
+export function noGuardHold(): GuardHold {
+  return { isHeld: false, proven: null, wasProven: false, lastTick: 0 }
 }
 
 export interface GuardOptions extends KeepFilledOptions, Pick<CheckOptions, 'followTiles'> {
   /** Resolves early when the signal aborts. */
   readonly pause: (ms: number) => Promise<unknown>
+  /** Of the run before this one, where a process goes on with other views and kept its lease: nothing is checked again then. */
+  readonly hold?: GuardHold
 }
 
 /** The guard moves so often; a read over a new connection is believed after one move. */
@@ -45,13 +51,14 @@ export async function holdGuard(
 ): Promise<void> {
   const { online, guardLease } = targets
   const { signal, pause, log } = options
-  const state: HolderState = { isHeld: false, proven: null, wasProven: false, lastTick: 0, hasEnded: false }
+  const state = options.hold ?? noGuardHold()
+  let hasEnded = false
   const stored = views.filter((view): view is StoredView => view.kind !== 'STREAM')
   const filling = keepFilled(targets, views, options)
   const failures = failureLog(log)
 
   async function keepLease(): Promise<void> {
-    while (!signal.aborted && !state.hasEnded) {
+    while (!signal.aborted && !hasEnded) {
       try {
         const lease = await guardLease.hold(state.lastTick)
         if (lease !== null && !state.isHeld) state.wasProven = false
@@ -110,7 +117,7 @@ export async function holdGuard(
     }
   } finally {
     // Also after what it cannot go on from: the lease is for another process then.
-    state.hasEnded = true
+    hasEnded = true
     await leasing
     await filling.end()
     await guardLease.release().catch(() => {})

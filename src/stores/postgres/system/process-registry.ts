@@ -11,11 +11,12 @@ const reportSql = `with present as (select featuregraph.moment() as now), gone a
   delete from featuregraph.processes using present where project = $1 and id <> $2 and last_seen_at < now - interval '1 minute'
 )
 insert into featuregraph.processes
-  (project, id, kind, runs, leads, version, definitions, host, pid, started_at, last_seen_at)
-select $1, $2, $3, $4, $5, $6, $7, $8, $9, now, now from present
-on conflict (project, id) do update set runs = excluded.runs, leads = excluded.leads, last_seen_at = excluded.last_seen_at`
+  (project, id, kind, runs, leads, version, definitions, host, pid, registry_version, started_at, last_seen_at)
+select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, now, now from present
+on conflict (project, id) do update set runs = excluded.runs, leads = excluded.leads, definitions = excluded.definitions,
+  registry_version = excluded.registry_version, last_seen_at = excluded.last_seen_at`
 
-const runningSql = `select p.id, p.kind, p.runs, p.leads, p.version, p.definitions, p.host, p.pid,
+const runningSql = `select p.id, p.kind, p.runs, p.leads, p.version, p.definitions, p.host, p.pid, p.registry_version as "registryVersion",
   ${microsOf('p.started_at')} as "startedAt", ${microsOf('p.last_seen_at')} as "lastSeenAt",
   coalesce(g.expires_at > now(), false) as "holdsGuard"
 from featuregraph.processes as p
@@ -30,9 +31,10 @@ type Row = Omit<RunningProcess, 'startedAt' | 'lastSeenAt'> & {
 
 export function postgresProcessRegistry(pool: pg.Pool, project: string): ProcessRegistry {
   return {
-    async report({ id, kind, runs, leads, version, definitions, host, pid }: ReportedProcess) {
+    async report(process: ReportedProcess) {
+      const { id, kind, runs, leads, version, definitions, host, pid, registryVersion } = process
       await pool
-        .query(reportSql, [project, id, kind, runs, leads, version, definitions, host, pid])
+        .query(reportSql, [project, id, kind, runs, leads, version, definitions, host, pid, registryVersion])
         .catch(storeFailed('reporting that this process runs'))
     },
     async running() {

@@ -1,0 +1,151 @@
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
+import type { GraphQLSchema } from 'graphql'
+import type { Logger } from 'pino'
+import type { Clock } from '../definitions/timestamp.ts'
+import { apolloServer } from '../graph/apollo-server.ts'
+import { buildSchema } from '../graph/build-schema.ts'
+import { type KnownOperations, knownOperations } from '../graph/known-operations.ts'
+import { requestContexts } from '../graph/request-context.ts'
+import type { OfflineInstead } from '../graph/row-sources.ts'
+import { type DeleteEntity, deleteEntity } from '../ingest/deletion/delete-entity.ts'
+import { eventPusher } from '../ingest/push/push-events.ts'
+import { type PushRows, type PushTargets, pushRows } from '../ingest/push/push-rows.ts'
+import { longestReach } from '../ingest/tiles/followed-sources.ts'
+import { type OnlineGuard, onlineGuard } from '../online/guard.ts'
+import type { GuardBelief } from '../online/guard-belief.ts'
+import { liveTiles } from '../online/live-tiles.ts'
+import { type OnlineFills, onlineFills } from '../online/online-fills.ts'
+import { openRowLayouts, type RowLayouts } from '../online/row-layouts.ts'
+import { atMostEvery } from '../rate-limit.ts'
+import type { ServedVersion } from '../registry/versions/served-version.ts'
+import { graphqlHandler, type HttpWorld } from '../server/http-world.ts'
+import type { Metrics } from '../server/metrics.ts'
+import type { Stores } from './open-stores.ts'
+import { watchGuard } from './watch-guard.ts'
+
+/** What all worlds of a gateway share. */
+export interface WorldParts {
+  readonly config: { readonly project: string; readonly maxEntities: number }
+  readonly stores: Stores
+  readonly belief: GuardBelief
+  readonly instead: OfflineInstead
+  readonly metrics: Metrics
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** All that answers requests by one version of the registry. */
+export interface ServedWorld extends HttpWorld {
+  readonly served: ServedVersion
+  readonly layouts: RowLayouts
+  readonly guard: OnlineGuard
+  readonly fills: OnlineFills
+  /**
+   * Before the first request: reads what the online store holds, and keeps that as it is from then on. Rejects with
+   * `StoreFailed`.
+   */
+  readonly watch: () => Promise<void>
+  /** Compiles the operations that another world has compiled, those that were used last. */
+  readonly prepareAs: (other: ServedWorld) => Promise<void>
+  readonly known: KnownOperations
+  /** Metrics are of this world from now on. */
+  readonly show: () => void
+  /** Never rejects. */
+  readonly close: () => Promise<void>
+}
+
+/** A caller who deletes waits for older transactions at most this long; again later completes it. */
+const deletionWaitMs = 20_000
+
+/** @throws InvalidDefinitions when the version cannot be served; StoreFailed. Answers once it is watched. */
+export async function servedWorld(served: ServedVersion, parts: WorldParts): Promise<ServedWorld> {
+  const { config, stores, belief, instead, metrics, clock, log } = parts
+  const { registry } = served
+  const schema = buildSchema(registry)
+  const layouts = await openRowLayouts(config.project, registry, stores.registry, stores.guardRecord)
+  const tiles = liveTiles(layouts, registry.views, stores.generations)
+  const guard = onlineGuard(layouts, registry.views, { record: stores.guardRecord, tiles, belief })
+  const fills = onlineFills(registry.views, stores.fills)
+  const targets = { ...stores, ...layouts, clock, storeFailed: logPushFailures(log) }
+  const push: PushRows = (view, rows, pushOptions) => pushRows(targets, view, rows, pushOptions)
+  const deletion = { sleep: pause, waitMs: deletionWaitMs, onWait: () => {} }
+  const remove: DeleteEntity = (entity, key) => deleteEntity(targets, registry, entity, key, deletion)
+  const contexts = requestContexts({
+    ...{ registry, layouts, guard, instead, fills, stores, clock, push },
+    observe: logFailures(metrics.observeRead, log),
+    deleteEntity: remove,
+  })
+  const known = knownOperations(metrics.countEngine)
+  const apollo = apolloServer(schema, {
+    maxEntities: config.maxEntities,
+    known,
+    logger: log,
+    count: metrics.countEngine,
+    report: (error, requestId) =>
+      log.error({ err: error, reqId: requestId }, 'an error was masked from a caller'),
+    finished: (context, name, codes) =>
+      metrics.observeOperation(name, codes[0] ?? 'ok', (performance.now() - context.startedMs) / 1_000),
+  })
+  await apollo.start()
+  const closers: (() => unknown)[] = [() => apollo.stop()]
+  return {
+    ...{ served, registry, layouts, guard, fills, known, push },
+    answerGraphql: graphqlHandler(apollo, contexts.make),
+    pushEvents: eventPusher({
+      ...targets,
+      observe: metrics.stream,
+      reach: (source) => longestReach(source, registry.views),
+    }),
+    async watch() {
+      await fills.refresh(guard.refresh)
+      const { online } = stores
+      closers.push(watchGuard({ guard, fills, online, registry, observe: metrics.stream, log }))
+    },
+    prepareAs: (other) => prepare(schema, known, other.known),
+    show() {
+      closers.push(metrics.watchStatuses(contexts.tally))
+      metrics.watchOnline(guard.report)
+    },
+    async close() {
+      for (const closer of closers.splice(0).reverse()) await closer()
+    },
+  }
+}
+
+const maxPrepared = 200
+/** Meanwhile the other world answers, and waits for each of them. */
+const preparedMs = 1_000
+
+async function prepare(
+  schema: GraphQLSchema,
+  known: KnownOperations,
+  { compiled }: KnownOperations,
+): Promise<void> {
+  const until = performance.now() + preparedMs
+  for (const operation of compiled().slice(0, maxPrepared)) {
+    if (performance.now() > until) return
+    known.prepare(schema, operation)
+    await nextTurn()
+  }
+}
+
+type ObserveRead = Parameters<typeof requestContexts>[0]['observe']
+
+/** A store that is down fails every request: the log gets one line a second for each. */
+const failureLineMs = 1_000
+
+function logFailures(observe: ObserveRead, log: Logger): ObserveRead {
+  const isNews = atMostEvery(failureLineMs)
+  return (read) => {
+    observe(read)
+    if (read.error !== undefined && isNews(read.store))
+      log.warn({ err: read.error, reqId: read.requestId }, `the ${read.store} store did not answer a read`)
+  }
+}
+
+function logPushFailures(log: Logger): PushTargets['storeFailed'] {
+  const isNews = atMostEvery(failureLineMs)
+  return (store, error) => {
+    if (isNews(store)) log.warn({ err: error }, `the ${store} store did not take pushed rows`)
+  }
+}

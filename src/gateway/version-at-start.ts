@@ -1,0 +1,65 @@
+import { hostname, userInfo } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { ApplyRefused } from '../errors.ts'
+import { buildSchema } from '../graph/build-schema.ts'
+import { buildRegistry } from '../registry/build-registry.ts'
+import { loadDefinitions } from '../registry/load.ts'
+import type { Definition } from '../registry/parse-definitions.ts'
+import { applyDefinitions, currentVersion } from '../registry/versions/apply.ts'
+import type { ServedVersion } from '../registry/versions/served-version.ts'
+import type { Stores } from './open-stores.ts'
+import { programVersion } from './program-version.ts'
+import { reportUnapplied } from './unapplied-changes.ts'
+
+type RegistryStores = Pick<Stores, 'versions' | 'offline'>
+
+/**
+ * The registry's newest version. Only an empty registry gets the definitions of the folder; else it is logged how they differ.
+ * @throws InvalidDefinitions for definitions that would be the first and cannot be served; RegistryUnreadable.
+ */
+export async function versionAtStart(
+  stores: RegistryStores,
+  { folder, log }: { readonly folder: string; readonly log: Logger },
+): Promise<ServedVersion> {
+  const current = await currentVersion(stores.versions)
+  if (current !== null) {
+    await reportUnapplied(folder, current, log)
+    return current
+  }
+  const { definitions, unloaded } = await loadDefinitions(folder)
+  buildSchema(buildRegistry(definitions, unloaded))
+  const first = await applyFirst(stores, definitions)
+  log.info(`the definitions in ${folder} are version ${first.version} of the registry`)
+  return first
+}
+
+const waitMs = 500
+const waits = 60
+
+/** Of several gateways that start on an empty registry one applies, and the others serve what it applied. */
+async function applyFirst(
+  { versions, offline }: RegistryStores,
+  definitions: readonly Definition[],
+): Promise<ServedVersion> {
+  const options = { by: thisUser(), message: 'first start', program: programVersion() }
+  for (let waited = 0; ; waited += 1) {
+    try {
+      return await applyDefinitions({ versions, tables: offline }, definitions, options)
+    } catch (error) {
+      if (!(error instanceof ApplyRefused) || waited >= waits) throw error
+      const applied = await currentVersion(versions)
+      if (applied !== null) return applied
+      await sleep(waitMs)
+    }
+  }
+}
+
+function thisUser(): string {
+  try {
+    return `${userInfo().username}@${hostname()}`
+  } catch {
+    // A container's user need not have a name.
+    return hostname()
+  }
+}

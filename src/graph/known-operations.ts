@@ -1,0 +1,109 @@
+import {
+  type DocumentNode,
+  type GraphQLSchema,
+  getOperationAST,
+  type OperationDefinitionNode,
+  parse,
+  specifiedRules,
+  validate,
+} from 'graphql'
+import type { CompiledQuery } from 'graphql-jit'
+import { LRUCache } from 'lru-cache'
+import { catalogueNesting } from './catalogue-nesting.ts'
+import { compileOperation, defaultedVariables } from './compile-operation.ts'
+import { type CountEntities, entityCounter } from './entity-count.ts'
+import { countSelections } from './selection-count.ts'
+
+/** An operation that was seen; compiled at its second use, so that unique texts compile nothing. */
+export interface KnownOperation {
+  readonly countEntities: CountEntities
+  /** Fields that it selects: every entity asked for may answer as many values. */
+  readonly selections: number
+  /** Nullable variables with a default: null for one is refused where it stands for a non-null value, not by graphql-jit. */
+  readonly defaulted: readonly string[]
+  /** To be called once a use. Null: it is not compiled, or not yet. */
+  readonly use: () => CompiledQuery | null
+}
+
+export interface SeenOperation {
+  readonly schema: GraphQLSchema
+  readonly document: DocumentNode
+  readonly operation: OperationDefinitionNode
+  readonly operationName: string | null
+}
+
+/** An operation as callers send it. */
+export interface OperationText {
+  readonly text: string
+  readonly operationName: string | null
+  /** Apollo's, of the text. */
+  readonly queryHash: string
+}
+
+/** The operations of one schema, those that were used last. */
+export interface KnownOperations {
+  readonly recall: (seen: SeenOperation, queryHash: string) => KnownOperation
+  /** Those that are compiled, the last used first. */
+  readonly compiled: () => readonly OperationText[]
+  /** Compiles what is valid in the schema, ahead of its first use. */
+  readonly prepare: (schema: GraphQLSchema, asked: OperationText) => void
+}
+
+const maxKnownOperations = 1_000
+const compileAtUse = 2
+
+interface Entry extends KnownOperation {
+  /** Null: not compiled. */
+  readonly text: () => OperationText | null
+  readonly compile: () => void
+}
+
+export function knownOperations(count: (event: 'compiled' | 'not-compilable') => void): KnownOperations {
+  const known = new LRUCache<string, Entry>({ max: maxKnownOperations })
+
+  function entry({ schema, document, operation, operationName }: SeenOperation, queryHash: string): Entry {
+    let uses = 0
+    let compiled: CompiledQuery | null = null
+    const compile = (): void => {
+      uses = compileAtUse
+      compiled = compileOperation(schema, document, operation)
+      count(compiled ? 'compiled' : 'not-compilable')
+    }
+    return {
+      countEntities: entityCounter(schema, document, operation),
+      selections: countSelections(document, operation),
+      defaulted: defaultedVariables(operation),
+      use() {
+        uses += 1
+        if (uses === compileAtUse) compile()
+        return compiled
+      },
+      text() {
+        const text = document.loc?.source.body
+        return compiled === null || text === undefined ? null : { text, operationName, queryHash }
+      },
+      compile,
+    }
+  }
+
+  function recall(seen: SeenOperation, queryHash: string): Entry {
+    const key = `${queryHash}${seen.operationName ?? ''}`
+    const found = known.get(key)
+    if (found) return found
+    const made = entry(seen, queryHash)
+    known.set(key, made)
+    return made
+  }
+
+  return {
+    recall,
+    compiled: () => [...known.values()].flatMap((one) => one.text() ?? []),
+    prepare(schema, { text, operationName, queryHash }) {
+      const document = parse(text)
+      const rules = [...specifiedRules, catalogueNesting]
+      if (validate(schema, document, rules, { maxErrors: 1 }).length > 0) return
+      const operation = getOperationAST(document, operationName)
+      if (operation) recall({ schema, document, operation, operationName }, queryHash).compile()
+    },
+  }
+}
