@@ -6,6 +6,7 @@ import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { newProject } from '../server/start-test-gateway.ts'
 import { isLong } from '../services/long-run.ts'
+import { applyFolder } from '../services/apply-folder.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testPool } from '../services/test-pool.ts'
 import { type Outcome, type Running, startCommand } from './start-command.ts'
@@ -50,7 +51,7 @@ const run = (own: Settings, ...args: readonly string[]): Promise<Outcome> => sta
 /** A project whose tables are made, with events of January 2026: so many, over twenty days and 2,000 customers. */
 async function projectWith(events: number): Promise<Settings> {
   const own = settings()
-  await run(own, 'status')
+  await applyFolder(own)
   const schema = `events_${own.PROJECT}`
   await pool.query(
     `create table ${schema}.january partition of ${schema}.payments for values from ('2026-01-01Z') to ('2026-02-01Z')`,
@@ -102,6 +103,7 @@ describe('featuregraph batch', () => {
 
   it('says what is wrong with its arguments', async () => {
     const own = settings()
+    await applyFolder(own)
     const cases: readonly (readonly [args: readonly string[], said: RegExp])[] = [
       [['plain'], /not computed in batch by their definition: plain/],
       [['spendnig'], /there is no feature view "spendnig"; did you mean "spending"\?/],

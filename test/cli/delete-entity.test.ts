@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { newProject, worldFolder } from '../server/start-test-gateway.ts'
+import { applyFolder } from '../services/apply-folder.ts'
 import { execute } from '../services/postgres.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { type Outcome, startCommand } from './start-command.ts'
@@ -36,8 +37,7 @@ it('delete-entity prints what it deleted and what it cannot reach, and refuses w
   const run = (...args: readonly string[]): Promise<Outcome> =>
     startCommand(['delete-entity', ...args], settings, folder).ended
   const features = `features_${settings.PROJECT}`
-  // The first makes the tables.
-  expect((await run('customer', '1001')).code).toBe(0)
+  await applyFolder(settings)
   await execute(
     database.url,
     `insert into ${features}.customer_profile (customer_id, event_timestamp, lifetime_events) values (1001, now() - interval '1 h', 1), (1002, now(), 1);

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { newProject } from '../server/start-test-gateway.ts'
+import { applyFolder } from '../services/apply-folder.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { startCommand } from './start-command.ts'
 
@@ -40,6 +41,7 @@ it('the example of docs/import.md works as it is written', async () => {
     SCHEMA: join(folder, 'schema'),
     LOG_LEVEL: 'error',
   }
+  await applyFolder(settings)
   const printed: string[] = []
   for (const line of block('sh').trim().split('\n')) {
     const [, , ...words] = line.split(' ')

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { announceProcess } from '../../src/gateway/announce-process.ts'
 import { newProject, startTestGateway, type TestGateway } from '../server/start-test-gateway.ts'
+import { applyFolder } from '../services/apply-folder.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { waitUntil } from '../services/wait-until.ts'
 
@@ -204,7 +205,13 @@ it('what is quarantined is listed, shown, exported and taken again by one comman
     { row: { amount: 700 }, reason: 'amount: Value 700 above maximum 100' },
   ])
   await writeFile(join(folder, 'world.mjs'), definitions(600))
-  settings = { ...settings, SCHEMA: await movedTo(definitions(600)) }
+  const mended = {
+    OFFLINE_URL: database.url,
+    PROJECT: settings['PROJECT'] ?? '',
+    SCHEMA: await movedTo(definitions(600)),
+  }
+  await applyFolder(mended)
+  settings = { ...settings, SCHEMA: mended.SCHEMA }
   expect(await run('quarantine', 'retry', 'orders')).toBe(
     'orders: 1 accepted, 0 dropped, 1 stay\n  1: amount: Value 700 above maximum 600\n',
   )

@@ -12,6 +12,7 @@ import { kafkaEventStream } from '../../src/stores/kafka/event-stream.ts'
 import { parseKafkaUrl } from '../../src/stores/kafka/kafka-url.ts'
 import { blocksOf } from '../docs/doc-blocks.ts'
 import { type Answer, newProject, startTestGateway } from '../server/start-test-gateway.ts'
+import { applyFolder } from '../services/apply-folder.ts'
 import { kafkaOrSkip } from '../services/kafka.ts'
 import { isLong } from '../services/long-run.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
@@ -139,6 +140,7 @@ else {
       }
       try {
         expect(await once(start('migrate'), 'exit')).toEqual([0, null])
+        expect(await once(start('apply'), 'exit')).toEqual([0, null])
         for (const name of ['serve', 'worker', 'stream']) start(name)
         const produced = containers.replace(/docker compose exec .*/, 'cat')
         const { stdout } = await run('sh', ['-c', produced])
@@ -165,6 +167,7 @@ else {
 
     it('lists what was dead-lettered, has it in a topic, and keeps it once the definitions fit', async () => {
       const own = { ...settings(), LOG_LEVEL: 'info', METRICS_PORT: '0' }
+      await applyFolder(own)
       const run = (...args: readonly string[]) => startCommand(args, own, folder).ended
       await Promise.all([kafka.createTopic('orders', 2), kafka.createTopic('orders.dead-letters', 1)])
       const deadLetters = stream.consume({
@@ -221,6 +224,7 @@ else {
       expect([lost.code, lost.stderr]).toEqual([1, expect.stringContaining('did you mean "recent"')])
 
       own.SCHEMA = join(folder, 'mended')
+      await applyFolder(own)
       expect((await run('dead-letters', 'retry', 'orders')).stdout).toBe(
         'orders: 1 accepted, 0 dropped, 1 stay\n  1: the line is not JSON in UTF-8\n',
       )
@@ -237,6 +241,7 @@ else {
       'reads nothing of a topic that was created again until a rebuild takes it as a new one',
       async () => {
         const own = { ...settings(), SCHEMA: join(folder, 'renewed') }
+        await applyFolder(own)
         const run = (...args: readonly string[]) => startCommand(args, own, folder).ended
         const publish = (amount: number) =>
           stream.publish('renewed', [message({ at: at(), customer_id: 7, amount })])

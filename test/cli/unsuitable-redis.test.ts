@@ -4,19 +4,22 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newProject } from '../server/start-test-gateway.ts'
 import { isLong } from '../services/long-run.ts'
+import { applyFolder } from '../services/apply-folder.ts'
 import { type RedisServer, startRedis } from '../services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { waitUntil } from '../services/wait-until.ts'
-import { startCommand } from './start-command.ts'
+import { repository, startCommand } from './start-command.ts'
 
 let home: string
 let database: TestDatabase
 let cluster: RedisServer
+const project = newProject()
 const servers: RedisServer[] = []
 
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'featuregraph-unsuitable-'))
   ;[database, cluster] = await Promise.all([createTestDatabase(), server('--cluster-enabled', 'yes')])
+  await applyFolder({ OFFLINE_URL: database.url, PROJECT: project, SCHEMA: join(repository, 'schema') })
 })
 afterAll(async () => {
   await Promise.all(servers.map((server) => server.stop()))
@@ -33,7 +36,7 @@ async function server(...args: readonly string[]): Promise<RedisServer> {
 const start = (args: readonly string[], onlineUrl: string) =>
   startCommand(
     args,
-    { OFFLINE_URL: database.url, ONLINE_URL: onlineUrl, PROJECT: newProject(), LOG_LEVEL: 'warn', PORT: '0' },
+    { OFFLINE_URL: database.url, ONLINE_URL: onlineUrl, PROJECT: project, LOG_LEVEL: 'warn', PORT: '0' },
     home,
   )
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { newProject } from '../server/start-test-gateway.ts'
+import { applyFolder } from '../services/apply-folder.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { waitUntil } from '../services/wait-until.ts'
 import { type Running, startCommand } from './start-command.ts'
@@ -37,7 +38,18 @@ afterAll(async () => {
   await Promise.all([database?.drop(), locked?.drop()])
 })
 
-function start(args: readonly string[], own: { readonly url: string; readonly project: string }): Running {
+interface Own {
+  readonly url: string
+  readonly project: string
+}
+
+async function applied(url: string): Promise<Own> {
+  const project = newProject()
+  await applyFolder({ OFFLINE_URL: url, PROJECT: project, SCHEMA: schema })
+  return { url, project }
+}
+
+function start(args: readonly string[], own: Own): Running {
   const settings = {
     OFFLINE_URL: own.url,
     ONLINE_URL: inject('redisUrl'),
@@ -66,7 +78,7 @@ async function logs({ output, ended }: Running, pattern: RegExp): Promise<void> 
 
 describe.concurrent('worker', () => {
   it('runs in one process of a project; when that is killed another takes over', async () => {
-    const own = { url: database.url, project: newProject() }
+    const own = await applied(database.url)
     const workers = [start(['worker'], own), start(['worker'], own)] as const
     const roles = await Promise.all(
       workers.map(async (worker) => {
@@ -92,7 +104,7 @@ describe.concurrent('worker', () => {
   })
 
   it('finishes the run under way on SIGTERM, and begins no other', async () => {
-    const own = { url: locked.url, project: newProject() }
+    const own = await applied(locked.url)
     const client = new pg.Client({ connectionString: locked.url })
     await client.connect()
     try {
@@ -120,7 +132,7 @@ describe.concurrent('worker', () => {
   })
 
   it('--once ends with exit code 1 when something failed, and refuses what is no duration', async () => {
-    const own = { url: database.url, project: newProject() }
+    const own = await applied(database.url)
     const [once, wrong] = await Promise.all([
       start(['worker', '--once'], own).ended,
       start(['worker', '--recompute', 'three days'], own).ended,

@@ -9,6 +9,7 @@ import { materialize } from '../../src/ingest/materialize/materialize-view.ts'
 import { computeSnapshots } from '../../src/ingest/snapshots/compute-snapshots.ts'
 import { runDue, type WatchedView } from '../../src/ingest/worker/run-due.ts'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
+import { applyFolder } from '../services/apply-folder.ts'
 import { execute } from '../services/postgres.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { newProject, startTestGateway, type TestGateway } from './start-test-gateway.ts'
@@ -84,10 +85,12 @@ async function withWorld(
   definitions: Definitions,
   work: (world: World) => Promise<void>,
 ): Promise<void> {
+  const own = { PROJECT: project, SCHEMA: await schemaOf(definitions) }
+  await applyFolder({ ...own, OFFLINE_URL: database.url })
   const gateway = await startTestGateway({
     offlineUrl: database.url,
     onlineUrl: inject('redisUrl'),
-    settings: { PROJECT: project, SCHEMA: await schemaOf(definitions), WORKER: 'false' },
+    settings: { ...own, WORKER: 'false' },
   })
   const { registry, stores } = gateway.gateway
   const layouts = await openRowLayouts(project, registry, stores.registry, stores.guardRecord)

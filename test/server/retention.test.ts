@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { formatTimestamp } from '../../src/definitions/timestamp.ts'
 import { startCommand } from '../cli/start-command.ts'
+import { applyFolder } from '../services/apply-folder.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { newProject, startTestGateway } from './start-test-gateway.ts'
 
@@ -38,6 +39,7 @@ it('is stored by the worker; what reaches behind it is unavailable with its own 
     PROJECT: newProject(),
     SCHEMA: join(folder, 'schema'),
   }
+  await applyFolder(own)
   const run = (...args: readonly string[]) => startCommand(args, own, folder).ended
   const now = Date.now() * 1_000
   const oldest = new Date((now - 40 * day) / 1_000)

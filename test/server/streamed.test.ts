@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { startCommand } from '../cli/start-command.ts'
+import { applyFolder } from '../services/apply-folder.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { newProject, startTestGateway } from './start-test-gateway.ts'
 
@@ -101,6 +102,7 @@ describe('streaming views in a gateway', () => {
   it('are refused where something would be done to rows that they do not have', async () => {
     const own = { OFFLINE_URL: database.url, PROJECT: newProject(), SCHEMA: join(folder, 'schema') }
     const run = (...args: readonly string[]) => startCommand(args, own, folder).ended
+    await applyFolder(own)
     const cases = [
       [['materialize', 'recent'], 'streaming feature views follow their events by themselves: recent'],
       [['validate', 'recent'], 'feature view "recent" is computed when it is asked for'],
