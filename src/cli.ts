@@ -26,6 +26,10 @@ program
   .description('run the gateway; settings are the environment variables FEATUREGRAPH_…')
   .action(async () => (await import('./cli/serve.ts')).serve())
 program
+  .command('dev')
+  .description('run the gateway and apply the definitions at every save, also what breaks callers')
+  .action(async () => (await import('./cli/dev.ts')).dev())
+program
   .command('init')
   .description('write a project of your own: definitions, their tests, settings, servers to run on')
   .argument('[folder]', 'where to; what is there already stays as it is', '.')

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 /** By the command's words, without `featuregraph`. Each is shown at the end of the command's `--help`. */
 export const examples: Readonly<Record<string, readonly string[]>> = {
   serve: ['serve', 'FEATUREGRAPH_PORT=8080 FEATUREGRAPH_DEMO=false featuregraph serve'],
+  dev: ['dev'],
   init: ['init ../mine', "init mine --from-files 'data/*.parquet'"],
   apply: ['apply', "apply --allow-breaking --message 'windows of 7 days'"],
   rollback: ["rollback 3 --message 'scores fell'"],

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { StoreFailed } from '../errors.ts'
 import type { ApartWork } from '../gateway/run-guard.ts'
 
@@ -10,15 +10,26 @@ export const apartWork: ApartWork = {
   followTiles: (signal) => runCommand(['stream', '--once'], signal),
 }
 
+/** Resolves with its exit code when the command has ended; what it prints is printed here. */
+export async function runShown(args: readonly string[]): Promise<number | null> {
+  const child = spawnCommand(args, { stdio: ['ignore', 'inherit', 'inherit'] })
+  return await new Promise((resolve, reject) => {
+    child.on('error', (cause) => reject(new StoreFailed(`${args.join(' ')} did not run`, { cause })))
+    child.on('close', resolve)
+  })
+}
+
+/** This program, as this process runs it. */
+function spawnCommand(args: readonly string[], options: SpawnOptions): ChildProcess {
+  const [, program = ''] = process.argv
+  return spawn(process.execPath, [...process.execArgv, program, ...args], options)
+}
+
 /** Resolves when the command has succeeded. @throws StoreFailed with what it said where it fails. */
 async function runCommand(args: readonly string[], signal: AbortSignal): Promise<void> {
-  const [, program = ''] = process.argv
-  const child = spawn(process.execPath, [...process.execArgv, program, ...args], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    signal,
-  })
+  const child = spawnCommand(args, { stdio: ['ignore', 'ignore', 'pipe'], signal })
   let errors = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     errors = (errors + text).slice(-shownOfErrors)
   })
   await new Promise<void>((resolve, reject) => {

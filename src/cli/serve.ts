@@ -10,6 +10,11 @@ import { onStop } from './stop-signal.ts'
 /** `featuregraph serve`: runs until SIGTERM or SIGINT, then answers for the time to drain and finishes what is running. */
 export async function serve(): Promise<void> {
   const config = readConfig(readEnvironment())
+  await runGateway(config, () => startServing(config))
+}
+
+/** What starts is ended in order by a signal, also one that comes before it has started. */
+export async function runGateway(config: Config, start: () => Promise<Gateway>): Promise<void> {
   let running: Gateway | null = null
   onStop((reason) => {
     process.stdout.write(
@@ -27,16 +32,18 @@ export async function serve(): Promise<void> {
         },
       )
   })
+  running = await start()
+  process.stdout.write(welcome(config, running))
+}
+
+export async function startServing(config: Config): Promise<Gateway> {
   const bar = progressBar('writing the demo world')
-  const gateway = await startGateway(config, {
+  return await startGateway(config, {
     log: gatewayLog(config.logLevel),
     onDemoProgress: (done, total) => bar.update(done / total),
     // Rows in the memory of a process are seen by no other.
     ...(config.onlineUrl === 'memory:' ? {} : { apart: apartWork }),
-  })
-  bar.stop()
-  running = gateway
-  process.stdout.write(welcome(config, gateway))
+  }).finally(bar.stop)
 }
 
 function farewell(drainMs: number): string {

@@ -35,7 +35,7 @@ export function projectManifest(name: string, program: ProgramManifest, tarball:
     engines: program.engines,
     scripts: {
       start: 'featuregraph serve',
-      dev: "tsx watch --clear-screen=false --include 'schema/**' node_modules/featuregraph/src/featuregraph.js serve",
+      dev: 'featuregraph dev',
       check: 'tsc && featuregraph check',
       test: 'node --import tsx --test test/*.test.ts',
     },

@@ -47,6 +47,7 @@ export function tryFoundDefinitions(drafts: Drafts): string {
   const imports = drafts.definitions.flatMap(importOf)
   const batches = drafts.definitions.some(({ writer }) => writer === 'windowedView')
   const commands = [
+    'npx featuregraph apply',
     ...imports,
     ...(batches ? ['npx featuregraph batch'] : []),
     'npx featuregraph materialize',
@@ -58,7 +59,7 @@ export function tryFoundDefinitions(drafts: Drafts): string {
   const argument = Object.keys(entity.joinKeys).length === 1 ? `${fieldName(key)}: …` : 'key: { … }'
   return `## Try it
 
-\`schema/definitions.ts\` was written from what was found: read it first, since it holds guesses, and says by what. Then bring the rows in and compute what is to be answered (the gateway goes on with it by itself):
+\`schema/definitions.ts\` was written from what was found: read it first, since it holds guesses, and says by what. Then apply it, bring the rows in and compute what is to be answered (the gateway goes on with it by itself):
 
 \`\`\`sh
 ${commands.join('\n')}

@@ -77,7 +77,7 @@ describe('a project of one’s own, by the page that describes it', { timeout: 1
   })
 
   it('passes its check, types included', async () => {
-    const [, check = ''] = await pageBlocks(page, 'sh')
+    const [, , check = ''] = await pageBlocks(page, 'sh')
     expect(await shell(check, project)).toContain(
       'schema: 1 entity, 1 event source, 2 feature views and 1 feature service\n',
     )
@@ -133,7 +133,7 @@ describe('a project of one’s own, by the page that describes it', { timeout: 1
        create table orders (order_id text primary key, customer_id bigint, total numeric, ordered_at timestamptz)`,
       )
       try {
-        const [, , tables = '', files = ''] = await pageBlocks(page, 'sh')
+        const [, , , tables = '', files = ''] = await pageBlocks(page, 'sh')
         expect(await shell(tables.replace(/postgres:\S+/, database.url), project)).toContain('wrote  vendor/')
         // The same program is not packed once more.
         await cp(join(project, 'vendor'), join(folder, 'from-files/vendor'), { recursive: true })

@@ -64,11 +64,12 @@ describe('the way from a Parquet file to features, in docs/batch.md', () => {
       const { stdout } = await run('sh', ['-c', `${settings} && ${line}`], { cwd: folder, env: environment })
       printed.push(stdout)
     }
-    expect(printed[0]).toContain('600 rows read, 599 stored, 1 quarantined')
-    expect(printed[1]).toMatch(
+    const [, imported, computed, materialized] = printed
+    expect(imported).toContain('600 rows read, 599 stored, 1 quarantined')
+    expect(computed).toMatch(
       /^rider_habits: 31 snapshots from 2026-10-02.* to 2026-11-01.*, 31 rows written\n$/,
     )
-    expect(printed[2]).toContain('rider_habits: 1 rows read, 1 written')
+    expect(materialized).toContain('rider_habits: 1 rows read, 1 written')
 
     const gateway = spawn('sh', ['-c', `${settings} && exec ${serve}`], {
       cwd: folder,

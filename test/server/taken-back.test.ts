@@ -35,27 +35,6 @@ async function definitions(...features: readonly string[]): Promise<string> {
   return schema
 }
 
-interface Project {
-  readonly OFFLINE_URL: string
-  readonly ONLINE_URL: string
-  readonly PROJECT: string
-}
-
-const run = (own: Project, command: readonly string[], SCHEMA: string): Promise<Outcome> =>
-  startCommand(command, { ...own, SCHEMA, LOG_LEVEL: 'error' }, folder).ended
-
-let made: Promise<Project> | null = null
-
-/** One for all commands that are refused, since none may change it: its tables were made while `stats` had one feature. */
-async function projectWithTables(): Promise<Project> {
-  made ??= (async () => {
-    const own = { OFFLINE_URL: database.url, ONLINE_URL: inject('redisUrl'), PROJECT: newProject() }
-    expect((await run(own, ['status'], await definitions('n'))).code).toBe(0)
-    return own
-  })()
-  return await made
-}
-
 describe('a definition', () => {
   it('is put forward, taken back and put forward again: the gateway starts each time and answers what was written', async () => {
     const [small, grown] = [await definitions('n'), await definitions('n', 'm')]
