@@ -18,6 +18,7 @@ const commands: readonly (readonly string[])[] = [
   ['--version'],
   ['--help'],
   ['migrate'],
+  ['apply'],
   ['status'],
   ['runs'],
   ['materialize'],

@@ -8,7 +8,7 @@ import { followRegistry } from './follow-registry.ts'
 import { serveMetrics } from './metrics-server.ts'
 import { apartWork } from './run-apart.ts'
 import { stopSignal } from './stop-signal.ts'
-import { withStores } from './with-stores.ts'
+import { type CommandWorld, withStores } from './with-stores.ts'
 
 /**
  * `featuregraph stream`: events from the topics of the sources, where there is a stream, and from the stored events into the
@@ -17,7 +17,9 @@ import { withStores } from './with-stores.ts'
  */
 export async function stream({ once = false }: { readonly once?: boolean }): Promise<void> {
   const { signal } = stopSignal('the batch under way')
-  await withStores('WRITTEN', async (world) => {
+  // Started beside a first gateway it waits for what that applies.
+  const whenEmpty = once ? undefined : ({ kind: 'WAIT', signal } as const)
+  const run = async (world: CommandWorld): Promise<void> => {
     const { config, log } = world
     await world.checkTables()
     const register = new MetricsRegistry()
@@ -39,5 +41,6 @@ export async function stream({ once = false }: { readonly once?: boolean }): Pro
     } finally {
       await metrics?.close()
     }
-  })
+  }
+  await withStores('WRITTEN', run, whenEmpty)
 }

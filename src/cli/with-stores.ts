@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { type Config, readConfig, readEnvironment } from '../config.ts'
 import { NotApplied } from '../errors.ts'
@@ -34,8 +35,12 @@ const onlineTimeoutMs = 10_000
  */
 export type OnlineUse = 'WRITTEN' | 'READ' | 'UNUSED'
 
-/** Instead of the work where nothing has been applied yet. */
-export type WhenEmpty = (world: Pick<CommandWorld, 'config' | 'stores'>, reason: NotApplied) => Promise<void>
+/** Instead of the work where nothing has been applied yet; WAIT: the work waits until something is, or the signal aborts. */
+export type WhenEmpty =
+  | ((world: Pick<CommandWorld, 'config' | 'stores'>, reason: NotApplied) => Promise<void>)
+  | { readonly kind: 'WAIT'; readonly signal: AbortSignal }
+
+const emptyPollMs = 1_000
 
 /**
  * The registry's newest version, whatever the definition files say, and the stores by the settings, closed again whatever
@@ -56,11 +61,14 @@ export async function withStores(
   try {
     if (onlineUse === 'WRITTEN') await refuseUnsuitable(stores.onlineCheck)
     if (onlineUse === 'READ') await stores.onlineCheck
-    const served = await currentVersion(stores.versions)
+    let served = await currentVersion(stores.versions)
     if (served === null) {
       const reason = new NotApplied(config.project)
       if (whenEmpty === undefined) throw reason
-      return await whenEmpty({ config, stores }, reason)
+      if (typeof whenEmpty === 'function') return await whenEmpty({ config, stores }, reason)
+      log.warn(`${reason.message}; waiting for that`)
+      served = await untilApplied(stores.versions, whenEmpty.signal)
+      if (served === null) return
     }
     await reportUnapplied(config.schemaFolder, served, log)
     const { registry } = served
@@ -71,5 +79,18 @@ export async function withStores(
     })
   } finally {
     await stores.close()
+  }
+}
+
+/** Null: the signal has aborted. */
+async function untilApplied(
+  versions: Stores['versions'],
+  signal: AbortSignal,
+): Promise<ServedVersion | null> {
+  for (;;) {
+    await sleep(emptyPollMs, undefined, { signal }).catch(() => {})
+    if (signal.aborted) return null
+    const served = await currentVersion(versions)
+    if (served !== null) return served
   }
 }

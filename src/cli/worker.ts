@@ -3,7 +3,7 @@ import { systemClock } from '../gateway/system-clock.ts'
 import { argumentDuration } from './argument-duration.ts'
 import { followRegistry } from './follow-registry.ts'
 import { stopSignal } from './stop-signal.ts'
-import { withStores } from './with-stores.ts'
+import { type CommandWorld, withStores } from './with-stores.ts'
 
 interface WorkerArguments {
   readonly recompute?: string
@@ -14,7 +14,9 @@ interface WorkerArguments {
 export async function work({ recompute, once = false }: WorkerArguments): Promise<void> {
   const asked = argumentDuration('--recompute', recompute)
   const { signal } = stopSignal('the run under way')
-  await withStores('WRITTEN', async (world) => {
+  // Started beside a first gateway it waits for what that applies.
+  const whenEmpty = once ? undefined : ({ kind: 'WAIT', signal } as const)
+  const run = async (world: CommandWorld): Promise<void> => {
     const { config, log } = world
     await world.checkTables()
     const { project } = config
@@ -27,5 +29,6 @@ export async function work({ recompute, once = false }: WorkerArguments): Promis
       ),
     )
     if (once && failures > 0) process.exitCode = 1
-  })
+  }
+  await withStores('WRITTEN', run, whenEmpty)
 }
