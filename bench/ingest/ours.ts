@@ -78,7 +78,6 @@ async function obey(order: Order): Promise<Done> {
           dryRun: false,
           onError: 'quarantine',
           assumeUtc: true,
-          tables: null,
           maxQuarantined: { kind: 'SHARE', share: 1 },
           format: null,
           onWarning: () => {},

@@ -52,7 +52,7 @@ export async function importFiles(
       const progress = progressBar(`${dryRun ? 'checking' : 'importing'} ${file}`)
       try {
         const imported = await importFile({ ...stores, clock: systemClock }, source, file, {
-          ...{ dryRun, onError, assumeUtc, tables: null, maxQuarantined, format },
+          ...{ dryRun, onError, assumeUtc, maxQuarantined, format },
           onWarning: (message) => process.stderr.write(`${message}\n`),
           onWait: () =>
             process.stderr.write(`${sourceName}: another import is under way; waiting for its end\n`),

@@ -194,7 +194,6 @@ async function importHistory(
       dryRun: false,
       onError: 'stop',
       assumeUtc: false,
-      tables: null,
       maxQuarantined: { kind: 'SHARE', share: 1 },
       format: null,
       onWarning: () => {},

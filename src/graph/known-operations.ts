@@ -25,7 +25,7 @@ export interface KnownOperation {
   readonly use: () => CompiledQuery | null
 }
 
-export interface SeenOperation {
+interface SeenOperation {
   readonly schema: GraphQLSchema
   readonly document: DocumentNode
   readonly operation: OperationDefinitionNode
@@ -33,7 +33,7 @@ export interface SeenOperation {
 }
 
 /** An operation as callers send it. */
-export interface OperationText {
+interface OperationText {
   readonly text: string
   readonly operationName: string | null
   /** Apollo's, of the text. */

@@ -7,9 +7,12 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, inject, it, type TestContext } from 'vitest'
 import { systemClock } from '../../src/gateway/system-clock.ts'
+import { applyDefinitions } from '../../src/registry/versions/apply.ts'
+import { definitionsOf } from '../../src/registry/versions/version-content.ts'
 import type { ExampleTab } from '../../src/server/graphiql/example-tab.ts'
 import { execute } from '../services/postgres.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
+import { waitUntil } from '../services/wait-until.ts'
 import { findChromium, installChromium, openPage, runUntilShown } from './browser.ts'
 import { startTestGateway, type TestGateway } from './start-test-gateway.ts'
 
@@ -216,6 +219,34 @@ it('GraphiQL over other definitions asks for an API key first; then no tab is re
     await close()
   }
 })
+
+it('GraphiQL that is open gets the schema of a newer version by its own button, without a reload', async (context) => {
+  await skipWithoutChromium(context)
+  const { page, close } = await openPage(gateway.url)
+  try {
+    await runUntilShown(page, '1234.5')
+    const { served } = gateway.gateway
+    const definitions = definitionsOf(served.content).map(({ path, value }) =>
+      isProfile(value)
+        ? { path, value: { ...value, features: { ...value.features, shoe_size: 'int32' } } }
+        : { path, value },
+    )
+    const { stores } = gateway.gateway
+    await applyDefinitions({ versions: stores.versions, tables: stores.offline }, definitions, {
+      ...{ by: 'test', message: null, program: 'test' },
+    })
+    await waitUntil(() => gateway.gateway.served.version > served.version, 'the new version is served')
+    const fetched = page.waitForResponse(async (response) => (await response.text()).includes('"shoeSize"'))
+    await page.getByRole('button', { name: 'Re-fetch GraphQL schema' }).click()
+    expect((await fetched).status()).toBe(200)
+  } finally {
+    await close()
+  }
+})
+
+function isProfile(value: unknown): value is { readonly features: object } {
+  return typeof value === 'object' && value !== null && 'name' in value && value.name === 'customer_profile'
+}
 
 async function skipWithoutChromium(context: TestContext): Promise<void> {
   if ((await findChromium()) !== null) return

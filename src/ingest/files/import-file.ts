@@ -29,20 +29,12 @@ export interface ImportOptions {
   readonly format: FileFormat | null
   /** Times without an offset are UTC where the source has no timezone. */
   readonly assumeUtc: boolean
-  /** Null: they are there. */
-  readonly tables: ImportTables | null
   /** Another import of the source is under way and is waited for. */
   readonly onWait: () => void
   /** `done` from 0 to 1, of the file. */
   /** What is stored and may not be meant so, once a file. */
   readonly onWarning: (message: string) => void
   readonly onProgress: (target: string, rows: number, done: number) => void
-}
-
-/** The tables that are written, which may lack columns of the newest definitions. */
-export interface ImportTables {
-  readonly lackColumns: () => Promise<boolean>
-  readonly make: () => Promise<void>
 }
 
 /** What became of a file's rows in one table. */
@@ -64,9 +56,8 @@ export interface ImportedFile extends ImportCounts {
  * One file into the tables of a source, each in a transaction of its own with the receipt of the file's bytes: the same
  * bytes again, under whatever name, add nothing until the source's definition changes, and a process that ends anywhere
  * leaves nothing. Events with ids are stored chunk by chunk: a process that ends leaves whole chunks, and the same file again
- * goes on behind them. A file that goes by chunks, into several tables, or into tables that lack columns, is read to its end
- * and checked first: one that is refused leaves nothing and adds no column. Recorded as a run of the source; one import of a
- * source at a time.
+ * goes on behind them. A file that goes by chunks, or into several tables, is read to its end and checked first: one that is
+ * refused leaves nothing. Recorded as a run of the source; one import of a source at a time.
  * @throws BadUserInput for a file that is refused as a whole (format, columns, times without a zone, too many quarantined
  * rows, or the first bad row with `stop`); RowCountRefused; StoreFailed.
  */
@@ -97,8 +88,7 @@ export async function importFile(
   const subject = { kind: 'IMPORT', view: source.name, asOf: null } as const
   return await stores.runs.withRun(subject, { now: stores.clock, onWait: options.onWait }, async () => {
     const isLeft = source.targets.length > 1 || source.targets.some(({ table }) => isImportedInChunks(table))
-    if (isLeft || (await options.tables?.lackColumns())) await work(false, () => {})
-    await options.tables?.make()
+    if (isLeft) await work(false, () => {})
     const result = await work(true)
     const rowsRead = result.reduce((sum, { read }) => sum + read, 0)
     const rowsWritten = result.reduce((sum, { stored }) => sum + stored, 0)

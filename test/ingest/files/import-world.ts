@@ -94,7 +94,7 @@ export async function importWorld(
       { name, targets: importTargets(by, name) },
       path,
       {
-        ...{ dryRun: false, onError: 'quarantine', assumeUtc: false, tables: null, format: null },
+        ...{ dryRun: false, onError: 'quarantine', assumeUtc: false, format: null },
         ...{ maxQuarantined: { kind: 'SHARE', share: 1 }, onWarning: () => {}, onWait: () => {} },
         ...{ onProgress: () => {}, ...options },
       },

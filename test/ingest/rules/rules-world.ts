@@ -317,7 +317,7 @@ export async function openRulesWorld(redisUrl: string, start: Micros) {
     async importFile(path: string, chunks: number | null): Promise<readonly ImportedFile[] | null> {
       const imports = chunks === null ? stores.imports : endingAfter(stores.imports, chunks)
       const options = {
-        ...{ dryRun: false, onError: 'stop', assumeUtc: false, tables: null, format: null },
+        ...{ dryRun: false, onError: 'stop', assumeUtc: false, format: null },
         ...{ maxQuarantined: defaultQuarantineLimit, onWarning: () => {}, ...quiet },
       } satisfies ImportOptions
       const named = { name: 'payments', targets: importTargets(registry, 'payments') }

@@ -164,7 +164,7 @@ export async function openVerdictWorld(): Promise<VerdictWorld> {
         { name: 'payments', targets: importTargets(registry, 'payments') },
         path,
         {
-          ...{ dryRun: false, onError: 'quarantine', assumeUtc: false, tables: null, format: null },
+          ...{ dryRun: false, onError: 'quarantine', assumeUtc: false, format: null },
           ...{ maxQuarantined: { kind: 'SHARE', share: 1 }, onWarning: () => {}, onWait: () => {} },
           ...{ onProgress: () => {}, ...options },
         },
