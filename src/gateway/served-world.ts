@@ -74,6 +74,7 @@ export async function servedWorld(served: ServedVersion, parts: WorldParts): Pro
     ...{ registry, layouts, guard, instead, fills, stores, clock, push },
     observe: logFailures(metrics.observeRead, log),
     deleteEntity: remove,
+    changedIn: (place) => served.changedIn[place] ?? 0,
   })
   const known = knownOperations(metrics.countEngine)
   const apollo = apolloServer(schema, {
