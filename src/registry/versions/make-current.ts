@@ -40,7 +40,7 @@ export type Plan =
   | { readonly status: 'STEPS'; readonly current: ServedVersion; readonly steps: readonly ChangeStep[] }
   | ({ readonly status: 'VERSION' } & PlannedVersion)
 
-export interface PlannedVersion {
+interface PlannedVersion {
   readonly content: VersionContent
   /** What the version changes, a line each. */
   readonly changes: readonly string[]

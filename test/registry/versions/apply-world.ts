@@ -22,7 +22,7 @@ export function trips(features: Features, options: object = {}) {
 }
 
 /** Gives up after 3 tries of 300 ms, so that a test of refusals does not wait for the real 10 of 2 s. */
-export const shortTiming = { lockTimeoutMs: 300, pauseMs: 20, tries: 3 }
+const shortTiming = { lockTimeoutMs: 300, pauseMs: 20, tries: 3 }
 
 /** A project of its own in the database. */
 export function applyWorld(pool: pg.Pool, project: string) {
