@@ -12,7 +12,7 @@ import type { Stores } from './open-stores.ts'
 import { programVersion } from './program-version.ts'
 import { reportUnapplied } from './unapplied-changes.ts'
 
-type RegistryStores = Pick<Stores, 'versions' | 'offline'>
+type RegistryStores = Pick<Stores, 'versions' | 'applies' | 'tables'>
 
 /**
  * The registry's newest version. Only an empty registry gets the definitions of the folder; else it is logged how they differ.
@@ -39,16 +39,16 @@ const waits = 60
 
 /** Of several gateways that start on an empty registry one applies, and the others serve what it applied. */
 async function applyFirst(
-  { versions, offline }: RegistryStores,
+  stores: RegistryStores,
   definitions: readonly Definition[],
 ): Promise<ServedVersion> {
   const options = { by: thisUser(), message: 'first start', program: programVersion() }
   for (let waited = 0; ; waited += 1) {
     try {
-      return await applyDefinitions({ versions, tables: offline }, definitions, options)
+      return await applyDefinitions(stores, definitions, options)
     } catch (error) {
       if (!(error instanceof ApplyRefused) || waited >= waits) throw error
-      const applied = await currentVersion(versions)
+      const applied = await currentVersion(stores.versions)
       if (applied !== null) return applied
       await sleep(waitMs)
     }

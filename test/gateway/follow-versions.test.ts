@@ -38,7 +38,7 @@ function definitions(version: number): readonly object[] {
 async function apply(version: number): Promise<number> {
   const { stores } = first().gateway
   const applied = await applyDefinitions(
-    { versions: stores.versions, tables: stores.offline },
+    stores,
     definitions(version).map((value) => ({ path: 'test', value })),
     { by: 'test', message: null, program: 'test' },
   )
@@ -60,10 +60,7 @@ async function untilServed(version: number, served: readonly TestGateway[] = gat
 }
 
 beforeAll(async () => {
-  ;[folder, postgres] = await Promise.all([
-    mkdtemp(join(tmpdir(), 'featuregraph-follow-')),
-    startPostgres(),
-  ])
+  ;[folder, postgres] = await Promise.all([mkdtemp(join(tmpdir(), 'featuregraph-follow-')), startPostgres()])
   await prepareTemplate(postgres.url)
   const lines = definitions(0).map((one, index) => `export const d${index} = ${JSON.stringify(one)}\n`)
   await writeFile(join(folder, 'definitions.mjs'), lines.join(''))

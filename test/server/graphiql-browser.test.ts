@@ -232,7 +232,7 @@ it('GraphiQL that is open gets the schema of a newer version by its own button, 
         : { path, value },
     )
     const { stores } = gateway.gateway
-    await applyDefinitions({ versions: stores.versions, tables: stores.offline }, definitions, {
+    await applyDefinitions(stores, definitions, {
       ...{ by: 'test', message: null, program: 'test' },
     })
     await waitUntil(() => gateway.gateway.served.version > served.version, 'the new version is served')

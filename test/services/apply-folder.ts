@@ -1,8 +1,10 @@
 import { loadDefinitions } from '../../src/registry/load.ts'
 import { applyDefinitions } from '../../src/registry/versions/apply.ts'
 import type { ServedVersion } from '../../src/registry/versions/served-version.ts'
+import { postgresApplyLease } from '../../src/stores/postgres/system/apply-lease.ts'
 import { postgresVersionStore } from '../../src/stores/postgres/system/version-store.ts'
-import { testOfflineStore, testPool } from './test-pool.ts'
+import { postgresTableChanges } from '../../src/stores/postgres/tables/table-changes.ts'
+import { testPool } from './test-pool.ts'
 
 export interface ApplySettings {
   /** Of a database that has the migrations. */
@@ -21,15 +23,18 @@ export async function applyFolder({
   const { definitions, unloaded } = await loadDefinitions(SCHEMA)
   if (unloaded.length > 0) throw new Error(unloaded.map(({ message }) => message).join('\n'))
   const pool = testPool(offlineUrl, 2, null)
-  const tables = testOfflineStore(offlineUrl, { project })
   try {
     const options = { by: 'test', message: null, program: 'test' }
     return await applyDefinitions(
-      { versions: postgresVersionStore(pool, project), tables },
+      {
+        versions: postgresVersionStore(pool, project),
+        applies: postgresApplyLease(pool, project),
+        tables: postgresTableChanges(pool, project),
+      },
       definitions,
-      options,
+      { ...options, allowBreaking: true },
     )
   } finally {
-    await Promise.all([pool.end(), tables.close()])
+    await pool.end()
   }
 }
