@@ -79,10 +79,15 @@ export async function startGateway(settings: Config, options: StartOptions = {})
   try {
     await refuseUnsuitable(stores.onlineCheck)
     if (settings.offlineUrl === null) closers.push(await claimEmbedded(stores, settings.dataFolder, log))
-    const first = await versionAtStart(stores, { folder: settings.schemaFolder, log })
     // A project with definitions of its own is no demo, whatever the default.
-    const config = { ...settings, demo: settings.demo && hasDemoView(first.registry) }
-    if (config.demo) await markDemo(stores.system, config.project, clock())
+    const isDemo = (registry: Registry): boolean => settings.demo && hasDemoView(registry)
+    const mark = async (registry: Registry): Promise<void> => {
+      if (isDemo(registry)) await markDemo(stores.system, settings.project, clock())
+    }
+    const start = { folder: settings.schemaFolder, log, beforeFirst: mark }
+    const first = await versionAtStart(stores, start)
+    await mark(first.registry)
+    const config = { ...settings, demo: isDemo(first.registry) }
     const parts = {
       ...{ config, stores, metrics, clock, log },
       ...{ belief: guardBelief(), instead: offlineInstead(config) },

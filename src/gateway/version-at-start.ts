@@ -6,11 +6,20 @@ import { buildSchema } from '../graph/build-schema.ts'
 import { buildRegistry } from '../registry/build-registry.ts'
 import { loadDefinitions } from '../registry/load.ts'
 import type { Definition } from '../registry/parse-definitions.ts'
+import type { Registry } from '../registry/registry.ts'
 import { applyDefinitions, currentVersion } from '../registry/versions/apply.ts'
 import type { ServedVersion } from '../registry/versions/served-version.ts'
 import type { Stores } from './open-stores.ts'
 import { programVersion } from './program-version.ts'
 import { reportUnapplied } from './unapplied-changes.ts'
+
+interface StartOptions {
+  /** Of the definition files. */
+  readonly folder: string
+  readonly log: Logger
+  /** Called before anything is made of the first definitions; what it throws refuses them. */
+  readonly beforeFirst: (registry: Registry) => Promise<void>
+}
 
 type RegistryStores = Pick<Stores, 'versions' | 'applies' | 'tables'>
 
@@ -20,7 +29,7 @@ type RegistryStores = Pick<Stores, 'versions' | 'applies' | 'tables'>
  */
 export async function versionAtStart(
   stores: RegistryStores,
-  { folder, log }: { readonly folder: string; readonly log: Logger },
+  { folder, log, beforeFirst }: StartOptions,
 ): Promise<ServedVersion> {
   const current = await currentVersion(stores.versions)
   if (current !== null) {
@@ -28,7 +37,9 @@ export async function versionAtStart(
     return current
   }
   const { definitions, unloaded } = await loadDefinitions(folder)
-  buildSchema(buildRegistry(definitions, unloaded))
+  const registry = buildRegistry(definitions, unloaded)
+  buildSchema(registry)
+  await beforeFirst(registry)
   const first = await applyFirst(stores, definitions)
   log.info(`the definitions in ${folder} are version ${first.version} of the registry`)
   return first
