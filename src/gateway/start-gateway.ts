@@ -16,6 +16,7 @@ import { createHttpServer } from '../server/http-server.ts'
 import { createMetrics } from '../server/metrics.ts'
 import type { RunningProcess } from '../stores/process-registry.ts'
 import { announceProcess } from './announce-process.ts'
+import { appliedBy } from './applied-by.ts'
 import { checkTables } from './check-tables.ts'
 import { currentWorld } from './current-world.ts'
 import { followVersions } from './follow-versions.ts'
@@ -84,7 +85,7 @@ export async function startGateway(settings: Config, options: StartOptions = {})
     const mark = async (registry: Registry): Promise<void> => {
       if (isDemo(registry)) await markDemo(stores.system, settings.project, clock())
     }
-    const start = { folder: settings.schemaFolder, log, beforeFirst: mark }
+    const start = { folder: settings.schemaFolder, log, by: appliedBy(settings), beforeFirst: mark }
     const first = await versionAtStart(stores, start)
     await mark(first.registry)
     const config = { ...settings, demo: isDemo(first.registry) }

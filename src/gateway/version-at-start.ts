@@ -1,4 +1,3 @@
-import { hostname, userInfo } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { ApplyRefused } from '../errors.ts'
@@ -17,6 +16,8 @@ interface StartOptions {
   /** Of the definition files. */
   readonly folder: string
   readonly log: Logger
+  /** Who starts it. */
+  readonly by: string
   /** Called before anything is made of the first definitions; what it throws refuses them. */
   readonly beforeFirst: (registry: Registry) => Promise<void>
 }
@@ -29,7 +30,7 @@ type RegistryStores = Pick<Stores, 'versions' | 'applies' | 'tables'>
  */
 export async function versionAtStart(
   stores: RegistryStores,
-  { folder, log, beforeFirst }: StartOptions,
+  { folder, log, by, beforeFirst }: StartOptions,
 ): Promise<ServedVersion> {
   const current = await currentVersion(stores.versions)
   if (current !== null) {
@@ -40,7 +41,7 @@ export async function versionAtStart(
   const registry = buildRegistry(definitions, unloaded)
   buildSchema(registry)
   await beforeFirst(registry)
-  const first = await applyFirst(stores, definitions)
+  const first = await applyFirst(stores, definitions, by)
   log.info(`the definitions in ${folder} are version ${first.version} of the registry`)
   return first
 }
@@ -52,8 +53,9 @@ const waits = 60
 async function applyFirst(
   stores: RegistryStores,
   definitions: readonly Definition[],
+  by: string,
 ): Promise<ServedVersion> {
-  const options = { by: thisUser(), message: 'first start', program: programVersion() }
+  const options = { by, message: 'first start', program: programVersion() }
   for (let waited = 0; ; waited += 1) {
     try {
       return await applyDefinitions(stores, definitions, options)
@@ -63,14 +65,5 @@ async function applyFirst(
       if (applied !== null) return applied
       await sleep(waitMs)
     }
-  }
-}
-
-function thisUser(): string {
-  try {
-    return `${userInfo().username}@${hostname()}`
-  } catch {
-    // A container's user need not have a name.
-    return hostname()
   }
 }

@@ -5,7 +5,7 @@ import { suggest } from '../../registry/suggest.ts'
 import type { OpenedFile } from '../../stores/file-reader.ts'
 
 /** A column of the spine that is read. */
-export interface ReadColumn {
+interface ReadColumn {
   /** Of the join key or the request value. */
   readonly name: string
   readonly type: ValueType
