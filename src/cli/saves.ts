@@ -8,8 +8,12 @@ const pollMs = 300
  * Yields whenever files of the folder have changed since the last time, or since the call, once they have been still for one
  * poll: an editor saves in several steps. By polls, since notifications do not pass into containers.
  */
-export async function* savesOf(folder: string): AsyncGenerator<void> {
-  let known = await stateOf(folder)
+export function savesOf(folder: string): AsyncGenerator<void> {
+  return changesOf(folder, stateOf(folder))
+}
+
+async function* changesOf(folder: string, first: Promise<string>): AsyncGenerator<void> {
+  let known = await first
   let before = known
   for (;;) {
     await sleep(pollMs)
