@@ -55,7 +55,7 @@ async function applyFirst(
   definitions: readonly Definition[],
   by: string,
 ): Promise<ServedVersion> {
-  const options = { by, message: 'first start', program: programVersion() }
+  const options = { by, message: 'first start', program: programVersion(), onlyFirst: true }
   for (let waited = 0; ; waited += 1) {
     try {
       return await applyDefinitions(stores, definitions, options)

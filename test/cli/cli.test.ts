@@ -6,6 +6,7 @@ import { buildSchema, parse, print, printSchema } from 'graphql'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { freePort } from '../../src/embedded/free-port.ts'
 import { newProject, worldFolder } from '../server/start-test-gateway.ts'
+import { applyFolder } from '../services/apply-folder.ts'
 import { execute } from '../services/postgres.ts'
 import { postgresUrl } from '../services/postgres-url.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
@@ -253,15 +254,19 @@ describe.concurrent('serve', () => {
 })
 
 describe.concurrent('materialize, status and runs', () => {
-  const settings = () => ({
-    OFFLINE_URL: database.url,
-    ONLINE_URL: inject('redisUrl'),
-    PROJECT: newProject(),
-    LOG_LEVEL: 'error',
-  })
+  const settings = async () => {
+    const own = {
+      OFFLINE_URL: database.url,
+      ONLINE_URL: inject('redisUrl'),
+      PROJECT: newProject(),
+      LOG_LEVEL: 'error',
+    }
+    await applyFolder({ ...own, SCHEMA: join(repository, 'schema') })
+    return own
+  }
 
   it('materialize rows, report how far, and list what was run', async () => {
-    const own = settings()
+    const own = await settings()
     const first = await run(['materialize', 'customer_transaction_features'], own)
     expect(first).toEqual({
       ...{ code: 0, stderr: '' },
@@ -301,7 +306,7 @@ describe.concurrent('materialize, status and runs', () => {
   })
 
   it('refuse what they do not know, with what may have been meant, and memory', async () => {
-    const own = settings()
+    const own = await settings()
     const outcomes = await Promise.all([
       run(['materialize', 'customer_transactions_features', 'zzz'], own),
       run(['materialize', '--from', 'yesterday'], own),

@@ -123,7 +123,7 @@ else {
       const commands = lines.flatMap(
         (line) => /^(?:npx featuregraph|node src\/\S+) (\w+)/.exec(line)?.[1] ?? [],
       )
-      expect([...new Set(commands)].toSorted()).toEqual(['migrate', 'serve', 'stream', 'worker'])
+      expect([...new Set(commands)].toSorted()).toEqual(['apply', 'migrate', 'serve', 'stream', 'worker'])
       const [port, project] = [await freePort(), newProject()]
       const started: ChildProcess[] = []
       const start = (name: string): ChildProcess => {
@@ -156,7 +156,7 @@ else {
           ...{ transactionsLastHour: 1, amountLastHour: 12 },
           freshness: { lagSeconds: expect.any(Number) },
         })
-        expect(started.slice(1).map(({ exitCode }) => exitCode)).toEqual([null, null, null])
+        expect(started.slice(2).map(({ exitCode }) => exitCode)).toEqual([null, null, null])
       } finally {
         const ends = started.filter(({ exitCode }) => exitCode === null).map((child) => once(child, 'exit'))
         for (const child of started) child.kill('SIGTERM')

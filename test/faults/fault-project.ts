@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Micros } from '../../src/definitions/timestamp.ts'
 import { type Running, startCommand } from '../cli/start-command.ts'
 import { newProject, startTestGateway, type TestGateway } from '../server/start-test-gateway.ts'
+import { applyFolder } from '../services/apply-folder.ts'
 import type { KafkaServer } from '../services/kafka.ts'
 import { testPool } from '../services/test-pool.ts'
 import { patienceMs } from '../services/wait-until.ts'
@@ -74,6 +75,7 @@ export async function openFaultProject(
     SCHEMA: join(folder, 'schema'),
     LOG_LEVEL: 'warn',
   }
+  await applyFolder(settings)
   const pool = testPool(offlineUrl, 2)
   const started: Micros = Date.now() * 1_000
   const running: Running[] = []

@@ -40,7 +40,7 @@ async function apply(version: number): Promise<number> {
   const applied = await applyDefinitions(
     stores,
     definitions(version).map((value) => ({ path: 'test', value })),
-    { by: 'test', message: null, program: 'test' },
+    { by: 'test', message: null, program: 'test', allowBreaking: true },
   )
   return applied.version
 }

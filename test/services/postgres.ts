@@ -33,7 +33,7 @@ export interface PostgresServer {
 const systemFolder = '/usr/lib/postgresql'
 const oldest = 14
 /** The environment variable that says where `shareInitialisedData` has put it. */
-const initialisedData = 'FEATUREGRAPH_TEST_POSTGRES_DATA'
+const initialisedData = 'TEST_POSTGRES_DATA'
 
 /**
  * Starts a Postgres on a new temporary folder: from `PG_BIN`, else the newest of Debian's folders (14 or later), else

@@ -17,6 +17,12 @@ import { registryOf, type VersionContent } from './version-content.ts'
 
 export { currentVersion } from './current-version.ts'
 
+interface ApplyDefinitionsOptions extends ApplyOptions {
+  readonly allowBreaking?: boolean
+  /** Only where nothing has been applied yet; else what is current stays. */
+  readonly onlyFirst?: boolean
+}
+
 /**
  * Makes the definitions the registry's newest version, and before that the tables, columns and indexes that they need, while
  * the version before them is served. Definitions that say what the newest version says change no version, and make what its
@@ -27,13 +33,14 @@ export { currentVersion } from './current-version.ts'
 export async function applyDefinitions(
   targets: ApplyTargets,
   definitions: readonly Definition[],
-  { allowBreaking = false, ...options }: ApplyOptions & { readonly allowBreaking?: boolean },
+  { allowBreaking = false, onlyFirst = false, ...options }: ApplyDefinitionsOptions,
 ): Promise<ServedVersion> {
   return await makeCurrent(
     targets,
     {
       kind: 'APPLY',
       async plan(current) {
+        if (onlyFirst && current !== null) return { status: 'NOTHING', current }
         const content = nextContent(current?.content ?? null, definitions)
         const changes = changesBetween(current?.content ?? null, content)
         const plan = await planVersion(targets.tables, current, content, changes)

@@ -50,6 +50,24 @@ const byCustomer = () =>
   windowedView('spent', { entity: customer, source: orders, compute: stream(), features: { n: count('1h') } })
 
 describe('applyDefinitions', () => {
+  it('of first starts with other definitions makes one version, which all of them answer', async () => {
+    const { apply, targets } = newWorld()
+    const features = ['a', 'b', 'c'].map((name) => ({ [name]: 'int64' as const }))
+    const starts = features.map(async (one) => {
+      for (;;) {
+        const outcome = await apply([customer, trips(one)], { onlyFirst: true }).catch(
+          (error: unknown) => error,
+        )
+        if (!(outcome instanceof ApplyRefused)) return outcome
+        await sleep(20)
+      }
+    })
+    const answered = await Promise.all(starts)
+    expect(await targets.versions.newest()).toBe(1)
+    const current = await currentVersion(targets.versions)
+    for (const one of answered) expect(one).toMatchObject({ version: 1, digest: current?.digest })
+  })
+
   it('makes the tables and then the version; the same again is no change, more adds a column first', async () => {
     const { apply, targets, stands } = newWorld()
     const first = await apply([customer, trips({ n: 'int64' })], { message: 'begin' })
