@@ -110,6 +110,7 @@ program
   .command('show')
   .description('what a version of the registry defines and what it changed')
   .argument('<version>', 'a number, as `featuregraph history` shows it')
+  .option('--registry <file>', 'of a registry file, without any server')
   .option('--json', 'as one JSON document')
   .action(async (version, options) => (await import('./cli/show-version.ts')).showVersion(version, options))
 program

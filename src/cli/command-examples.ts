@@ -9,7 +9,7 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   rollback: ["rollback 3 --message 'scores fell'"],
   prune: ['prune --dry-run', 'prune --yes'],
   history: ['history'],
-  show: ['show 3'],
+  show: ['show 3', 'show 3 --registry registry.db'],
   check: ['check', 'check schema --registry registry.db'],
   plan: ['plan', 'plan --registry registry.db --json'],
   diff: ['diff 3', 'diff 3 files'],

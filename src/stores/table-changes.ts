@@ -24,8 +24,15 @@ interface IndexStep extends AnyStep {
   readonly definition: string
 }
 
+/** Of an index that another one stands for: dropped while the table is read and written. */
+interface DropIndexStep extends AnyStep {
+  readonly kind: 'DROP_INDEX'
+  readonly table: string
+  readonly name: string
+}
+
 /** One change of the tables, which can be made again. */
-export type TableStep = ShortStep | IndexStep
+export type TableStep = ShortStep | IndexStep | DropIndexStep
 
 /** What is stored of something that is retired. */
 export interface RetiredPart {

@@ -217,6 +217,8 @@ describe('a registry file', () => {
   it('is planned against, compared and checked without any server', async () => {
     const planned = await run({ ...nowhere, SCHEMA: first }, 'plan', '--registry', file, '--json')
     expect([planned.code, JSON.parse(planned.out)]).toMatchObject([2, { version: 2, recompute: null }])
+    const shown = await run(nowhere, 'show', '2', '--registry', file, '--json')
+    expect([shown.code, JSON.parse(shown.out).version]).toEqual([0, 2])
     const compared = await run(nowhere, 'diff', '1', '--registry', file)
     expect(compared).toMatchObject({ code: 0, error: '' })
     expect(compared.out).toMatch(

@@ -181,6 +181,23 @@ describe('applyDefinitions', () => {
 })
 
 describe('an index of a filled table', () => {
+  it('is the only one that answers as of a time, however often features are added and removed', async () => {
+    const { apply, stands } = newWorld()
+    const asOf = async () => (await stands()).indexes.filter((name) => /^trips_as_of/.test(name))
+    await apply([customer, trips({ a: 'int64' })])
+    const [first] = await asOf()
+    await apply([customer, trips({ a: 'int64', b: 'int64' })])
+    const [second, ...others] = await asOf()
+    expect([second === first, others]).toEqual([false, []])
+    // The wider one serves on, so that nothing is built when the feature comes back.
+    await apply([customer, trips({ a: 'int64' })])
+    expect(await asOf()).toEqual([second])
+    await apply([customer, trips({ a: 'int64', b: 'int64' })])
+    expect(await asOf()).toEqual([second])
+    await apply([customer, trips({ a: 'int64', b: 'int64', c: 'string' })])
+    expect(await asOf()).toEqual([second])
+  })
+
   it('is built while rows are written, and what a cut off build left is built again', async () => {
     const { apply, schema, stands } = newWorld()
     const definitions = [customer, trips({ n: 'int64' })]

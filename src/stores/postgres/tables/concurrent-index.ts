@@ -38,6 +38,16 @@ export async function buildIndex(
   }
 }
 
+/** Waits for who uses it, without keeping anyone out. */
+export async function dropIndex(
+  pool: pg.Pool,
+  { what, table, name }: Extract<TableStep, { readonly kind: 'DROP_INDEX' }>,
+  options: ShortStepOptions,
+): Promise<void> {
+  await othersHaveBuilt(pool, table)
+  await reportingWaits(pool, what, `drop index concurrently if exists ${schemaOf(table)}.${name}`, options)
+}
+
 interface OneIndex extends Pick<IndexStep, 'what' | 'table' | 'name' | 'definition'> {
   readonly schema: string
 }

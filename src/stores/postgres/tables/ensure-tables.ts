@@ -68,6 +68,7 @@ export async function ensureTables(
 
 /** Within one transaction; indexes keep out who writes meanwhile. */
 function plainStatements(step: TableStep): readonly string[] {
+  if (step.kind === 'DROP_INDEX') return []
   if (step.kind !== 'INDEX') return step.statements
   return [`create index if not exists ${step.name} on ${step.table} ${step.definition}`]
 }

@@ -22,16 +22,42 @@ function wantedIndexes({ create }: Pick<WantedTable, 'create'>): readonly Wanted
   })
 }
 
-/** What an index is over, written by Postgres or here. */
-function comparable(definition: string): string {
-  return definition.slice(definition.indexOf('(')).toLowerCase().replace(/["\s]/g, '')
+interface IndexColumns {
+  /** In order, with their directions. */
+  readonly keys: string
+  /** Those that ride along. */
+  readonly included: ReadonlySet<string>
 }
 
+/** What an index is over, written by Postgres or here. */
+function columnsOf(definition: string): IndexColumns {
+  const text = definition.slice(definition.indexOf('(')).toLowerCase().replace(/["\s]/g, '')
+  const [keys = '', included = ''] = text.split('include(')
+  return {
+    keys,
+    included: new Set(
+      included
+        .split(')')[0]
+        ?.split(',')
+        .filter((name) => name !== ''),
+    ),
+  }
+}
+
+/** Whether the first serves wherever the second would. */
+function isCovering(one: IndexColumns, other: IndexColumns): boolean {
+  return one.keys === other.keys && [...other.included].every((name) => one.included.has(name))
+}
+
+/** As the as-of indexes of feature tables are called, now and before they were named by their columns. */
+const asOfName = /_as_of(?:_[0-9a-f]{8})?$/
+
 /**
- * Of a table that is there. One that is not valid, since its building was cut off, is missing too. To make one that is there
- * would wait for everyone who writes to the table: a gateway would not start while a file is imported. An index of another
- * name over the same columns, or more that ride along, will do: the as-of index was not always named by them. None does with
- * a column that is about to be dropped, since Postgres drops it too.
+ * Of a table that is there: the indexes that it lacks, then those that others stand for. One that is not valid, since its
+ * building was cut off, is missing too. To make one that is there would wait for everyone who writes to the table: a gateway
+ * would not start while a file is imported. An index of another name over the same columns, or more that ride along, will do:
+ * the as-of index was not always named by them. None does with a column that is about to be dropped, since Postgres drops it
+ * too. Of a table's as-of indexes only one is kept: each more costs every write, and answers nothing.
  */
 export async function missingIndexes(
   client: pg.PoolClient,
@@ -44,10 +70,22 @@ export async function missingIndexes(
        select from pg_attribute where attrelid = indrelid and attnum = any (indkey) and attname = any ($2::text[]))`,
     [table, dropped],
   )
-  const valid = rows.map(({ name }) => quoteIdentifier(name))
-  const covered = rows.map(({ definition }) => comparable(definition))
-  return wantedIndexes({ create })
-    .filter(({ name }) => !valid.includes(name))
-    .filter(({ definition }) => !covered.some((one) => one.startsWith(comparable(definition))))
-    .map((index) => ({ kind: 'INDEX', what: `index ${index.name} on ${table}`, table, ...index }))
+  const there = rows.map(({ name, definition }) => ({ name, ...columnsOf(definition) }))
+  const steps: TableStep[] = []
+  for (const { name, definition } of wantedIndexes({ create })) {
+    const wanted = columnsOf(definition)
+    const covering = there.filter((one) => isCovering(one, wanted))
+    const serving = covering.find((one) => quoteIdentifier(one.name) === name) ?? covering[0]
+    if (!serving)
+      steps.push({ kind: 'INDEX', what: `index ${name} on ${table}`, table, ...{ name, definition } })
+    const others = there.filter(
+      (one) => one.keys === wanted.keys && one !== serving && asOfName.test(one.name),
+    )
+    for (const other of others) {
+      const otherName = quoteIdentifier(other.name)
+      const what = `index ${otherName} on ${table}, which is not needed any more`
+      steps.push({ kind: 'DROP_INDEX', what, table, name: otherName })
+    }
+  }
+  return steps
 }

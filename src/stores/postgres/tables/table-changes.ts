@@ -2,12 +2,12 @@ import type pg from 'pg'
 import { FeaturegraphError } from '../../../errors.ts'
 import type { RetiredPart, TableChanges, TableStep } from '../../table-changes.ts'
 import { inTransaction, storeFailed } from '../sql/pool.ts'
-import { buildIndex } from './concurrent-index.ts'
+import { buildIndex, dropIndex } from './concurrent-index.ts'
 import { missingTables } from './ensure-tables.ts'
 import { forgetViews } from './forget-views.ts'
 import { missingRight, readSession } from './missing-right.ts'
 import { retiredColumns, retiredTables } from './retired-parts.ts'
-import { makeShortStep, type StepTiming, stepTiming } from './short-step.ts'
+import { makeShortStep, type ShortStepOptions, type StepTiming, stepTiming } from './short-step.ts'
 
 /** On a pool without a statement timeout and with two connections at least. */
 export function postgresTableChanges(
@@ -25,11 +25,7 @@ export function postgresTableChanges(
 
     async make(step, report) {
       const options = { timing, report }
-      const made =
-        step.kind === 'INDEX'
-          ? buildIndex(pool, step, options)
-          : makeShortStep(pool, step.what, step.statements, options)
-      await made
+      await makeStep(pool, step, options)
         .catch(async (error: unknown) => {
           const session = await inTransaction(pool, readSession)
           missingRight(session, { schema: schemaOf(step), owner: 'featuregraph apply' })(error)
@@ -50,6 +46,17 @@ export function postgresTableChanges(
         failed('removing what is recorded of removed views'),
       )
     },
+  }
+}
+
+function makeStep(pool: pg.Pool, step: TableStep, options: ShortStepOptions): Promise<void> {
+  switch (step.kind) {
+    case 'INDEX':
+      return buildIndex(pool, step, options)
+    case 'DROP_INDEX':
+      return dropIndex(pool, step, options)
+    default:
+      return makeShortStep(pool, step.what, step.statements, options)
   }
 }
 
