@@ -10,7 +10,6 @@ import { type MadeTrainingSet, makeTrainingSet } from '../historical/training/ma
 import { type FeatureSelection, selectedFeatures } from '../historical/training/selected-features.ts'
 import { trainingCard } from '../historical/training/training-card.ts'
 import { formatOf } from '../ingest/files/file-format.ts'
-import { registryDigest } from '../registry/registry-digest.ts'
 import { fileFormats } from '../stores/file-reader.ts'
 import { postgresAsOfSnapshots } from '../stores/postgres/features/as-of-snapshot.ts'
 import { type TrainingFormat, trainingFormats } from '../stores/training-file.ts'
@@ -53,7 +52,7 @@ export async function trainingSet(options: TrainingArguments): Promise<void> {
     )
   const timeUnit = options.timeUnit === undefined ? null : oneOf('--time-unit', epochUnits, options.timeUnit)
   const map = new Map((options.map ?? []).map(mapped))
-  await withStores('UNUSED', async ({ config, registry, stores, layouts, log }) => {
+  await withStores('UNUSED', async ({ config, served, registry, stores, layouts, log }) => {
     const service = selectedFeatures(registry, selection, options.fullNames ?? false)
     const opened = await stores.files.open(options.spine, spineFormat)
     const progress = progressBar(`making ${options.out}`)
@@ -76,7 +75,8 @@ export async function trainingSet(options: TrainingArguments): Promise<void> {
       const card = trainingCard({
         service: 'service' in selection ? selection.service : null,
         vector: service.vector.map(({ name }) => name),
-        definitions: registryDigest(registry),
+        registryVersion: served.version,
+        definitions: served.digest,
         program: programVersion(),
         spine: {
           file: path.basename(options.spine),

@@ -1,10 +1,11 @@
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { InvalidDefinitions, messageOf, type Problem } from '../errors.ts'
+import { InvalidDefinitions, type Problem } from '../errors.ts'
 import { buildRegistry } from './build-registry.ts'
 import type { Definition } from './parse-definitions.ts'
 import type { Registry } from './registry.ts'
+import { unloadedProblem } from './unloaded-problem.ts'
 
 const extensions = new Set(['.ts', '.mts', '.js', '.mjs'])
 
@@ -32,7 +33,7 @@ export async function loadDefinitions(folder: string): Promise<LoadedDefinitions
   for (const [file, exported] of await importFiles(await definitionFiles(folder))) {
     const shown = path.relative(process.cwd(), file)
     if (exported instanceof Unloaded) {
-      unloaded.push({ path: shown, message: `the file cannot be loaded: ${messageOf(exported.reason)}` })
+      unloaded.push(unloadedProblem(file, exported.reason))
       continue
     }
     for (const [name, value] of Object.entries(exported)) {

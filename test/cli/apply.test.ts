@@ -51,7 +51,7 @@ describe('featuregraph apply', () => {
     const { code, stdout, stderr } = await command(['apply'], folder).ended
     expect([code, stdout]).toEqual([1, ''])
     expect(stderr).toMatch(
-      /wrong\/schema\.mjs: the file cannot be loaded.*\n\n1 problem in the definitions of /,
+      /wrong\/schema\.mjs:\d+: the file cannot be loaded.*\n\n1 problem in the definitions of /,
     )
     expect(await postgresVersionStore(pool, 'default').newest()).toBe(0)
   })

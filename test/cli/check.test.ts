@@ -58,11 +58,22 @@ export const pots = featureView('pots', {
     )
   })
 
-  it('reports a file that cannot be loaded', async () => {
+  it('reports files that cannot be loaded, with the line, and says what ends a cycle', async () => {
     const broken = join(folder, 'broken')
     await mkdir(broken)
-    await writeFile(join(broken, 'half.mjs'), 'export const half = {')
+    const files = {
+      'a-half.mjs': '\nexport const half = {\n1 2',
+      'b-lacks.mjs': "\n\nimport { x } from './nowhere.mjs'\nexport const y = x",
+      'c-one.mjs': "import { two } from './c-two.mjs'\nexport const one = { name: two.name }",
+      'c-two.mjs': "import { one } from './c-one.mjs'\n\nexport const two = { name: one.name }",
+    }
+    for (const [name, text] of Object.entries(files)) await writeFile(join(broken, name), text)
     const { problems } = await checkDefinitions(broken)
-    expect(problems).toEqual([expect.stringContaining('half.mjs: the file cannot be loaded')])
+    expect(problems).toEqual([
+      expect.stringMatching(/a-half\.mjs:3: the file cannot be loaded: /),
+      expect.stringMatching(/b-lacks\.mjs:3: the file cannot be loaded: .*nowhere\.mjs/),
+      expect.stringMatching(/c-two\.mjs:3: the file cannot be loaded: .*one.*need a third one/),
+      expect.stringMatching(/c-(?:one\.mjs:2|two\.mjs:3): the file cannot be loaded: /),
+    ])
   })
 })

@@ -27,6 +27,7 @@ export interface SpineCounts {
 export interface CardContents {
   readonly service: string | null
   readonly vector: readonly string[]
+  readonly registryVersion: number
   readonly definitions: string
   readonly program: string
   readonly spine: { readonly file: string; readonly sha256: string; readonly counts: SpineCounts }
