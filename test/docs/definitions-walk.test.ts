@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { repository, startCommand } from '../cli/start-command.ts'
@@ -26,6 +26,7 @@ let gateway: TestGateway
 let settings: Readonly<Record<string, string>>
 beforeAll(async () => {
   // Here the package's own name is found.
+  await mkdir(join(repository, '.cache'), { recursive: true })
   ;[folder, database] = await Promise.all([mkdtemp(join(repository, '.cache/walk-')), createTestDatabase()])
   await writeFile(join(folder, 'riders.ts'), definitions)
   const own = { PROJECT: newProject(), SCHEMA: folder, WORKER: 'false' }
