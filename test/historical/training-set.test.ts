@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,6 +17,8 @@ import { type FeatureSelection, selectedFeatures } from '../../src/historical/tr
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
 import { duckDbTrainingFiles } from '../../src/stores/duckdb/training-file.ts'
 import { postgresAsOfSnapshots } from '../../src/stores/postgres/features/as-of-snapshot.ts'
+import { startCommand } from '../cli/start-command.ts'
+import { blocksOf } from '../docs/doc-blocks.ts'
 import { newProject, startTestGateway, type TestGateway } from '../server/start-test-gateway.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 
@@ -382,5 +385,54 @@ describe('a training set', () => {
       expect(await query(`select seats, "user", label::INTEGER as label from '${file}'`)).toEqual([
         { seats: '7', user: 'a', label: 1 },
       ])
+  })
+
+  it('is made by the command of docs/training-sets.md, with a card beside it', async () => {
+    const [command = ''] = blocksOf('docs/training-sets.md', 'sh')
+    const [spinePath, out] = [await writeSpine('card.parquet'), join(folder, 'carded.parquet')]
+    const names = new Map([
+      ['fraud_detection_v1', 'demand_v1'],
+      ['labels.parquet', spinePath],
+      ['train.parquet', out],
+    ])
+    const words = command
+      .trim()
+      .replace('npx featuregraph ', '')
+      .split(' ')
+      .map((word) => names.get(word) ?? word)
+    const own = {
+      OFFLINE_URL: database.url,
+      PROJECT: project,
+      SCHEMA: join(folder, 'schema'),
+      LOG_LEVEL: 'error',
+    }
+    const { code, stdout, stderr } = await startCommand(words, own, folder).ended
+    expect([code, stderr]).toEqual([0, ''])
+    expect(stdout).toMatch(
+      /carded\.parquet: 8 rows \(1 without a join key, 1 without a time.*\), \d+ bytes, as of /,
+    )
+    const card = JSON.parse(await readFile(`${out}.card.json`, 'utf8'))
+    expect(card).toMatchObject({
+      ...{
+        service: 'demand_v1',
+        vector: ['seats', 'rating', 'rain', 'sold', 'spent'],
+        registryVersion: 1,
+        knownAt: null,
+      },
+      spine: { file: 'card.parquet', rows: 8, missingKeys: 1, missingTimes: 1 },
+      output: {
+        file: 'carded.parquet',
+        sha256: createHash('sha256')
+          .update(await readFile(out))
+          .digest('hex'),
+      },
+    })
+    expect(card.features[0]).toMatchObject({
+      name: 'seats',
+      type: 'int64',
+      nullRate: 5 / 8,
+      maximum: 7,
+      mean: 7,
+    })
   })
 })
