@@ -25,7 +25,7 @@ export interface ApplyLease {
   /** Renews it; `done` is recorded as a step that is done. False: another holder has taken over. */
   readonly renew: (holder: string, done: string | null) => Promise<boolean>
   /**
-   * Makes the version current, tells listeners and ends the change, in one transaction; null: only ends it. False: another holder has taken over,
+   * Makes the version current, notifies listeners and ends the change, in one transaction; null: only ends it. False: another holder has taken over,
    * or another version of its number came first; nothing is changed then.
    */
   readonly finish: (holder: string, version: NewVersion | null) => Promise<boolean>

@@ -57,6 +57,6 @@ export interface VersionStore {
   readonly list: (before: number | null, first: number) => Promise<readonly AppliedVersion[]>
   /** The change that was begun and has not ended; null: there is none. */
   readonly begun: () => Promise<BegunApply | null>
-  /** Makes it current, and tells listeners. False: another version of its number came first; nothing is changed then. */
+  /** Makes it current, and notifies listeners. False: another version of its number came first; nothing is changed then. */
   readonly add: (version: NewVersion) => Promise<boolean>
 }

@@ -387,6 +387,13 @@ describe('a training set', () => {
       ])
   })
 
+  it('has no vector of what is no number, and says so before anything is written', async () => {
+    const selection = { features: ['profile'] }
+    const made = make(await writeSpine('words.parquet'), join(folder, 'words-made.parquet'), { selection })
+    await expect(made).rejects.toThrow(BadUserInput)
+    await expect(made).rejects.toThrow('and would hold tags (string[]), opened (timestamp), name (string)')
+  })
+
   it('is made by the command of docs/training-sets.md, with a card beside it', async () => {
     const [command = ''] = blocksOf('docs/training-sets.md', 'sh')
     const [spinePath, out] = [await writeSpine('card.parquet'), join(folder, 'carded.parquet')]

@@ -1,8 +1,16 @@
 import { type FeatureStatus, featureStatus } from '../../definitions/row-status.ts'
 import type { Micros } from '../../definitions/timestamp.ts'
 import type { Value } from '../../definitions/value.ts'
+import { isNumeric } from '../../definitions/value-type.ts'
+import { BadUserInput } from '../../errors.ts'
 import type { RowLayouts } from '../../online/row-layouts.ts'
-import { type PlannedEntry, planService, servedValue, vectorNumber } from '../../online/service-row.ts'
+import {
+  type PlannedEntry,
+  planService,
+  type ServicePlan,
+  servedValue,
+  vectorNumber,
+} from '../../online/service-row.ts'
 import { type ViewReader, viewReader } from '../../online/view-reader.ts'
 import { brokenRules } from '../../quality/expectations.ts'
 import type { FeatureService, FeatureView } from '../../registry/registry.ts'
@@ -61,8 +69,12 @@ export async function makeTrainingSet(
   request: TrainingRequest,
 ): Promise<MadeTrainingSet> {
   const { service, spine, knownAt, out, format } = request
-  const entries = planService(service).entries.filter(({ entry }) => entry.kind === 'feature')
-  const columns = madeColumns(entries, request)
+  const plan = planService(service)
+  const columns = madeColumns(
+    plan.entries.filter(({ entry }) => entry.kind === 'feature'),
+    request,
+  )
+  checkColumns(service, columns, request)
   const spinePlan = planSpine(
     spine.opened,
     service,
@@ -77,11 +89,10 @@ export async function makeTrainingSet(
   try {
     const snapshot = await snapshots.open(connections)
     try {
-      const plan = planService(service)
       const readers = new Map(plan.views.map((view) => [view, offlineReader(view, layouts)]))
       const { asOfJoin } = snapshot
       const tally = tallyOf(service, snapshot.takenAt)
-      const write = writerOf(service, request, tally)
+      const write = writerOf(plan, request, tally)
       const join = (rows: SpineRows) => joinRows(rows, { ...{ service, plan, readers, knownAt }, asOfJoin })
       const underWay: { readonly rows: SpineRows; readonly joined: Promise<readonly JoinedRow[]> }[] = []
       const finishOne = async (): Promise<void> => {
@@ -111,6 +122,27 @@ export async function makeTrainingSet(
   } finally {
     await file.close()
   }
+}
+
+/** @throws BadUserInput for a vector of what is no number, and for two columns of one name. */
+function checkColumns(
+  { vector }: FeatureService,
+  columns: readonly MadeColumn[],
+  { vector: isWanted }: Pick<TrainingRequest, 'vector'>,
+): void {
+  const others = isWanted ? vector.filter(({ type }) => !isNumeric(type)) : []
+  if (others.length > 0) {
+    const shown = others.map(({ name, type }) => `${name} (${type})`).join(', ')
+    throw new BadUserInput(
+      `a vector holds int, float and bool values, and would hold ${shown}; leave --vector or these features out`,
+    )
+  }
+  const names = columns.map(({ name }) => name)
+  const twice = names.filter((name, index) => names.indexOf(name) !== index)
+  if (twice.length > 0)
+    throw new BadUserInput(
+      `two columns would be called ${twice.join(', ')}; --full-names calls features <view>__<feature>`,
+    )
 }
 
 function offlineReader(
@@ -176,11 +208,10 @@ function tallyOf(service: FeatureService, takenAt: Micros): Tally {
 
 /** Joined rows → the columns of the file; counts them on the way. */
 function writerOf(
-  service: FeatureService,
+  { entries }: ServicePlan,
   { vector, statuses }: Pick<TrainingRequest, 'vector' | 'statuses'>,
   tally: Tally,
 ) {
-  const { entries } = planService(service)
   const isFeature = entries.map(({ entry }) => entry.kind === 'feature')
   return (rows: SpineRows, joined: readonly JoinedRow[]) => {
     const values = entries.map((): (Value | null)[] => [])

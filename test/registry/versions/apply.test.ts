@@ -126,7 +126,7 @@ describe('applyDefinitions', () => {
     expect(await stands()).toEqual(before)
   })
 
-  it('of two at once: one wins, the other is told whose is under way; the same definitions wait for it', async () => {
+  it('of two at once: one wins, the other is refused with whose is under way; the same definitions wait for it', async () => {
     const { apply, targets, schema } = newWorld()
     await apply([customer, trips({ n: 'int64' })])
     const reader = await session(`select count(*) from ${schema}.trips`)

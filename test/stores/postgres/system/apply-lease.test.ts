@@ -33,7 +33,7 @@ describe('the lease of an apply', () => {
       pool.query('update featuregraph.begun_applies set expires_at = now() where project = $1', [project]),
   })
 
-  it('is held by one of many that begin at once, and the others are told whose it is', async () => {
+  it('is held by one of many that begin at once, and the others see whose it is', async () => {
     const { lease } = opened('many')
     const holders = Array.from({ length: 8 }, (_, index) => `holder ${index}`)
     const outcomes = await Promise.all(holders.map((holder) => lease.begin({ ...apply, by: holder }, holder)))

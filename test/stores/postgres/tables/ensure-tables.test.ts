@@ -80,7 +80,7 @@ describe('ensureTables', () => {
     expect(await stands()).toEqual(before)
   })
 
-  it('holds features of fixed size in the as-of index, and tells long view names apart', async () => {
+  it('holds features of fixed size in the as-of index, and keeps long view names distinct', async () => {
     const long = 'v'.repeat(62)
     const features = { n: 'int64', x: 'float64' } as const
     await store.ensureTables(
