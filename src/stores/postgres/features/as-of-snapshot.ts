@@ -3,7 +3,7 @@ import { StoreFailed } from '../../../errors.ts'
 import type { AsOfJoin } from '../../as-of-reader.ts'
 import type { AsOfColumns, AsOfSnapshot, AsOfSnapshots, SnapshotRequest } from '../../as-of-snapshot.ts'
 import type { OfflineView, StoredOfflineView } from '../../offline-view.ts'
-import { copyOut } from '../sql/copy-out.ts'
+import { copyOutEach } from '../sql/copy-out.ts'
 import { databaseNow } from '../sql/database-clock.ts'
 import { storeFailed } from '../sql/pool.ts'
 import { systemIdentifier } from '../sql/system-identifier.ts'
@@ -11,7 +11,7 @@ import { asOfJoinSql } from './as-of-join.ts'
 import { fillEntityTable, mayMakeTables } from './entity-table.ts'
 import { type GrowingColumns, noRows, putEntries } from './growing-columns.ts'
 import { readAnswer } from './offline-store.ts'
-import { putStoredRow, storedColumnsSql } from './stored-columns.ts'
+import { storedColumnsSql, storedRowWriter } from './stored-columns.ts'
 
 interface SnapshotOptions {
   readonly project: string
@@ -120,8 +120,7 @@ async function openSnapshot(
   ): Promise<void> {
     const from = await fillEntityTable(client, views[0]?.entity.joinKeys ?? [], rows, part)
     const { sql, types } = storedColumnsSql(project, { views, from })
-    for await (const found of copyOut(client, sql, types))
-      for (const row of found) putStoredRow(views, row, targets, countNonFinite)
+    await copyOutEach(client, sql, types, storedRowWriter(views, targets, countNonFinite))
   }
 
   return {
