@@ -6,7 +6,7 @@ export interface AsOfSnapshot {
   /** When it was taken, by the database's clock. */
   readonly takenAt: Micros
   /** As `AsOfReader.asOfJoin`; at most as many at once as there are connections, others wait for their turn. */
-  readonly asOfJoin: (join: AsOfJoin) => ReturnType<AsOfReader['asOfJoin']>
+  readonly asOfJoin: (join: Omit<AsOfJoin, 'visibleIn'>) => ReturnType<AsOfReader['asOfJoin']>
   /** Ends the joins that are under way. */
   readonly close: () => Promise<void>
 }

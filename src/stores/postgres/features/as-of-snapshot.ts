@@ -63,7 +63,7 @@ async function openSnapshot(
       const turn = (turns[place] ?? Promise.resolve()).then(async () => {
         if (isClosed) throw new StoreFailed('the snapshot is closed')
         if (join.rows.length === 0 || join.views.length === 0) return join.views.map(() => [])
-        const sql = asOfJoinSql(project, join)
+        const sql = asOfJoinSql(project, { ...join, visibleIn: null })
         const query = { text: sql.text, values: [...sql.values], rowMode: 'array' as const }
         const result = await client.query<unknown[]>(query).catch(storeFailed('the as-of join'))
         return readAnswer(join, result.rows, countNonFinite)
