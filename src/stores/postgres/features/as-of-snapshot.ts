@@ -13,9 +13,11 @@ import { type GrowingColumns, noRows, putEntries } from './growing-columns.ts'
 import { readAnswer } from './offline-store.ts'
 import { storedColumnsSql, storedRowWriter } from './stored-columns.ts'
 
-interface SnapshotOptions {
+export interface SnapshotOptions {
   readonly project: string
   readonly countNonFinite: (view: string) => void
+  /** See `arrayRows`. */
+  readonly arrayRows?: number
 }
 
 /**
@@ -31,7 +33,7 @@ const settings = [
 ]
 
 /** Up to here nothing is faster than arrays of parameters; a temporary table costs four round trips. */
-const arrayRows = 1_000
+const usualArrayRows = 1_000
 /** Where a table cannot be made: what one statement takes as arrays. */
 const largestArrays = 20_000
 /** Fewer are not worth a connection more. */
@@ -59,7 +61,7 @@ async function openSnapshot(
   pool: pg.Pool,
   { connections, visibleIn }: SnapshotRequest,
   clients: pg.PoolClient[],
-  { project, countNonFinite }: SnapshotOptions,
+  { project, countNonFinite, arrayRows = usualArrayRows }: SnapshotOptions,
 ): Promise<AsOfSnapshot> {
   const identifier = await systemIdentifier(pool)
   const begin = async (snapshot: string | null): Promise<pg.PoolClient> => {
