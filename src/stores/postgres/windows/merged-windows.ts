@@ -2,13 +2,11 @@ import type pg from 'pg'
 import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
 import type { EntityKey } from '../../../definitions/value.ts'
 import type { ValueType } from '../../../definitions/value-type.ts'
-import { spanAggregate } from '../../../windows/aggregates/aggregates.ts'
 import {
-  earliestStart,
-  planSweeps,
   type Sweep,
   type SweptSpan,
-  sweepWindows,
+  type WindowSweeper,
+  windowSweeper,
 } from '../../../windows/sweep-windows.ts'
 import type { AsOfEntry, EntityRow } from '../../as-of-reader.ts'
 import type { StreamedOfflineView } from '../../offline-view.ts'
@@ -52,13 +50,13 @@ export async function mergedWindows(
   view: StreamedOfflineView,
   rows: readonly EntityRow[],
 ): Promise<readonly AsOfEntry[]> {
-  const { aggregations } = view
+  const sweeper = windowSweeper(view.aggregations)
   const answer: AsOfEntry[] = rows.map(() => null)
   if (rows.length === 0) return answer
   const failed = storeFailed(`merging the windows of ${view.name}`)
-  const sweeps = keySweeps(view, rows)
+  const sweeps = keySweeps(sweeper, rows)
   const finish = ({ sweep, times, places }: KeySweep, spans: readonly SweptSpan[]): void => {
-    sweepWindows(aggregations, sweep, times, spans).forEach((found, index) => {
+    sweeper.answer(sweep, times, spans).forEach((found, index) => {
       const place = places[sweep.rows[index] ?? 0] ?? 0
       if (found !== null) answer[place] = { ...found, closing: false }
     })
@@ -67,7 +65,7 @@ export async function mergedWindows(
   let spans: SweptSpan[] = []
   try {
     const sql = sweptSpansSql(project, view, sweeps)
-    for await (const batch of copyOut(client, sql, sweptTypes(view))) {
+    for await (const batch of copyOut(client, sql, [...sweptTypes, ...sweeper.cells])) {
       for (const [sweep, number, newest, storedAt, ...cells] of batch) {
         if (Number(sweep) !== current && spans.length > 0) {
           const done = sweeps[current - 1]
@@ -84,7 +82,7 @@ export async function mergedWindows(
     const storedSince = await readStoredSince(client, project, view.events.name)
     if (storedSince !== null)
       rows.forEach(({ asOf }, place) => {
-        if (storedSince > earliestStart(aggregations, asOf)) answer[place] = { storedSince }
+        if (storedSince > sweeper.earliestStart(asOf)) answer[place] = { storedSince }
       })
   } catch (error) {
     return failed(error)
@@ -92,7 +90,7 @@ export async function mergedWindows(
   return answer
 }
 
-function keySweeps({ aggregations }: StreamedOfflineView, rows: readonly EntityRow[]): readonly KeySweep[] {
+function keySweeps({ plan }: WindowSweeper, rows: readonly EntityRow[]): readonly KeySweep[] {
   const sweeps: KeySweep[] = []
   for (let start = 0; start < rows.length; ) {
     const { key = [] } = rows[start] ?? {}
@@ -106,7 +104,7 @@ function keySweeps({ aggregations }: StreamedOfflineView, rows: readonly EntityR
     }
     for (const [knownAt, places] of byKnown) {
       const times = places.map((place) => rows[place]?.asOf ?? 0)
-      for (const sweep of planSweeps(aggregations, times)) sweeps.push({ key, knownAt, times, places, sweep })
+      for (const sweep of plan(times)) sweeps.push({ key, knownAt, times, places, sweep })
     }
     start = end
   }
@@ -118,10 +116,7 @@ function areEqual(left: EntityKey, right: EntityKey): boolean {
   return true
 }
 
-function sweptTypes({ aggregations }: StreamedOfflineView): readonly ValueType[] {
-  const cells = aggregations.flatMap((aggregation) => spanAggregate(aggregation, false).cells)
-  return ['int64', 'int32', 'timestamp', 'timestamp', ...cells]
-}
+const sweptTypes: readonly ValueType[] = ['int64', 'int32', 'timestamp', 'timestamp']
 
 /**
  * One row per sweep (by its place from 1) and span that has an event, in their order: the span's number, the newest time that
@@ -156,7 +151,7 @@ function sweptSpansSql(
       'timestamptz[]',
     ),
     parameter(
-      sweeps.map(({ sweep }) => `{${sweep.bounds.map((bound) => `"${formatTimestamp(bound)}"`).join(',')}}`),
+      sweeps.map(({ sweep }) => `{${sweep.bounds.map(formatTimestamp).join(',')}}`),
       'text[]',
     ),
   ]
