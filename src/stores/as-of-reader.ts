@@ -25,7 +25,7 @@ export interface ExpiredHistory {
 }
 
 /** What answers was not computed by today's definition: by another one, or never although there are events. */
-interface NotComputed {
+export interface NotComputed {
   readonly notComputed: 'RECOMPUTING' | 'NEVER_FILLED'
 }
 

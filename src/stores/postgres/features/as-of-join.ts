@@ -74,7 +74,7 @@ function outputColumns(view: OfflineView, index: number, options: StreamedOption
   ]
 }
 
-interface JoinedDefinitions {
+export interface JoinedDefinitions {
   /** Of the WITH clause. */
   readonly definitions: string
   readonly joins: readonly string[]
@@ -85,7 +85,7 @@ interface JoinedDefinitions {
  * By which definitions the answer of a batch view was computed: that of the newest snapshot, and that of the row's own
  * where it is another (a row that was kept out of the newest, or pushed). A closing row only says that there is none.
  */
-function computedBy(
+export function computedBy(
   project: string,
   view: BatchOfflineView,
   index: number,
@@ -116,7 +116,7 @@ function computedBy(
   }
 }
 
-function probe(project: string, view: StoredOfflineView, index: number): string {
+export function probe(project: string, view: StoredOfflineView, index: number): string {
   const table = featureTable(project, view)
   const created = table.createdTimestamp === null ? null : `x.${table.createdTimestamp}`
   const event = `x.${table.eventTimestamp}`

@@ -1,0 +1,100 @@
+import type { ValueType } from '../../../definitions/value-type.ts'
+import type { AsOfException } from '../../as-of-snapshot.ts'
+import type { StoredOfflineView } from '../../offline-view.ts'
+import { fromSql } from '../sql/column-type.ts'
+import { quoteIdentifier } from '../sql/identifier.ts'
+import type { Sql } from '../sql/statement.ts'
+import { closingColumn, selectedFeatureType } from '../tables/feature-table.ts'
+import { computedBy, probe } from './as-of-join.ts'
+import type { GrowingColumns } from './growing-columns.ts'
+
+/** A statement over a table of entity rows, and how its binary rows are read. */
+export interface StoredColumnsSql {
+  readonly sql: Sql
+  readonly types: readonly ValueType[]
+}
+
+/**
+ * As `asOfJoinSql`, of views with a table, over entity rows that stand in one, and without what only an answer shows: per row
+ * its place, then per view the newest row's event timestamp and features, of a batch view whether it is a closing row, why it
+ * was not computed and what it lacks. In no order.
+ */
+export function storedColumnsSql(project: string, { views, from }: StoredJoin): StoredColumnsSql {
+  const values: unknown[] = []
+  const probes = views.map((view, index) => probe(project, view, index))
+  const computed = views.map((view, index) =>
+    view.kind === 'BATCH' ? computedBy(project, view, index, values) : null,
+  )
+  const columns = views.map((view, index) => [
+    `v${index}.event_timestamp`,
+    ...view.features.map(({ name }) => `v${index}.${quoteIdentifier(name)}`),
+    ...(view.kind === 'BATCH' ? [`v${index}.${closingColumn}`] : []),
+    ...(computed[index]?.columns ?? []),
+  ])
+  const definitions = computed.flatMap((one) => one?.definitions ?? [])
+  const lines = [
+    ...(definitions.length === 0 ? [] : [`with ${definitions.join(', ')}`]),
+    `select ${['e.place', ...columns.flat()].join(', ')}`,
+    `from ${from} as e`,
+    ...probes.flatMap((own, index) => [own, ...(computed[index]?.joins ?? [])]),
+  ]
+  return {
+    sql: { text: lines.join('\n'), values },
+    types: ['int32', ...views.flatMap(columnTypes)],
+  }
+}
+
+interface StoredJoin {
+  readonly views: readonly StoredOfflineView[]
+  /** A table of entity rows. */
+  readonly from: string
+}
+
+function columnTypes(view: StoredOfflineView): readonly ValueType[] {
+  return [
+    'timestamp',
+    ...view.features.map((feature) => selectedFeatureType(view, feature)),
+    ...(view.kind === 'BATCH' ? (['bool', 'string', 'string[]'] as const) : []),
+  ]
+}
+
+/** Postgres' -infinity in the binary format, and anything else before all times. */
+const beforeAllTimes = -8e18
+
+/** Puts a row of the statement to its place among the entity rows. */
+export function putStoredRow(
+  views: readonly StoredOfflineView[],
+  row: readonly unknown[],
+  targets: readonly GrowingColumns[],
+  countNonFinite: (view: string) => void,
+): void {
+  const place = Number(row[0])
+  let next = 1
+  views.forEach((view, index) => {
+    const { features, kind } = view
+    const first = next
+    next += columnTypes(view).length
+    const target = targets[index]
+    if (!target) return
+    const event = row[first] as number | null
+    const exception = kind === 'BATCH' ? exceptionOf(row, first + 2 + features.length) : null
+    if (exception !== null) target.exceptions.set(place, exception)
+    if (exception !== null && 'notComputed' in exception) return
+    const isClosing = kind === 'BATCH' && row[first + 1 + features.length] === true
+    if (event === null || event < beforeAllTimes || isClosing) return
+    target.eventTimestamps[place] = event
+    for (let at = 0; at < features.length; at += 1) {
+      const raw = row[first + 1 + at]
+      const type = features[at]?.type
+      const column = target.columns[at]
+      if (raw === null || type === undefined || !column) continue
+      column[place] = fromSql(type, raw, () => countNonFinite(view.name))
+    }
+  })
+}
+
+function exceptionOf(row: readonly unknown[], at: number): AsOfException | null {
+  const [notComputed, lacking] = [row[at], row[at + 1]]
+  if (notComputed === 'RECOMPUTING' || notComputed === 'NEVER_FILLED') return { notComputed }
+  return Array.isArray(lacking) ? { lacking: lacking.map(String) } : null
+}
