@@ -74,6 +74,7 @@ async function openSnapshot(
   const { rows } = await first.query<{ snapshot: string; visible: string }>(
     'select pg_export_snapshot() as snapshot, pg_current_snapshot()::text as visible',
   )
+  const visible = visibleIn ?? rows[0]?.visible ?? ''
   const takenAt = await databaseNow(first)
   for (let count = 1; count < connections; count += 1) await begin(rows[0]?.snapshot ?? null)
   const mayMake = await mayMakeTables(first)
@@ -96,12 +97,14 @@ async function openSnapshot(
 
   async function byArrays(
     client: pg.ClientBase,
-    { views, rows }: AsOfJoin,
+    { views, rows }: SnapshotJoin,
     { from, to }: Part,
     targets: readonly GrowingColumns[],
   ): Promise<void> {
+    // Bound to its own snapshot it reads events in their order: the same sums of floats once more, to the last bit.
+    const bound = views.every(isStored) ? visibleIn : visible
     for (let start = from; start < to; start += largestArrays) {
-      const join = { views, rows: rows.slice(start, Math.min(to, start + largestArrays)) }
+      const join = { views, rows: rows.slice(start, Math.min(to, start + largestArrays)), visibleIn: bound }
       const sql = asOfJoinSql(project, join)
       const query = { text: sql.text, values: [...sql.values], rowMode: 'array' as const }
       const result = await client.query<unknown[]>(query)
@@ -114,19 +117,19 @@ async function openSnapshot(
 
   async function byTable(
     client: pg.ClientBase,
-    { views, rows }: AsOfJoin & { readonly views: readonly StoredOfflineView[] },
+    { views, rows }: SnapshotJoin & { readonly views: readonly StoredOfflineView[] },
     part: Part,
     targets: readonly GrowingColumns[],
   ): Promise<void> {
     const from = await fillEntityTable(client, views[0]?.entity.joinKeys ?? [], rows, part)
-    const { sql, types } = storedColumnsSql(project, { views, from })
+    const { sql, types } = storedColumnsSql(project, { views, from, visibleIn })
     for await (const found of copyOut(client, sql, types))
       for (const row of found) putStoredRow(views, row, targets, countNonFinite)
   }
 
   return {
     takenAt,
-    visible: visibleIn ?? rows[0]?.visible ?? '',
+    visible,
     systemIdentifier: identifier,
     async asOfColumns(join) {
       const targets = join.views.map((view) => noRows(view, join.rows.length))
@@ -158,6 +161,8 @@ async function openSnapshot(
     },
   }
 }
+
+type SnapshotJoin = Omit<AsOfJoin, 'visibleIn'>
 
 interface Part {
   readonly from: number

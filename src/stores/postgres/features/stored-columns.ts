@@ -4,6 +4,7 @@ import type { StoredOfflineView } from '../../offline-view.ts'
 import { fromSql } from '../sql/column-type.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import type { Sql } from '../sql/statement.ts'
+import { snapshotParameter } from '../sql/visible-in.ts'
 import { closingColumn, selectedFeatureType } from '../tables/feature-table.ts'
 import { computedBy, probe } from './as-of-join.ts'
 import type { GrowingColumns } from './growing-columns.ts'
@@ -19,11 +20,12 @@ export interface StoredColumnsSql {
  * its place, then per view the newest row's event timestamp and features, of a batch view whether it is a closing row, why it
  * was not computed and what it lacks. In no order.
  */
-export function storedColumnsSql(project: string, { views, from }: StoredJoin): StoredColumnsSql {
+export function storedColumnsSql(project: string, { views, from, visibleIn }: StoredJoin): StoredColumnsSql {
   const values: unknown[] = []
-  const probes = views.map((view, index) => probe(project, view, index))
+  const visible = snapshotParameter(visibleIn, values)
+  const probes = views.map((view, index) => probe(project, view, index, visible))
   const computed = views.map((view, index) =>
-    view.kind === 'BATCH' ? computedBy(project, view, index, values) : null,
+    view.kind === 'BATCH' ? computedBy(view, index, { project, values, visible }) : null,
   )
   const columns = views.map((view, index) => [
     `v${index}.event_timestamp`,
@@ -48,6 +50,8 @@ interface StoredJoin {
   readonly views: readonly StoredOfflineView[]
   /** A table of entity rows. */
   readonly from: string
+  /** See `AsOfJoin`. */
+  readonly visibleIn: string | null
 }
 
 function columnTypes(view: StoredOfflineView): readonly ValueType[] {
