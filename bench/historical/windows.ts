@@ -136,7 +136,7 @@ const spread = (index: number): number =>
 async function probed(client: pg.PoolClient, view: StreamView, rows: readonly EntityRow[]) {
   const answer: AsOfEntry[] = []
   for (let from = 0; from < rows.length; from += 1_000) {
-    const join = { views: [view], rows: rows.slice(from, from + 1_000) }
+    const join = { views: [view], rows: rows.slice(from, from + 1_000), visibleIn: null }
     const sql = asOfJoinSql('default', join)
     const { rows: raw } = await client.query<unknown[]>({
       text: sql.text,
@@ -152,7 +152,11 @@ async function merged(client: pg.PoolClient, view: StreamView, rows: readonly En
   const answer: AsOfEntry[] = []
   for (let from = 0; from < rows.length; from += 20_000)
     answer.push(
-      ...(await mergedWindows({ client, project: 'default' }, view, rows.slice(from, from + 20_000))),
+      ...(await mergedWindows(
+        { client, project: 'default', visibleIn: null },
+        view,
+        rows.slice(from, from + 20_000),
+      )),
     )
   return answer
 }
@@ -164,7 +168,11 @@ async function timed<Answer>(
 ): Promise<readonly [Answer, string]> {
   const [begun, server, own] = [performance.now(), cpuSeconds(pid), cpuSeconds(process.pid)]
   const answer = await work()
-  const seconds = [(performance.now() - begun) / 1_000, cpuSeconds(pid) - server, cpuSeconds(process.pid) - own]
+  const seconds = [
+    (performance.now() - begun) / 1_000,
+    cpuSeconds(pid) - server,
+    cpuSeconds(process.pid) - own,
+  ]
   return [answer, seconds.map((one) => one.toFixed(2)).join(' ')]
 }
 
@@ -203,7 +211,9 @@ const client = await pool.connect()
 await client.query('begin isolation level repeatable read')
 for (const setting of ['jit = off', 'enable_memoize = off', `timezone = 'UTC'`, `work_mem = '64MB'`])
   await client.query(`set local ${setting}`)
-const { rows: [backend] } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
+const {
+  rows: [backend],
+} = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
 const pid = backend?.pid ?? 0
 const worlds = [
   { name: 'spread', view: 'hour', rows: spine(20_000, spread) },

@@ -17,6 +17,7 @@ import { copyOut } from '../sql/copy-out.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import { storeFailed } from '../sql/pool.ts'
 import type { Sql } from '../sql/statement.ts'
+import { snapshotParameter, visibleSql } from '../sql/visible-in.ts'
 import { eventTable } from '../tables/event-table.ts'
 import { spanCells, whereConditions } from './span-cells.ts'
 
@@ -24,6 +25,8 @@ export interface MergeOptions {
   /** In a transaction, whose snapshot is read. */
   readonly client: pg.ClientBase
   readonly project: string
+  /** See `AsOfJoin`. */
+  readonly visibleIn: string | null
 }
 
 /** Rows of one key and one `knownAt`, with the reading that answers them. */
@@ -46,7 +49,7 @@ interface KeySweep {
  * Floats are added in another order than the probe adds them (design section 3.5).
  */
 export async function mergedWindows(
-  { client, project }: MergeOptions,
+  { client, project, visibleIn }: MergeOptions,
   view: StreamedOfflineView,
   rows: readonly EntityRow[],
 ): Promise<readonly AsOfEntry[]> {
@@ -64,7 +67,7 @@ export async function mergedWindows(
   let current = 0
   let spans: SweptSpan[] = []
   try {
-    const sql = sweptSpansSql(project, view, sweeps)
+    const sql = sweptSpansSql(project, view, sweeps, visibleIn)
     for await (const batch of copyOut(client, sql, [...sweptTypes, ...sweeper.cells])) {
       for (const [sweep, number, newest, storedAt, ...cells] of batch) {
         if (Number(sweep) !== current && spans.length > 0) {
@@ -126,8 +129,10 @@ function sweptSpansSql(
   project: string,
   { events, entity, aggregations }: StreamedOfflineView,
   sweeps: readonly KeySweep[],
+  visibleIn: string | null,
 ): Sql {
   const values: unknown[] = []
+  const visible = snapshotParameter(visibleIn, values)
   const parameter = (value: unknown, type: string): string => `$${values.push(value)}::${type}`
   const until = ({ sweep }: KeySweep): Micros => (sweep.bounds.at(-1) ?? 0) + allowedAheadMicros
   const first = ({ sweep }: KeySweep): Micros => sweep.bounds[0] ?? 0
@@ -164,6 +169,7 @@ function sweptSpansSql(
     ]),
   )
   const outputs = [
+    `width_bucket(${countedAt}, g.bounds) - 1 as span`,
     `${countedAt} as event_timestamp`,
     'x.ingested_at',
     ...(needsPlace ? ['t.topic', 'x.partition', 'x."offset"'] : []),
@@ -183,6 +189,7 @@ function sweptSpansSql(
     `${countedAt} >= g.first and ${countedAt} < g.bounds[array_length(g.bounds, 1)]`,
     'x.ingested_at <= g.known_at',
     counts,
+    ...visibleSql('x.ingested_xid', visible),
   ]
   const cells = aggregations.flatMap((aggregation) =>
     spanCells(aggregation, {
@@ -200,14 +207,15 @@ function sweptSpansSql(
     ')',
     'select g.place, s.*',
     'from g cross join lateral (',
-    '  select width_bucket(e.event_timestamp, g.bounds) - 1 as span,',
-    `    ${['max(e.event_timestamp)', 'max(e.ingested_at)', ...cells].join(',\n    ')}`,
+    `  select ${['e.span', 'max(e.event_timestamp)', 'max(e.ingested_at)', ...cells].join(',\n    ')}`,
     '  from (',
     `    select ${outputs.join(', ')}`,
     `    from ${eventTable(project, events)} as x${topics}`,
     `    where ${conditions.join('\n      and ')}`,
+    // As in the probe: the same sums of floats once more, to the last bit.
+    ...(visible === null ? [] : ['    order by 1, x.event_timestamp, x.topic_id, x.partition, x."offset"']),
     '  ) as e',
-    '  group by 1',
+    '  group by e.span',
     ') as s',
     'order by 1, 2',
   ]

@@ -194,7 +194,7 @@ async function merged(
   const client = await pool.connect()
   try {
     const entries = await mergedWindows(
-      { client, project: 'default' },
+      { client, project: 'default', visibleIn: null },
       view,
       places.map((place) => rows[place] ?? { key: [], asOf: 0, knownAt: null }),
     )
