@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { trainingSet } from '../../src/cli/training-set.ts'
 import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
 import {
   CardUnreadable,
@@ -293,6 +294,18 @@ describe('a training set from its card', () => {
     refused(
       edited(card, (one) => Object.assign(one, { service: 'x' })),
       'expected either a service, or features',
+    )
+  })
+
+  it('takes nothing from the command line but the spine and where to write', async () => {
+    const files = { spine, out: join(folder, 'beside'), fromCard: join(folder, 'none.json') }
+    await expect(trainingSet({ ...files, knownAt: 'row', fullNames: true })).rejects.toThrow(
+      'leave out --known-at, --full-names',
+    )
+    await expect(trainingSet(files)).rejects.toThrow('none.json cannot be read')
+    const { fromCard: _, ...plain } = files
+    await expect(trainingSet({ ...plain, service: 'x', allowDeletions: true })).rejects.toThrow(
+      'goes with --from-card',
     )
   })
 

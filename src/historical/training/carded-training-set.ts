@@ -1,8 +1,11 @@
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
-import type { Micros } from '../../definitions/timestamp.ts'
+import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
+import { HistoryExpired } from '../../errors.ts'
 import type { FeatureService, StreamView } from '../../registry/registry.ts'
 import type { FileStore } from '../../stores/file-reader.ts'
 import type { LaterChanges } from '../../stores/later-changes.ts'
+import { reachOf } from '../../windows/reach-of.ts'
 import {
   type MadeTrainingSet,
   makeTrainingSet,
@@ -52,6 +55,10 @@ export async function makeCardedTrainingSet(
       ...{ rows: null, visibleIn: again?.visible ?? null },
     })
     const made = { ...rest, takenAt: again?.takenAt ?? takenAt }
+    await refuseDropped(service, made, storedSince, changes).catch(async (error: unknown) => {
+      await rm(out, { force: true })
+      throw error
+    })
     const sha256 = await files.digest(out)
     const card = trainingCard({
       ...{ world, options, service, storedSince },
@@ -64,6 +71,25 @@ export async function makeCardedTrainingSet(
     return { made, sha256, card }
   } finally {
     await opened.close()
+  }
+}
+
+/** Retention that moved meanwhile may have dropped events before they were read, in a transaction that does not see that it did. */
+async function refuseDropped(
+  service: FeatureService,
+  { spine: { from } }: Pick<MadeTrainingSet, 'spine'>,
+  before: ReadonlyMap<string, Micros>,
+  changes: LaterChanges,
+): Promise<void> {
+  const views = streamViews(service)
+  const after = await changes.storedSince(views.map(({ events }) => events.name))
+  for (const view of views) {
+    const since = after.get(view.events.name)
+    if (since === undefined || since === before.get(view.events.name) || from === null) continue
+    if (from - reachOf(view) < since)
+      throw new HistoryExpired(
+        `events of "${view.events.name}" from before ${formatTimestamp(since)} were dropped while the training set was made; make it again`,
+      )
   }
 }
 
