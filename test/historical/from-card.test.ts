@@ -152,10 +152,15 @@ function optionsOf(more: Partial<TrainingOptions> = {}): TrainingOptions {
   } as TrainingOptions
 }
 
-function sources(program = '1.0.0'): CardedSources {
+/** By arrays of parameters for one format, by a temporary table and merged windows for the others. */
+function sources({ format }: TrainingOptions, program = '1.0.0'): CardedSources {
   const { stores } = gateway.gateway
   return {
-    snapshots: postgresAsOfSnapshots(stores.system, { project, countNonFinite: () => {} }),
+    snapshots: postgresAsOfSnapshots(stores.system, {
+      project,
+      countNonFinite: () => {},
+      arrayRows: format === 'csv' ? 1_000 : 10,
+    }),
     ...{ trainingFiles: duckDbTrainingFiles, files: stores.files },
     changes: postgresLaterChanges(stores.system, project),
     world: { project, registryVersion: 1, definitions: 'abc', program },
@@ -166,7 +171,7 @@ const running = { onProgress: () => {}, signal: new AbortController().signal }
 
 async function make(out: string, options = optionsOf(), path = spine): Promise<CardedTrainingSet> {
   const service = selectedFeatures(gateway.gateway.registry, options.selection, options.fullNames)
-  return await makeCardedTrainingSet(sources(), {
+  return await makeCardedTrainingSet(sources(options), {
     ...{ service, options, spine: path, again: null, out: join(folder, out) },
     ...running,
   })
@@ -183,7 +188,7 @@ async function remake(text: string, out: string, more: Remaking = {}): Promise<R
   const card = readCard('train.card.json', text)
   const { selection, fullNames } = card.options
   const service = selectedFeatures(gateway.gateway.registry, selection, fullNames)
-  return await remakeTrainingSet(sources(more.program), {
+  return await remakeTrainingSet(sources(card.options, more.program), {
     ...{ card, service: more.change?.(service) ?? service, spine: more.spine ?? spine },
     ...{ out: join(folder, out), allowDeletions: more.allowDeletions ?? false },
     ...running,

@@ -110,7 +110,7 @@ function notReproduced({ notReproducible, output }: TrainingCard): NotReproduced
   const views = notReproducible.map((name) => `"${name}"`).join(', ')
   const why =
     views === ''
-      ? 'rows were changed in the database by others, or its tables were made anew'
+      ? 'rows were changed in the database by others, or its tables were rebuilt'
       : `${views} read tables of others, which do not say what was in them`
   return new NotReproduced(
     `the training set came out as another file than the card's (sha-256 ${output.sha256}): ${why}; nothing was written`,
