@@ -3,7 +3,7 @@ import { StoreFailed } from '../../../errors.ts'
 import type { AsOfJoin } from '../../as-of-reader.ts'
 import type { AsOfColumns, AsOfSnapshot, AsOfSnapshots, SnapshotRequest } from '../../as-of-snapshot.ts'
 import type { OfflineView, StoredOfflineView } from '../../offline-view.ts'
-import { copyOut } from '../sql/copy-out.ts'
+import { copyOutEach } from '../sql/copy-out.ts'
 import { databaseNow } from '../sql/database-clock.ts'
 import { storeFailed } from '../sql/pool.ts'
 import { systemIdentifier } from '../sql/system-identifier.ts'
@@ -11,11 +11,13 @@ import { asOfJoinSql } from './as-of-join.ts'
 import { fillEntityTable, mayMakeTables } from './entity-table.ts'
 import { type GrowingColumns, noRows, putEntries } from './growing-columns.ts'
 import { readAnswer } from './offline-store.ts'
-import { putStoredRow, storedColumnsSql } from './stored-columns.ts'
+import { storedColumnsSql, storedRowWriter } from './stored-columns.ts'
 
-interface SnapshotOptions {
+export interface SnapshotOptions {
   readonly project: string
   readonly countNonFinite: (view: string) => void
+  /** See `arrayRows`. */
+  readonly arrayRows?: number
 }
 
 /**
@@ -31,7 +33,7 @@ const settings = [
 ]
 
 /** Up to here nothing is faster than arrays of parameters; a temporary table costs four round trips. */
-const arrayRows = 1_000
+const usualArrayRows = 1_000
 /** Where a table cannot be made: what one statement takes as arrays. */
 const largestArrays = 20_000
 /** Fewer are not worth a connection more. */
@@ -59,7 +61,7 @@ async function openSnapshot(
   pool: pg.Pool,
   { connections, visibleIn }: SnapshotRequest,
   clients: pg.PoolClient[],
-  { project, countNonFinite }: SnapshotOptions,
+  { project, countNonFinite, arrayRows = usualArrayRows }: SnapshotOptions,
 ): Promise<AsOfSnapshot> {
   const identifier = await systemIdentifier(pool)
   const begin = async (snapshot: string | null): Promise<pg.PoolClient> => {
@@ -123,8 +125,7 @@ async function openSnapshot(
   ): Promise<void> {
     const from = await fillEntityTable(client, views[0]?.entity.joinKeys ?? [], rows, part)
     const { sql, types } = storedColumnsSql(project, { views, from, visibleIn })
-    for await (const found of copyOut(client, sql, types))
-      for (const row of found) putStoredRow(views, row, targets, countNonFinite)
+    await copyOutEach(client, sql, types, storedRowWriter(views, targets, countNonFinite))
   }
 
   return {
