@@ -3,7 +3,6 @@ import { z } from 'zod'
 import type { OfflineView, StoredOfflineView, StreamedOfflineView } from '../../offline-view.ts'
 import type { TableEstimate } from '../../table-estimate.ts'
 import { sqlType } from '../sql/column-type.ts'
-import { quoteIdentifier } from '../sql/identifier.ts'
 import type { Sql } from '../sql/statement.ts'
 import { eventPartitionSchema, eventTable } from '../tables/event-table.ts'
 import { featureTable } from '../tables/feature-table.ts'
@@ -54,29 +53,42 @@ async function eventsEstimate(
   { events, entity }: StreamedOfflineView,
 ): Promise<TableEstimate> {
   const table = eventTable(project, events)
-  const keys = entity.joinKeys.map(({ name }) => `x.${quoteIdentifier(name)}`).join(', ')
   const all = await planOf(client, `select from ${table} as x`)
-  const groups = await planOf(client, `select ${keys} from ${table} as x group by ${keys}`)
-  const sql = spanSql(project, table)
-  const { rows } = await client.query<{ span: string | null }>(sql.text, [...sql.values])
-  const span = rows[0]?.span ?? null
+  const sql = monthsSql(
+    project,
+    table,
+    entity.joinKeys.map(({ name }) => name),
+  )
+  const { rows } = await client.query<{ span: string | null; keys: number | null }>(sql.text, [...sql.values])
+  const { span = null, keys = null } = rows[0] ?? {}
   return {
     rows: all.rows,
-    keys: Math.max(1, groups.rows),
+    keys: Math.max(1, Math.min(all.rows, Math.round(keys ?? 1))),
     probeShare: null,
     spanMicros: span === null ? null : Math.round(Number(span) * 1_000_000),
   }
 }
 
-/** Seconds between the outermost bounds of the months' histograms; null before the first ANALYZE. */
-function spanSql(project: string, table: string): Sql {
+/**
+ * Of the months' statistics, since the whole table has none: seconds between the outermost bounds of the times, and how many keys
+ * the month with the most has (of several join keys, each with each). Null before the first ANALYZE.
+ */
+function monthsSql(project: string, table: string, keys: readonly string[]): Sql {
   const bounds = 's.histogram_bounds::text::timestamptz[]'
   return {
-    text: `select extract(epoch from max((${bounds})[array_upper(${bounds}, 1)]) - min((${bounds})[1])) as span
-from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
-join pg_stats as s on s.schemaname = $1 and s.tablename = c.relname and s.attname = 'event_timestamp'
-where i.inhparent = $2::regclass`,
-    values: [eventPartitionSchema(project), table],
+    text: `with s as (
+  select s.attname, s.histogram_bounds, case when s.n_distinct < 0 then -s.n_distinct * greatest(c.reltuples, 0) else s.n_distinct end as keys
+  from pg_inherits as i join pg_class as c on c.oid = i.inhrelid
+  join pg_stats as s on s.schemaname = $1 and s.tablename = c.relname
+  where i.inhparent = $2::regclass
+)
+select (
+  select extract(epoch from max((${bounds})[array_upper(${bounds}, 1)]) - min((${bounds})[1]))
+  from s where attname = 'event_timestamp'
+) as span, (
+  select exp(sum(ln(greatest(k.keys, 1)))) from (select max(keys) as keys from s where attname = any ($3) group by attname) as k
+) as keys`,
+    values: [eventPartitionSchema(project), table, keys],
   }
 }
 
