@@ -86,13 +86,15 @@ describe('a sweep over the events of a key', () => {
   it('answers the window function at moments in any order, also twice the same, and null where no window holds an event', () => {
     let present = 0
     fc.assert(
-      fc.property(arbitraryEvents, arbitraryTimes, (events, times) => {
+      fc.property(arbitraryEvents, arbitraryTimes, fc.boolean(), (events, times, isTogether) => {
         const answers = new Map<number, unknown>()
-        for (const sweep of sweeper.plan(times)) {
-          const found = sweeper.answer(sweep, times, spansOf(sweep, events))
-          expect(found).toHaveLength(sweep.rows.length)
-          sweep.rows.forEach((place, index) => void answers.set(place, found[index]))
-        }
+        const parts = sweeper.plan(times).map((sweep) => ({ sweep, times, spans: spansOf(sweep, events) }))
+        // Together, or each alone.
+        const found = isTogether ? sweeper.answer(parts) : parts.flatMap((part) => sweeper.answer([part]))
+        expect(found).toHaveLength(times.length)
+        parts
+          .flatMap(({ sweep }) => sweep.rows)
+          .forEach((place, index) => void answers.set(place, found[index]))
         times.forEach((t, place) => {
           const reach = events.filter(({ at }) => at >= sweeper.earliestStart(t) && at < t)
           const isThere = isPresent(aggregations, events, t)
