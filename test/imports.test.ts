@@ -42,7 +42,12 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'stores/postgres': [...postgres, ...inPostgres('sql')],
   quality: ['definitions', 'registry', 'stores (ports)', 'errors.ts'],
   online: [...pure, ...ports, 'registry', 'quality'],
-  historical: [...pure, ...ports, 'registry', 'online', 'quality', 'ingest/accept', 'ingest/files', 'zod'],
+  historical: [
+    ...[...pure, ...ports, 'registry', 'online', 'quality', 'ingest/accept', 'ingest/files', 'zod'],
+    'historical/plan',
+  ],
+  // What the offline store shows of itself and of the rows asked for decides; nothing is read.
+  'historical/plan': [...pure, ...ports],
   'ingest (shared)': [...pure, 'registry', ...ports],
   'ingest/accept': [...ingest, 'zod'],
   'ingest/snapshots': ingest,
@@ -152,6 +157,7 @@ function partOf(target: string): string {
   if (first.startsWith('@')) return `${first}/${second}`
   if (first === 'stores') return folders.length === 2 ? 'stores (ports)' : folders.slice(0, -1).join('/')
   if (first === 'ingest') return folders.length === 2 ? 'ingest (shared)' : folders.slice(0, -1).join('/')
+  if (target.startsWith('historical/plan/')) return 'historical/plan'
   return target.startsWith('registry/versions/') ? 'registry/versions' : first
 }
 

@@ -15,6 +15,7 @@ import {
   OtherSpine,
 } from '../../src/errors.ts'
 import { systemClock } from '../../src/gateway/system-clock.ts'
+import { readLimit, usualReadLimit } from '../../src/historical/plan/read-limit.ts'
 import {
   type CardedSources,
   type CardedTrainingSet,
@@ -167,7 +168,11 @@ function sources({ format }: TrainingOptions, program = '1.0.0'): CardedSources 
   }
 }
 
-const running = { onProgress: () => {}, signal: new AbortController().signal }
+const running = {
+  limit: readLimit(usualReadLimit, ''),
+  onProgress: () => {},
+  signal: new AbortController().signal,
+}
 
 async function make(out: string, options = optionsOf(), path = spine): Promise<CardedTrainingSet> {
   const service = selectedFeatures(gateway.gateway.registry, options.selection, options.fullNames)

@@ -237,3 +237,10 @@ async function probe(
   }
   return answer
 }
+
+/** The statement, for a reader. */
+export function scatteredStatement(options: ScatterOptions, view: ScatteredView): string {
+  const row = { key: view.entity.joinKeys.map(() => 0), asOf: 0, knownAt: null }
+  const keys = [{ key: row.key, places: [0] }]
+  return scatteredSql(options, view, { keys, rows: [row], knownAt: null, rowIds: 'NONE' }).sql.text
+}
