@@ -7,7 +7,7 @@ import { reachOf } from '../../windows/reach-of.ts'
  * How a view's values are found for many entity rows. LATERAL: a probe of an index for each. MERGE: the events of each key's
  * overlapping windows are read once. SCATTER: all feature rows of the keys are read once, in no order.
  */
-export type Way = 'LATERAL' | 'MERGE' | 'SCATTER'
+type Way = 'LATERAL' | 'MERGE' | 'SCATTER'
 
 /** Entity rows that are answered together. */
 export interface AskedRows {
