@@ -26,7 +26,7 @@ export interface SweptSpan {
 }
 
 /** What the windows at a moment hold. */
-export interface SweptRow {
+interface SweptRow {
   readonly eventTimestamp: Micros
   readonly createdTimestamp: Micros
   readonly values: readonly (ScalarValue | null)[]
@@ -49,7 +49,7 @@ export interface WindowSweeper {
   readonly answer: (parts: readonly SweptPart[]) => readonly (SweptRow | null)[]
 }
 
-export interface SweptPart {
+interface SweptPart {
   readonly sweep: Sweep
   /** Of its places. */
   readonly times: readonly Micros[]

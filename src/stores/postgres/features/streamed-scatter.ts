@@ -167,8 +167,8 @@ interface Scattered {
 }
 
 /** Per feature row of the keys: its key's place from 1, event and created timestamp, row id, features. In no order. */
-function scatteredSql(
-  { project, visibleIn }: ScatterOptions,
+export function scatteredSql(
+  { project, visibleIn }: Pick<ScatterOptions, 'project' | 'visibleIn'>,
   view: ScatteredView,
   { keys, rows, knownAt, rowIds }: Scattered,
 ): { readonly sql: Sql; readonly types: readonly ValueType[] } {

@@ -138,7 +138,7 @@ const sweptTypes: readonly ValueType[] = ['int64', 'int32', 'timestamp', 'timest
  * One row per sweep (by its place from 1) and span that has an event, in their order: the span's number, the newest time that
  * one of its events counts at, the latest that one was stored at, and the cells of each aggregation.
  */
-function sweptSpansSql(
+export function sweptSpansSql(
   project: string,
   { events, entity, aggregations }: StreamedOfflineView,
   sweeps: readonly KeySweep[],
