@@ -296,6 +296,17 @@ describe('a training set from its card', () => {
       }),
       /was changed or is no card:\n.*knownAt: expected a timestamp, row or row\+<delay>, got "yesterday"\n.*database.snapshot: expected a snapshot of Postgres(.|\n)*options.format/,
     )
+    const inParts = (...parts: readonly object[]) =>
+      readCard(
+        'card',
+        edited(card, (one) => Object.assign(one, { output: undefined, parts })),
+      ).outputSha256
+    const part = JSON.parse(card).output
+    expect([inParts(part), inParts(part, part)]).toEqual([part.sha256, null])
+    refused(
+      edited(card, (one) => Object.assign(one, { parts: [part] })),
+      'expected the file that was made',
+    )
     refused(
       edited(card, (one) => Object.assign(one, { service: 'x' })),
       'expected either a service, or features',
