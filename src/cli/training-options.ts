@@ -2,6 +2,7 @@ import path from 'node:path'
 import { timezone as zone } from '../definitions/data-source.ts'
 import type { EpochUnit } from '../definitions/source-reading.ts'
 import { BadUserInput } from '../errors.ts'
+import { splitAsked } from '../historical/training/asked-features.ts'
 import { parseKnownAt } from '../historical/training/known-at.ts'
 import type { FeatureSelection } from '../historical/training/selected-features.ts'
 import type { TrainingOptions } from '../historical/training/training-options.ts'
@@ -68,13 +69,7 @@ const epochUnits: readonly EpochUnit[] = ['s', 'ms', 'us', 'ns']
 
 function selectionOf({ service, features }: TrainingArguments): FeatureSelection {
   if (service !== undefined && features === undefined) return { service }
-  if (features !== undefined && service === undefined)
-    return {
-      features: features
-        .split(',')
-        .map((text) => text.trim())
-        .filter((text) => text !== ''),
-    }
+  if (features !== undefined && service === undefined) return { features: splitAsked(features) }
   throw new BadUserInput(
     'a training set is of --service <name> or of --features view:feature,…; give one of them',
   )
