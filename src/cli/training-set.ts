@@ -120,6 +120,8 @@ async function sourcesOf({ config, served, stores, log }: CommandWorld): Promise
 }
 
 function difference(card: TrainingCard, { isSame, removed }: RemadeTrainingSet): readonly string[] {
+  if (isSame === null)
+    return ['the card is of several parts: this one file has their rows, and is not compared with them']
   if (isSame) return []
   const by = card.program === programVersion() ? '' : `; version ${card.program} wrote the card`
   return [`the file is another than the card's${by}`, ...removed.map((line) => `  ${line}`)]

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
 import { HistoryExpired } from '../../errors.ts'
+import { planService } from '../../online/service-row.ts'
 import type { FeatureService, StreamView } from '../../registry/registry.ts'
 import type { FileStore } from '../../stores/file-reader.ts'
 import type { LaterChanges } from '../../stores/later-changes.ts'
@@ -94,9 +95,7 @@ async function refuseDropped(
 }
 
 /** The streaming views that a training set reads stored events for, once each. */
-export function streamViews({ vector }: FeatureService): readonly StreamView[] {
-  const views = vector.flatMap((entry) =>
-    entry.kind === 'feature' && entry.view.kind === 'STREAM' ? [entry.view] : [],
-  )
+export function streamViews(service: FeatureService): readonly StreamView[] {
+  const views = planService(service).reads.flatMap(({ view }) => (view.kind === 'STREAM' ? [view] : []))
   return [...new Set(views)]
 }
