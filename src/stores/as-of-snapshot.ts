@@ -27,7 +27,7 @@ export interface AsOfSnapshot {
    * Per view what `AsOfReader.asOfJoin` answers, as columns. Any number of rows: large joins are split over the connections.
    * Rows whose keys stand beside each other, the newest first, are found in half the time. Rejects with `StoreFailed`.
    */
-  readonly asOfColumns: (join: AsOfJoin) => Promise<readonly AsOfColumns[]>
+  readonly asOfColumns: (join: Omit<AsOfJoin, 'visibleIn'>) => Promise<readonly AsOfColumns[]>
   /** Ends the joins that are under way. */
   readonly close: () => Promise<void>
 }

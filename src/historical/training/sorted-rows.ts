@@ -1,3 +1,4 @@
+import type { Micros } from '../../definitions/timestamp.ts'
 import type { KeyValue } from '../../definitions/value.ts'
 import type { EntityRow } from '../../stores/as-of-reader.ts'
 import type { SpineRows } from '../spine/read-spine.ts'
@@ -19,46 +20,61 @@ export function sortedRows(
   keyPlaces: readonly (readonly number[])[],
   knownAt: KnownAt,
 ): SortedRows {
-  const all: EntityRow[] = []
-  const owners: { readonly list: number; readonly row: number }[] = []
-  const isWhole = keyPlaces.map((places) => places.every((place, index) => place === index))
+  const columns: KeyValue[][] = (keyPlaces[0] ?? []).map(() => [])
+  const asOf: Micros[] = []
+  const owners: number[] = []
   for (let list = 0; list < keyPlaces.length; list += 1) {
     const places = keyPlaces[list] ?? []
     for (let row = 0; row < rows; row += 1) {
-      const [key, asOf] = [keys[row] ?? null, times[row] ?? null]
-      if (key === null || asOf === null) continue
-      const own = isWhole[list] && key.length === places.length ? key : places.flatMap((at) => key[at] ?? [])
-      all.push({ key: own, asOf, knownAt: knownAtOf(knownAt, asOf) })
-      owners.push({ list, row })
+      const [key, time] = [keys[row], times[row]]
+      if (key === null || key === undefined || time === null || time === undefined) continue
+      for (let at = 0; at < places.length; at += 1) columns[at]?.push(key[places[at] ?? 0] ?? 0)
+      asOf.push(time)
+      owners.push(list * rows + row)
     }
   }
-  const order = Uint32Array.from(all, (_, index) => index)
-  const compare = (left: number, right: number): number => {
-    const [a, b] = [all[left], all[right]]
-    return a && b ? compareRows(a, b) || left - right : left - right
-  }
+  const compare = comparison(columns, asOf)
+  const order = new Uint32Array(asOf.length)
+  for (let index = 0; index < order.length; index += 1) order[index] = index
   order.sort(compare)
+
   const placeOf = keyPlaces.map(() => new Int32Array(rows).fill(-1))
   const distinct: EntityRow[] = []
+  let last = -1
   for (const index of order) {
-    const [row, owner] = [all[index], owners[index]]
-    if (!row || !owner) continue
-    const last = distinct.at(-1)
+    const time = asOf[index] ?? 0
     // The time that a row is known at follows from its own time.
-    if (!last || compareRows(last, row) !== 0) distinct.push(row)
-    const places = placeOf[owner.list]
-    if (places) places[owner.row] = distinct.length - 1
+    if (last < 0 || compare(last, index) !== 0) {
+      const key = columns.map((column) => column[index] ?? 0)
+      distinct.push({ key, asOf: time, knownAt: knownAtOf(knownAt, time) })
+    }
+    last = index
+    const owner = owners[index] ?? 0
+    const places = placeOf[Math.floor(owner / rows)]
+    if (places) places[owner % rows] = distinct.length - 1
   }
   return { rows: distinct, placeOf }
 }
 
-function compareRows(left: EntityRow, right: EntityRow): number {
-  const { length } = left.key
-  for (let place = 0; place < length; place += 1) {
-    const order = compareKeys(left.key[place] ?? 0, right.key[place] ?? 0)
-    if (order !== 0) return order
+/** By key, then the newest first. */
+function comparison(
+  columns: readonly (readonly KeyValue[])[],
+  asOf: readonly Micros[],
+): (left: number, right: number) => number {
+  const [only] = columns
+  const numbers = columns.length === 1 && only?.every((key) => typeof key === 'number')
+  if (numbers) {
+    const keys = Float64Array.from(only as readonly number[])
+    const times = Float64Array.from(asOf)
+    return (left, right) => (keys[left] ?? 0) - (keys[right] ?? 0) || (times[right] ?? 0) - (times[left] ?? 0)
   }
-  return right.asOf - left.asOf
+  return (left, right) => {
+    for (const column of columns) {
+      const order = compareKeys(column[left] ?? 0, column[right] ?? 0)
+      if (order !== 0) return order
+    }
+    return (asOf[right] ?? 0) - (asOf[left] ?? 0)
+  }
 }
 
 /** An int64 beyond the safe integers is text, which stands behind the numbers. */

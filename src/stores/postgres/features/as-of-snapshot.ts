@@ -3,7 +3,7 @@ import { StoreFailed } from '../../../errors.ts'
 import type { AsOfJoin } from '../../as-of-reader.ts'
 import type { AsOfColumns, AsOfSnapshot, AsOfSnapshots, SnapshotRequest } from '../../as-of-snapshot.ts'
 import type { OfflineView, StoredOfflineView } from '../../offline-view.ts'
-import { copyOut } from '../sql/copy-out.ts'
+import { copyOutEach } from '../sql/copy-out.ts'
 import { databaseNow } from '../sql/database-clock.ts'
 import { storeFailed } from '../sql/pool.ts'
 import { systemIdentifier } from '../sql/system-identifier.ts'
@@ -11,7 +11,7 @@ import { asOfJoinSql } from './as-of-join.ts'
 import { fillEntityTable, mayMakeTables } from './entity-table.ts'
 import { type GrowingColumns, noRows, putEntries } from './growing-columns.ts'
 import { readAnswer } from './offline-store.ts'
-import { putStoredRow, storedColumnsSql } from './stored-columns.ts'
+import { storedColumnsSql, storedRowWriter } from './stored-columns.ts'
 
 interface SnapshotOptions {
   readonly project: string
@@ -74,6 +74,7 @@ async function openSnapshot(
   const { rows } = await first.query<{ snapshot: string; visible: string }>(
     'select pg_export_snapshot() as snapshot, pg_current_snapshot()::text as visible',
   )
+  const visible = visibleIn ?? rows[0]?.visible ?? ''
   const takenAt = await databaseNow(first)
   for (let count = 1; count < connections; count += 1) await begin(rows[0]?.snapshot ?? null)
   const mayMake = await mayMakeTables(first)
@@ -96,12 +97,14 @@ async function openSnapshot(
 
   async function byArrays(
     client: pg.ClientBase,
-    { views, rows }: AsOfJoin,
+    { views, rows }: SnapshotJoin,
     { from, to }: Part,
     targets: readonly GrowingColumns[],
   ): Promise<void> {
+    // Bound to its own snapshot it reads events in their order: the same sums of floats once more, to the last bit.
+    const bound = views.every(isStored) ? visibleIn : visible
     for (let start = from; start < to; start += largestArrays) {
-      const join = { views, rows: rows.slice(start, Math.min(to, start + largestArrays)) }
+      const join = { views, rows: rows.slice(start, Math.min(to, start + largestArrays)), visibleIn: bound }
       const sql = asOfJoinSql(project, join)
       const query = { text: sql.text, values: [...sql.values], rowMode: 'array' as const }
       const result = await client.query<unknown[]>(query)
@@ -114,19 +117,18 @@ async function openSnapshot(
 
   async function byTable(
     client: pg.ClientBase,
-    { views, rows }: AsOfJoin & { readonly views: readonly StoredOfflineView[] },
+    { views, rows }: SnapshotJoin & { readonly views: readonly StoredOfflineView[] },
     part: Part,
     targets: readonly GrowingColumns[],
   ): Promise<void> {
     const from = await fillEntityTable(client, views[0]?.entity.joinKeys ?? [], rows, part)
-    const { sql, types } = storedColumnsSql(project, { views, from })
-    for await (const found of copyOut(client, sql, types))
-      for (const row of found) putStoredRow(views, row, targets, countNonFinite)
+    const { sql, types } = storedColumnsSql(project, { views, from, visibleIn })
+    await copyOutEach(client, sql, types, storedRowWriter(views, targets, countNonFinite))
   }
 
   return {
     takenAt,
-    visible: visibleIn ?? rows[0]?.visible ?? '',
+    visible,
     systemIdentifier: identifier,
     async asOfColumns(join) {
       const targets = join.views.map((view) => noRows(view, join.rows.length))
@@ -158,6 +160,8 @@ async function openSnapshot(
     },
   }
 }
+
+type SnapshotJoin = Omit<AsOfJoin, 'visibleIn'>
 
 interface Part {
   readonly from: number

@@ -33,9 +33,16 @@ export async function fillEntityTable(
   const types: ValueType[] = ['int32', ...joinKeys.map(({ type }) => type), 'timestamp', 'timestamp']
   const copy = copyRows(client, table, types)
   try {
+    const values: (number | string | null)[] = types.map(() => null)
+    const keys = joinKeys.length
     for (let place = from; place < to; place += 1) {
       const row = rows[place]
-      if (row) copy.add([place, ...row.key, row.asOf, row.knownAt])
+      if (!row) continue
+      values[0] = place
+      for (let at = 0; at < keys; at += 1) values[at + 1] = row.key[at] ?? null
+      values[keys + 1] = row.asOf
+      values[keys + 2] = row.knownAt
+      copy.add(values)
       if (copy.size() >= flushBytes) await copy.flush()
     }
     await copy.end()

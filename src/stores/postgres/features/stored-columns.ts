@@ -4,6 +4,7 @@ import type { StoredOfflineView } from '../../offline-view.ts'
 import { fromSql } from '../sql/column-type.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import type { Sql } from '../sql/statement.ts'
+import { snapshotParameter } from '../sql/visible-in.ts'
 import { closingColumn, selectedFeatureType } from '../tables/feature-table.ts'
 import { computedBy, probe } from './as-of-join.ts'
 import type { GrowingColumns } from './growing-columns.ts'
@@ -19,11 +20,12 @@ export interface StoredColumnsSql {
  * its place, then per view the newest row's event timestamp and features, of a batch view whether it is a closing row, why it
  * was not computed and what it lacks. In no order.
  */
-export function storedColumnsSql(project: string, { views, from }: StoredJoin): StoredColumnsSql {
+export function storedColumnsSql(project: string, { views, from, visibleIn }: StoredJoin): StoredColumnsSql {
   const values: unknown[] = []
-  const probes = views.map((view, index) => probe(project, view, index))
+  const visible = snapshotParameter(visibleIn, values)
+  const probes = views.map((view, index) => probe(project, view, index, visible))
   const computed = views.map((view, index) =>
-    view.kind === 'BATCH' ? computedBy(project, view, index, values) : null,
+    view.kind === 'BATCH' ? computedBy(view, index, { project, values, visible }) : null,
   )
   const columns = views.map((view, index) => [
     `v${index}.event_timestamp`,
@@ -48,6 +50,8 @@ interface StoredJoin {
   readonly views: readonly StoredOfflineView[]
   /** A table of entity rows. */
   readonly from: string
+  /** See `AsOfJoin`. */
+  readonly visibleIn: string | null
 }
 
 function columnTypes(view: StoredOfflineView): readonly ValueType[] {
@@ -61,36 +65,50 @@ function columnTypes(view: StoredOfflineView): readonly ValueType[] {
 /** Postgres' -infinity in the binary format, and anything else before all times. */
 const beforeAllTimes = -8e18
 
-/** Puts a row of the statement to its place among the entity rows. */
-export function putStoredRow(
+/** Puts rows of the statement to their places among the entity rows. */
+export function storedRowWriter(
   views: readonly StoredOfflineView[],
-  row: readonly unknown[],
   targets: readonly GrowingColumns[],
   countNonFinite: (view: string) => void,
-): void {
-  const place = Number(row[0])
+): (row: readonly unknown[]) => void {
   let next = 1
-  views.forEach((view, index) => {
-    const { features, kind } = view
+  const writers = views.flatMap((view, index) => {
     const first = next
     next += columnTypes(view).length
     const target = targets[index]
-    if (!target) return
-    const event = row[first] as number | null
-    const exception = kind === 'BATCH' ? exceptionOf(row, first + 2 + features.length) : null
-    if (exception !== null) target.exceptions.set(place, exception)
-    if (exception !== null && 'notComputed' in exception) return
-    const isClosing = kind === 'BATCH' && row[first + 1 + features.length] === true
-    if (event === null || event < beforeAllTimes || isClosing) return
-    target.eventTimestamps[place] = event
-    for (let at = 0; at < features.length; at += 1) {
-      const raw = row[first + 1 + at]
-      const type = features[at]?.type
-      const column = target.columns[at]
-      if (raw === null || type === undefined || !column) continue
-      column[place] = fromSql(type, raw, () => countNonFinite(view.name))
-    }
+    return target ? [viewWriter(view, first, target, () => countNonFinite(view.name))] : []
   })
+  return (row) => {
+    const place = row[0] as number
+    for (const write of writers) write(row, place)
+  }
+}
+
+function viewWriter(
+  { features, kind }: StoredOfflineView,
+  first: number,
+  { eventTimestamps, columns, exceptions }: GrowingColumns,
+  countNonFinite: () => void,
+): (row: readonly unknown[], place: number) => void {
+  const types = features.map(({ type }) => type)
+  const behind = first + 1 + features.length
+  return (row, place) => {
+    if (kind === 'BATCH') {
+      const exception = exceptionOf(row, behind + 1)
+      if (exception !== null) exceptions.set(place, exception)
+      const isClosing = row[behind] === true
+      if (isClosing || (exception !== null && 'notComputed' in exception)) return
+    }
+    const event = row[first] as number | null
+    if (event === null || event < beforeAllTimes) return
+    eventTimestamps[place] = event
+    for (let at = 0; at < types.length; at += 1) {
+      const raw = row[first + 1 + at]
+      const [type, column] = [types[at], columns[at]]
+      if (raw === null || type === undefined || column === undefined) continue
+      column[place] = fromSql(type, raw, countNonFinite)
+    }
+  }
 }
 
 function exceptionOf(row: readonly unknown[], at: number): AsOfException | null {
