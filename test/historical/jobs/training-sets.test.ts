@@ -348,7 +348,7 @@ describe('a training set over the network', () => {
     const gone = await claimedJob()
     await attempt(gone, () => ({ versions: { read: async () => null } }))
     expect(await failed(gone.id)).toEqual(['REGISTRY_UNREADABLE', expect.stringContaining('version 1')])
-    const broken = await createFrom(spineCsv().replace('0.5', 'much'), {}, '?format=csv')
+    const broken = await createFrom(spineCsv().replace(',0.5,', ',much,'), {}, '?format=csv')
     expect(await failed(broken)).toEqual(['BAD_USER_INPUT', expect.stringContaining('row 1, column "rain"')])
   })
 
