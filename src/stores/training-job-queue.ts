@@ -24,7 +24,7 @@ export interface BegunJob {
   readonly parts: readonly MadePart[]
 }
 
-export interface JobCard {
+interface JobCard {
   readonly bytes: number
   readonly sha256: string
 }

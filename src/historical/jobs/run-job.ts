@@ -60,11 +60,11 @@ export async function runJob(sources: JobSources, job: ClaimedJob, options: JobO
   const lease = holdLease(queue, job, options.signal)
   const answered = <Result>(work: () => Promise<Result>): Promise<Result | null> =>
     untilAnswered(work, lease.signal, options.pause)
-  let spinePath = ''
+  const paths = { spine: '', set: folder.set(job.id) }
   try {
     const begun = await answered(() => queue.begin(job, options.partRows))
     if (begun === null) return
-    spinePath = folder.spine(begun.set.spine)
+    paths.spine = folder.spine(begun.set.spine)
     const found = await partsFound(folder, begun)
     await keepOnly(folder, begun.set.id, found)
     const served = await answered(() => versionOf(sources, begun.set))
@@ -76,7 +76,7 @@ export async function runJob(sources: JobSources, job: ClaimedJob, options: JobO
     await answered(() => queue.succeed(job, card))
   } catch (error) {
     if (lease.signal.aborted) return
-    const failure = jobFailure(error, spinePath)
+    const failure = jobFailure(error, paths)
     options.log.warn(`training set ${job.id} failed: ${failure.code}`, error)
     // Another attempt's files stay.
     if ((await answered(() => queue.fail(job, failure.code, failure.message))) === true)

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import type { Micros } from '../../definitions/timestamp.ts'
-import { BadUserInput, LimitExceeded, NotAvailable } from '../../errors.ts'
+import { BadUserInput, errorCode, LimitExceeded, NotAvailable } from '../../errors.ts'
 import { planService } from '../../online/service-row.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { FileStore } from '../../stores/file-reader.ts'
@@ -18,6 +18,7 @@ import { type FeatureSelection, selectedFeatures } from '../training/selected-fe
 import { acceptRequest, type OfferedRequest } from './accept-request.ts'
 import type { FilesFolder } from './files-folder.ts'
 import { withoutPath } from './inspect-spine.ts'
+import { spineGone } from './job-failure.ts'
 
 /** Who asks. */
 export interface SetCaller {
@@ -142,7 +143,8 @@ async function checkRequest(
 ): Promise<void> {
   const service = selectedFeatures(registry, selectionOf(request), request.fullNames)
   const opened = await files.open(path, spine.format).catch((error: unknown) => {
-    throw withoutPath(error, path)
+    if (errorCode(error) === 'ENOENT') throw new BadUserInput(spineGone)
+    throw withoutPath(error, path, 'the spine')
   })
   try {
     const columns = madeColumns(planService(service), request)
