@@ -43,7 +43,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'stores/postgres': [...postgres, ...inPostgres('sql')],
   quality: ['definitions', 'registry', 'stores (ports)', 'errors.ts'],
   online: [...pure, ...ports, 'registry', 'quality'],
-  historical: [...pure, ...ports, 'registry', 'online', 'quality', 'ingest/accept', 'ingest/files'],
+  historical: [...pure, ...ports, 'registry', 'online', 'quality', 'ingest/accept', 'ingest/files', 'zod'],
   'historical/jobs': [...pure, ...ports, 'registry', 'registry/versions', 'online', 'historical'],
   'ingest (shared)': [...pure, 'registry', ...ports],
   'ingest/accept': [...ingest, 'zod'],

@@ -14,11 +14,12 @@ import type {
 } from '../../stores/training-set-store.ts'
 import { planSpine } from '../spine/spine-plan.ts'
 import { madeColumns } from '../training/made-columns.ts'
-import { type FeatureSelection, selectedFeatures } from '../training/selected-features.ts'
+import { selectedFeatures } from '../training/selected-features.ts'
 import { acceptRequest, type OfferedRequest } from './accept-request.ts'
 import type { FilesFolder } from './files-folder.ts'
 import { withoutPath } from './inspect-spine.ts'
 import { spineGone } from './job-failure.ts'
+import { selectionOf } from './job-sources.ts'
 
 /** Who asks. */
 export interface SetCaller {
@@ -129,10 +130,6 @@ export function trainingSets(parts: TrainingSetParts): TrainingSets {
     expiresAt: ({ state, finishedAt }) =>
       state === 'SUCCEEDED' && finishedAt !== null ? finishedAt + retentionMicros : null,
   }
-}
-
-export function selectionOf({ service, features }: TrainingSetRequest): FeatureSelection {
-  return service === null ? { features: features ?? [] } : { service }
 }
 
 /** @throws BadUserInput, in the words of the command. */
