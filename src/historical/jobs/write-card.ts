@@ -31,19 +31,15 @@ export async function writeCard(
       { paths, format: options.format, rows: counts.rows },
       service.vector.filter(({ kind }) => kind !== 'request'),
     ))
-  const { output: _, ...card } = JSON.parse(
-    trainingCard({
-      world: { project, program, registryVersion: served.version, definitions: served.digest },
-      ...{ options, service, visible, takenAt, storedSince, features, summaries },
-      database: await changes.identity(),
-      spine: { file: `${set.spine.id}.${set.spine.format}`, sha256: set.spine.sha256, counts },
-      output: { file: '', sha256: '', bytes: 0 },
-    }),
-  )
-  const shown = parts.map(({ part, rows, bytes, sha256 }) => ({
+  const output = parts.map(({ part, rows, bytes, sha256 }) => ({
     ...{ file: partName(part, options.format), rows, bytes, sha256 },
   }))
-  const text = `${JSON.stringify({ ...card, parts: shown }, null, 2)}\n`
+  const text = trainingCard({
+    world: { project, program, registryVersion: served.version, definitions: served.digest },
+    ...{ options, service, visible, takenAt, storedSince, output, features, summaries },
+    database: await changes.identity(),
+    spine: { file: `${set.spine.id}.${set.spine.format}`, sha256: set.spine.sha256, counts },
+  })
   const final = folder.inSet(set.id, cardFile)
   await writeFile(`${final}.written`, text)
   await rename(`${final}.written`, final)
