@@ -42,7 +42,9 @@ export async function countRemoved(
     for await (const { keys, times } of readSpine())
       counts.forEach(({ isAffected }, index) => {
         times.forEach((asOf, row) => {
-          if (asOf !== null && isAffected(keyAt(keys, row), asOf)) rows[index] = (rows[index] ?? 0) + 1
+          if (asOf === null) return
+          const key = keys.map((column) => column[row] ?? null)
+          if (isAffected(key, asOf)) rows[index] = (rows[index] ?? 0) + 1
         })
       })
     counts.forEach(({ say }, index) => {
@@ -60,10 +62,6 @@ export async function countRemoved(
   }
   if (corrected > 0) found.push(`${counted(corrected, 'event')} got other times when a clock was corrected`)
   return found
-}
-
-function keyAt(keys: SpineRows['keys'], row: number): readonly (KeyValue | null)[] {
-  return keys.map((column) => column[row] ?? null)
 }
 
 function ofErased(
