@@ -136,7 +136,10 @@ describe('a training set over the network', () => {
   })
 
   it('is of text in one part, whose columns have the types that all values are of; the column of times may be called otherwise', async () => {
-    const csv = spineCsv().replace('event_timestamp', 'seen').replace('shop_id', 'who')
+    const lines = spineCsv().replace('event_timestamp', 'seen').replace('shop_id', 'who').trim().split('\n')
+    // A share is no integer, and a code no number.
+    const more = (row: number): string => (row === 0 ? ',share,code' : `,0.${row}5,00${row}`)
+    const csv = lines.map((line, row) => `${line}${more(row)}\n`).join('')
     const columns = [
       { column: 'seen', is: 'event_timestamp' },
       { column: 'who', is: 'shop_id' },
@@ -145,8 +148,10 @@ describe('a training set over the network', () => {
     const set = await world.ended(await createFrom(csv, input, '?format=csv'))
     expect(set).toMatchObject({ state: 'SUCCEEDED', knownAt: 'row', parts: [{ format: 'NDJSON', rows: 8 }] })
     const [file] = await download(set)
-    const lines = (await readFile(file ?? '', 'utf8')).trim().split('\n')
-    expect(JSON.parse(lines[1] ?? '')).toMatchObject({ who: 'a', label: 0, seats: 12 })
+    const written = (await readFile(file ?? '', 'utf8')).trim().split('\n')
+    expect(JSON.parse(written[1] ?? '')).toMatchObject({
+      ...{ who: 'a', label: 0, seats: 12, share: 0.25, code: '002' },
+    })
   })
 
   it('is fetched in ranges of bytes, by a name that its record has, and is not sent again to who has it', async () => {
