@@ -75,8 +75,11 @@ export async function makeCardedTrainingSet(
   }
 }
 
-/** Retention that moved meanwhile may have dropped events before they were read, in a transaction that does not see that it did. */
-async function refuseDropped(
+/**
+ * Retention that moved meanwhile may have dropped events before they were read, in a transaction that does not see that it did.
+ * @throws HistoryExpired
+ */
+export async function refuseDropped(
   service: FeatureService,
   { spine: { from } }: Pick<MadeTrainingSet, 'spine'>,
   before: ReadonlyMap<string, Micros>,
