@@ -1,0 +1,68 @@
+"""The spine, the labelled entity rows of a training set, as the Parquet file that is uploaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyarrow.types as types
+
+from .errors import BadUserInput
+
+_usual_time = "event_timestamp"
+
+
+def write_spine(table: pa.Table, path: Path) -> None:
+    """As Parquet, without what Arrow or pandas remember of a frame.
+
+    Raises:
+        BadUserInput: For a column of a type that Parquet has not.
+    """
+    try:
+        pq.write_table(table, path, compression="zstd", store_schema=False)
+    except pa.ArrowException as error:
+        raise BadUserInput(f"the spine cannot be written as Parquet: {error}") from error
+
+
+def spine_schema(path: Path) -> pa.Schema:
+    """Columns of a Parquet file.
+
+    Raises:
+        BadUserInput: There is no such file, or it is no Parquet file.
+    """
+    try:
+        return pq.read_schema(path)
+    except FileNotFoundError as error:
+        raise BadUserInput(f"{path}: there is no such file") from error
+    except (pa.ArrowException, OSError) as error:
+        raise BadUserInput(f"{path}: expected a Parquet file: {error}") from error
+
+
+def check_times(schema: pa.Schema, columns: Mapping[str, str], timezone: str | None) -> None:
+    """Refuse event times without a zone before anything is uploaded; other columns may have such times.
+
+    Raises:
+        BadUserInput: Saying what to pass.
+    """
+    name = _time_column(schema, columns)
+    if name is None or timezone is not None:
+        return
+    stored = schema.field(name).type
+    if (types.is_timestamp(stored) and stored.tz is None) or types.is_date(stored):
+        raise BadUserInput(
+            f'the times in "{name}" have no time zone; pass timezone="UTC", or the zone they are in, '
+            f'as timezone="Europe/Berlin"'
+        )
+
+
+def _time_column(schema: pa.Schema, columns: Mapping[str, str]) -> str | None:
+    """The column that the gateway takes for the rows' times; None where it is not clear here."""
+    for column, name in columns.items():
+        if name == _usual_time:
+            return column if column in schema.names else None
+    if _usual_time in schema.names:
+        return _usual_time
+    times = [field.name for field in schema if types.is_timestamp(field.type) or types.is_date(field.type)]
+    return times[0] if len(times) == 1 else None
