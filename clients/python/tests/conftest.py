@@ -52,6 +52,9 @@ class Scripted:
     def bodies(self) -> list[Any]:
         return [json.loads(body) for _, _, _, body in self.requests]
 
+    def bodies_of(self, path: str) -> list[Any]:
+        return [json.loads(body) for _, asked, _, body in self.requests if asked == path]
+
 
 @pytest.fixture
 def scripted() -> Iterator[Scripted]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -55,12 +56,7 @@ class Spine:
 def upload_spine(transport: Transport, path: Path) -> Spine:
     """Streams a Parquet file; what breaks half-way is not sent again."""
     # The answer comes once the whole file has been validated.
-    timeout = {
-        "connect": transport.timeout,
-        "pool": transport.timeout,
-        "write": transport.timeout,
-        "read": None,
-    }
+    timeout = httpx.Timeout(transport.timeout, read=None)
 
     def upload() -> Spine:
         with (
@@ -89,7 +85,7 @@ class TrainingSetJob:
         id: Finds it again: ``fg.training_set_job(id)``, also from another process.
         state: As of the last answer: QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED or EXPIRED.
         progress: From 0 to 1.
-        rows: Of the finished training set; None before.
+        rows: Of the spine, and so of the training set.
     """
 
     id: str
@@ -147,7 +143,7 @@ class TrainingSetJob:
                 except (Unreachable, TimedOut, Overloaded) as error:
                     if time.monotonic() - seen > _patience:
                         raise
-                    pause = error.retry_after or _longest_pause
+                    pause = pause if error.retry_after is None else error.retry_after
             bar.show(self.progress)
         if self.state != "SUCCEEDED":
             raise self._failure()
@@ -229,7 +225,7 @@ class TrainingSetJob:
 
                 def read() -> None:
                     done = file.tell()
-                    headers = {"range": f"bytes={done}-"} if done > 0 else {}
+                    headers = {"accept-encoding": "identity", **({"range": f"bytes={done}-"} if done > 0 else {})}
                     with self._transport.answer("GET", path, headers=headers) as answer:
                         if checked(answer).status_code != 206 and done > 0:
                             raise BadAnswer(f"{target.name}: the gateway does not send the rest of it")
