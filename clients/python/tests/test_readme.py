@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from .conftest import Gateway
 
 README = Path(__file__).parent.parent / "README.md"
+CLIENTS = README.parent.parent.parent / "docs" / "clients.md"
 
 
 def test_the_way_from_labels_to_a_prediction(gateway: Gateway) -> None:
@@ -28,3 +30,16 @@ def test_the_way_from_labels_to_a_prediction(gateway: Gateway) -> None:
     assert np.array_equal(np.stack(same["vector"]), vector)
     assert vector.tolist() == [[1234.5, 12.5, 99, 6, 2, 31.75, 25.5]]
     fg.close()
+
+
+def test_the_lines_in_the_docs(
+    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [code] = re.findall(r"```python\n(# train\.py\n.*?)```", CLIENTS.read_text("utf-8"), re.DOTALL)
+    spine = {"customer_id": [1001, 7], "event_timestamp": pd.Timestamp.now("UTC"), "transaction_amount": 25.5}
+    pd.DataFrame(spine).to_parquet(tmp_path / "labels.parquet")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FEATUREGRAPH_API_KEY", gateway.key)
+    exec(compile(code.replace("http://localhost:4000", gateway.url), str(CLIENTS), "exec"), {})
+    trained, online = re.findall(r"\[[^\[\]]+\]", capsys.readouterr().out)
+    assert trained == online

@@ -120,8 +120,11 @@ def _open_pandas(frame: Any, wanted: Collection[str]) -> OpenedFrame:
     def give_back(made: pa.Table) -> Any:
         result = _to_pandas(made, own=frame.columns)
         for name in frame.columns:
-            if name in result.columns and result[name].dtype != frame[name].dtype:
-                result[name] = result[name].astype(frame[name].dtype)
+            if name not in result.columns or result[name].dtype == frame[name].dtype:
+                continue
+            result[name] = result[name].astype(frame[name].dtype)
+            if frame[name].dtype == object:
+                result[name] = result[name].where(result[name].notna(), None)
         result.index = frame.index
         return result
 
