@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'HISTORY_EXPIRED'
   | 'DEMO_REFUSED'
   | 'TOPIC_REPLACED'
+  | 'STORAGE_FULL'
 
 /**
  * The one base of the project's errors: a caller's mistake or a broken service.
@@ -177,6 +178,12 @@ export class TopicReplaced extends errorOf('TOPIC_REPLACED') {
     )
   }
 }
+
+/** What is needed is not set up here, or cannot be had at present; the message says what to do. */
+export class NotAvailable extends errorOf('UNAVAILABLE') {}
+
+/** The disk of the files has no room left; nothing of what was being written stays. */
+export class StorageFull extends errorOf('STORAGE_FULL') {}
 
 /** What an error of unknown kind says. */
 export function messageOf(error: unknown): string {
