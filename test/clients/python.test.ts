@@ -33,14 +33,14 @@ beforeAll(async () => {
   await writeFile(
     keysFile,
     JSON.stringify([
-      entry('all', keys.all, ['read', 'write', 'admin']),
+      entry('all', keys.all, ['read', 'write', 'train']),
       entry('reader', keys.read, ['read']),
     ]),
   )
   gateway = await startTestGateway({
     offlineUrl: database.url,
     onlineUrl: inject('redisUrl'),
-    settings: { API_KEYS_FILE: keysFile, MAX_ENTITIES: '40' },
+    settings: { API_KEYS_FILE: keysFile, FILES: join(folder, 'files'), MAX_ENTITIES: '40' },
   })
   const now = systemClock()
   const hour = 3_600_000_000
@@ -54,6 +54,11 @@ beforeAll(async () => {
   await gateway.write('customer_realtime_features', [
     { key: { customer_id: 1001 }, at: now - 1_000_000, values: lastHour },
   ])
+  const known = { customer_id: 1001 }
+  await gateway.write('customer_profile', [
+    { key: known, at: now - hour, values: { lifetime_events: 9, is_verified: true, score: 0.25 } },
+  ])
+  await gateway.write('customer_segment', [{ key: known, at: now - hour, values: { segment: 'gold' } }])
 })
 afterAll(async () => {
   await gateway?.close()

@@ -97,7 +97,7 @@ def test_more_rows_than_a_request_may_have_are_asked_for_in_several(fg: FeatureG
 
 def test_a_service_of_several_entities_takes_all_their_keys_and_leaves_defaults_out(fg: FeatureGraph) -> None:
     rows = [{"customer_id": 1001, "merchant_id": "m", "device_id": 1, "basket_value": 2, "is_gift": True}]
-    assert fg.vectors("checkout_v1", rows).tolist() == [[6, 0, 0, 0.5, 0, 0, 0.25, 0, 2, 1, 1]]
+    assert fg.vectors("checkout_v1", rows).tolist() == [[6, 9, 1, 0.25, 0, 0, 0.25, 0, 2, 1, 1]]
     with pytest.raises(BadUserInput, match='no column "device_id"'):
         fg.online("checkout_v1", pd.DataFrame({"customer_id": [1], "merchant_id": ["m"], "basket_value": [1.0]}))
 

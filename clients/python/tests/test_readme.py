@@ -40,6 +40,8 @@ def test_the_lines_in_the_docs(
     pd.DataFrame(spine).to_parquet(tmp_path / "labels.parquet")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FEATUREGRAPH_API_KEY", gateway.key)
-    exec(compile(code.replace("http://localhost:4000", gateway.url), str(CLIENTS), "exec"), {})
+    names: dict[str, object] = {}
+    exec(compile(code.replace("http://localhost:4000", gateway.url), str(CLIENTS), "exec"), names)
+    names["fg"].close()
     trained, online = re.findall(r"\[[^\[\]]+\]", capsys.readouterr().out)
     assert trained == online

@@ -33,6 +33,8 @@ def labels() -> pd.DataFrame:
             "seen": pd.Series([1, None, 3, 1], dtype="Int32"),
             "booked": pd.Series([NOW] * 4).dt.tz_convert("Europe/Zurich"),
             "signed_up": pd.Timestamp("2026-01-02 03:04:05"),
+            # As an index that was once written to a CSV file is called; the gateway leaves it out.
+            "Unnamed: 0": range(4),
         }
     )
     frame.index = pd.Index(["a", "b", "c", "a"], name="row")

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, TypeVar, cast, overlo
 import pyarrow as pa
 
 from .catalogue import Catalogue, Service, read_catalogue
-from .errors import BadAnswer, BadUserInput, FeatureGraphError, InvalidQuery
+from .errors import BadUserInput, FeatureGraphError, InvalidQuery
 from .frames import OpenedFrame, open_frame, open_rows, require_pandas
-from .online import online_columns, online_vectors, service_keys
+from .online import online_columns, online_names, online_vectors, service_keys
 from .query import is_read_only
-from .spine import check_times, spine_schema, write_spine
+from .spine import check_times, made_columns, spine_schema, write_spine
 from .training_set import TrainingSetJob, upload_spine
 from .transport import Repeat, Transport, timestamp_text
 
@@ -130,16 +130,15 @@ class FeatureGraph:
 
         def read(found: Service) -> Any:
             opened = self._open(rows, found)
+            names = online_names(found, statuses)
+            for name in names:
+                if name in opened.table.column_names:
+                    raise BadUserInput(f'the rows have a column "{name}", as a feature is called; rename it')
             keys = service_keys(found, opened.table)
             columns, self._limit = online_columns(
                 self._transport, found, keys, statuses=statuses, partial=partial, limit=self._limit
             )
-            table = opened.table
-            for name, column in columns.items():
-                if name in table.column_names:
-                    raise BadUserInput(f'the rows have a column "{name}", which is a feature; rename it')
-                table = table.append_column(name, column)
-            return opened.give_back(table)
+            return opened.with_columns(pa.table(columns))
 
         if isinstance(rows, (list, tuple)):
             require_pandas()
@@ -260,7 +259,7 @@ class FeatureGraph:
             return_card: Also the card, a dict: what the training set was made of, and how often each feature was null.
 
         Returns:
-            The spine's columns with their own types, and behind them the features. In pandas, integers of features are
+            The spine's columns as they are, and behind them the features. In pandas, integers of features are
             ``Int64`` and bools ``boolean``, so that a null makes them no floats; times are UTC; the index is the
             spine's. A ``decimal(n)`` is float64 in pandas and polars and a decimal in Arrow.
 
@@ -291,9 +290,7 @@ class FeatureGraph:
                     job.cancel()
                 raise
             table = job.read(folder)
-            if opened is not None and table.num_rows != opened.table.num_rows:
-                raise BadAnswer(f"{opened.table.num_rows} rows were sent and {table.num_rows} came back")
-            result = table if opened is None else opened.give_back(table)
+            result = table if opened is None else opened.with_columns(made_columns(opened.table, table))
             return (result, job.card()) if return_card else result
 
     def start_training_set(

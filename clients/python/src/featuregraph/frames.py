@@ -17,10 +17,10 @@ from .errors import BadUserInput
 
 @dataclass(frozen=True)
 class OpenedFrame:
-    """A frame's rows in Arrow; ``give_back`` makes a table of as many rows a frame of the caller's kind."""
+    """A frame's rows in Arrow; ``with_columns`` is the caller's frame itself with columns of as many rows behind it."""
 
     table: pa.Table
-    give_back: Callable[[pa.Table], Any]
+    with_columns: Callable[[pa.Table], Any]
 
 
 def open_frame(frame: object, wanted: Collection[str]) -> OpenedFrame:
@@ -38,12 +38,13 @@ def open_frame(frame: object, wanted: Collection[str]) -> OpenedFrame:
         return _open_pandas(frame, wanted)
     polars = sys.modules.get("polars")
     if polars is not None and isinstance(frame, polars.DataFrame):
-        return _opened(frame.to_arrow(), lambda table: _to_polars(table, frame))
+        opened = frame
+        return _opened(opened.to_arrow(), lambda made: opened.hstack(polars.from_arrow(_as_floats(made))))
     if isinstance(frame, pa.RecordBatch):
         frame = pa.Table.from_batches([frame])
     if isinstance(frame, pa.Table):
-        given = frame
-        return _opened(given, lambda table: _to_arrow(table, given))
+        table = frame
+        return _opened(table, lambda made: _with_columns(table, made))
     kind = f"{type(frame).__module__}.{type(frame).__qualname__}"
     raise BadUserInput(f"expected a pandas or polars DataFrame or a pyarrow Table, got {kind}")
 
@@ -53,7 +54,7 @@ def open_rows(rows: Sequence[Mapping[str, Any]], known: Sequence[str]) -> Opened
 
     Raises:
         BadUserInput: For names that are not known, and for values of mixed types.
-        ModuleNotFoundError: From ``give_back``, without pandas.
+        ModuleNotFoundError: From ``with_columns``, without pandas.
     """
     for row, values in enumerate(rows):
         if not isinstance(values, Mapping):
@@ -66,7 +67,8 @@ def open_rows(rows: Sequence[Mapping[str, Any]], known: Sequence[str]) -> Opened
         if any(name in values for values in rows):
             column = [values.get(name) for values in rows]
             columns[name] = _array(name, [str(one) if isinstance(one, UUID) else one for one in column])
-    return OpenedFrame(pa.table(columns), lambda table: _to_pandas(table))
+    table = pa.table(columns)
+    return OpenedFrame(table, lambda made: _to_pandas(_with_columns(table, made)))
 
 
 def require_pandas() -> Any:
@@ -93,14 +95,15 @@ def _array(name: str, values: list[Any]) -> pa.Array[Any]:
     return made
 
 
-def _opened(table: pa.Table, give_back: Callable[[pa.Table], Any]) -> OpenedFrame:
+def _opened(table: pa.Table, with_columns: Callable[[pa.Table], Any]) -> OpenedFrame:
     twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
     if twice:
         raise BadUserInput(f"two columns are called {', '.join(twice)}; rename one")
-    return OpenedFrame(table, give_back)
+    return OpenedFrame(table, with_columns)
 
 
 def _open_pandas(frame: Any, wanted: Collection[str]) -> OpenedFrame:
+    pandas = require_pandas()
     unnamed = [name for name in frame.columns if not isinstance(name, str)]
     if unnamed:
         raise BadUserInput(f"columns need names, got {unnamed[0]!r}; frame.columns = […] gives them")
@@ -115,24 +118,18 @@ def _open_pandas(frame: Any, wanted: Collection[str]) -> OpenedFrame:
     try:
         table = pa.Table.from_pandas(frame, preserve_index=False)
     except pa.ArrowException as error:
-        raise BadUserInput(f"{error.args[0]}; a column needs values of one type") from error
+        reasons = ": ".join(str(reason) for reason in reversed(error.args))
+        raise BadUserInput(f"{reasons}; a column needs values of one type") from error
 
-    def give_back(made: pa.Table) -> Any:
-        result = _to_pandas(made, own=frame.columns)
-        for name in frame.columns:
-            if name not in result.columns or result[name].dtype == frame[name].dtype:
-                continue
-            result[name] = result[name].astype(frame[name].dtype)
-            if frame[name].dtype == object:
-                result[name] = result[name].where(result[name].notna(), None)
-        result.index = frame.index
-        return result
+    def with_columns(made: pa.Table) -> Any:
+        columns = _to_pandas(made)
+        columns.index = frame.index
+        return pandas.concat([frame, columns], axis=1)
 
-    # Without what Arrow remembers of pandas: the gateway's file has none of it either.
-    return _opened(table.replace_schema_metadata(None), give_back)
+    return _opened(table, with_columns)
 
 
-def _to_pandas(table: pa.Table, own: Collection[str] = ()) -> Any:
+def _to_pandas(table: pa.Table) -> Any:
     pandas = require_pandas()
     nullable = {
         pa.int8(): pandas.Int8Dtype(),
@@ -145,29 +142,18 @@ def _to_pandas(table: pa.Table, own: Collection[str] = ()) -> Any:
         pa.uint64(): pandas.UInt64Dtype(),
         pa.bool_(): pandas.BooleanDtype(),
     }
-    return _as_floats(table, own).to_pandas(types_mapper=nullable.get)
+    return _as_floats(table).to_pandas(types_mapper=nullable.get)
 
 
-def _to_polars(table: pa.Table, given: Any) -> Any:
-    polars = sys.modules["polars"]
-    result: Any = polars.from_arrow(_as_floats(table, given.columns))
-    own = {name: dtype for name, dtype in given.schema.items() if name in result.columns}
-    return result.cast({name: dtype for name, dtype in own.items() if result.schema[name] != dtype})
-
-
-def _to_arrow(table: pa.Table, given: pa.Table) -> pa.Table:
-    for place, field in enumerate(table.schema):
-        at = given.schema.get_field_index(field.name)
-        if at >= 0 and given.schema.field(at).type != field.type:
-            wanted = given.schema.field(at)
-            table = table.set_column(place, wanted, table.column(place).cast(wanted.type))
+def _with_columns(table: pa.Table, made: pa.Table) -> pa.Table:
+    for name in made.column_names:
+        table = table.append_column(made.schema.field(name), made.column(name))
     return table
 
 
-def _as_floats(table: pa.Table, own: Collection[str]) -> pa.Table:
-    """Decimals of features as float64: what a model takes."""
+def _as_floats(table: pa.Table) -> pa.Table:
+    """Decimals as float64: what a model takes."""
     for place, field in enumerate(table.schema):
-        if types.is_decimal(field.type) and field.name not in own:
-            column = table.column(place).cast(pa.float64())
-            table = table.set_column(place, field.name, column)
+        if types.is_decimal(field.type):
+            table = table.set_column(place, field.name, table.column(place).cast(pa.float64()))
     return table

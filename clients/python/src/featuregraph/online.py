@@ -31,6 +31,12 @@ def service_keys(service: Service, rows: pa.Table) -> list[Key]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
+def online_names(service: Service, statuses: bool) -> list[str]:
+    """What the columns are called: the features, then their statuses."""
+    names = [feature.name for feature in service.features]
+    return names + [f"{name}__status" for name in names] if statuses else names
+
+
 def online_columns(
     transport: Transport, service: Service, keys: list[Key], *, statuses: bool, partial: bool, limit: int
 ) -> tuple[dict[str, pa.Array[Any]], int]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as types
 
-from .errors import BadUserInput
+from .errors import BadAnswer, BadUserInput
 
 _usual_time = "event_timestamp"
 
@@ -66,3 +66,30 @@ def _time_column(schema: pa.Schema, columns: Mapping[str, str]) -> str | None:
         return _usual_time
     times = [field.name for field in schema if types.is_timestamp(field.type) or types.is_date(field.type)]
     return times[0] if len(times) == 1 else None
+
+
+def made_columns(spine: pa.Table, training_set: pa.Table) -> pa.Table:
+    """What a training set has besides the spine that was sent.
+
+    Raises:
+        BadAnswer: Its rows are not those of the spine, in order: features would stand beside another row's label.
+    """
+    if spine.num_rows != training_set.num_rows:
+        raise BadAnswer(f"{spine.num_rows} rows were sent and {training_set.num_rows} came back")
+    for field in spine.schema:
+        common = _compared_as(field.type)
+        if common is None or field.name not in training_set.column_names:
+            continue
+        sent, came = spine.column(field.name).cast(common), training_set.column(field.name).cast(common)
+        if not sent.equals(came):
+            raise BadAnswer(f'the rows came back with other values in "{field.name}" than were sent')
+    return training_set.select([name for name in training_set.column_names if name not in spine.column_names])
+
+
+def _compared_as(stored: pa.DataType) -> pa.DataType | None:
+    """None where a value may come back in another form, as times do that are finer than microseconds."""
+    if types.is_integer(stored):
+        return pa.decimal128(20) if types.is_uint64(stored) else pa.int64()
+    if types.is_string(stored) or types.is_large_string(stored) or types.is_string_view(stored):
+        return pa.large_string()
+    return None
