@@ -49,10 +49,12 @@ beforeAll(async () => {
   for (const at of [now - 25 * hour, now - 1_000_000])
     await gateway.write('customer_transaction_features', [
       { key: { customer_id: 1001 }, at, values: { ...daily, max_transaction_amount_30d: 99 } },
+      { key: { customer_id: 1002 }, at, values: { ...daily, max_transaction_amount_30d: 99 } },
       { key: { customer_id: '9007199254740993' }, at, values: { total_transactions_30d: 77 } },
     ])
   await gateway.write('customer_realtime_features', [
     { key: { customer_id: 1001 }, at: now - 1_000_000, values: lastHour },
+    { key: { customer_id: 1002 }, at: now - 1_000_000, values: lastHour },
   ])
   const known = { customer_id: 1001 }
   await gateway.write('customer_profile', [

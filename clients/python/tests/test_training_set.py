@@ -146,6 +146,7 @@ def test_a_file_goes_up_as_it_is_and_the_set_into_a_folder(fg: FeatureGraph, tmp
     ("change", "message"),
     [
         (lambda frame: frame.drop(columns="customer_id"), 'no column "customer_id"'),
+        (lambda frame: frame.rename(columns={"event_timestamp": "at"}), r'columns=\{"at": "event_timestamp"\}'),
         (lambda frame: frame.assign(transaction_count_7d=1), "transaction_count_7d"),
         (lambda frame: frame.assign(customer_id="x"), "customer_id"),
         (lambda frame: frame.set_index("customer_id"), r"reset_index\(\)"),
@@ -157,6 +158,11 @@ def test_a_spine_that_does_not_fit_is_refused(fg: FeatureGraph, change: object, 
     with pytest.raises(FeatureGraphError, match=message) as refused:
         fg.training_set(change(labels()), service=SERVICE, progress=False)  # type: ignore[operator]
     assert refused.value.code == "BAD_USER_INPUT"
+
+
+def test_a_mapped_column_has_to_be_there(fg: FeatureGraph) -> None:
+    with pytest.raises(BadUserInput, match=r'names "kustomer_id", .* did you mean "customer_id"'):
+        fg.training_set(labels(), service=SERVICE, columns={"kustomer_id": "customer_id"})
 
 
 def test_an_unknown_service_is_refused_by_name(fg: FeatureGraph) -> None:
@@ -185,6 +191,5 @@ def test_a_bar_shows_how_far_it_is(fg: FeatureGraph, capfd: pytest.CaptureFixtur
     )
     fg.training_set(spine, service=SERVICE)
     shown = capfd.readouterr()
-    assert "training set" in shown.err
-    assert "100%" in shown.err
+    assert "training set succeeded: 100%" in shown.err
     assert shown.out == ""

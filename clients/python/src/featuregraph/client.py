@@ -19,7 +19,7 @@ from .errors import BadUserInput, FeatureGraphError, InvalidQuery
 from .frames import OpenedFrame, open_frame, open_rows, require_pandas
 from .online import online_columns, online_names, online_vectors, service_keys
 from .query import is_read_only
-from .spine import check_times, made_columns, spine_schema, write_spine
+from .spine import check_spine, made_columns, spine_schema, write_spine
 from .training_set import TrainingSetJob, upload_spine
 from .transport import Repeat, Transport, timestamp_text
 
@@ -347,10 +347,10 @@ class FeatureGraph:
     def _open_spine(self, spine: Any, columns: Mapping[str, str], timezone: str | None) -> OpenedFrame | None:
         """None for a path, whose file is uploaded as it is."""
         if isinstance(spine, (str, os.PathLike)):
-            check_times(spine_schema(Path(spine)), columns, timezone)
+            check_spine(spine_schema(Path(spine)), columns, timezone)
             return None
         opened = open_frame(spine, {"event_timestamp", *columns, *self._catalogue().join_keys})
-        check_times(opened.table.schema, columns, timezone)
+        check_spine(opened.table.schema, columns, timezone)
         return opened
 
     def _open(self, rows: Any, service: Service) -> OpenedFrame:

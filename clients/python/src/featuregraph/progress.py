@@ -7,9 +7,9 @@ from typing import Any
 
 
 class ProgressBar:
-    """Shows a share from 0 to 1; nothing without tqdm."""
+    """Shows a share from 0 to 1 and a state; nothing without tqdm."""
 
-    def __init__(self, shown: bool, name: str) -> None:
+    def __init__(self, shown: bool) -> None:
         self._bar: Any = None
         if not shown:
             return
@@ -18,11 +18,12 @@ class ProgressBar:
         except ModuleNotFoundError:
             return
         bar_format = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
-        self._bar = tqdm(total=1.0, desc=f"training set {name}", bar_format=bar_format)
+        self._bar = tqdm(total=1.0, bar_format=bar_format)
 
-    def show(self, share: float) -> None:
+    def show(self, share: float, state: str) -> None:
         """Never backwards: a job that another gateway resumes may begin below what was shown."""
         if self._bar is not None:
+            self._bar.set_description_str(f"training set {state.lower()}", refresh=False)
             self._bar.update(max(0.0, share - self._bar.n))
 
     def __enter__(self) -> ProgressBar:

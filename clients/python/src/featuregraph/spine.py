@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pyarrow.types as types
 
+from .catalogue import suggestion
 from .errors import BadAnswer, BadUserInput
 
 _usual_time = "event_timestamp"
@@ -40,14 +41,23 @@ def spine_schema(path: Path) -> pa.Schema:
         raise BadUserInput(f"{path}: expected a Parquet file: {error}") from error
 
 
-def check_times(schema: pa.Schema, columns: Mapping[str, str], timezone: str | None) -> None:
-    """Refuse event times without a zone before anything is uploaded; other columns may have such times.
+def check_spine(schema: pa.Schema, columns: Mapping[str, str], timezone: str | None) -> None:
+    """Refuse a spine without event times, or with such without a zone, before anything is uploaded.
 
     Raises:
-        BadUserInput: Saying what to pass.
+        BadUserInput: Saying what to pass. Other columns may have times without a zone.
     """
+    for column in columns:
+        if column not in schema.names:
+            near = suggestion(column, schema.names)
+            raise BadUserInput(f'columns= names "{column}", which the spine does not have; {near}')
     name = _time_column(schema, columns)
-    if name is None or timezone is not None:
+    if name is None:
+        raise BadUserInput(
+            f'the spine has no column "{_usual_time}" of the rows\' times; it has {", ".join(schema.names)}; '
+            f'another is named by columns={{"at": "{_usual_time}"}}'
+        )
+    if timezone is not None:
         return
     stored = schema.field(name).type
     if (types.is_timestamp(stored) and stored.tz is None) or types.is_date(stored):
@@ -61,7 +71,7 @@ def _time_column(schema: pa.Schema, columns: Mapping[str, str]) -> str | None:
     """The column that the gateway takes for the rows' times; None where it is not clear here."""
     for column, name in columns.items():
         if name == _usual_time:
-            return column if column in schema.names else None
+            return column
     if _usual_time in schema.names:
         return _usual_time
     times = [field.name for field in schema if types.is_timestamp(field.type) or types.is_date(field.type)]

@@ -132,9 +132,9 @@ class TrainingSetJob:
         """
         pause = _shortest_pause
         seen = time.monotonic()
-        with ProgressBar(progress, self.id) as bar:
+        with ProgressBar(progress) as bar:
             while self.state not in _ended:
-                bar.show(self.progress)
+                bar.show(self.progress, self.state)
                 time.sleep(pause)
                 pause = min(pause * 1.5, _longest_pause)
                 try:
@@ -144,7 +144,7 @@ class TrainingSetJob:
                     if time.monotonic() - seen > _patience:
                         raise
                     pause = pause if error.retry_after is None else error.retry_after
-            bar.show(self.progress)
+            bar.show(self.progress, self.state)
         if self.state != "SUCCEEDED":
             raise self._failure()
         return self
