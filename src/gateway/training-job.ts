@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { NotAvailable } from '../errors.ts'
 import { filesFolder } from '../historical/jobs/files-folder.ts'
-import { runJob } from '../historical/jobs/run-job.ts'
+import { type JobSources, runJob } from '../historical/jobs/run-job.ts'
 import { postgresAsOfSnapshots } from '../stores/postgres/features/as-of-snapshot.ts'
 import { postgresVersionStore } from '../stores/postgres/system/version-store.ts'
 import { postgresSpineStore } from '../stores/postgres/training/spine-store.ts'
@@ -24,37 +25,38 @@ export async function makeTrainingJob(
   job: ClaimedJob,
   { signal, log }: { readonly signal: AbortSignal; readonly log: Logger },
 ): Promise<void> {
+  const { system, close } = await openPostgres(config, log)
+  try {
+    await runJob(await jobSources(config, system, log), job, {
+      partRows: config.trainingSetPartRows,
+      signal,
+      pause: (ms) => sleep(ms, undefined, { signal }).catch(() => {}),
+      log: { warn: (line, error) => log.warn({ err: error }, line) },
+    })
+  } finally {
+    await close()
+  }
+}
+
+/** What a job reads and writes; DuckDB is loaded with it. @throws NotAvailable without a folder. */
+export async function jobSources(config: JobSettings, system: pg.Pool, log: Logger): Promise<JobSources> {
   const { project } = config
   if (config.filesFolder === null) throw new NotAvailable('FEATUREGRAPH_FILES is not set')
   const [{ duckDbTrainingFiles: trainingFiles }, { summarizeParts }] = await Promise.all([
     import('../stores/duckdb/training-file.ts'),
     import('../stores/duckdb/part-summaries.ts'),
   ])
-  const { system, close } = await openPostgres(config, log)
-  try {
-    const countNonFinite = (view: string): void =>
-      log.warn(`${view}: a mapped table holds NaN or Infinity, which is null in the training set`)
-    await runJob(
-      {
-        queue: postgresTrainingJobQueue(system, project),
-        spines: postgresSpineStore(system, project),
-        versions: postgresVersionStore(system, project),
-        snapshots: postgresAsOfSnapshots(system, { project, countNonFinite }),
-        files: openFiles(),
-        folder: filesFolder(config.filesFolder, project),
-        maxHeldBytes: config.filesMaxBytesPerKey,
-        program: programVersion(),
-        ...{ trainingFiles, summarizeParts },
-      },
-      job,
-      {
-        partRows: config.trainingSetPartRows,
-        signal,
-        pause: (ms) => sleep(ms, undefined, { signal }).catch(() => {}),
-        log: { warn: (line, error) => log.warn({ err: error }, line) },
-      },
-    )
-  } finally {
-    await close()
+  const countNonFinite = (view: string): void =>
+    log.warn(`${view}: a mapped table holds NaN or Infinity, which is null in the training set`)
+  return {
+    queue: postgresTrainingJobQueue(system, project),
+    spines: postgresSpineStore(system, project),
+    versions: postgresVersionStore(system, project),
+    snapshots: postgresAsOfSnapshots(system, { project, countNonFinite }),
+    files: openFiles(),
+    folder: filesFolder(config.filesFolder, project),
+    maxHeldBytes: config.filesMaxBytesPerKey,
+    program: programVersion(),
+    ...{ trainingFiles, summarizeParts },
   }
 }

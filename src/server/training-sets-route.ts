@@ -87,7 +87,7 @@ async function send(
   handle: FileHandle,
 ): Promise<FastifyReply> {
   const etag = `"${sha256}"`
-  reply.header('etag', etag).header('accept-ranges', 'bytes').type(type)
+  reply.header('etag', etag).header('accept-ranges', 'bytes')
   const listed = headers['if-none-match']?.split(',').map((one) => one.trim().replace(/^W\//, ''))
   const ifRange = headers['if-range']
   const isSame = ifRange === undefined || ifRange === etag
@@ -96,13 +96,13 @@ async function send(
   if (isEmpty || method === 'HEAD' || asked === 'UNSATISFIABLE') {
     await handle.close()
     if (isEmpty) return reply.code(304).send()
-    if (method === 'HEAD') return reply.header('content-length', bytes).send()
+    if (method === 'HEAD') return reply.type(type).header('content-length', bytes).send()
     reply.header('content-range', `bytes */${bytes}`)
     const message = `expected a range within ${bytes} bytes`
     return refuse(reply, { status: 416, code: 'BAD_REQUEST', message })
   }
   const { from, to } = asked === 'WHOLE' ? { from: 0, to: bytes - 1 } : asked
   if (asked !== 'WHOLE') reply.code(206).header('content-range', `bytes ${from}-${to}/${bytes}`)
-  reply.header('content-length', to - from + 1)
+  reply.type(type).header('content-length', to - from + 1)
   return reply.send(handle.createReadStream({ start: from, end: to, highWaterMark: 262_144 }))
 }

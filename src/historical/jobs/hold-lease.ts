@@ -7,7 +7,6 @@ const renewMs = 1_000
 export interface HeldLease {
   /** Aborts when the job is another's, or nobody's any more, and when the process is to end. */
   readonly signal: AbortSignal
-  readonly isLost: () => boolean
   /** Recorded with the next renewal. */
   readonly progress: (done: number) => void
   readonly stop: () => Promise<void>
@@ -41,7 +40,6 @@ export function holdLease(
   }, renewMs)
   return {
     signal: AbortSignal.any([stopping, lost.signal]),
-    isLost: () => lost.signal.aborted,
     progress(now) {
       done = Math.max(done, Math.min(1, now))
     },

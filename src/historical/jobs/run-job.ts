@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { InvalidDefinitions, LimitExceeded, RegistryUnreadable, StoreFailed } from '../../errors.ts'
+import {
+  InvalidDefinitions,
+  ifMissing,
+  LimitExceeded,
+  RegistryUnreadable,
+  StoreFailed,
+} from '../../errors.ts'
 import { type ServedVersion, servedVersion } from '../../registry/versions/served-version.ts'
 import type { FileStore } from '../../stores/file-reader.ts'
 import type { SummarizeParts } from '../../stores/part-summaries.ts'
@@ -59,10 +65,11 @@ export async function runJob(sources: JobSources, job: ClaimedJob, options: JobO
     const begun = await answered(() => queue.begin(job, options.partRows))
     if (begun === null) return
     spinePath = folder.spine(begun.set.spine)
-    await keepOnly(folder, begun.set.id, begun.parts)
+    const found = await partsFound(folder, begun)
+    await keepOnly(folder, begun.set.id, found)
     const served = await answered(() => versionOf(sources, begun.set))
     if (served === null) return
-    const parts = await makeParts(sources, { job, begun, served, lease, options })
+    const parts = await makeParts(sources, { job, begun, found, served, lease, options })
     if (parts === null) return
     const card = await writeCard(sources, { begun, served, parts })
     await keepOnly(folder, begun.set.id, parts)
@@ -71,18 +78,20 @@ export async function runJob(sources: JobSources, job: ClaimedJob, options: JobO
     if (lease.signal.aborted) return
     const failure = jobFailure(error, spinePath)
     options.log.warn(`training set ${job.id} failed: ${failure.code}`, error)
-    await answered(() => queue.fail(job, failure.code, failure.message))
-    await rm(folder.set(job.id), { recursive: true, force: true })
+    // Another attempt's files stay.
+    if ((await answered(() => queue.fail(job, failure.code, failure.message))) === true)
+      await rm(folder.set(job.id), { recursive: true, force: true })
   } finally {
     await lease.stop()
-    if (lease.isLost()) await removeLost(sources, job)
-    else if (options.signal.aborted) await queue.release(job).catch(() => {})
+    if (options.signal.aborted) await queue.release(job).catch(() => {})
   }
 }
 
 interface Attempt {
   readonly job: ClaimedJob
   readonly begun: BegunJob
+  /** Parts of earlier attempts. */
+  readonly found: readonly MadePart[]
   readonly served: ServedVersion
   readonly lease: HeldLease
   readonly options: JobOptions
@@ -90,9 +99,9 @@ interface Attempt {
 
 /** Null: the attempt has ended before. */
 async function makeParts(sources: JobSources, attempt: Attempt): Promise<readonly MadePart[] | null> {
-  const { begun, job, lease, options } = attempt
+  const { begun, found, job, lease, options } = attempt
   const count = Math.max(1, Math.ceil(begun.set.spine.rows / partRowsOf(begun)))
-  const parts: MadePart[] = [...begun.parts]
+  const parts: MadePart[] = [...found]
   let failures = 0
   for (let part = 0; part < count; ) {
     if (lease.signal.aborted) return null
@@ -238,6 +247,14 @@ function tooMuch(maxHeldBytes: number): LimitExceeded {
   )
 }
 
+/** Those whose files are there: a folder that was lost costs their making again. */
+async function partsFound(folder: FilesFolder, { set, parts }: BegunJob): Promise<readonly MadePart[]> {
+  const sizes = await Promise.all(
+    parts.map(({ file }) => stat(folder.inSet(set.id, file)).then(({ size }) => size, ifMissing(null))),
+  )
+  return parts.filter(({ bytes }, index) => sizes[index] === bytes)
+}
+
 /** Removes what attempts that were killed have left. */
 async function keepOnly(
   folder: FilesFolder,
@@ -248,13 +265,6 @@ async function keepOnly(
   const found = await readdir(folder.set(id)).catch(() => [])
   for (const name of found)
     if (!kept.has(name)) await rm(path.join(folder.set(id), name), { recursive: true, force: true })
-}
-
-/** Of this attempt: another one may be at work, and has files of its own. */
-async function removeLost({ folder }: JobSources, { id, holder }: ClaimedJob): Promise<void> {
-  const found = await readdir(folder.set(id)).catch(() => [])
-  for (const name of found)
-    if (name.includes(`.${holder.slice(0, 8)}.`)) await rm(folder.inSet(id, name), { force: true })
 }
 
 /** Null: the signal has aborted. A database that is away is waited for. */

@@ -6,7 +6,7 @@ export interface QueueOptions {
   readonly concurrency: number
   /** Resolves when the attempt has ended, in whatever way; the signal ends it. */
   readonly start: (job: ClaimedJob, signal: AbortSignal) => Promise<void>
-  /** Expires and removes files; called at the start and then each minute. */
+  /** Expires and removes files; called at the start, each minute and when a job has ended. */
   readonly sweep: () => Promise<void>
   readonly newHolder: () => string
   readonly signal: AbortSignal
@@ -24,6 +24,7 @@ export async function serveQueue(
 ): Promise<void> {
   const running = new Set<Promise<void>>()
   let isFailing = false
+  let turnsToSweep = 0
 
   async function run(job: ClaimedJob): Promise<void> {
     await start(job, signal).catch((error: unknown) =>
@@ -35,14 +36,21 @@ export async function serveQueue(
     while (running.size < concurrency && !signal.aborted) {
       const job = await queue.claim(newHolder())
       if (job === null) return
-      const attempt = run(job).finally(() => running.delete(attempt))
+      const attempt = run(job).finally(() => {
+        running.delete(attempt)
+        turnsToSweep = 0
+      })
       running.add(attempt)
     }
   }
 
-  for (let turn = 0; !signal.aborted; turn += 1) {
+  while (!signal.aborted) {
     try {
-      if (turn % sweepEvery === 0) await sweep()
+      if (turnsToSweep <= 0) {
+        turnsToSweep = sweepEvery
+        await sweep()
+      }
+      turnsToSweep -= 1
       await claimAll()
       isFailing = false
     } catch (error) {

@@ -113,7 +113,7 @@ export async function startJobWorld(options: JobWorldOptions = {}): Promise<JobW
   const project = newProject()
   const settings = {
     ...{ PROJECT: project, SCHEMA: join(folder, 'schema'), FILES: files, WORKER: 'false' },
-    ...{ API_KEYS_FILE: join(folder, 'keys.json'), TRAINING_SET_PART_ROWS: '3', ...options.settings },
+    ...{ API_KEYS_FILE: join(folder, 'keys.json'), ...options.settings },
   }
   const environment = Object.fromEntries(
     Object.entries({ ...settings, OFFLINE_URL: database.url, DEMO: 'false' }).map(([name, value]) => [

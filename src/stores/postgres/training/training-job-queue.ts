@@ -78,7 +78,9 @@ export function postgresTrainingJobQueue(pool: pg.Pool, project: string): Traini
         if (rowCount !== 1) return false
         await client.query(
           `insert into featuregraph.training_set_parts (project, set_id, part, file, row_count, bytes, sha256, made)
-           values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+           values ($1, $2, $3, $4, $5, $6, $7, $8)
+           on conflict (project, set_id, part) do update set file = excluded.file, row_count = excluded.row_count,
+             bytes = excluded.bytes, sha256 = excluded.sha256, made = excluded.made`,
           [project, job.id, part, file, rows, bytes, sha256, JSON.stringify(made)],
         )
         return true
