@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +93,11 @@ class Catalogue:
         if found is None:
             raise BadUserInput(f'there is no feature service "{name}"; {suggestion(name, self.services)}')
         return found
+
+    def inputs_of(self, service: str | None) -> Collection[str]:
+        """Names that a spine may have as join keys or request values; those of all entities without a known service."""
+        found = None if service is None else self.services.get(service)
+        return self.join_keys if found is None else [taken.name for taken in found.inputs]
 
 
 def read_catalogue(transport: Transport) -> Catalogue:

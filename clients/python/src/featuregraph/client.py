@@ -268,7 +268,7 @@ class FeatureGraph:
             TrainingSetFailed: The job failed; ``code`` says why.
         """
         with tempfile.TemporaryDirectory(prefix="featuregraph-") as folder:
-            opened = self._open_spine(spine, columns or {}, timezone)
+            opened = self._open_spine(spine, service, columns or {}, timezone)
             job = self._start(
                 opened,
                 spine,
@@ -303,7 +303,9 @@ class FeatureGraph:
         The spine has been uploaded and validated when this returns.
         """
         with tempfile.TemporaryDirectory(prefix="featuregraph-") as folder:
-            opened = self._open_spine(spine, options.get("columns") or {}, options.get("timezone"))
+            opened = self._open_spine(
+                spine, options.get("service"), options.get("columns") or {}, options.get("timezone")
+            )
             return self._start(opened, spine, Path(folder), **options)
 
     def training_set_job(self, job_id: str) -> TrainingSetJob:
@@ -344,12 +346,14 @@ class FeatureGraph:
         given = {name: value for name, value in request.items() if value is not None}
         return TrainingSetJob.create(self._transport, {"spineId": stored.id, **given})
 
-    def _open_spine(self, spine: Any, columns: Mapping[str, str], timezone: str | None) -> OpenedFrame | None:
+    def _open_spine(
+        self, spine: Any, service: str | None, columns: Mapping[str, str], timezone: str | None
+    ) -> OpenedFrame | None:
         """None for a path, whose file is uploaded as it is."""
         if isinstance(spine, (str, os.PathLike)):
             check_spine(spine_schema(Path(spine)), columns, timezone)
             return None
-        opened = open_frame(spine, {"event_timestamp", *columns, *self._catalogue().join_keys})
+        opened = open_frame(spine, {"event_timestamp", *columns, *self._catalogue().inputs_of(service)})
         check_spine(opened.table.schema, columns, timezone)
         return opened
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from base64 import b64encode
 from collections.abc import Iterable
 from typing import Any
 
@@ -42,7 +43,9 @@ def json_column(column: pa.ChunkedArray[Any], taken: Input) -> list[Any]:
         values = [str(value) if value is not None and abs(value) > _safe_integer else value for value in values]
     elif taken.type == "timestamp":
         values = [None if value is None else timestamp_text(value) for value in values]
-    elif taken.type.startswith(("float", "decimal")):
+    elif taken.type == "bytes":
+        values = [None if value is None else b64encode(value).decode() for value in values]
+    elif taken.type.startswith(("float", "decimal")) and not taken.type.endswith("[]"):
         values = [_finite(value, row, taken.name) for row, value in enumerate(values)]
     if taken.required and None in values:
         raise BadUserInput(f"row {values.index(None)}: {taken.name} is null, expected {taken.type}")
@@ -67,8 +70,9 @@ def _typed(column: pa.ChunkedArray[Any], taken: Input) -> pa.ChunkedArray[Any]:
         "bool": types.is_boolean(stored),
         "string": is_text,
         "uuid": is_text,
+        "bytes": types.is_binary(stored) or types.is_large_binary(stored),
         "timestamp": types.is_timestamp(stored) and stored.tz is not None,
-    }.get(wanted, is_number if is_decimal(wanted) else True)
+    }.get(wanted, is_number if is_decimal(wanted) else types.is_list(stored) or types.is_large_list(stored))
     if not fits and not types.is_null(stored):
         hint = "; give the times a zone" if wanted == "timestamp" and types.is_timestamp(stored) else ""
         raise BadUserInput(f"{taken.name}: expected {wanted}, got {stored}{hint}")
