@@ -220,11 +220,12 @@ class TrainingSetJob:
         target = folder / path.rsplit("/", 1)[-1]
         growing = target.with_name(f".{target.name}.part")
         digest = hashlib.sha256()
+        done = 0
         try:
             with growing.open("wb") as file:
 
                 def read() -> None:
-                    done = file.tell()
+                    nonlocal done
                     headers = {"accept-encoding": "identity", **({"range": f"bytes={done}-"} if done > 0 else {})}
                     with self._transport.answer("GET", path, headers=headers) as answer:
                         if checked(answer).status_code != 206 and done > 0:
@@ -232,6 +233,7 @@ class TrainingSetJob:
                         for chunk in answer.iter_bytes():
                             digest.update(chunk)
                             file.write(chunk)
+                            done += len(chunk)
 
                 self._transport.again(read, Repeat.ALWAYS)
             if digest.hexdigest() != part["sha256"]:
