@@ -40,6 +40,8 @@ create table featuregraph.training_sets (
   -- Fixed when it first runs: rows of every part are those visible in this snapshot.
   visible text,
   taken_at timestamptz,
+  -- Event source → since when its events were all there, just before.
+  stored_since json,
   part_rows bigint,
   card_bytes bigint,
   card_sha256 text,

@@ -4,11 +4,14 @@ import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { NotAvailable } from '../errors.ts'
 import { filesFolder } from '../historical/jobs/files-folder.ts'
-import { type JobSources, runJob } from '../historical/jobs/run-job.ts'
+import type { JobSources } from '../historical/jobs/job-sources.ts'
+import { runJob } from '../historical/jobs/run-job.ts'
+import { postgresLaterChanges } from '../stores/postgres/deletion/later-changes.ts'
 import { postgresAsOfSnapshots } from '../stores/postgres/features/as-of-snapshot.ts'
 import { postgresVersionStore } from '../stores/postgres/system/version-store.ts'
 import { postgresSpineStore } from '../stores/postgres/training/spine-store.ts'
 import { postgresTrainingJobQueue } from '../stores/postgres/training/training-job-queue.ts'
+import { postgresTrainingSetStore } from '../stores/postgres/training/training-set-store.ts'
 import type { ClaimedJob } from '../stores/training-job-queue.ts'
 import { openPostgres } from './open-postgres.ts'
 import { openFiles } from './open-stores.ts'
@@ -50,13 +53,15 @@ export async function jobSources(config: JobSettings, system: pg.Pool, log: Logg
     log.warn(`${view}: a mapped table holds NaN or Infinity, which is null in the training set`)
   return {
     queue: postgresTrainingJobQueue(system, project),
+    trainingSets: postgresTrainingSetStore(system, project),
     spines: postgresSpineStore(system, project),
+    changes: postgresLaterChanges(system, project),
     versions: postgresVersionStore(system, project),
     snapshots: postgresAsOfSnapshots(system, { project, countNonFinite }),
     files: openFiles(),
     folder: filesFolder(config.filesFolder, project),
     maxHeldBytes: config.filesMaxBytesPerKey,
     program: programVersion(),
-    ...{ trainingFiles, summarizeParts },
+    ...{ project, trainingFiles, summarizeParts },
   }
 }

@@ -38,6 +38,7 @@ export function declareCatalogue(registry: Registry): Readonly<Record<string, Ro
     name: text,
     graphqlName: text,
     view: { ...optionalText, description: 'Null for a request value.' },
+    role: { ...optionalText, description: 'Null: the entity by its own join keys.' },
     type: text,
     default: { type: GraphQLFloat },
     required: {
@@ -171,6 +172,6 @@ function showService(service: FeatureService): object {
 }
 
 function showEntry(entry: VectorEntry): object {
-  const view = entry.kind === 'feature' ? entry.view.name : null
-  return { ...entry, view, required: entry.kind === 'request' && !entry.optional }
+  if (entry.kind === 'request') return { ...entry, view: null, role: null, required: !entry.optional }
+  return { ...entry, view: entry.view.name, required: false }
 }

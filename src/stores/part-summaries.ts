@@ -1,4 +1,5 @@
-import type { ColumnSummary, MadeColumn, TrainingFormat } from './training-file.ts'
+import type { ValueType } from '../definitions/value-type.ts'
+import type { ColumnSummary, TrainingFormat } from './training-file.ts'
 
 /** Files of one training set, as one. */
 export interface PartFiles {
@@ -7,8 +8,13 @@ export interface PartFiles {
   readonly rows: number
 }
 
+export interface SummarizedColumn {
+  readonly name: string
+  readonly type: ValueType
+}
+
 /** What the values of columns are like over all parts; numbers and bools only, in the columns' order. */
 export type SummarizeParts = (
   parts: PartFiles,
-  columns: readonly MadeColumn[],
+  columns: readonly SummarizedColumn[],
 ) => Promise<readonly ColumnSummary[]>

@@ -19,12 +19,13 @@ export interface BegunJob {
   /** The snapshot that all parts are read in, as text of a pg_snapshot. */
   readonly visible: string
   readonly takenAt: Micros
+  readonly storedSince: ReadonlyMap<string, Micros>
   /** By which the spine is cut. */
   readonly partRows: number
   readonly parts: readonly MadePart[]
 }
 
-export interface JobCard {
+interface JobCard {
   readonly bytes: number
   readonly sha256: string
 }
@@ -45,8 +46,11 @@ export interface TrainingJobQueue {
    * becomes FAILED instead.
    */
   readonly claim: (holder: string) => Promise<ClaimedJob | null>
-  /** Fixes what is fixed at the first attempt. */
-  readonly begin: (job: ClaimedJob, partRows: number) => Promise<BegunJob | null>
+  /** What it is given, and the snapshot of now, are fixed at the first attempt. */
+  readonly begin: (
+    job: ClaimedJob,
+    first: Pick<BegunJob, 'partRows' | 'storedSince'>,
+  ) => Promise<BegunJob | null>
   readonly renew: (job: ClaimedJob, progress: number) => Promise<boolean>
   readonly addPart: (job: ClaimedJob, part: MadePart) => Promise<boolean>
   readonly succeed: (job: ClaimedJob, card: JobCard) => Promise<boolean>

@@ -44,7 +44,7 @@ export interface SetVersion {
   readonly digest: string
 }
 
-export interface NewTrainingSet {
+interface NewTrainingSet {
   readonly owner: string
   readonly spine: Spine
   readonly request: TrainingSetRequest

@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/config.ts'
+import { requireFolder } from '../../src/historical/jobs/training-sets.ts'
 import { type JobWorld, query, spineCsv, startJobWorld } from '../historical/jobs/job-world.ts'
 import { waitUntil } from '../services/wait-until.ts'
 
@@ -112,6 +113,7 @@ describe('POST /spines', () => {
     const folderOf = (settings: Record<string, string>) => readConfig(settings).filesFolder
     expect(folderOf({ FEATUREGRAPH_DATA: '/data' })).toBe('/data/files')
     expect(folderOf({ FEATUREGRAPH_OFFLINE_URL: 'postgres://host/db' })).toBeNull()
+    expect(() => requireFolder(null)).toThrow('set FEATUREGRAPH_FILES')
     expect(folderOf({ FEATUREGRAPH_OFFLINE_URL: 'postgres://host/db', FEATUREGRAPH_FILES: '/f' })).toBe('/f')
   })
 })

@@ -17,7 +17,15 @@ export function joinsBothWays(url: string, store: OfflineStore, project = 'defau
       const answer = await store.asOfJoin(join, signal)
       const snapshot = await snapshots.open({ connections: 1, visibleIn: join.visibleIn })
       try {
-        const columns = await snapshot.asOfColumns(join)
+        const rows = {
+          length: join.rows.length,
+          keys: (join.views[0]?.entity.joinKeys ?? []).map((_, at) =>
+            join.rows.map(({ key }) => key[at] ?? 0),
+          ),
+          asOf: Float64Array.from(join.rows, ({ asOf }) => asOf),
+          knownAt: (row: number) => join.rows[row]?.knownAt ?? null,
+        }
+        const columns = await snapshot.asOfColumns({ views: join.views, rows })
         const expected = join.views.map((view) => noRows(view, join.rows.length))
         expected.forEach((one, index) => {
           putEntries(one, 0, answer[index] ?? [])

@@ -40,12 +40,12 @@ export async function inspectSpine(
       await opened.close()
     }
   } catch (error) {
-    throw withoutPath(error, path)
+    throw withoutPath(error, path, 'the spine')
   }
 }
 
-/** A caller knows no path of the gateway: the file is called the spine. */
-export function withoutPath(error: unknown, path: string): unknown {
-  if (!(error instanceof BadUserInput) || !error.message.includes(path)) return error
-  return new BadUserInput(error.message.replaceAll(path, 'the spine'), { cause: error })
+/** A caller knows no path of the gateway: what stands there is called by its name. */
+export function withoutPath(error: unknown, path: string, name: string): unknown {
+  if (!(error instanceof BadUserInput) || path === '' || !error.message.includes(path)) return error
+  return new BadUserInput(error.message.replaceAll(path, name), { cause: error })
 }

@@ -17,7 +17,7 @@ export interface SpineTargets {
   readonly maxHeldBytes: number
 }
 
-export interface SpineUpload {
+interface SpineUpload {
   readonly owner: string
   readonly format: FileFormat
   /** Null: the sender does not say. */

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import type { Micros } from '../../definitions/timestamp.ts'
-import { BadUserInput, LimitExceeded, NotAvailable } from '../../errors.ts'
+import { BadUserInput, errorCode, LimitExceeded, NotAvailable } from '../../errors.ts'
 import { planService } from '../../online/service-row.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { FileStore } from '../../stores/file-reader.ts'
@@ -14,10 +14,12 @@ import type {
 } from '../../stores/training-set-store.ts'
 import { planSpine } from '../spine/spine-plan.ts'
 import { madeColumns } from '../training/made-columns.ts'
-import { type FeatureSelection, selectedFeatures } from '../training/selected-features.ts'
+import { selectedFeatures } from '../training/selected-features.ts'
 import { acceptRequest, type OfferedRequest } from './accept-request.ts'
 import type { FilesFolder } from './files-folder.ts'
 import { withoutPath } from './inspect-spine.ts'
+import { spineGone } from './job-failure.ts'
+import { selectionOf } from './job-sources.ts'
 
 /** Who asks. */
 export interface SetCaller {
@@ -130,10 +132,6 @@ export function trainingSets(parts: TrainingSetParts): TrainingSets {
   }
 }
 
-export function selectionOf({ service, features }: TrainingSetRequest): FeatureSelection {
-  return service === null ? { features: features ?? [] } : { service }
-}
-
 /** @throws BadUserInput, in the words of the command. */
 async function checkRequest(
   registry: Registry,
@@ -142,7 +140,8 @@ async function checkRequest(
 ): Promise<void> {
   const service = selectedFeatures(registry, selectionOf(request), request.fullNames)
   const opened = await files.open(path, spine.format).catch((error: unknown) => {
-    throw withoutPath(error, path)
+    if (errorCode(error) === 'ENOENT') throw new BadUserInput(spineGone)
+    throw withoutPath(error, path, 'the spine')
   })
   try {
     const columns = madeColumns(planService(service), request)

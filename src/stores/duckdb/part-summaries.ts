@@ -1,7 +1,7 @@
 import { DuckDBInstance } from '@duckdb/node-api'
 import { isNumeric } from '../../definitions/value-type.ts'
-import type { PartFiles, SummarizeParts } from '../part-summaries.ts'
-import type { ColumnSummary, MadeColumn, TrainingFormat } from '../training-file.ts'
+import type { PartFiles, SummarizedColumn, SummarizeParts } from '../part-summaries.ts'
+import type { ColumnSummary, TrainingFormat } from '../training-file.ts'
 
 /** Exact quantiles need all values of a column at once, 8 bytes each. */
 const exactRows = 10_000_000
@@ -40,7 +40,7 @@ export const summarizeParts: SummarizeParts = async (parts, columns) => {
   }
 }
 
-function summarySql({ paths, format, rows }: PartFiles, { name, type }: MadeColumn): string {
+function summarySql({ paths, format, rows }: PartFiles, { name, type }: SummarizedColumn): string {
   const column = `"${name.replaceAll('"', '""')}"`
   const number =
     type === 'bool' ? `try_cast(${column} as BOOLEAN)::INTEGER::DOUBLE` : `try_cast(${column} as DOUBLE)`

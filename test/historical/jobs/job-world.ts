@@ -24,7 +24,7 @@ const keys = {
   boss: ['read', 'admin'],
   reader: ['read'],
 } as const
-export type KeyName = keyof typeof keys
+type KeyName = keyof typeof keys
 
 export const definitions = `export const shop = { kind: 'entity', name: 'shop', joinKeys: { shop_id: 'string' } }
   export const profile = { kind: 'feature-view', name: 'profile', entity: 'shop', ttl: '10h', online: false,
@@ -34,7 +34,7 @@ export const definitions = `export const shop = { kind: 'entity', name: 'shop', 
     { kind: 'request', name: 'rain', type: 'float64' } ] }`
 
 /** What a training set answers of itself, as callers ask for it. */
-export const setFields = `id state progress rows knownAt error errorCode cardUrl createdAt finishedAt expiresAt
+const setFields = `id state progress rows knownAt error errorCode cardUrl createdAt finishedAt expiresAt
   parts { url format rows bytes sha256 }`
 
 export interface JobWorld {

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readConfig } from '../../../src/config.ts'
 import { StoreFailed } from '../../../src/errors.ts'
 import { jobSources, makeTrainingJob } from '../../../src/gateway/training-job.ts'
-import { type JobSources, runJob } from '../../../src/historical/jobs/run-job.ts'
+import type { JobSources } from '../../../src/historical/jobs/job-sources.ts'
+import { runJob } from '../../../src/historical/jobs/run-job.ts'
 import { sweepFiles } from '../../../src/historical/jobs/sweep-files.ts'
 import type { ClaimedJob } from '../../../src/stores/training-job-queue.ts'
 import { execute } from '../../services/postgres.ts'
@@ -348,7 +349,7 @@ describe('a training set over the network', () => {
     const gone = await claimedJob()
     await attempt(gone, () => ({ versions: { read: async () => null } }))
     expect(await failed(gone.id)).toEqual(['REGISTRY_UNREADABLE', expect.stringContaining('version 1')])
-    const broken = await createFrom(spineCsv().replace('0.5', 'much'), {}, '?format=csv')
+    const broken = await createFrom(spineCsv().replace(',0.5,', ',much,'), {}, '?format=csv')
     expect(await failed(broken)).toEqual(['BAD_USER_INPUT', expect.stringContaining('row 1, column "rain"')])
   })
 

@@ -1,7 +1,13 @@
 import type pg from 'pg'
 import { StoreFailed } from '../../../errors.ts'
-import type { AsOfJoin, EntityRow } from '../../as-of-reader.ts'
-import type { AsOfColumns, AsOfSnapshot, AsOfSnapshots, SnapshotRequest } from '../../as-of-snapshot.ts'
+import type {
+  AsOfColumns,
+  AsOfSnapshot,
+  AsOfSnapshots,
+  ColumnJoin,
+  SnapshotRequest,
+} from '../../as-of-snapshot.ts'
+import { type EntityRows, entityRows } from '../../entity-rows.ts'
 import type { OfflineView, StoredOfflineView, StreamedOfflineView } from '../../offline-view.ts'
 import { copyOutEach } from '../sql/copy-out.ts'
 import { databaseNow } from '../sql/database-clock.ts'
@@ -100,14 +106,14 @@ async function openSnapshot(
 
   async function byArrays(
     client: pg.ClientBase,
-    { views, rows }: SnapshotJoin,
+    { views, rows }: ColumnJoin,
     { from, to }: Part,
     targets: readonly GrowingColumns[],
   ): Promise<void> {
     // Bound to its own snapshot it reads events in their order: the same sums of floats once more, to the last bit.
     const bound = views.every(isStored) ? visibleIn : visible
     for (let start = from; start < to; start += largestArrays) {
-      const join = { views, rows: rows.slice(start, Math.min(to, start + largestArrays)), visibleIn: bound }
+      const join = { views, rows: entityRows(rows, upTo(start, to)), visibleIn: bound }
       const sql = asOfJoinSql(project, join)
       const query = { text: sql.text, values: [...sql.values], rowMode: 'array' as const }
       const result = await client.query<unknown[]>(query)
@@ -120,7 +126,7 @@ async function openSnapshot(
 
   async function byTable(
     client: pg.ClientBase,
-    { views, rows }: SnapshotJoin & { readonly views: readonly StoredOfflineView[] },
+    { views, rows }: ColumnJoin & { readonly views: readonly StoredOfflineView[] },
     part: Part,
     targets: readonly GrowingColumns[],
   ): Promise<void> {
@@ -132,13 +138,13 @@ async function openSnapshot(
   async function byMerge(
     client: pg.ClientBase,
     view: StreamedOfflineView,
-    rows: readonly EntityRow[],
+    rows: EntityRows,
     { from, to }: Part,
     target: GrowingColumns | undefined,
   ): Promise<void> {
     for (let start = from; start < to; start += largestArrays) {
-      const part = rows.slice(start, Math.min(to, start + largestArrays))
-      const entries = await mergedWindows({ client, project, visibleIn: visible }, view, part)
+      const some = entityRows(rows, upTo(start, to))
+      const entries = await mergedWindows({ client, project, visibleIn: visible }, view, some)
       if (target) putEntries(target, start, entries)
     }
   }
@@ -183,7 +189,8 @@ async function openSnapshot(
   }
 }
 
-type SnapshotJoin = Omit<AsOfJoin, 'visibleIn'>
+/** What one statement takes of the rows from `start` on. */
+const upTo = (start: number, to: number): Part => ({ from: start, to: Math.min(to, start + largestArrays) })
 
 interface Part {
   readonly from: number

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { z } from 'zod'
 import {
   type BegunJob,
   type ClaimedJob,
@@ -46,14 +47,15 @@ export function postgresTrainingJobQueue(pool: pg.Pool, project: string): Traini
       }).catch(storeFailed('claiming a training set'))
     },
 
-    async begin(job, partRows) {
+    async begin(job, { partRows, storedSince }) {
       return await inTransaction(pool, async (client) => {
         const { rowCount } = await client.query(
           `update featuregraph.training_sets set held_until = ${leaseEnd},
              visible = coalesce(visible, pg_current_snapshot()::text),
-             taken_at = coalesce(taken_at, featuregraph.moment()), part_rows = coalesce(part_rows, $4)
+             taken_at = coalesce(taken_at, featuregraph.moment()), part_rows = coalesce(part_rows, $4),
+             stored_since = coalesce(stored_since, $5)
            where ${own}`,
-          [...ours(job), partRows],
+          [...ours(job), partRows, JSON.stringify([...storedSince])],
         )
         return rowCount === 1 ? await readBegun(client, project, job.id) : null
       }).catch(storeFailed('beginning a training set'))
@@ -156,9 +158,12 @@ async function addRun(client: pg.PoolClient, project: string, id: string): Promi
   )
 }
 
+const storedSince = z.array(z.tuple([z.string(), z.number()]))
+
 async function readBegun(client: pg.PoolClient, project: string, id: string): Promise<BegunJob | null> {
   const { rows } = await client.query(
-    `select ${setColumns}, s.visible, ${microsOf('s.taken_at')} as "takenAt", s.part_rows as "partRows"
+    `select ${setColumns}, s.visible, ${microsOf('s.taken_at')} as "takenAt", s.part_rows as "partRows",
+       s.stored_since as "storedSince"
      from featuregraph.training_sets as s where s.project = $1 and s.id = $2`,
     [project, id],
   )
@@ -176,5 +181,6 @@ async function readBegun(client: pg.PoolClient, project: string, id: string): Pr
   return {
     ...{ set, parts, visible: String(row.visible) },
     ...{ takenAt: Number(row.takenAt), partRows: Number(row.partRows) },
+    storedSince: new Map(storedSince.parse(row.storedSince)),
   }
 }
