@@ -14,7 +14,7 @@ const client = fileURLToPath(new URL('../../clients/python', import.meta.url))
 const packages = [
   ...['httpx>=0.27,<1', 'pyarrow>=16', 'pandas>=2.2', 'polars>=1', 'numpy>=1.26', 'tqdm>=4.60', 'tzdata'],
   ...['scikit-learn', 'pytest>=8', 'hatchling'],
-  ...['mypy', 'ruff', 'pandas-stubs', 'pyarrow-stubs', 'types-tqdm'],
+  ...['mypy==2.4.1', 'ruff==0.17.6', 'pandas-stubs', 'pyarrow-stubs', 'types-tqdm'],
 ]
 const keys = { all: 'k-all', read: 'k-read' }
 let folder: string
@@ -82,7 +82,7 @@ it('the Python client, installed from its folder, keeps its promises against a g
   expect(shown).toMatch(/^\d+ passed in /m)
 })
 
-// Its types and its form change with its files only.
+// What its users meet is held by the test above.
 it.runIf(isLong)('the Python client is typed throughout and formatted', async (context) => {
   const python = await pythonOrSkip(context)
   const cache = ['--cache-dir', join(folder, 'cache')]
