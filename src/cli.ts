@@ -173,6 +173,8 @@ program
   .option('--vector', "with a column of the service's vectors, nulls as their defaults")
   .option('--statuses', 'with a column per feature that says why a value is null')
   .option('--full-names', 'features are called <view>__<feature>')
+  .option('--from-card <card>', 'the same file again: everything but --spine and --out is in the card')
+  .option('--allow-deletions', 'from a card, of what is left, where rows were deleted or dropped since')
   .action(async (options) => (await import('./cli/training-set.ts')).trainingSet(options))
 
 program
