@@ -171,7 +171,15 @@ program
   .option('--statuses', 'with a column per feature that says why a value is null')
   .option('--full-names', 'features are called <view>__<feature>')
   .action(async (options) => (await import('./cli/training-set.ts')).trainingSet(options))
-
+program
+  .command('sql-views')
+  .description(
+    'make views and functions in the offline database that answer what GraphQL answers, for SQL tools',
+  )
+  .option('--schema <schema>', 'where to; without it analytics, or analytics_<project>')
+  .option('--check', 'only say which are missing or out of date; exit code 1 if any is')
+  .option('--drop', 'drop those of this project')
+  .action(async (options) => (await import('./cli/sql-views.ts')).sqlViews(options))
 program
   .command('materialize')
   .description('write the newest row of every key to the online store')

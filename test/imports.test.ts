@@ -34,6 +34,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'stores/postgres/events': [...postgres, ...inPostgres('sql', 'tables', 'system', 'deletion')],
   'stores/postgres/windows': [...postgres, ...inPostgres('sql', 'tables', 'system', 'deletion', 'events')],
   'stores/postgres/features': [...postgres, ...inPostgres('sql', 'tables', 'deletion', 'windows')],
+  'stores/postgres/analysts': [...postgres, ...inPostgres('sql', 'tables', 'windows')],
   'stores/postgres/quarantine': [
     ...postgres,
     ...inPostgres('sql', 'tables', 'system', 'deletion', 'events', 'windows', 'features', 'imports'),

@@ -82,7 +82,7 @@ describe('the history of a view', () => {
     expect(errors).toBeUndefined()
     const pages = (data as { customersAsOf: { customerRecentHistory: Page }[] }).customersAsOf
     expect(pages.map((one) => counts(one.customerRecentHistory))).toEqual([[6, 60, 8, 10], [7], []])
-    expect(made.reads.stored.map(({ ranges }) => ranges.length)).toEqual([3])
+    expect(made.historyReads.map(({ ranges }) => ranges.length)).toEqual([3])
     expect(made.reads.offline).toEqual([])
   })
 

@@ -60,11 +60,9 @@ export interface World {
   readonly schema: GraphQLSchema
   readonly layouts: RowLayouts
   /** What the stores were asked since `forget`, in order. */
-  readonly reads: {
-    readonly online: (readonly string[])[]
-    readonly offline: AsOfJoin[]
-    readonly stored: StoredRowsRequest[]
-  }
+  readonly reads: { readonly online: (readonly string[])[]; readonly offline: AsOfJoin[] }
+  /** Of stored rows, since `forget`. */
+  readonly historyReads: StoredRowsRequest[]
   /** The rows of every push without an idempotency key that reached the offline store, in order. */
   readonly inserted: readonly (readonly FeatureRow[])[]
   /** What the executor reported of its engines. */
@@ -95,7 +93,8 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
   const guardRecord = wholeGuardRecord(registry.views.map(({ name }) => name))
   const layouts = await openRowLayouts('test', registry, memoryRegistryStore(), guardRecord)
   const schema = buildSchema(registry)
-  const reads: World['reads'] = { online: [], offline: [], stored: [] }
+  const reads: World['reads'] = { online: [], offline: [] }
+  const historyReads: StoredRowsRequest[] = []
   const failures: Partial<Record<Store, unknown>> = {}
   const foreignBytes = new Map<string, Buffer>()
   const inserted: (readonly FeatureRow[])[] = []
@@ -124,7 +123,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
       return offline.asOfJoin(join, signal)
     },
     storedRows: async (request, signal) => {
-      reads.stored.push(request)
+      historyReads.push(request)
       if (failures.offline) throw failures.offline
       return offline.storedRows(request, signal)
     },
@@ -189,12 +188,13 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     schema,
     layouts,
     reads,
+    historyReads,
     inserted,
     engineEvents,
     masked,
     makeContext,
     forget() {
-      for (const list of [reads.online, reads.offline, reads.stored, engineEvents, masked]) list.length = 0
+      for (const list of [reads.online, reads.offline, historyReads, engineEvents, masked]) list.length = 0
     },
     breakStore(store, error = new StoreFailed('connect ECONNREFUSED db.internal:5432')) {
       failures[store] = error
