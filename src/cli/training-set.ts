@@ -52,7 +52,7 @@ export async function trainingSet(options: TrainingArguments): Promise<void> {
     )
   const timeUnit = options.timeUnit === undefined ? null : oneOf('--time-unit', epochUnits, options.timeUnit)
   const map = new Map((options.map ?? []).map(mapped))
-  await withStores('UNUSED', async ({ config, served, registry, stores, layouts, log }) => {
+  await withStores('UNUSED', async ({ config, served, registry, stores, log }) => {
     const service = selectedFeatures(registry, selection, options.fullNames ?? false)
     const opened = await stores.files.open(options.spine, spineFormat)
     const progress = progressBar(`making ${options.out}`)
@@ -63,13 +63,14 @@ export async function trainingSet(options: TrainingArguments): Promise<void> {
         log.warn(`${view}: a mapped table holds NaN or Infinity, which is null in the training set`)
       const snapshots = postgresAsOfSnapshots(stores.system, { project: config.project, countNonFinite })
       const made = await makeTrainingSet(
-        { snapshots, trainingFiles, layouts },
+        { snapshots, trainingFiles },
         {
           service,
           spine: { path: options.spine, opened, map, time: options.time ?? null, timezone, timeUnit },
-          ...{ knownAt, format, out: options.out },
+          ...{ rows: null, knownAt, visibleIn: null, format, out: options.out },
           ...{ vector: options.vector ?? false, statuses: options.statuses ?? false },
           onProgress: progress.update,
+          signal: new AbortController().signal,
         },
       ).finally(progress.stop)
       const card = trainingCard({

@@ -1,6 +1,6 @@
 import type { Value } from '../definitions/value.ts'
 import type { ValueType } from '../definitions/value-type.ts'
-import type { FileForm } from './file-reader.ts'
+import type { FileForm, RowRange } from './file-reader.ts'
 
 export const trainingFormats = ['parquet', 'csv', 'ndjson'] as const
 export type TrainingFormat = (typeof trainingFormats)[number]
@@ -22,6 +22,8 @@ export interface TrainingFileRequest {
     readonly path: string
     readonly form: FileForm
     readonly columns: readonly SpineColumn[]
+    /** Which of its rows; null: all. */
+    readonly rows: RowRange | null
   }
   /** What stands behind the spine's columns. */
   readonly columns: readonly MadeColumn[]
@@ -43,7 +45,7 @@ export interface ColumnSummary {
   readonly minimum: number | null
   readonly maximum: number | null
   readonly mean: number | null
-  /** At 1, 5, 25, 50, 75, 95 and 99 %. */
+  /** At 1, 5, 25, 50, 75, 95 and 99 %; beyond two million rows of every second one, of every third, and so on. */
   readonly quantiles: readonly number[] | null
 }
 

@@ -65,8 +65,8 @@ describe('the as-of join of Postgres', () => {
       await store.insertRows(view, batch)
     }
     return {
-      expected: await oracle.asOfJoin({ views, rows }, neverAborted),
-      answered: await store.asOfJoin({ views, rows }, neverAborted),
+      expected: await oracle.asOfJoin({ views, rows, visibleIn: null }, neverAborted),
+      answered: await store.asOfJoin({ views, rows, visibleIn: null }, neverAborted),
     }
   }
 

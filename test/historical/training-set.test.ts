@@ -14,7 +14,6 @@ import {
   type TrainingRequest,
 } from '../../src/historical/training/make-training-set.ts'
 import { type FeatureSelection, selectedFeatures } from '../../src/historical/training/selected-features.ts'
-import { openRowLayouts } from '../../src/online/row-layouts.ts'
 import { duckDbTrainingFiles } from '../../src/stores/duckdb/training-file.ts'
 import { postgresAsOfSnapshots } from '../../src/stores/postgres/features/as-of-snapshot.ts'
 import { startCommand } from '../cli/start-command.ts'
@@ -142,7 +141,6 @@ async function make(
   } = {},
 ): Promise<MadeTrainingSet> {
   const { stores, registry } = gateway.gateway
-  const layouts = await openRowLayouts(project, registry, stores.registry, stores.guardRecord)
   const format = /\.(parquet|csv|ndjson)$/.exec(spinePath)?.[1] as 'parquet' | 'csv' | 'ndjson'
   const { selection = { service: 'demand_v1' }, fullNames = false, spine: reading = {}, ...rest } = more
   const opened = await stores.files.open(spinePath, format)
@@ -157,12 +155,21 @@ async function make(
       timeUnit: null,
     }
     return await makeTrainingSet(
-      { snapshots, trainingFiles: duckDbTrainingFiles, layouts },
+      { snapshots, trainingFiles: duckDbTrainingFiles },
       {
         service: selectedFeatures(registry, selection, fullNames),
         spine: { ...spineRequest, ...reading },
-        ...{ knownAt: { kind: 'ALL' }, out, format: 'parquet', vector: true, statuses: true },
+        ...{
+          rows: null,
+          knownAt: { kind: 'ALL' },
+          visibleIn: null,
+          out,
+          format: 'parquet',
+          vector: true,
+          statuses: true,
+        },
         onProgress: () => {},
+        signal: new AbortController().signal,
         ...rest,
       },
     )

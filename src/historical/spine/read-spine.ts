@@ -8,7 +8,7 @@ import { mismatch } from '../../ingest/accept/mismatch.ts'
 import { readRawValue } from '../../ingest/accept/read-raw-value.ts'
 import { Unfit } from '../../ingest/accept/unfit.ts'
 import { readNulls } from '../../ingest/files/null-marks.ts'
-import type { FileForm, OpenedFile } from '../../stores/file-reader.ts'
+import type { FileBatch, FileForm, OpenedFile, RowRange } from '../../stores/file-reader.ts'
 import type { SpineColumn } from '../../stores/training-file.ts'
 import type { SpinePlan } from './spine-plan.ts'
 
@@ -17,6 +17,11 @@ export interface SpineReading {
   readonly timezone: string | null
   /** What times that are numbers count from 1970 on. */
   readonly timeUnit: EpochUnit | null
+}
+
+interface SpinePart extends SpineReading {
+  /** Null: all. */
+  readonly rows: RowRange | null
 }
 
 /** Entity rows of the spine, in its order. */
@@ -52,7 +57,7 @@ export function spineColumns({ columns, time, read }: SpinePlan, form: FileForm)
 export async function* readSpine(
   opened: OpenedFile,
   plan: SpinePlan,
-  { timezone, timeUnit }: SpineReading,
+  { timezone, timeUnit, rows }: SpinePart,
   size: number,
 ): AsyncGenerator<SpineRows> {
   const { form, timeColumns } = opened
@@ -85,7 +90,7 @@ export async function* readSpine(
   const problems: string[] = []
   let pending = emptyRows()
 
-  for await (const batch of opened.read(wanted)) {
+  for await (const batch of inRange(opened.read(wanted, rows), isTyped ? null : rows)) {
     for (const [index, { reason }] of batch.malformed)
       problems.push(`row ${batch.rowNumbers[index]}: ${reason}`)
     const valuesOf = (
@@ -120,6 +125,32 @@ export async function* readSpine(
     }
   }
   if (pending.rows > 0) yield { ...pending, done: 1 }
+}
+
+/** The rows of the range only, of a file that hands on all of its rows. */
+async function* inRange(batches: AsyncIterable<FileBatch>, rows: RowRange | null): AsyncGenerator<FileBatch> {
+  let next = 0
+  for await (const batch of batches) {
+    const first = next
+    next += batch.rowNumbers.length
+    if (rows === null) {
+      yield batch
+      continue
+    }
+    if (first >= rows.to) return
+    const [from, to] = [Math.max(0, rows.from - first), rows.to - first]
+    if (from >= batch.rowNumbers.length) continue
+    yield {
+      rowNumbers: batch.rowNumbers.slice(from, to),
+      columns: batch.columns.map((column) => column.slice(from, to)),
+      malformed: new Map(
+        [...batch.malformed].flatMap(([index, row]) =>
+          index >= from && index < to ? [[index - from, row] as const] : [],
+        ),
+      ),
+      done: batch.done,
+    }
+  }
 }
 
 type GrowingRows = {

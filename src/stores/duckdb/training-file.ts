@@ -13,7 +13,7 @@ import type {
   TrainingFormat,
 } from '../training-file.ts'
 import { duckDbColumn } from './duckdb-type.ts'
-import { parquetSource } from './parquet-file.ts'
+import { parquetRows, parquetSource } from './parquet-file.ts'
 
 /** The rows stand in a database file: what does not fit into the memory is on disk. */
 const settings = {
@@ -24,6 +24,8 @@ const settings = {
 }
 /** A data chunk holds no more. */
 const chunkRows = 2_048
+/** Quantiles hold the values in memory. */
+const mostRowsOfQuantiles = 2_000_000
 const quantiles = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
 
 const copyOptions: Readonly<Record<TrainingFormat, string>> = {
@@ -88,27 +90,31 @@ async function trainingFile(
 
     async summarize() {
       appender.flushSync()
-      const summaries: ColumnSummary[] = []
-      for (const [index, { name, type }] of columns.entries()) {
-        if (!isNumeric(type)) continue
-        const column = `m${index}${type === 'bool' ? '::INTEGER' : ''}::DOUBLE`
-        const { [0]: row = [] } = (
-          await connection.runAndReadAll(
-            `select count(*) - count(m${index}), min(${column}), max(${column}), avg(${column}),
-               quantile_cont(${column}, [${quantiles.join(', ')}])::VARCHAR from made`,
-          )
-        ).getRows()
-        const [nulls, minimum, maximum, mean, list] = row
-        summaries.push({
+      const counted = await connection.runAndReadAll('select count(*) from made')
+      const step = Math.ceil(Number(counted.getRows()[0]?.[0]) / mostRowsOfQuantiles)
+      const numbers = columns.flatMap(({ name, type }, index) =>
+        isNumeric(type) ? [{ name, stored: `m${index}`, type }] : [],
+      )
+      if (numbers.length === 0) return []
+      const aggregates = numbers.map(({ stored, type }) => {
+        const number = `${stored}${type === 'bool' ? '::INTEGER' : ''}::DOUBLE`
+        const sampled = step > 1 ? ` filter (rowid % ${step} = 0)` : ''
+        return `count(*) - count(${stored}), min(${number}), max(${number}), avg(${number}),
+          quantile_cont(${number}, [${quantiles.join(', ')}])${sampled}::VARCHAR`
+      })
+      const summed = await connection.runAndReadAll(`select ${aggregates.join(', ')} from made`)
+      const row = summed.getRows()[0] ?? []
+      return numbers.map(({ name }, index): ColumnSummary => {
+        const [nulls, minimum, maximum, mean, list] = row.slice(index * 5)
+        return {
           name,
           nulls: Number(nulls),
           minimum: minimum as number | null,
           maximum: maximum as number | null,
           mean: mean as number | null,
-          quantiles: list === null ? null : JSON.parse(String(list)),
-        })
-      }
-      return summaries
+          quantiles: list === null || list === undefined ? null : JSON.parse(String(list)),
+        }
+      })
     },
 
     async write() {
@@ -122,7 +128,9 @@ async function trainingFile(
             ),
           )
       const made = columns.map(({ name }, index) => `made.m${index} as ${quoted(name)}`)
-      const from = isTyped ? `${parquetSource(spine.path)} as spine positional join made` : 'made'
+      const from = isTyped
+        ? `${spine.rows === null ? parquetSource(spine.path) : parquetRows(spine.path, spine.rows)} as spine positional join made`
+        : 'made'
       const written = path.join(folder, 'written')
       await connection.run(
         `copy (select ${[...shown, ...made].join(', ')} from ${from}) to '${written.replaceAll("'", "''")}' (${copyOptions[format]})`,
@@ -144,10 +152,9 @@ function chunkOf(
   const chunk = DuckDBDataChunk.create(types, rows)
   columns.forEach(({ value }, index) => {
     const all: readonly (Value | null)[] = values[index] ?? []
-    chunk.setColumnValues(
-      index,
-      Array.from({ length: rows }, (_, row) => value(all[start + row] ?? null)),
-    )
+    const vector = chunk.getColumnVector(index)
+    for (let row = 0; row < rows; row += 1) vector.setItem(row, value(all[start + row] ?? null))
+    vector.flush()
   })
   return chunk
 }

@@ -83,7 +83,7 @@ function slowView(seconds: number): StoredOfflineView {
 }
 
 function question(view: StoredOfflineView, id = 1): AsOfJoin {
-  return { views: [view], rows: [{ key: [id], asOf: t, knownAt: null }] }
+  return { views: [view], rows: [{ key: [id], asOf: t, knownAt: null }], visibleIn: null }
 }
 
 describe('a statement of the Postgres offline store', () => {
@@ -213,7 +213,7 @@ describe('an as-of join of the Postgres offline store', () => {
         asOf: t,
         knownAt: id % 2 ? t : null,
       }))
-      const sql = asOfJoinSql('default', { views: [numbers, texts], rows })
+      const sql = asOfJoinSql('default', { views: [numbers, texts], rows, visibleIn: null })
       const { rows: plans } = await pool.query<{ 'QUERY PLAN': readonly { readonly Plan: PlanNode }[] }>(
         `explain (format json) ${sql.text}`,
         [...sql.values],

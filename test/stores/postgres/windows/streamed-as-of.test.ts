@@ -536,7 +536,7 @@ describe('an as-of join of streaming views', () => {
     )
     await pool.query(`analyze ${table}`)
     const rows = Array.from({ length: 100 }, (_, index) => ({ key: [1000 + index], asOf: t, knownAt: t }))
-    const sql = asOfJoinSql('default', { views: [windows], rows })
+    const sql = asOfJoinSql('default', { views: [windows], rows, visibleIn: null })
     const { rows: lines } = await pool.query<{ 'QUERY PLAN': string }>(
       `explain (analyze, buffers, timing off) ${sql.text}`,
       [...sql.values],
@@ -554,7 +554,7 @@ describe('an as-of join of streaming views', () => {
   it('is refused by the store in memory, which keeps no events', async () => {
     const row = { key: [1], asOf: start, knownAt: null }
     await expect(
-      memoryOfflineStore().asOfJoin({ views: [counts], rows: [row] }, neverAborted),
+      memoryOfflineStore().asOfJoin({ views: [counts], rows: [row], visibleIn: null }, neverAborted),
     ).rejects.toThrow('memory keeps no events')
   })
 })

@@ -1,0 +1,146 @@
+import {
+  type FeatureStatus,
+  featureStatus,
+  foundRowStatus,
+  type RowStatus,
+} from '../../definitions/row-status.ts'
+import type { Value } from '../../definitions/value.ts'
+import { readsByKey, type ServicePlan, type ServiceRead } from '../../online/service-row.ts'
+import type { Feature, FeatureView } from '../../registry/registry.ts'
+import type { AsOfColumns, AsOfSnapshot } from '../../stores/as-of-snapshot.ts'
+import type { SpineRows } from '../spine/read-spine.ts'
+import type { KnownAt } from './known-at.ts'
+import { sortedRows } from './sorted-rows.ts'
+
+/** What an entry of the service's vector answers, an entry a spine row. */
+export interface AnsweredColumn {
+  readonly values: readonly (Value | null)[]
+  readonly statuses: readonly FeatureStatus[]
+}
+
+/** A read of a service with those of its features that are asked for. */
+interface PlannedRead {
+  readonly read: ServiceRead
+  readonly features: readonly Feature[]
+}
+
+export interface AnswerPlan {
+  readonly plan: ServicePlan
+  /** In the order of the plan's reads. */
+  readonly reads: readonly PlannedRead[]
+}
+
+export function planAnswers(plan: ServicePlan): AnswerPlan {
+  const reads = plan.reads.map((read, place) => {
+    const features = plan.entries.flatMap((planned) =>
+      planned.entry.kind === 'feature' && planned.place === place ? [planned.entry.feature] : [],
+    )
+    return { read, features: readFeatures(read.view, features) }
+  })
+  return { plan, reads }
+}
+
+/** Of a streaming view all: whether there is a row at all depends on its longest window. */
+function readFeatures({ kind, features }: FeatureView, wanted: readonly Feature[]): readonly Feature[] {
+  return kind === 'STREAM' ? features : features.filter((feature) => wanted.includes(feature))
+}
+
+/**
+ * Per entry of the vector what a service answers for each row of the spine at the row's own time, by the rules of
+ * `ViewReader.readOffline` and `servedValue`, column by column. One as-of join per entity, whatever its roles. A row without
+ * a join key or a time is NOT_FOUND.
+ */
+export async function answerColumns(
+  spine: SpineRows,
+  { plan, reads }: AnswerPlan,
+  {
+    snapshot,
+    knownAt,
+  }: { readonly snapshot: Pick<AsOfSnapshot, 'asOfColumns' | 'visible'>; readonly knownAt: KnownAt },
+): Promise<readonly AnsweredColumn[]> {
+  const keyed = readsByKey(plan)
+  const answered = new Map<ServiceRead, ReadAnswer>()
+  await Promise.all(
+    [...new Set(keyed.map(({ entity }) => entity))].map(async (entity) => {
+      const groups = keyed.filter((group) => group.entity === entity)
+      const { rows, placeOf } = sortedRows(
+        spine,
+        groups.map(({ keyPlaces }) => keyPlaces),
+        knownAt,
+      )
+      const own = reads.filter(({ read }) => read.view.entity === entity)
+      const views = [...new Set(own.map(({ read }) => read.view))].map((view) => narrowed(view, own))
+      const columns = await snapshot.asOfColumns({ views, rows })
+      groups.forEach((group, index) => {
+        const places = placeOf[index] ?? new Int32Array(0)
+        for (const read of group.reads) {
+          const at = views.findIndex(({ id }) => id === read.view.id)
+          const [view, found] = [views[at], columns[at]]
+          if (view && found) answered.set(read, readAnswer(read.view, view.features, found, places, spine))
+        }
+      })
+    }),
+  )
+  return plan.entries.map(({ entry, place }) => {
+    if (entry.kind === 'request') return requestColumn(spine, place)
+    const read = plan.reads[place]
+    const answer = read && answered.get(read)
+    if (!answer) throw new TypeError(`view ${entry.view.name} was not read for the service`)
+    return answer(entry.feature)
+  })
+}
+
+/** The view with the features that any of its reads asks for: others are not read. */
+function narrowed(view: FeatureView, reads: readonly PlannedRead[]): FeatureView {
+  const wanted = reads.filter(({ read }) => read.view === view).flatMap(({ features }) => features)
+  return view.kind === 'STREAM'
+    ? view
+    : { ...view, features: view.features.filter((feature) => wanted.includes(feature)) }
+}
+
+type ReadAnswer = (feature: Feature) => AnsweredColumn
+
+function readAnswer(
+  view: FeatureView,
+  read: readonly Feature[],
+  { eventTimestamps, columns, exceptions }: AsOfColumns,
+  places: Int32Array,
+  { rows, times }: SpineRows,
+): ReadAnswer {
+  // What is computed at the very moment never grows too old by itself.
+  const ttlMicros = view.kind === 'STREAM' ? null : view.ttlMicros
+  const rowStatuses = new Array<RowStatus>(rows).fill('NOT_FOUND')
+  for (let row = 0; row < rows; row += 1) {
+    const place = places[row] ?? -1
+    if (place < 0) continue
+    const event = eventTimestamps[place] ?? Number.NaN
+    const exception = exceptions.size === 0 ? undefined : exceptions.get(place)
+    if (exception && !('lacking' in exception)) rowStatuses[row] = 'UNAVAILABLE'
+    else if (!Number.isNaN(event)) rowStatuses[row] = foundRowStatus(event, times[row] ?? 0, ttlMicros, null)
+  }
+  return (feature) => {
+    const column = columns[read.indexOf(feature)] ?? []
+    const empty = view.emptyValues[view.features.indexOf(feature)] ?? null
+    const values = new Array<Value | null>(rows).fill(null)
+    const statuses = new Array<FeatureStatus>(rows).fill('NOT_FOUND')
+    for (let row = 0; row < rows; row += 1) {
+      const place = places[row] ?? -1
+      if (place < 0) continue
+      const status = rowStatuses[row] ?? 'NOT_FOUND'
+      const exception = exceptions.size === 0 ? undefined : exceptions.get(place)
+      if (exception && 'lacking' in exception && exception.lacking.includes(feature.id)) {
+        statuses[row] = 'UNAVAILABLE'
+        continue
+      }
+      const value = status === 'PRESENT' ? (column[place] ?? null) : status === 'NOT_FOUND' ? empty : null
+      values[row] = value
+      statuses[row] = featureStatus(status, value === null)
+    }
+    return { values, statuses }
+  }
+}
+
+function requestColumn({ rows, requests }: SpineRows, place: number): AnsweredColumn {
+  const values = Array.from({ length: rows }, (_, row) => requests[row]?.[place] ?? null)
+  return { values, statuses: values.map((value) => featureStatus('PRESENT', value === null)) }
+}
