@@ -180,6 +180,7 @@ function computedBy(project: string, view: BatchOfflineView) {
     project: text(project),
     view: text(view.id),
     digests: text(JSON.stringify(view.digests)),
+    visible: null,
   }
   const governing = governingSnapshotSql(parameters, { at: '$1', knownAt: '$2' })
   const own = governingSnapshotSql(parameters, {

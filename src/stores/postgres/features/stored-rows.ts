@@ -67,7 +67,7 @@ export function storedRowsSql(project: string, { view, ranges, first }: StoredRo
   const parameters = columns.map(({ type }, index) => `$${index + 1}::${type}[]`)
   const values: unknown[] = columns.map(({ of }) => ranges.map(of))
   const limit = `$${values.push(first)}::bigint`
-  const parametersOfView = view.kind === 'BATCH' ? viewParameters(project, view, values) : null
+  const parametersOfView = view.kind === 'BATCH' ? viewParameters(project, view, values, null) : null
   const features = view.features.map(({ name }) => `r.${quoteIdentifier(name)}`)
   const outputs = [
     'e.place',
