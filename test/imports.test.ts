@@ -23,7 +23,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'stores (ports)': ['definitions', 'windows', 'errors.ts', 'stores/online-value'],
   'stores/redis': [...pure, ...ports, 'ioredis'],
   'stores/kafka': [...pure, ...ports, 'rate-limit.ts', '@platformatic/kafka'],
-  'stores/duckdb': [...pure, ...ports, '@duckdb/node-api'],
+  'stores/duckdb': [...pure, ...ports, '@duckdb/node-api', 'apache-arrow', 'fzstd', 'lz4js'],
   'stores/files': [...pure, ...ports],
   'stores/memory': [...pure, ...ports],
   'stores/sqlite': [...pure, ...ports, 'node-sqlite3-wasm', 'zod'],

@@ -153,7 +153,10 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       streamLock: postgresLeaderLock(system, config.project, 'stream'),
       catchUpLock: postgresLeaderLock(system, config.project, 'stream'),
       files: localFiles({
-        readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
+        readers: {
+          ...{ parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
+          arrow: arrowFiles,
+        },
         expand: async (pattern) => (await import('../stores/duckdb/duckdb-files.ts')).expandPattern(pattern),
       }),
       imports: postgresImportStore(system, config.project),
@@ -182,6 +185,10 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
 /** DuckDB is loaded with the first Parquet file: it takes 20 MB. */
 const parquetFiles: FileReader = {
   open: async (path) => (await import('../stores/duckdb/parquet-file.ts')).parquetFiles.open(path),
+}
+
+const arrowFiles: FileReader = {
+  open: async (path) => (await import('../stores/duckdb/arrow-files.ts')).arrowFiles.open(path),
 }
 
 async function openOnlineStore(

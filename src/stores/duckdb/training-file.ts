@@ -28,7 +28,7 @@ const chunkRows = 2_048
 const mostRowsOfQuantiles = 2_000_000
 const quantiles = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
 
-const copyOptions: Readonly<Record<TrainingFormat, string>> = {
+const copyOptions: Readonly<Record<Exclude<TrainingFormat, 'arrow'>, string>> = {
   parquet: 'format parquet, compression zstd',
   csv: 'format csv, header',
   ndjson: 'format json',
@@ -132,9 +132,12 @@ async function trainingFile(
         ? `${spine.rows === null ? parquetSource(spine.path) : parquetRows(spine.path, spine.rows)} as spine positional join made`
         : 'made'
       const written = path.join(folder, 'written')
-      await connection.run(
-        `copy (select ${[...shown, ...made].join(', ')} from ${from}) to '${written.replaceAll("'", "''")}' (${copyOptions[format]})`,
-      )
+      const select = `select ${[...shown, ...made].join(', ')} from ${from}`
+      if (format === 'arrow') await (await import('./write-arrow.ts')).writeArrow(connection, select, written)
+      else
+        await connection.run(
+          `copy (${select}) to '${written.replaceAll("'", "''")}' (${copyOptions[format]})`,
+        )
       const { size } = await stat(written)
       await rename(written, out)
       return { bytes: size }
