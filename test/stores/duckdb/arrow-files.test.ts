@@ -138,23 +138,21 @@ describe('an Arrow file', () => {
     const select = `select i::BIGINT - 1 as i, case when i % 3 > 0 then (i % 100)::TINYINT end as small, i / 7 as x, (i / 7)::FLOAT as f,
       'text ' || i as t, i % 2 = 0 as flag, make_timestamptz(${at} + i) as at, make_timestamp(${at} + i) as local, date '2026-11-01' + i::INTEGER as day,
       (i / 4)::DECIMAL(18, 2) - 5 as dec, [i / 3, null] as list, case when i % 2 = 0 then ['a', 't' || i] end as tags, encode('b' || i) as bin,
-      9223372036854775808::UBIGINT + i::UBIGINT as u, null as nothing from range(1, 40001) as r(i)`
+      9223372036854775808::UBIGINT + i::UBIGINT as u, null as nothing from range(1, 33001) as r(i)`
     await connection.run(`set timezone = 'UTC'`)
     await writeArrow(connection, select, path)
     const reader = await RecordBatchReader.from(await readFile(path))
-    expect([...reader].map(({ numRows }) => numRows)).toEqual([32_768, 7_232])
+    expect([...reader].map(({ numRows }) => numRows)).toEqual([32_768, 232])
     const opened = await arrowFiles.open(path)
     try {
       const copy = `read_parquet('${opened.parquet}')`
-      const differing = await connection.runAndReadAll(
-        `select count(*)::INTEGER from (select row_number() over () as n, * from ${copy}) as c
-         full join (select row_number() over () as n, * from (${select})) as s using (n)
-         where c.i is distinct from s.i or c.small is distinct from s.small or c.x is distinct from s.x or c.f is distinct from s.f
-           or c.t is distinct from s.t or c.flag is distinct from s.flag or c.at is distinct from s.at or c.local is distinct from s.local
-           or c.day is distinct from s.day or c.dec is distinct from s.dec or c.list is distinct from s.list or c.tags is distinct from s.tags
-           or c.bin is distinct from s.bin or c.u is distinct from s.u`,
-      )
-      expect(differing.getRows()).toEqual([[0]])
+      const digest = async (rows: string) => {
+        const hashed = `select count(*)::INTEGER, bit_xor(hash(c))::VARCHAR from (select * exclude (nothing) from ${rows}) as c`
+        return (await connection.runAndReadAll(hashed)).getRows()
+      }
+      expect(await digest(copy)).toEqual(await digest(`(${select})`))
+      const order = `select count(*)::INTEGER from (select i, row_number() over () as n from ${copy}) where i <> n - 1`
+      expect((await connection.runAndReadAll(order)).getRows()).toEqual([[0]])
       const types = await connection.runAndReadAll(`describe select * from ${copy}`)
       expect(Object.fromEntries(types.getRows().map(([name, type]) => [name, type]))).toMatchObject({
         ...{
