@@ -156,7 +156,10 @@ program
   .command('training-set')
   .description('the features of labelled entity rows, each as of its own time, as a file')
   .option('--service <name>', 'the features of a feature service, in the order of its vector')
-  .option('--features <list>', 'or these: view:feature,view:feature,… or view for all of a view')
+  .option(
+    '--features <list>',
+    'or these: view:feature,view:feature,… or view for all of a view; in a role as view@payee(customer_id=payee_id):feature',
+  )
   .requiredOption('--spine <file>', 'the entity rows with their times: Parquet, CSV or NDJSON')
   .option('--spine-format <format>', 'parquet, csv, ndjson or json, whatever the name of the file')
   .requiredOption('--out <file>', 'the training set; <file>.card.json says what it was made of')

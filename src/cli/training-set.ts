@@ -5,6 +5,7 @@ import type { EpochUnit } from '../definitions/source-reading.ts'
 import { formatTimestamp } from '../definitions/timestamp.ts'
 import { BadUserInput } from '../errors.ts'
 import { programVersion } from '../gateway/program-version.ts'
+import { splitAsked } from '../historical/training/asked-features.ts'
 import { parseKnownAt } from '../historical/training/known-at.ts'
 import { type MadeTrainingSet, makeTrainingSet } from '../historical/training/make-training-set.ts'
 import { type FeatureSelection, selectedFeatures } from '../historical/training/selected-features.ts'
@@ -104,13 +105,7 @@ const epochUnits: readonly EpochUnit[] = ['s', 'ms', 'us', 'ns']
 
 function selectionOf({ service, features }: TrainingArguments): FeatureSelection {
   if (service !== undefined && features === undefined) return { service }
-  if (features !== undefined && service === undefined)
-    return {
-      features: features
-        .split(',')
-        .map((text) => text.trim())
-        .filter((text) => text !== ''),
-    }
+  if (features !== undefined && service === undefined) return { features: splitAsked(features) }
   throw new BadUserInput(
     'a training set is of --service <name> or of --features view:feature,…; give one of them',
   )

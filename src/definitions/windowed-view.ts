@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { type AggregationDefinition, aggregationDefinition } from './aggregation.ts'
 import { duration } from './duration.ts'
-import { documented, type EntityDefinition } from './entity.ts'
+import { documented, type EntityDefinition, type JoinKeyName } from './entity.ts'
 import type { EventSourceDefinition } from './event-source.ts'
 import { expectationDefinition, rowCountExpectation } from './expectation.ts'
-import { type PickableView, pickFrom } from './feature-view.ts'
+import { type PickableView, pickingFrom } from './feature-view.ts'
 import { explicitGraphqlName, registryName, renamedFrom } from './name.ts'
 import { schedule } from './schedule.ts'
 
@@ -59,8 +59,11 @@ export function stream(): StreamCompute {
   return { mode: 'stream' }
 }
 
-type Options<Features> = Omit<WindowedViewDefinition, 'kind' | 'name' | 'entity' | 'source' | 'features'> & {
-  readonly entity: EntityDefinition
+type Options<Entity, Features> = Omit<
+  WindowedViewDefinition,
+  'kind' | 'name' | 'entity' | 'source' | 'features'
+> & {
+  readonly entity: Entity
   readonly source: EventSourceDefinition
   readonly features: Features
 }
@@ -69,10 +72,13 @@ type Options<Features> = Omit<WindowedViewDefinition, 'kind' | 'name' | 'entity'
  * Features that are aggregations of a source's events over windows, by the entity's join keys, which are fields of the
  * source. A window at t holds the events from `t - window`, rounded down to the hop, on and before t.
  */
-export function windowedView<const Features extends Readonly<Record<string, AggregationDefinition>>>(
+export function windowedView<
+  const Features extends Readonly<Record<string, AggregationDefinition>>,
+  const Entity extends EntityDefinition = EntityDefinition,
+>(
   name: string,
-  options: Options<Features>,
-): PickableView<Extract<keyof Features, string>, WindowedViewDefinition> {
+  options: Options<Entity, Features>,
+): PickableView<Extract<keyof Features, string>, WindowedViewDefinition, JoinKeyName<Entity>> {
   const { entity, source, ...rest } = options
   return {
     kind: 'windowed-view',
@@ -80,6 +86,6 @@ export function windowedView<const Features extends Readonly<Record<string, Aggr
     entity: entity.name,
     source: source.name,
     ...rest,
-    pick: pickFrom(name),
+    ...pickingFrom(name),
   }
 }

@@ -29,6 +29,7 @@ export function declareCatalogue(registry: Registry): Readonly<Record<string, Ro
   const serviceFeature = objectType('ServiceFeature', null, {
     name: text,
     view: { ...optionalText, description: 'Null for a request value.' },
+    role: { ...optionalText, description: 'Null: the entity by its own join keys.' },
     type: text,
     default: { type: GraphQLFloat },
   })
@@ -151,6 +152,7 @@ function showService(service: FeatureService): object {
   const vector = service.vector.map((entry) => ({
     ...entry,
     view: entry.kind === 'feature' ? entry.view.name : null,
+    role: entry.kind === 'feature' ? entry.role : null,
   }))
   return { ...service, vector }
 }

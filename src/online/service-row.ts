@@ -2,6 +2,7 @@ import { type FeatureStatus, featureStatus } from '../definitions/row-status.ts'
 import type { EntityKey, KeyValue, Value } from '../definitions/value.ts'
 import { type BrokenRule, brokenRules } from '../quality/expectations.ts'
 import type { Entity, FeatureService, FeatureView, VectorEntry } from '../registry/registry.ts'
+import { keyInRole, roleNamed } from '../registry/service-keys.ts'
 import { rowValue, type ViewRow } from './view-row.ts'
 
 /** One entry of the vector for one key. */
@@ -39,13 +40,23 @@ export function planService(service: FeatureService): ServicePlan {
     const { view, role } = entry
     const place = reads.findIndex((read) => read.view === view && read.role === role)
     if (place >= 0) return { entry, place }
-    return { entry, place: reads.push({ view, role, keyPlaces: keyPlacesOf(service, view.entity) }) - 1 }
+    return {
+      entry,
+      place: reads.push({ view, role, keyPlaces: keyPlacesOf(service, view.entity, role) }) - 1,
+    }
   })
   return { reads, entries }
 }
 
-function keyPlacesOf({ joinKeys }: FeatureService, entity: Entity): readonly number[] {
-  return entity.joinKeys.map(({ name }) => joinKeys.findIndex((key) => key.name === name))
+function keyPlacesOf(
+  { joinKeys, roles }: FeatureService,
+  entity: Entity,
+  role: string | null,
+): readonly number[] {
+  return entity.joinKeys.map((own) => {
+    const name = keyInRole(own.name, roleNamed(roles, role))
+    return joinKeys.findIndex((key) => key.name === name)
+  })
 }
 
 /** The part of the service's key that is the read's entity's. */

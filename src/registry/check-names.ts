@@ -1,3 +1,4 @@
+import { fieldName } from '../definitions/graphql-name.ts'
 import type { Report } from '../errors.ts'
 import { type NameTable, nameTable } from './name-table.ts'
 import type { Entity, FeatureService, FeatureView, Registry } from './registry.ts'
@@ -66,10 +67,28 @@ function checkService(service: FeatureService, types: NameTable, roots: NameTabl
     types.take(`${service.typeName}${suffix}`, place)
   }
   const fields = nameTable(`the fields of ${service.typeName}`, reservedServiceFields, report)
-  for (const key of service.joinKeys) fields.take(key.graphqlName, `${place} (join key ${key.name})`)
+  checkRoleKeys(service, report)
+  const roleKeys = new Set(service.roles.flatMap(({ keys }) => keys.map(({ name }) => name)))
+  for (const { name, graphqlName } of service.joinKeys) {
+    const option = roleKeys.has(name) ? "its role's key" : 'graphqlName'
+    fields.take(graphqlName, `${place} (join key ${name})`, option)
+  }
   for (const entry of service.vector) {
     const renamed = entry.kind === 'feature' && entry.name !== entry.feature.name
     fields.take(entry.graphqlName, `${place} (${entry.name})`, renamed ? 'as' : 'graphqlName')
+  }
+}
+
+/** What a role calls a join key is a column of a spine and a field beside the times, as an entity's own join key is. */
+function checkRoleKeys({ name: service, roles }: FeatureService, report: Report): void {
+  for (const { name: role, keys } of roles) {
+    for (const { joinKey, name } of keys) {
+      const path = `feature service ${service} (role ${role}, ${joinKey})`
+      if (name === joinKey) continue
+      checkColumn(path, name, featureTableColumns, report)
+      if (reservedKeyFields.has(fieldName(name)) && !reservedColumns.has(name))
+        report({ path, message: `"${name}" is a reserved name among the arguments of keys; rename it` })
+    }
   }
 }
 

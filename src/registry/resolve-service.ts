@@ -1,16 +1,17 @@
-import { fieldName } from '../definitions/graphql-name.ts'
+import { fieldName, raiseFirst } from '../definitions/graphql-name.ts'
 import { isNumeric } from '../definitions/value-type.ts'
 import type { Problem, Report } from '../errors.ts'
 import type { ServiceParsed } from './parse-definitions.ts'
 import type {
-  Entity,
+  Feature,
   FeatureService,
   FeatureView,
-  JoinKey,
   RequestValue,
   ServedFeature,
   VectorEntry,
 } from './registry.ts'
+import { roleTable } from './role-table.ts'
+import { type EntityUse, entityUses, mergeJoinKeys, nameInRole } from './service-keys.ts'
 import { shownHead } from './shown-head.ts'
 import { suggest } from './suggest.ts'
 
@@ -31,6 +32,7 @@ export function resolveService(
     report(problem)
   }
   const vector: VectorEntry[] = []
+  const table = roleTable()
   definition.features.forEach((item, index) => {
     const path = `${place}.features[${index}]`
     if (item.kind === 'request') {
@@ -45,8 +47,10 @@ export function resolveService(
       else refuse({ path, message })
       return
     }
+    if (item.role) table.take(view.entity, item.role, (message) => refuse({ path: `${path}.role`, message }))
     for (const picked of item.features) {
-      const entry = servedFeature(view, picked, `${path} (${view.name}.${picked.name})`, refuse)
+      const of = { view, picked, role: item.role?.name ?? null }
+      const entry = servedFeature(of, `${path} (${view.name}.${picked.name})`, refuse)
       if (entry) vector.push(entry)
     }
   })
@@ -54,14 +58,22 @@ export function resolveService(
     refuse({ path: `${place}.features`, message: 'a service takes features of at least one view; pick some' })
   }
   checkEqualNames(place, vector, refuse)
-  const joinKeys = mergedJoinKeys(place, vector, refuse)
+  const roles = table.roles()
+  const uses = entityUses(vector, roles)
+  const joinKeys = mergeJoinKeys(uses, ({ name, first, second }) =>
+    refuse({
+      path: `${place}.features`,
+      message: `join key "${name}" is ${first.type} in entity ${shownUse(first)} and ${second.type} in ${shownUse(second)}; a service needs them alike`,
+    }),
+  )
   return {
     kind: 'feature-service',
     ...shownHead(definition),
     // What stands twice has been reported.
     vector: vector.filter(({ name }, index) => vector.findIndex((entry) => entry.name === name) === index),
     joinKeys,
-    entities: entitiesOf(vector),
+    entities: [...new Set(uses.map(({ entity }) => entity))],
+    roles,
     requests: vector.filter((entry) => entry.kind === 'request'),
   }
 }
@@ -89,12 +101,13 @@ function requestValue(item: Extract<ParsedItem, { kind: 'request' }>): RequestVa
 
 type ParsedPick = Extract<ParsedItem, { kind: 'pick' }>['features'][number]
 
-function servedFeature(
-  view: FeatureView,
-  picked: ParsedPick,
-  path: string,
-  refuse: Report,
-): ServedFeature | null {
+interface PickedOf {
+  readonly view: FeatureView
+  readonly picked: ParsedPick
+  readonly role: string | null
+}
+
+function servedFeature({ view, picked, role }: PickedOf, path: string, refuse: Report): ServedFeature | null {
   const feature = view.features.find((candidate) => candidate.name === picked.name)
   if (!feature) {
     const names = view.features.map((candidate) => candidate.name)
@@ -107,13 +120,30 @@ function servedFeature(
   if (!isNumeric(feature.type)) refuse(notNumeric(path, feature.type))
   return {
     kind: 'feature',
-    name: picked.as ?? feature.name,
-    graphqlName: picked.as === undefined ? feature.graphqlName : fieldName(picked.as),
+    ...namesOf(feature, picked.as, role),
     type: feature.type,
     default: picked.default ?? feature.default ?? 0,
     view,
     feature,
-    role: null,
+    role,
+  }
+}
+
+/**
+ * `as` is the whole name. Without it a feature of a role is `<role>__<feature>`, in GraphQL the role's field name and the
+ * feature's, the first letter of that raised: `payee__total_30d` is `payeeTotal30d`, also where the feature has a
+ * `graphqlName` of its own.
+ */
+function namesOf(
+  feature: Feature,
+  as: string | undefined,
+  role: string | null,
+): Pick<ServedFeature, 'name' | 'graphqlName'> {
+  if (as !== undefined) return { name: as, graphqlName: fieldName(as) }
+  if (role === null) return { name: feature.name, graphqlName: feature.graphqlName }
+  return {
+    name: nameInRole(role, feature.name),
+    graphqlName: `${fieldName(role)}${raiseFirst(feature.graphqlName)}`,
   }
 }
 
@@ -129,24 +159,6 @@ function checkEqualNames(place: string, vector: readonly VectorEntry[], refuse: 
   }
 }
 
-function entitiesOf(vector: readonly VectorEntry[]): Entity[] {
-  return [...new Set(vector.flatMap((entry) => (entry.kind === 'feature' ? [entry.view.entity] : [])))]
-}
-
-function mergedJoinKeys(place: string, vector: readonly VectorEntry[], refuse: Report): JoinKey[] {
-  const merged = new Map<string, JoinKey & { readonly entity: string }>()
-  for (const entity of entitiesOf(vector)) {
-    for (const key of entity.joinKeys) {
-      const other = merged.get(key.name)
-      if (!other) {
-        merged.set(key.name, { ...key, entity: entity.name })
-      } else if (other.type !== key.type || other.graphqlName !== key.graphqlName) {
-        refuse({
-          path: `${place}.features`,
-          message: `join key "${key.name}" is ${other.type} in entity "${other.entity}" and ${key.type} in "${entity.name}"; a service needs them alike`,
-        })
-      }
-    }
-  }
-  return [...merged.values()].map(({ name, graphqlName, type }) => ({ name, graphqlName, type }))
+function shownUse({ entity, role }: EntityUse): string {
+  return role === null ? `"${entity.name}"` : `"${entity.name}" as ${role.name}`
 }

@@ -1,6 +1,8 @@
 import type { Micros } from '../definitions/timestamp.ts'
-import type { Value } from '../definitions/value.ts'
-import type { AsOfJoin, ExpiredHistory, NotComputed } from './as-of-reader.ts'
+import type { ExpiredHistory, NotComputed } from './as-of-reader.ts'
+import type { EntityRows } from './entity-rows.ts'
+import type { OfflineView } from './offline-view.ts'
+import type { ValueColumn } from './value-column.ts'
 
 /** Why an entity row's values are not, or not all, what its newest row holds. */
 export type AsOfException = ExpiredHistory | NotComputed | { readonly lacking: readonly string[] }
@@ -10,9 +12,15 @@ export interface AsOfColumns {
   /** In microseconds; NaN where there is no row, or a closing one. */
   readonly eventTimestamps: Float64Array
   /** Per feature of the view; null where there is no row. */
-  readonly columns: readonly (readonly (Value | null)[])[]
+  readonly columns: readonly ValueColumn[]
   /** By entity row. Those with `storedSince` or `notComputed` have no row. */
   readonly exceptions: ReadonlyMap<number, AsOfException>
+}
+
+export interface ColumnJoin {
+  /** Views of one entity type. */
+  readonly views: readonly OfflineView[]
+  readonly rows: EntityRows
 }
 
 /** As-of joins that all see the same rows, whatever is written meanwhile, on several connections at once. */
@@ -27,7 +35,7 @@ export interface AsOfSnapshot {
    * Per view what `AsOfReader.asOfJoin` answers, as columns. Any number of rows: large joins are split over the connections.
    * Rows whose keys stand beside each other, the newest first, are found in half the time. Rejects with `StoreFailed`.
    */
-  readonly asOfColumns: (join: Omit<AsOfJoin, 'visibleIn'>) => Promise<readonly AsOfColumns[]>
+  readonly asOfColumns: (join: ColumnJoin) => Promise<readonly AsOfColumns[]>
   /** Ends the joins that are under way. */
   readonly close: () => Promise<void>
 }

@@ -45,7 +45,12 @@ beforeAll(async () => {
      export const demand = { kind: 'feature-service', name: 'demand_v1', features: [
        { kind: 'pick', view: 'profile', features: [{ name: 'seats' }, { name: 'rating' }] },
        { kind: 'request', name: 'rain', type: 'float64' },
-       { kind: 'pick', view: 'recent', features: [{ name: 'sold' }, { name: 'spent' }] } ] }`,
+       { kind: 'pick', view: 'recent', features: [{ name: 'sold' }, { name: 'spent' }] } ] }
+     const role = { name: 'rival', keys: { shop_id: 'rival_id' } }
+     export const rivalry = { kind: 'feature-service', name: 'rivalry_v1', features: [
+       { kind: 'pick', view: 'profile', features: [{ name: 'seats' }] },
+       { kind: 'pick', view: 'profile', role, features: [{ name: 'seats', as: 'rival_seats', default: 9 }, { name: 'rating' }] },
+       { kind: 'pick', view: 'recent', role, features: [{ name: 'sold' }] } ] }`,
   )
   gateway = await startTestGateway({
     offlineUrl: database.url,
@@ -392,6 +397,55 @@ describe('a training set', () => {
       expect(await query(`select seats, "user", label::INTEGER as label from '${file}'`)).toEqual([
         { seats: '7', user: 'a', label: 1 },
       ])
+  })
+
+  it('has one entity in two roles, each by its own column, as the service answers it', async () => {
+    const path = join(folder, 'rivals.csv')
+    const rows = [
+      ...[
+        ['a', 'b'],
+        ['b', 'a'],
+        ['a', 'a'],
+        ['nobody', 'a'],
+      ].map(([shop, rival]) => ({ shop, rival, at: formatTimestamp(now) })),
+      { shop: 'a', rival: 'a', at: formatTimestamp(now - 25 * hour) },
+    ]
+    const lines = rows.map(({ shop, rival, at }) => `${shop},${rival},${at}`)
+    await writeFile(path, ['shop_id,other,event_timestamp', ...lines].join('\n'))
+    const out = join(folder, 'rivals.parquet')
+    const map = new Map([['other', 'rival_id']])
+    const of = { spine: { map }, selection: { service: 'rivalry_v1' } }
+    await make(path, out, of)
+    const { data } = await gateway.ask(
+      `query ($rows: [RivalryV1AsOf!]!) { rivalryV1AsOf(rows: $rows) { nodes { row { vector names statuses } } } }`,
+      { rows: rows.map(({ shop, rival, at }) => ({ shopId: shop, rivalId: rival, asOf: at })) },
+    )
+    const answered = data.rivalryV1AsOf.nodes.map(({ row }: { row: object }) => row)
+    const names = ['seats', 'rival_seats', 'rival__rating', 'rival__sold']
+    const made = await query(`select * from '${out}'`)
+    expect(
+      made.map((row) => ({
+        ...{ vector: row['vector'], names },
+        statuses: names.map((name) => row[`${name}__status`]),
+      })),
+    ).toEqual(answered)
+
+    const features = ['profile:seats', 'profile@rival(shop_id=rival_id):seats', 'profile@rival:rating']
+    const asked = { spine: { map }, selection: { features: [...features, 'recent@rival:sold'] } }
+    await make(path, join(folder, 'rivals-asked.parquet'), asked)
+    const own = ['seats', 'rival__seats', 'rival__rating', 'rival__sold']
+    const listed = (columns: readonly string[], file: string) =>
+      query(`select ${columns.map((name) => `"${name}"`).join(', ')} from '${join(folder, file)}'`)
+    const values = (found: Awaited<ReturnType<typeof listed>>) => found.map((row) => Object.values(row))
+    expect(values(await listed(own, 'rivals-asked.parquet'))).toEqual(
+      values(await listed(names, 'rivals.parquet')),
+    )
+    expect(selectedFeatures(gateway.gateway.registry, asked.selection, true).vector).toMatchObject([
+      { name: 'profile__seats' },
+      { name: 'rival__profile__seats' },
+      { name: 'rival__profile__rating' },
+      { name: 'rival__recent__sold' },
+    ])
   })
 
   it('has no vector of what is no number, and says so before anything is written', async () => {

@@ -1,7 +1,7 @@
 import { fromLocalTime } from '../../definitions/local-time.ts'
 import { type EpochUnit, sourceReading } from '../../definitions/source-reading.ts'
 import type { Micros } from '../../definitions/timestamp.ts'
-import type { EntityKey, KeyValue, Value } from '../../definitions/value.ts'
+import type { KeyValue, Value } from '../../definitions/value.ts'
 import type { ValueType } from '../../definitions/value-type.ts'
 import { BadUserInput } from '../../errors.ts'
 import { mismatch } from '../../ingest/accept/mismatch.ts'
@@ -27,10 +27,10 @@ interface SpinePart extends SpineReading {
 /** Entity rows of the spine, in its order. */
 export interface SpineRows {
   readonly rows: number
-  /** Null: a join key is missing in that row. */
-  readonly keys: readonly (EntityKey | null)[]
+  /** Per join key of the service, an entry a row. */
+  readonly keys: readonly (readonly (KeyValue | null)[])[]
   readonly times: readonly (Micros | null)[]
-  /** Per row the request values, in the service's order. */
+  /** Per request value of the service. */
   readonly requests: readonly (readonly (Value | null)[])[]
   /** All columns, for a file whose values are not typed. */
   readonly columns: readonly (readonly (Value | null)[])[]
@@ -88,7 +88,7 @@ export async function* readSpine(
     ...others.map((column) => ({ column, type: null })),
   ]
   const problems: string[] = []
-  let pending = emptyRows()
+  let pending = emptyRows(plan)
 
   for await (const batch of inRange(opened.read(wanted, rows), isTyped ? null : rows)) {
     for (const [index, { reason }] of batch.malformed)
@@ -121,7 +121,7 @@ export async function* readSpine(
     })
     if (pending.rows >= size) {
       yield { ...pending, done: batch.done }
-      pending = emptyRows()
+      pending = emptyRows(plan)
     }
   }
   if (pending.rows > 0) yield { ...pending, done: 1 }
@@ -155,14 +155,15 @@ async function* inRange(batches: AsyncIterable<FileBatch>, rows: RowRange | null
 
 type GrowingRows = {
   rows: number
-  readonly keys: (EntityKey | null)[]
+  readonly keys: (KeyValue | null)[][]
   readonly times: (Micros | null)[]
-  readonly requests: (readonly (Value | null)[])[]
+  readonly requests: (Value | null)[][]
   readonly columns: (Value | null)[][]
 }
 
-function emptyRows(): GrowingRows {
-  return { rows: 0, keys: [], times: [], requests: [], columns: [] }
+function emptyRows({ read }: SpinePlan): GrowingRows {
+  const columnsOf = (isKey: boolean) => read.filter((one) => one.isKey === isKey).map(() => [])
+  return { rows: 0, keys: columnsOf(true), times: [], requests: columnsOf(false), columns: [] }
 }
 
 interface AddedRows {
@@ -176,14 +177,17 @@ interface AddedRows {
 }
 
 function addRows(rows: GrowingRows, { plan, times, read, texts, others, isTyped }: AddedRows): void {
-  const keys = plan.read.filter(({ isKey }) => isKey).map(({ name }) => read.get(name) ?? [])
-  const requests = plan.read.filter(({ isKey }) => !isKey).map(({ name }) => read.get(name))
-  for (let index = 0; index < times.length; index += 1) {
-    const key = keys.map((values) => values[index] ?? null)
-    rows.keys.push(key.includes(null) ? null : (key as KeyValue[]))
-    rows.times.push(times[index] ?? null)
-    rows.requests.push(requests.map((values) => values?.[index] ?? null))
+  const add = (targets: (Value | null)[][], isKey: boolean): void => {
+    plan.read
+      .filter((one) => one.isKey === isKey)
+      .forEach(({ name }, place) => {
+        const values = read.get(name)
+        for (let index = 0; index < times.length; index += 1) targets[place]?.push(values?.[index] ?? null)
+      })
   }
+  add(rows.keys as (Value | null)[][], true)
+  add(rows.requests, false)
+  for (const time of times) rows.times.push(time)
   rows.rows += times.length
   if (isTyped) return
   plan.columns.forEach((name, place) => {

@@ -1,22 +1,26 @@
-import {
-  type FeatureStatus,
-  featureStatus,
-  foundRowStatus,
-  type RowStatus,
-} from '../../definitions/row-status.ts'
-import type { Value } from '../../definitions/value.ts'
+import { type FeatureStatus, featureStatuses, foundRowStatus } from '../../definitions/row-status.ts'
 import { readsByKey, type ServicePlan, type ServiceRead } from '../../online/service-row.ts'
-import type { Feature, FeatureView } from '../../registry/registry.ts'
+import type { Feature, FeatureView, RequestValue } from '../../registry/registry.ts'
 import type { AsOfColumns, AsOfSnapshot } from '../../stores/as-of-snapshot.ts'
+import { ValueColumn } from '../../stores/value-column.ts'
 import type { SpineRows } from '../spine/read-spine.ts'
 import type { KnownAt } from './known-at.ts'
 import { sortedRows } from './sorted-rows.ts'
 
 /** What an entry of the service's vector answers, an entry a spine row. */
 export interface AnsweredColumn {
-  readonly values: readonly (Value | null)[]
-  readonly statuses: readonly FeatureStatus[]
+  readonly values: ValueColumn
+  /** Places in `featureStatuses`. */
+  readonly statuses: Uint8Array
 }
+
+const code = (status: FeatureStatus): number => featureStatuses.indexOf(status)
+const [present, notFound, unavailable, nullValue] = [
+  code('PRESENT'),
+  code('NOT_FOUND'),
+  code('UNAVAILABLE'),
+  code('NULL_VALUE'),
+]
 
 /** A read of a service with those of its features that are asked for. */
 interface PlannedRead {
@@ -82,7 +86,7 @@ export async function answerColumns(
     }),
   )
   return plan.entries.map(({ entry, place }) => {
-    if (entry.kind === 'request') return requestColumn(spine, place)
+    if (entry.kind === 'request') return requestColumn(spine, entry, place)
     const read = plan.reads[place]
     const answer = read && answered.get(read)
     if (!answer) throw new TypeError(`view ${entry.view.name} was not read for the service`)
@@ -109,38 +113,52 @@ function readAnswer(
 ): ReadAnswer {
   // What is computed at the very moment never grows too old by itself.
   const ttlMicros = view.kind === 'STREAM' ? null : view.ttlMicros
-  const rowStatuses = new Array<RowStatus>(rows).fill('NOT_FOUND')
+  const rowStatuses = new Uint8Array(rows).fill(notFound)
   for (let row = 0; row < rows; row += 1) {
     const place = places[row] ?? -1
     if (place < 0) continue
     const event = eventTimestamps[place] ?? Number.NaN
     const exception = exceptions.size === 0 ? undefined : exceptions.get(place)
-    if (exception && !('lacking' in exception)) rowStatuses[row] = 'UNAVAILABLE'
-    else if (!Number.isNaN(event)) rowStatuses[row] = foundRowStatus(event, times[row] ?? 0, ttlMicros, null)
+    if (exception && !('lacking' in exception)) rowStatuses[row] = unavailable
+    else if (!Number.isNaN(event))
+      rowStatuses[row] = code(foundRowStatus(event, times[row] ?? 0, ttlMicros, null))
   }
   return (feature) => {
-    const column = columns[read.indexOf(feature)] ?? []
+    const column = columns[read.indexOf(feature)]
     const empty = view.emptyValues[view.features.indexOf(feature)] ?? null
-    const values = new Array<Value | null>(rows).fill(null)
-    const statuses = new Array<FeatureStatus>(rows).fill('NOT_FOUND')
+    const values = new ValueColumn(feature.type, rows)
+    const statuses = Uint8Array.from(rowStatuses)
     for (let row = 0; row < rows; row += 1) {
       const place = places[row] ?? -1
       if (place < 0) continue
-      const status = rowStatuses[row] ?? 'NOT_FOUND'
+      const status = statuses[row]
       const exception = exceptions.size === 0 ? undefined : exceptions.get(place)
       if (exception && 'lacking' in exception && exception.lacking.includes(feature.id)) {
-        statuses[row] = 'UNAVAILABLE'
+        statuses[row] = unavailable
         continue
       }
-      const value = status === 'PRESENT' ? (column[place] ?? null) : status === 'NOT_FOUND' ? empty : null
-      values[row] = value
-      statuses[row] = featureStatus(status, value === null)
+      if (status === notFound) {
+        if (empty !== null) values.set(row, empty)
+        continue
+      }
+      if (status !== present) continue
+      const value = column?.at(place) ?? null
+      if (value === null) statuses[row] = nullValue
+      else values.set(row, value)
     }
     return { values, statuses }
   }
 }
 
-function requestColumn({ rows, requests }: SpineRows, place: number): AnsweredColumn {
-  const values = Array.from({ length: rows }, (_, row) => requests[row]?.[place] ?? null)
-  return { values, statuses: values.map((value) => featureStatus('PRESENT', value === null)) }
+function requestColumn({ rows, requests }: SpineRows, { type }: RequestValue, place: number): AnsweredColumn {
+  const values = new ValueColumn(type, rows)
+  const statuses = new Uint8Array(rows).fill(nullValue)
+  const given = requests[place] ?? []
+  for (let row = 0; row < rows; row += 1) {
+    const value = given[row] ?? null
+    if (value === null) continue
+    values.set(row, value)
+    statuses[row] = present
+  }
+  return { values, statuses }
 }

@@ -1,8 +1,8 @@
-import type { Value } from '../../definitions/value.ts'
 import { isNumeric } from '../../definitions/value-type.ts'
 import { BadUserInput } from '../../errors.ts'
 import { type ServicePlan, vectorNumber } from '../../online/service-row.ts'
-import type { MadeColumn } from '../../stores/training-file.ts'
+import type { VectorEntry } from '../../registry/registry.ts'
+import type { MadeColumn, MadeValues } from '../../stores/training-file.ts'
 import type { AnsweredColumn } from './answer-columns.ts'
 
 /** What stands behind the spine's columns, besides the features. */
@@ -33,11 +33,11 @@ export function madeColumns(
   }
   const features = entries.filter(({ entry }) => entry.kind !== 'request')
   const columns = [
-    ...features.map(({ entry }) => ({ name: entry.name, type: entry.type })),
+    ...features.map(({ entry }) => ({ kind: 'VALUES' as const, name: entry.name, type: entry.type })),
     ...(statuses
-      ? features.map(({ entry }) => ({ name: statusColumn(entry.name), type: 'string' as const }))
+      ? features.map(({ entry }) => ({ kind: 'STATUSES' as const, name: statusColumn(entry.name) }))
       : []),
-    ...(vector ? [{ name: vectorColumn, type: 'float64[]' as const }] : []),
+    ...(vector ? [{ kind: 'VECTORS' as const, name: vectorColumn, width: entries.length }] : []),
   ]
   const names = columns.map(({ name }) => name)
   const twice = names.filter((name, index) => names.indexOf(name) !== index)
@@ -53,21 +53,18 @@ export function madeValues(
   { entries }: ServicePlan,
   { vector, statuses }: MadeOptions,
   answered: readonly AnsweredColumn[],
-): readonly (readonly (Value | null)[])[] {
+): readonly MadeValues[] {
   const features = answered.filter((_, place) => entries[place]?.entry.kind !== 'request')
   return [
     ...features.map(({ values }) => values),
     ...(statuses ? features.map((column) => column.statuses) : []),
-    ...(vector ? [vectorsOf(entries, answered)] : []),
+    ...(vector ? [entries.map(({ entry }, place) => vectorPlace(entry, answered[place]))] : []),
   ]
 }
 
-function vectorsOf(
-  entries: ServicePlan['entries'],
-  answered: readonly AnsweredColumn[],
-): readonly (readonly number[])[] {
-  const rows = answered[0]?.values.length ?? 0
-  return Array.from({ length: rows }, (_, row) =>
-    entries.map(({ entry }, place) => vectorNumber(entry, answered[place]?.values[row] ?? null)),
-  )
+function vectorPlace(entry: VectorEntry, answered: AnsweredColumn | undefined): Float64Array {
+  const numbers = new Float64Array(answered?.values.length ?? 0)
+  for (let row = 0; row < numbers.length; row += 1)
+    numbers[row] = vectorNumber(entry, answered?.values.at(row) ?? null)
+  return numbers
 }

@@ -43,7 +43,7 @@ export interface MadeTrainingSet {
 }
 
 /** Rows that are answered together: enough to find neighbours in the index, few enough that memory stays small. */
-const batchRows = 100_000
+const batchRows = 50_000
 const connections = 2
 
 /**

@@ -1,12 +1,12 @@
 import type { Micros } from '../../definitions/timestamp.ts'
 import type { KeyValue } from '../../definitions/value.ts'
-import type { EntityRow } from '../../stores/as-of-reader.ts'
+import type { EntityRows } from '../../stores/entity-rows.ts'
 import type { SpineRows } from '../spine/read-spine.ts'
 import { type KnownAt, knownAtOf } from './known-at.ts'
 
 export interface SortedRows {
   /** Each (key, time, known at) once; the rows of a key beside each other, the newest first. */
-  readonly rows: readonly EntityRow[]
+  readonly rows: EntityRows
   /** Per list of key places, by spine row, where its entity row stands; -1: the spine row has no key or no time. */
   readonly placeOf: readonly Int32Array[]
 }
@@ -23,37 +23,47 @@ export function sortedRows(
   const columns: KeyValue[][] = (keyPlaces[0] ?? []).map(() => [])
   const asOf: Micros[] = []
   const owners: number[] = []
-  for (let list = 0; list < keyPlaces.length; list += 1) {
-    const places = keyPlaces[list] ?? []
+  keyPlaces.forEach((places, list) => {
+    const own = places.map((place) => keys[place] ?? [])
     for (let row = 0; row < rows; row += 1) {
-      const [key, time] = [keys[row], times[row]]
-      if (key === null || key === undefined || time === null || time === undefined) continue
-      for (let at = 0; at < places.length; at += 1) columns[at]?.push(key[places[at] ?? 0] ?? 0)
+      const time = times[row] ?? null
+      if (time === null || own.some((column) => (column[row] ?? null) === null)) continue
+      own.forEach((column, at) => {
+        columns[at]?.push(column[row] ?? 0)
+      })
       asOf.push(time)
       owners.push(list * rows + row)
     }
-  }
+  })
   const compare = comparison(columns, asOf)
   const order = new Uint32Array(asOf.length)
   for (let index = 0; index < order.length; index += 1) order[index] = index
   order.sort(compare)
 
   const placeOf = keyPlaces.map(() => new Int32Array(rows).fill(-1))
-  const distinct: EntityRow[] = []
-  let last = -1
+  const distinct = new Uint32Array(asOf.length)
+  let count = 0
   for (const index of order) {
-    const time = asOf[index] ?? 0
     // The time that a row is known at follows from its own time.
-    if (last < 0 || compare(last, index) !== 0) {
-      const key = columns.map((column) => column[index] ?? 0)
-      distinct.push({ key, asOf: time, knownAt: knownAtOf(knownAt, time) })
+    if (count === 0 || compare(distinct[count - 1] ?? 0, index) !== 0) {
+      distinct[count] = index
+      count += 1
     }
-    last = index
     const owner = owners[index] ?? 0
     const places = placeOf[Math.floor(owner / rows)]
-    if (places) places[owner % rows] = distinct.length - 1
+    if (places) places[owner % rows] = count - 1
   }
-  return { rows: distinct, placeOf }
+  const kept = distinct.subarray(0, count)
+  const ofRows = Float64Array.from(kept, (index) => asOf[index] ?? 0)
+  return {
+    rows: {
+      length: count,
+      keys: columns.map((column) => Array.from(kept, (index) => column[index] ?? 0)),
+      asOf: ofRows,
+      knownAt: (row) => knownAtOf(knownAt, ofRows[row] ?? 0),
+    },
+    placeOf,
+  }
 }
 
 /** By key, then the newest first. */
@@ -61,11 +71,10 @@ function comparison(
   columns: readonly (readonly KeyValue[])[],
   asOf: readonly Micros[],
 ): (left: number, right: number) => number {
+  const times = Float64Array.from(asOf)
   const [only] = columns
-  const numbers = columns.length === 1 && only?.every((key) => typeof key === 'number')
-  if (numbers) {
+  if (columns.length === 1 && only?.every((key) => typeof key === 'number')) {
     const keys = Float64Array.from(only as readonly number[])
-    const times = Float64Array.from(asOf)
     return (left, right) => (keys[left] ?? 0) - (keys[right] ?? 0) || (times[right] ?? 0) - (times[left] ?? 0)
   }
   return (left, right) => {
@@ -73,7 +82,7 @@ function comparison(
       const order = compareKeys(column[left] ?? 0, column[right] ?? 0)
       if (order !== 0) return order
     }
-    return (asOf[right] ?? 0) - (asOf[left] ?? 0)
+    return (times[right] ?? 0) - (times[left] ?? 0)
   }
 }
 

@@ -1,4 +1,4 @@
-import type { FeatureStatus } from '../../definitions/row-status.ts'
+import { type FeatureStatus, featureStatuses } from '../../definitions/row-status.ts'
 import type { Micros } from '../../definitions/timestamp.ts'
 import type { ServicePlan } from '../../online/service-row.ts'
 import { brokenRules } from '../../quality/expectations.ts'
@@ -28,7 +28,7 @@ export function tallyOf({ entries }: ServicePlan, takenAt: Micros): Tally {
       spine.rows += rows
       for (let row = 0; row < rows; row += 1) {
         const asOf = times[row] ?? null
-        if ((keys[row] ?? null) === null) spine.missingKeys += 1
+        if (keys.some((column) => (column[row] ?? null) === null)) spine.missingKeys += 1
         if (asOf === null) {
           spine.missingTimes += 1
           continue
@@ -40,12 +40,16 @@ export function tallyOf({ entries }: ServicePlan, takenAt: Micros): Tally {
       answered.forEach(({ values, statuses }, place) => {
         const [own, planned] = [counted[place], entries[place]]
         if (!own || !planned) return
-        for (const status of statuses) own.statuses[status] += 1
-        for (const value of values) if (value === null) own.defaulted += 1
+        const byCode = new Uint32Array(featureStatuses.length)
+        for (const code of statuses) byCode[code] = (byCode[code] ?? 0) + 1
+        featureStatuses.forEach((status, code) => {
+          own.statuses[status] += byCode[code] ?? 0
+        })
+        for (let row = 0; row < rows; row += 1) if (values.isNull(row)) own.defaulted += 1
         const { entry } = planned
         if (entry.kind === 'request' || entry.feature.expectation === null) return
-        for (const value of values)
-          if (brokenRules(entry.feature.expectation, entry.type, value).length > 0) own.violated += 1
+        for (let row = 0; row < rows; row += 1)
+          if (brokenRules(entry.feature.expectation, entry.type, values.at(row)).length > 0) own.violated += 1
       })
     },
     spine: () => ({ ...spine, from, to }),

@@ -1,23 +1,31 @@
 import { mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { type DuckDBConnection, DuckDBDataChunk, DuckDBInstance, type DuckDBType } from '@duckdb/node-api'
-import type { Value } from '../../definitions/value.ts'
+import { type DuckDBConnection, DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api'
+import { featureStatuses } from '../../definitions/row-status.ts'
 import { isNumeric } from '../../definitions/value-type.ts'
 import { BadUserInput, messageOf } from '../../errors.ts'
 import type {
   ColumnSummary,
+  MadeColumn,
   TrainingBatch,
   TrainingFile,
   TrainingFileRequest,
   TrainingFiles,
   TrainingFormat,
 } from '../training-file.ts'
-import { duckDbColumn } from './duckdb-type.ts'
+import { ValueColumn } from '../value-column.ts'
 import { parquetRows, parquetSource } from './parquet-file.ts'
+import {
+  byteColumn,
+  type ColumnSource,
+  numberColumn,
+  type StoredColumn,
+  valueColumn,
+} from './stored-column.ts'
 
 /** The rows stand in a database file: what does not fit into the memory is on disk. */
 const settings = {
-  memory_limit: '256MB',
+  memory_limit: '128MB',
   threads: '2',
   autoinstall_known_extensions: 'false',
   autoload_known_extensions: 'false',
@@ -70,10 +78,13 @@ async function trainingFile(
   { spine, columns, out, format }: TrainingFileRequest,
 ): Promise<Omit<TrainingFile, 'close'>> {
   const isTyped = spine.form === 'TYPED'
-  const spineColumns = isTyped ? [] : spine.columns.map(({ type }) => duckDbColumn(type ?? 'string'))
-  const kept = [...spineColumns, ...columns.map(({ type }) => duckDbColumn(type))]
-  const types = kept.map(({ type }) => type)
-  const names = [...spineColumns.map((_, index) => `s${index}`), ...columns.map((_, index) => `m${index}`)]
+  const spineColumns = isTyped ? [] : spine.columns.map(({ type }) => valueColumn(type ?? 'string'))
+  const stored = [...spineColumns, ...columns.flatMap(storedColumns)]
+  const names = [
+    ...spineColumns.map((_, index) => `s${index}`),
+    ...columns.flatMap((column, index) => storedColumns(column).map((_, place) => storedName(index, place))),
+  ]
+  const types = stored.map(({ type }) => type)
   await connection.run(
     `create table made (${names.map((name, index) => `${name} ${types[index]}`).join(', ')})`,
   )
@@ -81,10 +92,19 @@ async function trainingFile(
 
   return {
     async append(batch: TrainingBatch) {
-      const values = [...(isTyped ? [] : batch.spine), ...batch.columns]
+      const sources: ColumnSource[] = isTyped ? [] : [...batch.spine]
+      for (const column of batch.columns) {
+        if (column instanceof ValueColumn || column instanceof Uint8Array) sources.push(column)
+        else sources.push(...column)
+      }
       for (let start = 0; start < batch.rows; start += chunkRows) {
         const rows = Math.min(chunkRows, batch.rows - start)
-        appender.appendDataChunk(chunkOf(values, kept, types, start, rows))
+        const chunk = DuckDBDataChunk.create(types, rows)
+        stored.forEach(({ write }, column) => {
+          const source = sources[column]
+          if (source) write(chunk, column, source, start, rows)
+        })
+        appender.appendDataChunk(chunk)
       }
     },
 
@@ -92,8 +112,10 @@ async function trainingFile(
       appender.flushSync()
       const counted = await connection.runAndReadAll('select count(*) from made')
       const step = Math.ceil(Number(counted.getRows()[0]?.[0]) / mostRowsOfQuantiles)
-      const numbers = columns.flatMap(({ name, type }, index) =>
-        isNumeric(type) ? [{ name, stored: `m${index}`, type }] : [],
+      const numbers = columns.flatMap((column, index) =>
+        column.kind === 'VALUES' && isNumeric(column.type)
+          ? [{ name: column.name, stored: storedName(index, 0), type: column.type }]
+          : [],
       )
       if (numbers.length === 0) return []
       const aggregates = numbers.map(({ stored, type }) => {
@@ -127,7 +149,7 @@ async function trainingFile(
                 `${await typedText(connection, `s${index}`, type === null)} as ${quoted(name)}`,
             ),
           )
-      const made = columns.map(({ name }, index) => `made.m${index} as ${quoted(name)}`)
+      const made = columns.map((column, index) => `${shownColumn(column, index)} as ${quoted(column.name)}`)
       const from = isTyped
         ? `${spine.rows === null ? parquetSource(spine.path) : parquetRows(spine.path, spine.rows)} as spine positional join made`
         : 'made'
@@ -145,21 +167,32 @@ async function trainingFile(
   }
 }
 
-function chunkOf(
-  values: TrainingBatch['columns'],
-  columns: readonly ReturnType<typeof duckDbColumn>[],
-  types: readonly DuckDBType[],
-  start: number,
-  rows: number,
-): DuckDBDataChunk {
-  const chunk = DuckDBDataChunk.create(types, rows)
-  columns.forEach(({ value }, index) => {
-    const all: readonly (Value | null)[] = values[index] ?? []
-    const vector = chunk.getColumnVector(index)
-    for (let row = 0; row < rows; row += 1) vector.setItem(row, value(all[start + row] ?? null))
-    vector.flush()
-  })
-  return chunk
+const storedName = (column: number, place: number): string => `m${column}_${place}`
+
+/** A vector is a column per place until it is written: numbers are copied as they stand. */
+function storedColumns(column: MadeColumn): readonly StoredColumn[] {
+  switch (column.kind) {
+    case 'VALUES':
+      return [valueColumn(column.type)]
+    case 'STATUSES':
+      return [byteColumn]
+    case 'VECTORS':
+      return Array.from({ length: column.width }, () => numberColumn)
+  }
+}
+
+function shownColumn(column: MadeColumn, index: number): string {
+  const first = `made.${storedName(index, 0)}`
+  switch (column.kind) {
+    case 'VALUES':
+      return first
+    case 'STATUSES':
+      return `case ${first} ${featureStatuses.map((status, code) => `when ${code} then '${status}'`).join(' ')} end`
+    case 'VECTORS': {
+      const places = Array.from({ length: column.width }, (_, place) => `made.${storedName(index, place)}`)
+      return `[${places.join(', ')}]`
+    }
+  }
 }
 
 /** The column as the type that all its texts are of; else as text. */

@@ -1,6 +1,6 @@
-import type { FeatureService, VectorEntry } from '../../registry.ts'
+import type { FeatureService, ServedFeature, ServiceRole, VectorEntry } from '../../registry.ts'
 import type { Broken } from '../changes.ts'
-import { counted, type Difference, differs, differsInOrder } from './difference.ts'
+import { counted, type Difference, differs, differsInOrder, differsInWords } from './difference.ts'
 import { graphqlShape } from './graphql-shape.ts'
 import { pairById } from './pair-by-id.ts'
 import { documentedDifferences, nameDifferences } from './shown-differences.ts'
@@ -31,6 +31,7 @@ export function serviceDifferences(before: FeatureService, after: FeatureService
       }),
     ),
     ...differsInOrder('its values', origins(before), origins(after), { breaks: ['services'], names }),
+    ...roleDifferences(before, after),
     ...keyDifferences(before, after),
     ...documentedDifferences(before, after),
   ]
@@ -38,11 +39,13 @@ export function serviceDifferences(before: FeatureService, after: FeatureService
 
 /** Of an entry: the same after a rename of what it shows. */
 function cameFrom(entry: VectorEntry): string {
-  return entry.kind === 'request' ? entry.name : `${entry.view.id}.${entry.feature.id}`
+  if (entry.kind === 'request') return entry.name
+  const role = entry.role === null ? '' : `@${entry.role}`
+  return `${entry.view.id}${role}.${entry.feature.id}`
 }
 
 function addedEntry(entry: VectorEntry): Difference {
-  const what = entry.kind === 'request' ? 'request value' : `of ${entry.view.name}`
+  const what = entry.kind === 'request' ? 'request value' : `of ${inRole(entry.view.name, entry)}`
   const isRequired = entry.kind === 'request' && !entry.optional
   const breaks: readonly Broken[] = isRequired ? ['graphql', 'services'] : ['services']
   return { how: 'added', text: `${entry.name} added (${entry.type}, ${what})`, breaks }
@@ -74,9 +77,9 @@ function originDifferences(before: VectorEntry, after: VectorEntry): readonly Di
     ]
   }
   const origin = (entry: VectorEntry): string =>
-    entry.kind === 'request' ? 'the request' : `${entry.view.name}.${entry.feature.name}`
+    entry.kind === 'request' ? 'the request' : inRole(`${entry.view.name}.${entry.feature.name}`, entry)
   if (before.kind === 'feature' && after.kind === 'feature') {
-    const isSame = before.view.id === after.view.id && before.feature.id === after.feature.id
+    const isSame = cameFrom(before) === cameFrom(after)
     return differs(`origin of ${name}`, origin(before), origin(after), isSame ? [] : ['services'])
   }
   // A value leaves the service's key or comes into it.
@@ -85,6 +88,27 @@ function originDifferences(before: VectorEntry, after: VectorEntry): readonly Di
     ...(comes ? (['graphql'] as const) : []),
     'services',
   ])
+}
+
+function inRole(text: string, { role }: ServedFeature): string {
+  return role === null ? text : `${text} as ${role}`
+}
+
+/** Under one name a role may come to mean another key of the caller. */
+function roleDifferences(before: FeatureService, after: FeatureService): readonly Difference[] {
+  const { pairs } = pairById(before.roles, after.roles, ({ name }) => name)
+  const keys = ({ keys: all }: ServiceRole): string =>
+    all.map(({ joinKey, name }) => `${joinKey} = ${name}`).join(', ')
+  return pairs.flatMap(([old, role]) =>
+    old === null ? [] : differsInWords(`role ${role.name}`, keys(old), keys(role), otherKeys(old, role)),
+  )
+}
+
+/** Another entity that comes into a role, or leaves it, changes nothing for those that stay. */
+function otherKeys(before: ServiceRole, after: ServiceRole): readonly Broken[] {
+  const old = new Map(before.keys.map(({ joinKey, name }) => [joinKey, name]))
+  const isOther = after.keys.some(({ joinKey, name }) => (old.get(joinKey) ?? name) !== name)
+  return isOther ? ['services'] : []
 }
 
 /** The join keys of its entities, which the caller sends. */

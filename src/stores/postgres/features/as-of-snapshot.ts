@@ -1,21 +1,30 @@
 import type pg from 'pg'
 import { StoreFailed } from '../../../errors.ts'
-import type { AsOfJoin } from '../../as-of-reader.ts'
-import type { AsOfColumns, AsOfSnapshot, AsOfSnapshots, SnapshotRequest } from '../../as-of-snapshot.ts'
-import type { OfflineView, StoredOfflineView } from '../../offline-view.ts'
+import type {
+  AsOfColumns,
+  AsOfSnapshot,
+  AsOfSnapshots,
+  ColumnJoin,
+  SnapshotRequest,
+} from '../../as-of-snapshot.ts'
+import { type EntityRows, entityRows } from '../../entity-rows.ts'
+import type { OfflineView, StoredOfflineView, StreamedOfflineView } from '../../offline-view.ts'
 import { copyOutEach } from '../sql/copy-out.ts'
 import { databaseNow } from '../sql/database-clock.ts'
 import { storeFailed } from '../sql/pool.ts'
 import { systemIdentifier } from '../sql/system-identifier.ts'
+import { mergedWindows } from '../windows/merged-windows.ts'
 import { asOfJoinSql } from './as-of-join.ts'
 import { fillEntityTable, mayMakeTables } from './entity-table.ts'
 import { type GrowingColumns, noRows, putEntries } from './growing-columns.ts'
 import { readAnswer } from './offline-store.ts'
 import { storedColumnsSql, storedRowWriter } from './stored-columns.ts'
 
-interface SnapshotOptions {
+export interface SnapshotOptions {
   readonly project: string
   readonly countNonFinite: (view: string) => void
+  /** See `arrayRows`. */
+  readonly arrayRows?: number
 }
 
 /**
@@ -31,7 +40,7 @@ const settings = [
 ]
 
 /** Up to here nothing is faster than arrays of parameters; a temporary table costs four round trips. */
-const arrayRows = 1_000
+const usualArrayRows = 1_000
 /** Where a table cannot be made: what one statement takes as arrays. */
 const largestArrays = 20_000
 /** Fewer are not worth a connection more. */
@@ -59,7 +68,7 @@ async function openSnapshot(
   pool: pg.Pool,
   { connections, visibleIn }: SnapshotRequest,
   clients: pg.PoolClient[],
-  { project, countNonFinite }: SnapshotOptions,
+  { project, countNonFinite, arrayRows = usualArrayRows }: SnapshotOptions,
 ): Promise<AsOfSnapshot> {
   const identifier = await systemIdentifier(pool)
   const begin = async (snapshot: string | null): Promise<pg.PoolClient> => {
@@ -97,14 +106,14 @@ async function openSnapshot(
 
   async function byArrays(
     client: pg.ClientBase,
-    { views, rows }: SnapshotJoin,
+    { views, rows }: ColumnJoin,
     { from, to }: Part,
     targets: readonly GrowingColumns[],
   ): Promise<void> {
     // Bound to its own snapshot it reads events in their order: the same sums of floats once more, to the last bit.
     const bound = views.every(isStored) ? visibleIn : visible
     for (let start = from; start < to; start += largestArrays) {
-      const join = { views, rows: rows.slice(start, Math.min(to, start + largestArrays)), visibleIn: bound }
+      const join = { views, rows: entityRows(rows, upTo(start, to)), visibleIn: bound }
       const sql = asOfJoinSql(project, join)
       const query = { text: sql.text, values: [...sql.values], rowMode: 'array' as const }
       const result = await client.query<unknown[]>(query)
@@ -117,13 +126,27 @@ async function openSnapshot(
 
   async function byTable(
     client: pg.ClientBase,
-    { views, rows }: SnapshotJoin & { readonly views: readonly StoredOfflineView[] },
+    { views, rows }: ColumnJoin & { readonly views: readonly StoredOfflineView[] },
     part: Part,
     targets: readonly GrowingColumns[],
   ): Promise<void> {
     const from = await fillEntityTable(client, views[0]?.entity.joinKeys ?? [], rows, part)
     const { sql, types } = storedColumnsSql(project, { views, from, visibleIn })
     await copyOutEach(client, sql, types, storedRowWriter(views, targets, countNonFinite))
+  }
+
+  async function byMerge(
+    client: pg.ClientBase,
+    view: StreamedOfflineView,
+    rows: EntityRows,
+    { from, to }: Part,
+    target: GrowingColumns | undefined,
+  ): Promise<void> {
+    for (let start = from; start < to; start += largestArrays) {
+      const some = entityRows(rows, upTo(start, to))
+      const entries = await mergedWindows({ client, project, visibleIn: visible }, view, some)
+      if (target) putEntries(target, start, entries)
+    }
   }
 
   return {
@@ -133,19 +156,24 @@ async function openSnapshot(
     async asOfColumns(join) {
       const targets = join.views.map((view) => noRows(view, join.rows.length))
       if (join.rows.length === 0 || join.views.length === 0) return targets
-      const stored = join.views.filter(isStored)
-      const isSmall = join.rows.length <= arrayRows || !mayMake
-      const arrays = isSmall ? join.views : join.views.filter((view) => !isStored(view))
+      const targetOf = (view: OfflineView): GrowingColumns | undefined => targets[join.views.indexOf(view)]
       const targetsOf = (views: readonly OfflineView[]): readonly GrowingColumns[] =>
-        targets.filter((_, index) => views.includes(join.views[index] as OfflineView))
+        views.flatMap((view) => targetOf(view) ?? [])
+      const isSmall = join.rows.length <= arrayRows
+      const merged = isSmall ? [] : join.views.filter(isStreamed)
+      const tabled = isSmall || !mayMake ? [] : join.views.filter(isStored)
+      const others = join.views.filter((view) => ![...merged, ...tabled].includes(view))
       const work = parts(join.rows.length, connections).flatMap((part) => [
-        ...(isSmall || stored.length === 0
+        ...merged.map((view) =>
+          onConnection((client) => byMerge(client, view, join.rows, part, targetOf(view))),
+        ),
+        ...(tabled.length === 0
           ? []
-          : [onConnection((client) => byTable(client, { ...join, views: stored }, part, targetsOf(stored)))]),
-        ...(arrays.length === 0
+          : [onConnection((client) => byTable(client, { ...join, views: tabled }, part, targetsOf(tabled)))]),
+        ...(others.length === 0
           ? []
           : [
-              onConnection((client) => byArrays(client, { ...join, views: arrays }, part, targetsOf(arrays))),
+              onConnection((client) => byArrays(client, { ...join, views: others }, part, targetsOf(others))),
             ]),
       ])
       // All of them: the connections are given back afterwards.
@@ -161,7 +189,8 @@ async function openSnapshot(
   }
 }
 
-type SnapshotJoin = Omit<AsOfJoin, 'visibleIn'>
+/** What one statement takes of the rows from `start` on. */
+const upTo = (start: number, to: number): Part => ({ from: start, to: Math.min(to, start + largestArrays) })
 
 interface Part {
   readonly from: number
@@ -176,6 +205,10 @@ function parts(rows: number, connections: number): readonly Part[] {
     from: index * size,
     to: Math.min(rows, (index + 1) * size),
   }))
+}
+
+function isStreamed(view: OfflineView): view is StreamedOfflineView {
+  return view.kind === 'STREAM'
 }
 
 function isStored(view: OfflineView): view is StoredOfflineView {

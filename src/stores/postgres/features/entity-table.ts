@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import type { ValueType } from '../../../definitions/value-type.ts'
-import type { EntityRow } from '../../as-of-reader.ts'
+import type { EntityRows } from '../../entity-rows.ts'
 import type { OfflineView } from '../../offline-view.ts'
 import { sqlType } from '../sql/column-type.ts'
 import { copyRows } from '../sql/copy-rows.ts'
@@ -18,7 +18,7 @@ const flushBytes = 262_144
 export async function fillEntityTable(
   client: pg.ClientBase,
   joinKeys: JoinKeys,
-  rows: readonly EntityRow[],
+  { keys, asOf, knownAt }: EntityRows,
   { from, to }: { readonly from: number; readonly to: number },
 ): Promise<string> {
   const table = 'pg_temp.featuregraph_entity_rows'
@@ -34,14 +34,12 @@ export async function fillEntityTable(
   const copy = copyRows(client, table, types)
   try {
     const values: (number | string | null)[] = types.map(() => null)
-    const keys = joinKeys.length
+    const behind = keys.length + 1
     for (let place = from; place < to; place += 1) {
-      const row = rows[place]
-      if (!row) continue
       values[0] = place
-      for (let at = 0; at < keys; at += 1) values[at + 1] = row.key[at] ?? null
-      values[keys + 1] = row.asOf
-      values[keys + 2] = row.knownAt
+      for (let at = 0; at < keys.length; at += 1) values[at + 1] = keys[at]?.[place] ?? null
+      values[behind] = asOf[place] ?? null
+      values[behind + 1] = knownAt(place)
       copy.add(values)
       if (copy.size() >= flushBytes) await copy.flush()
     }

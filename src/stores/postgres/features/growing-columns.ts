@@ -1,11 +1,10 @@
-import type { Value } from '../../../definitions/value.ts'
 import type { AsOfEntry } from '../../as-of-reader.ts'
 import type { AsOfColumns, AsOfException } from '../../as-of-snapshot.ts'
 import type { OfflineView } from '../../offline-view.ts'
+import { ValueColumn } from '../../value-column.ts'
 
 /** Columns whose rows are put to their places in any order. */
 export interface GrowingColumns extends AsOfColumns {
-  readonly columns: readonly (Value | null)[][]
   readonly exceptions: Map<number, AsOfException>
 }
 
@@ -13,7 +12,7 @@ export interface GrowingColumns extends AsOfColumns {
 export function noRows({ features }: OfflineView, rows: number): GrowingColumns {
   return {
     eventTimestamps: new Float64Array(rows).fill(Number.NaN),
-    columns: features.map(() => new Array<Value | null>(rows).fill(null)),
+    columns: features.map(({ type }) => new ValueColumn(type, rows)),
     exceptions: new Map(),
   }
 }
@@ -32,7 +31,7 @@ export function putEntries(target: GrowingColumns, first: number, entries: reado
     if (row === null || row.closing) return
     target.eventTimestamps[place] = row.eventTimestamp
     target.columns.forEach((column, at) => {
-      column[place] = row.values[at] ?? null
+      column.set(place, row.values[at] ?? null)
     })
   })
 }

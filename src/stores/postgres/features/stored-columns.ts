@@ -106,7 +106,7 @@ function viewWriter(
       const raw = row[first + 1 + at]
       const [type, column] = [types[at], columns[at]]
       if (raw === null || type === undefined || column === undefined) continue
-      column[place] = fromSql(type, raw, countNonFinite)
+      column.set(place, fromSql(type, raw, countNonFinite))
     }
   }
 }

@@ -39,7 +39,14 @@ function inline({ text, values }: Sql): string {
 }
 
 function literal(value: unknown): string {
-  if (!Array.isArray(value)) return pg.escapeLiteral(String(value))
-  const items = value.map((item) => `"${String(item).replace(/["\\]/g, (character) => `\\${character}`)}"`)
-  return pg.escapeLiteral(`{${items.join(',')}}`)
+  if (!Array.isArray(value)) return quoted(String(value))
+  const items = value.map((item) =>
+    typeof item === 'number' ? String(item) : `"${String(item).replace(/["\\]/g, '\\$&')}"`,
+  )
+  return quoted(`{${items.join(',')}}`)
+}
+
+/** The driver's goes character by character, which makes a piece of garbage of each. */
+function quoted(text: string): string {
+  return /['\\]/.test(text) ? pg.escapeLiteral(text) : `'${text}'`
 }

@@ -8,6 +8,7 @@ import type { OfflineStore } from '../../../../src/stores/offline-store.ts'
 import type { OfflineView, StoredOfflineView } from '../../../../src/stores/offline-view.ts'
 import { asOfJoinSql } from '../../../../src/stores/postgres/features/as-of-join.ts'
 import { asOfJoin, at, neverAborted, offlineView } from '../../../contract/offline-store.ts'
+import { joinsBothWays } from '../../../services/joins-both-ways.ts'
 import { createTestDatabase, type TestDatabase } from '../../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../../services/test-pool.ts'
 
@@ -22,7 +23,10 @@ describe('a mapped source of the Postgres offline store', () => {
   beforeAll(async () => {
     database = await createTestDatabase()
     pool = testPool(database.url, 2)
-    store = testOfflineStore(database.url, { countNonFinite: (view) => nonFinite.push(view) })
+    store = joinsBothWays(
+      database.url,
+      testOfflineStore(database.url, { countNonFinite: (view) => nonFinite.push(view) }),
+    )
     await pool.query(`
       create schema sales;
       create table sales.orders (

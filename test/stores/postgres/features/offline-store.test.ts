@@ -14,6 +14,7 @@ import {
   offlineStoreContract,
   offlineView,
 } from '../../../contract/offline-store.ts'
+import { joinsBothWays } from '../../../services/joins-both-ways.ts'
 import { startPostgres } from '../../../services/postgres.ts'
 import { prepareTemplate } from '../../../services/template.ts'
 import { createTestDatabase, type TestDatabase } from '../../../services/test-database.ts'
@@ -22,7 +23,7 @@ import { untilWorks } from '../../../services/wait-until.ts'
 
 offlineStoreContract('postgres', async () => {
   const database = await createTestDatabase()
-  const store = testOfflineStore(database.url)
+  const store = joinsBothWays(database.url, testOfflineStore(database.url))
   return {
     store,
     close: async () => {
@@ -35,7 +36,7 @@ offlineStoreContract('postgres', async () => {
 // The rows of another project than the default stand in a schema of their own, under the same promises.
 offlineStoreContract('postgres, project "other"', async () => {
   const database = await createTestDatabase()
-  const store = testOfflineStore(database.url, { project: 'other' })
+  const store = joinsBothWays(database.url, testOfflineStore(database.url, { project: 'other' }), 'other')
   return {
     store,
     close: async () => {
