@@ -137,7 +137,7 @@ program
 program
   .command('import')
   .description(
-    'bring Parquet, CSV, NDJSON and JSON files into the offline store; the same file again adds nothing until its source changes',
+    'bring Parquet, Arrow, CSV, NDJSON and JSON files into the offline store; the same file again adds nothing until its source changes',
   )
   .argument('<source>', 'an event source, or a file source of feature views')
   .argument('<files...>', 'paths, folders or patterns, as data/*.parquet')
@@ -147,7 +147,7 @@ program
     '--max-quarantined <limit>',
     'a share (10%, 0.1) or a number (100) of rows; past it nothing of a file is stored; without it 50%',
   )
-  .option('--format <format>', 'parquet, csv, ndjson or json, whatever the names of the files')
+  .option('--format <format>', 'parquet, arrow, csv, ndjson or json, whatever the names of the files')
   .option('--assume-utc', 'times without an offset are UTC where the source has no timezone')
   .action(async (source, files, options) =>
     (await import('./cli/import.ts')).importFiles(source, files, options),
@@ -160,10 +160,11 @@ program
     '--features <list>',
     'or these: view:feature,view:feature,… or view for all of a view; in a role as view@payee(customer_id=payee_id):feature',
   )
-  .requiredOption('--spine <file>', 'the entity rows with their times: Parquet, CSV or NDJSON')
-  .option('--spine-format <format>', 'parquet, csv, ndjson or json, whatever the name of the file')
+  .option('--spine <file>', 'the entity rows with their times: Parquet, Arrow, CSV or NDJSON')
+  .option('--spine-sql <select>', 'or the rows of a select on the offline database')
+  .option('--spine-format <format>', 'parquet, arrow, csv, ndjson or json, whatever the name of the file')
   .requiredOption('--out <file>', 'the training set; <file>.card.json says what it was made of')
-  .option('--format <format>', 'parquet, csv or ndjson, whatever the name of the file')
+  .option('--format <format>', 'parquet, csv, ndjson or arrow, whatever the name of the file')
   .option('--known-at <time>', 'as known at this time, or at each row its own: row, row+5m')
   .option('--time <column>', 'the column of the times; without it event_timestamp')
   .option('--time-unit <unit>', 'times that are numbers count s, ms, us or ns from 1970 on')
@@ -173,6 +174,8 @@ program
   .option('--vector', "with a column of the service's vectors, nulls as their defaults")
   .option('--statuses', 'with a column per feature that says why a value is null')
   .option('--full-names', 'features are called <view>__<feature>')
+  .option('--from-card <card>', 'the same file again: everything but --spine and --out is in the card')
+  .option('--allow-deletions', 'from a card, of what is left, where rows were deleted or dropped since')
   .action(async (options) => (await import('./cli/training-set.ts')).trainingSet(options))
 program
   .command('sql-views')

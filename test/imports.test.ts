@@ -46,7 +46,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'stores/postgres': [...postgres, ...inPostgres('sql')],
   quality: ['definitions', 'registry', 'stores (ports)', 'errors.ts'],
   online: [...pure, ...ports, 'registry', 'quality'],
-  historical: [...pure, ...ports, 'registry', 'online', 'quality', 'ingest/accept', 'ingest/files'],
+  historical: [...pure, ...ports, 'registry', 'online', 'quality', 'ingest/accept', 'ingest/files', 'zod'],
   'ingest (shared)': [...pure, 'registry', ...ports],
   'ingest/accept': [...ingest, 'zod'],
   'ingest/snapshots': ingest,

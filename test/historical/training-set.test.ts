@@ -455,26 +455,31 @@ describe('a training set', () => {
     await expect(made).rejects.toThrow('and would hold tags (string[]), opened (timestamp), name (string)')
   })
 
-  it('is made by the command of docs/training-sets.md, with a card beside it', async () => {
-    const [command = ''] = blocksOf('docs/training-sets.md', 'sh')
+  it('is made by the command of docs/training-sets.md, with a card beside it, and once more by the card', async () => {
+    const [command = '', again = ''] = blocksOf('docs/training-sets.md', 'sh').filter((text) =>
+      text.includes('training-set '),
+    )
     const [spinePath, out] = [await writeSpine('card.parquet'), join(folder, 'carded.parquet')]
     const names = new Map([
       ['fraud_detection_v1', 'demand_v1'],
       ['labels.parquet', spinePath],
       ['train.parquet', out],
+      ['train.parquet.card.json', `${out}.card.json`],
+      ['again.parquet', `${out}.again.parquet`],
     ])
-    const words = command
-      .trim()
-      .replace('npx featuregraph ', '')
-      .split(' ')
-      .map((word) => names.get(word) ?? word)
+    const wordsOf = (text: string): readonly string[] =>
+      text
+        .trim()
+        .replace('npx featuregraph ', '')
+        .split(' ')
+        .map((word) => names.get(word) ?? word)
     const own = {
       OFFLINE_URL: database.url,
       PROJECT: project,
       SCHEMA: join(folder, 'schema'),
       LOG_LEVEL: 'error',
     }
-    const { code, stdout, stderr } = await startCommand(words, own, folder).ended
+    const { code, stdout, stderr } = await startCommand(wordsOf(command), own, folder).ended
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(
       /carded\.parquet: 8 rows \(1 without a join key, 1 without a time.*\), \d+ bytes, as of /,
@@ -502,5 +507,12 @@ describe('a training set', () => {
       maximum: 7,
       mean: 7,
     })
+
+    await gateway.write('profile', [
+      { key: { shop_id: 'a' }, at: now - 8 * hour, created: now - 7 * hour, values: { seats: 1 } },
+    ])
+    const { code: codeAgain, stderr: said } = await startCommand(wordsOf(again), own, folder).ended
+    expect([codeAgain, said]).toEqual([0, ''])
+    expect((await readFile(`${out}.again.parquet`)).equals(await readFile(out))).toBe(true)
   })
 })
