@@ -23,7 +23,7 @@ export async function csvToParquet(
     )
     await connection.run(
       `copy (select ${shown.join(', ')} from read_csv('${literal(csv)}', columns = {${stored}}, auto_detect = false, header = false,
-         delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false, max_line_size = 67108864, parallel = false))
+         delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false, max_line_size = 8388608, parallel = false))
        to '${literal(target)}' (format parquet)`,
     )
   } finally {

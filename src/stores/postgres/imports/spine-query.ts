@@ -70,7 +70,7 @@ function refuse(text: string | null): (error: unknown) => never {
     if (!(error instanceof pg.DatabaseError)) return storeFailed('reading the spine')(error)
     const position = Number(error.position ?? 0) - before.length
     const isSelect = /^\s*(?:\(|select\b|with\b|values\b|table\b|--|\/\*)/i.test(text ?? 'select')
-    if (!isSelect || /multiple commands|data-modifying/.test(error.message))
+    if (!isSelect || /multiple commands|data-modifying|at or near ";"/.test(error.message))
       throw new BadUserInput('--spine-sql expects one select, without a second statement; it runs read-only')
     const place = text !== null && position > 0 ? placeIn(text, position) : ''
     const hint = error.hint === undefined ? '' : ` (${error.hint})`
