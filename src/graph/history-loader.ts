@@ -4,7 +4,7 @@ import type { FoundRows, StoredRowRange, StoredRows } from '../stores/stored-row
 import { type LoadingRequest, observeRead, type RowSources } from './row-sources.ts'
 
 /** A page of one key's stored rows. */
-export interface HistoryNeed {
+interface HistoryNeed {
   readonly view: StoredView
   readonly range: StoredRowRange
   readonly first: number

@@ -108,7 +108,7 @@ function bareType(type: string): string {
  * The newest row of each key as of `$1`, as known at `$2`, by the rules of the as-of join: closing rows are none, what another
  * definition computed is UNAVAILABLE, past its ttl a row is OUTSIDE_TTL; neither has values.
  */
-export function asOfSql(project: string, view: AnalysedView, types: ColumnTypes): string {
+function asOfSql(project: string, view: AnalysedView, types: ColumnTypes): string {
   const table = featureTable(project, view)
   const { source } = view
   const typeOf = (column: string | undefined): number | undefined =>
