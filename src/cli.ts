@@ -137,7 +137,7 @@ program
 program
   .command('import')
   .description(
-    'bring Parquet, CSV, NDJSON and JSON files into the offline store; the same file again adds nothing until its source changes',
+    'bring Parquet, Arrow, CSV, NDJSON and JSON files into the offline store; the same file again adds nothing until its source changes',
   )
   .argument('<source>', 'an event source, or a file source of feature views')
   .argument('<files...>', 'paths, folders or patterns, as data/*.parquet')
@@ -147,7 +147,7 @@ program
     '--max-quarantined <limit>',
     'a share (10%, 0.1) or a number (100) of rows; past it nothing of a file is stored; without it 50%',
   )
-  .option('--format <format>', 'parquet, csv, ndjson or json, whatever the names of the files')
+  .option('--format <format>', 'parquet, arrow, csv, ndjson or json, whatever the names of the files')
   .option('--assume-utc', 'times without an offset are UTC where the source has no timezone')
   .action(async (source, files, options) =>
     (await import('./cli/import.ts')).importFiles(source, files, options),
@@ -160,10 +160,11 @@ program
     '--features <list>',
     'or these: view:feature,view:feature,… or view for all of a view; in a role as view@payee(customer_id=payee_id):feature',
   )
-  .requiredOption('--spine <file>', 'the entity rows with their times: Parquet, CSV or NDJSON')
-  .option('--spine-format <format>', 'parquet, csv, ndjson or json, whatever the name of the file')
+  .option('--spine <file>', 'the entity rows with their times: Parquet, Arrow, CSV or NDJSON')
+  .option('--spine-sql <select>', 'or the rows of a select on the offline database')
+  .option('--spine-format <format>', 'parquet, arrow, csv, ndjson or json, whatever the name of the file')
   .requiredOption('--out <file>', 'the training set; <file>.card.json says what it was made of')
-  .option('--format <format>', 'parquet, csv or ndjson, whatever the name of the file')
+  .option('--format <format>', 'parquet, csv, ndjson or arrow, whatever the name of the file')
   .option('--known-at <time>', 'as known at this time, or at each row its own: row, row+5m')
   .option('--time <column>', 'the column of the times; without it event_timestamp')
   .option('--time-unit <unit>', 'times that are numbers count s, ms, us or ns from 1970 on')
@@ -184,6 +185,16 @@ program
   .argument('<id>')
   .argument('<holder>')
   .action(async (id, holder) => (await import('./cli/training-set-job.ts')).trainingSetJob(id, holder))
+
+program
+  .command('sql-views')
+  .description(
+    'make views and functions in the offline database that answer what GraphQL answers, for SQL tools',
+  )
+  .option('--schema <schema>', 'where to; without it analytics, or analytics_<project>')
+  .option('--check', 'only say which are missing or out of date; exit code 1 if any is')
+  .option('--drop', 'drop those of this project')
+  .action(async (options) => (await import('./cli/sql-views.ts')).sqlViews(options))
 program
   .command('materialize')
   .description('write the newest row of every key to the online store')

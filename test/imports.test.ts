@@ -23,7 +23,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'stores (ports)': ['definitions', 'windows', 'errors.ts', 'stores/online-value'],
   'stores/redis': [...pure, ...ports, 'ioredis'],
   'stores/kafka': [...pure, ...ports, 'rate-limit.ts', '@platformatic/kafka'],
-  'stores/duckdb': [...pure, ...ports, '@duckdb/node-api', '@duckdb/node-bindings'],
+  'stores/duckdb': [
+    ...[...pure, ...ports, '@duckdb/node-api', '@duckdb/node-bindings'],
+    ...['apache-arrow', 'fzstd', 'lz4js'],
+  ],
   'stores/files': [...pure, ...ports],
   'stores/memory': [...pure, ...ports],
   'stores/sqlite': [...pure, ...ports, 'node-sqlite3-wasm', 'zod'],
@@ -34,6 +37,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'stores/postgres/events': [...postgres, ...inPostgres('sql', 'tables', 'system', 'deletion')],
   'stores/postgres/windows': [...postgres, ...inPostgres('sql', 'tables', 'system', 'deletion', 'events')],
   'stores/postgres/features': [...postgres, ...inPostgres('sql', 'tables', 'deletion', 'windows')],
+  'stores/postgres/analysts': [...postgres, ...inPostgres('sql', 'tables', 'windows')],
   'stores/postgres/quarantine': [
     ...postgres,
     ...inPostgres('sql', 'tables', 'system', 'deletion', 'events', 'windows', 'features', 'imports'),

@@ -7,6 +7,7 @@ import { importTargets } from '../../src/ingest/files/import-target.ts'
 import { materialize } from '../../src/ingest/materialize/materialize-view.ts'
 import { computeSnapshots } from '../../src/ingest/snapshots/compute-snapshots.ts'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
+import { arrowFiles } from '../../src/stores/duckdb/arrow-files.ts'
 import { expandPattern } from '../../src/stores/duckdb/duckdb-files.ts'
 import { parquetFiles } from '../../src/stores/duckdb/parquet-file.ts'
 import { csvFiles } from '../../src/stores/files/csv-file.ts'
@@ -68,7 +69,13 @@ async function obey(order: Order): Promise<Done> {
   switch (order.kind) {
     case 'IMPORT': {
       const files = localFiles({
-        readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
+        readers: {
+          parquet: parquetFiles,
+          csv: csvFiles,
+          ndjson: ndjsonFiles,
+          json: jsonFiles,
+          arrow: arrowFiles,
+        },
         expand: expandPattern,
       })
       const stores = { ...shared, files, imports: postgresImportStore(system, order.project) }

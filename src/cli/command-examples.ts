@@ -26,7 +26,9 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   'training-set': [
     'training-set --service fraud_detection_v1 --spine labels.parquet --out train.parquet',
     'training-set --features rider_habits:trips_7d --spine labels.csv --known-at row --out train.csv',
+    "training-set --service fraud_detection_v1 --spine-sql 'select * from labels' --out train.feather --format arrow",
   ],
+  'sql-views': ['sql-views', 'sql-views --check'],
   materialize: ['materialize', 'materialize rider_habits --verify'],
   'delete-entity': ['delete-entity customer 1001', 'delete-entity account -- -7'],
   worker: ['worker', 'worker --once --recompute 7d'],

@@ -9,12 +9,15 @@ import type { TrainingOptions } from '../historical/training/training-options.ts
 import { formatOf } from '../ingest/files/file-format.ts'
 import { fileFormats } from '../stores/file-reader.ts'
 import { type TrainingFormat, trainingFormats } from '../stores/training-file.ts'
+import { checkSpine } from './spine-source.ts'
 
 /** What is given beside the two files; with a card it holds all of it. */
 export interface TrainingArguments {
   readonly service?: string
   readonly features?: string
-  readonly spine: string
+  readonly spine?: string
+  /** Instead of a file. */
+  readonly spineSql?: string
   readonly spineFormat?: string
   readonly out: string
   readonly format?: string
@@ -34,9 +37,14 @@ export function trainingOptions(options: TrainingArguments): TrainingOptions {
   const selection = selectionOf(options)
   const knownAt = options.knownAt === undefined ? ({ kind: 'ALL' } as const) : parseKnownAt(options.knownAt)
   const format = outputFormat(options)
+  checkSpine(options)
+  if (options.spineSql !== undefined && options.spineFormat !== undefined)
+    throw new BadUserInput('--spine-format is of a file; leave it out with --spine-sql')
   const spineFormat =
     options.spineFormat === undefined
-      ? formatOf(options.spine)
+      ? options.spine === undefined
+        ? 'parquet'
+        : formatOf(options.spine)
       : oneOf('--spine-format', fileFormats, options.spineFormat)
   if (options.assumeUtc && options.timezone !== undefined)
     throw new BadUserInput('--assume-utc and --timezone say two things of times without an offset; give one')

@@ -18,6 +18,7 @@ import { selectedFeatures } from '../historical/training/selected-features.ts'
 import { postgresLaterChanges } from '../stores/postgres/deletion/later-changes.ts'
 import { postgresAsOfSnapshots } from '../stores/postgres/features/as-of-snapshot.ts'
 import { progressBar } from './progress-bar.ts'
+import { checkSpine, openSpine } from './spine-source.ts'
 import { refuseBesideCard, type TrainingArguments, trainingOptions } from './training-options.ts'
 import { type CommandWorld, withStores } from './with-stores.ts'
 
@@ -47,25 +48,29 @@ export async function trainingSet({
   const card = fromCard === undefined ? null : await cardOf(fromCard)
   const training = card?.options ?? trainingOptions(options)
   await withStores('UNUSED', async (world) => {
-    const { spine, out } = options
+    const { out } = options
+    const cardSql = card?.spine.sql ?? null
+    if (cardSql === null) checkSpine(options)
+    const spine = await openSpine(world.stores.system, options, cardSql)
     const service = selectedFeatures(world.registry, training.selection, training.fullNames)
     const sources = await sourcesOf(world)
     const limit = readLimit(acceptMaxReads(maxReads), '--max-reads <number> raises it')
     if (explain) {
-      process.stdout.write(await explained(sources, { service, options: training, spine, limit }))
+      const text = explained(sources, { service, options: training, spine: spine.path, limit })
+      process.stdout.write(await text.finally(spine.close))
       return
     }
     const startedAt = performance.now()
     const progress = progressBar(`making ${out}`)
     const request = {
-      ...{ service, spine, out, limit, onProgress: progress.update },
+      ...{ service, spine: spine.path, spineSql: spine.sql, out, limit, onProgress: progress.update },
       signal: new AbortController().signal,
     }
     const make = async (): Promise<CardedTrainingSet | RemadeTrainingSet> =>
       card === null
         ? await makeCardedTrainingSet(sources, { ...request, options: training, again: null })
         : await remakeTrainingSet(sources, { ...request, card, allowDeletions: allowDeletions ?? false })
-    const carded = await make().finally(progress.stop)
+    const carded = await make().finally(progress.stop).finally(spine.close)
     await writeFile(`${out}.card.json`, carded.card)
     process.stdout.write(`${summary(out, carded.made, (performance.now() - startedAt) / 1_000)}\n`)
     const differs = card !== null && 'removed' in carded ? difference(card, carded) : []

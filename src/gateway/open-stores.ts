@@ -191,7 +191,10 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
 /** Files of every format that the program reads. */
 export function openFiles(): FileStore {
   return localFiles({
-    readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
+    readers: {
+      ...{ parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
+      arrow: arrowFiles,
+    },
     expand: async (pattern) => (await import('../stores/duckdb/duckdb-files.ts')).expandPattern(pattern),
   })
 }
@@ -199,6 +202,10 @@ export function openFiles(): FileStore {
 /** DuckDB is loaded with the first Parquet file: it takes 20 MB. */
 const parquetFiles: FileReader = {
   open: async (path) => (await import('../stores/duckdb/parquet-file.ts')).parquetFiles.open(path),
+}
+
+const arrowFiles: FileReader = {
+  open: async (path) => (await import('../stores/duckdb/arrow-files.ts')).arrowFiles.open(path),
 }
 
 async function openOnlineStore(

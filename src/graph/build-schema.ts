@@ -26,8 +26,9 @@ export function buildSchema(registry: Registry): GraphQLSchema {
   const shared = declareSharedTypes()
   const roots: Record<string, RootDeclaration> = {}
   const entities = registry.entities.map((entity) => ({ entity, keys: keyArguments(entity) }))
-  for (const { entity, keys } of entities) Object.assign(roots, declareEntity(entity, shared, keys))
   const pageInfo = declarePageInfo()
+  for (const { entity, keys } of entities)
+    Object.assign(roots, declareEntity(entity, { ...shared, pageInfo }, keys))
   for (const service of registry.services) Object.assign(roots, declareService(service, shared, pageInfo))
   Object.assign(roots, declareCatalogue(registry))
   Object.assign(roots, declareRuns(pageInfo), declareViolations(shared, pageInfo), declareProcesses())

@@ -7,6 +7,7 @@ import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { VersionStore } from '../stores/version-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
+import type { HistoryLoader } from './history-loader.ts'
 import type { RowLoader } from './row-sources.ts'
 import type { UnavailableViews } from './unavailable-views.ts'
 
@@ -27,6 +28,7 @@ export interface GraphContext {
   /** By `performance.now()`, for the operation's latency. */
   readonly startedMs: number
   readonly rows: RowLoader
+  readonly history: HistoryLoader
   readonly push: PushRows
   readonly deleteEntity: DeleteEntity
   readonly runs: RunStore

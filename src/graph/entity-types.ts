@@ -4,7 +4,7 @@ import type { Micros } from '../definitions/timestamp.ts'
 import { acceptKeyValue, type EntityKey } from '../definitions/value.ts'
 import { BadUserInput } from '../errors.ts'
 import type { ViewRow } from '../online/view-row.ts'
-import type { Entity, FeatureView, JoinKey } from '../registry/registry.ts'
+import type { Entity, FeatureView, JoinKey, StoredView } from '../registry/registry.ts'
 import type { GraphContext } from './context.ts'
 import {
   type ArgumentDeclaration,
@@ -16,6 +16,7 @@ import {
   type TypeClass,
 } from './declare.ts'
 import { describeEntity, describeFeature, describeView } from './descriptions.ts'
+import { declareHistory, historyField, historyResolver } from './history-types.ts'
 import type { NeedTimes } from './row-sources.ts'
 import { durationScalar, timestampScalar } from './scalars.ts'
 import { selectionPlans } from './selection-plan.ts'
@@ -27,11 +28,18 @@ import type { ViewColumn } from './view-column.ts'
 
 /** What a view's field and a join key's field read from. */
 interface EntityObject {
+  readonly $key: EntityKey
   readonly $index: number
   readonly $columns: readonly ViewColumn[]
+  readonly $times: NeedTimes
 }
 
-type MakeEntity = (key: EntityKey, index: number, columns: readonly ViewColumn[]) => EntityObject
+type MakeEntity = (
+  key: EntityKey,
+  index: number,
+  columns: readonly ViewColumn[],
+  times: NeedTimes,
+) => EntityObject
 
 /** One class per entity, its join keys as getters: all rows of an answer share their columns. */
 function entityClass(entity: Entity): MakeEntity {
@@ -39,10 +47,12 @@ function entityClass(entity: Entity): MakeEntity {
     readonly $key: EntityKey
     readonly $index: number
     readonly $columns: readonly ViewColumn[]
-    constructor(key: EntityKey, index: number, columns: readonly ViewColumn[]) {
+    readonly $times: NeedTimes
+    constructor(key: EntityKey, index: number, columns: readonly ViewColumn[], times: NeedTimes) {
       this.$key = key
       this.$index = index
       this.$columns = columns
+      this.$times = times
     }
   }
   entity.joinKeys.forEach((joinKey, place) => {
@@ -52,7 +62,7 @@ function entityClass(entity: Entity): MakeEntity {
       },
     })
   })
-  return (key, index, columns) => new Row(key, index, columns)
+  return (key, index, columns, times) => new Row(key, index, columns, times)
 }
 
 /** A key's values by argument or input field → the entity key in canonical form. */
@@ -83,7 +93,7 @@ function viewType(view: FeatureView, shared: SharedTypes): TypeClass {
 /** The entity's types and its three root fields: one, a list, and a spine in which every row has its own time. */
 export function declareEntity(
   entity: Entity,
-  shared: SharedTypes,
+  shared: SharedTypes & { readonly pageInfo: TypeClass },
   { one, list, readOne, readList }: KeyArguments,
 ): Readonly<Record<string, RootDeclaration>> {
   const maxAge = optional(durationScalar, 'An older row answers OUTSIDE_TTL.')
@@ -94,6 +104,9 @@ export function declareEntity(
         const declared = { type: viewType(view, shared), nullable: true, arguments: { maxAge } }
         return [view.graphqlName, { ...declared, description: describeView(view) }]
       }),
+    ),
+    ...Object.fromEntries(
+      storedViews(entity).map((view) => [historyField(view), declareHistory(view, shared.pageInfo)]),
     ),
   })
   const spineRow = inputType(`${entity.typeName}AsOf`, null, {
@@ -190,13 +203,20 @@ function entityLoader(entity: Entity): LoadEntities {
   return async (keys, times, context, info) => {
     const views = planOf(info)(info.variableValues)
     const columns = views.length === 0 ? [] : await context.rows.load({ entity, keys, views, times })
-    return keys.map((key, index) => makeEntity(key, index, columns))
+    return keys.map((key, index) => makeEntity(key, index, columns, times))
   }
 }
 
 /** Resolvers of the fields with arguments: they turn what was read into the view's object, synchronously. */
 export function resolveViews(entity: Entity, schema: GraphQLSchema): void {
   for (const view of entity.views) setResolver(schema, entity.typeName, view.graphqlName, viewResolver(view))
+  for (const view of storedViews(entity))
+    setResolver(schema, entity.typeName, historyField(view), historyResolver(view))
+}
+
+/** Those that have a history: a streaming view has no rows. */
+function storedViews({ views }: Entity): readonly StoredView[] {
+  return views.flatMap((view) => (view.kind === 'STREAM' ? [] : [view]))
 }
 
 function viewResolver(

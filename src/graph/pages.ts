@@ -9,7 +9,8 @@ export interface PagePlace {
   readonly id: string
 }
 
-const defaultFirst = 100
+/** Of a page whose size is not said. */
+export const defaultFirst = 100
 const maxFirst = 1_000
 
 /** Arguments of every list that is reported in pages. */
@@ -28,9 +29,14 @@ export function acceptPage({ first, after }: PageInput): {
   readonly first: number
   readonly after: PagePlace | null
 } {
+  return { first: acceptFirst(first), after: after == null ? null : readCursor(after) }
+}
+
+/** @throws BadUserInput for a size that is not allowed. */
+export function acceptFirst(first: number | null | undefined): number {
   const count = first ?? defaultFirst
   if (count < 1 || count > maxFirst) throw new BadUserInput(`first: expected 1 to ${maxFirst}, ${count} came`)
-  return { first: count, after: after == null ? null : readCursor(after) }
+  return count
 }
 
 const cursorPattern = /^(-?\d{1,16}) ([0-9a-f-]{1,36})$/

@@ -11,8 +11,10 @@ import type { AsOfReader } from '../stores/as-of-reader.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
 import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { RunStore } from '../stores/run-store.ts'
+import type { StoredRows } from '../stores/stored-rows.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
 import type { Caller, GraphContext } from './context.ts'
+import { historyLoader } from './history-loader.ts'
 import { rowLoader } from './row-loader.ts'
 import type { OfflineInstead, RowObserver, RowSources } from './row-sources.ts'
 import { unavailableViews } from './unavailable-views.ts'
@@ -25,7 +27,7 @@ export interface RequestContextOptions {
   readonly fills: Pick<OnlineFills, 'find'>
   readonly stores: {
     readonly online: OnlineStore
-    readonly offline: AsOfReader
+    readonly offline: AsOfReader & StoredRows
     readonly runs: RunStore
     readonly processes: Pick<ProcessRegistry, 'running'>
     readonly violations: ViolationStore
@@ -85,6 +87,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
         push,
         deleteEntity,
         rows: rowLoader(sources, { requestId, now, signal }),
+        history: historyLoader(sources, { requestId, now, signal }),
         runs: stores.runs,
         processes: stores.processes,
         violations: stores.violations,

@@ -42,7 +42,7 @@ export const reservedRootFields: ReadonlySet<string> = new Set([
 
 /** Fields beside the features in a view's type and in its stored and pushed rows. */
 export const reservedFeatureFields: ReadonlySet<string> = new Set([
-  ...['freshness', 'status', 'eventTimestamp', 'createdTimestamp'],
+  ...['freshness', 'status', 'eventTimestamp', 'createdTimestamp', 'pushed'],
 ])
 
 /** Fields beside the values in a service's rows and columns. */
@@ -58,7 +58,7 @@ export const reservedKeyFields: ReadonlySet<string> = new Set([
 /** Columns that every managed table has beside join keys and features. */
 export const reservedColumns: ReadonlySet<string> = new Set([
   ...['event_timestamp', 'created_timestamp', 'row_id', 'ingested_xid', 'as_of', 'known_at', 'ordinality'],
-  'closing',
+  ...['closing', 'pushed'],
 ])
 
 /** Columns that every table of stored events has beside the fields. */

@@ -1,7 +1,7 @@
 import type { ValueType } from '../definitions/value-type.ts'
 
 /** What a file is read as. */
-export const fileFormats = ['parquet', 'csv', 'ndjson', 'json'] as const
+export const fileFormats = ['parquet', 'csv', 'ndjson', 'json', 'arrow'] as const
 export type FileFormat = (typeof fileFormats)[number]
 
 /**
@@ -48,6 +48,8 @@ export interface RowRange {
 
 export interface OpenedFile {
   readonly form: FileForm
+  /** The Parquet file of a TYPED one's rows, itself or a copy; null of others. */
+  readonly parquet: string | null
   /** What the file has; of NDJSON what its first lines have, others may follow. */
   readonly columns: readonly string[]
   /** False: a column that no line seems to have is no error, its values are null. */

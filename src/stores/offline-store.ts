@@ -3,6 +3,7 @@ import type { FeatureRows } from './feature-rows.ts'
 import type { NewestRows } from './newest-rows.ts'
 import type { OfflineView } from './offline-view.ts'
 import type { StoredEventSource } from './stored-event-source.ts'
+import type { StoredRows } from './stored-rows.ts'
 
 /** How the managed tables stood to the definitions. */
 export interface TableReport {
@@ -13,10 +14,10 @@ export interface TableReport {
 }
 
 /**
- * All feature rows with their times: three ports on one database. Every method rejects with `StoreFailed` when the
+ * All feature rows with their times: four ports on one database. Every method rejects with `StoreFailed` when the
  * database cannot be reached, is too slow or answers with an error.
  */
-export interface OfflineStore extends AsOfReader, FeatureRows, NewestRows {
+export interface OfflineStore extends AsOfReader, FeatureRows, NewestRows, StoredRows {
   /**
    * Creates missing tables and missing nullable columns of views without a source and of event sources without a table,
    * and checks everything else. Columns that no definition names are ignored where rows can be written without them.

@@ -3,7 +3,7 @@ import type { ValueType } from '../definitions/value-type.ts'
 import type { FileForm, RowRange } from './file-reader.ts'
 import type { ValueColumn } from './value-column.ts'
 
-export const trainingFormats = ['parquet', 'csv', 'ndjson'] as const
+export const trainingFormats = ['parquet', 'csv', 'ndjson', 'arrow'] as const
 export type TrainingFormat = (typeof trainingFormats)[number]
 
 /** A column of the spine; of text files the type that its values have been read as, null: what they look like decides. */

@@ -6,6 +6,7 @@ import type { AsOfJoin, AsOfRow, EntityRow } from '../../src/stores/as-of-reader
 import type { NewestRowsScope, StoredFeatureRow } from '../../src/stores/newest-rows.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
 import type { OfflineView, StoredOfflineView } from '../../src/stores/offline-view.ts'
+import type { StoredRow, StoredRowPlace, StoredRowRange } from '../../src/stores/stored-rows.ts'
 
 export interface OfflineStoreHarness {
   readonly store: OfflineStore
@@ -321,6 +322,50 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
         null,
         null,
       ])
+    })
+
+    it('gives what is stored of a key in a range of times, newest first, in pages of any size, ties by their row ids', async () => {
+      const view = await newView({ id: 'string', part: 'int32' })
+      const times = [t, t + 1, t + 1, t + 2, t + 2, t + 2, t + 3]
+      const created = [t, null, t, t + 5, t + 5, null, t + 9]
+      await store.insertRows(view, [
+        ...times.map((time, index) => row(['a', 1], time, created[index] ?? null, index)),
+        row(['a', 2], t + 1, null, 100),
+      ])
+      const page = async (
+        range: Partial<StoredRowRange>,
+        first = 100,
+      ): Promise<readonly (readonly StoredRow[])[]> => {
+        const whole = { from: t, to: t + 4, knownAt: null, after: null }
+        const ranges = [
+          { ...whole, key: ['a', 1], ...range },
+          { ...whole, key: ['a', 3], ...range },
+        ]
+        const found = await store.storedRows({ view, ranges, first }, neverAborted)
+        expect(found).toHaveLength(2)
+        return found.map(({ rows }) => rows)
+      }
+      const values = async (range: Partial<StoredRowRange>) =>
+        (await page(range)).map((rows) => rows.map((one) => one.values[0]))
+      expect(await values({})).toEqual([[6, 4, 3, 5, 2, 1, 0], []])
+      expect(await values({ from: t + 1, to: t + 2 })).toEqual([[2, 1], []])
+      expect(await values({ knownAt: t })).toEqual([[5, 2, 1, 0], []])
+      const [all = []] = await page({})
+      expect(all.map(({ createdTimestamp }) => createdTimestamp)).toEqual(
+        [6, 4, 3, 5, 2, 1, 0].map((index) => created[index]),
+      )
+      for (const size of [1, 2, 3, 5]) {
+        const found: StoredRow[] = []
+        let after: StoredRowPlace | null = null
+        for (;;) {
+          const [rows = []]: readonly (readonly StoredRow[])[] = await page({ after }, size)
+          found.push(...rows)
+          const last = rows.at(-1)
+          if (last === undefined) break
+          after = { ...last, repeats: 0 }
+        }
+        expect(found).toEqual(all)
+      }
     })
 
     it('tells keys beyond 2^53 apart to the last digit', async () => {

@@ -22,6 +22,7 @@ import type { OfflineStore } from '../../src/stores/offline-store.ts'
 import type { OnlineStore } from '../../src/stores/online-store.ts'
 import { guardText } from '../../src/stores/online-value/guard-text.ts'
 import type { KnownLayout, RegistryStore } from '../../src/stores/registry-store.ts'
+import type { StoredRowsRequest } from '../../src/stores/stored-rows.ts'
 import { writeRows } from '../ingest/push/write-rows.ts'
 import { noTombstones, wholeGuardRecord } from '../oracle/memory-guard-record.ts'
 import { memoryOfflineStore } from '../oracle/memory-offline-store.ts'
@@ -60,6 +61,8 @@ export interface World {
   readonly layouts: RowLayouts
   /** What the stores were asked since `forget`, in order. */
   readonly reads: { readonly online: (readonly string[])[]; readonly offline: AsOfJoin[] }
+  /** Of stored rows, since `forget`. */
+  readonly historyReads: StoredRowsRequest[]
   /** The rows of every push without an idempotency key that reached the offline store, in order. */
   readonly inserted: readonly (readonly FeatureRow[])[]
   /** What the executor reported of its engines. */
@@ -90,7 +93,8 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
   const guardRecord = wholeGuardRecord(registry.views.map(({ name }) => name))
   const layouts = await openRowLayouts('test', registry, memoryRegistryStore(), guardRecord)
   const schema = buildSchema(registry)
-  const reads = { online: [] as (readonly string[])[], offline: [] as AsOfJoin[] }
+  const reads: World['reads'] = { online: [], offline: [] }
+  const historyReads: StoredRowsRequest[] = []
   const failures: Partial<Record<Store, unknown>> = {}
   const foreignBytes = new Map<string, Buffer>()
   const inserted: (readonly FeatureRow[])[] = []
@@ -117,6 +121,11 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
       reads.offline.push(join)
       if (failures.offline) throw failures.offline
       return offline.asOfJoin(join, signal)
+    },
+    storedRows: async (request, signal) => {
+      historyReads.push(request)
+      if (failures.offline) throw failures.offline
+      return offline.storedRows(request, signal)
     },
   }
   const violations = memoryViolationStore()
@@ -180,12 +189,13 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     schema,
     layouts,
     reads,
+    historyReads,
     inserted,
     engineEvents,
     masked,
     makeContext,
     forget() {
-      for (const list of [reads.online, reads.offline, engineEvents, masked]) list.length = 0
+      for (const list of [reads.online, reads.offline, historyReads, engineEvents, masked]) list.length = 0
     },
     breakStore(store, error = new StoreFailed('connect ECONNREFUSED db.internal:5432')) {
       failures[store] = error

@@ -94,6 +94,18 @@ const surface = `
     customerId: Int64!
     customerTransactionFeatures(maxAge: Duration): CustomerTransactionFeatures
     customerRealtimeFeatures(maxAge: Duration): CustomerRealtimeFeatures
+    customerTransactionFeaturesHistory(from: Timestamp!, to: Timestamp, first: Int = 100, after: String): CustomerTransactionFeaturesHistory!
+  }
+  type CustomerTransactionFeaturesHistory { nodes: [CustomerTransactionFeaturesStored!]! pageInfo: PageInfo! }
+  type CustomerTransactionFeaturesStored {
+    eventTimestamp: Timestamp!
+    createdTimestamp: Timestamp
+    pushed: Boolean!
+    totalTransactions30d: Float
+    avgTransactionAmount30d: Float
+    maxTransactionAmount30d: Float
+    transactionCount7d: Int64
+    uniqueMerchants30d: Int64
   }
   type Mutation {
     pushCustomerTransactionFeatures(rows: [CustomerTransactionFeaturesPush!]!, to: PushTarget = BOTH, idempotencyKey: String): PushResult!
@@ -276,6 +288,7 @@ describe('an entity with several join keys', () => {
     ])
     expect(types['MerchantDevice']?.fields).toEqual([
       ...['merchantId(): String!', 'deviceNo(): Int!', 'deviceRisk(maxAge: Duration): DeviceRisk'],
+      'deviceRiskHistory(from: Timestamp!, to: Timestamp, first: Int = 100, after: String): DeviceRiskHistory!',
     ])
   })
 

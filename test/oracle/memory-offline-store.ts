@@ -10,7 +10,14 @@ import type { InsertedRowIds, InsertedRows } from '../../src/stores/feature-rows
 import type { MaterializedPoint, NewestRowsScope, StoredFeatureRow } from '../../src/stores/newest-rows.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
 import type { OfflineView } from '../../src/stores/offline-view.ts'
-import { isNewerRow, type NumberedRow, newestRow } from '../../src/testing/newest-row.ts'
+import type { StoredRowPlace, StoredRowRange } from '../../src/stores/stored-rows.ts'
+import {
+  isKnownBy,
+  isNewerRow,
+  isSameKey,
+  type NumberedRow,
+  newestRow,
+} from '../../src/testing/newest-row.ts'
 import { memoryDeletions } from './memory-deletions.ts'
 
 interface StoredRow extends NumberedRow {
@@ -109,6 +116,19 @@ export function memoryOfflineStore(): MemoryOfflineStore {
           throw new StoreFailed(`feature view "${view.name}" is computed from events; memory keeps no events`)
         return rows.map((row) => asOfRow(rowsOf(view), row))
       }),
+    storedRows: async ({ view, ranges, first }) =>
+      ranges.map((range) => {
+        const knownAt = range.knownAt ?? systemClock()
+        const rows = rowsOf(view)
+          .filter((row) => isInRange(row, range, knownAt))
+          .sort((left, right) => (isNewerRow(left, right) ? -1 : 1))
+          .slice(0, first)
+          .map(({ eventTimestamp, createdTimestamp, rowId, values }) => ({
+            ...{ eventTimestamp, createdTimestamp, rowId: String(rowId), values },
+            pushed: view.kind === 'BATCH',
+          }))
+        return { knownAt, rows }
+      }),
     insertRows: async (view, rows, dueAt) => insert(view, rows, dueAt),
     insertRowsOnce: async (view, rows, { idempotencyKey, digest, arrival }, dueAt) => {
       const place = JSON.stringify([view.id, idempotencyKey])
@@ -182,6 +202,16 @@ export function memoryOfflineStore(): MemoryOfflineStore {
     close: async () => tables.clear(),
     deletions: deletions.store(tables),
   }
+}
+
+function isInRange(row: StoredRow, { key, from, to, after }: StoredRowRange, knownAt: Micros): boolean {
+  const { eventTimestamp, createdTimestamp } = row
+  if (!isSameKey(row.key, key) || eventTimestamp < from || eventTimestamp >= to) return false
+  return isKnownBy(createdTimestamp, knownAt) && (after === null || isNewerRow(numbered(after, row), row))
+}
+
+function numbered({ eventTimestamp, createdTimestamp, rowId }: StoredRowPlace, row: StoredRow): StoredRow {
+  return { ...row, eventTimestamp, createdTimestamp, rowId: Number(rowId) }
 }
 
 /** Out of a narrower type's range is null. */

@@ -8,6 +8,7 @@ import { Unfit } from '../../ingest/accept/unfit.ts'
 import { filesToImport, formatOf } from '../../ingest/files/file-format.ts'
 import type { FoundColumn, FoundTable } from '../../init/found-table.ts'
 import { guessName, isKeyName, singular } from '../../init/guess-names.ts'
+import { arrowFiles } from '../../stores/duckdb/arrow-files.ts'
 import { expandPattern, openDuckDb } from '../../stores/duckdb/duckdb-files.ts'
 import { parquetFiles } from '../../stores/duckdb/parquet-file.ts'
 import type { FileStore, OpenedFile } from '../../stores/file-reader.ts'
@@ -28,7 +29,10 @@ const pandasIndex = /^__index_level_\d+__$/
  */
 export async function readFiles(patterns: readonly string[]): Promise<readonly FoundTable[]> {
   const files = localFiles({
-    readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
+    readers: {
+      ...{ parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
+      arrow: arrowFiles,
+    },
     expand: expandPattern,
   })
   const found: FoundTable[] = []

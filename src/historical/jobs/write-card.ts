@@ -38,7 +38,7 @@ export async function writeCard(
     world: { project, program, registryVersion: served.version, definitions: served.digest },
     ...{ options, service, visible, takenAt, storedSince, output, features, summaries },
     database: await changes.identity(),
-    spine: { file: `${set.spine.id}.${set.spine.format}`, sha256: set.spine.sha256, counts },
+    spine: { file: `${set.spine.id}.${set.spine.format}`, sql: null, sha256: set.spine.sha256, counts },
   })
   const final = folder.inSet(set.id, cardFile)
   await writeFile(`${final}.written`, text)

@@ -28,6 +28,8 @@ export interface CardedRequest extends Pick<TrainingRequest, 'out' | 'limit' | '
   readonly options: TrainingOptions
   /** A path. */
   readonly spine: string
+  /** The statement whose rows stand there; null: it is a file of its own. */
+  readonly spineSql?: string | null
   /** The snapshot of an earlier one, which is made again; null: of all that is there now. */
   readonly again: { readonly visible: string; readonly takenAt: Micros; readonly name: string } | null
 }
@@ -43,7 +45,7 @@ export interface CardedTrainingSet {
 /** A training set of a whole spine, and its card. @throws what `makeTrainingSet` throws. */
 export async function makeCardedTrainingSet(
   { files, changes, world, ...sources }: CardedSources,
-  { service, options, spine, again, out, limit, onProgress, signal }: CardedRequest,
+  { service, options, spine, spineSql = null, again, out, limit, onProgress, signal }: CardedRequest,
 ): Promise<CardedTrainingSet> {
   // Before the snapshot: what is dropped in between is then no change behind the card's back.
   const storedSince = await changes.storedSince(streamViews(service).map(({ events }) => events.name))
@@ -65,7 +67,10 @@ export async function makeCardedTrainingSet(
       ...{ world, options, service, storedSince },
       database: await changes.identity(),
       ...{ visible: made.visible, takenAt: made.takenAt },
-      spine: { file: path.basename(spine), sha256: await files.digest(spine), counts: made.spine },
+      spine: {
+        ...{ file: spineSql === null ? path.basename(spine) : null, sql: spineSql },
+        ...{ sha256: await files.digest(spine), counts: made.spine },
+      },
       output: { file: again?.name ?? path.basename(out), sha256, bytes: made.bytes },
       ...{ features: made.features, summaries: made.summaries },
     })

@@ -67,7 +67,7 @@ export async function makeTrainingSet(
   const spinePlan = planSpine(spine.opened, service, names, spine)
   const { form } = spine.opened
   const file = await trainingFiles.open({
-    spine: { path: spine.path, form, columns: spineColumns(spinePlan, form), rows },
+    spine: { path: spine.opened.parquet ?? spine.path, form, columns: spineColumns(spinePlan, form), rows },
     ...{ columns, out, format },
   })
   try {

@@ -66,7 +66,7 @@ const card = z
       ...{ fullNames: z.boolean(), vector: z.boolean(), statuses: z.boolean() },
       format: z.enum(trainingFormats),
     }),
-    spine: z.object({ file: z.string(), sha256 }),
+    spine: z.object({ file: z.string().optional(), sql: z.string().optional(), sha256 }),
     output: output.optional(),
     parts: z.array(output).optional(),
   })

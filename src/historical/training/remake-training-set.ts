@@ -49,7 +49,7 @@ export async function remakeTrainingSet(
   const found = await sources.files.digest(spine)
   if (found !== card.spine.sha256)
     throw new OtherSpine(
-      `${spine} is not the spine of this card: expected ${card.spine.file} of sha-256 ${card.spine.sha256}, got ${found}`,
+      `${(request.spineSql ?? null) === null ? spine : 'what the statement answers now'} is not the spine of this card: expected ${card.spine.file ?? 'its rows'} of sha-256 ${card.spine.sha256}, got ${found}`,
     )
   const removed = await removedSince(card, sources, request)
   if (removed.length > 0 && !allowDeletions)

@@ -57,7 +57,13 @@ export interface CardContents {
   readonly takenAt: Micros
   /** By source of a streaming view; read before the snapshot was taken. */
   readonly storedSince: ReadonlyMap<string, Micros>
-  readonly spine: { readonly file: string; readonly sha256: string; readonly counts: SpineCounts }
+  /** A file's name or a statement. */
+  readonly spine: {
+    readonly file: string | null
+    readonly sql: string | null
+    readonly sha256: string
+    readonly counts: SpineCounts
+  }
   /** Of a job each part, in order. */
   readonly output: OutputFile | readonly OutputFile[]
   readonly features: readonly FeatureCounts[]
@@ -90,7 +96,8 @@ export function trainingCard(contents: CardContents): string {
       ...{ vector: options.vector, statuses: options.statuses, format: options.format },
     },
     spine: {
-      ...{ file: spine.file, sha256: spine.sha256, rows: counts.rows },
+      ...(spine.sql === null ? { file: spine.file } : { sql: spine.sql }),
+      ...{ sha256: spine.sha256, rows: counts.rows },
       ...{ missingKeys: counts.missingKeys, missingTimes: counts.missingTimes, ahead: counts.ahead },
       ...{ from: instant(counts.from), to: instant(counts.to) },
     },

@@ -11,6 +11,8 @@ const extensions: Readonly<Record<string, FileFormat>> = {
   'jsonl.gz': 'ndjson',
   json: 'json',
   'json.gz': 'json',
+  arrow: 'arrow',
+  feather: 'arrow',
 }
 
 /** @throws BadUserInput for an extension that says nothing. */

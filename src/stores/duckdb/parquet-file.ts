@@ -26,6 +26,7 @@ export const parquetFiles: FileReader = {
       .catch(failed)
     return {
       form: 'TYPED',
+      parquet: path,
       columns: [...stored.keys()],
       columnsAreFixed: true,
       timeColumns: new Map(

@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { isNumeric } from '../../definitions/value-type.ts'
 import type { PartFiles, SummarizedColumn, SummarizeParts } from '../part-summaries.ts'
@@ -17,12 +20,16 @@ const settings = {
 
 /** Column by column, so that memory holds one. */
 export const summarizeParts: SummarizeParts = async (parts, columns) => {
+  const { format } = parts
+  if (format === 'arrow') return await summarizeArrow(parts, columns)
   const instance = await DuckDBInstance.create(':memory:', settings)
   const connection = await instance.connect()
   try {
     const summaries: ColumnSummary[] = []
     for (const column of columns.filter(({ type }) => isNumeric(type))) {
-      const { [0]: row = [] } = (await connection.runAndReadAll(summarySql(parts, column))).getRows()
+      const { [0]: row = [] } = (
+        await connection.runAndReadAll(summarySql({ ...parts, format }, column))
+      ).getRows()
       const [nulls, minimum, maximum, mean, list] = row
       summaries.push({
         name: column.name,
@@ -40,7 +47,27 @@ export const summarizeParts: SummarizeParts = async (parts, columns) => {
   }
 }
 
-function summarySql({ paths, format, rows }: PartFiles, { name, type }: SummarizedColumn): string {
+/** DuckDB reads no Arrow: through Parquet files beside other temporary ones. */
+async function summarizeArrow({ paths, rows }: PartFiles, columns: readonly SummarizedColumn[]) {
+  const { arrowToParquet } = await import('./arrow-to-parquet.ts')
+  const folder = await mkdtemp(path.join(tmpdir(), 'featuregraph-summary-'))
+  try {
+    const parts: string[] = []
+    for (const [part, arrow] of paths.entries()) {
+      const target = path.join(folder, `${part}.parquet`)
+      await arrowToParquet(arrow, folder, target)
+      parts.push(target)
+    }
+    return await summarizeParts({ paths: parts, format: 'parquet', rows }, columns)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function summarySql(
+  { paths, format, rows }: PartFiles & { readonly format: keyof typeof reader },
+  { name, type }: SummarizedColumn,
+): string {
   const column = `"${name.replaceAll('"', '""')}"`
   const number =
     type === 'bool' ? `try_cast(${column} as BOOLEAN)::INTEGER::DOUBLE` : `try_cast(${column} as DOUBLE)`
@@ -51,7 +78,7 @@ function summarySql({ paths, format, rows }: PartFiles, { name, type }: Summariz
     from (select ${number} as number from ${reader[format](list, column)})`
 }
 
-const reader: Readonly<Record<TrainingFormat, (list: string, column: string) => string>> = {
+const reader: Readonly<Record<Exclude<TrainingFormat, 'arrow'>, (list: string, column: string) => string>> = {
   parquet: (list) => `read_parquet([${list}], hive_partitioning = false)`,
   csv: (list) => `read_csv([${list}], header = true, all_varchar = true)`,
   ndjson: (list, column) =>

@@ -3,7 +3,7 @@ import path from 'node:path'
 import { type DuckDBConnection, DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api'
 import { featureStatuses } from '../../definitions/row-status.ts'
 import { isNumeric } from '../../definitions/value-type.ts'
-import { BadUserInput, messageOf } from '../../errors.ts'
+import { BadUserInput, errorCode, messageOf } from '../../errors.ts'
 import type {
   ColumnSummary,
   MadeColumn,
@@ -14,6 +14,7 @@ import type {
   TrainingFormat,
 } from '../training-file.ts'
 import { ValueColumn } from '../value-column.ts'
+import { firstLineOf } from './duckdb-files.ts'
 import { parquetRows, parquetSource } from './parquet-file.ts'
 import {
   byteColumn,
@@ -36,7 +37,7 @@ const chunkRows = 2_048
 const mostRowsOfQuantiles = 2_000_000
 const quantiles = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
 
-const copyOptions: Readonly<Record<TrainingFormat, string>> = {
+const copyOptions: Readonly<Record<Exclude<TrainingFormat, 'arrow'>, string>> = {
   parquet: 'format parquet, compression zstd',
   csv: 'format csv, header',
   ndjson: 'format json',
@@ -71,12 +72,34 @@ export const duckDbTrainingFiles: TrainingFiles = {
       await rm(folder, { recursive: true, force: true })
     }
     try {
-      return { ...(await trainingFile(connection, folder, request)), close }
+      const file = await trainingFile(connection, folder, request)
+      const failed = asRefusal(request)
+      return {
+        append: (batch) => file.append(batch).catch(failed),
+        summarize: () => file.summarize().catch(failed),
+        write: () => file.write().catch(failed),
+        close,
+      }
     } catch (error) {
       await close()
       throw error
     }
   },
+}
+
+/** A damaged spine, a full disk, or what stands in the file's place is the caller's; the rest is not. */
+function asRefusal({ out, spine }: TrainingFileRequest): (error: unknown) => never {
+  return (error) => {
+    if (/failed to read file|decompression/i.test(messageOf(error)))
+      throw new BadUserInput(`${spine.path} cannot be read: ${firstLineOf(error)}; nothing was written`)
+    const isFull = /no space left|could not write|IO Error/i.test(messageOf(error))
+    if (error instanceof BadUserInput || !(isFull || isSystemError(error))) throw error
+    throw new BadUserInput(`${out} cannot be written: ${firstLineOf(error)}; nothing of it was left`)
+  }
+}
+
+function isSystemError(error: unknown): boolean {
+  return /^E[A-Z]+$/.test(errorCode(error))
 }
 
 async function trainingFile(
@@ -149,7 +172,7 @@ async function trainingFile(
     async write() {
       appender.closeSync()
       const shown = isTyped
-        ? ['spine.*']
+        ? spine.columns.map(({ name }) => `spine.${quoted(name)}`)
         : await Promise.all(
             spine.columns.map(
               async ({ name, type }, index) =>
@@ -161,9 +184,12 @@ async function trainingFile(
         ? `${spine.rows === null ? parquetSource(spine.path) : parquetRows(spine.path, spine.rows)} as spine positional join made`
         : 'made'
       const written = path.join(folder, 'written')
-      await connection.run(
-        `copy (select ${[...shown, ...made].join(', ')} from ${from}) to '${written.replaceAll("'", "''")}' (${copyOptions[format]})`,
-      )
+      const select = `select ${[...shown, ...made].join(', ')} from ${from}`
+      if (format === 'arrow') await (await import('./write-arrow.ts')).writeArrow(connection, select, written)
+      else
+        await connection.run(
+          `copy (${select}) to '${written.replaceAll("'", "''")}' (${copyOptions[format]})`,
+        )
       const { size } = await stat(written)
       await rename(written, out)
       return { bytes: size }

@@ -31,6 +31,7 @@ export const csvFiles: FileReader = {
     const columns = header.fields.map((field) => field ?? '')
     return {
       form: 'TEXT',
+      parquet: null,
       columns,
       columnsAreFixed: true,
       timeColumns: new Map(),

@@ -17,6 +17,7 @@ export async function openedJson(rows: () => JsonRows): Promise<OpenedFile> {
   }
   return {
     form: 'JSON',
+    parquet: null,
     columns: [...columns],
     columnsAreFixed: false,
     timeColumns: new Map(),

@@ -8,6 +8,7 @@ import { type ImportedFile, type ImportOptions, importFile } from '../../../src/
 import { importTargets } from '../../../src/ingest/files/import-target.ts'
 import { buildRegistry } from '../../../src/registry/build-registry.ts'
 import type { Registry } from '../../../src/registry/registry.ts'
+import { arrowFiles } from '../../../src/stores/duckdb/arrow-files.ts'
 import { expandPattern } from '../../../src/stores/duckdb/duckdb-files.ts'
 import { parquetFiles } from '../../../src/stores/duckdb/parquet-file.ts'
 import type { FileStore } from '../../../src/stores/file-reader.ts'
@@ -72,7 +73,13 @@ export async function importWorld(
     registry.eventSources.filter(({ table }) => table === null),
   )
   const files = localFiles({
-    readers: { parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
+    readers: {
+      parquet: parquetFiles,
+      csv: csvFiles,
+      ndjson: ndjsonFiles,
+      json: jsonFiles,
+      arrow: arrowFiles,
+    },
     expand: expandPattern,
   })
   const stores = {

@@ -172,7 +172,7 @@ export async function openRulesWorld(redisUrl: string, start: Micros) {
   }
   const targets = { ...stores, ...layouts, clock }
   const files = localFiles({
-    readers: { parquet: csvFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
+    readers: { parquet: csvFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles, arrow: csvFiles },
     expand: async () => [],
   })
   const quiet = { onWait: () => {}, onProgress: () => {} }

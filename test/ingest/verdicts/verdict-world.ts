@@ -119,7 +119,7 @@ export async function openVerdictWorld(): Promise<VerdictWorld> {
   const violations = postgresViolationStore(pool, 'default')
   const deletions = postgresDeletionStore(pool, 'default')
   const files = localFiles({
-    readers: { parquet: csvFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
+    readers: { parquet: csvFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles, arrow: csvFiles },
     expand: async () => [],
   })
   const streamLock = { hold: async () => true, release: async () => {} }

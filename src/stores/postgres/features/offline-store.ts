@@ -27,6 +27,7 @@ import {
   sampleKeysSql,
 } from './newest-rows.ts'
 import { readNewestRow, readNewestRows } from './read-newest-rows.ts'
+import { readStoredRows } from './stored-rows.ts'
 
 export interface PostgresOfflineStoreOptions {
   readonly project: string
@@ -49,6 +50,7 @@ export function postgresOfflineStore(pool: pg.Pool, options: PostgresOfflineStor
       )
       return readAnswer(join, raw, countNonFinite)
     },
+    storedRows: (request, signal) => readStoredRows(pool, request, options, signal),
     now: () => databaseNow(pool).catch(storeFailed('reading its clock')),
     insertRows: (view, rows, dueAt) =>
       inTransaction(pool, (client) => insertRows(client, project, view, rows, dueAt)).catch(

@@ -44,7 +44,8 @@ export function definitionsSql({ project, view, digests, visible }: ViewParamete
   ].join('\n')
 }
 
-function viewIdSql({ project, view }: Pick<ViewParameters, 'project' | 'view'>): string {
+/** What the system's tables call the view. */
+export function viewIdSql({ project, view }: Pick<ViewParameters, 'project' | 'view'>): string {
   return `(select v.id from featuregraph.views as v where v.project = ${project} and v.name = ${view})`
 }
 
