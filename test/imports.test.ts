@@ -42,7 +42,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ...postgres,
     ...inPostgres('sql', 'tables', 'system', 'deletion', 'events', 'windows', 'features', 'imports'),
   ],
-  'stores/postgres/imports': [...postgres, ...inPostgres('sql', 'tables', 'system', 'deletion', 'events')],
+  'stores/postgres/imports': [
+    ...[...postgres, 'pg-copy-streams'],
+    ...inPostgres('sql', 'tables', 'system', 'deletion', 'events'),
+  ],
   'stores/postgres/training': [...postgres, ...inPostgres('sql')],
   'stores/postgres': [...postgres, ...inPostgres('sql')],
   quality: ['definitions', 'registry', 'stores (ports)', 'errors.ts'],

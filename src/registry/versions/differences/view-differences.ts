@@ -89,7 +89,11 @@ function sourceDifferences(
   meanings: readonly Broken[],
 ): readonly Difference[] {
   const push = hasOwnRows(before) && !hasOwnRows(after) ? (['graphql'] as const) : []
-  const otherKind = differsInWords('compute', computedBy(before), computedBy(after), [...push, ...meanings])
+  const graphql = push.length > 0 || losesHistory(before, after) ? (['graphql'] as const) : []
+  const otherKind = differsInWords('compute', computedBy(before), computedBy(after), [
+    ...graphql,
+    ...meanings,
+  ])
   if (before.kind === 'PLAIN' && after.kind === 'PLAIN')
     return [
       ...partsDiffer('source', before.source, after.source, [...push, ...meanings]),
@@ -98,6 +102,12 @@ function sourceDifferences(
   const source = (view: FeatureView): string | null =>
     view.kind === 'PLAIN' ? ((view.source ?? view.files)?.name ?? null) : view.events.name
   return [...otherKind, ...differs('source', source(before), source(after), meanings)]
+}
+
+/** Of streaming views there is no history, and of plain ones it does not say what was pushed. */
+function losesHistory(before: FeatureView, after: FeatureView): boolean {
+  if (before.kind === 'STREAM') return false
+  return after.kind === 'STREAM' || (before.kind === 'BATCH' && after.kind === 'PLAIN')
 }
 
 /** One part after the other where there was a source and is one. */
