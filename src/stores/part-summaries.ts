@@ -13,8 +13,11 @@ export interface SummarizedColumn {
   readonly type: ValueType
 }
 
-/** What the values of columns are like over all parts; numbers and bools only, in the columns' order. */
+/**
+ * What the values of columns are like over all parts; numbers and bools only, in the columns' order. Null: files of that format
+ * are not read back.
+ */
 export type SummarizeParts = (
   parts: PartFiles,
   columns: readonly SummarizedColumn[],
-) => Promise<readonly ColumnSummary[]>
+) => Promise<readonly ColumnSummary[] | null>

@@ -1,5 +1,4 @@
 import type { FeatureStatus } from '../../definitions/row-status.ts'
-import type { Micros } from '../../definitions/timestamp.ts'
 import type { ColumnSummary } from '../../stores/training-file.ts'
 import type { MadeTrainingSet } from '../training/make-training-set.ts'
 import type { FeatureCounts, SpineCounts } from '../training/training-card.ts'
@@ -47,15 +46,36 @@ function addFeatures(left: FeatureCounts, right: FeatureCounts): FeatureCounts {
   }
 }
 
-function earlier(left: Micros | null, right: Micros | null): Micros | null {
+function earlier(left: number | null, right: number | null): number | null {
   return left === null || right === null ? (left ?? right) : Math.min(left, right)
 }
 
-function later(left: Micros | null, right: Micros | null): Micros | null {
+function later(left: number | null, right: number | null): number | null {
   return left === null || right === null ? (left ?? right) : Math.max(left, right)
 }
 
 /** Summaries of one part are those of the whole; of several they are to be computed over all rows. */
 export function onlySummaries(parts: readonly PartCounts[]): readonly ColumnSummary[] | null {
   return parts.length === 1 ? (parts[0]?.summaries ?? null) : null
+}
+
+/** Of the summaries of parts as much as they say of the whole: all but the quantiles. */
+export function addedSummaries(parts: readonly PartCounts[]): readonly ColumnSummary[] {
+  const [first] = parts
+  return (first?.summaries ?? []).map(({ name }, place): ColumnSummary => {
+    const known = parts.flatMap(({ summaries, spine }) => {
+      const own = summaries[place]
+      return own === undefined ? [] : [{ ...own, values: spine.rows - own.nulls }]
+    })
+    const values = known.reduce((sum, one) => sum + one.values, 0)
+    const total = known.reduce((sum, one) => sum + (one.mean ?? 0) * one.values, 0)
+    return {
+      name,
+      nulls: known.reduce((sum, { nulls }) => sum + nulls, 0),
+      minimum: known.map(({ minimum }) => minimum).reduce(earlier, null),
+      maximum: known.map(({ maximum }) => maximum).reduce(later, null),
+      mean: values === 0 ? null : total / values,
+      quantiles: null,
+    }
+  })
 }

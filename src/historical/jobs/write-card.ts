@@ -4,7 +4,7 @@ import type { MadePart } from '../../stores/training-job-queue.ts'
 import { refuseDropped } from '../training/carded-training-set.ts'
 import { selectedFeatures } from '../training/selected-features.ts'
 import { trainingCard } from '../training/training-card.ts'
-import { countsOfParts, onlySummaries, type PartCounts } from './card-of-parts.ts'
+import { addedSummaries, countsOfParts, onlySummaries, type PartCounts } from './card-of-parts.ts'
 import { cardFile } from './files-folder.ts'
 import { type Attempt, type JobSources, optionsOf } from './job-sources.ts'
 import { partName } from './part-name.ts'
@@ -30,7 +30,8 @@ export async function writeCard(
     (await summarizeParts(
       { paths, format: options.format, rows: counts.rows },
       service.vector.filter(({ kind }) => kind !== 'request'),
-    ))
+    )) ??
+    addedSummaries(made)
   const output = parts.map(({ part, rows, bytes, sha256 }) => ({
     ...{ file: partName(part, options.format), rows, bytes, sha256 },
   }))

@@ -17,12 +17,14 @@ const settings = {
 
 /** Column by column, so that memory holds one. */
 export const summarizeParts: SummarizeParts = async (parts, columns) => {
+  const read = readers[parts.format]
+  if (read === undefined) return null
   const instance = await DuckDBInstance.create(':memory:', settings)
   const connection = await instance.connect()
   try {
     const summaries: ColumnSummary[] = []
     for (const column of columns.filter(({ type }) => isNumeric(type))) {
-      const { [0]: row = [] } = (await connection.runAndReadAll(summarySql(parts, column))).getRows()
+      const { [0]: row = [] } = (await connection.runAndReadAll(summarySql(parts, column, read))).getRows()
       const [nulls, minimum, maximum, mean, list] = row
       summaries.push({
         name: column.name,
@@ -40,7 +42,9 @@ export const summarizeParts: SummarizeParts = async (parts, columns) => {
   }
 }
 
-function summarySql({ paths, format, rows }: PartFiles, { name, type }: SummarizedColumn): string {
+type ReadFiles = (list: string, column: string) => string
+
+function summarySql({ paths, rows }: PartFiles, { name, type }: SummarizedColumn, read: ReadFiles): string {
   const column = `"${name.replaceAll('"', '""')}"`
   const number =
     type === 'bool' ? `try_cast(${column} as BOOLEAN)::INTEGER::DOUBLE` : `try_cast(${column} as DOUBLE)`
@@ -48,10 +52,10 @@ function summarySql({ paths, format, rows }: PartFiles, { name, type }: Summariz
   const quantile = rows > exactRows ? 'approx_quantile' : 'quantile_cont'
   return `select count(*) - count(number), min(number), max(number), avg(number),
     ${quantile}(number, [${quantiles.join(', ')}])::VARCHAR
-    from (select ${number} as number from ${reader[format](list, column)})`
+    from (select ${number} as number from ${read(list, column)})`
 }
 
-const reader: Readonly<Record<TrainingFormat, (list: string, column: string) => string>> = {
+const readers: Readonly<Partial<Record<TrainingFormat, ReadFiles>>> = {
   parquet: (list) => `read_parquet([${list}], hive_partitioning = false)`,
   csv: (list) => `read_csv([${list}], header = true, all_varchar = true)`,
   ndjson: (list, column) =>
