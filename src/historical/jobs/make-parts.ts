@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { LimitExceeded, StoreFailed } from '../../errors.ts'
 import type { BegunJob, MadePart } from '../../stores/training-job-queue.ts'
+import { readLimit, usualReadLimit } from '../plan/read-limit.ts'
 import { makeTrainingSet } from '../training/make-training-set.ts'
 import { selectedFeatures } from '../training/selected-features.ts'
 import type { PartCounts } from './card-of-parts.ts'
@@ -67,7 +68,7 @@ async function makePart(
       service: selectedFeatures(served.registry, options.selection, options.fullNames),
       spine: { ...options, path, opened },
       rows: { from, to: Math.min(spine.rows, from + partRows) },
-      ...{ visibleIn: visible, out, signal: lease.signal },
+      ...{ visibleIn: visible, out, signal: lease.signal, limit: readLimit(usualReadLimit, tooManyReads) },
       onProgress: (_, done) => lease.progress(spine.rows === 0 ? 1 : (from + done) / spine.rows),
     })
     const counts: PartCounts = { spine: made.spine, features: made.features, summaries: made.summaries }
@@ -77,6 +78,9 @@ async function makePart(
     await opened.close()
   }
 }
+
+/** Of one part. */
+const tooManyReads = '`featuregraph training-set --max-reads <number>` takes more'
 
 /** Text is read from its start for every part, and its columns get their types from all values: it makes one part. */
 const textFormats: ReadonlySet<string> = new Set(['csv', 'ndjson', 'json'])

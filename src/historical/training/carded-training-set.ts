@@ -22,7 +22,7 @@ export interface CardedSources extends TrainingSources {
   readonly world: TrainingWorld
 }
 
-export interface CardedRequest extends Pick<TrainingRequest, 'out' | 'onProgress' | 'signal'> {
+export interface CardedRequest extends Pick<TrainingRequest, 'out' | 'limit' | 'onProgress' | 'signal'> {
   /** Of `options.selection`, see `selectedFeatures`. */
   readonly service: FeatureService
   readonly options: TrainingOptions
@@ -43,7 +43,7 @@ export interface CardedTrainingSet {
 /** A training set of a whole spine, and its card. @throws what `makeTrainingSet` throws. */
 export async function makeCardedTrainingSet(
   { files, changes, world, ...sources }: CardedSources,
-  { service, options, spine, again, out, onProgress, signal }: CardedRequest,
+  { service, options, spine, again, out, limit, onProgress, signal }: CardedRequest,
 ): Promise<CardedTrainingSet> {
   // Before the snapshot: what is dropped in between is then no change behind the card's back.
   const storedSince = await changes.storedSince(streamViews(service).map(({ events }) => events.name))
@@ -51,7 +51,7 @@ export async function makeCardedTrainingSet(
   try {
     const { map, time, timezone, timeUnit, knownAt, vector, statuses, format } = options
     const { takenAt, ...rest } = await makeTrainingSet(sources, {
-      ...{ service, knownAt, vector, statuses, format, out, onProgress, signal },
+      ...{ service, knownAt, vector, statuses, format, out, limit, onProgress, signal },
       spine: { path: spine, opened, map, time, timezone, timeUnit },
       ...{ rows: null, visibleIn: again?.visible ?? null },
     })

@@ -39,7 +39,7 @@ export interface TrainingWorld {
   readonly program: string
 }
 
-export interface OutputFile {
+interface OutputFile {
   readonly file: string
   readonly sha256: string
   readonly bytes: number

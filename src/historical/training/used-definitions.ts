@@ -7,8 +7,10 @@ import type { FeatureService, FeatureView, VectorEntry } from '../../registry/re
  * (`featureDigests`), their names, types, defaults and ttl; the join keys and request values. Other features, descriptions and
  * expectations may change.
  */
-export function usedDefinitions({ vector, joinKeys, requests }: FeatureService): string {
+export function usedDefinitions(service: FeatureService): string {
+  const { vector, joinKeys, requests } = service
   return digestOf([
+    planService(service).reads.map(({ view, role, keyPlaces }) => [view.id, role, keyPlaces]),
     vector.map(entryText),
     joinKeys.map(({ name, type }) => [name, type]),
     requests.map(({ name, type, optional }) => [name, type, optional]),
