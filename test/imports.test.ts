@@ -50,13 +50,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   // What the offline store shows of itself and of the rows asked for decides; nothing is read.
   'historical/plan': [...pure, ...ports],
   'historical/jobs': [
-    ...pure,
-    ...ports,
-    'registry',
-    'registry/versions',
-    'online',
-    'historical',
-    'historical/plan',
+    ...[...pure, ...ports, 'registry', 'registry/versions', 'online', 'historical', 'historical/plan'],
   ],
   'ingest (shared)': [...pure, 'registry', ...ports],
   'ingest/accept': [...ingest, 'zod'],
@@ -175,7 +169,7 @@ function partOf(target: string): string {
   if (first.startsWith('@')) return `${first}/${second}`
   if (first === 'stores') return folders.length === 2 ? 'stores (ports)' : folders.slice(0, -1).join('/')
   if (first === 'ingest') return folders.length === 2 ? 'ingest (shared)' : folders.slice(0, -1).join('/')
-  const inside = ['registry/versions', 'historical/plan', 'historical/jobs'].find((one) =>
+  const inside = ['registry/versions', 'historical/jobs', 'historical/plan'].find((one) =>
     target.startsWith(`${one}/`),
   )
   return inside ?? first

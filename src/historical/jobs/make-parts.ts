@@ -68,7 +68,8 @@ async function makePart(
       service: selectedFeatures(served.registry, options.selection, options.fullNames),
       spine: { ...options, path, opened },
       rows: { from, to: Math.min(spine.rows, from + partRows) },
-      ...{ visibleIn: visible, out, signal: lease.signal, limit: readLimit(usualReadLimit, tooManyReads) },
+      ...{ visibleIn: visible, out, signal: lease.signal },
+      limit: readLimit(usualReadLimit, raised),
       onProgress: (_, done) => lease.progress(spine.rows === 0 ? 1 : (from + done) / spine.rows),
     })
     const counts: PartCounts = { spine: made.spine, features: made.features, summaries: made.summaries }
@@ -79,9 +80,6 @@ async function makePart(
   }
 }
 
-/** Of one part. */
-const tooManyReads = '`featuregraph training-set --max-reads <number>` takes more'
-
 /** Text is read from its start for every part, and its columns get their types from all values: it makes one part. */
 const textFormats: ReadonlySet<string> = new Set(['csv', 'ndjson', 'json'])
 
@@ -89,6 +87,9 @@ function partRowsOf({ set, partRows }: BegunJob): number {
   const { format, rows } = set.spine
   return textFormats.has(format) ? Math.max(1, rows) : partRows
 }
+
+const raised =
+  'upload the spine in pieces, or make it by `featuregraph training-set`, where --max-reads raises it'
 
 function tooMuch(maxHeldBytes: number): LimitExceeded {
   return new LimitExceeded(
