@@ -19,6 +19,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { buildSchema, printSdl } from '../../src/graph/build-schema.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
 import { loadRegistry } from '../../src/registry/load.ts'
+import { trainingFormats } from '../../src/stores/training-file.ts'
 
 const schemaOf = (...definitions: readonly unknown[]): GraphQLSchema =>
   buildSchema(buildRegistry(definitions.map((value, index) => ({ path: `definition ${index}`, value }))))
@@ -68,10 +69,45 @@ const surface = `
     violations(view: String, since: Timestamp, first: Int = 100, after: String): ViolationConnection!
     processes: [Process!]!
     registryVersions(first: Int = 100, after: String): RegistryVersionConnection!
+    trainingSet(id: ID!): TrainingSet
+    trainingSets(state: TrainingSetState, first: Int = 100, after: String): TrainingSetConnection!
   }
+  enum TrainingSetState { QUEUED RUNNING SUCCEEDED FAILED CANCELLED EXPIRED }
+  enum TrainingSetFormat { ${trainingFormats.join(' ').toUpperCase()} }
+  input CreateTrainingSetInput {
+    spineId: ID!
+    service: String
+    features: [String!]
+    format: TrainingSetFormat = PARQUET
+    knownAt: String
+    columns: [ColumnMappingInput!]
+    vector: Boolean = false
+    statuses: Boolean = false
+    fullNames: Boolean = false
+    timeUnit: String
+    timezone: String
+    idempotencyKey: String
+  }
+  input ColumnMappingInput { column: String! is: String! }
+  type TrainingSet {
+    id: ID!
+    state: TrainingSetState!
+    progress: Float!
+    rows: Int64
+    knownAt: String
+    createdAt: Timestamp!
+    finishedAt: Timestamp
+    expiresAt: Timestamp
+    error: String
+    errorCode: String
+    cardUrl: String
+    parts: [TrainingSetPart!]!
+  }
+  type TrainingSetPart { url: String! format: TrainingSetFormat! rows: Int64! bytes: Int64! sha256: String! }
+  type TrainingSetConnection { nodes: [TrainingSet!]! pageInfo: PageInfo! }
   type RegistryVersion { version: Int! appliedAt: Timestamp! appliedBy: String! message: String changes: [String!]! }
   type RegistryVersionConnection { nodes: [RegistryVersion!]! pageInfo: PageInfo! }
-  enum RunKind { IMPORT BATCH MATERIALIZE VALIDATE REBUILD }
+  enum RunKind { IMPORT BATCH MATERIALIZE VALIDATE REBUILD TRAINING_SET }
   enum RunState { RUNNING SUCCEEDED FAILED INTERRUPTED }
   type Run { id: ID! kind: RunKind! view: String asOf: Timestamp state: RunState! startedAt: Timestamp! finishedAt: Timestamp rowsRead: Int64 rowsWritten: Int64 error: String }
   enum ExpectationAction { WARN QUARANTINE REJECT }
@@ -110,6 +146,9 @@ const surface = `
   type Mutation {
     pushCustomerTransactionFeatures(rows: [CustomerTransactionFeaturesPush!]!, to: PushTarget = BOTH, idempotencyKey: String): PushResult!
     deleteCustomer(customerId: Int64!): DeletionReceipt!
+    createTrainingSet(input: CreateTrainingSetInput!): TrainingSet!
+    cancelTrainingSet(id: ID!): TrainingSet!
+    deleteTrainingSet(id: ID!): ID!
   }
   type DeletionReceipt { entity: String! deletedAt: Timestamp! counts: [DeletionCount!]! notReached: [String!]! }
   type DeletionCount { place: String! rows: Int64! }

@@ -230,7 +230,7 @@ describe('without a keys file', () => {
 
   it('gives a loopback caller every right, an anonymous one only read', () => {
     const loopback = authenticator(readConfig({}))({ authorization: undefined, host: 'localhost' })
-    expect([...loopback.rights].sort()).toEqual(['admin', 'read', 'write'])
+    expect([...loopback.rights].sort()).toEqual(['admin', 'read', 'train', 'write'])
     const config = readConfig({ FEATUREGRAPH_HOST: '0.0.0.0', FEATUREGRAPH_ALLOW_ANONYMOUS: 'true' })
     const anonymous = authenticator(config)({ authorization: undefined, host: 'features.example' })
     expect([...anonymous.rights]).toEqual(['read'])

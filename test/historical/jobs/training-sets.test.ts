@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -10,10 +10,19 @@ import type { JobSources } from '../../../src/historical/jobs/job-sources.ts'
 import { runJob } from '../../../src/historical/jobs/run-job.ts'
 import { sweepFiles } from '../../../src/historical/jobs/sweep-files.ts'
 import type { ClaimedJob } from '../../../src/stores/training-job-queue.ts'
+import { applyFolder } from '../../services/apply-folder.ts'
 import { execute } from '../../services/postgres.ts'
 import { waitUntil } from '../../services/wait-until.ts'
 import { jobProcess } from './job-process.ts'
-import { type JobWorld, now, query, type SetAnswer, spineCsv, startJobWorld } from './job-world.ts'
+import {
+  definitions,
+  type JobWorld,
+  now,
+  query,
+  type SetAnswer,
+  spineCsv,
+  startJobWorld,
+} from './job-world.ts'
 
 const day = 86_400_000_000
 const quiet = pino({ level: 'silent' })
@@ -296,23 +305,21 @@ describe('a training set over the network', () => {
   it('goes on with finished parts in the snapshot of the first attempt, and after a database that was away', async () => {
     const job = await claimedJob()
     const opened: string[] = []
-    let failures = 2
+    const endConnections = `select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`
     await attempt(job, ({ snapshots }) => ({
       snapshots: {
         async open(request) {
           opened.push(String(request.visibleIn))
-          if (opened.length === 2 && failures > 0) {
-            failures -= 1
-            opened.pop()
-            throw new StoreFailed('terminating connection due to administrator command')
-          }
-          if (opened.length === 3) throw new TypeError('the process is killed here')
-          return await snapshots.open(request)
+          if (opened.length === 4) throw new TypeError('the process is killed here')
+          const snapshot = await snapshots.open(request)
+          if (opened.length === 2) await execute(world.databaseUrl, endConnections)
+          return snapshot
         },
       },
       queue: { ...world.gateway.gateway.stores.trainingJobs, fail: async () => false },
     }))
-    expect(failures).toBe(0)
+    expect(opened).toHaveLength(4)
     // It was not recorded as failed; nobody renews its lease.
     await execute(
       world.databaseUrl,
@@ -356,6 +363,23 @@ describe('a training set over the network', () => {
     expect(await failed(gone.id)).toEqual(['REGISTRY_UNREADABLE', expect.stringContaining('version 1')])
     const broken = await createFrom(spineCsv().replace(',0.5,', ',much,'), {}, '?format=csv')
     expect(await failed(broken)).toEqual(['BAD_USER_INPUT', expect.stringContaining('row 1, column "rain"')])
+  })
+
+  it('is made by the definitions of its creation, whatever is applied meanwhile', async () => {
+    const job = await claimedJob()
+    const changed = join(world.folder, 'changed')
+    await mkdir(changed)
+    const without = definitions.replace(", { name: 'rating' }", '')
+    expect(without).not.toBe(definitions)
+    await writeFile(join(changed, 'bakery.mjs'), without)
+    const applied = await applyFolder({
+      ...{ OFFLINE_URL: world.databaseUrl, PROJECT: world.project, SCHEMA: changed },
+    })
+    expect(applied.version).toBe(2)
+    await attempt(job, () => ({}))
+    const set = await world.ended(job.id)
+    const card = await (await world.get(set.cardUrl ?? '')).json()
+    expect([card.registryVersion, card.vector]).toEqual([1, ['seats', 'rating', 'rain']])
   })
 
   it('expires with its spine after the retention, and what nobody knows is removed', async () => {
