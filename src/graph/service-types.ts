@@ -1,10 +1,12 @@
 import { GraphQLFloat, type GraphQLResolveInfo, GraphQLString } from 'graphql'
 import type { FeatureStatus } from '../definitions/row-status.ts'
-import { acceptValue, type EntityKey, type Value } from '../definitions/value.ts'
+import { acceptValue, type Value } from '../definitions/value.ts'
 import { BadUserInput } from '../errors.ts'
 import {
   compileServiceRow,
+  keyOfRead,
   planService,
+  readsByKey,
   type ServiceInputs,
   type ServicePlan,
   servedValue,
@@ -147,35 +149,33 @@ export type ReadService = (
 ) => Promise<readonly ServiceInputs[]>
 
 /** Reads all views of the service in the tick's one read and answers the inputs of each key's row, in order. */
-function serviceReader(service: FeatureService, { views }: ServicePlan): ReadService {
-  const parts = service.entities.map((entity) => {
-    const places = entity.joinKeys.map((key) =>
-      service.joinKeys.findIndex((other) => other.name === key.name),
-    )
+function serviceReader(service: FeatureService, plan: ServicePlan): ReadService {
+  const parts = readsByKey(plan).map(({ entity, keyPlaces, reads }) => {
     // Another entity may have the same join keys in another order.
     const isWholeKey =
-      places.length === service.joinKeys.length && places.every((place, index) => place === index)
-    return { entity, views: views.filter((view) => view.entity === entity), places, isWholeKey }
+      keyPlaces.length === service.joinKeys.length && keyPlaces.every((place, index) => place === index)
+    const views = reads.map(({ view }) => view)
+    return { entity, views, reads, keyPlaces, isWholeKey }
   })
+  const places = parts.flatMap(({ reads }) => reads.map((read) => plan.reads.indexOf(read)))
   return async (items, times, context, pathOf) => {
     const keys = items.map((item) => acceptKey(service.joinKeys, item))
     const requests = items.map((item) => acceptRequests(service, item))
     const loaded = await Promise.all(
       parts.map((part) => {
-        const entityKeys = part.isWholeKey ? keys : keys.map((key) => pickKey(key, part.places))
+        const entityKeys = part.isWholeKey ? keys : keys.map((key) => keyOfRead(part, key))
         return context.rows.load({ entity: part.entity, keys: entityKeys, views: part.views, times })
       }),
     )
-    const columns = loaded.flat().sort((left, right) => views.indexOf(left.view) - views.indexOf(right.view))
+    const columns: ViewColumn[] = []
+    loaded.flat().forEach((column, index) => {
+      columns[places[index] ?? index] = column
+    })
     return keys.map((key, index): ServiceInputs => {
       const rows = columns.map((column) => rowOf(column, index, context, pathOf))
       return { key, rows, requests: requests[index] ?? [] }
     })
   }
-}
-
-function pickKey(key: EntityKey, places: readonly number[]): EntityKey {
-  return places.flatMap((place) => key[place] ?? [])
 }
 
 function rowOf(

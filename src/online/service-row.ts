@@ -1,7 +1,7 @@
 import { type FeatureStatus, featureStatus } from '../definitions/row-status.ts'
 import type { EntityKey, KeyValue, Value } from '../definitions/value.ts'
 import { type BrokenRule, brokenRules } from '../quality/expectations.ts'
-import type { FeatureService, FeatureView, VectorEntry } from '../registry/registry.ts'
+import type { Entity, FeatureService, FeatureView, VectorEntry } from '../registry/registry.ts'
 import { rowValue, type ViewRow } from './view-row.ts'
 
 /** One entry of the vector for one key. */
@@ -10,35 +10,74 @@ export interface ServedValue {
   readonly status: FeatureStatus
 }
 
-/** An entry of the vector and where its value comes from: which of the views' rows, or which request value. */
+/** An entry of the vector and where its value comes from: which read's row, or which request value. */
 export interface PlannedEntry {
   readonly entry: VectorEntry
   readonly place: number
 }
 
+/** A view whose row the service takes, of the entity that stands in one role. */
+export interface ServiceRead {
+  readonly view: FeatureView
+  /** Null: the entity by its own join keys. */
+  readonly role: string | null
+  /** Where the entity's join keys, in its order, stand among the service's. */
+  readonly keyPlaces: readonly number[]
+}
+
 export interface ServicePlan {
-  /** Every view that the service takes from, once. */
-  readonly views: readonly FeatureView[]
+  /** Every view in every role that the service takes from, once. */
+  readonly reads: readonly ServiceRead[]
   /** In the vector's order. */
   readonly entries: readonly PlannedEntry[]
 }
 
 export function planService(service: FeatureService): ServicePlan {
-  const views = [
-    ...new Set(service.vector.flatMap((entry) => (entry.kind === 'feature' ? [entry.view] : []))),
-  ]
-  const entries = service.vector.map((entry) => {
-    const place = entry.kind === 'feature' ? views.indexOf(entry.view) : service.requests.indexOf(entry)
-    return { entry, place }
+  const reads: ServiceRead[] = []
+  const entries = service.vector.map((entry): PlannedEntry => {
+    if (entry.kind === 'request') return { entry, place: service.requests.indexOf(entry) }
+    const { view, role } = entry
+    const place = reads.findIndex((read) => read.view === view && read.role === role)
+    if (place >= 0) return { entry, place }
+    return { entry, place: reads.push({ view, role, keyPlaces: keyPlacesOf(service, view.entity) }) - 1 }
   })
-  return { views, entries }
+  return { reads, entries }
+}
+
+function keyPlacesOf({ joinKeys }: FeatureService, entity: Entity): readonly number[] {
+  return entity.joinKeys.map(({ name }) => joinKeys.findIndex((key) => key.name === name))
+}
+
+/** The part of the service's key that is the read's entity's. */
+export function keyOfRead({ keyPlaces }: Pick<ServiceRead, 'keyPlaces'>, key: EntityKey): EntityKey {
+  return keyPlaces.flatMap((place) => key[place] ?? [])
+}
+
+/** Reads of one entity by the same join keys: their rows are asked for once. */
+export interface KeyedReads {
+  readonly entity: Entity
+  readonly keyPlaces: readonly number[]
+  readonly reads: readonly ServiceRead[]
+}
+
+/** In the order of their first read. */
+export function readsByKey({ reads }: Pick<ServicePlan, 'reads'>): readonly KeyedReads[] {
+  const groups = new Map<string, KeyedReads & { readonly reads: ServiceRead[] }>()
+  for (const read of reads) {
+    const { view, keyPlaces } = read
+    const identity = `${view.entity.name} ${keyPlaces}`
+    const group = groups.get(identity)
+    if (group) group.reads.push(read)
+    else groups.set(identity, { entity: view.entity, keyPlaces, reads: [read] })
+  }
+  return [...groups.values()]
 }
 
 /** The values that go into one service row. */
 export interface ServiceInputs {
   /** In the order of the service's join keys. */
   readonly key: EntityKey
-  /** In the order of the plan's views. */
+  /** In the order of the plan's reads. */
   readonly rows: readonly ViewRow[]
   /** In the order of the service's request values. */
   readonly requests: readonly (Value | null)[]

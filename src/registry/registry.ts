@@ -178,6 +178,8 @@ export interface ServedFeature {
   readonly default: number
   readonly view: FeatureView
   readonly feature: Feature
+  /** What the entity is in the service where it stands there twice; null: itself, by its own join keys. */
+  readonly role: string | null
 }
 
 export interface RequestValue {

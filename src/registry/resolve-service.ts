@@ -113,6 +113,7 @@ function servedFeature(
     default: picked.default ?? feature.default ?? 0,
     view,
     feature,
+    role: null,
   }
 }
 

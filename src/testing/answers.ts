@@ -60,7 +60,7 @@ export function viewAnswer(view: FeatureView, key: EntityKey, row: ViewRow): Vie
   }
 }
 
-/** `rows`: of the views of `planService`, in its order. */
+/** `rows`: of the reads of `planService`, in its order. */
 export function serviceAnswer(
   service: FeatureService,
   key: EntityKey,

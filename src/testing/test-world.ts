@@ -3,7 +3,7 @@ import type { EventSourceDefinition } from '../definitions/event-source.ts'
 import type { FeatureServiceDefinition } from '../definitions/feature-service.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import { BadUserInput } from '../errors.ts'
-import { planService } from '../online/service-row.ts'
+import { keyOfRead, planService } from '../online/service-row.ts'
 import type { ViewRow } from '../online/view-row.ts'
 import { buildRegistry } from '../registry/build-registry.ts'
 import type { EventSource, FeatureService, FeatureView } from '../registry/registry.ts'
@@ -109,12 +109,12 @@ export function testWorld(definitions: Definitions): TestWorld {
   ): Promise<readonly (ServiceAnswer | ViewAnswer)[]> {
     if ('service' in ask) {
       const service = find<FeatureService>('feature service', ask.service, registry.services)
-      const { views } = planService(service)
+      const { reads } = planService(service)
       const parts = { of: `feature service "${service.name}"`, ...service }
       return await Promise.all(
         ask.keys.map(async (offered, place) => {
           const { key, requests } = readKey(parts, offered, place)
-          const found = views.map((view) => rowOf(view, entityKey(service, view, key), null))
+          const found = reads.map((one) => rowOf(one.view, keyOfRead(one, key), null))
           return serviceAnswer(service, key, await Promise.all(found), requests)
         }),
       )
@@ -159,15 +159,6 @@ export function testWorld(definitions: Definitions): TestWorld {
     },
   }
   return world as TestWorld
-}
-
-/** The part of a service's key that is the view's entity's. */
-function entityKey(
-  { joinKeys }: FeatureService,
-  view: FeatureView,
-  key: NumberedRow['key'],
-): NumberedRow['key'] {
-  return view.entity.joinKeys.flatMap(({ name }) => key[joinKeys.findIndex((one) => one.name === name)] ?? [])
 }
 
 function find<Found extends { readonly name: string }>(

@@ -1,16 +1,21 @@
 import type { Micros } from '../../definitions/timestamp.ts'
 import type { EntityKey, Value } from '../../definitions/value.ts'
-import type { ServiceInputs, ServicePlan } from '../../online/service-row.ts'
+import {
+  keyOfRead,
+  readsByKey,
+  type ServiceInputs,
+  type ServicePlan,
+  type ServiceRead,
+} from '../../online/service-row.ts'
 import type { ViewReader } from '../../online/view-reader.ts'
 import type { ViewRow } from '../../online/view-row.ts'
-import type { Entity, FeatureService, FeatureView } from '../../registry/registry.ts'
+import type { Entity, FeatureView } from '../../registry/registry.ts'
 import type { AsOfEntry, AsOfReader, EntityRow } from '../../stores/as-of-reader.ts'
 import { planAsOf } from '../as-of-plan.ts'
 import type { SpineRows } from '../spine/read-spine.ts'
 import { type KnownAt, knownAtOf } from './known-at.ts'
 
 export interface JoinOptions {
-  readonly service: FeatureService
   readonly plan: ServicePlan
   readonly readers: ReadonlyMap<FeatureView, ViewReader>
   readonly asOfJoin: (join: {
@@ -26,7 +31,7 @@ export type JoinedRow = ServiceInputs | null
 /** One statement per entity; one entry per spine row, in order. Equal rows are read once. */
 export async function joinRows(
   { rows, keys, times, requests }: SpineRows,
-  { service, plan, readers, asOfJoin, knownAt }: JoinOptions,
+  { plan, readers, asOfJoin, knownAt }: JoinOptions,
 ): Promise<readonly JoinedRow[]> {
   const asked: {
     readonly key: EntityKey
@@ -38,37 +43,42 @@ export async function joinRows(
     const [key, asOf] = [keys[row] ?? null, times[row] ?? null]
     if (key !== null && asOf !== null) asked.push({ key, asOf, requests: requests[row] ?? [], row })
   }
-  const columns = new Map<FeatureView, (index: number) => ViewRow>()
+  const timesOf = (index: number) => {
+    const asOf = asked[index]?.asOf ?? 0
+    return { asOf, knownAt: knownAtOf(knownAt, asOf) }
+  }
+  const columns = new Map<ServiceRead, (index: number) => ViewRow>()
+  const keyed = readsByKey(plan)
   await Promise.all(
-    service.entities.map(async (entity) => {
-      const views = plan.views.filter((view) => view.entity === entity)
-      const places = entity.joinKeys.map(({ name }) => service.joinKeys.findIndex((key) => key.name === name))
-      const { rows: distinct, placeOf } = planAsOf([
-        {
-          keys: asked.map(({ key }) => places.flatMap((place) => key[place] ?? [])),
-          times: (index) => {
-            const asOf = asked[index]?.asOf ?? 0
-            return { asOf, knownAt: knownAtOf(knownAt, asOf) }
-          },
-        },
-      ])
-      const place = placeOf[0] ?? (() => -1)
+    [...new Set(keyed.map(({ entity }) => entity))].map(async (entity) => {
+      const groups = keyed.filter((group) => group.entity === entity)
+      const views = [...new Set(groups.flatMap(({ reads }) => reads.map(({ view }) => view)))]
+      const { rows: distinct, placeOf } = planAsOf(
+        groups.map((group) => ({
+          keys: asked.map(({ key }) => keyOfRead(group, key)),
+          times: timesOf,
+        })),
+      )
       const answer = await inKeyOrder(entity, distinct, (ordered) => asOfJoin({ views, rows: ordered }))
-      views.forEach((view, index) => {
-        const reader = readers.get(view)
-        if (!reader) throw new TypeError(`feature view ${view.name} is not of this registry`)
-        columns.set(view, (row) =>
-          reader.readOffline(answer[index]?.[place(row)] ?? null, asked[row]?.asOf ?? 0, null),
-        )
+      groups.forEach(({ reads }, group) => {
+        const place = placeOf[group] ?? (() => -1)
+        for (const read of reads) {
+          const reader = readers.get(read.view)
+          if (!reader) throw new TypeError(`feature view ${read.view.name} is not of this registry`)
+          const entries = answer[views.indexOf(read.view)] ?? []
+          columns.set(read, (row) =>
+            reader.readOffline(entries[place(row)] ?? null, asked[row]?.asOf ?? 0, null),
+          )
+        }
       })
     }),
   )
   const joined: JoinedRow[] = new Array(rows).fill(null)
   asked.forEach(({ key, requests: own, row }, index) => {
-    const viewRows = plan.views.map((view) => {
-      const read = columns.get(view)
-      if (!read) throw new TypeError(`feature view ${view.name} was not read`)
-      return read(index)
+    const viewRows = plan.reads.map((read) => {
+      const column = columns.get(read)
+      if (!column) throw new TypeError(`feature view ${read.view.name} was not read`)
+      return column(index)
     })
     joined[row] = { key, rows: viewRows, requests: own }
   })

@@ -89,11 +89,11 @@ export async function makeTrainingSet(
   try {
     const snapshot = await snapshots.open(connections)
     try {
-      const readers = new Map(plan.views.map((view) => [view, offlineReader(view, layouts)]))
+      const readers = new Map(plan.reads.map(({ view }) => [view, offlineReader(view, layouts)]))
       const { asOfJoin } = snapshot
       const tally = tallyOf(service, snapshot.takenAt)
       const write = writerOf(plan, request, tally)
-      const join = (rows: SpineRows) => joinRows(rows, { ...{ service, plan, readers, knownAt }, asOfJoin })
+      const join = (rows: SpineRows) => joinRows(rows, { plan, readers, knownAt, asOfJoin })
       const underWay: { readonly rows: SpineRows; readonly joined: Promise<readonly JoinedRow[]> }[] = []
       const finishOne = async (): Promise<void> => {
         const first = underWay.shift()

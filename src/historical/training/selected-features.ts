@@ -30,10 +30,7 @@ export function selectedFeatures(
   }
   const picked = selection.features.flatMap((text) => pick(registry, text))
   if (picked.length === 0) throw new BadUserInput('no features were asked for, as --features view:feature')
-  const unique = picked.filter(
-    (entry, index) =>
-      picked.findIndex((other) => other.view === entry.view && other.feature === entry.feature) === index,
-  )
+  const unique = picked.filter((entry, index) => picked.findIndex((other) => isSame(other, entry)) === index)
   const isTaken = (name: string): boolean => unique.filter((entry) => entry.name === name).length > 1
   const vector = unique.map((entry) => (fullNames || isTaken(entry.name) ? withFullName(entry) : entry))
   const entities = [...new Set(vector.map(({ view }) => view.entity))]
@@ -43,6 +40,10 @@ export function selectedFeatures(
     ...{ description: null, owner: null, tags: [] },
     ...{ vector, entities, requests: [], joinKeys: joinKeysOf(entities) },
   }
+}
+
+function isSame(left: ServedFeature, right: ServedFeature): boolean {
+  return left.view === right.view && left.feature === right.feature && left.role === right.role
 }
 
 function withFullName<Entry extends FeatureService['vector'][number]>(entry: Entry): Entry {
@@ -71,7 +72,7 @@ function pick(registry: Registry, text: string): readonly ServedFeature[] {
     kind: 'feature',
     // Another view may have a field of that name: the GraphQL name only finds the value in its own row.
     ...{ name: feature.name, graphqlName: feature.graphqlName, type: feature.type },
-    ...{ default: feature.default ?? 0, view, feature },
+    ...{ default: feature.default ?? 0, view, feature, role: null },
   }))
 }
 
