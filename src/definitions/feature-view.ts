@@ -5,7 +5,7 @@ import { documented, type EntityDefinition } from './entity.ts'
 import { expectationDefinition, rowCountExpectation } from './expectation.ts'
 import { explicitGraphqlName, registryName, renamedFrom } from './name.ts'
 import { schedule } from './schedule.ts'
-import { shownTypes, valueType } from './value-type.ts'
+import { shownTypes, type ValueType, valueType } from './value-type.ts'
 
 /** What every feature may have, however its values come about. */
 export const featureNotes = {
@@ -51,11 +51,16 @@ export interface PickedFeature<Name extends string = string> {
   readonly default?: number
 }
 
-/** Features of one view, in the order of a service's vector. */
-export interface Pick {
+/** Names and types of features, for the compiler alone. */
+export type FeatureTypes = Readonly<Record<string, ValueType>>
+declare const pickedTypes: unique symbol
+
+/** Features of one view, in the order of a service's vector. `Types`: by the names that they are picked under. */
+export interface Pick<Types extends FeatureTypes = FeatureTypes> {
   readonly kind: 'pick'
   readonly view: string
   readonly features: readonly PickedFeature[]
+  readonly [pickedTypes]?: Types
 }
 
 type Options<Features> = Omit<FeatureViewDefinition, 'kind' | 'name' | 'entity' | 'features'> & {
@@ -63,21 +68,41 @@ type Options<Features> = Omit<FeatureViewDefinition, 'kind' | 'name' | 'entity' 
   readonly features: Features
 }
 
-type PickFeatures<FeatureName extends string> = (
-  ...features: readonly (FeatureName | PickedFeature<FeatureName>)[]
-) => Pick
+type NameIn<Types extends FeatureTypes> = Extract<keyof Types, string>
+type NameOf<Picked> = Picked extends { readonly name: infer Name } ? Name : Picked
 
-export type PickableView<FeatureName extends string, Definition = FeatureViewDefinition> = Definition & {
-  /** These features, in this order, for a feature service. */
-  readonly pick: PickFeatures<FeatureName>
+type PickedTypes<Types extends FeatureTypes, Picked> = {
+  readonly [One in Picked as One extends { readonly as: infer As extends string }
+    ? As
+    : NameOf<One> & string]: Types[NameOf<One> & keyof Types]
 }
 
-export function pickFrom<FeatureName extends string>(view: string): PickFeatures<FeatureName> {
+export type PickFeatures<Types extends FeatureTypes> = <
+  const Picked extends readonly (NameIn<Types> | PickedFeature<NameIn<Types>>)[],
+>(
+  ...features: Picked
+) => Pick<PickedTypes<Types, Picked[number]>>
+
+export type PickableView<Types extends FeatureTypes, Definition = FeatureViewDefinition> = Definition & {
+  /** These features, in this order, for a feature service. */
+  readonly pick: PickFeatures<Types>
+}
+
+export function pickFrom<Types extends FeatureTypes>(view: string): PickFeatures<Types> {
   return (...features) => ({
     kind: 'pick',
     view,
     features: features.map((feature) => (typeof feature === 'string' ? { name: feature } : feature)),
   })
+}
+
+/** The types of declared features. */
+export type DeclaredTypes<Features> = {
+  readonly [Name in Extract<keyof Features, string>]: Features[Name] extends {
+    readonly type: infer Type extends ValueType
+  }
+    ? Type
+    : Extract<Features[Name], ValueType>
 }
 
 /**
@@ -87,7 +112,7 @@ export function pickFrom<FeatureName extends string>(view: string): PickFeatures
 export function featureView<const Features extends FeatureViewDefinition['features']>(
   name: string,
   options: Options<Features>,
-): PickableView<Extract<keyof Features, string>> {
+): PickableView<DeclaredTypes<Features>> {
   const { entity, ...rest } = options
   return { kind: 'feature-view', name, entity: entity.name, ...rest, pick: pickFrom(name) }
 }

@@ -34,6 +34,12 @@ export {
   type PickedFeature,
 } from './feature-view.ts'
 export {
+  type ComputeFunction,
+  type ComputeValue,
+  type OnDemandViewDefinition,
+  onDemandView,
+} from './on-demand-view.ts'
+export {
   type BatchCompute,
   batch,
   type StreamCompute,

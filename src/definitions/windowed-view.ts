@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type AggregationDefinition, aggregationDefinition } from './aggregation.ts'
+import { type AggregatedType, type AggregationDefinition, aggregationDefinition } from './aggregation.ts'
 import { duration } from './duration.ts'
 import { documented, type EntityDefinition } from './entity.ts'
 import type { EventSourceDefinition } from './event-source.ts'
@@ -59,20 +59,32 @@ export function stream(): StreamCompute {
   return { mode: 'stream' }
 }
 
-type Options<Features> = Omit<WindowedViewDefinition, 'kind' | 'name' | 'entity' | 'source' | 'features'> & {
+type Fields = EventSourceDefinition['fields']
+
+type Options<Features, SourceFields extends Fields> = Omit<
+  WindowedViewDefinition,
+  'kind' | 'name' | 'entity' | 'source' | 'features'
+> & {
   readonly entity: EntityDefinition
-  readonly source: EventSourceDefinition
+  readonly source: EventSourceDefinition & { readonly fields: SourceFields }
   readonly features: Features
+}
+
+type AggregatedTypes<Features, SourceFields> = {
+  readonly [Name in Extract<keyof Features, string>]: AggregatedType<Features[Name], SourceFields>
 }
 
 /**
  * Features that are aggregations of a source's events over windows, by the entity's join keys, which are fields of the
  * source. A window at t holds the events from `t - window`, rounded down to the hop, on and before t.
  */
-export function windowedView<const Features extends Readonly<Record<string, AggregationDefinition>>>(
+export function windowedView<
+  const Features extends Readonly<Record<string, AggregationDefinition>>,
+  SourceFields extends Fields,
+>(
   name: string,
-  options: Options<Features>,
-): PickableView<Extract<keyof Features, string>, WindowedViewDefinition> {
+  options: Options<Features, SourceFields>,
+): PickableView<AggregatedTypes<Features, SourceFields>, WindowedViewDefinition> {
   const { entity, source, ...rest } = options
   return {
     kind: 'windowed-view',
