@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'HISTORY_EXPIRED'
   | 'DEMO_REFUSED'
   | 'TOPIC_REPLACED'
+  | 'ON_DEMAND_FAILED'
 
 /**
  * The one base of the project's errors: a caller's mistake or a broken service.
@@ -177,6 +178,9 @@ export class TopicReplaced extends errorOf('TOPIC_REPLACED') {
     )
   }
 }
+
+/** The functions of on-demand views cannot be run over many rows; nothing was made. */
+export class OnDemandFailed extends errorOf('ON_DEMAND_FAILED') {}
 
 /** What an error of unknown kind says. */
 export function messageOf(error: unknown): string {

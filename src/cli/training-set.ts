@@ -10,6 +10,7 @@ import { type MadeTrainingSet, makeTrainingSet } from '../historical/training/ma
 import { type FeatureSelection, selectedFeatures } from '../historical/training/selected-features.ts'
 import { trainingCard } from '../historical/training/training-card.ts'
 import { formatOf } from '../ingest/files/file-format.ts'
+import { openComputeThread } from '../on-demand/open-compute-thread.ts'
 import { fileFormats } from '../stores/file-reader.ts'
 import { postgresAsOfSnapshots } from '../stores/postgres/features/as-of-snapshot.ts'
 import { type TrainingFormat, trainingFormats } from '../stores/training-file.ts'
@@ -55,6 +56,14 @@ export async function trainingSet(options: TrainingArguments): Promise<void> {
   await withStores('UNUSED', async ({ config, served, registry, stores, layouts, log }) => {
     const service = selectedFeatures(registry, selection, options.fullNames ?? false)
     const opened = await stores.files.open(options.spine, spineFormat)
+    const thread = openComputeThread({
+      folder: config.schemaFolder,
+      views: registry.onDemandViews,
+      onFailure: ({ view, message }) =>
+        log.warn(
+          `${view}: its function failed for rows, which are FAILED in the training set; first: ${message}`,
+        ),
+    })
     const progress = progressBar(`making ${options.out}`)
     const startedAt = performance.now()
     try {
@@ -63,7 +72,7 @@ export async function trainingSet(options: TrainingArguments): Promise<void> {
         log.warn(`${view}: a mapped table holds NaN or Infinity, which is null in the training set`)
       const snapshots = postgresAsOfSnapshots(stores.system, { project: config.project, countNonFinite })
       const made = await makeTrainingSet(
-        { snapshots, trainingFiles, layouts },
+        { snapshots, trainingFiles, layouts, computeOnDemand: thread.compute },
         {
           service,
           spine: { path: options.spine, opened, map, time: options.time ?? null, timezone, timeUnit },
@@ -94,6 +103,7 @@ export async function trainingSet(options: TrainingArguments): Promise<void> {
       process.stdout.write(`${summary(options.out, made, (performance.now() - startedAt) / 1_000)}\n`)
       for (const warning of warnings(made)) process.stderr.write(`${warning}\n`)
     } finally {
+      await thread.close()
       await opened.close()
     }
   })

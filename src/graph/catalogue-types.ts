@@ -1,5 +1,15 @@
 import { GraphQLBoolean, GraphQLFloat } from 'graphql'
-import type { Entity, Feature, FeatureService, FeatureView, Registry, Tag } from '../registry/registry.ts'
+import { inputViews } from '../online/on-demand.ts'
+import type {
+  Documented,
+  Entity,
+  Feature,
+  FeatureService,
+  FeatureView,
+  OnDemandView,
+  Registry,
+  Tag,
+} from '../registry/registry.ts'
 import {
   enumType,
   inputType,
@@ -96,8 +106,12 @@ interface CatalogueFilter {
   readonly tags?: readonly Tag[] | null
 }
 
-type ShownView = Omit<FeatureView, 'entity' | 'source' | 'features'> & {
+type ShownView = Documented & {
+  readonly graphqlName: string
+  readonly kind: FeatureView['kind'] | OnDemandView['kind']
   readonly entity: ShownEntity
+  /** Whether it is answered from the online store; of an on-demand view: whether all that its function is given is. */
+  readonly online: boolean
   readonly source: string | null
   readonly ttlSeconds: number | null
   readonly features: readonly object[]
@@ -116,14 +130,15 @@ function catalogue(registry: Registry): {
     registry.entities.map((entity) => [entity, { ...entity, featureViews: [] as ShownView[] }]),
   )
   const views: ShownView[] = []
-  for (const view of registry.views) {
+  for (const view of [...registry.views, ...registry.onDemandViews]) {
     const entity = entities.get(view.entity)
     if (!entity) continue
     const shown: ShownView = {
       ...view,
       entity,
       source: sourceName(view),
-      ttlSeconds: view.ttlMicros === null ? null : view.ttlMicros / 1_000_000,
+      online: view.kind === 'ON_DEMAND' ? inputViews(view).every(({ online }) => online) : view.online,
+      ttlSeconds: view.kind === 'ON_DEMAND' || view.ttlMicros === null ? null : view.ttlMicros / 1_000_000,
       features: view.features.map(showFeature),
       services: [...services]
         .filter(([service]) => takesFrom(service, view))
@@ -135,12 +150,13 @@ function catalogue(registry: Registry): {
   return { entities: [...entities.values()], views, services: [...services.values()] }
 }
 
-function sourceName(view: FeatureView): string | null {
+function sourceName(view: FeatureView | OnDemandView): string | null {
+  if (view.kind === 'ON_DEMAND') return null
   return view.kind === 'PLAIN' ? ((view.source ?? view.files)?.name ?? null) : view.events.name
 }
 
-function takesFrom(service: FeatureService, view: FeatureView): boolean {
-  return service.vector.some((entry) => entry.kind === 'feature' && entry.view === view)
+function takesFrom(service: FeatureService, view: FeatureView | OnDemandView): boolean {
+  return service.vector.some((entry) => entry.kind !== 'request' && entry.view === view)
 }
 
 function showFeature(feature: Feature): object {
@@ -150,7 +166,7 @@ function showFeature(feature: Feature): object {
 function showService(service: FeatureService): object {
   const vector = service.vector.map((entry) => ({
     ...entry,
-    view: entry.kind === 'feature' ? entry.view.name : null,
+    view: entry.kind === 'request' ? null : entry.view.name,
   }))
   return { ...service, vector }
 }

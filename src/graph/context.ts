@@ -1,7 +1,9 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { DeleteEntity } from '../ingest/deletion/delete-entity.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
+import type { ComputeOnDemand } from '../online/on-demand.ts'
 import type { RecordedNames } from '../registry/recorded-names.ts'
+import type { OnDemandView } from '../registry/registry.ts'
 import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { VersionStore } from '../stores/version-store.ts'
@@ -37,4 +39,5 @@ export interface GraphContext {
   /** In which version of the registry a definition last changed, as `feature view orders`; 0: it was never applied. */
   readonly changedIn: (place: string) => number
   readonly unavailable: UnavailableViews
+  readonly computeOnDemand: (view: OnDemandView) => ComputeOnDemand
 }

@@ -16,6 +16,7 @@ import {
   type TypeClass,
 } from './declare.ts'
 import { describeEntity, describeFeature, describeView } from './descriptions.ts'
+import { declareOnDemandView, onDemandResolver } from './on-demand-types.ts'
 import type { NeedTimes } from './row-sources.ts'
 import { durationScalar, timestampScalar } from './scalars.ts'
 import { selectionPlans } from './selection-plan.ts'
@@ -26,7 +27,7 @@ import { graphqlTypeOf } from './value-types.ts'
 import type { ViewColumn } from './view-column.ts'
 
 /** What a view's field and a join key's field read from. */
-interface EntityObject {
+export interface EntityObject {
   readonly $index: number
   readonly $columns: readonly ViewColumn[]
 }
@@ -94,6 +95,9 @@ export function declareEntity(
         const declared = { type: viewType(view, shared), nullable: true, arguments: { maxAge } }
         return [view.graphqlName, { ...declared, description: describeView(view) }]
       }),
+    ),
+    ...Object.fromEntries(
+      entity.onDemandViews.map((view) => [view.graphqlName, declareOnDemandView(view, shared)]),
     ),
   })
   const spineRow = inputType(`${entity.typeName}AsOf`, null, {
@@ -197,6 +201,8 @@ function entityLoader(entity: Entity): LoadEntities {
 /** Resolvers of the fields with arguments: they turn what was read into the view's object, synchronously. */
 export function resolveViews(entity: Entity, schema: GraphQLSchema): void {
   for (const view of entity.views) setResolver(schema, entity.typeName, view.graphqlName, viewResolver(view))
+  for (const view of entity.onDemandViews)
+    setResolver(schema, entity.typeName, view.graphqlName, onDemandResolver(view))
 }
 
 function viewResolver(

@@ -3,6 +3,7 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { InvalidDefinitions, type Problem } from '../errors.ts'
 import { buildRegistry } from './build-registry.ts'
+import { moduleDigest } from './module-digest.ts'
 import type { Definition } from './parse-definitions.ts'
 import type { Registry } from './registry.ts'
 import { unloadedProblem } from './unloaded-problem.ts'
@@ -39,10 +40,42 @@ export async function loadDefinitions(folder: string): Promise<LoadedDefinitions
     for (const [name, value] of Object.entries(exported)) {
       if (typeof value !== 'object' || value === null || seen.has(value)) continue
       seen.add(value)
-      definitions.push({ path: `${shown}: ${name}`, value })
+      const path = `${shown}: ${name}`
+      definitions.push(
+        hasFunction(value) ? { path, value, module: await moduleDigest(file) } : { path, value },
+      )
     }
   }
   return { definitions, unloaded }
+}
+
+/**
+ * What the folder's modules of these digests export, as they are now, whatever was loaded before; other files, and those that
+ * cannot be loaded, are passed over.
+ */
+export async function loadModules(
+  folder: string,
+  digests: ReadonlySet<string>,
+): Promise<readonly Definition[]> {
+  const found: Definition[] = []
+  for (const file of await definitionFiles(folder)) {
+    const module = await moduleDigest(file)
+    if (!digests.has(module)) continue
+    const { tsImport } = await import('tsx/esm/api')
+    const exported: Record<string, unknown> = await tsImport(pathToFileURL(file).href, import.meta.url).catch(
+      () => ({}),
+    )
+    // The file may have changed while it was loaded.
+    if ((await moduleDigest(file)) !== module) continue
+    const shown = path.relative(process.cwd(), file)
+    for (const [name, value] of Object.entries(exported))
+      found.push({ path: `${shown}: ${name}`, value, module })
+  }
+  return found
+}
+
+function hasFunction(value: object): boolean {
+  return 'compute' in value && typeof value.compute === 'function'
 }
 
 async function definitionFiles(folder: string): Promise<string[]> {

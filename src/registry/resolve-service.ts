@@ -3,14 +3,17 @@ import { isNumeric } from '../definitions/value-type.ts'
 import type { Problem, Report } from '../errors.ts'
 import type { ServiceParsed } from './parse-definitions.ts'
 import type {
+  ComputedFeature,
   Entity,
   FeatureService,
   FeatureView,
   JoinKey,
+  OnDemandView,
   RequestValue,
   ServedFeature,
   VectorEntry,
 } from './registry.ts'
+import { requestValue } from './resolve-request.ts'
 import { shownHead } from './shown-head.ts'
 import { suggest } from './suggest.ts'
 
@@ -20,7 +23,7 @@ import { suggest } from './suggest.ts'
  */
 export function resolveService(
   definition: ServiceParsed,
-  views: ReadonlyMap<string, FeatureView>,
+  { views, onDemandViews }: PickableViews,
   brokenNames: Pick<ReadonlySet<string>, 'has'>,
   report: Report,
 ): FeatureService {
@@ -38,9 +41,10 @@ export function resolveService(
       vector.push(requestValue(item))
       return
     }
-    const view = views.get(item.view)
+    const view = views.get(item.view) ?? onDemandViews.get(item.view)
     if (!view) {
-      const message = `there is no feature view "${item.view}" among the exported definitions; ${suggest(item.view, [...views.keys()])}`
+      const names = [...views.keys(), ...onDemandViews.keys()]
+      const message = `there is no feature view "${item.view}" among the exported definitions; ${suggest(item.view, names)}`
       if (brokenNames.has(item.view)) whole = false
       else refuse({ path, message })
       return
@@ -62,8 +66,43 @@ export function resolveService(
     vector: vector.filter(({ name }, index) => vector.findIndex((entry) => entry.name === name) === index),
     joinKeys,
     entities: entitiesOf(vector),
-    requests: vector.filter((entry) => entry.kind === 'request'),
+    requests: mergedRequests(place, vector, refuse),
   }
+}
+
+interface PickableViews {
+  readonly views: ReadonlyMap<string, FeatureView>
+  readonly onDemandViews: ReadonlyMap<string, OnDemandView>
+}
+
+/**
+ * The vector's request values, then those that its on-demand views take besides. One that several take is one: it may be left
+ * out only where all of them can do without.
+ */
+export function mergedRequests(
+  place: string,
+  vector: readonly VectorEntry[],
+  refuse: Report,
+): RequestValue[] {
+  const merged = new Map<string, RequestValue>()
+  const own = vector.flatMap((entry) => (entry.kind === 'request' ? [entry] : []))
+  for (const request of own) if (!merged.has(request.name)) merged.set(request.name, request)
+  const computed = new Set(vector.flatMap((entry) => (entry.kind === 'on-demand' ? [entry.view] : [])))
+  for (const view of computed) {
+    for (const input of view.inputs) {
+      if (input.kind === 'feature') continue
+      const { request } = input
+      const other = merged.get(request.name)
+      if (other && (other.type !== request.type || other.graphqlName !== request.graphqlName)) {
+        refuse({
+          path: `${place}.features`,
+          message: `request value "${request.name}" of feature view "${view.name}" is ${request.type} (${request.graphqlName}), another of this service is ${other.type} (${other.graphqlName}); rename one of them`,
+        })
+      } else if (!other) merged.set(request.name, request)
+      else if (other.optional && !request.optional) merged.set(request.name, { ...other, optional: false })
+    }
+  }
+  return [...merged.values()]
 }
 
 function notNumeric(path: string, type: string): Problem {
@@ -74,27 +113,14 @@ function notNumeric(path: string, type: string): Problem {
 }
 
 type ParsedItem = ServiceParsed['features'][number]
-
-function requestValue(item: Extract<ParsedItem, { kind: 'request' }>): RequestValue {
-  return {
-    kind: 'request',
-    name: item.name,
-    graphqlName: item.graphqlName ?? fieldName(item.name),
-    type: item.type,
-    description: item.description ?? null,
-    default: item.default ?? 0,
-    optional: item.default !== undefined,
-  }
-}
-
 type ParsedPick = Extract<ParsedItem, { kind: 'pick' }>['features'][number]
 
 function servedFeature(
-  view: FeatureView,
+  view: FeatureView | OnDemandView,
   picked: ParsedPick,
   path: string,
   refuse: Report,
-): ServedFeature | null {
+): ServedFeature | ComputedFeature | null {
   const feature = view.features.find((candidate) => candidate.name === picked.name)
   if (!feature) {
     const names = view.features.map((candidate) => candidate.name)
@@ -105,16 +131,16 @@ function servedFeature(
     return null
   }
   if (!isNumeric(feature.type)) refuse(notNumeric(path, feature.type))
-  return {
-    kind: 'feature',
+  const entry = {
     name: picked.as ?? feature.name,
     graphqlName: picked.as === undefined ? feature.graphqlName : fieldName(picked.as),
     type: feature.type,
     default: picked.default ?? feature.default ?? 0,
-    view,
     feature,
-    role: null,
   }
+  return view.kind === 'ON_DEMAND'
+    ? { kind: 'on-demand', ...entry, view }
+    : { kind: 'feature', ...entry, view, role: null }
 }
 
 function checkEqualNames(place: string, vector: readonly VectorEntry[], refuse: Report): void {
@@ -130,7 +156,7 @@ function checkEqualNames(place: string, vector: readonly VectorEntry[], refuse: 
 }
 
 function entitiesOf(vector: readonly VectorEntry[]): Entity[] {
-  return [...new Set(vector.flatMap((entry) => (entry.kind === 'feature' ? [entry.view.entity] : [])))]
+  return [...new Set(vector.flatMap((entry) => (entry.kind === 'request' ? [] : [entry.view.entity])))]
 }
 
 function mergedJoinKeys(place: string, vector: readonly VectorEntry[], refuse: Report): JoinKey[] {

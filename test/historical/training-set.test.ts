@@ -14,6 +14,7 @@ import {
   type TrainingRequest,
 } from '../../src/historical/training/make-training-set.ts'
 import { type FeatureSelection, selectedFeatures } from '../../src/historical/training/selected-features.ts'
+import { openComputeThread } from '../../src/on-demand/open-compute-thread.ts'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
 import { duckDbTrainingFiles } from '../../src/stores/duckdb/training-file.ts'
 import { postgresAsOfSnapshots } from '../../src/stores/postgres/features/as-of-snapshot.ts'
@@ -146,6 +147,7 @@ async function make(
   const format = /\.(parquet|csv|ndjson)$/.exec(spinePath)?.[1] as 'parquet' | 'csv' | 'ndjson'
   const { selection = { service: 'demand_v1' }, fullNames = false, spine: reading = {}, ...rest } = more
   const opened = await stores.files.open(spinePath, format)
+  const thread = openComputeThread({ folder, views: registry.onDemandViews, onFailure: () => {} })
   try {
     const snapshots = postgresAsOfSnapshots(stores.system, { project, countNonFinite: () => {} })
     const spineRequest = {
@@ -157,7 +159,7 @@ async function make(
       timeUnit: null,
     }
     return await makeTrainingSet(
-      { snapshots, trainingFiles: duckDbTrainingFiles, layouts },
+      { snapshots, trainingFiles: duckDbTrainingFiles, layouts, computeOnDemand: thread.compute },
       {
         service: selectedFeatures(registry, selection, fullNames),
         spine: { ...spineRequest, ...reading },
@@ -167,6 +169,7 @@ async function make(
       },
     )
   } finally {
+    await thread.close()
     await opened.close()
   }
 }

@@ -80,7 +80,7 @@ export async function joinRows(
       if (!column) throw new TypeError(`feature view ${read.view.name} was not read`)
       return column(index)
     })
-    joined[row] = { key, rows: viewRows, requests: own }
+    joined[row] = { key, rows: viewRows, requests: own, computed: [] }
   })
   return joined
 }

@@ -3,6 +3,7 @@ import type { Micros } from '../../definitions/timestamp.ts'
 import type { Value } from '../../definitions/value.ts'
 import { isNumeric } from '../../definitions/value-type.ts'
 import { BadUserInput } from '../../errors.ts'
+import type { ComputeThread } from '../../on-demand/open-compute-thread.ts'
 import type { RowLayouts } from '../../online/row-layouts.ts'
 import {
   type PlannedEntry,
@@ -19,6 +20,7 @@ import type { OpenedFile } from '../../stores/file-reader.ts'
 import type { ColumnSummary, MadeColumn, TrainingFiles, TrainingFormat } from '../../stores/training-file.ts'
 import { readSpine, type SpineReading, type SpineRows, spineColumns } from '../spine/read-spine.ts'
 import { planSpine, type SpineOptions } from '../spine/spine-plan.ts'
+import { computeJoined } from './compute-joined.ts'
 import { type JoinedRow, joinRows } from './join-rows.ts'
 import type { KnownAt } from './known-at.ts'
 import type { FeatureCounts, SpineCounts } from './training-card.ts'
@@ -27,6 +29,7 @@ export interface TrainingSources {
   readonly snapshots: AsOfSnapshots
   readonly trainingFiles: TrainingFiles
   readonly layouts: Pick<RowLayouts, 'layout' | 'history'>
+  readonly computeOnDemand: ComputeThread['compute']
 }
 
 export interface TrainingRequest {
@@ -65,13 +68,13 @@ const statusColumn = (feature: string): string => `${feature}__status`
  * there before.
  */
 export async function makeTrainingSet(
-  { snapshots, trainingFiles, layouts }: TrainingSources,
+  { snapshots, trainingFiles, layouts, computeOnDemand }: TrainingSources,
   request: TrainingRequest,
 ): Promise<MadeTrainingSet> {
   const { service, spine, knownAt, out, format } = request
   const plan = planService(service)
   const columns = madeColumns(
-    plan.entries.filter(({ entry }) => entry.kind === 'feature'),
+    plan.entries.filter(({ entry }) => entry.kind !== 'request'),
     request,
   )
   checkColumns(service, columns, request)
@@ -93,7 +96,8 @@ export async function makeTrainingSet(
       const { asOfJoin } = snapshot
       const tally = tallyOf(service, snapshot.takenAt)
       const write = writerOf(plan, request, tally)
-      const join = (rows: SpineRows) => joinRows(rows, { plan, readers, knownAt, asOfJoin })
+      const join = async (rows: SpineRows) =>
+        await computeJoined(plan, await joinRows(rows, { plan, readers, knownAt, asOfJoin }), computeOnDemand)
       const underWay: { readonly rows: SpineRows; readonly joined: Promise<readonly JoinedRow[]> }[] = []
       const finishOne = async (): Promise<void> => {
         const first = underWay.shift()
@@ -184,7 +188,7 @@ function tallyOf(service: FeatureService, takenAt: Micros): Tally {
   }))
   return {
     spine: () => ({ ...spine, from, to }),
-    features: () => features.filter((_, place) => service.vector[place]?.kind === 'feature'),
+    features: () => features.filter((_, place) => service.vector[place]?.kind !== 'request'),
     countRow(key, asOf) {
       spine.rows += 1
       if (key === null) spine.missingKeys += 1
@@ -212,7 +216,7 @@ function writerOf(
   { vector, statuses }: Pick<TrainingRequest, 'vector' | 'statuses'>,
   tally: Tally,
 ) {
-  const isFeature = entries.map(({ entry }) => entry.kind === 'feature')
+  const isFeature = entries.map(({ entry }) => entry.kind !== 'request')
   return (rows: SpineRows, joined: readonly JoinedRow[]) => {
     const values = entries.map((): (Value | null)[] => [])
     const valueStatuses = entries.map((): string[] => [])
@@ -246,7 +250,7 @@ function absent(
   { entry, place }: PlannedEntry,
   requests: readonly (Value | null)[],
 ): { readonly value: Value | null; readonly status: FeatureStatus } {
-  if (entry.kind === 'feature') return { value: null, status: 'NOT_FOUND' }
+  if (entry.kind !== 'request') return { value: null, status: 'NOT_FOUND' }
   const value = requests[place] ?? null
   return { value, status: featureStatus('PRESENT', value === null) }
 }

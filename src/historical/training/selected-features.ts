@@ -1,5 +1,13 @@
 import { BadUserInput } from '../../errors.ts'
-import type { Entity, FeatureService, JoinKey, Registry, ServedFeature } from '../../registry/registry.ts'
+import type {
+  ComputedFeature,
+  Entity,
+  FeatureService,
+  JoinKey,
+  Registry,
+  ServedFeature,
+} from '../../registry/registry.ts'
+import { mergedRequests } from '../../registry/resolve-service.ts'
 import { suggest } from '../../registry/suggest.ts'
 
 /** What a training set is made of: a service, or features of any views. */
@@ -38,12 +46,18 @@ export function selectedFeatures(
     kind: 'feature-service',
     ...{ name: 'features', graphqlName: 'features', typeName: 'Features' },
     ...{ description: null, owner: null, tags: [] },
-    ...{ vector, entities, requests: [], joinKeys: joinKeysOf(entities) },
+    ...{ vector, entities, joinKeys: joinKeysOf(entities) },
+    requests: mergedRequests('features', vector, ({ message }) => {
+      throw new BadUserInput(message)
+    }),
   }
 }
 
-function isSame(left: ServedFeature, right: ServedFeature): boolean {
-  return left.view === right.view && left.feature === right.feature && left.role === right.role
+type SelectedFeature = ServedFeature | ComputedFeature
+
+function isSame(left: SelectedFeature, right: SelectedFeature): boolean {
+  const roleOf = (one: SelectedFeature): string | null => (one.kind === 'feature' ? one.role : null)
+  return left.view === right.view && left.feature === right.feature && roleOf(left) === roleOf(right)
 }
 
 function withFullName<Entry extends FeatureService['vector'][number]>(entry: Entry): Entry {
@@ -52,11 +66,12 @@ function withFullName<Entry extends FeatureService['vector'][number]>(entry: Ent
   return { ...entry, name, graphqlName: name }
 }
 
-function pick(registry: Registry, text: string): readonly ServedFeature[] {
+function pick(registry: Registry, text: string): readonly SelectedFeature[] {
   const [viewName = '', featureName = null, ...rest] = text.trim().split(':')
-  const view = registry.views.find(({ name }) => name === viewName)
+  const all = [...registry.views, ...registry.onDemandViews]
+  const view = all.find(({ name }) => name === viewName)
   if (!view || rest.length > 0) {
-    const names = registry.views.map(({ name }) => name)
+    const names = all.map(({ name }) => name)
     throw new BadUserInput(
       `features are asked for as view:feature, ${JSON.stringify(text)} came; there is no feature view ${JSON.stringify(viewName)}, ${suggest(viewName, names)}`,
     )
@@ -68,12 +83,14 @@ function pick(registry: Registry, text: string): readonly ServedFeature[] {
       `feature view "${view.name}" has no feature ${JSON.stringify(featureName)}; ${suggest(featureName ?? '', names)}`,
     )
   }
-  return features.map((feature) => ({
-    kind: 'feature',
+  return features.map((feature): SelectedFeature => {
     // Another view may have a field of that name: the GraphQL name only finds the value in its own row.
-    ...{ name: feature.name, graphqlName: feature.graphqlName, type: feature.type },
-    ...{ default: feature.default ?? 0, view, feature, role: null },
-  }))
+    const { name, graphqlName, type } = feature
+    const entry = { name, graphqlName, type, default: feature.default ?? 0, feature }
+    return view.kind === 'ON_DEMAND'
+      ? { kind: 'on-demand', ...entry, view }
+      : { kind: 'feature', ...entry, view, role: null }
+  })
 }
 
 function joinKeysOf(entities: readonly Entity[]): readonly JoinKey[] {
