@@ -1,5 +1,3 @@
-import { createRequire } from 'node:module'
-import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import type { Value } from '../definitions/value.ts'
 import { messageOf, OnDemandFailed } from '../errors.ts'
@@ -25,11 +23,13 @@ export interface ComputeThreadOptions {
   readonly folder: string
   readonly views: readonly OnDemandView[]
   readonly onFailure: OnComputeFailure
-  /** For one batch, and for loading the files. */
+  /** For one batch. */
   readonly deadlineMs?: number
 }
 
 const defaultDeadlineMs = 30_000
+/** For loading the files. */
+const loadMs = 60_000
 /** A function that keeps what it is given must not take the process with it. */
 const maxHeapMb = 512
 
@@ -44,24 +44,26 @@ export function openComputeThread(options: ComputeThreadOptions): ComputeThread 
   let last: Promise<unknown> = Promise.resolve()
 
   /** The next message of the thread, or why there is none. */
-  function next(thread: Worker, what: string): Promise<ThreadAnswer> {
+  function next(thread: Worker, what: string, withinMs: number): Promise<ThreadAnswer> {
     return new Promise((resolve, reject) => {
       const settle = (done: () => void): void => {
         clearTimeout(timer)
         thread.off('message', onMessage).off('error', onError).off('exit', onExit)
         done()
       }
-      const fail = (problem: string, cause?: unknown): void =>
+      const fail = (problem: string, cause?: unknown): void => {
+        if (worker === thread) worker = null
         settle(() => reject(new OnDemandFailed(`${what} ${problem}`, { cause })))
+      }
       const onMessage = (message: ThreadAnswer): void => settle(() => resolve(message))
       const onError = (error: unknown): void => fail(`failed: ${messageOf(error)}`, error)
       const onExit = (): void => fail('ended its thread')
       const timer = setTimeout(() => {
         fail(
-          `did not come to an end within ${deadlineMs / 1_000} s; look for a loop without an end, or for work that takes long`,
+          `did not come to an end within ${withinMs / 1_000} s; look for a loop without an end, or for work that takes long`,
         )
         thread.terminate().catch(() => {})
-      }, deadlineMs)
+      }, withinMs)
       thread.on('message', onMessage).on('error', onError).on('exit', onExit)
     })
   }
@@ -74,7 +76,7 @@ export function openComputeThread(options: ComputeThreadOptions): ComputeThread 
       if (worker === thread) worker = null
     })
     worker = thread
-    const ready = await next(thread, `loading the files in ${folder}`)
+    const ready = await next(thread, `loading the files in ${folder}`, loadMs)
     if (ready.kind === 'READY' && ready.lacking.length > 0) {
       await close()
       throw new OnDemandFailed(
@@ -98,7 +100,11 @@ export function openComputeThread(options: ComputeThreadOptions): ComputeThread 
     const thread = worker ?? (await start())
     const plan = views.indexOf(view)
     if (plan < 0) throw new TypeError(`on-demand view ${view.name} was not given to the thread`)
-    const answered = next(thread, `the function of on-demand view "${view.name}", for ${rows.length} rows,`)
+    const answered = next(
+      thread,
+      `the function of on-demand view "${view.name}", for ${rows.length} rows,`,
+      deadlineMs,
+    )
     thread.postMessage({ plan, rows })
     const answer = await answered
     if (answer.kind !== 'ROWS') throw new TypeError('the thread answered out of turn')
@@ -117,11 +123,8 @@ export function openComputeThread(options: ComputeThreadOptions): ComputeThread 
 }
 
 function newThread(workerData: object): Worker {
-  const options = { workerData, execArgv: [], resourceLimits: { maxOldGenerationSizeMb: maxHeapMb } }
+  const resourceLimits = { maxOldGenerationSizeMb: maxHeapMb }
   const isSource = import.meta.url.endsWith('.ts')
-  const entry = new URL(`./compute-thread.${isSource ? 'ts' : 'js'}`, import.meta.url)
-  if (!isSource) return new Worker(entry, options)
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx/esm/api')).href
-  const start = `import('${tsx}').then(({ register }) => { register(); return import('${entry.href}') })`
-  return new Worker(start, { ...options, eval: true })
+  const entry = new URL(isSource ? './start-from-sources.js' : './compute-thread.js', import.meta.url)
+  return new Worker(entry, { workerData, resourceLimits, execArgv: [] })
 }

@@ -1,9 +1,10 @@
 import { readdir } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { InvalidDefinitions, type Problem } from '../errors.ts'
 import { buildRegistry } from './build-registry.ts'
-import { moduleDigest } from './module-digest.ts'
+import { moduleDigest, readModule } from './module-digest.ts'
 import type { Definition } from './parse-definitions.ts'
 import type { Registry } from './registry.ts'
 import { unloadedProblem } from './unloaded-problem.ts'
@@ -59,8 +60,9 @@ export async function loadModules(
 ): Promise<readonly Definition[]> {
   const found: Definition[] = []
   for (const file of await definitionFiles(folder)) {
-    const module = await moduleDigest(file)
+    const { digest: module, files } = await readModule(file)
     if (!digests.has(module)) continue
+    forgetLoaded(new Set(files))
     const { tsImport } = await import('tsx/esm/api')
     const exported: Record<string, unknown> = await tsImport(pathToFileURL(file).href, import.meta.url).catch(
       () => ({}),
@@ -72,6 +74,15 @@ export async function loadModules(
       found.push({ path: `${shown}: ${name}`, value, module })
   }
   return found
+}
+
+/**
+ * Each load by `tsx` gets modules of its own, but for those in the form of CommonJS (TypeScript in a package that does not say
+ * otherwise): an import that changed would be what it was.
+ */
+function forgetLoaded(files: ReadonlySet<string>): void {
+  const { cache } = createRequire(import.meta.url)
+  for (const name of Object.keys(cache)) if (files.has(name.replace(/\?.*/, ''))) delete cache[name]
 }
 
 function hasFunction(value: object): boolean {

@@ -10,6 +10,17 @@ const relativeImport = /\b(?:from|import|require)\s*\(?\s*(['"])(\.{1,2}\/[^'"\n
  * another as soon as one character of them is. Imports of packages are no part of it; line ends are as on Unix.
  */
 export async function moduleDigest(file: string): Promise<string> {
+  return (await readModule(file)).digest
+}
+
+export interface ReadModule {
+  readonly digest: string
+  /** Absolute, the module itself first. */
+  readonly files: readonly string[]
+}
+
+/** As `moduleDigest`, with the files that it is of. */
+export async function readModule(file: string): Promise<ReadModule> {
   const hash = createHash('sha256')
   const places = new Map<string, number>()
 
@@ -30,7 +41,7 @@ export async function moduleDigest(file: string): Promise<string> {
   }
 
   await add(path.resolve(file))
-  return hash.digest('hex')
+  return { digest: hash.digest('hex'), files: [...places.keys()] }
 }
 
 async function textOf(file: string): Promise<string | null> {
