@@ -156,7 +156,10 @@ program
   .command('training-set')
   .description('the features of labelled entity rows, each as of its own time, as a file')
   .option('--service <name>', 'the features of a feature service, in the order of its vector')
-  .option('--features <list>', 'or these: view:feature,view:feature,… or view for all of a view')
+  .option(
+    '--features <list>',
+    'or these: view:feature,view:feature,… or view for all of a view; in a role as view@payee(customer_id=payee_id):feature',
+  )
   .requiredOption('--spine <file>', 'the entity rows with their times: Parquet, CSV or NDJSON')
   .option('--spine-format <format>', 'parquet, csv, ndjson or json, whatever the name of the file')
   .requiredOption('--out <file>', 'the training set; <file>.card.json says what it was made of')
@@ -170,6 +173,8 @@ program
   .option('--vector', "with a column of the service's vectors, nulls as their defaults")
   .option('--statuses', 'with a column per feature that says why a value is null')
   .option('--full-names', 'features are called <view>__<feature>')
+  .option('--from-card <card>', 'the same file again: everything but --spine and --out is in the card')
+  .option('--allow-deletions', 'from a card, of what is left, where rows were deleted or dropped since')
   .action(async (options) => (await import('./cli/training-set.ts')).trainingSet(options))
 
 program

@@ -25,6 +25,12 @@ export type ErrorCode =
   | 'DEMO_REFUSED'
   | 'TOPIC_REPLACED'
   | 'ON_DEMAND_FAILED'
+  | 'CARD_UNREADABLE'
+  | 'OTHER_DATABASE'
+  | 'OTHER_DEFINITIONS'
+  | 'OTHER_SPINE'
+  | 'HISTORY_REMOVED'
+  | 'NOT_REPRODUCED'
 
 /**
  * The one base of the project's errors: a caller's mistake or a broken service.
@@ -181,6 +187,26 @@ export class TopicReplaced extends errorOf('TOPIC_REPLACED') {
 
 /** The functions of on-demand views cannot be run over many rows; nothing was made. */
 export class OnDemandFailed extends errorOf('ON_DEMAND_FAILED') {}
+
+/** A training set's card is none, of a newer format, or was changed by hand so that it cannot be used. */
+export class CardUnreadable extends SeveralProblems {
+  readonly code = 'CARD_UNREADABLE'
+}
+
+/** A training set's card is of another database or project, or the database was restored to a time before it. */
+export class OtherDatabase extends errorOf('OTHER_DATABASE') {}
+
+/** What a training set is made of is not defined as it was when its card was written. */
+export class OtherDefinitions extends errorOf('OTHER_DEFINITIONS') {}
+
+/** The spine is not the one that a training set's card names. */
+export class OtherSpine extends errorOf('OTHER_SPINE') {}
+
+/** Rows or events that a training set was made of are gone or were changed. */
+export class HistoryRemoved extends errorOf('HISTORY_REMOVED') {}
+
+/** A training set that was made again from its card came out as another file; nothing of it was kept. */
+export class NotReproduced extends errorOf('NOT_REPRODUCED') {}
 
 /** What an error of unknown kind says. */
 export function messageOf(error: unknown): string {

@@ -1,153 +1,94 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { timezone as zone } from '../definitions/data-source.ts'
-import type { EpochUnit } from '../definitions/source-reading.ts'
 import { formatTimestamp } from '../definitions/timestamp.ts'
-import { BadUserInput } from '../errors.ts'
+import { BadUserInput, messageOf } from '../errors.ts'
 import { programVersion } from '../gateway/program-version.ts'
-import { parseKnownAt } from '../historical/training/known-at.ts'
-import { type MadeTrainingSet, makeTrainingSet } from '../historical/training/make-training-set.ts'
-import { type FeatureSelection, selectedFeatures } from '../historical/training/selected-features.ts'
-import { trainingCard } from '../historical/training/training-card.ts'
-import { formatOf } from '../ingest/files/file-format.ts'
-import { openComputeThread } from '../on-demand/open-compute-thread.ts'
-import { fileFormats } from '../stores/file-reader.ts'
+import {
+  type CardedSources,
+  type CardedTrainingSet,
+  makeCardedTrainingSet,
+} from '../historical/training/carded-training-set.ts'
+import type { MadeTrainingSet } from '../historical/training/make-training-set.ts'
+import { readCard, type TrainingCard } from '../historical/training/read-card.ts'
+import { type RemadeTrainingSet, remakeTrainingSet } from '../historical/training/remake-training-set.ts'
+import { selectedFeatures } from '../historical/training/selected-features.ts'
+import { postgresLaterChanges } from '../stores/postgres/deletion/later-changes.ts'
 import { postgresAsOfSnapshots } from '../stores/postgres/features/as-of-snapshot.ts'
-import { type TrainingFormat, trainingFormats } from '../stores/training-file.ts'
 import { progressBar } from './progress-bar.ts'
-import { withStores } from './with-stores.ts'
+import { refuseBesideCard, type TrainingArguments, trainingOptions } from './training-options.ts'
+import { type CommandWorld, withStores } from './with-stores.ts'
 
-interface TrainingArguments {
-  readonly service?: string
-  readonly features?: string
-  readonly spine: string
-  readonly spineFormat?: string
-  readonly out: string
-  readonly format?: string
-  readonly knownAt?: string
-  readonly map?: readonly string[]
-  readonly time?: string
-  readonly timeUnit?: string
-  readonly assumeUtc?: boolean
-  readonly timezone?: string
-  readonly vector?: boolean
-  readonly statuses?: boolean
-  readonly fullNames?: boolean
+interface CardArguments {
+  /** A card's file. */
+  readonly fromCard?: string
+  readonly allowDeletions?: boolean
 }
 
 /** `featuregraph training-set`: the spine's rows with their features, one file and its card; a final line on standard output. */
-export async function trainingSet(options: TrainingArguments): Promise<void> {
-  const selection = selectionOf(options)
-  const knownAt = options.knownAt === undefined ? ({ kind: 'ALL' } as const) : parseKnownAt(options.knownAt)
-  const format = outputFormat(options)
-  const spineFormat =
-    options.spineFormat === undefined
-      ? formatOf(options.spine)
-      : oneOf('--spine-format', fileFormats, options.spineFormat)
-  if (options.assumeUtc && options.timezone !== undefined)
-    throw new BadUserInput('--assume-utc and --timezone say two things of times without an offset; give one')
-  const timezone = options.assumeUtc ? 'UTC' : (options.timezone ?? null)
-  if (timezone !== null && !zone.safeParse(timezone).success)
-    throw new BadUserInput(
-      `--timezone expects a name of the IANA database, as Europe/Berlin; got ${JSON.stringify(timezone)}`,
-    )
-  const timeUnit = options.timeUnit === undefined ? null : oneOf('--time-unit', epochUnits, options.timeUnit)
-  const map = new Map((options.map ?? []).map(mapped))
-  await withStores('UNUSED', async ({ config, served, registry, stores, layouts, log }) => {
-    const service = selectedFeatures(registry, selection, options.fullNames ?? false)
-    const opened = await stores.files.open(options.spine, spineFormat)
-    const thread = openComputeThread({
+export async function trainingSet({
+  fromCard,
+  allowDeletions,
+  ...options
+}: TrainingArguments & CardArguments): Promise<void> {
+  if (fromCard !== undefined) refuseBesideCard(options)
+  else if (allowDeletions) throw new BadUserInput('--allow-deletions goes with --from-card; leave it out')
+  const card = fromCard === undefined ? null : await cardOf(fromCard)
+  const training = card?.options ?? trainingOptions(options)
+  await withStores('UNUSED', async (world) => {
+    const { spine, out } = options
+    const service = selectedFeatures(world.registry, training.selection, training.fullNames)
+    const sources = await sourcesOf(world)
+    const startedAt = performance.now()
+    const progress = progressBar(`making ${out}`)
+    const request = {
+      ...{ service, spine, out, onProgress: progress.update },
+      signal: new AbortController().signal,
+    }
+    const make = async (): Promise<CardedTrainingSet | RemadeTrainingSet> =>
+      card === null
+        ? await makeCardedTrainingSet(sources, { ...request, options: training, again: null })
+        : await remakeTrainingSet(sources, { ...request, card, allowDeletions: allowDeletions ?? false })
+    const carded = await make().finally(progress.stop)
+    await writeFile(`${out}.card.json`, carded.card)
+    process.stdout.write(`${summary(out, carded.made, (performance.now() - startedAt) / 1_000)}\n`)
+    const differs = card !== null && 'removed' in carded ? difference(card, carded) : []
+    for (const line of [...warnings(carded.made), ...differs]) process.stderr.write(`${line}\n`)
+  })
+}
+
+async function cardOf(file: string): Promise<TrainingCard> {
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new BadUserInput(`--from-card ${file} cannot be read: ${messageOf(error)}`)
+  })
+  return readCard(path.basename(file), text)
+}
+
+async function sourcesOf({ config, served, stores, log }: CommandWorld): Promise<CardedSources> {
+  const { project } = config
+  const { duckDbTrainingFiles: trainingFiles } = await import('../stores/duckdb/training-file.ts')
+  const countNonFinite = (view: string): void =>
+    log.warn(`${view}: a mapped table holds NaN or Infinity, which is null in the training set`)
+  return {
+    snapshots: postgresAsOfSnapshots(stores.system, { project, countNonFinite }),
+    onDemand: {
       folder: config.schemaFolder,
-      views: registry.onDemandViews,
       onFailure: ({ view, message }) =>
         log.warn(
           `${view}: its function failed for rows, which are FAILED in the training set; first: ${message}`,
         ),
-    })
-    const progress = progressBar(`making ${options.out}`)
-    const startedAt = performance.now()
-    try {
-      const { duckDbTrainingFiles: trainingFiles } = await import('../stores/duckdb/training-file.ts')
-      const countNonFinite = (view: string): void =>
-        log.warn(`${view}: a mapped table holds NaN or Infinity, which is null in the training set`)
-      const snapshots = postgresAsOfSnapshots(stores.system, { project: config.project, countNonFinite })
-      const made = await makeTrainingSet(
-        { snapshots, trainingFiles, layouts, computeOnDemand: thread.compute },
-        {
-          service,
-          spine: { path: options.spine, opened, map, time: options.time ?? null, timezone, timeUnit },
-          ...{ knownAt, format, out: options.out },
-          ...{ vector: options.vector ?? false, statuses: options.statuses ?? false },
-          onProgress: progress.update,
-        },
-      ).finally(progress.stop)
-      const card = trainingCard({
-        service: 'service' in selection ? selection.service : null,
-        vector: service.vector.map(({ name }) => name),
-        registryVersion: served.version,
-        definitions: served.digest,
-        program: programVersion(),
-        spine: {
-          file: path.basename(options.spine),
-          sha256: await stores.files.digest(options.spine),
-          counts: made.spine,
-        },
-        output: {
-          file: path.basename(options.out),
-          sha256: await stores.files.digest(options.out),
-          bytes: made.bytes,
-        },
-        ...{ knownAt, takenAt: made.takenAt, features: made.features, summaries: made.summaries },
-      })
-      await writeFile(`${options.out}.card.json`, card)
-      process.stdout.write(`${summary(options.out, made, (performance.now() - startedAt) / 1_000)}\n`)
-      for (const warning of warnings(made)) process.stderr.write(`${warning}\n`)
-    } finally {
-      await thread.close()
-      await opened.close()
-    }
-  })
+    },
+    ...{ trainingFiles, files: stores.files, changes: postgresLaterChanges(stores.system, project) },
+    world: {
+      ...{ project, registryVersion: served.version, definitions: served.digest },
+      program: programVersion(),
+    },
+  }
 }
 
-const epochUnits: readonly EpochUnit[] = ['s', 'ms', 'us', 'ns']
-
-function selectionOf({ service, features }: TrainingArguments): FeatureSelection {
-  if (service !== undefined && features === undefined) return { service }
-  if (features !== undefined && service === undefined)
-    return {
-      features: features
-        .split(',')
-        .map((text) => text.trim())
-        .filter((text) => text !== ''),
-    }
-  throw new BadUserInput(
-    'a training set is of --service <name> or of --features view:feature,…; give one of them',
-  )
-}
-
-function outputFormat({ out, format }: TrainingArguments): TrainingFormat {
-  if (format !== undefined) return oneOf('--format', trainingFormats, format)
-  const extension = path.extname(out).slice(1).replace('jsonl', 'ndjson')
-  const known = trainingFormats.find((one) => one === extension)
-  if (known) return known
-  throw new BadUserInput(
-    `${out}: its name says no format; expected .${trainingFormats.join(', .')}, or --format ${trainingFormats.join('|')}`,
-  )
-}
-
-function oneOf<Value extends string>(option: string, values: readonly Value[], text: string): Value {
-  const found = values.find((value) => value === text)
-  if (found) return found
-  throw new BadUserInput(`${option} expects one of ${values.join(', ')}; got ${JSON.stringify(text)}`)
-}
-
-function mapped(text: string): [column: string, name: string] {
-  const [, column, name] = /^(.+)=([^=]+)$/.exec(text) ?? []
-  if (column === undefined || name === undefined)
-    throw new BadUserInput(
-      `--map expects <column>=<join key>, as --map user=customer_id; got ${JSON.stringify(text)}`,
-    )
-  return [column, name]
+function difference(card: TrainingCard, { isSame, removed }: RemadeTrainingSet): readonly string[] {
+  if (isSame) return []
+  const by = card.program === programVersion() ? '' : `; version ${card.program} wrote the card`
+  return [`the file is another than the card's${by}`, ...removed.map((line) => `  ${line}`)]
 }
 
 function summary(out: string, { spine, bytes, takenAt }: MadeTrainingSet, seconds: number): string {

@@ -29,13 +29,19 @@ export const entityDefinition = z.strictObject({
 
 export type EntityDefinition = z.input<typeof entityDefinition>
 
+/** The names of an entity's join keys. */
+export type JoinKeyName<Entity extends EntityDefinition> = Extract<keyof Entity['joinKeys'], string>
+
 /**
  * What features describe: a customer, or a (merchant, device) pair. The order of the join keys is part of its identity.
  * `plural` names the list field where English is irregular. Checked with everything else when the registry is built.
  */
-export function entity<const Name extends string>(
+export function entity<
+  const Name extends string,
+  const JoinKeys extends EntityDefinition['joinKeys'] = EntityDefinition['joinKeys'],
+>(
   name: Name,
-  options: Omit<EntityDefinition, 'kind' | 'name'>,
-): EntityDefinition & { readonly name: Name } {
+  options: Omit<EntityDefinition, 'kind' | 'name' | 'joinKeys'> & { readonly joinKeys: JoinKeys },
+): Omit<EntityDefinition, 'name' | 'joinKeys'> & { readonly name: Name; readonly joinKeys: JoinKeys } {
   return { kind: 'entity', name, ...options }
 }

@@ -4,9 +4,18 @@ import type { Pick } from './feature-view.ts'
 import { explicitGraphqlName, registryName } from './name.ts'
 import { valueType } from './value-type.ts'
 
+const pickRole = z.strictObject({
+  name: registryName,
+  /** The entity's join key → what the service calls it. */
+  keys: z.record(registryName, registryName).refine((keys) => Object.keys(keys).length > 0, {
+    error: "a role has a join key of its own, as { customer_id: 'payee_id' }",
+  }),
+})
+
 export const pick = z.strictObject({
   kind: z.literal('pick'),
   view: registryName,
+  role: pickRole.optional(),
   features: z
     .array(
       z.strictObject({

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { fileSourceDefinition, postgresSourceDefinition } from './data-source.ts'
 import { duration } from './duration.ts'
-import { documented, type EntityDefinition } from './entity.ts'
+import { documented, type EntityDefinition, type JoinKeyName } from './entity.ts'
 import { expectationDefinition, rowCountExpectation } from './expectation.ts'
 import { explicitGraphqlName, registryName, renamedFrom } from './name.ts'
 import { schedule } from './schedule.ts'
@@ -55,16 +55,27 @@ export interface PickedFeature<Name extends string = string> {
 export type FeatureTypes = Readonly<Record<string, ValueType>>
 declare const pickedTypes: unique symbol
 
+/** Under which names a service takes an entity's join keys: `{ customer_id: 'payee_id' }`. Those left out keep theirs. */
+type RoleKeys<JoinKey extends string> = { readonly [Name in JoinKey]?: string }
+
+/** What an entity is in a service in which it stands more than once. */
+export interface PickRole {
+  readonly name: string
+  /** The entity's join key → what the service calls it. */
+  readonly keys: Readonly<Record<string, string>>
+}
+
 /** Features of one view, in the order of a service's vector. `Types`: by the names that they are picked under. */
 export interface Pick<Types extends FeatureTypes = FeatureTypes> {
   readonly kind: 'pick'
   readonly view: string
+  readonly role?: PickRole
   readonly features: readonly PickedFeature[]
   readonly [pickedTypes]?: Types
 }
 
-type Options<Features> = Omit<FeatureViewDefinition, 'kind' | 'name' | 'entity' | 'features'> & {
-  readonly entity: EntityDefinition
+type Options<Entity, Features> = Omit<FeatureViewDefinition, 'kind' | 'name' | 'entity' | 'features'> & {
+  readonly entity: Entity
   readonly features: Features
 }
 
@@ -83,17 +94,41 @@ export type PickFeatures<Types extends FeatureTypes> = <
   ...features: Picked
 ) => Pick<PickedTypes<Types, Picked[number]>>
 
-export type PickableView<Types extends FeatureTypes, Definition = FeatureViewDefinition> = Definition & {
+/** What a service takes of a view. */
+interface Picking<Types extends FeatureTypes, JoinKey extends string> {
   /** These features, in this order, for a feature service. */
   readonly pick: PickFeatures<Types>
+  /**
+   * The view of an entity that stands in a service in a role of its own, as the payee of a payment beside its payer. The
+   * service takes the role's join keys under the names that `keys` gives them, and calls its features `<role>__<feature>`.
+   */
+  readonly as: (role: string, keys: RoleKeys<JoinKey>) => { readonly pick: PickFeatures<Types> }
 }
 
-export function pickFrom<Types extends FeatureTypes>(view: string): PickFeatures<Types> {
+export type PickableView<
+  Types extends FeatureTypes,
+  Definition = FeatureViewDefinition,
+  JoinKey extends string = string,
+> = Definition & Picking<Types, JoinKey>
+
+export function pickFrom<Types extends FeatureTypes>(
+  view: string,
+  role: PickRole | null = null,
+): PickFeatures<Types> {
   return (...features) => ({
-    kind: 'pick',
-    view,
+    ...{ kind: 'pick', view },
+    ...(role && { role }),
     features: features.map((feature) => (typeof feature === 'string' ? { name: feature } : feature)),
   })
+}
+
+export function pickingFrom<Types extends FeatureTypes, JoinKey extends string>(
+  view: string,
+): Picking<Types, JoinKey> {
+  return {
+    pick: pickFrom(view),
+    as: (name, keys) => ({ pick: pickFrom(view, { name, keys: Object.fromEntries(Object.entries(keys)) }) }),
+  }
 }
 
 /** The types of declared features. */
@@ -109,10 +144,13 @@ export type DeclaredTypes<Features> = {
  * Features of one entity that come together as one row. Without `source`, or with files, the rows stand in a table that
  * the gateway makes from this definition; without `ttl` a value never grows too old; `online: false` keeps it out of the online store.
  */
-export function featureView<const Features extends FeatureViewDefinition['features']>(
+export function featureView<
+  const Features extends FeatureViewDefinition['features'],
+  const Entity extends EntityDefinition = EntityDefinition,
+>(
   name: string,
-  options: Options<Features>,
-): PickableView<DeclaredTypes<Features>> {
+  options: Options<Entity, Features>,
+): PickableView<DeclaredTypes<Features>, FeatureViewDefinition, JoinKeyName<Entity>> {
   const { entity, ...rest } = options
-  return { kind: 'feature-view', name, entity: entity.name, ...rest, pick: pickFrom(name) }
+  return { kind: 'feature-view', name, entity: entity.name, ...rest, ...pickingFrom(name) }
 }

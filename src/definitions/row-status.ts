@@ -6,6 +6,11 @@ export type RowStatus = 'PRESENT' | 'NOT_FOUND' | 'OUTSIDE_TTL' | 'UNAVAILABLE'
 /** Of a single value: its row's status, or why the value itself is missing. */
 export type FeatureStatus = RowStatus | 'NULL_VALUE' | 'FAILED'
 
+/** By their numbers, where many of them stand in a column. */
+export const featureStatuses: readonly FeatureStatus[] = [
+  ...(['PRESENT', 'NOT_FOUND', 'OUTSIDE_TTL', 'UNAVAILABLE', 'NULL_VALUE', 'FAILED'] as const),
+]
+
 /**
  * The rule of both clocks for a row that was found: PRESENT up to and including an age of ttl, and of maxAge.
  * A row from ahead of `at` (clocks of two machines) has age 0.

@@ -1,10 +1,10 @@
 import { z } from 'zod'
 import { type AggregatedType, type AggregationDefinition, aggregationDefinition } from './aggregation.ts'
 import { duration } from './duration.ts'
-import { documented, type EntityDefinition } from './entity.ts'
+import { documented, type EntityDefinition, type JoinKeyName } from './entity.ts'
 import type { EventSourceDefinition } from './event-source.ts'
 import { expectationDefinition, rowCountExpectation } from './expectation.ts'
-import { type PickableView, pickFrom } from './feature-view.ts'
+import { type PickableView, pickingFrom } from './feature-view.ts'
 import { explicitGraphqlName, registryName, renamedFrom } from './name.ts'
 import { schedule } from './schedule.ts'
 
@@ -61,11 +61,11 @@ export function stream(): StreamCompute {
 
 type Fields = EventSourceDefinition['fields']
 
-type Options<Features, SourceFields extends Fields> = Omit<
+type Options<Entity, Features, SourceFields extends Fields> = Omit<
   WindowedViewDefinition,
   'kind' | 'name' | 'entity' | 'source' | 'features'
 > & {
-  readonly entity: EntityDefinition
+  readonly entity: Entity
   readonly source: EventSourceDefinition & { readonly fields: SourceFields }
   readonly features: Features
 }
@@ -81,10 +81,11 @@ type AggregatedTypes<Features, SourceFields> = {
 export function windowedView<
   const Features extends Readonly<Record<string, AggregationDefinition>>,
   SourceFields extends Fields,
+  const Entity extends EntityDefinition = EntityDefinition,
 >(
   name: string,
-  options: Options<Features, SourceFields>,
-): PickableView<AggregatedTypes<Features, SourceFields>, WindowedViewDefinition> {
+  options: Options<Entity, Features, SourceFields>,
+): PickableView<AggregatedTypes<Features, SourceFields>, WindowedViewDefinition, JoinKeyName<Entity>> {
   const { entity, source, ...rest } = options
   return {
     kind: 'windowed-view',
@@ -92,6 +93,6 @@ export function windowedView<
     entity: entity.name,
     source: source.name,
     ...rest,
-    pick: pickFrom(name),
+    ...pickingFrom(name),
   }
 }

@@ -39,6 +39,7 @@ export function declareCatalogue(registry: Registry): Readonly<Record<string, Ro
   const serviceFeature = objectType('ServiceFeature', null, {
     name: text,
     view: { ...optionalText, description: 'Null for a request value.' },
+    role: { ...optionalText, description: 'Null: the entity by its own join keys.' },
     type: text,
     default: { type: GraphQLFloat },
   })
@@ -167,6 +168,7 @@ function showService(service: FeatureService): object {
   const vector = service.vector.map((entry) => ({
     ...entry,
     view: entry.kind === 'request' ? null : entry.view.name,
+    role: entry.kind === 'feature' ? entry.role : null,
   }))
   return { ...service, vector }
 }

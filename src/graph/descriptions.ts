@@ -53,6 +53,19 @@ export function describeFeature(feature: Feature | RequestValue): string | null 
   return sentences(feature.description, unit)
 }
 
+/** Of a service's join key: whose it is, where it is a role's. */
+export function describeServiceKey({ entities, roles }: FeatureService, name: string): string | null {
+  const uses = roles.flatMap((role) =>
+    role.keys
+      .filter((key) => key.name === name && key.joinKey !== name)
+      .map(({ joinKey }) => {
+        const of = entities.filter(({ joinKeys }) => joinKeys.some((key) => key.name === joinKey))
+        return `${joinKey} of ${of.map((entity) => entity.name).join(' and ')} as ${role.name}`
+      }),
+  )
+  return uses.length === 0 ? null : `The ${uses.join('; the ')}.`
+}
+
 export function describeService(service: FeatureService): string | null {
   return sentences(service.description, ownerSentence(service.owner), tagSentence(service.tags))
 }

@@ -25,7 +25,7 @@ export async function readOffline(
   const plan = planAsOf(needs.map((need) => ({ keys: need.keys, times: timesOf(need) })))
   const observed = observeRead(sources, request, 'offline', plan.rows.length)
   try {
-    const answer = await sources.offline.asOfJoin({ views, rows: plan.rows }, signal)
+    const answer = await sources.offline.asOfJoin({ views, rows: plan.rows, visibleIn: null }, signal)
     observed()
     for (const { need, view, fill } of wanted) {
       const rows = answer[views.indexOf(view)] ?? []

@@ -23,8 +23,8 @@ import {
   type RootDeclaration,
   type TypeClass,
 } from './declare.ts'
-import { describeFeature, describeService } from './descriptions.ts'
-import { acceptKey, keyFields } from './entity-types.ts'
+import { describeFeature, describeService, describeServiceKey } from './descriptions.ts'
+import { acceptKey } from './entity-types.ts'
 import type { NeedTimes } from './row-sources.ts'
 import { declareServiceAsOf } from './service-as-of.ts'
 import type { SharedTypes } from './shared-types.ts'
@@ -48,8 +48,9 @@ export function declareService(
   shared: SharedTypes,
   pageInfo: TypeClass,
 ): Readonly<Record<string, RootDeclaration>> {
+  const keys = serviceKeyFields(service)
   const inputFields = {
-    ...keyFields(service.joinKeys),
+    ...keys,
     ...Object.fromEntries(
       service.requests.map((request) => [
         request.graphqlName,
@@ -67,7 +68,7 @@ export function declareService(
     inputFields,
   )
   const rowType = objectType(service.typeName, describeService(service), {
-    ...keyFields(service.joinKeys),
+    ...keys,
     ...entryFields(service, (entry) => ({ type: graphqlTypeOf(entry.type), nullable: true })),
     vector: {
       type: [GraphQLFloat],
@@ -122,6 +123,16 @@ export function declareService(
         makeColumns(await read(...atOneTime(input, context), context, () => info.path)),
     },
   }
+}
+
+/** A role's keys say whose they are. */
+function serviceKeyFields(service: FeatureService): Record<string, FieldDeclaration> {
+  return Object.fromEntries(
+    service.joinKeys.map(({ name, graphqlName, type }) => [
+      graphqlName,
+      { type: graphqlTypeOf(type), description: describeServiceKey(service, name) },
+    ]),
+  )
 }
 
 function entryFields(

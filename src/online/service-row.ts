@@ -10,6 +10,7 @@ import type {
   OnDemandView,
   VectorEntry,
 } from '../registry/registry.ts'
+import { keyInRole, roleNamed } from '../registry/service-keys.ts'
 import type { PlacedInput } from './on-demand.ts'
 import { rowValue, type ViewRow } from './view-row.ts'
 
@@ -57,7 +58,7 @@ export function planService(service: FeatureService): ServicePlan {
   function placeOfRead(view: FeatureView, role: string | null): number {
     const place = reads.findIndex((read) => read.view === view && read.role === role)
     if (place >= 0) return place
-    return reads.push({ view, role, keyPlaces: keyPlacesOf(service, view.entity) }) - 1
+    return reads.push({ view, role, keyPlaces: keyPlacesOf(service, view.entity, role) }) - 1
   }
 
   function placeOfRequest(name: string): number {
@@ -82,8 +83,15 @@ export function planService(service: FeatureService): ServicePlan {
   return { reads, computations, entries }
 }
 
-function keyPlacesOf({ joinKeys }: FeatureService, entity: Entity): readonly number[] {
-  return entity.joinKeys.map(({ name }) => joinKeys.findIndex((key) => key.name === name))
+function keyPlacesOf(
+  { joinKeys, roles }: FeatureService,
+  entity: Entity,
+  role: string | null,
+): readonly number[] {
+  return entity.joinKeys.map((own) => {
+    const name = keyInRole(own.name, roleNamed(roles, role))
+    return joinKeys.findIndex((key) => key.name === name)
+  })
 }
 
 /** The part of the service's key that is the read's entity's. */

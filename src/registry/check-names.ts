@@ -1,3 +1,4 @@
+import { fieldName } from '../definitions/graphql-name.ts'
 import type { Report } from '../errors.ts'
 import { type NameTable, nameTable } from './name-table.ts'
 import type { Entity, FeatureService, FeatureView, OnDemandView, Registry } from './registry.ts'
@@ -88,7 +89,12 @@ function checkService(service: FeatureService, types: NameTable, roots: NameTabl
     types.take(`${service.typeName}${suffix}`, place)
   }
   const fields = nameTable(`the fields of ${service.typeName}`, reservedServiceFields, report)
-  for (const key of service.joinKeys) fields.take(key.graphqlName, `${place} (join key ${key.name})`)
+  checkRoleKeys(service, report)
+  const roleKeys = new Set(service.roles.flatMap(({ keys }) => keys.map(({ name }) => name)))
+  for (const { name, graphqlName } of service.joinKeys) {
+    const option = roleKeys.has(name) ? "its role's key" : 'graphqlName'
+    fields.take(graphqlName, `${place} (join key ${name})`, option)
+  }
   for (const entry of service.vector) {
     const renamed = entry.kind !== 'request' && entry.name !== entry.feature.name
     fields.take(entry.graphqlName, `${place} (${entry.name})`, renamed ? 'as' : 'graphqlName')
@@ -97,6 +103,19 @@ function checkService(service: FeatureService, types: NameTable, roots: NameTabl
     const isInVector = service.vector.some((entry) => entry.kind === 'request' && entry.name === name)
     // It is sent beside the keys, and is a column of a training set's spine beside the features.
     if (!isInVector) fields.take(graphqlName, `${place} (request ${name} of an on-demand view)`)
+  }
+}
+
+/** What a role calls a join key is a column of a spine and a field beside the times, as an entity's own join key is. */
+function checkRoleKeys({ name: service, roles }: FeatureService, report: Report): void {
+  for (const { name: role, keys } of roles) {
+    for (const { joinKey, name } of keys) {
+      const path = `feature service ${service} (role ${role}, ${joinKey})`
+      if (name === joinKey) continue
+      checkColumn(path, name, featureTableColumns, report)
+      if (reservedKeyFields.has(fieldName(name)) && !reservedColumns.has(name))
+        report({ path, message: `"${name}" is a reserved name among the arguments of keys; rename it` })
+    }
   }
 }
 

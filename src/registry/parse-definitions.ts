@@ -75,7 +75,7 @@ export function parseDefinitions(definitions: readonly Definition[], report: Rep
   for (const { path, value, module } of definitions) {
     const kind = kindOf(value)
     if (kind === null) continue
-    const { pick: _, ...data } = value as Record<string, unknown>
+    const { pick: _pick, as: _as, ...data } = value as Record<string, unknown>
     const name = typeof data['name'] === 'string' ? data['name'] : '?'
     const place = `${called[kind]} ${name}`
     const outcome = schemas[kind].safeParse(data)

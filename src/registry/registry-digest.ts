@@ -25,10 +25,16 @@ export function definitionText(definition: Registry[keyof Registry][number]): st
 
 function withoutReferences(key: string, value: unknown): unknown {
   if (key === 'onDemandViews' || key === 'functionText') return undefined
+  if (isNoRole(key, value)) return undefined
   if (references.has(key)) return nameOf(value)
   if ((key === 'views' || key === 'entities') && Array.isArray(value)) return value.map(nameOf)
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64')
   return value
+}
+
+/** Services without roles have the digest that they had before there were any. */
+function isNoRole(key: string, value: unknown): boolean {
+  return (key === 'role' && value === null) || (key === 'roles' && Array.isArray(value) && value.length === 0)
 }
 
 function nameOf(value: unknown): unknown {

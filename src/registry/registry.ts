@@ -197,7 +197,7 @@ export interface ServedFeature {
   readonly default: number
   readonly view: FeatureView
   readonly feature: Feature
-  /** What the entity is in the service where it stands there twice; null: itself, by its own join keys. */
+  /** The name of one of the service's roles; null: the entity by its own join keys. */
   readonly role: string | null
 }
 
@@ -226,13 +226,21 @@ export interface RequestValue {
 
 export type VectorEntry = ServedFeature | ComputedFeature | RequestValue
 
+/** One entity under another name, where a service takes from it more than once: as payer and as payee. */
+export interface ServiceRole {
+  readonly name: string
+  /** Every join key of the entities that stand in it, with what the service calls it. */
+  readonly keys: readonly { readonly joinKey: string; readonly name: string }[]
+}
+
 export interface FeatureService extends Shown {
   readonly kind: 'feature-service'
   /** In the vector's order. */
   readonly vector: readonly VectorEntry[]
-  /** Every distinct join key of the service's entities, in the order of first use. */
+  /** Every distinct join key of the service's entities, of those in roles too, in the order of first use. */
   readonly joinKeys: readonly JoinKey[]
   readonly entities: readonly Entity[]
+  readonly roles: readonly ServiceRole[]
   /** Those of the vector, then those that its on-demand views take besides. */
   readonly requests: readonly RequestValue[]
 }

@@ -64,6 +64,7 @@ export const reservedColumns: ReadonlySet<string> = new Set([
 /** Columns that every table of stored events has beside the fields. */
 export const reservedEventColumns: ReadonlySet<string> = new Set([
   ...['topic_id', 'partition', 'offset', 'event_timestamp', 'ingested_at', 'event_id', 'counts'],
+  'ingested_xid',
 ])
 
 /** Names that mean something to JavaScript objects. */

@@ -29,6 +29,8 @@ export function resolveOnDemandView(
       checkDefault(request, `${path} (request ${item.name})`, report)
       return [{ kind: 'request', name: item.name, request }]
     }
+    if (item.role !== undefined)
+      report({ path, message: 'an on-demand view is of one entity, in no role; pick without as(…)' })
     const view = known.views.get(item.view)
     if (!view) {
       if (!known.brokenNames.has(item.view)) report(unknownInput(path, item.view, known))

@@ -1,19 +1,20 @@
-import { fieldName } from '../definitions/graphql-name.ts'
+import { fieldName, raiseFirst } from '../definitions/graphql-name.ts'
 import { isNumeric } from '../definitions/value-type.ts'
 import type { Problem, Report } from '../errors.ts'
 import type { ServiceParsed } from './parse-definitions.ts'
 import type {
   ComputedFeature,
-  Entity,
+  Feature,
   FeatureService,
   FeatureView,
-  JoinKey,
   OnDemandView,
   RequestValue,
   ServedFeature,
   VectorEntry,
 } from './registry.ts'
 import { requestValue } from './resolve-request.ts'
+import { roleTable } from './role-table.ts'
+import { type EntityUse, entityUses, mergeJoinKeys, nameInRole } from './service-keys.ts'
 import { shownHead } from './shown-head.ts'
 import { suggest } from './suggest.ts'
 
@@ -34,6 +35,7 @@ export function resolveService(
     report(problem)
   }
   const vector: VectorEntry[] = []
+  const table = roleTable()
   definition.features.forEach((item, index) => {
     const path = `${place}.features[${index}]`
     if (item.kind === 'request') {
@@ -49,8 +51,10 @@ export function resolveService(
       else refuse({ path, message })
       return
     }
+    if (item.role) table.take(view.entity, item.role, (message) => refuse({ path: `${path}.role`, message }))
     for (const picked of item.features) {
-      const entry = servedFeature(view, picked, `${path} (${view.name}.${picked.name})`, refuse)
+      const of = { view, picked, role: item.role?.name ?? null }
+      const entry = servedFeature(of, `${path} (${view.name}.${picked.name})`, refuse)
       if (entry) vector.push(entry)
     }
   })
@@ -58,14 +62,22 @@ export function resolveService(
     refuse({ path: `${place}.features`, message: 'a service takes features of at least one view; pick some' })
   }
   checkEqualNames(place, vector, refuse)
-  const joinKeys = mergedJoinKeys(place, vector, refuse)
+  const roles = table.roles()
+  const uses = entityUses(vector, roles)
+  const joinKeys = mergeJoinKeys(uses, ({ name, first, second }) =>
+    refuse({
+      path: `${place}.features`,
+      message: `join key "${name}" is ${first.type} in entity ${shownUse(first)} and ${second.type} in ${shownUse(second)}; a service needs them alike`,
+    }),
+  )
   return {
     kind: 'feature-service',
     ...shownHead(definition),
     // What stands twice has been reported.
     vector: vector.filter(({ name }, index) => vector.findIndex((entry) => entry.name === name) === index),
     joinKeys,
-    entities: entitiesOf(vector),
+    entities: [...new Set(uses.map(({ entity }) => entity))],
+    roles,
     requests: mergedRequests(place, vector, refuse),
   }
 }
@@ -115,9 +127,14 @@ function notNumeric(path: string, type: string): Problem {
 type ParsedItem = ServiceParsed['features'][number]
 type ParsedPick = Extract<ParsedItem, { kind: 'pick' }>['features'][number]
 
+interface PickedOf {
+  readonly view: FeatureView | OnDemandView
+  readonly picked: ParsedPick
+  readonly role: string | null
+}
+
 function servedFeature(
-  view: FeatureView | OnDemandView,
-  picked: ParsedPick,
+  { view, picked, role }: PickedOf,
   path: string,
   refuse: Report,
 ): ServedFeature | ComputedFeature | null {
@@ -132,15 +149,36 @@ function servedFeature(
   }
   if (!isNumeric(feature.type)) refuse(notNumeric(path, feature.type))
   const entry = {
-    name: picked.as ?? feature.name,
-    graphqlName: picked.as === undefined ? feature.graphqlName : fieldName(picked.as),
+    ...namesOf(feature, picked.as, role),
     type: feature.type,
     default: picked.default ?? feature.default ?? 0,
     feature,
   }
-  return view.kind === 'ON_DEMAND'
-    ? { kind: 'on-demand', ...entry, view }
-    : { kind: 'feature', ...entry, view, role: null }
+  if (view.kind !== 'ON_DEMAND') return { kind: 'feature', ...entry, view, role }
+  if (role !== null)
+    refuse({
+      path,
+      message: `"${view.name}" is an on-demand view, which has no roles yet; pick it without as(…)`,
+    })
+  return { kind: 'on-demand', ...entry, view }
+}
+
+/**
+ * `as` is the whole name. Without it a feature of a role is `<role>__<feature>`, in GraphQL the role's field name and the
+ * feature's, the first letter of that raised: `payee__total_30d` is `payeeTotal30d`, also where the feature has a
+ * `graphqlName` of its own.
+ */
+function namesOf(
+  feature: Feature,
+  as: string | undefined,
+  role: string | null,
+): Pick<ServedFeature, 'name' | 'graphqlName'> {
+  if (as !== undefined) return { name: as, graphqlName: fieldName(as) }
+  if (role === null) return { name: feature.name, graphqlName: feature.graphqlName }
+  return {
+    name: nameInRole(role, feature.name),
+    graphqlName: `${fieldName(role)}${raiseFirst(feature.graphqlName)}`,
+  }
 }
 
 function checkEqualNames(place: string, vector: readonly VectorEntry[], refuse: Report): void {
@@ -155,24 +193,6 @@ function checkEqualNames(place: string, vector: readonly VectorEntry[], refuse: 
   }
 }
 
-function entitiesOf(vector: readonly VectorEntry[]): Entity[] {
-  return [...new Set(vector.flatMap((entry) => (entry.kind === 'request' ? [] : [entry.view.entity])))]
-}
-
-function mergedJoinKeys(place: string, vector: readonly VectorEntry[], refuse: Report): JoinKey[] {
-  const merged = new Map<string, JoinKey & { readonly entity: string }>()
-  for (const entity of entitiesOf(vector)) {
-    for (const key of entity.joinKeys) {
-      const other = merged.get(key.name)
-      if (!other) {
-        merged.set(key.name, { ...key, entity: entity.name })
-      } else if (other.type !== key.type || other.graphqlName !== key.graphqlName) {
-        refuse({
-          path: `${place}.features`,
-          message: `join key "${key.name}" is ${other.type} in entity "${other.entity}" and ${key.type} in "${entity.name}"; a service needs them alike`,
-        })
-      }
-    }
-  }
-  return [...merged.values()].map(({ name, graphqlName, type }) => ({ name, graphqlName, type }))
+function shownUse({ entity, role }: EntityUse): string {
+  return role === null ? `"${entity.name}"` : `"${entity.name}" as ${role.name}`
 }

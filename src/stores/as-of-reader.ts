@@ -25,7 +25,7 @@ export interface ExpiredHistory {
 }
 
 /** What answers was not computed by today's definition: by another one, or never although there are events. */
-interface NotComputed {
+export interface NotComputed {
   readonly notComputed: 'RECOMPUTING' | 'NEVER_FILLED'
 }
 
@@ -43,6 +43,11 @@ export interface AsOfJoin {
   /** Views of one entity type. */
   readonly views: readonly OfflineView[]
   readonly rows: readonly EntityRow[]
+  /**
+   * A snapshot of the database (the text of a `pg_snapshot`) outside which nothing is read that transactions wrote, whatever
+   * its times say; null: no such bound. Mapped tables do not know it, and what was removed since is gone.
+   */
+  readonly visibleIn: string | null
 }
 
 /** Per view, one entry per entity row in the order asked for. */

@@ -1,17 +1,52 @@
 import type { Micros } from '../definitions/timestamp.ts'
-import type { AsOfJoin, AsOfReader } from './as-of-reader.ts'
+import type { ExpiredHistory, NotComputed } from './as-of-reader.ts'
+import type { EntityRows } from './entity-rows.ts'
+import type { OfflineView } from './offline-view.ts'
+import type { ValueColumn } from './value-column.ts'
+
+/** Why an entity row's values are not, or not all, what its newest row holds. */
+export type AsOfException = ExpiredHistory | NotComputed | { readonly lacking: readonly string[] }
+
+/** The newest rows of a view, column by column: an entry per entity row, in their order. */
+export interface AsOfColumns {
+  /** In microseconds; NaN where there is no row, or a closing one. */
+  readonly eventTimestamps: Float64Array
+  /** Per feature of the view; null where there is no row. */
+  readonly columns: readonly ValueColumn[]
+  /** By entity row. Those with `storedSince` or `notComputed` have no row. */
+  readonly exceptions: ReadonlyMap<number, AsOfException>
+}
+
+export interface ColumnJoin {
+  /** Views of one entity type. */
+  readonly views: readonly OfflineView[]
+  readonly rows: EntityRows
+}
 
 /** As-of joins that all see the same rows, whatever is written meanwhile, on several connections at once. */
 export interface AsOfSnapshot {
   /** When it was taken, by the database's clock. */
   readonly takenAt: Micros
-  /** As `AsOfReader.asOfJoin`; at most as many at once as there are connections, others wait for their turn. */
-  readonly asOfJoin: (join: AsOfJoin) => ReturnType<AsOfReader['asOfJoin']>
+  /** Which transactions it sees, as the database writes it: what is read in it can be read again later. */
+  readonly visible: string
+  /** Of the database that `visible` is of. */
+  readonly systemIdentifier: string
+  /**
+   * Per view what `AsOfReader.asOfJoin` answers, as columns. Any number of rows: large joins are split over the connections.
+   * Rows whose keys stand beside each other, the newest first, are found in half the time. Rejects with `StoreFailed`.
+   */
+  readonly asOfColumns: (join: ColumnJoin) => Promise<readonly AsOfColumns[]>
   /** Ends the joins that are under way. */
   readonly close: () => Promise<void>
 }
 
+export interface SnapshotRequest {
+  readonly connections: number
+  /** The `visible` of an earlier snapshot: what came later is not seen. Null: everything that is there now. */
+  readonly visibleIn: string | null
+}
+
 export interface AsOfSnapshots {
   /** Rejects with `StoreFailed`. Close it, else the database keeps dead rows for it. */
-  readonly open: (connections: number) => Promise<AsOfSnapshot>
+  readonly open: (request: SnapshotRequest) => Promise<AsOfSnapshot>
 }

@@ -40,6 +40,12 @@ export interface FileBatch {
   readonly done: number
 }
 
+/** Rows of a file by their place, from 0 on; `to` is behind the last. */
+export interface RowRange {
+  readonly from: number
+  readonly to: number
+}
+
 export interface OpenedFile {
   readonly form: FileForm
   /** What the file has; of NDJSON what its first lines have, others may follow. */
@@ -49,10 +55,11 @@ export interface OpenedFile {
   /** Columns of TYPED files that can be read as timestamps. */
   readonly timeColumns: ReadonlyMap<string, TimeColumn>
   /**
-   * Rows in the file's order, in batches of a bounded number.
+   * Rows in the file's order, in batches of a bounded number. Of a TYPED file only `rows`, where it is given; others, whose
+   * rows can only be counted, hand on all.
    * @throws BadUserInput where a column's type cannot become the wanted one, or the file breaks off.
    */
-  readonly read: (wanted: readonly WantedColumn[]) => AsyncIterable<FileBatch>
+  readonly read: (wanted: readonly WantedColumn[], rows?: RowRange | null) => AsyncIterable<FileBatch>
   readonly close: () => Promise<void>
 }
 

@@ -1,6 +1,7 @@
 import type { Value } from '../definitions/value.ts'
 import type { ValueType } from '../definitions/value-type.ts'
-import type { FileForm } from './file-reader.ts'
+import type { FileForm, RowRange } from './file-reader.ts'
+import type { ValueColumn } from './value-column.ts'
 
 export const trainingFormats = ['parquet', 'csv', 'ndjson'] as const
 export type TrainingFormat = (typeof trainingFormats)[number]
@@ -11,10 +12,15 @@ export interface SpineColumn {
   readonly type: ValueType | null
 }
 
-export interface MadeColumn {
-  readonly name: string
-  readonly type: ValueType
-}
+/** A column that stands behind the spine's: values, statuses by their numbers, or vectors of `width` numbers. */
+export type MadeColumn = { readonly name: string } & (
+  | { readonly kind: 'VALUES'; readonly type: ValueType }
+  | { readonly kind: 'STATUSES' }
+  | { readonly kind: 'VECTORS'; readonly width: number }
+)
+
+/** An entry a row: a `ValueColumn`, places in `featureStatuses`, or a column per place of the vector. */
+export type MadeValues = ValueColumn | Uint8Array | readonly Float64Array[]
 
 export interface TrainingFileRequest {
   /** A TYPED spine's columns are taken from its file, unchanged; those of others come with each batch. */
@@ -22,6 +28,8 @@ export interface TrainingFileRequest {
     readonly path: string
     readonly form: FileForm
     readonly columns: readonly SpineColumn[]
+    /** Which of its rows; null: all. */
+    readonly rows: RowRange | null
   }
   /** What stands behind the spine's columns. */
   readonly columns: readonly MadeColumn[]
@@ -33,7 +41,7 @@ export interface TrainingBatch {
   readonly rows: number
   /** Per column of the spine, an entry a row; not read where the spine is TYPED. Untyped values are text or null. */
   readonly spine: readonly (readonly (Value | null)[])[]
-  readonly columns: readonly (readonly (Value | null)[])[]
+  readonly columns: readonly MadeValues[]
 }
 
 /** What a column's values are like. Numbers are null where there is none. */
@@ -43,14 +51,14 @@ export interface ColumnSummary {
   readonly minimum: number | null
   readonly maximum: number | null
   readonly mean: number | null
-  /** At 1, 5, 25, 50, 75, 95 and 99 %. */
+  /** At 1, 5, 25, 50, 75, 95 and 99 %; beyond two million rows of every second one, of every third, and so on. */
   readonly quantiles: readonly number[] | null
 }
 
 export interface TrainingFile {
   /** Behind the rows that came before. */
   readonly append: (batch: TrainingBatch) => Promise<void>
-  /** Of the made columns, numbers and bools only, once all rows are there. */
+  /** Of the made values, numbers and bools only, once all rows are there. */
   readonly summarize: () => Promise<readonly ColumnSummary[]>
   /** Writes the file under its name, whole or not at all. */
   readonly write: () => Promise<{ readonly bytes: number }>

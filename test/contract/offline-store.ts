@@ -43,9 +43,9 @@ export const neverAborted = new AbortController().signal
 /** As the store's own, where no row may lie behind the stored events. */
 export async function asOfJoin(
   store: OfflineStore,
-  join: AsOfJoin,
+  join: Omit<AsOfJoin, 'visibleIn'> & Partial<AsOfJoin>,
 ): Promise<readonly (readonly (AsOfRow | null)[])[]> {
-  const answer = await store.asOfJoin(join, neverAborted)
+  const answer = await store.asOfJoin({ visibleIn: null, ...join }, neverAborted)
   return answer.map((rows) =>
     rows.map((row) => {
       if (row === null || 'values' in row) return row
@@ -263,8 +263,13 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
 
     it('answers empty questions with empty answers', async () => {
       const view = await newView()
-      expect(await store.asOfJoin({ views: [view, view], rows: [] }, neverAborted)).toEqual([[], []])
-      expect(await store.asOfJoin({ views: [], rows: [ask([1], t)] }, neverAborted)).toEqual([])
+      expect(await store.asOfJoin({ views: [view, view], rows: [], visibleIn: null }, neverAborted)).toEqual([
+        [],
+        [],
+      ])
+      expect(await store.asOfJoin({ views: [], rows: [ask([1], t)], visibleIn: null }, neverAborted)).toEqual(
+        [],
+      )
       expect(await store.insertRows(view, [])).toEqual({ rowIds: [], newest: [] })
     })
 
@@ -273,7 +278,7 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       await store.insertRows(one, [row([1], t, null, 7)])
       await store.insertRows(two, [row([1], t - 5, t, 'old', 0.5), row([2], t, null, null, 1.5)])
       const answer = await store.asOfJoin(
-        { views: [two, one, two], rows: [ask([1], t), ask([2], t)] },
+        { views: [two, one, two], rows: [ask([1], t), ask([2], t)], visibleIn: null },
         neverAborted,
       )
       const fromTwo = [

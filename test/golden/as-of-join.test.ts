@@ -52,6 +52,9 @@ interface Case {
   readonly streamed?: readonly { readonly view: StreamedOfflineView; readonly events: readonly KeptAt[] }[]
   /** What mapped sources read. */
   readonly setUp?: string
+  /** Run once the rows are there. */
+  readonly afterwards?: string
+  readonly visibleIn?: string
   readonly rows: readonly EntityRow[]
 }
 
@@ -104,6 +107,9 @@ const spendingSnapshots = `
     (${ofSpending}, '2026-11-19T12:00:00Z', 'other', '2026-11-19T12:00:01Z');
   insert into featuregraph.event_arrivals (project, source, hour, latest_xid) values
     ('default', 'sales', '2026-11-01T00:00:00Z', '1')`
+
+const spendingTables = ['snapshots', 'superseded_definitions', 'view_definitions', 'views']
+const ofTable = (table: string): string => (table === 'views' ? 'id' : 'view_id')
 
 const trips = offlineView('trips', { driver_id: 'int64' }, { n: 'int32', share: 'float32' })
 /** `trips` under another name: `n` was renamed and widened, `share` was widened and is narrow again. */
@@ -394,6 +400,43 @@ const cases: readonly Case[] = [
       ask([2], t - 400 * day),
     ],
   },
+  {
+    name: 'seen-in-a-snapshot',
+    views: [drivers],
+    streamed: [{ view: streamedView(rideTotals), events: ridesStored }],
+    visibleIn: '5:5:',
+    afterwards: `
+      update features.driver_hourly set ingested_xid = case trips_today when 11 then '7' else '3' end::xid8;
+      update events.rides set ingested_xid = '7';
+      update events.rides set ingested_xid = case "offset" when 0 then null when 1 then '3'::xid8 else '7'::xid8 end
+      where topic_id = (select id from featuregraph.event_topics where topic = 'seen-in-a-snapshot')`,
+    rows: [ask([1001], t), ask([1002], t), ask([1001], t, t - 2), ask([1003], t)],
+  },
+  {
+    // Behind the snapshot: the second day's row and its record, that the third day's was of another definition, and any event.
+    name: 'batch-view-seen-in-a-snapshot',
+    views: [
+      {
+        view: spending,
+        rows: [-4, -3, -2, -1].map((days) => row([1], t + days * day, t + days * day, 10 + days, 0.5)),
+      },
+    ],
+    setUp: `${spendingTables.map((table) => `delete from featuregraph.${table} where ${ofTable(table)} = 'spending'`).join('; ')};
+      delete from featuregraph.event_arrivals where source = 'sales';
+      ${spendingSnapshots}`,
+    visibleIn: '5:5:',
+    afterwards: `
+      update features.spending set ingested_xid = case n when 8 then '7' else '3' end::xid8;
+      update featuregraph.snapshots set recorded_xid = case as_of when '2026-11-18T12:00:00Z' then '7' else '3' end::xid8;
+      update featuregraph.superseded_definitions set recorded_xid = '7';
+      update featuregraph.view_definitions set recorded_xid = null;
+      update featuregraph.event_arrivals set recorded_xid = '7' where source = 'sales'`,
+    rows: [
+      ...[-4, -3, -2, -1, 0].map((days) => ask([1], t + days * day)),
+      ask([2], t - 2 * day),
+      ask([2], t - 400 * day),
+    ],
+  },
 ]
 
 describe('the SQL of an as-of join', () => {
@@ -413,9 +456,9 @@ describe('the SQL of an as-of join', () => {
 
   it.each(cases)(
     'is what is committed, and gives the committed rows: $name',
-    async ({ name, views, streamed = [], setUp, rows }) => {
+    async ({ name, views, streamed = [], setUp, afterwards, visibleIn = null, rows }) => {
       const joined = [...views, ...streamed].map(({ view }) => view)
-      const sql = asOfJoinSql('default', { views: joined, rows })
+      const sql = asOfJoinSql('default', { views: joined, rows, visibleIn })
       await expectGolden(`as-of-join/${name}.sql`, `${sql.text}\n`)
 
       if (setUp) await pool.query(setUp)
@@ -430,13 +473,14 @@ describe('the SQL of an as-of join', () => {
         for (const { storedAt, events: batch } of events)
           await postgresEventStore(pool, 'default').storeMessages(view.events, name, judged(batch), storedAt)
       }
+      if (afterwards) await pool.query(afterwards)
       const result = await pool.query<unknown[]>({
         text: sql.text,
         values: [...sql.values],
         rowMode: 'array',
       })
       await expectGolden(`as-of-join/${name}.json`, rowsAsJson(result.rows))
-      const answer = await store.asOfJoin({ views: joined, rows }, neverAborted)
+      const answer = await store.asOfJoin({ views: joined, rows, visibleIn }, neverAborted)
       for (const perView of answer) expect(perView).toHaveLength(rows.length)
     },
   )
@@ -447,8 +491,12 @@ describe('the SQL of an as-of join', () => {
   })
 
   it('depends on neither the rows asked for nor their number', () => {
-    const one = asOfJoinSql('default', { views: [drivers.view], rows: [ask([1], t)] })
-    const many = asOfJoinSql('default', { views: [drivers.view], rows: [ask([2], t, t), ask([3], t - 1)] })
+    const one = asOfJoinSql('default', { views: [drivers.view], rows: [ask([1], t)], visibleIn: null })
+    const many = asOfJoinSql('default', {
+      views: [drivers.view],
+      rows: [ask([2], t, t), ask([3], t - 1)],
+      visibleIn: null,
+    })
     expect(many.text).toBe(one.text)
     expect(many.values).toEqual([
       [2, 3],

@@ -204,7 +204,7 @@ const surface = `
   }
   type Feature { name: String! graphqlName: String! type: String! description: String unit: String default: String deprecated: String }
   type FeatureService { name: String! graphqlName: String! description: String owner: String tags: [Tag!]! vector: [ServiceFeature!]! registryVersion: Int! }
-  type ServiceFeature { name: String! view: String type: String! default: Float! }
+  type ServiceFeature { name: String! view: String role: String type: String! default: Float! }
 `
 
 describe("the demo's schema", () => {

@@ -11,6 +11,7 @@ import { managedTable } from '../../src/stores/postgres/tables/feature-table.ts'
 import { arbitraryString, arbitraryValue } from '../contract/arbitrary-value.ts'
 import { allTypes, at, neverAborted, offlineView } from '../contract/offline-store.ts'
 import { memoryOfflineStore } from '../oracle/memory-offline-store.ts'
+import { joinsBothWays } from '../services/joins-both-ways.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testOfflineStore, testPool } from '../services/test-pool.ts'
 
@@ -40,7 +41,7 @@ describe('the as-of join of Postgres', () => {
   beforeAll(async () => {
     database = await createTestDatabase()
     pool = testPool(database.url, 1)
-    store = testOfflineStore(database.url)
+    store = joinsBothWays(database.url, testOfflineStore(database.url))
   })
   afterAll(async () => {
     await Promise.all([pool.end(), store.close()])
@@ -65,8 +66,8 @@ describe('the as-of join of Postgres', () => {
       await store.insertRows(view, batch)
     }
     return {
-      expected: await oracle.asOfJoin({ views, rows }, neverAborted),
-      answered: await store.asOfJoin({ views, rows }, neverAborted),
+      expected: await oracle.asOfJoin({ views, rows, visibleIn: null }, neverAborted),
+      answered: await store.asOfJoin({ views, rows, visibleIn: null }, neverAborted),
     }
   }
 

@@ -6,8 +6,7 @@ import { formatTimestamp } from '../../src/definitions/timestamp.ts'
 import { OnDemandFailed } from '../../src/errors.ts'
 import { makeTrainingSet } from '../../src/historical/training/make-training-set.ts'
 import { selectedFeatures } from '../../src/historical/training/selected-features.ts'
-import { openComputeThread } from '../../src/on-demand/open-compute-thread.ts'
-import { openRowLayouts } from '../../src/online/row-layouts.ts'
+import type { ComputeThreadOptions } from '../../src/on-demand/open-compute-thread.ts'
 import { duckDbTrainingFiles } from '../../src/stores/duckdb/training-file.ts'
 import { postgresAsOfSnapshots } from '../../src/stores/postgres/features/as-of-snapshot.ts'
 import { seededRandom } from '../faults/random.ts'
@@ -94,7 +93,6 @@ const folderOf = (place: number): string => folders[place] ?? ''
 
 async function train(spine: readonly AskedRow[], folder: string, features: readonly string[] | null = null) {
   const { stores, registry } = gateway.gateway
-  const layouts = await openRowLayouts(project, registry, stores.registry, stores.guardRecord)
   const [path, out] = [join(folderOf(0), 'spine.csv'), join(folderOf(0), 'out.ndjson')]
   const lines = spine.map(({ customer, amount, factor, at }) =>
     [customer, amount ?? '', factor ?? '', formatTimestamp(at)].join(','),
@@ -102,18 +100,19 @@ async function train(spine: readonly AskedRow[], folder: string, features: reado
   await writeFile(path, ['customer_id,amount,factor,event_timestamp', ...lines].join('\n'))
   const opened = await stores.files.open(path, 'csv')
   const failed: string[] = []
-  const thread = openComputeThread({
-    ...{ folder, views: registry.onDemandViews, deadlineMs: 2_000 },
+  const onDemand: Omit<ComputeThreadOptions, 'views'> = {
+    ...{ folder, deadlineMs: 2_000 },
     onFailure: ({ kind, message }) => failed.push(`${kind} ${message}`),
-  })
+  }
   try {
     const snapshots = postgresAsOfSnapshots(stores.system, { project, countNonFinite: () => {} })
     const made = await makeTrainingSet(
-      { snapshots, trainingFiles: duckDbTrainingFiles, layouts, computeOnDemand: thread.compute },
+      { snapshots, trainingFiles: duckDbTrainingFiles, onDemand },
       {
         service: selectedFeatures(registry, features ? { features } : { service: 'compared_v1' }, false),
         spine: { path, opened, map: new Map(), time: null, timezone: null, timeUnit: null },
         ...{ knownAt: { kind: 'ALL' }, out, format: 'ndjson', vector: features === null, statuses: true },
+        ...{ rows: null, visibleIn: null, signal: new AbortController().signal },
         onProgress: () => {},
       },
     )
@@ -122,7 +121,6 @@ async function train(spine: readonly AskedRow[], folder: string, features: reado
     const rows = text.trim().split('\n')
     return { made, failed, rows: rows.map((line) => JSON.parse(line) as Record<string, unknown>) }
   } finally {
-    await thread.close()
     await opened.close()
   }
 }

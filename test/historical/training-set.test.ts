@@ -14,8 +14,6 @@ import {
   type TrainingRequest,
 } from '../../src/historical/training/make-training-set.ts'
 import { type FeatureSelection, selectedFeatures } from '../../src/historical/training/selected-features.ts'
-import { openComputeThread } from '../../src/on-demand/open-compute-thread.ts'
-import { openRowLayouts } from '../../src/online/row-layouts.ts'
 import { duckDbTrainingFiles } from '../../src/stores/duckdb/training-file.ts'
 import { postgresAsOfSnapshots } from '../../src/stores/postgres/features/as-of-snapshot.ts'
 import { startCommand } from '../cli/start-command.ts'
@@ -47,7 +45,12 @@ beforeAll(async () => {
      export const demand = { kind: 'feature-service', name: 'demand_v1', features: [
        { kind: 'pick', view: 'profile', features: [{ name: 'seats' }, { name: 'rating' }] },
        { kind: 'request', name: 'rain', type: 'float64' },
-       { kind: 'pick', view: 'recent', features: [{ name: 'sold' }, { name: 'spent' }] } ] }`,
+       { kind: 'pick', view: 'recent', features: [{ name: 'sold' }, { name: 'spent' }] } ] }
+     const role = { name: 'rival', keys: { shop_id: 'rival_id' } }
+     export const rivalry = { kind: 'feature-service', name: 'rivalry_v1', features: [
+       { kind: 'pick', view: 'profile', features: [{ name: 'seats' }] },
+       { kind: 'pick', view: 'profile', role, features: [{ name: 'seats', as: 'rival_seats', default: 9 }, { name: 'rating' }] },
+       { kind: 'pick', view: 'recent', role, features: [{ name: 'sold' }] } ] }`,
   )
   gateway = await startTestGateway({
     offlineUrl: database.url,
@@ -143,11 +146,9 @@ async function make(
   } = {},
 ): Promise<MadeTrainingSet> {
   const { stores, registry } = gateway.gateway
-  const layouts = await openRowLayouts(project, registry, stores.registry, stores.guardRecord)
   const format = /\.(parquet|csv|ndjson)$/.exec(spinePath)?.[1] as 'parquet' | 'csv' | 'ndjson'
   const { selection = { service: 'demand_v1' }, fullNames = false, spine: reading = {}, ...rest } = more
   const opened = await stores.files.open(spinePath, format)
-  const thread = openComputeThread({ folder, views: registry.onDemandViews, onFailure: () => {} })
   try {
     const snapshots = postgresAsOfSnapshots(stores.system, { project, countNonFinite: () => {} })
     const spineRequest = {
@@ -159,17 +160,25 @@ async function make(
       timeUnit: null,
     }
     return await makeTrainingSet(
-      { snapshots, trainingFiles: duckDbTrainingFiles, layouts, computeOnDemand: thread.compute },
+      { snapshots, trainingFiles: duckDbTrainingFiles, onDemand: { folder, onFailure: () => {} } },
       {
         service: selectedFeatures(registry, selection, fullNames),
         spine: { ...spineRequest, ...reading },
-        ...{ knownAt: { kind: 'ALL' }, out, format: 'parquet', vector: true, statuses: true },
+        ...{
+          rows: null,
+          knownAt: { kind: 'ALL' },
+          visibleIn: null,
+          out,
+          format: 'parquet',
+          vector: true,
+          statuses: true,
+        },
         onProgress: () => {},
+        signal: new AbortController().signal,
         ...rest,
       },
     )
   } finally {
-    await thread.close()
     await opened.close()
   }
 }
@@ -390,6 +399,55 @@ describe('a training set', () => {
       ])
   })
 
+  it('has one entity in two roles, each by its own column, as the service answers it', async () => {
+    const path = join(folder, 'rivals.csv')
+    const rows = [
+      ...[
+        ['a', 'b'],
+        ['b', 'a'],
+        ['a', 'a'],
+        ['nobody', 'a'],
+      ].map(([shop, rival]) => ({ shop, rival, at: formatTimestamp(now) })),
+      { shop: 'a', rival: 'a', at: formatTimestamp(now - 25 * hour) },
+    ]
+    const lines = rows.map(({ shop, rival, at }) => `${shop},${rival},${at}`)
+    await writeFile(path, ['shop_id,other,event_timestamp', ...lines].join('\n'))
+    const out = join(folder, 'rivals.parquet')
+    const map = new Map([['other', 'rival_id']])
+    const of = { spine: { map }, selection: { service: 'rivalry_v1' } }
+    await make(path, out, of)
+    const { data } = await gateway.ask(
+      `query ($rows: [RivalryV1AsOf!]!) { rivalryV1AsOf(rows: $rows) { nodes { row { vector names statuses } } } }`,
+      { rows: rows.map(({ shop, rival, at }) => ({ shopId: shop, rivalId: rival, asOf: at })) },
+    )
+    const answered = data.rivalryV1AsOf.nodes.map(({ row }: { row: object }) => row)
+    const names = ['seats', 'rival_seats', 'rival__rating', 'rival__sold']
+    const made = await query(`select * from '${out}'`)
+    expect(
+      made.map((row) => ({
+        ...{ vector: row['vector'], names },
+        statuses: names.map((name) => row[`${name}__status`]),
+      })),
+    ).toEqual(answered)
+
+    const features = ['profile:seats', 'profile@rival(shop_id=rival_id):seats', 'profile@rival:rating']
+    const asked = { spine: { map }, selection: { features: [...features, 'recent@rival:sold'] } }
+    await make(path, join(folder, 'rivals-asked.parquet'), asked)
+    const own = ['seats', 'rival__seats', 'rival__rating', 'rival__sold']
+    const listed = (columns: readonly string[], file: string) =>
+      query(`select ${columns.map((name) => `"${name}"`).join(', ')} from '${join(folder, file)}'`)
+    const values = (found: Awaited<ReturnType<typeof listed>>) => found.map((row) => Object.values(row))
+    expect(values(await listed(own, 'rivals-asked.parquet'))).toEqual(
+      values(await listed(names, 'rivals.parquet')),
+    )
+    expect(selectedFeatures(gateway.gateway.registry, asked.selection, true).vector).toMatchObject([
+      { name: 'profile__seats' },
+      { name: 'rival__profile__seats' },
+      { name: 'rival__profile__rating' },
+      { name: 'rival__recent__sold' },
+    ])
+  })
+
   it('has no vector of what is no number, and says so before anything is written', async () => {
     const selection = { features: ['profile'] }
     const made = make(await writeSpine('words.parquet'), join(folder, 'words-made.parquet'), { selection })
@@ -397,26 +455,31 @@ describe('a training set', () => {
     await expect(made).rejects.toThrow('and would hold tags (string[]), opened (timestamp), name (string)')
   })
 
-  it('is made by the command of docs/training-sets.md, with a card beside it', async () => {
-    const [command = ''] = blocksOf('docs/training-sets.md', 'sh')
+  it('is made by the command of docs/training-sets.md, with a card beside it, and once more by the card', async () => {
+    const [command = '', again = ''] = blocksOf('docs/training-sets.md', 'sh').filter((text) =>
+      text.includes('training-set '),
+    )
     const [spinePath, out] = [await writeSpine('card.parquet'), join(folder, 'carded.parquet')]
     const names = new Map([
       ['fraud_detection_v1', 'demand_v1'],
       ['labels.parquet', spinePath],
       ['train.parquet', out],
+      ['train.parquet.card.json', `${out}.card.json`],
+      ['again.parquet', `${out}.again.parquet`],
     ])
-    const words = command
-      .trim()
-      .replace('npx featuregraph ', '')
-      .split(' ')
-      .map((word) => names.get(word) ?? word)
+    const wordsOf = (text: string): readonly string[] =>
+      text
+        .trim()
+        .replace('npx featuregraph ', '')
+        .split(' ')
+        .map((word) => names.get(word) ?? word)
     const own = {
       OFFLINE_URL: database.url,
       PROJECT: project,
       SCHEMA: join(folder, 'schema'),
       LOG_LEVEL: 'error',
     }
-    const { code, stdout, stderr } = await startCommand(words, own, folder).ended
+    const { code, stdout, stderr } = await startCommand(wordsOf(command), own, folder).ended
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(
       /carded\.parquet: 8 rows \(1 without a join key, 1 without a time.*\), \d+ bytes, as of /,
@@ -444,5 +507,12 @@ describe('a training set', () => {
       maximum: 7,
       mean: 7,
     })
+
+    await gateway.write('profile', [
+      { key: { shop_id: 'a' }, at: now - 8 * hour, created: now - 7 * hour, values: { seats: 1 } },
+    ])
+    const { code: codeAgain, stderr: said } = await startCommand(wordsOf(again), own, folder).ended
+    expect([codeAgain, said]).toEqual([0, ''])
+    expect((await readFile(`${out}.again.parquet`)).equals(await readFile(out))).toBe(true)
   })
 })

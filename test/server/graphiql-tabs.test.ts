@@ -72,6 +72,11 @@ const watering = featureService('watering_v2', [
   request('litres', 'float64'),
 ])
 
+const helping = featureService('helping_v1', [
+  load.pick('hours'),
+  load.as('helper', { gardener_id: 'helper_id' }).pick('hours'),
+])
+
 const byName = (tabs: readonly ExampleTab[], name: string): ExampleTab => {
   const found = tabs.find((tab) => tab.name === name)
   if (!found) throw new Error(`there is no tab ${name}`)
@@ -84,6 +89,7 @@ describe('the example tabs', () => {
     'the world of the tests': () => loadRegistry(worldFolder),
     'two entities, a composite key, a long name': () =>
       registryOf(bed, soil, readings, climate, daily, gardener, load, skills, watering),
+    'one entity in two roles': () => registryOf(gardener, load, helping),
     'streaming views alone': () => registryOf(bed, readings, climate),
     'batch views alone': () => registryOf(bed, readings, daily),
     'plain views alone, none of them online': () => registryOf(gardener, skills),
@@ -153,6 +159,17 @@ describe('the example tabs', () => {
       ],
     })
     expect(byName(tabs, 'Online').query).not.toContain('made up')
+  })
+
+  test('ask a service for two entities where one is in two roles', async () => {
+    const tabs = await exampleTabs(registryOf(gardener, load, helping), nothing, now)
+    expect(byName(tabs, 'Vector').variables).toEqual({
+      keys: [
+        { gardenerId: 1, helperId: 2 },
+        { gardenerId: 2, helperId: 1 },
+        { gardenerId: 999_999_999, helperId: 999_999_999 },
+      ],
+    })
   })
 
   test('say so where the keys are made up', async () => {

@@ -38,6 +38,7 @@ const cards = [
 ]
 const notes = [{ reader_id: 2, event_timestamp: ago(5), debts: '9007199254740993' }]
 const readers = [1, 2, 3, 4, 5]
+const friendOf = (reader: number): number => 6 - reader
 
 const project = newProject()
 let database: TestDatabase
@@ -117,10 +118,12 @@ async function fromGateway(asOf: string | null): Promise<unknown> {
     ([view, names]) => `${camel(view)} { ${names} freshness { status } }`,
   )
   const keys = readers.map((id) => `{ readerId: ${id}, distance: ${id}.5 }`).join(', ')
+  const pairs = readers.map((id) => `{ readerId: ${id}, friendId: ${friendOf(id)} }`).join(', ')
   const { data, errors } = await gateway.ask(
     `query ($asOf: Timestamp) {
       readers(readerIds: [${readers.join(', ')}], asOf: $asOf) { ${fields.join(' ')} }
       returnsV1(keys: [${keys}], asOf: $asOf) { names vector statuses defaulted }
+      lendingV1(keys: [${pairs}], asOf: $asOf) { names vector statuses defaulted }
     }`,
     { asOf },
   )
@@ -136,17 +139,24 @@ async function fromWorld(at: string, isNow: boolean): Promise<unknown> {
       return [camel(view), found.map(({ features, status }) => rowOf(features, status))] as const
     }),
   )
-  const service = await ask({
-    ...{ service: library.returnsV1, at },
-    keys: readers.map((id) => ({ reader_id: id, distance: id + 0.5 })),
-  })
+  const serve = async (service: typeof library.returnsV1, keys: readonly object[]) =>
+    (await ask({ service, at, keys: keys.map((key) => ({ ...key })) })).map(
+      ({ names, vector, statuses, defaulted }) => ({
+        ...{ names, vector, statuses: names.map((name) => statuses[name]), defaulted },
+      }),
+    )
   return {
     readers: readers.map((_, index) =>
       Object.fromEntries(answers.map(([view, found]) => [view, found[index]])),
     ),
-    returnsV1: service.map(({ names, vector, statuses, defaulted }) => ({
-      ...{ names, vector, statuses: names.map((name) => statuses[name]), defaulted },
-    })),
+    returnsV1: await serve(
+      library.returnsV1,
+      readers.map((id) => ({ reader_id: id, distance: id + 0.5 })),
+    ),
+    lendingV1: await serve(
+      library.lendingV1,
+      readers.map((id) => ({ reader_id: id, friend_id: friendOf(id) })),
+    ),
   }
 }
 

@@ -1,14 +1,14 @@
 import { fromLocalTime } from '../../definitions/local-time.ts'
 import { type EpochUnit, sourceReading } from '../../definitions/source-reading.ts'
 import type { Micros } from '../../definitions/timestamp.ts'
-import type { EntityKey, KeyValue, Value } from '../../definitions/value.ts'
+import type { KeyValue, Value } from '../../definitions/value.ts'
 import type { ValueType } from '../../definitions/value-type.ts'
 import { BadUserInput } from '../../errors.ts'
 import { mismatch } from '../../ingest/accept/mismatch.ts'
 import { readRawValue } from '../../ingest/accept/read-raw-value.ts'
 import { Unfit } from '../../ingest/accept/unfit.ts'
 import { readNulls } from '../../ingest/files/null-marks.ts'
-import type { FileForm, OpenedFile } from '../../stores/file-reader.ts'
+import type { FileBatch, FileForm, OpenedFile, RowRange } from '../../stores/file-reader.ts'
 import type { SpineColumn } from '../../stores/training-file.ts'
 import type { SpinePlan } from './spine-plan.ts'
 
@@ -19,13 +19,18 @@ export interface SpineReading {
   readonly timeUnit: EpochUnit | null
 }
 
+interface SpinePart extends SpineReading {
+  /** Null: all. */
+  readonly rows: RowRange | null
+}
+
 /** Entity rows of the spine, in its order. */
 export interface SpineRows {
   readonly rows: number
-  /** Null: a join key is missing in that row. */
-  readonly keys: readonly (EntityKey | null)[]
+  /** Per join key of the service, an entry a row. */
+  readonly keys: readonly (readonly (KeyValue | null)[])[]
   readonly times: readonly (Micros | null)[]
-  /** Per row the request values, in the service's order. */
+  /** Per request value of the service. */
   readonly requests: readonly (readonly (Value | null)[])[]
   /** All columns, for a file whose values are not typed. */
   readonly columns: readonly (readonly (Value | null)[])[]
@@ -52,7 +57,7 @@ export function spineColumns({ columns, time, read }: SpinePlan, form: FileForm)
 export async function* readSpine(
   opened: OpenedFile,
   plan: SpinePlan,
-  { timezone, timeUnit }: SpineReading,
+  { timezone, timeUnit, rows }: SpinePart,
   size: number,
 ): AsyncGenerator<SpineRows> {
   const { form, timeColumns } = opened
@@ -83,9 +88,9 @@ export async function* readSpine(
     ...others.map((column) => ({ column, type: null })),
   ]
   const problems: string[] = []
-  let pending = emptyRows()
+  let pending = emptyRows(plan)
 
-  for await (const batch of opened.read(wanted)) {
+  for await (const batch of inRange(opened.read(wanted, rows), isTyped ? null : rows)) {
     for (const [index, { reason }] of batch.malformed)
       problems.push(`row ${batch.rowNumbers[index]}: ${reason}`)
     const valuesOf = (
@@ -116,22 +121,49 @@ export async function* readSpine(
     })
     if (pending.rows >= size) {
       yield { ...pending, done: batch.done }
-      pending = emptyRows()
+      pending = emptyRows(plan)
     }
   }
   if (pending.rows > 0) yield { ...pending, done: 1 }
 }
 
+/** The rows of the range only, of a file that hands on all of its rows. */
+async function* inRange(batches: AsyncIterable<FileBatch>, rows: RowRange | null): AsyncGenerator<FileBatch> {
+  let next = 0
+  for await (const batch of batches) {
+    const first = next
+    next += batch.rowNumbers.length
+    if (rows === null) {
+      yield batch
+      continue
+    }
+    if (first >= rows.to) return
+    const [from, to] = [Math.max(0, rows.from - first), rows.to - first]
+    if (from >= batch.rowNumbers.length) continue
+    yield {
+      rowNumbers: batch.rowNumbers.slice(from, to),
+      columns: batch.columns.map((column) => column.slice(from, to)),
+      malformed: new Map(
+        [...batch.malformed].flatMap(([index, row]) =>
+          index >= from && index < to ? [[index - from, row] as const] : [],
+        ),
+      ),
+      done: batch.done,
+    }
+  }
+}
+
 type GrowingRows = {
   rows: number
-  readonly keys: (EntityKey | null)[]
+  readonly keys: (KeyValue | null)[][]
   readonly times: (Micros | null)[]
-  readonly requests: (readonly (Value | null)[])[]
+  readonly requests: (Value | null)[][]
   readonly columns: (Value | null)[][]
 }
 
-function emptyRows(): GrowingRows {
-  return { rows: 0, keys: [], times: [], requests: [], columns: [] }
+function emptyRows({ read }: SpinePlan): GrowingRows {
+  const columnsOf = (isKey: boolean) => read.filter((one) => one.isKey === isKey).map(() => [])
+  return { rows: 0, keys: columnsOf(true), times: [], requests: columnsOf(false), columns: [] }
 }
 
 interface AddedRows {
@@ -145,14 +177,17 @@ interface AddedRows {
 }
 
 function addRows(rows: GrowingRows, { plan, times, read, texts, others, isTyped }: AddedRows): void {
-  const keys = plan.read.filter(({ isKey }) => isKey).map(({ name }) => read.get(name) ?? [])
-  const requests = plan.read.filter(({ isKey }) => !isKey).map(({ name }) => read.get(name))
-  for (let index = 0; index < times.length; index += 1) {
-    const key = keys.map((values) => values[index] ?? null)
-    rows.keys.push(key.includes(null) ? null : (key as KeyValue[]))
-    rows.times.push(times[index] ?? null)
-    rows.requests.push(requests.map((values) => values?.[index] ?? null))
+  const add = (targets: (Value | null)[][], isKey: boolean): void => {
+    plan.read
+      .filter((one) => one.isKey === isKey)
+      .forEach(({ name }, place) => {
+        const values = read.get(name)
+        for (let index = 0; index < times.length; index += 1) targets[place]?.push(values?.[index] ?? null)
+      })
   }
+  add(rows.keys as (Value | null)[][], true)
+  add(rows.requests, false)
+  for (const time of times) rows.times.push(time)
   rows.rows += times.length
   if (isTyped) return
   plan.columns.forEach((name, place) => {

@@ -1,5 +1,5 @@
-import { parseDuration } from '../../definitions/duration.ts'
-import { type Micros, parseTimestamp } from '../../definitions/timestamp.ts'
+import { formatDuration, parseDuration } from '../../definitions/duration.ts'
+import { formatTimestamp, type Micros, parseTimestamp } from '../../definitions/timestamp.ts'
 import { BadUserInput } from '../../errors.ts'
 
 /** As known when: all that is stored, at one moment, or for each row at its own time and a delay. */
@@ -18,6 +18,18 @@ export function parseKnownAt(text: string): KnownAt {
   throw new BadUserInput(
     `--known-at expects a timestamp with an offset, row, or row and a delay as row+5m; got ${JSON.stringify(text)}`,
   )
+}
+
+/** What `parseKnownAt` reads as the same; null: all that is stored. */
+export function knownAtText(knownAt: KnownAt): string | null {
+  switch (knownAt.kind) {
+    case 'ALL':
+      return null
+    case 'MOMENT':
+      return formatTimestamp(knownAt.at)
+    case 'ROW':
+      return knownAt.delayMicros === 0 ? 'row' : `row+${formatDuration(knownAt.delayMicros)}`
+  }
 }
 
 export function knownAtOf(knownAt: KnownAt, asOf: Micros): Micros | null {

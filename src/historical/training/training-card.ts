@@ -1,7 +1,12 @@
 import type { FeatureStatus } from '../../definitions/row-status.ts'
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
+import type { FeatureService } from '../../registry/registry.ts'
+import type { DatabaseIdentity } from '../../stores/later-changes.ts'
 import type { ColumnSummary } from '../../stores/training-file.ts'
-import type { KnownAt } from './known-at.ts'
+import { knownAtText } from './known-at.ts'
+import { cardFormat } from './read-card.ts'
+import type { TrainingOptions } from './training-options.ts'
+import { mappedViews, usedDefinitions } from './used-definitions.ts'
 
 /** How often a feature's values were not what a model would like. */
 export interface FeatureCounts {
@@ -24,67 +29,82 @@ export interface SpineCounts {
   readonly to: Micros | null
 }
 
-export interface CardContents {
-  readonly service: string | null
-  readonly vector: readonly string[]
+/** Whose definitions and rows a training set is made of, and by what. */
+export interface TrainingWorld {
+  readonly project: string
   readonly registryVersion: number
+  /** Digest of the whole registry. */
   readonly definitions: string
+  /** The program's version. */
   readonly program: string
+}
+
+export interface CardContents {
+  readonly world: TrainingWorld
+  readonly options: TrainingOptions
+  readonly service: FeatureService
+  readonly database: DatabaseIdentity
+  /** What the training set could see: `AsOfSnapshot.visible`. */
+  readonly visible: string
+  readonly takenAt: Micros
+  /** By source of a streaming view; read before the snapshot was taken. */
+  readonly storedSince: ReadonlyMap<string, Micros>
   readonly spine: { readonly file: string; readonly sha256: string; readonly counts: SpineCounts }
   readonly output: { readonly file: string; readonly sha256: string; readonly bytes: number }
-  readonly knownAt: KnownAt
-  readonly takenAt: Micros
   readonly features: readonly FeatureCounts[]
   readonly summaries: readonly ColumnSummary[]
 }
 
-/** What stands beside a training set: what it was made of, as JSON with one fact a line. */
+/** What stands beside a training set: what it was made of, as JSON; `readCard` reads what is needed to make it again. */
 export function trainingCard(contents: CardContents): string {
-  const { spine, output, features, summaries, knownAt, takenAt, ...head } = contents
+  const { world, options, service, database, visible, takenAt, storedSince, spine, output } = contents
+  const { selection, fullNames, knownAt, spineFormat, map, time, timezone, timeUnit } = options
   const { counts } = spine
-  const share = (count: number): number => (counts.rows === 0 ? 0 : count / counts.rows)
+  const instant = (micros: Micros | null): string | null => (micros === null ? null : formatTimestamp(micros))
   const card = {
-    ...head,
-    knownAt:
-      knownAt.kind === 'ALL'
-        ? null
-        : knownAt.kind === 'ROW'
-          ? rowText(knownAt.delayMicros)
-          : formatTimestamp(knownAt.at),
+    card: cardFormat,
+    ...{ program: world.program, project: world.project },
+    service: 'service' in selection ? selection.service : null,
+    selected: 'features' in selection ? selection.features : null,
+    vector: service.vector.map(({ name }) => name),
+    ...{ registryVersion: world.registryVersion, definitions: world.definitions },
+    usedDefinitions: usedDefinitions(service),
+    knownAt: knownAtText(knownAt),
     takenAt: formatTimestamp(takenAt),
+    database: { systemIdentifier: database.systemIdentifier, id: database.id, snapshot: visible },
+    storedSince: Object.fromEntries(
+      [...storedSince].map(([source, since]) => [source, formatTimestamp(since)]),
+    ),
+    notReproducible: mappedViews(service),
+    options: {
+      ...{ spineFormat, map: Object.fromEntries(map), time, timezone, timeUnit, fullNames },
+      ...{ vector: options.vector, statuses: options.statuses, format: options.format },
+    },
     spine: {
-      file: spine.file,
-      sha256: spine.sha256,
-      ...{
-        rows: counts.rows,
-        missingKeys: counts.missingKeys,
-        missingTimes: counts.missingTimes,
-        ahead: counts.ahead,
-      },
-      from: counts.from === null ? null : formatTimestamp(counts.from),
-      to: counts.to === null ? null : formatTimestamp(counts.to),
+      ...{ file: spine.file, sha256: spine.sha256, rows: counts.rows },
+      ...{ missingKeys: counts.missingKeys, missingTimes: counts.missingTimes, ahead: counts.ahead },
+      ...{ from: instant(counts.from), to: instant(counts.to) },
     },
     output,
-    features: features.map(({ name, type, statuses, defaulted, violated }) => {
-      const summary = summaries.find((one) => one.name === name)
-      return {
-        ...{ name, type },
-        nullRate: share(defaulted),
-        outsideTtlRate: share(statuses.OUTSIDE_TTL),
-        violatedRate: share(violated),
-        statuses,
-        ...(summary && {
-          minimum: summary.minimum,
-          maximum: summary.maximum,
-          mean: summary.mean,
-          quantiles: summary.quantiles,
-        }),
-      }
-    }),
+    features: featuresOf(contents),
   }
   return `${JSON.stringify(card, null, 2)}\n`
 }
 
-function rowText(delayMicros: Micros): string {
-  return delayMicros === 0 ? 'row' : `row+${delayMicros / 1_000_000}s`
+function featuresOf({ features, summaries, spine: { counts } }: CardContents): readonly unknown[] {
+  const share = (count: number): number => (counts.rows === 0 ? 0 : count / counts.rows)
+  return features.map(({ name, type, statuses, defaulted, violated }) => {
+    const summary = summaries.find((one) => one.name === name)
+    const rates = {
+      nullRate: share(defaulted),
+      defaultedRate: share(defaulted),
+      outsideTtlRate: share(statuses.OUTSIDE_TTL),
+      violatedRate: share(violated),
+    }
+    const numbers = summary && {
+      ...{ minimum: summary.minimum, maximum: summary.maximum, mean: summary.mean },
+      quantiles: summary.quantiles,
+    }
+    return { name, type, ...rates, statuses, ...numbers }
+  })
 }

@@ -24,11 +24,19 @@ export function serviceTab(
       ),
     }))
   function keyValue(name: string, place: 0 | 1 | 2): unknown {
+    const own = storedValue(name, place)
+    const inRole = service.roles.flatMap(({ keys: all }) => all).find((key) => key.name === name)
+    if (own !== undefined || !inRole) return own ?? null
+    // An entity in two roles is two of them, where there are two.
+    const other = known === 2 ? ([1, 0, 2] as const)[place] : place
+    return storedValue(inRole.joinKey, other) ?? null
+  }
+  function storedValue(name: string, place: 0 | 1 | 2): unknown {
     for (const { entity, keys: stored } of ofService(service, examples)) {
       const index = entity.joinKeys.findIndex((joinKey) => joinKey.name === name)
       if (index >= 0) return (stored[place] ?? madeUpKey(entity.joinKeys, 2))[index]
     }
-    return null
+    return undefined
   }
   const requested = service.requests.map(({ graphqlName }) => graphqlName)
   const sent =

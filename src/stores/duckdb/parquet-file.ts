@@ -1,6 +1,6 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { BadUserInput } from '../../errors.ts'
-import type { FileBatch, FileReader, MalformedRow, WantedColumn } from '../file-reader.ts'
+import type { FileBatch, FileReader, MalformedRow, RowRange, WantedColumn } from '../file-reader.ts'
 import { firstLineOf, openDuckDb } from './duckdb-files.ts'
 import { emptyColumn, type ParquetColumn, parquetColumn, timeColumn } from './parquet-column.ts'
 
@@ -34,29 +34,35 @@ export const parquetFiles: FileReader = {
           return kind === null ? [] : [[name, kind] as const]
         }),
       ),
-      read: (wanted) => readBatches(connection, path, stored, total, wanted),
+      read: (wanted, rows = null) =>
+        readBatches(connection, { path, stored, wanted, rows: rows ?? { from: 0, to: total } }),
       close: async () => close(),
     }
   },
 }
 
+interface ParquetRead {
+  readonly path: string
+  readonly stored: ReadonlyMap<string, string>
+  readonly wanted: readonly WantedColumn[]
+  readonly rows: RowRange
+}
+
 async function* readBatches(
   connection: DuckDBConnection,
-  path: string,
-  stored: ReadonlyMap<string, string>,
-  total: number,
-  wanted: readonly WantedColumn[],
+  { path, stored, wanted, rows: { from, to } }: ParquetRead,
 ): AsyncGenerator<FileBatch> {
   const columns: ParquetColumn[] = []
   for (const one of wanted) columns.push(await wantedColumn(connection, path, stored, one))
   const list = columns.map(({ expression }) => expression).join(', ')
+  const total = to - from
   let read = 0
   try {
-    const result = await connection.stream(`select ${list} from ${parquetSource(path)}`)
+    const result = await connection.stream(`select ${list} from ${parquetRows(path, { from, to })}`)
     for (let chunk = await result.fetchChunk(); chunk !== null; chunk = await result.fetchChunk()) {
       const { rowCount } = chunk
       if (rowCount === 0) break
-      const first = read + 1
+      const first = from + read + 1
       read += rowCount
       const values: unknown[][] = []
       for (const [place, { value }] of columns.entries()) {
@@ -70,7 +76,7 @@ async function* readBatches(
     }
   } catch (error) {
     if (error instanceof BadUserInput) throw error
-    throw new BadUserInput(`${path} cannot be read on behind row ${read}: ${firstLineOf(error)}`)
+    throw new BadUserInput(`${path} cannot be read on behind row ${from + read}: ${firstLineOf(error)}`)
   }
 }
 
@@ -90,6 +96,11 @@ async function wantedColumn(
   if (reader.currentRowCount === 0) return empty
   const message = `column ${JSON.stringify(column)} is ${storedType}, which cannot become ${type ?? 'a text'}`
   throw new BadUserInput(`${path}: ${message}`)
+}
+
+/** Some rows of the file as a source, in its order. */
+export function parquetRows(path: string, { from, to }: RowRange): string {
+  return `(select * from ${parquetSource(path)} limit ${to - from} offset ${from})`
 }
 
 /** A path with `*` in it would be a pattern: brackets take it literally. */

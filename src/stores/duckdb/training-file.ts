@@ -1,29 +1,39 @@
 import { mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { type DuckDBConnection, DuckDBDataChunk, DuckDBInstance, type DuckDBType } from '@duckdb/node-api'
-import type { Value } from '../../definitions/value.ts'
+import { type DuckDBConnection, DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api'
+import { featureStatuses } from '../../definitions/row-status.ts'
 import { isNumeric } from '../../definitions/value-type.ts'
 import { BadUserInput, messageOf } from '../../errors.ts'
 import type {
   ColumnSummary,
+  MadeColumn,
   TrainingBatch,
   TrainingFile,
   TrainingFileRequest,
   TrainingFiles,
   TrainingFormat,
 } from '../training-file.ts'
-import { duckDbColumn } from './duckdb-type.ts'
-import { parquetSource } from './parquet-file.ts'
+import { ValueColumn } from '../value-column.ts'
+import { parquetRows, parquetSource } from './parquet-file.ts'
+import {
+  byteColumn,
+  type ColumnSource,
+  numberColumn,
+  type StoredColumn,
+  valueColumn,
+} from './stored-column.ts'
 
 /** The rows stand in a database file: what does not fit into the memory is on disk. */
 const settings = {
-  memory_limit: '256MB',
+  memory_limit: '128MB',
   threads: '2',
   autoinstall_known_extensions: 'false',
   autoload_known_extensions: 'false',
 }
 /** A data chunk holds no more. */
 const chunkRows = 2_048
+/** Quantiles hold the values in memory. */
+const mostRowsOfQuantiles = 2_000_000
 const quantiles = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
 
 const copyOptions: Readonly<Record<TrainingFormat, string>> = {
@@ -68,10 +78,13 @@ async function trainingFile(
   { spine, columns, out, format }: TrainingFileRequest,
 ): Promise<Omit<TrainingFile, 'close'>> {
   const isTyped = spine.form === 'TYPED'
-  const spineColumns = isTyped ? [] : spine.columns.map(({ type }) => duckDbColumn(type ?? 'string'))
-  const kept = [...spineColumns, ...columns.map(({ type }) => duckDbColumn(type))]
-  const types = kept.map(({ type }) => type)
-  const names = [...spineColumns.map((_, index) => `s${index}`), ...columns.map((_, index) => `m${index}`)]
+  const spineColumns = isTyped ? [] : spine.columns.map(({ type }) => valueColumn(type ?? 'string'))
+  const stored = [...spineColumns, ...columns.flatMap(storedColumns)]
+  const names = [
+    ...spineColumns.map((_, index) => `s${index}`),
+    ...columns.flatMap((column, index) => storedColumns(column).map((_, place) => storedName(index, place))),
+  ]
+  const types = stored.map(({ type }) => type)
   await connection.run(
     `create table made (${names.map((name, index) => `${name} ${types[index]}`).join(', ')})`,
   )
@@ -79,36 +92,51 @@ async function trainingFile(
 
   return {
     async append(batch: TrainingBatch) {
-      const values = [...(isTyped ? [] : batch.spine), ...batch.columns]
+      const sources: ColumnSource[] = isTyped ? [] : [...batch.spine]
+      for (const column of batch.columns) {
+        if (column instanceof ValueColumn || column instanceof Uint8Array) sources.push(column)
+        else sources.push(...column)
+      }
       for (let start = 0; start < batch.rows; start += chunkRows) {
         const rows = Math.min(chunkRows, batch.rows - start)
-        appender.appendDataChunk(chunkOf(values, kept, types, start, rows))
+        const chunk = DuckDBDataChunk.create(types, rows)
+        stored.forEach(({ write }, column) => {
+          const source = sources[column]
+          if (source) write(chunk, column, source, start, rows)
+        })
+        appender.appendDataChunk(chunk)
       }
     },
 
     async summarize() {
       appender.flushSync()
-      const summaries: ColumnSummary[] = []
-      for (const [index, { name, type }] of columns.entries()) {
-        if (!isNumeric(type)) continue
-        const column = `m${index}${type === 'bool' ? '::INTEGER' : ''}::DOUBLE`
-        const { [0]: row = [] } = (
-          await connection.runAndReadAll(
-            `select count(*) - count(m${index}), min(${column}), max(${column}), avg(${column}),
-               quantile_cont(${column}, [${quantiles.join(', ')}])::VARCHAR from made`,
-          )
-        ).getRows()
-        const [nulls, minimum, maximum, mean, list] = row
-        summaries.push({
+      const counted = await connection.runAndReadAll('select count(*) from made')
+      const step = Math.ceil(Number(counted.getRows()[0]?.[0]) / mostRowsOfQuantiles)
+      const numbers = columns.flatMap((column, index) =>
+        column.kind === 'VALUES' && isNumeric(column.type)
+          ? [{ name: column.name, stored: storedName(index, 0), type: column.type }]
+          : [],
+      )
+      if (numbers.length === 0) return []
+      const aggregates = numbers.map(({ stored, type }) => {
+        const number = `${stored}${type === 'bool' ? '::INTEGER' : ''}::DOUBLE`
+        const sampled = step > 1 ? ` filter (rowid % ${step} = 0)` : ''
+        return `count(*) - count(${stored}), min(${number}), max(${number}), avg(${number}),
+          quantile_cont(${number}, [${quantiles.join(', ')}])${sampled}::VARCHAR`
+      })
+      const summed = await connection.runAndReadAll(`select ${aggregates.join(', ')} from made`)
+      const row = summed.getRows()[0] ?? []
+      return numbers.map(({ name }, index): ColumnSummary => {
+        const [nulls, minimum, maximum, mean, list] = row.slice(index * 5)
+        return {
           name,
           nulls: Number(nulls),
           minimum: minimum as number | null,
           maximum: maximum as number | null,
           mean: mean as number | null,
-          quantiles: list === null ? null : JSON.parse(String(list)),
-        })
-      }
-      return summaries
+          quantiles: list === null || list === undefined ? null : JSON.parse(String(list)),
+        }
+      })
     },
 
     async write() {
@@ -121,8 +149,10 @@ async function trainingFile(
                 `${await typedText(connection, `s${index}`, type === null)} as ${quoted(name)}`,
             ),
           )
-      const made = columns.map(({ name }, index) => `made.m${index} as ${quoted(name)}`)
-      const from = isTyped ? `${parquetSource(spine.path)} as spine positional join made` : 'made'
+      const made = columns.map((column, index) => `${shownColumn(column, index)} as ${quoted(column.name)}`)
+      const from = isTyped
+        ? `${spine.rows === null ? parquetSource(spine.path) : parquetRows(spine.path, spine.rows)} as spine positional join made`
+        : 'made'
       const written = path.join(folder, 'written')
       await connection.run(
         `copy (select ${[...shown, ...made].join(', ')} from ${from}) to '${written.replaceAll("'", "''")}' (${copyOptions[format]})`,
@@ -134,22 +164,32 @@ async function trainingFile(
   }
 }
 
-function chunkOf(
-  values: TrainingBatch['columns'],
-  columns: readonly ReturnType<typeof duckDbColumn>[],
-  types: readonly DuckDBType[],
-  start: number,
-  rows: number,
-): DuckDBDataChunk {
-  const chunk = DuckDBDataChunk.create(types, rows)
-  columns.forEach(({ value }, index) => {
-    const all: readonly (Value | null)[] = values[index] ?? []
-    chunk.setColumnValues(
-      index,
-      Array.from({ length: rows }, (_, row) => value(all[start + row] ?? null)),
-    )
-  })
-  return chunk
+const storedName = (column: number, place: number): string => `m${column}_${place}`
+
+/** A vector is a column per place until it is written: numbers are copied as they stand. */
+function storedColumns(column: MadeColumn): readonly StoredColumn[] {
+  switch (column.kind) {
+    case 'VALUES':
+      return [valueColumn(column.type)]
+    case 'STATUSES':
+      return [byteColumn]
+    case 'VECTORS':
+      return Array.from({ length: column.width }, () => numberColumn)
+  }
+}
+
+function shownColumn(column: MadeColumn, index: number): string {
+  const first = `made.${storedName(index, 0)}`
+  switch (column.kind) {
+    case 'VALUES':
+      return first
+    case 'STATUSES':
+      return `case ${first} ${featureStatuses.map((status, code) => `when ${code} then '${status}'`).join(' ')} end`
+    case 'VECTORS': {
+      const places = Array.from({ length: column.width }, (_, place) => `made.${storedName(index, place)}`)
+      return `[${places.join(', ')}]`
+    }
+  }
 }
 
 /** The column as the type that all its texts are of; else as text. */

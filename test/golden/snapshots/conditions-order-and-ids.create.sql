@@ -27,6 +27,7 @@ create table if not exists "events"."sales" (
   "ingested_at" timestamp with time zone not null,
   "event_id" text,
   "counts" boolean not null default true,
+  "ingested_xid" xid8 default pg_current_xact_id(),
   "customer_id" bigint,
   "shop" text,
   "till" integer,

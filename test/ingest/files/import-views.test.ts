@@ -73,7 +73,7 @@ describe('rows of plain views', () => {
       if (!view) throw new Error(name)
       return view
     })
-    const join = { views, rows: [{ key: [shop, 5], asOf: importedAt, knownAt: null }] }
+    const join = { views, rows: [{ key: [shop, 5], asOf: importedAt, knownAt: null }], visibleIn: null }
     return await world.offline.asOfJoin(join, new AbortController().signal)
   }
   const expected = [

@@ -371,7 +371,10 @@ describe.each(Object.entries(backends))('pushRows into %s', (_, open) => {
       const outcomes = await pushRows(targets({ violations }), spending, rows, options)
       const asked = rows.map(({ key }) => ({ key: [Number(key['customer_id'])], asOf: clock, knownAt: null }))
       const signal = new AbortController().signal
-      const [kept] = await stores.offline.asOfJoin({ views: [spending], rows: asked }, signal)
+      const [kept] = await stores.offline.asOfJoin(
+        { views: [spending], rows: asked, visibleIn: null },
+        signal,
+      )
       const keys = asked.map(({ key }) => layouts.keyPrefix(spending, 0) + onlineKeySuffix(key))
       const isOnline = (await stores.online.readMany(keys)).rows
       return { outcomes, kept: kept?.map(Boolean), isOnline: isOnline.map(Boolean) }

@@ -421,7 +421,10 @@ export async function openRulesWorld(redisUrl: string, start: Micros) {
       rows: readonly { readonly key: number; readonly asOf: Micros; readonly knownAt: Micros | null }[],
     ): Promise<readonly RulesAnswers[]> {
       const asked = rows.map(({ key, asOf, knownAt }) => ({ key: [key], asOf, knownAt }))
-      const found = await offline.asOfJoin({ views: registry.views, rows: asked }, neverAborted)
+      const found = await offline.asOfJoin(
+        { views: registry.views, rows: asked, visibleIn: null },
+        neverAborted,
+      )
       return rows.map(({ asOf }, index) =>
         byView(readers.map((reader, view) => reader.readOffline(found[view]?.[index] ?? null, asOf, null))),
       )

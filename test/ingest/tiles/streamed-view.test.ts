@@ -131,7 +131,7 @@ async function makeWorld() {
     },
     asOf: async (id: number, asOf: Micros, knownAt: Micros | null) => {
       const rows = [{ key: [id], asOf, knownAt }]
-      const [answer] = await offline.asOfJoin({ views: [view], rows }, neverAborted)
+      const [answer] = await offline.asOfJoin({ views: [view], rows, visibleIn: null }, neverAborted)
       return reader.readOffline(answer?.[0] ?? null, asOf, null)
     },
   }

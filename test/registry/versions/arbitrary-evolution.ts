@@ -122,6 +122,12 @@ const plain = (name: string) =>
 const service = fc.record({
   ...{ picked: some(['number', 'total', 'largest', 'age', 'height']), swap: fc.boolean() },
   request: maybe(fc.constantFrom({}, { default: 1 }, { default: 2, type: 'int64' })),
+  role: maybe(
+    fc.record({
+      name: fc.constantFrom('payee', 'heir'),
+      keys: fc.constantFrom({ customer_id: 'payee_id' }, { customer_id: 'heir_id' }),
+    }),
+  ),
   rest: fc.record(documented),
 })
 
@@ -163,7 +169,8 @@ function servedBy({ service: said }: World, views: readonly Definition[]): Defin
   })
   if (picks.length === 0) return null
   const request = said.request && [{ kind: 'request', name: 'basket', type: 'float64', ...said.request }]
-  const features = [...(said.swap ? picks.toReversed() : picks), ...(request ?? [])]
+  const inRole = said.role ? picks.slice(0, 1).map((one) => ({ ...one, role: said.role })) : []
+  const features = [...(said.swap ? picks.toReversed() : picks), ...inRole, ...(request ?? [])]
   return { kind: 'feature-service', name: 'score_v1', features, ...said.rest }
 }
 

@@ -111,7 +111,7 @@ export async function openEvolvingWorld() {
     async asOf(name: string, moments: readonly { readonly key: EntityKey; readonly asOf: Micros }[]) {
       const view = viewOf(name)
       const rows = moments.map((one) => ({ ...one, knownAt: null }))
-      const [answers = []] = await offline.asOfJoin({ views: [view], rows }, neverAborted)
+      const [answers = []] = await offline.asOfJoin({ views: [view], rows, visibleIn: null }, neverAborted)
       const read = reader(view)
       return answers.map((one, index) => shown(view, read.readOffline(one, moments[index]?.asOf ?? 0, null)))
     },

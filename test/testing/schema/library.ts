@@ -74,3 +74,13 @@ export const returnsV1 = featureService('returns_v1', [
   request('distance', 'float64'),
   request('weekday', 'int32', { default: 3 }),
 ])
+
+const friend = { reader_id: 'friend_id' }
+/** What a reader lends to a friend. */
+export const lendingV1 = featureService('lending_v1', [
+  readerLoans.pick('loans_30d'),
+  readerLoans.as('friend', friend).pick('loans_30d', { name: 'shelves_30d', as: 'shelves', default: 2 }),
+  readerCards.as('friend', friend).pick('fee'),
+  readerMonths.as('friend', friend).pick('loans_60d'),
+  readerNotes.as('friend', friend).pick('debts'),
+])

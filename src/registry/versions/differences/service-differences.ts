@@ -1,6 +1,6 @@
-import type { FeatureService, RequestValue, VectorEntry } from '../../registry.ts'
+import type { FeatureService, RequestValue, ServiceRole, VectorEntry } from '../../registry.ts'
 import type { Broken } from '../changes.ts'
-import { counted, type Difference, differs, differsInOrder } from './difference.ts'
+import { counted, type Difference, differs, differsInOrder, differsInWords } from './difference.ts'
 import { graphqlShape } from './graphql-shape.ts'
 import { pairById } from './pair-by-id.ts'
 import { documentedDifferences, nameDifferences } from './shown-differences.ts'
@@ -32,6 +32,7 @@ export function serviceDifferences(before: FeatureService, after: FeatureService
     ),
     ...differsInOrder('its values', origins(before), origins(after), { breaks: ['services'], names }),
     ...requestDifferences(before, after),
+    ...roleDifferences(before, after),
     ...keyDifferences(before, after),
     ...documentedDifferences(before, after),
   ]
@@ -40,11 +41,12 @@ export function serviceDifferences(before: FeatureService, after: FeatureService
 /** Of an entry: the same after a rename of what it shows. */
 function cameFrom(entry: VectorEntry): string {
   if (entry.kind === 'request') return entry.name
-  return `${entry.kind === 'feature' ? entry.view.id : entry.view.name}.${entry.feature.id}`
+  const role = entry.kind === 'on-demand' || entry.role === null ? '' : `@${entry.role}`
+  return `${entry.kind === 'feature' ? entry.view.id : entry.view.name}${role}.${entry.feature.id}`
 }
 
 function addedEntry(entry: VectorEntry): Difference {
-  const what = entry.kind === 'request' ? 'request value' : `of ${entry.view.name}`
+  const what = entry.kind === 'request' ? 'request value' : `of ${inRole(entry.view.name, entry)}`
   const isRequired = entry.kind === 'request' && !entry.optional
   const breaks: readonly Broken[] = isRequired ? ['graphql', 'services'] : ['services']
   return { how: 'added', text: `${entry.name} added (${entry.type}, ${what})`, breaks }
@@ -76,7 +78,7 @@ function originDifferences(before: VectorEntry, after: VectorEntry): readonly Di
     ]
   }
   const origin = (entry: VectorEntry): string =>
-    entry.kind === 'request' ? 'the request' : `${entry.view.name}.${entry.feature.name}`
+    entry.kind === 'request' ? 'the request' : inRole(`${entry.view.name}.${entry.feature.name}`, entry)
   if (before.kind !== 'request' && after.kind !== 'request') {
     const isSame = cameFrom(before) === cameFrom(after)
     return differs(`origin of ${name}`, origin(before), origin(after), isSame ? [] : ['services'])
@@ -132,6 +134,27 @@ function requestDifferences(before: FeatureService, after: FeatureService): read
           ],
     ),
   ]
+}
+
+function inRole(text: string, entry: VectorEntry): string {
+  return entry.kind !== 'feature' || entry.role === null ? text : `${text} as ${entry.role}`
+}
+
+/** Under one name a role may come to mean another key of the caller. */
+function roleDifferences(before: FeatureService, after: FeatureService): readonly Difference[] {
+  const { pairs } = pairById(before.roles, after.roles, ({ name }) => name)
+  const keys = ({ keys: all }: ServiceRole): string =>
+    all.map(({ joinKey, name }) => `${joinKey} = ${name}`).join(', ')
+  return pairs.flatMap(([old, role]) =>
+    old === null ? [] : differsInWords(`role ${role.name}`, keys(old), keys(role), otherKeys(old, role)),
+  )
+}
+
+/** Another entity that comes into a role, or leaves it, changes nothing for those that stay. */
+function otherKeys(before: ServiceRole, after: ServiceRole): readonly Broken[] {
+  const old = new Map(before.keys.map(({ joinKey, name }) => [joinKey, name]))
+  const isOther = after.keys.some(({ joinKey, name }) => (old.get(joinKey) ?? name) !== name)
+  return isOther ? ['services'] : []
 }
 
 /** The join keys of its entities, which the caller sends. */

@@ -26,6 +26,9 @@ values ($1, decode($2, 'hex'), $3, $4)
 on conflict (project, digest, entity) do update set deleted_at = greatest(deletions.deleted_at, excluded.deleted_at)
 returning ${microsOf('deleted_at')} as deleted_at`
 
+const markErased = `update featuregraph.deletions set erased_xid = pg_current_xact_id()
+where project = $1 and digest = decode($2, 'hex')`
+
 const insertKind = `insert into featuregraph.deleted_kinds (project, entity, join_keys)
 values ($1, $2, $3::jsonb) on conflict do nothing`
 
@@ -91,6 +94,8 @@ export function postgresDeletionStore(pool: pg.Pool, project: string): DeletionS
             if (keys.length > 0) await client.query(insertOnlineKeys, [project, digest, view.id, keys])
           }
         }
+        // What was made of them cannot be made again.
+        if ([...counts.values()].some((rows) => rows > 0)) await client.query(markErased, [project, digest])
         // Events of before may have been read again since the deletion was recorded.
         await client.query('update featuregraph.deletion_secrets set marks = marks + 1 where project = $1', [
           project,

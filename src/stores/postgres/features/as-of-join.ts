@@ -4,6 +4,7 @@ import type { BatchOfflineView, OfflineView, StoredOfflineView } from '../../off
 import { microsOf, selectExpression, sqlType } from '../sql/column-type.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import type { Sql } from '../sql/statement.ts'
+import { snapshotParameter, visibleSql } from '../sql/visible-in.ts'
 import { closingColumn, featureTable, newestFirst, selectFeature } from '../tables/feature-table.ts'
 import { definitionsSql, governingSnapshotSql, hasEventsSql, viewParameters } from '../windows/computed-by.ts'
 import {
@@ -22,7 +23,7 @@ import {
  * and since when its events are stored where its windows reach behind that.
  * Up to about 1,000 entity rows nothing measured was faster than arrays with lateral probes.
  */
-export function asOfJoinSql(project: string, { views, rows }: AsOfJoin): Sql {
+export function asOfJoinSql(project: string, { views, rows, visibleIn }: AsOfJoin): Sql {
   const joinKeys = views[0]?.entity.joinKeys ?? []
   const keyColumns = joinKeys.map((_, index) => `key_${index}`)
   const starts = streamedStarts(views)
@@ -35,15 +36,16 @@ export function asOfJoinSql(project: string, { views, rows }: AsOfJoin): Sql {
     rows.map((row) => (row.knownAt === null ? null : formatTimestamp(row.knownAt))),
     ...starts.map(({ startAt }) => rows.map((row) => formatTimestamp(startAt(row.asOf)))),
   ]
-  const options = { project, starts, values }
+  const visible = snapshotParameter(visibleIn, values)
+  const options = { project, starts, values, visible }
   const columns = views.map((view, index) => outputColumns(view, index, options))
   const probes = views.map((view, index) =>
     view.kind === 'STREAM'
       ? streamedProbe(view, { ...options, alias: `v${index}` })
-      : probe(project, view, index),
+      : probe(project, view, index, visible),
   )
   const computed = views.map((view, index) =>
-    view.kind === 'BATCH' ? computedBy(project, view, index, values) : null,
+    view.kind === 'BATCH' ? computedBy(view, index, options) : null,
   )
   const definitions = computed.flatMap((one) => one?.definitions ?? [])
   const lines = [
@@ -74,7 +76,7 @@ function outputColumns(view: OfflineView, index: number, options: StreamedOption
   ]
 }
 
-interface JoinedDefinitions {
+export interface JoinedDefinitions {
   /** Of the WITH clause. */
   readonly definitions: string
   readonly joins: readonly string[]
@@ -85,13 +87,12 @@ interface JoinedDefinitions {
  * By which definitions the answer of a batch view was computed: that of the newest snapshot, and that of the row's own
  * where it is another (a row that was kept out of the newest, or pushed). A closing row only says that there is none.
  */
-function computedBy(
-  project: string,
+export function computedBy(
   view: BatchOfflineView,
   index: number,
-  values: unknown[],
+  { project, values, visible }: Omit<StreamedOptions, 'starts'>,
 ): JoinedDefinitions {
-  const parameters = viewParameters(project, view, values)
+  const parameters = viewParameters(project, view, values, visible)
   const [row, newest, own] = [`v${index}`, `g${index}`, `o${index}`]
   const governing = governingSnapshotSql(parameters, { at: 'e.as_of', knownAt: 'e.known_at' })
   const ofRow = governingSnapshotSql(parameters, {
@@ -99,7 +100,7 @@ function computedBy(
     knownAt: 'e.known_at',
     where: [`${row}.event_timestamp < ${newest}.as_of`, `${row}.${closingColumn} is not true`],
   })
-  const hasEvents = hasEventsSql(view, { project: parameters.project, before: 'e.as_of' }, values)
+  const hasEvents = hasEventsSql(view, { project: parameters.project, before: 'e.as_of', visible }, values)
   return {
     definitions: `d${index} as materialized (\n${definitionsSql(parameters)}\n)`,
     joins: [
@@ -116,7 +117,12 @@ function computedBy(
   }
 }
 
-function probe(project: string, view: StoredOfflineView, index: number): string {
+export function probe(
+  project: string,
+  view: StoredOfflineView,
+  index: number,
+  visible: string | null,
+): string {
   const table = featureTable(project, view)
   const created = table.createdTimestamp === null ? null : `x.${table.createdTimestamp}`
   const event = `x.${table.eventTimestamp}`
@@ -132,6 +138,7 @@ function probe(project: string, view: StoredOfflineView, index: number): string 
     }),
     `${event} <= e.as_of`,
     ...(created === null ? [] : [`(e.known_at is null or ${created} is null or ${created} <= e.known_at)`]),
+    ...(view.source === null ? visibleSql('x.ingested_xid', visible) : []),
   ]
   return [
     'left join lateral (',

@@ -1,18 +1,50 @@
 import type pg from 'pg'
 import { StoreFailed } from '../../../errors.ts'
-import type { AsOfSnapshot, AsOfSnapshots } from '../../as-of-snapshot.ts'
+import type {
+  AsOfColumns,
+  AsOfSnapshot,
+  AsOfSnapshots,
+  ColumnJoin,
+  SnapshotRequest,
+} from '../../as-of-snapshot.ts'
+import { type EntityRows, entityRows } from '../../entity-rows.ts'
+import type { OfflineView, StoredOfflineView, StreamedOfflineView } from '../../offline-view.ts'
+import { copyOutEach } from '../sql/copy-out.ts'
 import { databaseNow } from '../sql/database-clock.ts'
 import { storeFailed } from '../sql/pool.ts'
+import { systemIdentifier } from '../sql/system-identifier.ts'
+import { mergedWindows } from '../windows/merged-windows.ts'
 import { asOfJoinSql } from './as-of-join.ts'
+import { fillEntityTable, mayMakeTables } from './entity-table.ts'
+import { type GrowingColumns, noRows, putEntries } from './growing-columns.ts'
 import { readAnswer } from './offline-store.ts'
+import { storedColumnsSql, storedRowWriter } from './stored-columns.ts'
 
-interface SnapshotOptions {
+export interface SnapshotOptions {
   readonly project: string
   readonly countNonFinite: (view: string) => void
+  /** See `arrayRows`. */
+  readonly arrayRows?: number
 }
 
-/** Lateral probes gain nothing by either; `set local`, since a pooler gives the connection to others afterwards. */
-const settings = ['jit = off', 'enable_memoize = off', 'statement_timeout = 0', `timezone = 'UTC'`]
+/**
+ * Lateral probes gain nothing by the first three: two thirds of the time with jit, half of the memory without memoize.
+ * `set local`, since a pooler gives the connection to others afterwards.
+ */
+const settings = [
+  'jit = off',
+  'enable_memoize = off',
+  'max_parallel_workers_per_gather = 0',
+  'statement_timeout = 0',
+  `timezone = 'UTC'`,
+]
+
+/** Up to here nothing is faster than arrays of parameters; a temporary table costs four round trips. */
+const usualArrayRows = 1_000
+/** Where a table cannot be made: what one statement takes as arrays. */
+const largestArrays = 20_000
+/** Fewer are not worth a connection more. */
+const leastRowsOfPart = 10_000
 
 /**
  * One transaction a connection, all on the snapshot that the first exports: they see the same rows, whatever arrives while
@@ -20,10 +52,10 @@ const settings = ['jit = off', 'enable_memoize = off', 'statement_timeout = 0', 
  */
 export function postgresAsOfSnapshots(pool: pg.Pool, options: SnapshotOptions): AsOfSnapshots {
   return {
-    async open(connections) {
+    async open(request) {
       const clients: pg.PoolClient[] = []
       try {
-        return await openSnapshot(pool, connections, clients, options)
+        return await openSnapshot(pool, request, clients, options)
       } catch (error) {
         for (const client of clients) client.release(true)
         return storeFailed('taking a snapshot')(error)
@@ -34,10 +66,11 @@ export function postgresAsOfSnapshots(pool: pg.Pool, options: SnapshotOptions): 
 
 async function openSnapshot(
   pool: pg.Pool,
-  connections: number,
+  { connections, visibleIn }: SnapshotRequest,
   clients: pg.PoolClient[],
-  { project, countNonFinite }: SnapshotOptions,
+  { project, countNonFinite, arrayRows = usualArrayRows }: SnapshotOptions,
 ): Promise<AsOfSnapshot> {
+  const identifier = await systemIdentifier(pool)
   const begin = async (snapshot: string | null): Promise<pg.PoolClient> => {
     const client = await pool.connect()
     clients.push(client)
@@ -47,29 +80,106 @@ async function openSnapshot(
     return client
   }
   const first = await begin(null)
-  const { rows } = await first.query<{ snapshot: string }>('select pg_export_snapshot() as snapshot')
+  const { rows } = await first.query<{ snapshot: string; visible: string }>(
+    'select pg_export_snapshot() as snapshot, pg_current_snapshot()::text as visible',
+  )
+  const visible = visibleIn ?? rows[0]?.visible ?? ''
   const takenAt = await databaseNow(first)
   for (let count = 1; count < connections; count += 1) await begin(rows[0]?.snapshot ?? null)
+  const mayMake = await mayMakeTables(first)
   /** Of each connection the join that it does. */
   const turns = clients.map((): Promise<unknown> => Promise.resolve())
   let next = 0
   let isClosed = false
+
+  function onConnection(work: (client: pg.ClientBase) => Promise<void>): Promise<void> {
+    const place = next % clients.length
+    next += 1
+    const client = clients[place] ?? first
+    const turn = (turns[place] ?? Promise.resolve()).then(async () => {
+      if (isClosed) throw new StoreFailed('the snapshot is closed')
+      await work(client).catch(storeFailed('the as-of join'))
+    })
+    turns[place] = turn.catch(() => {})
+    return turn
+  }
+
+  async function byArrays(
+    client: pg.ClientBase,
+    { views, rows }: ColumnJoin,
+    { from, to }: Part,
+    targets: readonly GrowingColumns[],
+  ): Promise<void> {
+    // Bound to its own snapshot it reads events in their order: the same sums of floats once more, to the last bit.
+    const bound = views.every(isStored) ? visibleIn : visible
+    for (let start = from; start < to; start += largestArrays) {
+      const join = { views, rows: entityRows(rows, upTo(start, to)), visibleIn: bound }
+      const sql = asOfJoinSql(project, join)
+      const query = { text: sql.text, values: [...sql.values], rowMode: 'array' as const }
+      const result = await client.query<unknown[]>(query)
+      readAnswer(join, result.rows, countNonFinite).forEach((entries, index) => {
+        const target = targets[index]
+        if (target) putEntries(target, start, entries)
+      })
+    }
+  }
+
+  async function byTable(
+    client: pg.ClientBase,
+    { views, rows }: ColumnJoin & { readonly views: readonly StoredOfflineView[] },
+    part: Part,
+    targets: readonly GrowingColumns[],
+  ): Promise<void> {
+    const from = await fillEntityTable(client, views[0]?.entity.joinKeys ?? [], rows, part)
+    const { sql, types } = storedColumnsSql(project, { views, from, visibleIn })
+    await copyOutEach(client, sql, types, storedRowWriter(views, targets, countNonFinite))
+  }
+
+  async function byMerge(
+    client: pg.ClientBase,
+    view: StreamedOfflineView,
+    rows: EntityRows,
+    { from, to }: Part,
+    target: GrowingColumns | undefined,
+  ): Promise<void> {
+    for (let start = from; start < to; start += largestArrays) {
+      const some = entityRows(rows, upTo(start, to))
+      const entries = await mergedWindows({ client, project, visibleIn: visible }, view, some)
+      if (target) putEntries(target, start, entries)
+    }
+  }
+
   return {
     takenAt,
-    asOfJoin(join) {
-      const place = next % clients.length
-      next += 1
-      const client = clients[place] ?? first
-      const turn = (turns[place] ?? Promise.resolve()).then(async () => {
-        if (isClosed) throw new StoreFailed('the snapshot is closed')
-        if (join.rows.length === 0 || join.views.length === 0) return join.views.map(() => [])
-        const sql = asOfJoinSql(project, join)
-        const query = { text: sql.text, values: [...sql.values], rowMode: 'array' as const }
-        const result = await client.query<unknown[]>(query).catch(storeFailed('the as-of join'))
-        return readAnswer(join, result.rows, countNonFinite)
-      })
-      turns[place] = turn.catch(() => {})
-      return turn
+    visible,
+    systemIdentifier: identifier,
+    async asOfColumns(join) {
+      const targets = join.views.map((view) => noRows(view, join.rows.length))
+      if (join.rows.length === 0 || join.views.length === 0) return targets
+      const targetOf = (view: OfflineView): GrowingColumns | undefined => targets[join.views.indexOf(view)]
+      const targetsOf = (views: readonly OfflineView[]): readonly GrowingColumns[] =>
+        views.flatMap((view) => targetOf(view) ?? [])
+      const isSmall = join.rows.length <= arrayRows
+      const merged = isSmall ? [] : join.views.filter(isStreamed)
+      const tabled = isSmall || !mayMake ? [] : join.views.filter(isStored)
+      const others = join.views.filter((view) => ![...merged, ...tabled].includes(view))
+      const work = parts(join.rows.length, connections).flatMap((part) => [
+        ...merged.map((view) =>
+          onConnection((client) => byMerge(client, view, join.rows, part, targetOf(view))),
+        ),
+        ...(tabled.length === 0
+          ? []
+          : [onConnection((client) => byTable(client, { ...join, views: tabled }, part, targetsOf(tabled)))]),
+        ...(others.length === 0
+          ? []
+          : [
+              onConnection((client) => byArrays(client, { ...join, views: others }, part, targetsOf(others))),
+            ]),
+      ])
+      // All of them: the connections are given back afterwards.
+      const failed = (await Promise.allSettled(work)).find(({ status }) => status === 'rejected')
+      if (failed?.status === 'rejected') throw failed.reason
+      return targets satisfies readonly AsOfColumns[]
     },
     async close() {
       isClosed = true
@@ -77,4 +187,30 @@ async function openSnapshot(
       for (const client of clients) client.release(true)
     },
   }
+}
+
+/** What one statement takes of the rows from `start` on. */
+const upTo = (start: number, to: number): Part => ({ from: start, to: Math.min(to, start + largestArrays) })
+
+interface Part {
+  readonly from: number
+  readonly to: number
+}
+
+/** Neighbours stay together, so that each connection walks through a stretch of the index. */
+function parts(rows: number, connections: number): readonly Part[] {
+  const count = Math.max(1, Math.min(connections, Math.floor(rows / leastRowsOfPart)))
+  const size = Math.ceil(rows / count)
+  return Array.from({ length: count }, (_, index) => ({
+    from: index * size,
+    to: Math.min(rows, (index + 1) * size),
+  }))
+}
+
+function isStreamed(view: OfflineView): view is StreamedOfflineView {
+  return view.kind === 'STREAM'
+}
+
+function isStored(view: OfflineView): view is StoredOfflineView {
+  return view.kind !== 'STREAM'
 }

@@ -32,7 +32,7 @@ export function newestRowsSql(project: string, { view, now, scope }: NewestRowsR
  */
 function currentColumns(project: string, view: StoredOfflineView, values: unknown[]): string[] {
   if (view.kind !== 'BATCH') return []
-  const parameters = viewParameters(project, view, values)
+  const parameters = viewParameters(project, view, values, null)
   const closing = `n.c${3 + view.features.length}`
   return [isCurrentSql(parameters, `case when ${closing} then $1::timestamptz else n.at end`)]
 }

@@ -218,7 +218,7 @@ async function insertOnce(
 
 /** Rows of the statement → per view, one entry per entity row. */
 export function readAnswer(
-  { views }: AsOfJoin,
+  { views }: Pick<AsOfJoin, 'views'>,
   raw: readonly (readonly unknown[])[],
   countNonFinite: (view: string) => void,
 ): AsOfEntry[][] {

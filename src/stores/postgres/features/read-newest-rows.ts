@@ -77,7 +77,7 @@ async function readIsCurrent(
 ): Promise<boolean> {
   if (view.kind !== 'BATCH') return true
   const values: unknown[] = [formatTimestamp(now)]
-  const expression = isCurrentSql(viewParameters(project, view, values), '$1::timestamptz')
+  const expression = isCurrentSql(viewParameters(project, view, values, null), '$1::timestamptz')
   const { rows } = await client.query<{ current: boolean }>(`select ${expression} as current`, values)
   return rows[0]?.current === true
 }

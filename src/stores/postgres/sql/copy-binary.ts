@@ -188,39 +188,58 @@ export function copyEncoder(types: readonly ValueType[]): CopyEncoder {
 /** Bytes of COPY's rows, in pieces of any size → whole rows; int64 as everywhere: a number while it is a safe integer. */
 export interface CopyDecoder {
   readonly decode: (piece: Buffer) => (Value | null)[][]
+  /** As `decode`, row by row, in one array that is filled anew for each. */
+  readonly each: (piece: Buffer, receive: (row: readonly (Value | null)[]) => void) => void
 }
 
 export function copyDecoder(types: readonly ValueType[]): CopyDecoder {
   let rest: Buffer = Buffer.alloc(0)
   let started = false
   let ended = false
+  const elements = types.map(elementType)
 
+  function each(
+    piece: Buffer,
+    newRow: () => (Value | null)[],
+    receive: (row: (Value | null)[]) => void,
+  ): void {
+    const bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece])
+    let start = 0
+    if (!started) {
+      if (bytes.length < headerBytes) {
+        rest = bytes
+        return
+      }
+      start = headerBytes + bytes.readUInt32BE(headerBytes - 4)
+      started = true
+    }
+    while (!ended) {
+      const end = rowEnd(bytes, start)
+      if (end === null) break
+      if (end === -1) {
+        ended = true
+        break
+      }
+      const row = newRow()
+      readRow(types, elements, bytes, start + 2, row)
+      receive(row)
+      start = end
+    }
+    rest = bytes.subarray(start)
+  }
+
+  const filled = types.map((): Value | null => null)
   return {
     decode(piece) {
-      const bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece])
-      let start = 0
-      if (!started) {
-        if (bytes.length < headerBytes) {
-          rest = bytes
-          return []
-        }
-        start = headerBytes + bytes.readUInt32BE(headerBytes - 4)
-        started = true
-      }
       const rows: (Value | null)[][] = []
-      while (!ended) {
-        const end = rowEnd(bytes, start)
-        if (end === null) break
-        if (end === -1) {
-          ended = true
-          break
-        }
-        rows.push(readRow(types, bytes, start + 2))
-        start = end
-      }
-      rest = bytes.subarray(start)
+      each(
+        piece,
+        () => new Array<Value | null>(types.length),
+        (row) => rows.push(row),
+      )
       return rows
     },
+    each: (piece, receive) => each(piece, () => filled, receive),
   }
 }
 
@@ -238,19 +257,28 @@ function rowEnd(bytes: Buffer, start: number): number | null {
   return end <= bytes.length ? end : null
 }
 
-function readRow(types: readonly ValueType[], bytes: Buffer, start: number): (Value | null)[] {
+function readRow(
+  types: readonly ValueType[],
+  elements: readonly (PlainType | null)[],
+  bytes: Buffer,
+  start: number,
+  row: (Value | null)[],
+): void {
   let at = start
-  return types.map((type) => {
+  for (let index = 0; index < types.length; index += 1) {
     const length = bytes.readInt32BE(at)
     at += 4
-    if (length === -1) return null
-    const from = at
+    if (length === -1) {
+      row[index] = null
+      continue
+    }
+    const element = elements[index] ?? null
+    row[index] =
+      element === null
+        ? readScalar(types[index] as ScalarType, bytes, at, length)
+        : readList(element, bytes, at)
     at += length
-    const element = elementType(type)
-    return element === null
-      ? readScalar(type as ScalarType, bytes, from, length)
-      : readList(element, bytes, from)
-  })
+  }
 }
 
 function readScalar(type: ScalarType, bytes: Buffer, at: number, length: number): ScalarValue {

@@ -139,7 +139,7 @@ async function missingSchemas(client: pg.PoolClient, schemas: readonly string[])
 /** All at once: each alone would wait for the table's lock. */
 function columnsStep(table: string, columns: readonly ManagedColumn[]): TableStep {
   const names = columns.map(({ name }) => quoteIdentifier(name)).join(', ')
-  const added = columns.map(({ definition }) => `add column if not exists ${definition}`)
+  const added = columns.flatMap((column) => column.added)
   return {
     kind: 'COLUMNS',
     what: `${columns.length === 1 ? 'column' : 'columns'} ${names} of ${table}`,

@@ -20,7 +20,7 @@ export function eventTable(project: string, source: StoredEventSource): string {
   return `${quoteIdentifier(eventSchema(project))}.${quoteIdentifier(source.name)}`
 }
 
-/** The columns of a table of stored events, in order: where the event stood, its times, its id and verdict, its fields. */
+/** The columns of a table of stored events, in order: where the event stood, its times, its id, verdict and transaction, its fields. */
 export function eventColumns(source: StoredEventSource): readonly ManagedColumn[] {
   return [
     managedColumn('topic_id', 'integer', true),
@@ -31,6 +31,8 @@ export function eventColumns(source: StoredEventSource): readonly ManagedColumn[
     managedColumn('event_id', 'text', false),
     // False: another event of its id was accepted first, and counts instead, also when it is gone.
     managedColumn('counts', 'boolean', true, ' default true'),
+    // Null: written before the column was there.
+    managedColumn('ingested_xid', 'xid8', false, ' default pg_current_xact_id()'),
     ...source.fields.map((field) => managedColumn(field.name, sqlType(field.type), false)),
   ]
 }

@@ -1,5 +1,6 @@
 import type { BatchOfflineView } from '../../offline-view.ts'
 import { quoteTable } from '../sql/identifier.ts'
+import { visibleSql } from '../sql/visible-in.ts'
 
 /** Parameters of a statement, as `$1`. */
 export interface ViewParameters {
@@ -7,15 +8,23 @@ export interface ViewParameters {
   readonly view: string
   /** The view's digests of today, as jsonb. */
   readonly digests: string
+  /** Of `AsOfJoin.visibleIn`; null: all that is recorded. */
+  readonly visible: string | null
 }
 
 /** Appends them to a statement's values. */
-export function viewParameters(project: string, view: BatchOfflineView, values: unknown[]): ViewParameters {
+export function viewParameters(
+  project: string,
+  view: BatchOfflineView,
+  values: unknown[],
+  visible: string | null,
+): ViewParameters {
   const parameter = (value: unknown): string => `$${values.push(value)}::text`
   return {
     project: parameter(project),
     view: parameter(view.id),
     digests: parameter(JSON.stringify(view.digests)),
+    visible,
   }
 }
 
@@ -23,7 +32,7 @@ export function viewParameters(project: string, view: BatchOfflineView, values: 
  * Every definition that the view ever had, with `lacking`: the ids of today's features that it lacks, null where a
  * feature of both means something else (`lackingFeatures`).
  */
-export function definitionsSql({ project, view, digests }: ViewParameters): string {
+export function definitionsSql({ project, view, digests, visible }: ViewParameters): string {
   const today = `jsonb_each_text(${digests}::jsonb) as t(name, digest)`
   return [
     'select d.definition, case',
@@ -31,7 +40,7 @@ export function definitionsSql({ project, view, digests }: ViewParameters): stri
     `    then array(select t.name from ${today} where not d.digests ? t.name order by t.name)`,
     '  end as lacking',
     '  from featuregraph.view_definitions as d',
-    `  where d.project = ${project} and d.view_id = ${viewIdSql({ project, view })}`,
+    `  where ${[`d.project = ${project}`, `d.view_id = ${viewIdSql({ project, view })}`, ...visibleSql('d.recorded_xid', visible)].join(' and ')}`,
   ].join('\n')
 }
 
@@ -41,25 +50,31 @@ function viewIdSql({ project, view }: Pick<ViewParameters, 'project' | 'view'>):
 
 /**
  * The newest snapshot at or before a time that was recorded: its time and its definition as it was known at `knownAt`
- * (null: as it is). No row where there is none. One probe of the snapshots' key.
+ * (null: as it is). No row where there is none. One probe of the snapshots' key. Of a definition that was superseded behind
+ * the bound of visibility, the first one is that which was seen then.
  */
 export function governingSnapshotSql(
-  parameters: Pick<ViewParameters, 'project' | 'view'>,
+  parameters: Pick<ViewParameters, 'project' | 'view' | 'visible'>,
   {
     at,
     knownAt,
     where = [],
   }: { readonly at: string; readonly knownAt: string | null; readonly where?: readonly string[] },
 ): string {
-  const { project } = parameters
+  const { project, visible } = parameters
+  const later = [
+    ...(knownAt === null ? [] : [`u.superseded_at > ${knownAt}`]),
+    ...visibleSql('u.recorded_xid', visible).map((seen) => `not (${seen})`),
+  ]
   const superseded = `(select u.definition from featuregraph.superseded_definitions as u
-      where u.project = s.project and u.view_id = s.view_id and u.as_of = s.as_of and u.superseded_at > ${knownAt}
+      where u.project = s.project and u.view_id = s.view_id and u.as_of = s.as_of and ${later.length > 1 ? `(${later.join(' or ')})` : later.join('')}
       order by u.superseded_at limit 1)`
-  const definition = knownAt === null ? 's.definition' : `coalesce(${superseded}, s.definition)`
+  const definition = later.length === 0 ? 's.definition' : `coalesce(${superseded}, s.definition)`
   const conditions = [
     `s.project = ${project}`,
     `s.view_id = ${viewIdSql(parameters)}`,
     `s.as_of <= ${at}`,
+    ...visibleSql('s.recorded_xid', visible),
     ...where,
   ]
   return [
@@ -71,7 +86,10 @@ export function governingSnapshotSql(
 }
 
 /** Whether today's definition, with every feature that it has, computed the newest snapshot at or before a time; true without one. */
-export function isCurrentSql({ project, view, digests }: ViewParameters, at: string): string {
+export function isCurrentSql(
+  { project, view, digests }: Omit<ViewParameters, 'visible'>,
+  at: string,
+): string {
   const viewId = viewIdSql({ project, view })
   return [
     'coalesce((select s.definition in (',
@@ -88,10 +106,20 @@ export function isCurrentSql({ project, view, digests }: ViewParameters, at: str
  */
 export function hasEventsSql(
   { events }: Pick<BatchOfflineView, 'events'>,
-  { project, before }: { readonly project: string; readonly before: string },
+  {
+    project,
+    before,
+    visible,
+  }: { readonly project: string; readonly before: string; readonly visible: string | null },
   values: unknown[],
 ): string {
   if (events.table !== null) return `exists (select from ${quoteTable(events.table)})`
   const source = `$${values.push(events.name)}::text`
-  return `exists (select from featuregraph.event_arrivals as a where a.project = ${project} and a.source = ${source} and a.hour < ${before})`
+  const conditions = [
+    `a.project = ${project}`,
+    `a.source = ${source}`,
+    `a.hour < ${before}`,
+    ...visibleSql('a.recorded_xid', visible),
+  ]
+  return `exists (select from featuregraph.event_arrivals as a where ${conditions.join(' and ')})`
 }

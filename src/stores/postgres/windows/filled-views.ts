@@ -57,7 +57,7 @@ function filledSql(view: StoredOfflineView, place: number, values: unknown[]): s
   const name = `$${values.push(view.id)}::text`
   const events =
     view.kind === 'BATCH'
-      ? hasEventsSql(view, { project: '$1::text', before: `'infinity'` }, values)
+      ? hasEventsSql(view, { project: '$1::text', before: `'infinity'`, visible: null }, values)
       : 'false'
   return [
     `select ${place} as place, w.project is not null as materialized, d.digests, ${events} as events, exists (`,

@@ -126,7 +126,7 @@ function historyExpired({ view, bounds }: SnapshotComputation, since: Micros): H
 }
 
 const recordedSql = `with d as materialized (
-${definitionsSql({ project: '$1', view: '$2', digests: '$3' })}
+${definitionsSql({ project: '$1', view: '$2', digests: '$3', visible: null })}
 )
 select ${microsOf('s.as_of')} as as_of, d.lacking,
   s.system_identifier <> $4 or exists (

@@ -8,6 +8,7 @@ import type { OfflineView, StreamedOfflineView } from '../../offline-view.ts'
 import { countedAt, counts, furthestAhead } from '../events/counted-events.ts'
 import { fromSql, microsOf } from '../sql/column-type.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
+import { visibleSql } from '../sql/visible-in.ts'
 import { eventTable } from '../tables/event-table.ts'
 import { spanCells, whereConditions } from './span-cells.ts'
 
@@ -46,6 +47,8 @@ export interface StreamedOptions {
   readonly starts: readonly StreamedStart[]
   /** Of the statement; what is needed more is added. */
   readonly values: unknown[]
+  /** The parameter of `AsOfJoin.visibleIn`. */
+  readonly visible: string | null
 }
 
 /** What says where the windows of an aggregation begin, as a column of the entity rows. */
@@ -63,7 +66,8 @@ function earliestStart(columns: readonly string[]): string {
 /**
  * Since when the events are stored, in microseconds, for the entity rows whose windows begin before that; null for others.
  * In the statement that reads the events: its snapshot is taken when its partitions are known and locked, so that it holds
- * the moment which was committed before one of them could be missing.
+ * the moment which was committed before one of them could be missing. Also where reads are bound to an earlier snapshot: what
+ * is dropped since is not there.
  */
 export function storedSinceColumn(
   { events, aggregations }: StreamedOfflineView,
@@ -88,7 +92,7 @@ export function streamedProbe(
   { events, entity, aggregations }: StreamedOfflineView,
   options: StreamedOptions & { readonly alias: string },
 ): string {
-  const { project, values, alias } = options
+  const { project, values, visible, alias } = options
   const columns = [...new Set(aggregations.map((aggregation) => startOf(aggregation, options)))]
   const earliest = earliestStart(columns)
   const effective = countedAt
@@ -112,6 +116,7 @@ export function streamedProbe(
     `${effective} >= ${earliest} and ${effective} < e.as_of`,
     '(e.known_at is null or x.ingested_at <= e.known_at)',
     counts,
+    ...visibleSql('x.ingested_xid', visible),
   ]
   const cells = aggregations.flatMap((aggregation) =>
     spanCells(aggregation, {
@@ -133,6 +138,8 @@ export function streamedProbe(
     `    select ${outputs.join(', ')}`,
     `    from ${eventTable(project, events)} as x${topics}`,
     `    where ${conditions.join('\n      and ')}`,
+    // Sums of floats depend on the order, and what is read again must be the same to the last bit.
+    ...(visible === null ? [] : ['    order by x.event_timestamp, x.topic_id, x.partition, x."offset"']),
     '  ) as e',
     `) as ${alias} on true`,
   ].join('\n')

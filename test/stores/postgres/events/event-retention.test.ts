@@ -82,7 +82,7 @@ async function paid(of: EventSource, ...times: readonly Micros[]): Promise<void>
 /** The first feature of customer 1, or since when events are stored. */
 async function ask(view: StreamView, ...times: readonly Micros[]) {
   const rows = times.map((asOf) => ({ key: [1], asOf, knownAt: null }))
-  const [answer] = await offline.asOfJoin({ views: [view], rows }, neverAborted)
+  const [answer] = await offline.asOfJoin({ views: [view], rows, visibleIn: null }, neverAborted)
   return answer?.map((row) => (row === null ? 0 : 'values' in row ? row.values[0] : row))
 }
 
@@ -138,7 +138,7 @@ describe('the retention of stored events', () => {
     ])
     // In one statement, and for a key without events too: what it had is not known.
     const rows = [[1], [2]].map((key) => ({ key, asOf: first - 1, knownAt: first }))
-    expect(await offline.asOfJoin({ views: [recent, hourly], rows }, neverAborted)).toEqual([
+    expect(await offline.asOfJoin({ views: [recent, hourly], rows, visibleIn: null }, neverAborted)).toEqual([
       [expired, expired],
       [null, null],
     ])

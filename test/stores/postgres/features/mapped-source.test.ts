@@ -8,6 +8,7 @@ import type { OfflineStore } from '../../../../src/stores/offline-store.ts'
 import type { OfflineView, StoredOfflineView } from '../../../../src/stores/offline-view.ts'
 import { asOfJoinSql } from '../../../../src/stores/postgres/features/as-of-join.ts'
 import { asOfJoin, at, neverAborted, offlineView } from '../../../contract/offline-store.ts'
+import { joinsBothWays } from '../../../services/joins-both-ways.ts'
 import { createTestDatabase, type TestDatabase } from '../../../services/test-database.ts'
 import { testOfflineStore, testPool } from '../../../services/test-pool.ts'
 
@@ -22,7 +23,10 @@ describe('a mapped source of the Postgres offline store', () => {
   beforeAll(async () => {
     database = await createTestDatabase()
     pool = testPool(database.url, 2)
-    store = testOfflineStore(database.url, { countNonFinite: (view) => nonFinite.push(view) })
+    store = joinsBothWays(
+      database.url,
+      testOfflineStore(database.url, { countNonFinite: (view) => nonFinite.push(view) }),
+    )
     await pool.query(`
       create schema sales;
       create table sales.orders (
@@ -136,7 +140,7 @@ describe('a mapped source of the Postgres offline store', () => {
     const view = orders({ note: 'string' }, { createdTimestamp: 'loaded' })
     const event = at('2026-11-20T11:00:00.000001Z')
     const rows = [event - 1, event].map((asOf) => ({ key: [1], asOf, knownAt: at('2026-11-20T11:30:00Z') }))
-    const [answer] = await fresh.asOfJoin({ views: [view], rows }, neverAborted)
+    const [answer] = await fresh.asOfJoin({ views: [view], rows, visibleIn: null }, neverAborted)
     expect(answer).toEqual([
       null,
       {
@@ -265,7 +269,11 @@ describe('a mapped source of the Postgres offline store', () => {
         { n: 'int64' },
         source({ table: 'keyed', eventTimestamp: 'ts' }),
       )
-      const sql = asOfJoinSql('default', { views: [keyed], rows: [{ key: ['k7'], asOf: t, knownAt: null }] })
+      const sql = asOfJoinSql('default', {
+        views: [keyed],
+        rows: [{ key: ['k7'], asOf: t, knownAt: null }],
+        visibleIn: null,
+      })
       const { rows } = await pool.query(`explain ${sql.text}`, [...sql.values])
       const plan = JSON.stringify(rows)
       expect(plan).toContain('Index Scan using keyed_id_ts_idx')

@@ -14,6 +14,7 @@ import {
   offlineStoreContract,
   offlineView,
 } from '../../../contract/offline-store.ts'
+import { joinsBothWays } from '../../../services/joins-both-ways.ts'
 import { startPostgres } from '../../../services/postgres.ts'
 import { prepareTemplate } from '../../../services/template.ts'
 import { createTestDatabase, type TestDatabase } from '../../../services/test-database.ts'
@@ -22,7 +23,7 @@ import { untilWorks } from '../../../services/wait-until.ts'
 
 offlineStoreContract('postgres', async () => {
   const database = await createTestDatabase()
-  const store = testOfflineStore(database.url)
+  const store = joinsBothWays(database.url, testOfflineStore(database.url))
   return {
     store,
     close: async () => {
@@ -35,7 +36,7 @@ offlineStoreContract('postgres', async () => {
 // The rows of another project than the default stand in a schema of their own, under the same promises.
 offlineStoreContract('postgres, project "other"', async () => {
   const database = await createTestDatabase()
-  const store = testOfflineStore(database.url, { project: 'other' })
+  const store = joinsBothWays(database.url, testOfflineStore(database.url, { project: 'other' }), 'other')
   return {
     store,
     close: async () => {
@@ -83,7 +84,7 @@ function slowView(seconds: number): StoredOfflineView {
 }
 
 function question(view: StoredOfflineView, id = 1): AsOfJoin {
-  return { views: [view], rows: [{ key: [id], asOf: t, knownAt: null }] }
+  return { views: [view], rows: [{ key: [id], asOf: t, knownAt: null }], visibleIn: null }
 }
 
 describe('a statement of the Postgres offline store', () => {
@@ -213,7 +214,7 @@ describe('an as-of join of the Postgres offline store', () => {
         asOf: t,
         knownAt: id % 2 ? t : null,
       }))
-      const sql = asOfJoinSql('default', { views: [numbers, texts], rows })
+      const sql = asOfJoinSql('default', { views: [numbers, texts], rows, visibleIn: null })
       const { rows: plans } = await pool.query<{ 'QUERY PLAN': readonly { readonly Plan: PlanNode }[] }>(
         `explain (format json) ${sql.text}`,
         [...sql.values],

@@ -126,7 +126,7 @@ describe('ensureTables', () => {
     const other = testOfflineStore(database.url, { project: 'b' })
     await Promise.all([store.ensureTables([view], []), other.ensureTables([view], [])])
     await store.insertRows(view, [{ key: [1], eventTimestamp: t, createdTimestamp: null, values: [1, null] }])
-    const join = { views: [view], rows: [{ key: [1], asOf: t, knownAt: null }] }
+    const join = { views: [view], rows: [{ key: [1], asOf: t, knownAt: null }], visibleIn: null }
     expect(await other.asOfJoin(join, neverAborted)).toEqual([[null]])
     await other.close()
   })
@@ -320,6 +320,7 @@ describe('ensureTables', () => {
         'events.payments.event_id text YES',
         'events.payments.event_timestamp timestamp with time zone NO',
         'events.payments.ingested_at timestamp with time zone NO',
+        'events.payments.ingested_xid xid8 YES',
         'events.payments.note text YES',
         'events.payments.offset bigint NO',
         'events.payments.partition integer NO',

@@ -25,11 +25,12 @@ import type { EventSource, StreamView } from '../../../../src/registry/registry.
 import type { AsOfRow, EntityRow } from '../../../../src/stores/as-of-reader.ts'
 import type { EventStore } from '../../../../src/stores/event-store.ts'
 import type { OfflineStore } from '../../../../src/stores/offline-store.ts'
-import type { OfflineView } from '../../../../src/stores/offline-view.ts'
+import type { OfflineView, StreamedOfflineView } from '../../../../src/stores/offline-view.ts'
 import { postgresEventStore } from '../../../../src/stores/postgres/events/event-store.ts'
 import { topicIdOf } from '../../../../src/stores/postgres/events/event-topics.ts'
 import { asOfJoinSql } from '../../../../src/stores/postgres/features/as-of-join.ts'
 import { createEventMonth, eventTable } from '../../../../src/stores/postgres/tables/event-table.ts'
+import { mergedWindows } from '../../../../src/stores/postgres/windows/merged-windows.ts'
 import { asOfJoin, at, neverAborted, offlineView } from '../../../contract/offline-store.ts'
 import { memoryOfflineStore } from '../../../oracle/memory-offline-store.ts'
 import type { TestEvent } from '../../../oracle/store-events.ts'
@@ -171,8 +172,41 @@ async function keep(source: EventSource, ...batch: readonly Kept[]): Promise<Mic
   return (await store.storeMessages(source, topic, judged(events), storedAt)).storedAt
 }
 
+/** By probes; windows that are merged answer the same, whatever is asked in this file. */
 async function ask(views: readonly OfflineView[], ...rows: readonly EntityRow[]) {
-  return await asOfJoin(offline, { views, rows })
+  const answer = await asOfJoin(offline, { views, rows })
+  for (const [index, view] of views.entries()) {
+    if (view.kind !== 'STREAM') continue
+    for (const [place, row] of (await merged(view, rows)).entries())
+      expectSame(view, row, answer[index]?.[place] ?? null)
+  }
+  return answer
+}
+
+/** In the order asked for: a merge takes rows whose keys stand side by side. */
+async function merged(
+  view: StreamedOfflineView,
+  rows: readonly EntityRow[],
+): Promise<readonly (AsOfRow | null)[]> {
+  const places = [...rows.keys()].sort((left, right) =>
+    compare(rows[left]?.key ?? [], rows[right]?.key ?? []),
+  )
+  const client = await pool.connect()
+  try {
+    const entries = await mergedWindows(
+      { client, project: 'default', visibleIn: null },
+      view,
+      places.map((place) => rows[place] ?? { key: [], asOf: 0, knownAt: null }),
+    )
+    expect(entries).toHaveLength(rows.length)
+    return rows.map((_, place) => {
+      const entry = entries[places.indexOf(place)] ?? null
+      if (entry === null || 'eventTimestamp' in entry) return entry
+      throw new Error(`a row was expected, ${JSON.stringify(entry)} came`)
+    })
+  } finally {
+    client.release()
+  }
 }
 
 async function askOne(view: OfflineView, key: EntityKey, asOf: Micros, knownAt: Micros | null = null) {
@@ -249,7 +283,7 @@ function expectedRow(view: StreamView, events: readonly Counted[], t: Micros): A
 }
 
 /** Design section 3.5; fares and ratings are a few thousand at most, and few. */
-function expectSame(view: StreamView, actual: AsOfRow | null, expected: AsOfRow | null): void {
+function expectSame(view: StreamedOfflineView, actual: AsOfRow | null, expected: AsOfRow | null): void {
   const rounded = (row: AsOfRow | null) =>
     row && { ...row, values: row.values.map((value, index) => (isRounded(view, index) ? null : value)) }
   expect(rounded(actual)).toEqual(rounded(expected))
@@ -261,7 +295,7 @@ function expectSame(view: StreamView, actual: AsOfRow | null, expected: AsOfRow 
   })
 }
 
-function isRounded({ aggregations }: StreamView, index: number): boolean {
+function isRounded({ aggregations }: StreamedOfflineView, index: number): boolean {
   const aggregate: WindowedAggregation['aggregate'] | undefined = aggregations[index]?.aggregate
   return aggregate === 'mean' || aggregate === 'variance' || aggregate === 'stddev'
 }
@@ -536,7 +570,7 @@ describe('an as-of join of streaming views', () => {
     )
     await pool.query(`analyze ${table}`)
     const rows = Array.from({ length: 100 }, (_, index) => ({ key: [1000 + index], asOf: t, knownAt: t }))
-    const sql = asOfJoinSql('default', { views: [windows], rows })
+    const sql = asOfJoinSql('default', { views: [windows], rows, visibleIn: null })
     const { rows: lines } = await pool.query<{ 'QUERY PLAN': string }>(
       `explain (analyze, buffers, timing off) ${sql.text}`,
       [...sql.values],
@@ -554,7 +588,7 @@ describe('an as-of join of streaming views', () => {
   it('is refused by the store in memory, which keeps no events', async () => {
     const row = { key: [1], asOf: start, knownAt: null }
     await expect(
-      memoryOfflineStore().asOfJoin({ views: [counts], rows: [row] }, neverAborted),
+      memoryOfflineStore().asOfJoin({ views: [counts], rows: [row], visibleIn: null }, neverAborted),
     ).rejects.toThrow('memory keeps no events')
   })
 })

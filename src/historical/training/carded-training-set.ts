@@ -1,0 +1,100 @@
+import { rm } from 'node:fs/promises'
+import path from 'node:path'
+import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
+import { HistoryExpired } from '../../errors.ts'
+import { readViews } from '../../registry/read-views.ts'
+import type { FeatureService, StreamView } from '../../registry/registry.ts'
+import type { FileStore } from '../../stores/file-reader.ts'
+import type { LaterChanges } from '../../stores/later-changes.ts'
+import { reachOf } from '../../windows/reach-of.ts'
+import {
+  type MadeTrainingSet,
+  makeTrainingSet,
+  type TrainingRequest,
+  type TrainingSources,
+} from './make-training-set.ts'
+import { type TrainingWorld, trainingCard } from './training-card.ts'
+import type { TrainingOptions } from './training-options.ts'
+
+export interface CardedSources extends TrainingSources {
+  readonly files: FileStore
+  readonly changes: LaterChanges
+  readonly world: TrainingWorld
+}
+
+export interface CardedRequest extends Pick<TrainingRequest, 'out' | 'onProgress' | 'signal'> {
+  /** Of `options.selection`, see `selectedFeatures`. */
+  readonly service: FeatureService
+  readonly options: TrainingOptions
+  /** A path. */
+  readonly spine: string
+  /** The snapshot of an earlier one, which is made again; null: of all that is there now. */
+  readonly again: { readonly visible: string; readonly takenAt: Micros; readonly name: string } | null
+}
+
+export interface CardedTrainingSet {
+  readonly made: MadeTrainingSet
+  /** Of the file, in hex. */
+  readonly sha256: string
+  /** To be written beside it. */
+  readonly card: string
+}
+
+/** A training set of a whole spine, and its card. @throws what `makeTrainingSet` throws. */
+export async function makeCardedTrainingSet(
+  { files, changes, world, ...sources }: CardedSources,
+  { service, options, spine, again, out, onProgress, signal }: CardedRequest,
+): Promise<CardedTrainingSet> {
+  // Before the snapshot: what is dropped in between is then no change behind the card's back.
+  const storedSince = await changes.storedSince(streamViews(service).map(({ events }) => events.name))
+  const opened = await files.open(spine, options.spineFormat)
+  try {
+    const { map, time, timezone, timeUnit, knownAt, vector, statuses, format } = options
+    const { takenAt, ...rest } = await makeTrainingSet(sources, {
+      ...{ service, knownAt, vector, statuses, format, out, onProgress, signal },
+      spine: { path: spine, opened, map, time, timezone, timeUnit },
+      ...{ rows: null, visibleIn: again?.visible ?? null },
+    })
+    const made = { ...rest, takenAt: again?.takenAt ?? takenAt }
+    await refuseDropped(service, made, storedSince, changes).catch(async (error: unknown) => {
+      await rm(out, { force: true })
+      throw error
+    })
+    const sha256 = await files.digest(out)
+    const card = trainingCard({
+      ...{ world, options, service, storedSince },
+      database: await changes.identity(),
+      ...{ visible: made.visible, takenAt: made.takenAt },
+      spine: { file: path.basename(spine), sha256: await files.digest(spine), counts: made.spine },
+      output: { file: again?.name ?? path.basename(out), sha256, bytes: made.bytes },
+      ...{ features: made.features, summaries: made.summaries },
+    })
+    return { made, sha256, card }
+  } finally {
+    await opened.close()
+  }
+}
+
+/** Retention that moved meanwhile may have dropped events before they were read, in a transaction that does not see that it did. */
+async function refuseDropped(
+  service: FeatureService,
+  { spine: { from } }: Pick<MadeTrainingSet, 'spine'>,
+  before: ReadonlyMap<string, Micros>,
+  changes: LaterChanges,
+): Promise<void> {
+  const views = streamViews(service)
+  const after = await changes.storedSince(views.map(({ events }) => events.name))
+  for (const view of views) {
+    const since = after.get(view.events.name)
+    if (since === undefined || since === before.get(view.events.name) || from === null) continue
+    if (from - reachOf(view) < since)
+      throw new HistoryExpired(
+        `events of "${view.events.name}" from before ${formatTimestamp(since)} were dropped while the training set was made; make it again`,
+      )
+  }
+}
+
+/** The streaming views that a training set reads stored events for, once each. */
+export function streamViews(service: FeatureService): readonly StreamView[] {
+  return readViews(service).filter((view) => view.kind === 'STREAM')
+}

@@ -1,0 +1,25 @@
+import type { Micros } from '../definitions/timestamp.ts'
+import type { EntityKey, KeyValue } from '../definitions/value.ts'
+import type { EntityRow } from './as-of-reader.ts'
+
+/** Many entity rows of one entity, column by column. */
+export interface EntityRows {
+  readonly length: number
+  /** Per join key. */
+  readonly keys: readonly (readonly KeyValue[])[]
+  readonly asOf: Float64Array
+  readonly knownAt: (row: number) => Micros | null
+}
+
+/** Some of them as they stand in an as-of join. */
+export function entityRows(
+  { keys, asOf, knownAt }: EntityRows,
+  { from, to }: { readonly from: number; readonly to: number },
+): EntityRow[] {
+  const rows: EntityRow[] = []
+  for (let row = from; row < to; row += 1) {
+    const key: EntityKey = keys.map((column) => column[row] ?? 0)
+    rows.push({ key, asOf: asOf[row] ?? 0, knownAt: knownAt(row) })
+  }
+  return rows
+}

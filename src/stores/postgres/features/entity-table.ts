@@ -1,0 +1,62 @@
+import type pg from 'pg'
+import type { ValueType } from '../../../definitions/value-type.ts'
+import type { EntityRows } from '../../entity-rows.ts'
+import type { OfflineView } from '../../offline-view.ts'
+import { sqlType } from '../sql/column-type.ts'
+import { copyRows } from '../sql/copy-rows.ts'
+
+type JoinKeys = OfflineView['entity']['joinKeys']
+
+/** Rows that gather before they are sent. */
+const flushBytes = 262_144
+
+/**
+ * Entity rows `from` to `to` as a temporary table of the connection's transaction, columns as those of `e` in an as-of join, in
+ * the rows' order: a join reads them so. Which table it is, to stand behind FROM. Made anew by each call; the statistics keep
+ * the planner from thinking that it is small.
+ */
+export async function fillEntityTable(
+  client: pg.ClientBase,
+  joinKeys: JoinKeys,
+  { keys, asOf, knownAt }: EntityRows,
+  { from, to }: { readonly from: number; readonly to: number },
+): Promise<string> {
+  const table = 'pg_temp.featuregraph_entity_rows'
+  const columns = [
+    'place integer',
+    ...joinKeys.map(({ type }, index) => `key_${index} ${sqlType(type)}`),
+    'as_of timestamptz',
+    'known_at timestamptz',
+  ]
+  await client.query(`drop table if exists ${table}`)
+  await client.query(`create temporary table featuregraph_entity_rows (${columns.join(', ')}) on commit drop`)
+  const types: ValueType[] = ['int32', ...joinKeys.map(({ type }) => type), 'timestamp', 'timestamp']
+  const copy = copyRows(client, table, types)
+  try {
+    const values: (number | string | null)[] = types.map(() => null)
+    const behind = keys.length + 1
+    for (let place = from; place < to; place += 1) {
+      values[0] = place
+      for (let at = 0; at < keys.length; at += 1) values[at + 1] = keys[at]?.[place] ?? null
+      values[behind] = asOf[place] ?? null
+      values[behind + 1] = knownAt(place)
+      copy.add(values)
+      if (copy.size() >= flushBytes) await copy.flush()
+    }
+    await copy.end()
+  } catch (error) {
+    await copy.abort()
+    throw error
+  }
+  await client.query(`analyze ${table}`)
+  return table
+}
+
+/** A standby has no temporary tables, and a role may lack the right to make one. */
+export async function mayMakeTables(client: pg.ClientBase): Promise<boolean> {
+  const { rows } = await client.query<{ may: boolean }>(
+    `select not pg_is_in_recovery() and current_setting('transaction_read_only') = 'off'
+       and has_database_privilege(current_database(), 'TEMPORARY') as may`,
+  )
+  return rows[0]?.may === true
+}
