@@ -31,7 +31,7 @@ export function computePlan({ name, module, inputs, features }: OnDemandView): C
 }
 
 /** Of a row: NULL_VALUE where all its values are null. */
-export type ComputedStatus = 'PRESENT' | 'NULL_VALUE' | 'FAILED' | 'UNAVAILABLE'
+type ComputedStatus = 'PRESENT' | 'NULL_VALUE' | 'FAILED' | 'UNAVAILABLE'
 
 export interface ComputedRow {
   /** In the features' order; all null unless the status is PRESENT. */
@@ -41,7 +41,7 @@ export interface ComputedRow {
   readonly reason: UnavailableReason | null
 }
 
-export type ComputeFailureKind = 'THREW' | 'PROMISE' | 'WRONG_TYPE'
+type ComputeFailureKind = 'THREW' | 'PROMISE' | 'WRONG_TYPE'
 
 /** Why a function's answer for one row does not count; for the log, never for a caller. */
 export interface ComputeFailure {

@@ -152,15 +152,15 @@ function servedFeature(
     ...namesOf(feature, picked.as, role),
     type: feature.type,
     default: picked.default ?? feature.default ?? 0,
-    feature,
   }
-  if (view.kind !== 'ON_DEMAND') return { kind: 'feature', ...entry, view, role }
+  // The order is the digest's.
+  if (view.kind !== 'ON_DEMAND') return { kind: 'feature', ...entry, view, feature, role }
   if (role !== null)
     refuse({
       path,
       message: `"${view.name}" is an on-demand view, which has no roles yet; pick it without as(…)`,
     })
-  return { kind: 'on-demand', ...entry, view }
+  return { kind: 'on-demand', ...entry, view, feature }
 }
 
 /**
