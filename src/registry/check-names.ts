@@ -101,8 +101,11 @@ function checkService(service: FeatureService, types: NameTable, roots: NameTabl
   }
   for (const { name, graphqlName } of service.requests) {
     const isInVector = service.vector.some((entry) => entry.kind === 'request' && entry.name === name)
+    const isOfView = service.vector.some(
+      (entry) => entry.kind === 'on-demand' && entry.view.inputs.some((input) => input.name === name),
+    )
     // It is sent beside the keys, and is a column of a training set's spine beside the features.
-    if (!isInVector) fields.take(graphqlName, `${place} (request ${name} of an on-demand view)`)
+    if (!isInVector && isOfView) fields.take(graphqlName, `${place} (request ${name} of an on-demand view)`)
   }
 }
 

@@ -94,6 +94,7 @@ const surface = `
     customerId: Int64!
     customerTransactionFeatures(maxAge: Duration): CustomerTransactionFeatures
     customerRealtimeFeatures(maxAge: Duration): CustomerRealtimeFeatures
+    transactionAmountFeatures(transactionAmount: Float!): TransactionAmountFeatures
   }
   type Mutation {
     pushCustomerTransactionFeatures(rows: [CustomerTransactionFeaturesPush!]!, to: PushTarget = BOTH, idempotencyKey: String): PushResult!
@@ -134,6 +135,7 @@ const surface = `
     uniqueMerchants30d: Int64
     freshness: Freshness!
   }
+  type TransactionAmountFeatures { amountToAverage: Float status: FeatureStatus! }
   type CustomerRealtimeFeatures {
     transactionsLastHour: Int64
     amountLastHour: Float
