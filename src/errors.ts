@@ -25,6 +25,7 @@ export type ErrorCode =
   | 'DEMO_REFUSED'
   | 'TOPIC_REPLACED'
   | 'ON_DEMAND_FAILED'
+  | 'STORAGE_FULL'
   | 'CARD_UNREADABLE'
   | 'OTHER_DATABASE'
   | 'OTHER_DEFINITIONS'
@@ -187,6 +188,12 @@ export class TopicReplaced extends errorOf('TOPIC_REPLACED') {
 
 /** The functions of on-demand views cannot be run over many rows; nothing was made. */
 export class OnDemandFailed extends errorOf('ON_DEMAND_FAILED') {}
+
+/** What is needed is not set up here, or cannot be had at present; the message says what to do. */
+export class NotAvailable extends errorOf('UNAVAILABLE') {}
+
+/** The disk of the files has no room left; nothing of what was being written stays. */
+export class StorageFull extends errorOf('STORAGE_FULL') {}
 
 /** A training set's card is none, of a newer format, or was changed by hand so that it cannot be used. */
 export class CardUnreadable extends SeveralProblems {

@@ -39,13 +39,19 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ...inPostgres('sql', 'tables', 'system', 'deletion', 'events', 'windows', 'features', 'imports'),
   ],
   'stores/postgres/imports': [...postgres, ...inPostgres('sql', 'tables', 'system', 'deletion', 'events')],
+  'stores/postgres/training': [...postgres, ...inPostgres('sql')],
   'stores/postgres': [...postgres, ...inPostgres('sql')],
   quality: ['definitions', 'registry', 'stores (ports)', 'errors.ts'],
   'on-demand': [...pure, 'registry', 'tsx'],
   online: [...pure, ...ports, 'registry', 'quality', 'on-demand'],
   historical: [
     ...[...pure, ...ports, 'registry', 'on-demand', 'online', 'quality', 'ingest/accept', 'ingest/files'],
-    'zod',
+    ...['zod', 'historical/plan'],
+  ],
+  // What the offline store shows of itself and of the rows asked for decides; nothing is read.
+  'historical/plan': [...pure, ...ports],
+  'historical/jobs': [
+    ...[...pure, ...ports, 'registry', 'registry/versions', 'online', 'historical', 'historical/plan'],
   ],
   'ingest (shared)': [...pure, 'registry', ...ports],
   'ingest/accept': [...ingest, 'zod'],
@@ -61,12 +67,22 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'ingest/worker': [...ingest, 'ingest/materialize', 'ingest/refill', 'ingest/snapshots'],
   graph: [
     ...[...pure, ...ports, 'registry', 'registry/versions', 'on-demand', 'online', 'historical'],
+    'historical/jobs',
     ...['ingest/push', 'ingest/deletion'],
     ...['graphql', 'graphql-jit', 'type-graphql', 'reflect-metadata', 'dataloader', 'lru-cache'],
     ...['@apollo/server', '@apollo/server-gateway-interface'],
   ],
   server: [
-    ...['graph', 'on-demand', 'online', 'historical', 'ingest (shared)', 'ingest/accept', 'ingest/push'],
+    ...[
+      'graph',
+      'on-demand',
+      'online',
+      'historical',
+      'historical/jobs',
+      'ingest (shared)',
+      'ingest/accept',
+      'ingest/push',
+    ],
     ...['registry', 'definitions', 'stores (ports)', 'errors.ts', 'config.ts'],
     ...['fastify', '@apollo/server', '@as-integrations/fastify', '@fastify/cors', 'prom-client'],
     // The page is bundled for the browser; only it uses these.
@@ -157,7 +173,10 @@ function partOf(target: string): string {
   if (first.startsWith('@')) return `${first}/${second}`
   if (first === 'stores') return folders.length === 2 ? 'stores (ports)' : folders.slice(0, -1).join('/')
   if (first === 'ingest') return folders.length === 2 ? 'ingest (shared)' : folders.slice(0, -1).join('/')
-  return target.startsWith('registry/versions/') ? 'registry/versions' : first
+  const inside = ['registry/versions', 'historical/jobs', 'historical/plan'].find((one) =>
+    target.startsWith(`${one}/`),
+  )
+  return inside ?? first
 }
 
 const imports = sourceFiles().flatMap(importsOf)

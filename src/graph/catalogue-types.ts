@@ -9,6 +9,7 @@ import type {
   OnDemandView,
   Registry,
   Tag,
+  VectorEntry,
 } from '../registry/registry.ts'
 import {
   enumType,
@@ -38,10 +39,15 @@ export function declareCatalogue(registry: Registry): Readonly<Record<string, Ro
   })
   const serviceFeature = objectType('ServiceFeature', null, {
     name: text,
+    graphqlName: text,
     view: { ...optionalText, description: 'Null for a request value.' },
     role: { ...optionalText, description: 'Null: the entity by its own join keys.' },
     type: text,
     default: { type: GraphQLFloat },
+    required: {
+      type: GraphQLBoolean,
+      description: 'A request value without a declared default: it cannot be left out.',
+    },
   })
   const service = objectType('FeatureService', null, {
     name: text,
@@ -49,6 +55,8 @@ export function declareCatalogue(registry: Registry): Readonly<Record<string, Ro
     description: optionalText,
     owner: optionalText,
     tags: { type: [tag] },
+    joinKeys: { type: [joinKey], description: 'With the request values, what the service takes.' },
+    requestValues: { type: [serviceFeature] },
     vector: { type: [serviceFeature] },
     registryVersion,
   })
@@ -165,10 +173,15 @@ function showFeature(feature: Feature): object {
 }
 
 function showService(service: FeatureService): object {
-  const vector = service.vector.map((entry) => ({
-    ...entry,
-    view: entry.kind === 'request' ? null : entry.view.name,
-    role: entry.kind === 'feature' ? entry.role : null,
-  }))
-  return { ...service, vector }
+  return {
+    ...service,
+    vector: service.vector.map(showEntry),
+    requestValues: service.requests.map(showEntry),
+  }
+}
+
+function showEntry(entry: VectorEntry): object {
+  if (entry.kind === 'request') return { ...entry, view: null, role: null, required: !entry.optional }
+  const role = entry.kind === 'feature' ? entry.role : null
+  return { ...entry, view: entry.view.name, role, required: false }
 }

@@ -43,6 +43,7 @@ export interface RequestContextOptions {
   readonly deleteEntity: DeleteEntity
   readonly functions: OnDemandFunctions
   readonly onComputeFailure: OnComputeFailure
+  readonly trainingSets: GraphContext['trainingSets']
 }
 
 export interface RequestContexts {
@@ -106,6 +107,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
         recorded,
         versions: stores.versions,
         changedIn: options.changedIn,
+        trainingSets: options.trainingSets,
         unavailable: unavailableViews(),
         computeOnDemand,
       }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { formatTimestamp } from '../../src/definitions/timestamp.ts'
 import { OnDemandFailed } from '../../src/errors.ts'
+import { readLimit, usualReadLimit } from '../../src/historical/plan/read-limit.ts'
 import { makeTrainingSet } from '../../src/historical/training/make-training-set.ts'
 import { selectedFeatures } from '../../src/historical/training/selected-features.ts'
 import type { ComputeThreadOptions } from '../../src/on-demand/open-compute-thread.ts'
@@ -112,6 +113,7 @@ async function train(spine: readonly AskedRow[], folder: string, features: reado
         service: selectedFeatures(registry, features ? { features } : { service: 'compared_v1' }, false),
         spine: { path, opened, map: new Map(), time: null, timezone: null, timeUnit: null },
         ...{ knownAt: { kind: 'ALL' }, out, format: 'ndjson', vector: features === null, statuses: true },
+        limit: readLimit(usualReadLimit, 'ask for less'),
         ...{ rows: null, visibleIn: null, signal: new AbortController().signal },
         onProgress: () => {},
       },

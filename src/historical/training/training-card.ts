@@ -39,6 +39,14 @@ export interface TrainingWorld {
   readonly program: string
 }
 
+interface OutputFile {
+  readonly file: string
+  readonly sha256: string
+  readonly bytes: number
+  /** Of a part. */
+  readonly rows?: number
+}
+
 export interface CardContents {
   readonly world: TrainingWorld
   readonly options: TrainingOptions
@@ -50,7 +58,8 @@ export interface CardContents {
   /** By source of a streaming view; read before the snapshot was taken. */
   readonly storedSince: ReadonlyMap<string, Micros>
   readonly spine: { readonly file: string; readonly sha256: string; readonly counts: SpineCounts }
-  readonly output: { readonly file: string; readonly sha256: string; readonly bytes: number }
+  /** Of a job each part, in order. */
+  readonly output: OutputFile | readonly OutputFile[]
   readonly features: readonly FeatureCounts[]
   readonly summaries: readonly ColumnSummary[]
 }
@@ -85,7 +94,7 @@ export function trainingCard(contents: CardContents): string {
       ...{ missingKeys: counts.missingKeys, missingTimes: counts.missingTimes, ahead: counts.ahead },
       ...{ from: instant(counts.from), to: instant(counts.to) },
     },
-    output,
+    ...('file' in output ? { output } : { parts: output }),
     features: featuresOf(contents),
   }
   return `${JSON.stringify(card, null, 2)}\n`

@@ -1,5 +1,5 @@
 import { digestOf, type FeatureDigests, featureDigests } from '../../definitions/feature-digest.ts'
-import { readViews } from '../../registry/read-views.ts'
+import { planService } from '../../online/service-row.ts'
 import type {
   ComputedFeature,
   Feature,
@@ -13,8 +13,10 @@ import type {
  * (`featureDigests`), their names, types, defaults and ttl; the join keys and request values. Other features, descriptions and
  * expectations may change.
  */
-export function usedDefinitions({ vector, joinKeys, requests }: FeatureService): string {
+export function usedDefinitions(service: FeatureService): string {
+  const { vector, joinKeys, requests } = service
   return digestOf([
+    planService(service).reads.map(({ view, role, keyPlaces }) => [view.id, role, keyPlaces]),
     vector.map(entryText),
     joinKeys.map(({ name, type }) => [name, type]),
     requests.map(({ name, type, optional }) => [name, type, optional]),
@@ -48,5 +50,6 @@ function digestsOf(view: FeatureView): FeatureDigests {
 
 /** Names of the views whose rows stand in tables of others: nothing says which of them were there at a snapshot. */
 export function mappedViews(service: FeatureService): readonly string[] {
-  return readViews(service).flatMap(({ name, source }) => (source === null ? [] : [name]))
+  const mapped = planService(service).reads.filter(({ view }) => view.source !== null)
+  return [...new Set(mapped.map(({ view }) => view.name))]
 }
