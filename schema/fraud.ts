@@ -7,6 +7,7 @@ import {
   featureService,
   max,
   mean,
+  onDemandView,
   request,
   stream,
   sum,
@@ -78,6 +79,27 @@ export const customerRealtimeFeatures = windowedView('customer_realtime_features
     }),
   },
   tags: { team: 'fraud', version: 'v1' },
+})
+
+export const transactionAmountFeatures = onDemandView('transaction_amount_features', {
+  description: 'How the amount of a transaction compares with what the customer usually spends',
+  owner: 'fraud',
+  inputs: [
+    customerTransactionFeatures.pick('avg_transaction_amount_30d'),
+    request('transaction_amount', 'float64', {
+      description: 'Amount of the transaction that is being scored',
+    }),
+  ],
+  features: {
+    amount_to_average: {
+      type: 'float64',
+      description: 'The amount as a multiple of the mean over 30 days; null without a transaction in these',
+    },
+  },
+  compute: ({ transaction_amount: amount, avg_transaction_amount_30d: average }) => ({
+    amount_to_average: amount === null || !average ? null : amount / average,
+  }),
+  tags: { team: 'fraud' },
 })
 
 // The order is the model's: six features, then the amount of the transaction that is being scored.

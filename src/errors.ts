@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'HISTORY_EXPIRED'
   | 'DEMO_REFUSED'
   | 'TOPIC_REPLACED'
+  | 'ON_DEMAND_FAILED'
   | 'STORAGE_FULL'
   | 'CARD_UNREADABLE'
   | 'OTHER_DATABASE'
@@ -184,6 +185,9 @@ export class TopicReplaced extends errorOf('TOPIC_REPLACED') {
     )
   }
 }
+
+/** The functions of on-demand views cannot be run over many rows; nothing was made. */
+export class OnDemandFailed extends errorOf('ON_DEMAND_FAILED') {}
 
 /** What is needed is not set up here, or cannot be had at present; the message says what to do. */
 export class NotAvailable extends errorOf('UNAVAILABLE') {}

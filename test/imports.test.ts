@@ -49,10 +49,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'stores/postgres/training': [...postgres, ...inPostgres('sql')],
   'stores/postgres': [...postgres, ...inPostgres('sql')],
   quality: ['definitions', 'registry', 'stores (ports)', 'errors.ts'],
-  online: [...pure, ...ports, 'registry', 'quality'],
+  'on-demand': [...pure, 'registry', 'tsx'],
+  online: [...pure, ...ports, 'registry', 'quality', 'on-demand'],
   historical: [
-    ...[...pure, ...ports, 'registry', 'online', 'quality', 'ingest/accept', 'ingest/files', 'zod'],
-    'historical/plan',
+    ...[...pure, ...ports, 'registry', 'on-demand', 'online', 'quality', 'ingest/accept', 'ingest/files'],
+    ...['zod', 'historical/plan'],
   ],
   // What the offline store shows of itself and of the rows asked for decides; nothing is read.
   'historical/plan': [...pure, ...ports],
@@ -72,7 +73,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'ingest/refill': [...ingest, 'ingest/deletion', 'ingest/materialize', 'ingest/tiles'],
   'ingest/worker': [...ingest, 'ingest/materialize', 'ingest/refill', 'ingest/snapshots'],
   graph: [
-    ...[...pure, ...ports, 'registry', 'registry/versions', 'online', 'historical', 'historical/jobs'],
+    ...[...pure, ...ports, 'registry', 'registry/versions', 'on-demand', 'online', 'historical'],
+    'historical/jobs',
     ...['ingest/push', 'ingest/deletion'],
     ...['graphql', 'graphql-jit', 'type-graphql', 'reflect-metadata', 'dataloader', 'lru-cache'],
     ...['@apollo/server', '@apollo/server-gateway-interface'],
@@ -80,6 +82,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   server: [
     ...[
       'graph',
+      'on-demand',
       'online',
       'historical',
       'historical/jobs',
@@ -98,6 +101,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ...ports,
     'registry',
     'quality',
+    'on-demand',
     'online',
     'ingest/accept',
     'ingest/push',

@@ -43,6 +43,7 @@ async function obey({ databaseUrl, spine, out }: Order): Promise<Done> {
     {
       snapshots: postgresAsOfSnapshots(pool, { project: 'default', countNonFinite: () => {} }),
       trainingFiles: duckDbTrainingFiles,
+      onDemand: { folder: 'schema', onFailure: () => {} },
     },
     {
       service,

@@ -94,11 +94,11 @@ export async function checkDefinitions(folder: string): Promise<CheckedDefinitio
 }
 
 /** `1 entity, 1 event source, 2 feature views and 1 feature service` */
-function summaryOf({ entities, eventSources, views, services }: Registry): string {
+function summaryOf({ entities, eventSources, views, onDemandViews, services }: Registry): string {
   const parts = [
     counted(entities.length, 'entity', 'entities'),
     counted(eventSources.length, 'event source', 'event sources'),
-    counted(views.length, 'feature view', 'feature views'),
+    counted(views.length + onDemandViews.length, 'feature view', 'feature views'),
   ]
   return `${parts.join(', ')} and ${counted(services.length, 'feature service', 'feature services')}`
 }

@@ -7,7 +7,11 @@ export function namedViews(registry: Registry, names: readonly string[]): readon
   const known = registry.views.map((view) => view.name)
   const problems = names
     .filter((name) => !known.includes(name))
-    .map((name) => `there is no feature view ${JSON.stringify(name)}; ${suggest(name, known)}`)
+    .map((name) =>
+      registry.onDemandViews.some((view) => view.name === name)
+        ? `feature view ${JSON.stringify(name)} is computed when it is asked for; nothing is stored of it`
+        : `there is no feature view ${JSON.stringify(name)}; ${suggest(name, known)}`,
+    )
   if (problems.length > 0) throw new BadUserInput(problems.join('\n'))
   return registry.views.filter((view) => names.includes(view.name))
 }

@@ -116,6 +116,13 @@ async function sourcesOf({ config, served, stores, log }: CommandWorld): Promise
     log.warn(`${view}: a mapped table holds NaN or Infinity, which is null in the training set`)
   return {
     snapshots: postgresAsOfSnapshots(stores.system, { project, countNonFinite }),
+    onDemand: {
+      folder: config.schemaFolder,
+      onFailure: ({ view, message }) =>
+        log.warn(
+          `${view}: its function failed for rows, which are FAILED in the training set; first: ${message}`,
+        ),
+    },
     ...{ trainingFiles, files: stores.files, changes: postgresLaterChanges(stores.system, project) },
     world: {
       ...{ project, registryVersion: served.version, definitions: served.digest },

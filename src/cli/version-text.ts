@@ -7,6 +7,7 @@ import type {
   Feature,
   FeatureService,
   FeatureView,
+  OnDemandView,
   Registry,
 } from '../registry/registry.ts'
 import type { Retired } from '../registry/versions/version-content.ts'
@@ -24,7 +25,10 @@ export function versionText(
     ...section('changes', changes.map(shownText)),
     ...section('entities', registry.entities.map(entityLine)),
     ...section('event sources', registry.eventSources.map(sourceLine)),
-    ...section('feature views', registry.views.flatMap(viewLines)),
+    ...section('feature views', [
+      ...registry.views.flatMap(viewLines),
+      ...registry.onDemandViews.flatMap(onDemandLines),
+    ]),
     ...section('feature services', registry.services.map(serviceLine)),
     ...section('stored and not defined any more, until `featuregraph prune`', retiredLines(content.retired)),
     '',
@@ -60,6 +64,17 @@ function viewLines(view: FeatureView): readonly string[] {
       const meaning = aggregation === undefined ? '' : `, ${aggregationText(aggregation)}`
       return `  ${feature.name}${storedAs(feature)}: ${feature.type}${meaning}`
     }),
+  ]
+}
+
+/** With the digest that its function is found by. */
+function onDemandLines({ name, entity, inputs, features, module }: OnDemandView): readonly string[] {
+  const from = inputs.map((input) =>
+    input.kind === 'request' ? `request ${input.name}` : `${input.view.name}.${input.feature.name}`,
+  )
+  return [
+    `${name} of ${entity.name}, on demand from ${from.join(', ')} (module ${module.slice(0, 12)})`,
+    ...features.map((feature) => `  ${feature.name}: ${feature.type}`),
   ]
 }
 

@@ -3,6 +3,7 @@ import { duration } from './duration.ts'
 import { fieldLiteral } from './event-source.ts'
 import { featureNotes } from './feature-view.ts'
 import { registryName } from './name.ts'
+import type { DecimalType, ScalarType } from './value-type.ts'
 
 const aggregateNames = [
   'count',
@@ -45,14 +46,21 @@ export type AggregationDefinition = z.input<typeof aggregationDefinition>
  */
 type AggregationOptions = Omit<AggregationDefinition, 'aggregate' | 'field' | 'window'>
 
-type OfField = (field: string, window: string, options?: AggregationOptions) => AggregationDefinition
+type OfField<Aggregate extends AggregateName> = <const Field extends string>(
+  field: Field,
+  window: string,
+  options?: AggregationOptions,
+) => AggregationDefinition & { readonly aggregate: Aggregate; readonly field: Field }
 
-function ofField(aggregate: AggregateName): OfField {
+function ofField<Aggregate extends AggregateName>(aggregate: Aggregate): OfField<Aggregate> {
   return (field, window, options = {}) => ({ aggregate, field, window, ...options })
 }
 
 /** Events in the window, whatever their values; int64. */
-export function count(window: string, options: AggregationOptions = {}): AggregationDefinition {
+export function count(
+  window: string,
+  options: AggregationOptions = {},
+): AggregationDefinition & { readonly aggregate: 'count' } {
   return { aggregate: 'count', window, ...options }
 }
 
@@ -60,20 +68,41 @@ export function count(window: string, options: AggregationOptions = {}): Aggrega
  * 0 for an empty window. Of an integer field an exact int64, of a decimal one the exact decimal (both null with a violation
  * beyond 64 bits), else float64.
  */
-export const sum: OfField = ofField('sum')
+export const sum: OfField<'sum'> = ofField('sum')
 /** float64; null for an empty window. */
-export const mean: OfField = ofField('mean')
+export const mean: OfField<'mean'> = ofField('mean')
 /** Of the field's type; null for an empty window. */
-export const min: OfField = ofField('min')
+export const min: OfField<'min'> = ofField('min')
 /** Of the field's type; null for an empty window. */
-export const max: OfField = ofField('max')
+export const max: OfField<'max'> = ofField('max')
 /** Of the sample, float64; null below two values. */
-export const variance: OfField = ofField('variance')
+export const variance: OfField<'variance'> = ofField('variance')
 /** Of the sample, float64; null below two values. */
-export const stddev: OfField = ofField('stddev')
+export const stddev: OfField<'stddev'> = ofField('stddev')
 /** Different values, exactly; int64. */
-export const countDistinct: OfField = ofField('countDistinct')
+export const countDistinct: OfField<'countDistinct'> = ofField('countDistinct')
 /** The field of the earliest event that has it. */
-export const first: OfField = ofField('first')
+export const first: OfField<'first'> = ofField('first')
 /** The field of the latest event that has it. */
-export const last: OfField = ofField('last')
+export const last: OfField<'last'> = ofField('last')
+
+type FieldType<Fields, Field> = Field extends keyof Fields
+  ? Fields[Field] extends { readonly type: infer Type extends ScalarType }
+    ? Type
+    : Extract<Fields[Field], ScalarType>
+  : ScalarType
+
+/** For the compiler: what `aggregatedType` says of one aggregation of a source with these fields. */
+export type AggregatedType<Aggregation, Fields> = Aggregation extends {
+  readonly aggregate: 'count' | 'countDistinct'
+}
+  ? 'int64'
+  : Aggregation extends { readonly aggregate: 'mean' | 'variance' | 'stddev' }
+    ? 'float64'
+    : Aggregation extends { readonly aggregate: 'sum'; readonly field: infer Field }
+      ? SumType<FieldType<Fields, Field>>
+      : Aggregation extends { readonly field: infer Field }
+        ? FieldType<Fields, Field>
+        : ScalarType
+
+type SumType<Type> = Type extends DecimalType ? Type : Type extends 'int32' | 'int64' ? 'int64' : 'float64'

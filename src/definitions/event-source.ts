@@ -92,9 +92,9 @@ export type EventSourceDefinition = z.input<typeof eventSourceDefinition>
  * With a `retention` the worker drops stored events by whole months (UTC) once all of a month is older; without one they are
  * kept for ever.
  */
-export function eventSource(
+export function eventSource<Fields extends EventSourceDefinition['fields']>(
   name: string,
-  options: Omit<EventSourceDefinition, 'kind' | 'name'>,
-): EventSourceDefinition {
+  options: Omit<EventSourceDefinition, 'kind' | 'name' | 'fields'> & { readonly fields: Fields },
+): EventSourceDefinition & { readonly fields: Fields } {
   return { kind: 'event-source', name, ...options }
 }

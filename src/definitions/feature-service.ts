@@ -12,7 +12,7 @@ const pickRole = z.strictObject({
   }),
 })
 
-const pick = z.strictObject({
+export const pick = z.strictObject({
   kind: z.literal('pick'),
   view: registryName,
   role: pickRole.optional(),
@@ -27,7 +27,7 @@ const pick = z.strictObject({
     .min(1, 'pick at least one feature'),
 })
 
-const requestValue = z.strictObject({
+export const requestValue = z.strictObject({
   kind: z.literal('request'),
   name: registryName,
   type: valueType,
@@ -50,12 +50,16 @@ export type FeatureServiceDefinition = z.input<typeof featureServiceDefinition>
 export type RequestValueDefinition = z.input<typeof requestValue>
 
 /** A value that the caller of a service sends with each key; it takes its place in the vector. Optional if it has a default. */
-export function request(
-  name: string,
-  type: RequestValueDefinition['type'],
-  options: Omit<RequestValueDefinition, 'kind' | 'name' | 'type'> = {},
-): RequestValueDefinition {
-  return { kind: 'request', name, type, ...options }
+export function request<
+  const Name extends string,
+  const Type extends RequestValueDefinition['type'],
+  const Options extends Omit<RequestValueDefinition, 'kind' | 'name' | 'type'> = object,
+>(
+  name: Name,
+  type: Type,
+  options?: Options,
+): RequestValueDefinition & { readonly name: Name; readonly type: Type } & Options {
+  return { kind: 'request', name, type, ...(options as Options) }
 }
 
 /** What one model takes: an ordered list of features and request values. The order is the vector's. */

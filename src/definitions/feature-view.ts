@@ -5,7 +5,7 @@ import { documented, type EntityDefinition, type JoinKeyName } from './entity.ts
 import { expectationDefinition, rowCountExpectation } from './expectation.ts'
 import { explicitGraphqlName, registryName, renamedFrom } from './name.ts'
 import { schedule } from './schedule.ts'
-import { shownTypes, valueType } from './value-type.ts'
+import { shownTypes, type ValueType, valueType } from './value-type.ts'
 
 /** What every feature may have, however its values come about. */
 export const featureNotes = {
@@ -51,6 +51,10 @@ export interface PickedFeature<Name extends string = string> {
   readonly default?: number
 }
 
+/** Names and types of features, for the compiler alone. */
+export type FeatureTypes = Readonly<Record<string, ValueType>>
+declare const pickedTypes: unique symbol
+
 /** Under which names a service takes an entity's join keys: `{ customer_id: 'payee_id' }`. Those left out keep theirs. */
 type RoleKeys<JoinKey extends string> = { readonly [Name in JoinKey]?: string }
 
@@ -61,12 +65,13 @@ export interface PickRole {
   readonly keys: Readonly<Record<string, string>>
 }
 
-/** Features of one view, in the order of a service's vector. */
-export interface Pick {
+/** Features of one view, in the order of a service's vector. `Types`: by the names that they are picked under. */
+export interface Pick<Types extends FeatureTypes = FeatureTypes> {
   readonly kind: 'pick'
   readonly view: string
   readonly role?: PickRole
   readonly features: readonly PickedFeature[]
+  readonly [pickedTypes]?: Types
 }
 
 type Options<Entity, Features> = Omit<FeatureViewDefinition, 'kind' | 'name' | 'entity' | 'features'> & {
@@ -74,41 +79,65 @@ type Options<Entity, Features> = Omit<FeatureViewDefinition, 'kind' | 'name' | '
   readonly features: Features
 }
 
-type PickFeatures<FeatureName extends string> = (
-  ...features: readonly (FeatureName | PickedFeature<FeatureName>)[]
-) => Pick
+type NameIn<Types extends FeatureTypes> = Extract<keyof Types, string>
+type NameOf<Picked> = Picked extends { readonly name: infer Name } ? Name : Picked
+
+type PickedTypes<Types extends FeatureTypes, Picked> = {
+  readonly [One in Picked as One extends { readonly as: infer As extends string }
+    ? As
+    : NameOf<One> & string]: Types[NameOf<One> & keyof Types]
+}
+
+export type PickFeatures<Types extends FeatureTypes> = <
+  const Picked extends readonly (NameIn<Types> | PickedFeature<NameIn<Types>>)[],
+>(
+  ...features: Picked
+) => Pick<PickedTypes<Types, Picked[number]>>
 
 /** What a service takes of a view. */
-interface Picking<FeatureName extends string, JoinKey extends string> {
+interface Picking<Types extends FeatureTypes, JoinKey extends string> {
   /** These features, in this order, for a feature service. */
-  readonly pick: PickFeatures<FeatureName>
+  readonly pick: PickFeatures<Types>
   /**
    * The view of an entity that stands in a service in a role of its own, as the payee of a payment beside its payer. The
    * service takes the role's join keys under the names that `keys` gives them, and calls its features `<role>__<feature>`.
    */
-  readonly as: (role: string, keys: RoleKeys<JoinKey>) => { readonly pick: PickFeatures<FeatureName> }
+  readonly as: (role: string, keys: RoleKeys<JoinKey>) => { readonly pick: PickFeatures<Types> }
 }
 
 export type PickableView<
-  FeatureName extends string,
+  Types extends FeatureTypes,
   Definition = FeatureViewDefinition,
   JoinKey extends string = string,
-> = Definition & Picking<FeatureName, JoinKey>
+> = Definition & Picking<Types, JoinKey>
 
-export function pickingFrom<FeatureName extends string, JoinKey extends string>(
+export function pickFrom<Types extends FeatureTypes>(
   view: string,
-): Picking<FeatureName, JoinKey> {
-  const picking =
-    (role: PickRole | null): PickFeatures<FeatureName> =>
-    (...features) => ({
-      ...{ kind: 'pick', view },
-      ...(role && { role }),
-      features: features.map((feature) => (typeof feature === 'string' ? { name: feature } : feature)),
-    })
+  role: PickRole | null = null,
+): PickFeatures<Types> {
+  return (...features) => ({
+    ...{ kind: 'pick', view },
+    ...(role && { role }),
+    features: features.map((feature) => (typeof feature === 'string' ? { name: feature } : feature)),
+  })
+}
+
+export function pickingFrom<Types extends FeatureTypes, JoinKey extends string>(
+  view: string,
+): Picking<Types, JoinKey> {
   return {
-    pick: picking(null),
-    as: (name, keys) => ({ pick: picking({ name, keys: Object.fromEntries(Object.entries(keys)) }) }),
+    pick: pickFrom(view),
+    as: (name, keys) => ({ pick: pickFrom(view, { name, keys: Object.fromEntries(Object.entries(keys)) }) }),
   }
+}
+
+/** The types of declared features. */
+export type DeclaredTypes<Features> = {
+  readonly [Name in Extract<keyof Features, string>]: Features[Name] extends {
+    readonly type: infer Type extends ValueType
+  }
+    ? Type
+    : Extract<Features[Name], ValueType>
 }
 
 /**
@@ -121,7 +150,7 @@ export function featureView<
 >(
   name: string,
   options: Options<Entity, Features>,
-): PickableView<Extract<keyof Features, string>, FeatureViewDefinition, JoinKeyName<Entity>> {
+): PickableView<DeclaredTypes<Features>, FeatureViewDefinition, JoinKeyName<Entity>> {
   const { entity, ...rest } = options
   return { kind: 'feature-view', name, entity: entity.name, ...rest, ...pickingFrom(name) }
 }

@@ -35,6 +35,12 @@ export {
   type PickRole,
 } from './feature-view.ts'
 export {
+  type ComputeFunction,
+  type ComputeValue,
+  type OnDemandViewDefinition,
+  onDemandView,
+} from './on-demand-view.ts'
+export {
   type BatchCompute,
   batch,
   type StreamCompute,

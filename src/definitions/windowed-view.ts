@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type AggregationDefinition, aggregationDefinition } from './aggregation.ts'
+import { type AggregatedType, type AggregationDefinition, aggregationDefinition } from './aggregation.ts'
 import { duration } from './duration.ts'
 import { documented, type EntityDefinition, type JoinKeyName } from './entity.ts'
 import type { EventSourceDefinition } from './event-source.ts'
@@ -59,13 +59,19 @@ export function stream(): StreamCompute {
   return { mode: 'stream' }
 }
 
-type Options<Entity, Features> = Omit<
+type Fields = EventSourceDefinition['fields']
+
+type Options<Entity, Features, SourceFields extends Fields> = Omit<
   WindowedViewDefinition,
   'kind' | 'name' | 'entity' | 'source' | 'features'
 > & {
   readonly entity: Entity
-  readonly source: EventSourceDefinition
+  readonly source: EventSourceDefinition & { readonly fields: SourceFields }
   readonly features: Features
+}
+
+type AggregatedTypes<Features, SourceFields> = {
+  readonly [Name in Extract<keyof Features, string>]: AggregatedType<Features[Name], SourceFields>
 }
 
 /**
@@ -74,11 +80,12 @@ type Options<Entity, Features> = Omit<
  */
 export function windowedView<
   const Features extends Readonly<Record<string, AggregationDefinition>>,
+  SourceFields extends Fields,
   const Entity extends EntityDefinition = EntityDefinition,
 >(
   name: string,
-  options: Options<Entity, Features>,
-): PickableView<Extract<keyof Features, string>, WindowedViewDefinition, JoinKeyName<Entity>> {
+  options: Options<Entity, Features, SourceFields>,
+): PickableView<AggregatedTypes<Features, SourceFields>, WindowedViewDefinition, JoinKeyName<Entity>> {
   const { entity, source, ...rest } = options
   return {
     kind: 'windowed-view',

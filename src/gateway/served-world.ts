@@ -14,6 +14,8 @@ import { type DeleteEntity, deleteEntity } from '../ingest/deletion/delete-entit
 import { eventPusher } from '../ingest/push/push-events.ts'
 import { type PushRows, type PushTargets, pushRows } from '../ingest/push/push-rows.ts'
 import { longestReach } from '../ingest/tiles/followed-sources.ts'
+import type { OnComputeFailure } from '../on-demand/compute-row.ts'
+import type { LoadedFunctions } from '../on-demand/functions.ts'
 import { type OnlineGuard, onlineGuard } from '../online/guard.ts'
 import type { GuardBelief } from '../online/guard-belief.ts'
 import { liveTiles } from '../online/live-tiles.ts'
@@ -30,10 +32,16 @@ import { watchGuard } from './watch-guard.ts'
 export interface WorldParts {
   readonly config: Pick<
     Config,
-    'project' | 'maxEntities' | 'filesFolder' | 'filesMaxBytesPerKey' | 'trainingSetRetentionMicros'
+    | 'project'
+    | 'maxEntities'
+    | 'schemaFolder'
+    | 'filesFolder'
+    | 'filesMaxBytesPerKey'
+    | 'trainingSetRetentionMicros'
   >
   readonly stores: Stores
   readonly belief: GuardBelief
+  readonly functions: LoadedFunctions
   readonly instead: OfflineInstead
   readonly metrics: Metrics
   readonly clock: Clock
@@ -65,9 +73,10 @@ const deletionWaitMs = 20_000
 
 /** @throws InvalidDefinitions when the version cannot be served; StoreFailed. Answers once it is watched. */
 export async function servedWorld(served: ServedVersion, parts: WorldParts): Promise<ServedWorld> {
-  const { config, stores, belief, instead, metrics, clock, log } = parts
+  const { config, stores, belief, functions, instead, metrics, clock, log } = parts
   const { registry } = served
   const schema = buildSchema(registry)
+  await loadFunctions(served, parts)
   const layouts = await openRowLayouts(config.project, registry, stores.registry, stores.guardRecord)
   const tiles = liveTiles(layouts, registry.views, stores.generations)
   const guard = onlineGuard(layouts, registry.views, { record: stores.guardRecord, tiles, belief })
@@ -84,7 +93,8 @@ export async function servedWorld(served: ServedVersion, parts: WorldParts): Pro
     retentionMicros: config.trainingSetRetentionMicros,
   })
   const contexts = requestContexts({
-    ...{ registry, layouts, guard, instead, fills, stores, clock, push },
+    ...{ registry, layouts, guard, instead, fills, stores, clock, push, functions },
+    onComputeFailure: logComputeFailures(metrics.countComputeFailure, log),
     observe: logFailures(metrics.observeRead, log),
     deleteEntity: remove,
     trainingSets: sets,
@@ -141,6 +151,33 @@ async function prepare(
     if (performance.now() > until) return
     known.prepare(schema, operation)
     await nextTurn()
+  }
+}
+
+/** Of on-demand views: those that are in none of the files are answered UNAVAILABLE, until they are. */
+async function loadFunctions(
+  { version, registry }: ServedVersion,
+  { functions, config, log }: Pick<WorldParts, 'functions' | 'config' | 'log'>,
+): Promise<void> {
+  for (const { name } of await functions.load(registry.onDemandViews))
+    log.warn(
+      `${name}: its function of version ${version} is not among the files in ${config.schemaFolder}; it is UNAVAILABLE (NO_FUNCTION) until they are those that were applied`,
+    )
+}
+
+/** What goes wrong for one row goes wrong for thousands: a line a minute for each view and kind. */
+const computeFailureLineMs = 60_000
+
+function logComputeFailures(count: OnComputeFailure, log: Logger): OnComputeFailure {
+  const isNews = atMostEvery(computeFailureLineMs)
+  return (failure) => {
+    count(failure)
+    const { view, kind, message, cause } = failure
+    if (isNews(`${view} ${kind}`))
+      log.warn(
+        cause === undefined ? {} : { err: cause },
+        `the function of on-demand view "${view}" failed for a row, which is answered FAILED: ${message}`,
+      )
   }
 }
 

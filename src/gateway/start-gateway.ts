@@ -8,6 +8,7 @@ import { markDemo } from '../demo/demo-mark.ts'
 import { type DemoProgress, hasDemoView } from '../demo/demo-world.ts'
 import { claimGateway } from '../embedded/gateway-claim.ts'
 import { EmbeddedPostgresFailed } from '../errors.ts'
+import { functionsIn } from '../on-demand/functions.ts'
 import { guardBelief } from '../online/guard-belief.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { ServedVersion } from '../registry/versions/served-version.ts'
@@ -96,6 +97,7 @@ export async function startGateway(settings: Config, options: StartOptions = {})
     const parts = {
       ...{ config, stores, metrics, clock, log },
       ...{ belief: guardBelief(), instead: offlineInstead(config) },
+      functions: functionsIn(config.schemaFolder),
     }
     const build = async (served: ServedVersion) => {
       await checkTables(stores.offline, served.registry, log)

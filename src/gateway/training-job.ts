@@ -19,7 +19,13 @@ import { programVersion } from './program-version.ts'
 
 export type JobSettings = Pick<
   Config,
-  'project' | 'offlineUrl' | 'dataFolder' | 'filesFolder' | 'filesMaxBytesPerKey' | 'trainingSetPartRows'
+  | 'project'
+  | 'schemaFolder'
+  | 'offlineUrl'
+  | 'dataFolder'
+  | 'filesFolder'
+  | 'filesMaxBytesPerKey'
+  | 'trainingSetPartRows'
 >
 
 /** Makes one training set that was claimed, on connections of its own. The signal gives it back to the queue. */
@@ -62,6 +68,13 @@ export async function jobSources(config: JobSettings, system: pg.Pool, log: Logg
     folder: filesFolder(config.filesFolder, project),
     maxHeldBytes: config.filesMaxBytesPerKey,
     program: programVersion(),
+    onDemand: {
+      folder: config.schemaFolder,
+      onFailure: ({ view, message }) =>
+        log.warn(
+          `${view}: its function failed for rows, which are FAILED in the training set; first: ${message}`,
+        ),
+    },
     ...{ project, trainingFiles, summarizeParts },
   }
 }

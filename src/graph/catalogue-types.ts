@@ -1,9 +1,12 @@
 import { GraphQLBoolean, GraphQLFloat } from 'graphql'
+import { inputViews } from '../online/on-demand.ts'
 import type {
+  Documented,
   Entity,
   Feature,
   FeatureService,
   FeatureView,
+  OnDemandView,
   Registry,
   Tag,
   VectorEntry,
@@ -112,8 +115,12 @@ interface CatalogueFilter {
   readonly tags?: readonly Tag[] | null
 }
 
-type ShownView = Omit<FeatureView, 'entity' | 'source' | 'features'> & {
+type ShownView = Documented & {
+  readonly graphqlName: string
+  readonly kind: FeatureView['kind'] | OnDemandView['kind']
   readonly entity: ShownEntity
+  /** Whether it is answered from the online store; of an on-demand view: whether all that its function is given is. */
+  readonly online: boolean
   readonly source: string | null
   readonly ttlSeconds: number | null
   readonly features: readonly object[]
@@ -132,14 +139,15 @@ function catalogue(registry: Registry): {
     registry.entities.map((entity) => [entity, { ...entity, featureViews: [] as ShownView[] }]),
   )
   const views: ShownView[] = []
-  for (const view of registry.views) {
+  for (const view of [...registry.views, ...registry.onDemandViews]) {
     const entity = entities.get(view.entity)
     if (!entity) continue
     const shown: ShownView = {
       ...view,
       entity,
       source: sourceName(view),
-      ttlSeconds: view.ttlMicros === null ? null : view.ttlMicros / 1_000_000,
+      online: view.kind === 'ON_DEMAND' ? inputViews(view).every(({ online }) => online) : view.online,
+      ttlSeconds: view.kind === 'ON_DEMAND' || view.ttlMicros === null ? null : view.ttlMicros / 1_000_000,
       features: view.features.map(showFeature),
       services: [...services]
         .filter(([service]) => takesFrom(service, view))
@@ -151,12 +159,13 @@ function catalogue(registry: Registry): {
   return { entities: [...entities.values()], views, services: [...services.values()] }
 }
 
-function sourceName(view: FeatureView): string | null {
+function sourceName(view: FeatureView | OnDemandView): string | null {
+  if (view.kind === 'ON_DEMAND') return null
   return view.kind === 'PLAIN' ? ((view.source ?? view.files)?.name ?? null) : view.events.name
 }
 
-function takesFrom(service: FeatureService, view: FeatureView): boolean {
-  return service.vector.some((entry) => entry.kind === 'feature' && entry.view === view)
+function takesFrom(service: FeatureService, view: FeatureView | OnDemandView): boolean {
+  return service.vector.some((entry) => entry.kind !== 'request' && entry.view === view)
 }
 
 function showFeature(feature: Feature): object {
@@ -173,5 +182,6 @@ function showService(service: FeatureService): object {
 
 function showEntry(entry: VectorEntry): object {
   if (entry.kind === 'request') return { ...entry, view: null, role: null, required: !entry.optional }
-  return { ...entry, view: entry.view.name, required: false }
+  const role = entry.kind === 'feature' ? entry.role : null
+  return { ...entry, view: entry.view.name, role, required: false }
 }

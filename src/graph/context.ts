@@ -2,7 +2,9 @@ import type { Micros } from '../definitions/timestamp.ts'
 import type { TrainingSets } from '../historical/jobs/training-sets.ts'
 import type { DeleteEntity } from '../ingest/deletion/delete-entity.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
+import type { ComputeOnDemand } from '../online/on-demand.ts'
 import type { RecordedNames } from '../registry/recorded-names.ts'
+import type { OnDemandView } from '../registry/registry.ts'
 import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { VersionStore } from '../stores/version-store.ts'
@@ -41,4 +43,5 @@ export interface GraphContext {
   readonly changedIn: (place: string) => number
   readonly trainingSets: TrainingSets
   readonly unavailable: UnavailableViews
+  readonly computeOnDemand: (view: OnDemandView) => ComputeOnDemand
 }

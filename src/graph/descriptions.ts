@@ -4,6 +4,7 @@ import type {
   Feature,
   FeatureService,
   FeatureView,
+  OnDemandView,
   Registry,
   RequestValue,
   Tag,
@@ -34,6 +35,17 @@ export function describeView(view: FeatureView): string | null {
   const ttl = view.ttlMicros === null ? null : `Ttl: ${formatDuration(view.ttlMicros)}`
   const offlineOnly = view.online ? null : 'Not in the online store: read offline'
   return sentences(view.description, ownerSentence(view.owner), ttl, offlineOnly, tagSentence(view.tags))
+}
+
+export function describeOnDemandView(view: OnDemandView): string | null {
+  const views = new Set(view.inputs.flatMap((input) => (input.kind === 'feature' ? [input.view.name] : [])))
+  const from = views.size === 0 ? '' : ` from ${[...views].join(' and ')}`
+  return sentences(
+    view.description,
+    ownerSentence(view.owner),
+    `Computed when it is asked for${from}`,
+    tagSentence(view.tags),
+  )
 }
 
 export function describeFeature(feature: Feature | RequestValue): string | null {

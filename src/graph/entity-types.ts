@@ -17,6 +17,7 @@ import {
 } from './declare.ts'
 import { describeEntity, describeFeature, describeView } from './descriptions.ts'
 import { declareHistory, historyField, historyResolver } from './history-types.ts'
+import { declareOnDemandView, onDemandResolver } from './on-demand-types.ts'
 import type { NeedTimes } from './row-sources.ts'
 import { durationScalar, timestampScalar } from './scalars.ts'
 import { selectionPlans } from './selection-plan.ts'
@@ -27,7 +28,7 @@ import { graphqlTypeOf } from './value-types.ts'
 import type { ViewColumn } from './view-column.ts'
 
 /** What a view's field and a join key's field read from. */
-interface EntityObject {
+export interface EntityObject {
   readonly $key: EntityKey
   readonly $index: number
   readonly $columns: readonly ViewColumn[]
@@ -107,6 +108,9 @@ export function declareEntity(
     ),
     ...Object.fromEntries(
       storedViews(entity).map((view) => [historyField(view), declareHistory(view, shared.pageInfo)]),
+    ),
+    ...Object.fromEntries(
+      entity.onDemandViews.map((view) => [view.graphqlName, declareOnDemandView(view, shared)]),
     ),
   })
   const spineRow = inputType(`${entity.typeName}AsOf`, null, {
@@ -212,6 +216,8 @@ export function resolveViews(entity: Entity, schema: GraphQLSchema): void {
   for (const view of entity.views) setResolver(schema, entity.typeName, view.graphqlName, viewResolver(view))
   for (const view of storedViews(entity))
     setResolver(schema, entity.typeName, historyField(view), historyResolver(view))
+  for (const view of entity.onDemandViews)
+    setResolver(schema, entity.typeName, view.graphqlName, onDemandResolver(view))
 }
 
 /** Those that have a history: a streaming view has no rows. */

@@ -1,12 +1,15 @@
 import type { Clock, Micros } from '../definitions/timestamp.ts'
 import type { DeleteEntity } from '../ingest/deletion/delete-entity.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
+import type { OnComputeFailure } from '../on-demand/compute-row.ts'
+import type { OnDemandFunctions } from '../on-demand/functions.ts'
 import type { OnlineGuard } from '../online/guard.ts'
+import { type ComputeOnDemand, onDemandComputer } from '../online/on-demand.ts'
 import type { OnlineFills } from '../online/online-fills.ts'
 import type { RowLayouts } from '../online/row-layouts.ts'
 import { viewReader } from '../online/view-reader.ts'
 import { recordedNames } from '../registry/recorded-names.ts'
-import type { FeatureView, Registry } from '../registry/registry.ts'
+import type { FeatureView, OnDemandView, Registry } from '../registry/registry.ts'
 import type { AsOfReader } from '../stores/as-of-reader.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
 import type { ProcessRegistry } from '../stores/process-registry.ts'
@@ -40,6 +43,8 @@ export interface RequestContextOptions {
   readonly observe: RowObserver
   readonly push: PushRows
   readonly deleteEntity: DeleteEntity
+  readonly functions: OnDemandFunctions
+  readonly onComputeFailure: OnComputeFailure
   readonly trainingSets: GraphContext['trainingSets']
 }
 
@@ -70,6 +75,17 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
     if (!found) throw new TypeError(`feature view ${view.name} is not of this registry`)
     return found
   }
+  const computers = new Map(
+    registry.onDemandViews.map((view) => [
+      view,
+      onDemandComputer(view, options.functions, options.onComputeFailure),
+    ]),
+  )
+  function computeOnDemand(view: OnDemandView): ComputeOnDemand {
+    const found = computers.get(view)
+    if (!found) throw new TypeError(`on-demand view ${view.name} is not of this registry`)
+    return found
+  }
   const sources = { ...stores, reader, guard, instead, observe, layouts: layouts.history }
   const recorded = {
     runs: recordedNames({ ...registry, eventSources: [] }),
@@ -96,6 +112,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
         changedIn: options.changedIn,
         trainingSets: options.trainingSets,
         unavailable: unavailableViews(),
+        computeOnDemand,
       }
     },
   }

@@ -1,4 +1,5 @@
 import type { GraphQLResolveInfo, OperationDefinitionNode, SelectionSetNode } from 'graphql'
+import { inputViews } from '../online/on-demand.ts'
 import type { Entity, FeatureView } from '../registry/registry.ts'
 import { type Condition, conditionsHold } from './selection-conditions.ts'
 import { type SelectionVisitor, visitSelections } from './visit-selections.ts'
@@ -40,7 +41,11 @@ function planRoots(
   operation: OperationDefinitionNode,
   fragments: Fragments,
 ): ReadonlyMap<string, SelectionPlan> {
-  const viewOf = new Map(entity.views.map((view) => [view.graphqlName, view]))
+  // An on-demand view is answered by what its function is given.
+  const viewsOf = new Map<string, readonly FeatureView[]>([
+    ...entity.views.map((view) => [view.graphqlName, [view]] as const),
+    ...entity.onDemandViews.map((view) => [view.graphqlName, inputViews(view)] as const),
+  ])
   const roots = new Map<string, Map<FeatureView, Selected>>()
 
   const visit = (
@@ -57,11 +62,12 @@ function planRoots(
     visit(
       root.selectionSet,
       (field, conditions) => {
-        const view = viewOf.get(field.name.value)
-        if (!view || conditions === null) return
-        const known = selected.get(view)
-        if (known) known.places.push(conditions)
-        else selected.set(view, { view, places: [conditions] })
+        if (conditions === null) return
+        for (const view of viewsOf.get(field.name.value) ?? []) {
+          const known = selected.get(view)
+          if (known) known.places.push(conditions)
+          else selected.set(view, { view, places: [conditions] })
+        }
       },
       rootConditions,
     )

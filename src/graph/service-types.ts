@@ -2,6 +2,7 @@ import { GraphQLFloat, type GraphQLResolveInfo, GraphQLString } from 'graphql'
 import type { FeatureStatus } from '../definitions/row-status.ts'
 import { acceptValue, type Value } from '../definitions/value.ts'
 import { BadUserInput } from '../errors.ts'
+import { gatherInputs } from '../online/on-demand.ts'
 import {
   compileServiceRow,
   keyOfRead,
@@ -28,13 +29,14 @@ import type { NeedTimes } from './row-sources.ts'
 import { declareServiceAsOf } from './service-as-of.ts'
 import type { SharedTypes } from './shared-types.ts'
 import { sharedTimes, type TimeValues, timeArguments } from './time-arguments.ts'
+import { unavailability } from './unavailable-views.ts'
 import { graphqlTypeOf } from './value-types.ts'
 import type { ViewColumn } from './view-column.ts'
 
 type Input = Readonly<Record<string, unknown>>
 
 function describeEntry(entry: VectorEntry): string | null {
-  return describeFeature(entry.kind === 'feature' ? entry.feature : entry)
+  return describeFeature(entry.kind === 'request' ? entry : entry.feature)
 }
 
 /**
@@ -184,7 +186,15 @@ function serviceReader(service: FeatureService, plan: ServicePlan): ReadService 
     })
     return keys.map((key, index): ServiceInputs => {
       const rows = columns.map((column) => rowOf(column, index, context, pathOf))
-      return { key, rows, requests: requests[index] ?? [] }
+      const own = requests[index] ?? []
+      const computed = plan.computations.map(({ view, inputs }) => {
+        const row = context.computeOnDemand(view)(gatherInputs(inputs, rows, own))
+        // Inputs that are unavailable have been noted by their own views.
+        if (row.reason === 'NO_FUNCTION')
+          context.unavailable.note(view, pathOf(index), unavailability(row.reason, 'ONLINE'))
+        return row
+      })
+      return { key, rows, requests: own, computed }
     })
   }
 }

@@ -1,7 +1,6 @@
 import { GraphQLError, type GraphQLResolveInfo } from 'graphql'
 import { type UnavailableReason, unavailableSentences } from '../definitions/unavailable-reason.ts'
 import type { FreshnessSource } from '../online/view-row.ts'
-import type { FeatureView } from '../registry/registry.ts'
 
 type Path = GraphQLResolveInfo['path']
 
@@ -20,8 +19,13 @@ export function unavailability(
   return { code: reason === 'HISTORY_EXPIRED' ? reason : 'UNAVAILABLE', reason, message }
 }
 
+/** A view of any kind. */
+interface NamedView {
+  readonly name: string
+}
+
 interface Note {
-  readonly view: FeatureView
+  readonly view: NamedView
   readonly why: Unavailability
   readonly first: readonly (string | number)[]
   count: number
@@ -33,7 +37,7 @@ interface Note {
  */
 export interface UnavailableViews {
   /** `path` is that of the view's field, or of the service row that takes from it. The first of its reasons is reported. */
-  readonly note: (view: FeatureView, path: Path, why: Unavailability) => void
+  readonly note: (view: NamedView, path: Path, why: Unavailability) => void
   /** One error each, its path the first place affected, `extensions.count` the number of rows. */
   readonly errors: () => readonly GraphQLError[]
 }

@@ -1,5 +1,5 @@
 import { featureService } from '../definitions/feature-service.ts'
-import type { PickableView } from '../definitions/feature-view.ts'
+import type { FeatureTypes, PickableView } from '../definitions/feature-view.ts'
 import { isNumeric } from '../definitions/value-type.ts'
 import { Code, type Drafted } from './draft.ts'
 import { constantName } from './guess-names.ts'
@@ -7,7 +7,7 @@ import { constantName } from './guess-names.ts'
 /** Of the numeric features of the first view that has some. */
 export function draftService(views: readonly Drafted[]): Drafted[] {
   for (const view of views) {
-    const definition = view.definition as PickableView<string> & {
+    const definition = view.definition as PickableView<FeatureTypes> & {
       readonly features: object
       readonly entity: string
     }

@@ -1,8 +1,17 @@
 import { type FeatureStatus, featureStatus } from '../definitions/row-status.ts'
 import type { EntityKey, KeyValue, Value } from '../definitions/value.ts'
+import type { ComputedRow } from '../on-demand/compute-row.ts'
 import { type BrokenRule, brokenRules } from '../quality/expectations.ts'
-import type { Entity, FeatureService, FeatureView, VectorEntry } from '../registry/registry.ts'
+import type {
+  ComputedFeature,
+  Entity,
+  FeatureService,
+  FeatureView,
+  OnDemandView,
+  VectorEntry,
+} from '../registry/registry.ts'
 import { keyInRole, roleNamed } from '../registry/service-keys.ts'
+import type { PlacedInput } from './on-demand.ts'
 import { rowValue, type ViewRow } from './view-row.ts'
 
 /** One entry of the vector for one key. */
@@ -11,7 +20,7 @@ export interface ServedValue {
   readonly status: FeatureStatus
 }
 
-/** An entry of the vector and where its value comes from: which read's row, or which request value. */
+/** An entry of the vector and where its value comes from: which read's row, which request value, or which computation. */
 export interface PlannedEntry {
   readonly entry: VectorEntry
   readonly place: number
@@ -26,26 +35,52 @@ export interface ServiceRead {
   readonly keyPlaces: readonly number[]
 }
 
+/** An on-demand view that the service takes from. */
+export interface ServiceComputation {
+  readonly view: OnDemandView
+  /** Among the rows of the plan's reads, and the service's request values. */
+  readonly inputs: readonly PlacedInput[]
+}
+
 export interface ServicePlan {
-  /** Every view in every role that the service takes from, once. */
+  /** Every view in every role that the service takes from, once; also those that only functions are given. */
   readonly reads: readonly ServiceRead[]
+  /** Every on-demand view, once. */
+  readonly computations: readonly ServiceComputation[]
   /** In the vector's order. */
   readonly entries: readonly PlannedEntry[]
 }
 
 export function planService(service: FeatureService): ServicePlan {
   const reads: ServiceRead[] = []
-  const entries = service.vector.map((entry): PlannedEntry => {
-    if (entry.kind === 'request') return { entry, place: service.requests.indexOf(entry) }
-    const { view, role } = entry
+  const computations: ServiceComputation[] = []
+
+  function placeOfRead(view: FeatureView, role: string | null): number {
     const place = reads.findIndex((read) => read.view === view && read.role === role)
-    if (place >= 0) return { entry, place }
-    return {
-      entry,
-      place: reads.push({ view, role, keyPlaces: keyPlacesOf(service, view.entity, role) }) - 1,
-    }
+    if (place >= 0) return place
+    return reads.push({ view, role, keyPlaces: keyPlacesOf(service, view.entity, role) }) - 1
+  }
+
+  function placeOfRequest(name: string): number {
+    return service.requests.findIndex((request) => request.name === name)
+  }
+
+  function placeOfComputation(view: OnDemandView): number {
+    const place = computations.findIndex((one) => one.view === view)
+    if (place >= 0) return place
+    const inputs = view.inputs.map((input): PlacedInput => {
+      if (input.kind === 'request') return { kind: 'request', place: placeOfRequest(input.name) }
+      return { kind: 'feature', place: placeOfRead(input.view, null), feature: input.feature }
+    })
+    return computations.push({ view, inputs }) - 1
+  }
+
+  const entries = service.vector.map((entry): PlannedEntry => {
+    if (entry.kind === 'request') return { entry, place: placeOfRequest(entry.name) }
+    if (entry.kind === 'feature') return { entry, place: placeOfRead(entry.view, entry.role) }
+    return { entry, place: placeOfComputation(entry.view) }
   })
-  return { reads, entries }
+  return { reads, computations, entries }
 }
 
 function keyPlacesOf(
@@ -92,18 +127,31 @@ export interface ServiceInputs {
   readonly rows: readonly ViewRow[]
   /** In the order of the service's request values. */
   readonly requests: readonly (Value | null)[]
+  /** In the order of the plan's computations. */
+  readonly computed: readonly ComputedRow[]
 }
 
-export function servedValue({ entry, place }: PlannedEntry, { rows, requests }: ServiceInputs): ServedValue {
+export function servedValue(
+  { entry, place }: PlannedEntry,
+  { rows, requests, computed }: ServiceInputs,
+): ServedValue {
   if (entry.kind === 'request') {
     const value = requests[place] ?? null
     return { value, status: featureStatus('PRESENT', value === null) }
   }
+  if (entry.kind === 'on-demand') return computedValue(entry, computed[place])
   const row = rows[place]
   if (!row) throw new TypeError(`view ${entry.view.name} was not read for the service`)
   const value = rowValue(row, entry.feature.graphqlName)
   const lacks = value === null && row.$lacking?.has(entry.feature.id) === true
   return { value, status: lacks ? 'UNAVAILABLE' : featureStatus(row.$status, value === null) }
+}
+
+function computedValue({ view, feature }: ComputedFeature, row: ComputedRow | undefined): ServedValue {
+  if (!row) throw new TypeError(`on-demand view ${view.name} was not computed for the service`)
+  const value = row.values[view.features.indexOf(feature)] ?? null
+  const isMissing = value === null && row.status === 'PRESENT'
+  return { value, status: isMissing ? 'NULL_VALUE' : row.status }
 }
 
 /** A value's place in a vector: bool is 0 or 1, int64 beyond 2^53 the nearest float; null takes the default. */

@@ -12,8 +12,9 @@ import {
   type ViewParsed,
   type WindowedViewParsed,
 } from './parse-definitions.ts'
-import type { Entity, Feature, FeatureView, JoinKey, PlainView, Registry } from './registry.ts'
+import type { Entity, Feature, FeatureView, JoinKey, OnDemandView, PlainView, Registry } from './registry.ts'
 import { resolveEventSource } from './resolve-event-source.ts'
+import { resolveOnDemandView } from './resolve-on-demand-view.ts'
 import { resolveSchedule } from './resolve-schedule.ts'
 import { resolveService } from './resolve-service.ts'
 import { resolveWindowedView } from './resolve-windowed-view.ts'
@@ -44,9 +45,11 @@ export function buildRegistry(
     parsed.eventSources.map((definition) => [definition.name, resolveEventSource(definition, report)]),
   )
   const views = new Map<string, FeatureView>()
+  const onDemandNames = new Set(parsed.onDemandViews.map(({ name }) => name))
   const known = { entity: entities, 'event source': eventSources, 'feature view': views } as const
   const reportUnknown = (path: string, what: Referred, name: string): void => {
     if (known[what].has(name) || brokenNames.has(name)) return
+    if (what === 'feature view' && onDemandNames.has(name)) return
     const hint = suggest(name, [...known[what].keys()])
     report({ path, message: `there is no ${what} "${name}" among the exported definitions; ${hint}` })
   }
@@ -70,12 +73,26 @@ export function buildRegistry(
     views.set(view.name, view)
     entity.views.push(view)
   }
-  const services = parsed.services.map((definition) => resolveService(definition, views, brokenNames, report))
+  const knownInputs = { entities, views, onDemand: onDemandNames, brokenNames }
+  const onDemandViews = new Map<string, OnDemandView>()
+  for (const definition of parsed.onDemandViews) {
+    const view = resolveOnDemandView(definition, knownInputs, report)
+    if (view === null) continue
+    onDemandViews.set(view.name, view)
+    entities.get(view.entity.name)?.onDemandViews.push(view)
+  }
+  // What a view without an entity is picked for has been reported with the view.
+  const isBroken = (name: string): boolean =>
+    brokenNames.has(name) || (onDemandNames.has(name) && !onDemandViews.has(name))
+  const services = parsed.services.map((definition) =>
+    resolveService(definition, { views, onDemandViews }, { has: isBroken }, report),
+  )
   for (const broken of parsed.broken) checkBroken(broken, reportUnknown, report)
   const registry = {
     entities: [...entities.values()],
     eventSources: [...eventSources.values()],
     views: [...views.values()],
+    onDemandViews: [...onDemandViews.values()],
     services,
   }
   checkNames(registry, report)
@@ -120,7 +137,7 @@ function resolveWithoutEvents(
   }
 }
 
-type GrowingEntity = Entity & { readonly views: FeatureView[] }
+type GrowingEntity = Entity & { readonly views: FeatureView[]; readonly onDemandViews: OnDemandView[] }
 
 function resolveEntity(definition: EntityParsed, identities: Identities): GrowingEntity {
   const head = shownHead(definition)
@@ -135,6 +152,7 @@ function resolveEntity(definition: EntityParsed, identities: Identities): Growin
     pluralName: definition.plural ?? plural(head.graphqlName),
     joinKeys,
     views: [],
+    onDemandViews: [],
   }
 }
 

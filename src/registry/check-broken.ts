@@ -19,7 +19,7 @@ export function checkBroken(
   reportUnknown: (path: string, what: Referred, name: string) => void,
   report: Report,
 ): void {
-  const { kind, entity, source, features } = data
+  const { kind, entity, source, features, inputs } = data
   if (kind === 'entity') {
     for (const name of keysOf(data['joinKeys']))
       checkColumn(`${place}.joinKeys.${name}`, name, featureTableColumns, report)
@@ -28,12 +28,23 @@ export function checkBroken(
     if (typeof source === 'string') reportUnknown(`${place}.source`, 'event source', source)
     for (const name of keysOf(features))
       checkColumn(`${place}.features.${name}`, name, featureTableColumns, report)
+  } else if (kind === 'on-demand-view') {
+    if (typeof entity === 'string') reportUnknown(`${place}.entity`, 'entity', entity)
+    if (Array.isArray(inputs)) checkPicks(`${place}.inputs`, inputs, reportUnknown)
   } else if (kind === 'feature-service' && Array.isArray(features)) {
-    features.forEach((item: unknown, index) => {
-      if (typeof item === 'object' && item !== null && 'view' in item && typeof item.view === 'string')
-        reportUnknown(`${place}.features[${index}]`, 'feature view', item.view)
-    })
+    checkPicks(`${place}.features`, features, reportUnknown)
   }
+}
+
+function checkPicks(
+  place: string,
+  items: readonly unknown[],
+  reportUnknown: (path: string, what: Referred, name: string) => void,
+): void {
+  items.forEach((item, index) => {
+    if (typeof item === 'object' && item !== null && 'view' in item && typeof item.view === 'string')
+      reportUnknown(`${place}[${index}]`, 'feature view', item.view)
+  })
 }
 
 function keysOf(value: unknown): readonly string[] {

@@ -1,7 +1,7 @@
 import { fieldName } from '../definitions/graphql-name.ts'
 import type { Report } from '../errors.ts'
 import { type NameTable, nameTable } from './name-table.ts'
-import type { Entity, FeatureService, FeatureView, Registry } from './registry.ts'
+import type { Entity, FeatureService, FeatureView, OnDemandView, Registry } from './registry.ts'
 import {
   javascriptNames,
   reservedColumns,
@@ -25,6 +25,7 @@ export function checkNames(registry: Registry, report: Report): void {
     checkView(view, types, report)
     mutations.take(`push${view.typeName}`, `feature view ${view.name}`)
   }
+  for (const view of registry.onDemandViews) checkOnDemandView(view, types, report)
   for (const service of registry.services) checkService(service, types, roots, report)
 }
 
@@ -41,6 +42,27 @@ function checkEntity(entity: Entity, types: NameTable, roots: NameTable, report:
   for (const view of entity.views) {
     fields.take(view.graphqlName, `feature view ${view.name}`)
     fields.take(`${view.graphqlName}History`, `feature view ${view.name}`)
+  }
+  for (const view of entity.onDemandViews) fields.take(view.graphqlName, `feature view ${view.name}`)
+}
+
+function checkOnDemandView(view: OnDemandView, types: NameTable, report: Report): void {
+  const place = `feature view ${view.name}`
+  types.take(view.typeName, place)
+  const fields = nameTable(`the fields of ${view.typeName}`, reservedFeatureFields, report)
+  for (const { name, graphqlName } of view.features) {
+    fields.take(graphqlName, `${place}.features.${name}`)
+    // In a training set it is a column.
+    checkColumn(`${place}.features.${name}`, name, featureTableColumns, report)
+  }
+  const requests = nameTable(`the arguments of ${view.graphqlName}`, reservedKeyFields, report)
+  for (const input of view.inputs) {
+    if (input.kind === 'request') requests.take(input.request.graphqlName, `${place} (request ${input.name})`)
+    // A function finds it among the properties of an object.
+    if (javascriptNames.has(input.name)) {
+      const message = `"${input.name}" means something to JavaScript objects; name the input otherwise`
+      report({ path: `${place}.inputs`, message })
+    }
   }
 }
 
@@ -74,8 +96,16 @@ function checkService(service: FeatureService, types: NameTable, roots: NameTabl
     fields.take(graphqlName, `${place} (join key ${name})`, option)
   }
   for (const entry of service.vector) {
-    const renamed = entry.kind === 'feature' && entry.name !== entry.feature.name
+    const renamed = entry.kind !== 'request' && entry.name !== entry.feature.name
     fields.take(entry.graphqlName, `${place} (${entry.name})`, renamed ? 'as' : 'graphqlName')
+  }
+  for (const { name, graphqlName } of service.requests) {
+    const isInVector = service.vector.some((entry) => entry.kind === 'request' && entry.name === name)
+    const isOfView = service.vector.some(
+      (entry) => entry.kind === 'on-demand' && entry.view.inputs.some((input) => input.name === name),
+    )
+    // It is sent beside the keys, and is a column of a training set's spine beside the features.
+    if (!isInVector && isOfView) fields.take(graphqlName, `${place} (request ${name} of an on-demand view)`)
   }
 }
 

@@ -1,8 +1,10 @@
 import { readdir } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { InvalidDefinitions, type Problem } from '../errors.ts'
 import { buildRegistry } from './build-registry.ts'
+import { moduleDigest, readModule } from './module-digest.ts'
 import type { Definition } from './parse-definitions.ts'
 import type { Registry } from './registry.ts'
 import { unloadedProblem } from './unloaded-problem.ts'
@@ -39,10 +41,52 @@ export async function loadDefinitions(folder: string): Promise<LoadedDefinitions
     for (const [name, value] of Object.entries(exported)) {
       if (typeof value !== 'object' || value === null || seen.has(value)) continue
       seen.add(value)
-      definitions.push({ path: `${shown}: ${name}`, value })
+      const path = `${shown}: ${name}`
+      definitions.push(
+        hasFunction(value) ? { path, value, module: await moduleDigest(file) } : { path, value },
+      )
     }
   }
   return { definitions, unloaded }
+}
+
+/**
+ * What the folder's modules of these digests export, as they are now, whatever was loaded before; other files, and those that
+ * cannot be loaded, are passed over.
+ */
+export async function loadModules(
+  folder: string,
+  digests: ReadonlySet<string>,
+): Promise<readonly Definition[]> {
+  const found: Definition[] = []
+  for (const file of await definitionFiles(folder)) {
+    const { digest: module, files } = await readModule(file)
+    if (!digests.has(module)) continue
+    forgetLoaded(new Set(files))
+    const { tsImport } = await import('tsx/esm/api')
+    const exported: Record<string, unknown> = await tsImport(pathToFileURL(file).href, import.meta.url).catch(
+      () => ({}),
+    )
+    // The file may have changed while it was loaded.
+    if ((await moduleDigest(file)) !== module) continue
+    const shown = path.relative(process.cwd(), file)
+    for (const [name, value] of Object.entries(exported))
+      found.push({ path: `${shown}: ${name}`, value, module })
+  }
+  return found
+}
+
+/**
+ * Each load by `tsx` gets modules of its own, but for those in the form of CommonJS (TypeScript in a package that does not say
+ * otherwise): an import that changed would be what it was.
+ */
+function forgetLoaded(files: ReadonlySet<string>): void {
+  const { cache } = createRequire(import.meta.url)
+  for (const name of Object.keys(cache)) if (files.has(name.replace(/\?.*/, ''))) delete cache[name]
+}
+
+function hasFunction(value: object): boolean {
+  return 'compute' in value && typeof value.compute === 'function'
 }
 
 async function definitionFiles(folder: string): Promise<string[]> {

@@ -3,9 +3,11 @@ import { entityDefinition } from '../definitions/entity.ts'
 import { eventSourceDefinition } from '../definitions/event-source.ts'
 import { featureServiceDefinition } from '../definitions/feature-service.ts'
 import { featureViewDefinition } from '../definitions/feature-view.ts'
+import { type ComputeDigest, onDemandViewDefinition } from '../definitions/on-demand-view.ts'
 import { windowedViewDefinition } from '../definitions/windowed-view.ts'
 import type { Problem, Report } from '../errors.ts'
 import type { BrokenDefinition } from './check-broken.ts'
+import { computeDigest } from './compute-digest.ts'
 import { suggest } from './suggest.ts'
 
 const schemas = {
@@ -13,6 +15,7 @@ const schemas = {
   'event-source': eventSourceDefinition,
   'feature-view': featureViewDefinition,
   'windowed-view': windowedViewDefinition,
+  'on-demand-view': onDemandViewDefinition,
   'feature-service': featureServiceDefinition,
 } as const
 
@@ -24,6 +27,7 @@ const called: Readonly<Record<Kind, string>> = {
   'event-source': 'event source',
   'feature-view': 'feature view',
   'windowed-view': 'feature view',
+  'on-demand-view': 'feature view',
   'feature-service': 'feature service',
 }
 
@@ -31,18 +35,24 @@ export type EntityParsed = z.output<typeof entityDefinition>
 export type EventSourceParsed = z.output<typeof eventSourceDefinition>
 export type WindowedViewParsed = z.output<typeof windowedViewDefinition>
 export type ViewParsed = z.output<typeof featureViewDefinition>
+export type OnDemandParsed = Omit<z.output<typeof onDemandViewDefinition>, 'compute'> & {
+  readonly digest: ComputeDigest
+}
 export type ServiceParsed = z.output<typeof featureServiceDefinition>
 
 /** A value that a definition file exports, and where, as `schema/fraud.ts: customer`. */
 export interface Definition {
   readonly path: string
   readonly value: unknown
+  /** Of the file, where it has functions: `module-digest.ts`. */
+  readonly module?: string
 }
 
 interface Parsed {
   readonly entities: readonly EntityParsed[]
   readonly eventSources: readonly EventSourceParsed[]
   readonly views: readonly (ViewParsed | WindowedViewParsed)[]
+  readonly onDemandViews: readonly OnDemandParsed[]
   readonly services: readonly ServiceParsed[]
   /** Names of definitions that did not parse: a reference to one is not a second problem. */
   readonly brokenNames: ReadonlySet<string>
@@ -57,11 +67,12 @@ export function parseDefinitions(definitions: readonly Definition[], report: Rep
   const entities: EntityParsed[] = []
   const eventSources: EventSourceParsed[] = []
   const views: (ViewParsed | WindowedViewParsed)[] = []
+  const onDemandViews: OnDemandParsed[] = []
   const services: ServiceParsed[] = []
   const brokenNames = new Set<string>()
   const broken: BrokenDefinition[] = []
   const firstPaths = new Map<string, string>()
-  for (const { path, value } of definitions) {
+  for (const { path, value, module } of definitions) {
     const kind = kindOf(value)
     if (kind === null) continue
     const { pick: _pick, as: _as, ...data } = value as Record<string, unknown>
@@ -98,11 +109,16 @@ export function parseDefinitions(definitions: readonly Definition[], report: Rep
       case 'windowed-view':
         views.push(definition)
         break
+      case 'on-demand-view': {
+        const { compute, ...rest } = definition
+        onDemandViews.push({ ...rest, digest: computeDigest(compute, module) })
+        break
+      }
       case 'feature-service':
         services.push(definition)
     }
   }
-  return { entities, eventSources, views, services, brokenNames, broken, paths: firstPaths }
+  return { entities, eventSources, views, onDemandViews, services, brokenNames, broken, paths: firstPaths }
 }
 
 function kindOf(value: unknown): Kind | null {

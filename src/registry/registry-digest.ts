@@ -9,8 +9,12 @@ const references: ReadonlySet<string> = new Set(['entity', 'events', 'view', 'fe
  * Of all that the definitions say: the same for two processes if and only if they were started with the same ones, whatever
  * files they stand in.
  */
-export function registryDigest({ entities, eventSources, views, services }: Registry): string {
-  const parts = [entities, eventSources, views, services].map((all) => all.map(definitionText).sort())
+export function registryDigest({ entities, eventSources, views, onDemandViews, services }: Registry): string {
+  // Without on-demand views it is what earlier programs made of the same definitions.
+  const computed = onDemandViews.length === 0 ? [] : [onDemandViews]
+  const parts = [entities, eventSources, views, services, ...computed].map((all) =>
+    all.map(definitionText).sort(),
+  )
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, shownDigits)
 }
 
@@ -20,6 +24,7 @@ export function definitionText(definition: Registry[keyof Registry][number]): st
 }
 
 function withoutReferences(key: string, value: unknown): unknown {
+  if (key === 'onDemandViews' || key === 'functionText') return undefined
   if (isNoRole(key, value)) return undefined
   if (references.has(key)) return nameOf(value)
   if ((key === 'views' || key === 'entities') && Array.isArray(value)) return value.map(nameOf)

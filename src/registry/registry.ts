@@ -40,6 +40,7 @@ export interface Entity extends Shown {
   readonly pluralName: string
   readonly joinKeys: readonly JoinKey[]
   readonly views: readonly FeatureView[]
+  readonly onDemandViews: readonly OnDemandView[]
 }
 
 /** What a feature's values should be; absent rules are null. */
@@ -135,6 +136,24 @@ export interface StreamView extends AnyFeatureView {
 export type StoredView = PlainView | BatchView
 export type FeatureView = StoredView | StreamView
 
+/** What a function is given under `name`: a feature of the entity, or a value that the caller sends. */
+export type OnDemandInput =
+  | { readonly kind: 'feature'; readonly name: string; readonly view: FeatureView; readonly feature: Feature }
+  | { readonly kind: 'request'; readonly name: string; readonly request: RequestValue }
+
+/** Features that a function computes when they are asked for. Nothing of it is stored: it is none of the registry's `views`. */
+export interface OnDemandView extends Shown {
+  readonly kind: 'ON_DEMAND'
+  readonly entity: Entity
+  /** In their declared order, each name once. */
+  readonly inputs: readonly OnDemandInput[]
+  readonly features: readonly Feature[]
+  /** Of the module that its function stands in: what the function is found by. */
+  readonly module: string
+  /** Of the function's text as this program loaded it; it says how a module has changed, and is no part of any digest. */
+  readonly functionText: string
+}
+
 export interface EventField {
   readonly name: string
   readonly type: ScalarType
@@ -182,6 +201,17 @@ export interface ServedFeature {
   readonly role: string | null
 }
 
+/** A feature of an on-demand view. */
+export interface ComputedFeature {
+  readonly kind: 'on-demand'
+  readonly name: string
+  readonly graphqlName: string
+  readonly type: ValueType
+  readonly default: number
+  readonly view: OnDemandView
+  readonly feature: Feature
+}
+
 export interface RequestValue {
   readonly kind: 'request'
   readonly name: string
@@ -194,7 +224,7 @@ export interface RequestValue {
   readonly optional: boolean
 }
 
-export type VectorEntry = ServedFeature | RequestValue
+export type VectorEntry = ServedFeature | ComputedFeature | RequestValue
 
 /** One entity under another name, where a service takes from it more than once: as payer and as payee. */
 export interface ServiceRole {
@@ -211,6 +241,7 @@ export interface FeatureService extends Shown {
   readonly joinKeys: readonly JoinKey[]
   readonly entities: readonly Entity[]
   readonly roles: readonly ServiceRole[]
+  /** Those of the vector, then those that its on-demand views take besides. */
   readonly requests: readonly RequestValue[]
 }
 
@@ -219,5 +250,6 @@ export interface Registry {
   readonly entities: readonly Entity[]
   readonly eventSources: readonly EventSource[]
   readonly views: readonly FeatureView[]
+  readonly onDemandViews: readonly OnDemandView[]
   readonly services: readonly FeatureService[]
 }

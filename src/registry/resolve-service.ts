@@ -3,13 +3,16 @@ import { isNumeric } from '../definitions/value-type.ts'
 import type { Problem, Report } from '../errors.ts'
 import type { ServiceParsed } from './parse-definitions.ts'
 import type {
+  ComputedFeature,
   Feature,
   FeatureService,
   FeatureView,
+  OnDemandView,
   RequestValue,
   ServedFeature,
   VectorEntry,
 } from './registry.ts'
+import { requestValue } from './resolve-request.ts'
 import { roleTable } from './role-table.ts'
 import { type EntityUse, entityUses, mergeJoinKeys, nameInRole } from './service-keys.ts'
 import { shownHead } from './shown-head.ts'
@@ -21,7 +24,7 @@ import { suggest } from './suggest.ts'
  */
 export function resolveService(
   definition: ServiceParsed,
-  views: ReadonlyMap<string, FeatureView>,
+  { views, onDemandViews }: PickableViews,
   brokenNames: Pick<ReadonlySet<string>, 'has'>,
   report: Report,
 ): FeatureService {
@@ -40,9 +43,10 @@ export function resolveService(
       vector.push(requestValue(item))
       return
     }
-    const view = views.get(item.view)
+    const view = views.get(item.view) ?? onDemandViews.get(item.view)
     if (!view) {
-      const message = `there is no feature view "${item.view}" among the exported definitions; ${suggest(item.view, [...views.keys()])}`
+      const names = [...views.keys(), ...onDemandViews.keys()]
+      const message = `there is no feature view "${item.view}" among the exported definitions; ${suggest(item.view, names)}`
       if (brokenNames.has(item.view)) whole = false
       else refuse({ path, message })
       return
@@ -74,8 +78,43 @@ export function resolveService(
     joinKeys,
     entities: [...new Set(uses.map(({ entity }) => entity))],
     roles,
-    requests: vector.filter((entry) => entry.kind === 'request'),
+    requests: mergedRequests(place, vector, refuse),
   }
+}
+
+interface PickableViews {
+  readonly views: ReadonlyMap<string, FeatureView>
+  readonly onDemandViews: ReadonlyMap<string, OnDemandView>
+}
+
+/**
+ * The vector's request values, then those that its on-demand views take besides. One that several take is one: it may be left
+ * out only where all of them can do without.
+ */
+export function mergedRequests(
+  place: string,
+  vector: readonly VectorEntry[],
+  refuse: Report,
+): RequestValue[] {
+  const merged = new Map<string, RequestValue>()
+  const own = vector.flatMap((entry) => (entry.kind === 'request' ? [entry] : []))
+  for (const request of own) if (!merged.has(request.name)) merged.set(request.name, request)
+  const computed = new Set(vector.flatMap((entry) => (entry.kind === 'on-demand' ? [entry.view] : [])))
+  for (const view of computed) {
+    for (const input of view.inputs) {
+      if (input.kind === 'feature') continue
+      const { request } = input
+      const other = merged.get(request.name)
+      if (other && (other.type !== request.type || other.graphqlName !== request.graphqlName)) {
+        refuse({
+          path: `${place}.features`,
+          message: `request value "${request.name}" of feature view "${view.name}" is ${request.type} (${request.graphqlName}), another of this service is ${other.type} (${other.graphqlName}); rename one of them`,
+        })
+      } else if (!other) merged.set(request.name, request)
+      else if (other.optional && !request.optional) merged.set(request.name, { ...other, optional: false })
+    }
+  }
+  return [...merged.values()]
 }
 
 function notNumeric(path: string, type: string): Problem {
@@ -86,28 +125,19 @@ function notNumeric(path: string, type: string): Problem {
 }
 
 type ParsedItem = ServiceParsed['features'][number]
-
-function requestValue(item: Extract<ParsedItem, { kind: 'request' }>): RequestValue {
-  return {
-    kind: 'request',
-    name: item.name,
-    graphqlName: item.graphqlName ?? fieldName(item.name),
-    type: item.type,
-    description: item.description ?? null,
-    default: item.default ?? 0,
-    optional: item.default !== undefined,
-  }
-}
-
 type ParsedPick = Extract<ParsedItem, { kind: 'pick' }>['features'][number]
 
 interface PickedOf {
-  readonly view: FeatureView
+  readonly view: FeatureView | OnDemandView
   readonly picked: ParsedPick
   readonly role: string | null
 }
 
-function servedFeature({ view, picked, role }: PickedOf, path: string, refuse: Report): ServedFeature | null {
+function servedFeature(
+  { view, picked, role }: PickedOf,
+  path: string,
+  refuse: Report,
+): ServedFeature | ComputedFeature | null {
   const feature = view.features.find((candidate) => candidate.name === picked.name)
   if (!feature) {
     const names = view.features.map((candidate) => candidate.name)
@@ -118,15 +148,19 @@ function servedFeature({ view, picked, role }: PickedOf, path: string, refuse: R
     return null
   }
   if (!isNumeric(feature.type)) refuse(notNumeric(path, feature.type))
-  return {
-    kind: 'feature',
+  const entry = {
     ...namesOf(feature, picked.as, role),
     type: feature.type,
     default: picked.default ?? feature.default ?? 0,
-    view,
-    feature,
-    role,
   }
+  // The order is the digest's.
+  if (view.kind !== 'ON_DEMAND') return { kind: 'feature', ...entry, view, feature, role }
+  if (role !== null)
+    refuse({
+      path,
+      message: `"${view.name}" is an on-demand view, which has no roles yet; pick it without as(…)`,
+    })
+  return { kind: 'on-demand', ...entry, view, feature }
 }
 
 /**

@@ -14,7 +14,7 @@ export function entityUses(vector: readonly VectorEntry[], roles: readonly Servi
   for (const entry of vector) {
     if (entry.kind === 'request') continue
     const { entity } = entry.view
-    const role = roleNamed(roles, entry.role)
+    const role = entry.kind === 'feature' ? roleNamed(roles, entry.role) : null
     if (!uses.some((use) => use.entity === entity && use.role === role)) uses.push({ entity, role })
   }
   return uses

@@ -3,6 +3,7 @@ import type { Clock } from '../definitions/timestamp.ts'
 import type { RowObserver } from '../graph/row-sources.ts'
 import type { StatusTally } from '../graph/view-column.ts'
 import type { StreamObserver } from '../ingest/stream-observer.ts'
+import type { OnComputeFailure } from '../on-demand/compute-row.ts'
 import type { GuardReport } from '../online/guard.ts'
 import { streamMetrics } from './stream-metrics.ts'
 import { type VersionNumbers, versionMetrics } from './version-metrics.ts'
@@ -13,6 +14,7 @@ export interface Metrics {
   readonly observeOperation: (name: string | null, outcome: string, seconds: number) => void
   readonly countEngine: (event: string) => void
   readonly countNonFinite: (view: string) => void
+  readonly countComputeFailure: OnComputeFailure
   /**
    * Row statuses are counted in plain numbers on the hot path and read here when asked for. Returns what is to be called when
    * no more are counted there.
@@ -68,6 +70,12 @@ export function createMetrics(clock: Clock): Metrics {
     'view',
     'NaN and infinite values of mapped tables, and values of a wider column out of range, that were answered as null',
   )
+  const computeFailures = new Counter({
+    name: 'featuregraph_on_demand_failures_total',
+    help: 'Rows for which the function of an on-demand view did not answer what it should, by what it did instead (threw, promise, wrong_type)',
+    labelNames: ['view', 'kind'],
+    registers,
+  })
   new Gauge({
     name: 'featuregraph_rows_total',
     help: 'Rows answered by view and status',
@@ -119,6 +127,7 @@ export function createMetrics(clock: Clock): Metrics {
       operations.observe({ operation: boundedName(name), outcome }, seconds),
     countEngine: (event) => engine.inc({ event }),
     countNonFinite: (view) => nonFinite.inc({ view }),
+    countComputeFailure: ({ view, kind }) => computeFailures.inc({ view, kind: kind.toLowerCase() }),
     watchStatuses: (tally) => {
       tallies.add(tally)
       return () => {

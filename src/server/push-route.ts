@@ -27,6 +27,10 @@ export function pushRoute({ hold, streaming }: PushRouteOptions) {
     notFound: 'there is no feature view of this name; names are as in the definitions',
     answer({ registry, push }, { name, parameter, header, body }) {
       const view = registry.views.find((candidate) => candidate.name === name)
+      if (registry.onDemandViews.some((one) => one.name === name))
+        throw new BadUserInput(
+          `feature view "${name}" is computed when it is asked for; push to the views that its function is given`,
+        )
       if (!view) return null
       refuseMapped(view)
       const to = acceptTarget(parameter('to'))

@@ -1,10 +1,11 @@
-import { type FeatureStatus, featureStatus, type RowStatus } from '../definitions/row-status.ts'
+import { type FeatureStatus, featureStatus } from '../definitions/row-status.ts'
 import { formatTimestamp } from '../definitions/timestamp.ts'
 import type { EntityKey, KeyValue, ScalarValue, Value } from '../definitions/value.ts'
 import { elementType, type ValueType } from '../definitions/value-type.ts'
-import { compileServiceRow, planService } from '../online/service-row.ts'
+import type { ComputedRow } from '../on-demand/compute-row.ts'
+import { compileServiceRow, planService, type ServiceInputs } from '../online/service-row.ts'
 import { rowValue, type ViewRow } from '../online/view-row.ts'
-import type { FeatureService, FeatureView, JoinKey } from '../registry/registry.ts'
+import type { FeatureService, FeatureView, JoinKey, OnDemandView } from '../registry/registry.ts'
 
 /** A value by its feature's type: int64 beyond 2^53 is a string of digits, a timestamp its text in UTC, bytes a Buffer. */
 export type TestValue = ScalarValue | readonly ScalarValue[] | null
@@ -14,8 +15,8 @@ type ByName<T> = Readonly<Record<string, T>>
 /** What a feature view answers for one key; names are those of the definitions. */
 export interface ViewAnswer {
   readonly key: ByName<KeyValue>
-  /** Of the row. */
-  readonly status: RowStatus
+  /** Of the row; of an on-demand view as GraphQL has it. */
+  readonly status: FeatureStatus
   readonly features: ByName<TestValue>
   readonly statuses: ByName<FeatureStatus>
   /** RFC 3339 in UTC; null where no row was found. */
@@ -60,14 +61,26 @@ export function viewAnswer(view: FeatureView, key: EntityKey, row: ViewRow): Vie
   }
 }
 
-/** `rows`: of the reads of `planService`, in its order. */
-export function serviceAnswer(
-  service: FeatureService,
-  key: EntityKey,
-  rows: readonly ViewRow[],
-  requests: readonly (Value | null)[],
-): ServiceAnswer {
-  const row = compileServiceRow(service, planService(service))({ key, rows, requests })
+export function onDemandAnswer(view: OnDemandView, key: EntityKey, row: ComputedRow): ViewAnswer {
+  const named = view.features.map(({ name, type }, index) => ({
+    name,
+    type,
+    value: row.values[index] ?? null,
+  }))
+  const statusOf = (value: Value | null): FeatureStatus =>
+    value === null && row.status === 'PRESENT' ? 'NULL_VALUE' : row.status
+  return {
+    key: namedKey(view.entity.joinKeys, key),
+    status: row.status,
+    features: Object.fromEntries(named.map(({ name, type, value }) => [name, shown(type, value)])),
+    statuses: Object.fromEntries(named.map(({ name, value }) => [name, statusOf(value)])),
+    ...{ eventTimestamp: null, ageSeconds: null },
+  }
+}
+
+export function serviceAnswer(service: FeatureService, inputs: ServiceInputs): ServiceAnswer {
+  const { key } = inputs
+  const row = compileServiceRow(service, planService(service))(inputs)
   const values = row as unknown as Readonly<Record<string, Value | null>>
   return {
     key: namedKey(service.joinKeys, key),

@@ -3,12 +3,15 @@ import type { EventSourceDefinition } from '../definitions/event-source.ts'
 import type { FeatureServiceDefinition } from '../definitions/feature-service.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import { BadUserInput } from '../errors.ts'
+import type { ComputedRow } from '../on-demand/compute-row.ts'
+import { functionsOf } from '../on-demand/functions.ts'
+import { type GatheredInputs, gatherInputs, onDemandComputer, placedInputs } from '../online/on-demand.ts'
 import { keyOfRead, planService } from '../online/service-row.ts'
 import type { ViewRow } from '../online/view-row.ts'
 import { buildRegistry } from '../registry/build-registry.ts'
-import type { EventSource, FeatureService, FeatureView } from '../registry/registry.ts'
+import type { EventSource, FeatureService, FeatureView, OnDemandView } from '../registry/registry.ts'
 import { suggest } from '../registry/suggest.ts'
-import { type ServiceAnswer, serviceAnswer, type ViewAnswer, viewAnswer } from './answers.ts'
+import { onDemandAnswer, type ServiceAnswer, serviceAnswer, type ViewAnswer, viewAnswer } from './answers.ts'
 import type { NumberedRow } from './newest-row.ts'
 import { type Moment, readMoment } from './offered-content.ts'
 import { type Outcome, offerEvent, offerRow } from './offered-rows.ts'
@@ -103,23 +106,32 @@ export function testWorld(definitions: Definitions): TestWorld {
     events: (source) => events.get(source) ?? { events: [] },
   })
 
+  const functions = functionsOf(exported)
+  const compute = (view: OnDemandView, inputs: GatheredInputs): ComputedRow =>
+    onDemandComputer(view, functions, () => {})(inputs)
+
   async function answer(
     ask: Ask,
     rowOf: (view: FeatureView, key: NumberedRow['key'], maxAge: Micros | null) => Promise<ViewRow>,
   ): Promise<readonly (ServiceAnswer | ViewAnswer)[]> {
     if ('service' in ask) {
       const service = find<FeatureService>('feature service', ask.service, registry.services)
-      const { reads } = planService(service)
+      const plan = planService(service)
       const parts = { of: `feature service "${service.name}"`, ...service }
       return await Promise.all(
         ask.keys.map(async (offered, place) => {
           const { key, requests } = readKey(parts, offered, place)
-          const found = reads.map((one) => rowOf(one.view, keyOfRead(one, key), null))
-          return serviceAnswer(service, key, await Promise.all(found), requests)
+          const found = plan.reads.map((one) => rowOf(one.view, keyOfRead(one, key), null))
+          const rows = await Promise.all(found)
+          const computed = plan.computations.map(({ view, inputs }) =>
+            compute(view, gatherInputs(inputs, rows, requests)),
+          )
+          return serviceAnswer(service, { key, rows, requests, computed })
         }),
       )
     }
-    const view = find<FeatureView>('feature view', ask.view, registry.views)
+    const view = find('feature view', ask.view, [...registry.views, ...registry.onDemandViews])
+    if (view.kind === 'ON_DEMAND') return await answerOnDemand(view, ask, rowOf)
     const maxAge = ask.maxAge === undefined ? null : parseDuration(ask.maxAge)
     if (ask.maxAge !== undefined && maxAge === null)
       throw new BadUserInput(`maxAge: expected a duration, as 30s or 2d; got ${JSON.stringify(ask.maxAge)}`)
@@ -128,6 +140,24 @@ export function testWorld(definitions: Definitions): TestWorld {
       ask.keys.map(async (offered, place) => {
         const { key } = readKey(parts, offered, place)
         return viewAnswer(view, key, await rowOf(view, key, maxAge))
+      }),
+    )
+  }
+
+  async function answerOnDemand(
+    view: OnDemandView,
+    ask: AskView,
+    rowOf: (view: FeatureView, key: NumberedRow['key'], maxAge: Micros | null) => Promise<ViewRow>,
+  ): Promise<readonly ViewAnswer[]> {
+    if (ask.maxAge !== undefined)
+      throw new BadUserInput('maxAge: an on-demand view is computed when it is asked for; leave it out')
+    const { views, requests, placed } = placedInputs(view)
+    const parts = { of: `feature view "${view.name}"`, joinKeys: view.entity.joinKeys, requests }
+    return await Promise.all(
+      ask.keys.map(async (offered, place) => {
+        const { key, requests: values } = readKey(parts, offered, place)
+        const rows = await Promise.all(views.map((one) => rowOf(one, key, null)))
+        return onDemandAnswer(view, key, compute(view, gatherInputs(placed, rows, values)))
       }),
     )
   }

@@ -10,6 +10,8 @@ import { requestContexts } from '../../src/graph/request-context.ts'
 import { acceptRow, type OfferedRow } from '../../src/ingest/accept/accept-row.ts'
 import { deleteEntity } from '../../src/ingest/deletion/delete-entity.ts'
 import { pushRows } from '../../src/ingest/push/push-rows.ts'
+import type { ComputeFailure } from '../../src/on-demand/compute-row.ts'
+import { functionsOf, type OnDemandFunctions } from '../../src/on-demand/functions.ts'
 import { onlineGuard } from '../../src/online/guard.ts'
 import { liveTiles } from '../../src/online/live-tiles.ts'
 import { openRowLayouts, type RowLayouts } from '../../src/online/row-layouts.ts'
@@ -69,6 +71,8 @@ export interface World {
   readonly engineEvents: string[]
   /** What was masked from callers. */
   readonly masked: unknown[]
+  /** What functions of on-demand views did wrong. */
+  readonly computeFailures: ComputeFailure[]
   readonly forget: () => void
   /** Every later read of the store fails, until it is mended. */
   readonly breakStore: (store: Store, error?: unknown) => void
@@ -84,12 +88,15 @@ export interface World {
 }
 
 interface WorldOptions {
+  /** Without them those of the definitions. */
+  readonly functions?: OnDemandFunctions
   readonly maxEntities?: number
 }
 
 /** A gateway without HTTP: definitions → schema → Apollo, over memory stores that note what they were asked. */
 export async function makeWorld(definitions: readonly unknown[], options: WorldOptions = {}): Promise<World> {
-  const registry = buildRegistry(definitions.map((value, index) => ({ path: `definition ${index}`, value })))
+  const exported = definitions.map((value, index) => ({ path: `definition ${index}`, value }))
+  const registry = buildRegistry(exported)
   const guardRecord = wholeGuardRecord(registry.views.map(({ name }) => name))
   const layouts = await openRowLayouts('test', registry, memoryRegistryStore(), guardRecord)
   const schema = buildSchema(registry)
@@ -141,6 +148,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
   const guard = onlineGuard(layouts, registry.views, { record: guardRecord, tiles })
   await online.writeMarker(online.guardName, guardText({ epoch: 1, tick: 1 }))
   await guard.refresh()
+  const computeFailures: ComputeFailure[] = []
   const contexts = requestContexts({
     registry,
     layouts,
@@ -155,6 +163,8 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
       violations,
       versions: { list: async () => [] },
     },
+    functions: options.functions ?? functionsOf(exported),
+    onComputeFailure: (failure) => computeFailures.push(failure),
     changedIn: () => 0,
     trainingSets: noTrainingSets,
     clock: () => now,
@@ -193,9 +203,11 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     inserted,
     engineEvents,
     masked,
+    computeFailures,
     makeContext,
     forget() {
-      for (const list of [reads.online, reads.offline, historyReads, engineEvents, masked]) list.length = 0
+      for (const list of [reads.online, reads.offline, historyReads, engineEvents, masked, computeFailures])
+        list.length = 0
     },
     breakStore(store, error = new StoreFailed('connect ECONNREFUSED db.internal:5432')) {
       failures[store] = error

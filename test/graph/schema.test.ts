@@ -130,6 +130,7 @@ const surface = `
     customerId: Int64!
     customerTransactionFeatures(maxAge: Duration): CustomerTransactionFeatures
     customerRealtimeFeatures(maxAge: Duration): CustomerRealtimeFeatures
+    transactionAmountFeatures(transactionAmount: Float!): TransactionAmountFeatures
     customerTransactionFeaturesHistory(from: Timestamp!, to: Timestamp, first: Int = 100, after: String): CustomerTransactionFeaturesHistory!
   }
   type CustomerTransactionFeaturesHistory { nodes: [CustomerTransactionFeaturesStored!]! pageInfo: PageInfo! }
@@ -185,6 +186,7 @@ const surface = `
     uniqueMerchants30d: Int64
     freshness: Freshness!
   }
+  type TransactionAmountFeatures { amountToAverage: Float status: FeatureStatus! }
   type CustomerRealtimeFeatures {
     transactionsLastHour: Int64
     amountLastHour: Float

@@ -164,6 +164,7 @@ function sources({ format }: TrainingOptions, program = '1.0.0'): CardedSources 
       arrayRows: format === 'csv' ? 1_000 : 10,
     }),
     ...{ trainingFiles: duckDbTrainingFiles, files: stores.files },
+    onDemand: { folder, onFailure: () => {} },
     changes: postgresLaterChanges(stores.system, project),
     world: { project, registryVersion: 1, definitions: 'abc', program },
   }

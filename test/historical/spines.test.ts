@@ -87,7 +87,7 @@ async function make(spine: string, asked: Asked = {}): Promise<MadeTrainingSet &
   try {
     const snapshots = postgresAsOfSnapshots(stores.system, { project, countNonFinite: () => {} })
     const made = await makeTrainingSet(
-      { snapshots, trainingFiles: duckDbTrainingFiles },
+      { snapshots, trainingFiles: duckDbTrainingFiles, onDemand: { folder, onFailure: () => {} } },
       {
         service: selectedFeatures(registry, { service: 'demand_v1' }, false),
         spine: { path: spine, opened, map: new Map(), time: null, timezone, timeUnit: null },

@@ -162,7 +162,7 @@ async function make(
       timeUnit: null,
     }
     return await makeTrainingSet(
-      { snapshots, trainingFiles: duckDbTrainingFiles },
+      { snapshots, trainingFiles: duckDbTrainingFiles, onDemand: { folder, onFailure: () => {} } },
       {
         service: selectedFeatures(registry, selection, fullNames),
         spine: { ...spineRequest, ...reading },

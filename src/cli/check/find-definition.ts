@@ -8,7 +8,7 @@ export type FindDefinition = (problemPath: string) => string | null
 const writers: Readonly<Record<string, string>> = {
   entity: 'entity',
   'event source': 'eventSource',
-  'feature view': 'featureView|windowedView',
+  'feature view': 'featureView|windowedView|onDemandView',
   'feature service': 'featureService',
 }
 

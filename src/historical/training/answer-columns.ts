@@ -1,4 +1,5 @@
 import { type FeatureStatus, featureStatuses, foundRowStatus } from '../../definitions/row-status.ts'
+import type { ComputeThread } from '../../on-demand/open-compute-thread.ts'
 import { type KeyedReads, readsByKey, type ServicePlan, type ServiceRead } from '../../online/service-row.ts'
 import type { Feature, FeatureView, RequestValue } from '../../registry/registry.ts'
 import type { AsOfColumns, AsOfSnapshot } from '../../stores/as-of-snapshot.ts'
@@ -7,6 +8,7 @@ import type { TableEstimate } from '../../stores/table-estimate.ts'
 import { ValueColumn } from '../../stores/value-column.ts'
 import { type AskedRows, type ChosenWay, chooseWay } from '../plan/choose-way.ts'
 import type { SpineRows } from '../spine/read-spine.ts'
+import { computeColumns } from './compute-columns.ts'
 import type { KnownAt } from './known-at.ts'
 import { type SortedRows, sortedRows } from './sorted-rows.ts'
 
@@ -39,10 +41,13 @@ export interface AnswerPlan {
 
 export function planAnswers(plan: ServicePlan): AnswerPlan {
   const reads = plan.reads.map((read, place) => {
-    const features = plan.entries.flatMap((planned) =>
+    const picked = plan.entries.flatMap((planned) =>
       planned.entry.kind === 'feature' && planned.place === place ? [planned.entry.feature] : [],
     )
-    return { read, features: readFeatures(read.view, features) }
+    const given = plan.computations.flatMap(({ inputs }) =>
+      inputs.flatMap((input) => (input.kind === 'feature' && input.place === place ? [input.feature] : [])),
+    )
+    return { read, features: readFeatures(read.view, [...picked, ...given]) }
   })
   return { plan, reads }
 }
@@ -102,6 +107,12 @@ function askedRows({ length, keys, asOf }: EntityRows, knownAt: KnownAt): AskedR
   }
 }
 
+export interface AnswerSources {
+  readonly snapshot: Pick<AsOfSnapshot, 'asOfColumns'>
+  /** Of on-demand views. */
+  readonly compute: ComputeThread['compute']
+}
+
 /**
  * Per entry of the vector what a service answers for each row of the spine at the row's own time, by the rules of
  * `ViewReader.readOffline` and `servedValue`, column by column. A row without a join key or a time is NOT_FOUND.
@@ -110,7 +121,7 @@ export async function answerColumns(
   spine: SpineRows,
   { plan }: AnswerPlan,
   joins: readonly PlannedJoin[],
-  snapshot: Pick<AsOfSnapshot, 'asOfColumns'>,
+  { snapshot, compute }: AnswerSources,
 ): Promise<readonly AnsweredColumn[]> {
   const answered = new Map<ServiceRead, ReadAnswer>()
   await Promise.all(
@@ -126,12 +137,19 @@ export async function answerColumns(
       })
     }),
   )
-  return plan.entries.map(({ entry, place }) => {
-    if (entry.kind === 'request') return requestColumn(spine, entry, place)
+  const featureColumn = (feature: Feature, place: number): AnsweredColumn => {
     const read = plan.reads[place]
     const answer = read && answered.get(read)
-    if (!answer) throw new TypeError(`view ${entry.view.name} was not read for the service`)
-    return answer(entry.feature)
+    if (!answer) throw new TypeError(`feature ${feature.name} was not read for the service`)
+    return answer(feature)
+  }
+  const computed = await computeColumns(spine, plan, { featureColumn, compute })
+  return plan.entries.map(({ entry, place }) => {
+    if (entry.kind === 'request') return requestColumn(spine, entry, place)
+    if (entry.kind === 'feature') return featureColumn(entry.feature, place)
+    const column = computed[place]?.[entry.view.features.indexOf(entry.feature)]
+    if (!column) throw new TypeError(`on-demand view ${entry.view.name} was not computed for the service`)
+    return column
   })
 }
 

@@ -1,4 +1,5 @@
 import type { Micros } from '../../definitions/timestamp.ts'
+import { type ComputeThreadOptions, openComputeThread } from '../../on-demand/open-compute-thread.ts'
 import { planService } from '../../online/service-row.ts'
 import type { FeatureService } from '../../registry/registry.ts'
 import type { AsOfSnapshots } from '../../stores/as-of-snapshot.ts'
@@ -17,6 +18,8 @@ import type { FeatureCounts, SpineCounts } from './training-card.ts'
 export interface TrainingSources {
   readonly snapshots: AsOfSnapshots
   readonly trainingFiles: TrainingFiles
+  /** Where the functions of on-demand views are, and what is called with what they do wrong. */
+  readonly onDemand: Omit<ComputeThreadOptions, 'views'>
 }
 
 export interface TrainingRequest extends MadeOptions {
@@ -53,11 +56,11 @@ const connections = 2
 /**
  * One output row per row of the spine, in order: its columns, then the features as of the row's own time, as an online answer
  * then would have had them. All rows are read on one snapshot of the offline store. Rows stream: memory does not grow with them.
- * @throws BadUserInput for a spine that cannot be used; StoreFailed; the signal's reason. No file stands under the name of `out`
+ * @throws BadUserInput for a spine that cannot be used; OnDemandFailed; StoreFailed; the signal's reason. No file stands under the name of `out`
  * then that was not there before.
  */
 export async function makeTrainingSet(
-  { snapshots, trainingFiles }: TrainingSources,
+  { snapshots, trainingFiles, onDemand }: TrainingSources,
   request: TrainingRequest,
 ): Promise<MadeTrainingSet> {
   const { service, spine, rows, knownAt, visibleIn, out, format, signal } = request
@@ -75,6 +78,7 @@ export async function makeTrainingSet(
     try {
       const tally = tallyOf(plan, snapshot.takenAt)
       const answers = planAnswers(plan)
+      const thread = openComputeThread({ ...onDemand, views: plan.computations.map(({ view }) => view) })
       const estimates = await tableEstimates(answers, snapshot)
       const { takenAt, visible, systemIdentifier } = snapshot
       let underWay: Answering | null = null
@@ -94,13 +98,17 @@ export async function makeTrainingSet(
             joins.flatMap(({ ways }) => ways),
             read.done,
           )
-          const next = answering(read, answerColumns(read, answers, joins, snapshot))
+          const next = answering(
+            read,
+            answerColumns(read, answers, joins, { snapshot, compute: thread.compute }),
+          )
           if (underWay) await finish(underWay)
           underWay = next
         }
         if (underWay) await finish(underWay)
       } finally {
         await underWay?.answered.catch(() => {})
+        await thread.close()
       }
       signal.throwIfAborted()
       const summaries = await file.summarize()

@@ -1,5 +1,12 @@
 import { BadUserInput } from '../../errors.ts'
-import type { FeatureService, JoinKey, Registry, ServedFeature } from '../../registry/registry.ts'
+import type {
+  ComputedFeature,
+  FeatureService,
+  JoinKey,
+  Registry,
+  ServedFeature,
+} from '../../registry/registry.ts'
+import { mergedRequests } from '../../registry/resolve-service.ts'
 import { roleTable } from '../../registry/role-table.ts'
 import { type EntityUse, entityUses, mergeJoinKeys, nameInRole } from '../../registry/service-keys.ts'
 import { suggest } from '../../registry/suggest.ts'
@@ -57,27 +64,38 @@ export function selectedFeatures(
     kind: 'feature-service',
     ...{ name: 'features', graphqlName: 'features', typeName: 'Features' },
     ...{ description: null, owner: null, tags: [] },
-    ...{ vector, entities, roles, requests: [], joinKeys: joinKeysOf(uses) },
+    ...{ vector, entities, roles, joinKeys: joinKeysOf(uses) },
+    requests: mergedRequests('features', vector, ({ message }) => {
+      throw new BadUserInput(message)
+    }),
   }
 }
 
-function isSame(left: ServedFeature, right: ServedFeature): boolean {
-  return left.view === right.view && left.feature === right.feature && left.role === right.role
+type SelectedFeature = ServedFeature | ComputedFeature
+
+function roleOf(entry: SelectedFeature): string | null {
+  return entry.kind === 'feature' ? entry.role : null
+}
+
+function isSame(left: SelectedFeature, right: SelectedFeature): boolean {
+  return left.view === right.view && left.feature === right.feature && roleOf(left) === roleOf(right)
 }
 
 function withFullName<Entry extends FeatureService['vector'][number]>(entry: Entry): Entry {
   if (entry.kind === 'request') return entry
   const full = `${entry.view.name}__${entry.feature.name}`
-  const name = entry.role === null ? full : nameInRole(entry.role, full)
+  const role = roleOf(entry)
+  const name = role === null ? full : nameInRole(role, full)
   return { ...entry, name, graphqlName: name }
 }
 
-function pick(registry: Registry, asked: AskedFeatures): readonly ServedFeature[] {
+function pick(registry: Registry, asked: AskedFeatures): readonly SelectedFeature[] {
   const { view: viewName, feature: featureName } = asked
   const role = asked.role?.name ?? null
-  const view = registry.views.find(({ name }) => name === viewName)
+  const all = [...registry.views, ...registry.onDemandViews]
+  const view = all.find(({ name }) => name === viewName)
   if (!view) {
-    const names = registry.views.map(({ name }) => name)
+    const names = all.map(({ name }) => name)
     throw new BadUserInput(
       `features are asked for as view:feature, ${JSON.stringify(asked.text)} came; there is no feature view ${JSON.stringify(viewName)}, ${suggest(viewName, names)}`,
     )
@@ -89,13 +107,21 @@ function pick(registry: Registry, asked: AskedFeatures): readonly ServedFeature[
       `feature view "${view.name}" has no feature ${JSON.stringify(featureName)}; ${suggest(featureName ?? '', names)}`,
     )
   }
-  return features.map((feature) => ({
-    kind: 'feature',
-    name: role === null ? feature.name : nameInRole(role, feature.name),
-    // Another view may have a field of that name: the GraphQL name only finds the value in its own row.
-    ...{ graphqlName: feature.graphqlName, type: feature.type },
-    ...{ default: feature.default ?? 0, view, feature, role },
-  }))
+  if (view.kind === 'ON_DEMAND' && role !== null)
+    throw new BadUserInput(
+      `features ${JSON.stringify(asked.text)}: "${view.name}" is an on-demand view, which has no roles`,
+    )
+  return features.map((feature): SelectedFeature => {
+    const entry = {
+      name: role === null ? feature.name : nameInRole(role, feature.name),
+      // Another view may have a field of that name: the GraphQL name only finds the value in its own row.
+      ...{ graphqlName: feature.graphqlName, type: feature.type },
+      ...{ default: feature.default ?? 0, feature },
+    }
+    return view.kind === 'ON_DEMAND'
+      ? { kind: 'on-demand', ...entry, view }
+      : { kind: 'feature', ...entry, view, role }
+  })
 }
 
 function joinKeysOf(uses: readonly EntityUse[]): readonly JoinKey[] {

@@ -1,6 +1,12 @@
 import { digestOf, type FeatureDigests, featureDigests } from '../../definitions/feature-digest.ts'
 import { planService } from '../../online/service-row.ts'
-import type { FeatureService, FeatureView, VectorEntry } from '../../registry/registry.ts'
+import type {
+  ComputedFeature,
+  Feature,
+  FeatureService,
+  FeatureView,
+  VectorEntry,
+} from '../../registry/registry.ts'
 
 /**
  * A digest of all that definitions say of a training set's values: of its features what their values mean
@@ -19,11 +25,23 @@ export function usedDefinitions(service: FeatureService): string {
 
 function entryText(entry: VectorEntry): unknown {
   if (entry.kind === 'request') return ['request', entry.name, entry.type, entry.default]
+  if (entry.kind === 'on-demand') return computedText(entry)
   const { name, type, role, view, feature } = entry
-  return [
-    ...['feature', name, type, entry.default, role],
-    ...[view.kind, view.id, view.ttlMicros, feature.id, digestsOf(view)[feature.id] ?? null],
-  ]
+  return [...['feature', name, type, entry.default, role], ...meaningOf(view, feature)]
+}
+
+function meaningOf(view: FeatureView, feature: Feature): readonly unknown[] {
+  return [view.kind, view.id, view.ttlMicros, feature.id, digestsOf(view)[feature.id] ?? null]
+}
+
+/** The function by its module, and what it is given. */
+function computedText({ name, type, default: byDefault, view, feature }: ComputedFeature): unknown {
+  const inputs = view.inputs.map((input) => {
+    if (input.kind === 'feature') return ['feature', input.name, ...meaningOf(input.view, input.feature)]
+    const { type: given, optional, default: left } = input.request
+    return ['request', input.name, given, optional ? left : null]
+  })
+  return ['on-demand', name, type, byDefault, view.name, feature.name, view.module, inputs]
 }
 
 function digestsOf(view: FeatureView): FeatureDigests {

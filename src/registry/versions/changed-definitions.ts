@@ -9,6 +9,7 @@ const called = {
   'event-source': 'event source',
   'feature-view': 'feature view',
   'windowed-view': 'feature view',
+  'on-demand-view': 'feature view',
   'feature-service': 'feature service',
 } as const
 

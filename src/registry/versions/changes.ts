@@ -1,4 +1,4 @@
-import type { Feature, FeatureView, Registry } from '../registry.ts'
+import type { Feature, FeatureView, OnDemandInput, Registry, VectorEntry } from '../registry.ts'
 import { definitionText, registryDigest } from '../registry-digest.ts'
 import { placeOf, placesOf } from './changed-definitions.ts'
 import type { Difference } from './differences/difference.ts'
@@ -8,6 +8,11 @@ import {
   eventSourceDifferences,
   removedEventSource,
 } from './differences/event-source-differences.ts'
+import {
+  addedOnDemandView,
+  onDemandDifferences,
+  removedOnDemandView,
+} from './differences/on-demand-differences.ts'
 import { pairById } from './differences/pair-by-id.ts'
 import { addedService, removedService, serviceDifferences } from './differences/service-differences.ts'
 import {
@@ -36,7 +41,7 @@ export interface Change {
   readonly breaks: readonly Broken[]
 }
 
-const nothing: Registry = { entities: [], eventSources: [], views: [], services: [] }
+const nothing: Registry = { entities: [], eventSources: [], views: [], onDemandViews: [], services: [] }
 
 /**
  * Everything that differs, property by property, in the order of the definitions; removed ones last. Nothing if and only if
@@ -78,8 +83,8 @@ function unnamedChanges(old: Registry, today: Registry): readonly Change[] {
   })
 }
 
-function allOf({ entities, eventSources, views, services }: Registry) {
-  return [...entities, ...eventSources, ...views, ...services]
+function allOf({ entities, eventSources, views, onDemandViews, services }: Registry) {
+  return [...entities, ...eventSources, ...views, ...onDemandViews, ...services]
 }
 
 type Kind = Parameters<typeof placeOf>[0]
@@ -100,6 +105,18 @@ function compareRegistries(old: Registry, today: Registry, note: Note, remove: R
     note('feature-view', after.name, before === null ? [addedView(after)] : compare(before, after))
   }
   for (const view of views.removed) remove('feature-view', view.name, removedView(view))
+
+  const computed = pairById(old.onDemandViews, today.onDemandViews, ({ name }) => name)
+  for (const [before, after] of computed.pairs) {
+    const compare = (left: typeof after, right: typeof after): readonly Difference[] =>
+      onDemandDifferences(
+        left,
+        right,
+        new Set(left.features.filter((one) => served.has(one)).map(({ id }) => id)),
+      )
+    note('feature-view', after.name, before === null ? [addedOnDemandView(after)] : compare(before, after))
+  }
+  for (const view of computed.removed) remove('feature-view', view.name, removedOnDemandView(view))
 
   const sources = pairById(old.eventSources, today.eventSources, ({ name }) => name)
   for (const [before, after] of sources.pairs) {
@@ -124,8 +141,13 @@ function compareRegistries(old: Registry, today: Registry, note: Note, remove: R
   for (const { name } of services.removed) remove('feature-service', name, removedService)
 }
 
+/** With those that the functions of served ones are given. */
 function servedFeatures({ services }: Registry): ReadonlySet<Feature> {
-  return new Set(
-    services.flatMap(({ vector }) => vector.flatMap((one) => (one.kind === 'feature' ? [one.feature] : []))),
-  )
+  const entries = services.flatMap(({ vector }) => vector.filter((one) => one.kind !== 'request'))
+  const inputs = entries.flatMap((one) => (one.kind === 'on-demand' ? one.view.inputs : []))
+  return new Set([...entries, ...inputs.filter(({ kind }) => kind === 'feature')].flatMap(featureOf))
+}
+
+function featureOf(one: VectorEntry | OnDemandInput): readonly Feature[] {
+  return one.kind === 'request' ? [] : [one.feature]
 }

@@ -9,7 +9,7 @@ import { registryDigest } from '../registry-digest.ts'
 import { changedDefinitions, changedInVersion } from './changed-definitions.ts'
 import { currentVersion } from './current-version.ts'
 import type { ServedVersion } from './served-version.ts'
-import { contentFormat, encodeContent, registryOf, type VersionContent } from './version-content.ts'
+import { encodeContent, formatOf, registryOf, type VersionContent } from './version-content.ts'
 
 export interface ApplyTargets {
   readonly versions: VersionStore
@@ -78,7 +78,7 @@ export async function makeCurrent(
     const next = plan.status === 'STEPS' ? plan.current : nextVersion(current, plan.content)
     const { digest, content } = next
     const begin = {
-      ...{ kind: change.kind, base: current?.version ?? 0, digest, format: contentFormat },
+      ...{ kind: change.kind, base: current?.version ?? 0, digest, format: formatOf(content) },
       ...{ content: encodeContent(content), by, message },
     }
     const outcome = await applies.begin(begin, holder)
@@ -94,7 +94,7 @@ export async function makeCurrent(
       plan.status === 'STEPS'
         ? null
         : {
-            ...{ version: next.version, digest, format: contentFormat, content: begin.content },
+            ...{ version: next.version, digest, format: begin.format, content: begin.content },
             ...{ changedIn: next.changedIn, changes: plan.changes },
             ...{ appliedBy: by, message: outcome.message, program },
           }

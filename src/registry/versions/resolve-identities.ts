@@ -51,12 +51,16 @@ function readRenames(definitions: readonly Definition[]): {
     'event-source',
     'feature-view',
     'windowed-view',
+    'on-demand-view',
     'feature-service',
   ])
+  const digests = new Map(parsed.onDemandViews.map(({ name, digest }) => [name, digest]))
   const plain = definitions.flatMap(({ value }): Readonly<Record<string, unknown>>[] => {
     if (typeof value !== 'object' || value === null || !('kind' in value) || !kinds.has(value.kind)) return []
     // What is no data (`pick`) and what is left out (undefined) has no place in JSON.
-    return [JSON.parse(JSON.stringify(value))]
+    const data: Readonly<Record<string, unknown>> = JSON.parse(JSON.stringify(value))
+    // A version of the registry holds no functions, but what they are found by.
+    return [value.kind === 'on-demand-view' ? { ...data, compute: digests.get(String(data['name'])) } : data]
   })
   return { renamedFrom, plain }
 }

@@ -6,8 +6,8 @@ import type { FeatureColumn, Identities } from '../identities.ts'
 import type { Definition } from '../parse-definitions.ts'
 import type { Registry } from '../registry.ts'
 
-/** How versions are written; a program reads this one and those before it. */
-export const contentFormat = 1
+/** How versions are written; a program reads this one and those before it. 2: with on-demand views. */
+export const contentFormat = 2
 
 const featureColumn = z.strictObject({ name: z.string(), type: valueType })
 const retiredColumn = z.strictObject({ ...featureColumn.shape, feature: z.string().optional() })
@@ -49,6 +49,11 @@ export interface VersionContent {
   readonly definitions: readonly Readonly<Record<string, unknown>>[]
   readonly identities: Identities
   readonly retired: Retired
+}
+
+/** The oldest that a program must know to read the version. */
+export function formatOf({ definitions }: Pick<VersionContent, 'definitions'>): number {
+  return definitions.some(({ kind }) => kind === 'on-demand-view') ? contentFormat : 1
 }
 
 /** As JSON; the order of definitions and of their features is kept, since it is part of them. */

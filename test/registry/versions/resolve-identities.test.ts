@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { entity } from '../../../src/definitions/entity.ts'
 import { eventSource } from '../../../src/definitions/event-source.ts'
 import { featureView } from '../../../src/definitions/feature-view.ts'
-import { count, mean } from '../../../src/definitions/featuregraph.ts'
+import { type AggregationDefinition, count, mean } from '../../../src/definitions/featuregraph.ts'
 import { batch, windowedView } from '../../../src/definitions/windowed-view.ts'
 import { InvalidDefinitions } from '../../../src/errors.ts'
 import { nextContent } from '../../../src/registry/versions/resolve-identities.ts'
@@ -141,7 +141,7 @@ describe('what is stored of definitions that change', () => {
   })
 
   it('may have any type where snapshots are computed anew', () => {
-    const of = (feature: ReturnType<typeof count>) =>
+    const of = (feature: AggregationDefinition) =>
       windowedView('spent', {
         entity: customer,
         source: orders,

@@ -1,5 +1,5 @@
 import type { WindowedAggregation } from '../../../definitions/windowed-aggregation.ts'
-import type { Feature, FeatureView } from '../../registry.ts'
+import type { Feature, FeatureView, OnDemandView } from '../../registry.ts'
 import type { Broken } from '../changes.ts'
 import { type Difference, differs, same } from './difference.ts'
 import { aggregationDifferences, shownAggregation } from './feature-meaning.ts'
@@ -7,7 +7,7 @@ import { graphqlShape } from './graphql-shape.ts'
 
 /** A feature with the view that it belongs to. */
 export interface FeatureOfView {
-  readonly view: FeatureView
+  readonly view: FeatureView | OnDemandView
   readonly feature: Feature
 }
 
@@ -25,8 +25,8 @@ export function removedFeature({ view, feature }: FeatureOfView): Difference {
 }
 
 /** Whether what is stored of a view stands in a table that is made for it. */
-export function hasOwnRows(view: FeatureView): boolean {
-  return view.kind !== 'STREAM' && view.source === null
+export function hasOwnRows(view: FeatureView | OnDemandView): boolean {
+  return (view.kind === 'PLAIN' || view.kind === 'BATCH') && view.source === null
 }
 
 /** `meaning`: what it breaks where stored and served values come to mean something else. */
@@ -68,6 +68,6 @@ function renamed(before: Feature, after: Feature): readonly Difference[] {
 }
 
 function aggregationOf({ view, feature }: FeatureOfView): WindowedAggregation | null {
-  if (view.kind === 'PLAIN') return null
+  if (view.kind === 'PLAIN' || view.kind === 'ON_DEMAND') return null
   return view.aggregations[view.features.indexOf(feature)] ?? null
 }

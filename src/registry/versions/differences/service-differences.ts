@@ -1,4 +1,4 @@
-import type { FeatureService, ServedFeature, ServiceRole, VectorEntry } from '../../registry.ts'
+import type { FeatureService, RequestValue, ServiceRole, VectorEntry } from '../../registry.ts'
 import type { Broken } from '../changes.ts'
 import { counted, type Difference, differs, differsInOrder, differsInWords } from './difference.ts'
 import { graphqlShape } from './graphql-shape.ts'
@@ -31,6 +31,7 @@ export function serviceDifferences(before: FeatureService, after: FeatureService
       }),
     ),
     ...differsInOrder('its values', origins(before), origins(after), { breaks: ['services'], names }),
+    ...requestDifferences(before, after),
     ...roleDifferences(before, after),
     ...keyDifferences(before, after),
     ...documentedDifferences(before, after),
@@ -40,8 +41,8 @@ export function serviceDifferences(before: FeatureService, after: FeatureService
 /** Of an entry: the same after a rename of what it shows. */
 function cameFrom(entry: VectorEntry): string {
   if (entry.kind === 'request') return entry.name
-  const role = entry.role === null ? '' : `@${entry.role}`
-  return `${entry.view.id}${role}.${entry.feature.id}`
+  const role = entry.kind === 'on-demand' || entry.role === null ? '' : `@${entry.role}`
+  return `${entry.kind === 'feature' ? entry.view.id : entry.view.name}${role}.${entry.feature.id}`
 }
 
 function addedEntry(entry: VectorEntry): Difference {
@@ -78,7 +79,7 @@ function originDifferences(before: VectorEntry, after: VectorEntry): readonly Di
   }
   const origin = (entry: VectorEntry): string =>
     entry.kind === 'request' ? 'the request' : inRole(`${entry.view.name}.${entry.feature.name}`, entry)
-  if (before.kind === 'feature' && after.kind === 'feature') {
+  if (before.kind !== 'request' && after.kind !== 'request') {
     const isSame = cameFrom(before) === cameFrom(after)
     return differs(`origin of ${name}`, origin(before), origin(after), isSame ? [] : ['services'])
   }
@@ -90,8 +91,53 @@ function originDifferences(before: VectorEntry, after: VectorEntry): readonly Di
   ])
 }
 
-function inRole(text: string, { role }: ServedFeature): string {
-  return role === null ? text : `${text} as ${role}`
+/** Values that the caller sends for on-demand views alone; what is in the vector has been compared. */
+function requestDifferences(before: FeatureService, after: FeatureService): readonly Difference[] {
+  const { pairs, removed } = pairById(before.requests, after.requests, ({ name }) => name)
+  const isInVector = ({ vector }: FeatureService, { name }: RequestValue): boolean =>
+    vector.some((entry) => entry.kind === 'request' && entry.name === name)
+  return [
+    ...pairs.flatMap(([old, request]): readonly Difference[] => {
+      const { name, type, optional } = request
+      if (isInVector(after, request) && (old === null || isInVector(before, old))) return []
+      if (old === null)
+        return [
+          {
+            ...{ how: 'added', text: `request value ${name} added (${type}, of an on-demand view)` },
+            breaks: optional ? [] : ['graphql', 'services'],
+          },
+        ]
+      const shape = ({ graphqlName, type: one }: RequestValue): string =>
+        `${graphqlName} ${graphqlShape(one)}`
+      const breaks: readonly Broken[] = shape(old) === shape(request) ? [] : ['graphql', 'services']
+      return [
+        ...differs(`request value ${name}`, shape(old), shape(request), breaks),
+        ...differs(`type of request value ${name}`, old.type, type),
+        ...differs(
+          `request value ${name} may be left out`,
+          old.optional,
+          optional,
+          optional ? [] : ['graphql'],
+        ),
+        ...differs(`default of request value ${name}`, old.default, request.default),
+        ...differs(`description of request value ${name}`, old.description, request.description),
+      ]
+    }),
+    ...removed.flatMap((request): readonly Difference[] =>
+      isInVector(before, request)
+        ? []
+        : [
+            {
+              ...{ how: 'removed', text: `request value ${request.name} removed` },
+              breaks: ['graphql', 'services'],
+            },
+          ],
+    ),
+  ]
+}
+
+function inRole(text: string, entry: VectorEntry): string {
+  return entry.kind !== 'feature' || entry.role === null ? text : `${text} as ${entry.role}`
 }
 
 /** Under one name a role may come to mean another key of the caller. */
