@@ -176,6 +176,8 @@ program
   .option('--full-names', 'features are called <view>__<feature>')
   .option('--from-card <card>', 'the same file again: everything but --spine and --out is in the card')
   .option('--allow-deletions', 'from a card, of what is left, where rows were deleted or dropped since')
+  .option('--explain', 'print how each view would be read, with estimates and statements; nothing is made')
+  .option('--max-reads <rows>', 'stored rows that may be read, as estimated; without it 1000000000')
   .action(async (options) => (await import('./cli/training-set.ts')).trainingSet(options))
 program
   .command('sql-views')
@@ -186,6 +188,12 @@ program
   .option('--check', 'only say which are missing or out of date; exit code 1 if any is')
   .option('--drop', 'drop those of this project')
   .action(async (options) => (await import('./cli/sql-views.ts')).sqlViews(options))
+// What a gateway starts for each job of `createTrainingSet`.
+program
+  .command('training-set-job', { hidden: true })
+  .argument('<id>')
+  .argument('<holder>')
+  .action(async (id, holder) => (await import('./cli/training-set-job.ts')).trainingSetJob(id, holder))
 program
   .command('materialize')
   .description('write the newest row of every key to the online store')
@@ -297,7 +305,7 @@ program
 program
   .command('runs')
   .description('what was run when and with which outcome, newest first')
-  .option('--kind <kind>', 'import, batch, materialize, validate or rebuild')
+  .option('--kind <kind>', 'import, batch, materialize, validate, rebuild or training_set')
   .option('--view <view>', 'of one feature view')
   .option('--since <time>', 'started at or after it, as 2026-01-31T09:30:00Z')
   .option('--json', 'as one JSON document')

@@ -88,6 +88,13 @@ const settings = z.object({
   MAX_BODY_BYTES: whole(1_024, 1_073_741_824).default(1_048_576),
   ONLINE_TIMEOUT_MS: whole(1, 600_000).default(250),
   OFFLINE_TIMEOUT_MS: whole(1, 86_400_000).default(30_000),
+  FILES: z.string().min(1).optional(),
+  FILES_MAX_BYTES_PER_KEY: whole(1, 999_999_999_999_999).default(20 * 1_073_741_824),
+  SPINE_MAX_BYTES: whole(1, 999_999_999_999_999).default(4 * 1_073_741_824),
+  SPINE_MAX_ROWS: whole(1, 1_000_000_000).default(50_000_000),
+  TRAINING_SET_CONCURRENCY: whole(0, 64).default(1),
+  TRAINING_SET_PART_ROWS: whole(1, 1_000_000_000).default(1_000_000),
+  TRAINING_SET_RETENTION: duration.prefault('7d'),
   LOG_LEVEL: z
     .enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'], {
       error: 'expected silent, fatal, error, warn, info, debug or trace',
@@ -98,7 +105,7 @@ const settings = z.object({
 /** Every setting, without the prefix. */
 export const settingNames: readonly string[] = Object.keys(settings.shape)
 
-const rights = z.enum(['read', 'write', 'admin'])
+const rights = z.enum(['read', 'write', 'train', 'admin'])
 
 const apiKey = z.strictObject({
   name: z.string().min(1),
@@ -150,6 +157,17 @@ export interface Config {
   readonly maxBodyBytes: number
   readonly onlineTimeoutMs: number
   readonly offlineTimeoutMs: number
+  /** Of spines and training sets, shared by all gateways; null: none of them are made over the network. */
+  readonly filesFolder: string | null
+  readonly filesMaxBytesPerKey: number
+  readonly spineMaxBytes: number
+  readonly spineMaxRows: number
+  /** Jobs that this gateway runs at once; 0: others do. */
+  readonly trainingSetConcurrency: number
+  /** Rows of a spine that make one file. */
+  readonly trainingSetPartRows: number
+  /** For how long spines, and training sets that have ended, are there. */
+  readonly trainingSetRetentionMicros: Micros
   readonly logLevel: string
 }
 
@@ -223,8 +241,21 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     maxBodyBytes: values.MAX_BODY_BYTES,
     onlineTimeoutMs: values.ONLINE_TIMEOUT_MS,
     offlineTimeoutMs: values.OFFLINE_TIMEOUT_MS,
+    filesFolder: filesFolder(values),
+    filesMaxBytesPerKey: values.FILES_MAX_BYTES_PER_KEY,
+    spineMaxBytes: values.SPINE_MAX_BYTES,
+    spineMaxRows: values.SPINE_MAX_ROWS,
+    trainingSetConcurrency: values.TRAINING_SET_CONCURRENCY,
+    trainingSetPartRows: values.TRAINING_SET_PART_ROWS,
+    trainingSetRetentionMicros: values.TRAINING_SET_RETENTION,
     logLevel: values.LOG_LEVEL,
   }
+}
+
+/** Beside the embedded Postgres, unless it is given; gateways on several machines share no folder unasked. */
+function filesFolder({ FILES, DATA, OFFLINE_URL }: z.output<typeof settings>): string | null {
+  if (FILES !== undefined) return path.resolve(FILES)
+  return OFFLINE_URL === undefined ? path.resolve(DATA, 'files') : null
 }
 
 /** The process environment over what a `.env` file in the working directory says. */

@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'HISTORY_EXPIRED'
   | 'DEMO_REFUSED'
   | 'TOPIC_REPLACED'
+  | 'STORAGE_FULL'
   | 'CARD_UNREADABLE'
   | 'OTHER_DATABASE'
   | 'OTHER_DEFINITIONS'
@@ -183,6 +184,12 @@ export class TopicReplaced extends errorOf('TOPIC_REPLACED') {
     )
   }
 }
+
+/** What is needed is not set up here, or cannot be had at present; the message says what to do. */
+export class NotAvailable extends errorOf('UNAVAILABLE') {}
+
+/** The disk of the files has no room left; nothing of what was being written stays. */
+export class StorageFull extends errorOf('STORAGE_FULL') {}
 
 /** A training set's card is none, of a newer format, or was changed by hand so that it cannot be used. */
 export class CardUnreadable extends SeveralProblems {

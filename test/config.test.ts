@@ -61,6 +61,13 @@ describe('settings', () => {
       onlineVerifyMisses: false,
       onlineTimeoutMs: 250,
       offlineTimeoutMs: 30_000,
+      filesFolder: join(home, '.featuregraph', 'files'),
+      filesMaxBytesPerKey: 20 * 1_073_741_824,
+      spineMaxBytes: 4 * 1_073_741_824,
+      spineMaxRows: 50_000_000,
+      trainingSetConcurrency: 1,
+      trainingSetPartRows: 1_000_000,
+      trainingSetRetentionMicros: 7 * 86_400_000_000,
       logLevel: 'info',
     })
   })

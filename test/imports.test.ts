@@ -46,10 +46,19 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ...[...postgres, 'pg-copy-streams'],
     ...inPostgres('sql', 'tables', 'system', 'deletion', 'events'),
   ],
+  'stores/postgres/training': [...postgres, ...inPostgres('sql')],
   'stores/postgres': [...postgres, ...inPostgres('sql')],
   quality: ['definitions', 'registry', 'stores (ports)', 'errors.ts'],
   online: [...pure, ...ports, 'registry', 'quality'],
-  historical: [...pure, ...ports, 'registry', 'online', 'quality', 'ingest/accept', 'ingest/files', 'zod'],
+  historical: [
+    ...[...pure, ...ports, 'registry', 'online', 'quality', 'ingest/accept', 'ingest/files', 'zod'],
+    'historical/plan',
+  ],
+  // What the offline store shows of itself and of the rows asked for decides; nothing is read.
+  'historical/plan': [...pure, ...ports],
+  'historical/jobs': [
+    ...[...pure, ...ports, 'registry', 'registry/versions', 'online', 'historical', 'historical/plan'],
+  ],
   'ingest (shared)': [...pure, 'registry', ...ports],
   'ingest/accept': [...ingest, 'zod'],
   'ingest/snapshots': ingest,
@@ -63,13 +72,21 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'ingest/refill': [...ingest, 'ingest/deletion', 'ingest/materialize', 'ingest/tiles'],
   'ingest/worker': [...ingest, 'ingest/materialize', 'ingest/refill', 'ingest/snapshots'],
   graph: [
-    ...[...pure, ...ports, 'registry', 'registry/versions', 'online', 'historical'],
+    ...[...pure, ...ports, 'registry', 'registry/versions', 'online', 'historical', 'historical/jobs'],
     ...['ingest/push', 'ingest/deletion'],
     ...['graphql', 'graphql-jit', 'type-graphql', 'reflect-metadata', 'dataloader', 'lru-cache'],
     ...['@apollo/server', '@apollo/server-gateway-interface'],
   ],
   server: [
-    ...['graph', 'online', 'historical', 'ingest (shared)', 'ingest/accept', 'ingest/push'],
+    ...[
+      'graph',
+      'online',
+      'historical',
+      'historical/jobs',
+      'ingest (shared)',
+      'ingest/accept',
+      'ingest/push',
+    ],
     ...['registry', 'definitions', 'stores (ports)', 'errors.ts', 'config.ts'],
     ...['fastify', '@apollo/server', '@as-integrations/fastify', '@fastify/cors', 'prom-client'],
     // The page is bundled for the browser; only it uses these.
@@ -159,7 +176,10 @@ function partOf(target: string): string {
   if (first.startsWith('@')) return `${first}/${second}`
   if (first === 'stores') return folders.length === 2 ? 'stores (ports)' : folders.slice(0, -1).join('/')
   if (first === 'ingest') return folders.length === 2 ? 'ingest (shared)' : folders.slice(0, -1).join('/')
-  return target.startsWith('registry/versions/') ? 'registry/versions' : first
+  const inside = ['registry/versions', 'historical/jobs', 'historical/plan'].find((one) =>
+    target.startsWith(`${one}/`),
+  )
+  return inside ?? first
 }
 
 const imports = sourceFiles().flatMap(importsOf)

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { readLimit } from '../../src/historical/plan/read-limit.ts'
 import { makeTrainingSet } from '../../src/historical/training/make-training-set.ts'
 import { parquetFiles } from '../../src/stores/duckdb/parquet-file.ts'
 import { duckDbTrainingFiles } from '../../src/stores/duckdb/training-file.ts'
@@ -47,7 +48,13 @@ async function obey({ databaseUrl, spine, out }: Order): Promise<Done> {
       service,
       spine: { path: spine, opened, map: new Map(), time: null, timezone: null, timeUnit: null },
       ...{ rows: null, knownAt: { kind: 'ALL' }, visibleIn: null, out, format: 'parquet' },
-      ...{ vector: false, statuses: false, onProgress: () => {}, signal: new AbortController().signal },
+      ...{
+        vector: false,
+        statuses: false,
+        limit: readLimit(Number.POSITIVE_INFINITY, ''),
+        onProgress: () => {},
+        signal: new AbortController().signal,
+      },
     },
   )
   const seconds = (performance.now() - started) / 1_000

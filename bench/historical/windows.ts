@@ -133,10 +133,15 @@ function spine(rows: number, keyOf: (index: number) => number): readonly EntityR
 const spread = (index: number): number =>
   index % 2 === 0 ? mix(index, 8) % (customers / 100) : mix(index, 8) % customers
 
-async function probed(client: pg.PoolClient, view: StreamView, rows: readonly EntityRow[]) {
+interface Reading {
+  readonly client: pg.PoolClient
+  readonly visibleIn: string | null
+}
+
+async function probed({ client, visibleIn }: Reading, view: StreamView, rows: readonly EntityRow[]) {
   const answer: AsOfEntry[] = []
-  for (let from = 0; from < rows.length; from += 1_000) {
-    const join = { views: [view], rows: rows.slice(from, from + 1_000), visibleIn: null }
+  for (let from = 0; from < rows.length; from += 20_000) {
+    const join = { views: [view], rows: rows.slice(from, from + 20_000), visibleIn }
     const sql = asOfJoinSql('default', join)
     const { rows: raw } = await client.query<unknown[]>({
       text: sql.text,
@@ -148,12 +153,12 @@ async function probed(client: pg.PoolClient, view: StreamView, rows: readonly En
   return answer
 }
 
-async function merged(client: pg.PoolClient, view: StreamView, rows: readonly EntityRow[]) {
+async function merged({ client, visibleIn }: Reading, view: StreamView, rows: readonly EntityRow[]) {
   const answer: AsOfEntry[] = []
   for (let from = 0; from < rows.length; from += 20_000)
     answer.push(
       ...(await mergedWindows(
-        { client, project: 'default', visibleIn: null },
+        { client, project: 'default', visibleIn },
         view,
         rows.slice(from, from + 20_000),
       )),
@@ -215,6 +220,11 @@ const {
   rows: [backend],
 } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
 const pid = backend?.pid ?? 0
+// As a training set does: what it reads can be read once more.
+const {
+  rows: [current],
+} = await client.query<{ visible: string }>('select pg_current_snapshot()::text as visible')
+const visibleIn = current?.visible ?? null
 const worlds = [
   { name: 'spread', view: 'hour', rows: spine(20_000, spread) },
   { name: 'spread', view: 'many', rows: spine(5_000, spread) },
@@ -224,9 +234,9 @@ const worlds = [
 for (const { name, view, rows } of worlds) {
   if (options.only !== undefined && !`${name} ${view}`.includes(options.only)) continue
   // Once before, for the buffers.
-  await probed(client, viewOf(view), rows.slice(0, 500))
-  const [byProbe, probeSeconds] = await timed(() => probed(client, viewOf(view), rows), pid)
-  const [byMerge, mergeSeconds] = await timed(() => merged(client, viewOf(view), rows), pid)
+  await probed({ client, visibleIn }, viewOf(view), rows.slice(0, 500))
+  const [byProbe, probeSeconds] = await timed(() => probed({ client, visibleIn }, viewOf(view), rows), pid)
+  const [byMerge, mergeSeconds] = await timed(() => merged({ client, visibleIn }, viewOf(view), rows), pid)
   const wrong = differences(byProbe, byMerge)
   console.log(
     `${name}, ${view}: ${rows.length} rows, probes ${probeSeconds} s, merge ${mergeSeconds} s, ${wrong} differ, ${byProbe.filter((entry) => entry !== null).length} found`,

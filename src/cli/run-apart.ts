@@ -1,6 +1,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { StoreFailed } from '../errors.ts'
 import type { ApartWork } from '../gateway/run-guard.ts'
+import type { TrainingJobApart } from '../gateway/run-training-jobs.ts'
 
 const shownOfErrors = 2_000
 
@@ -8,6 +9,28 @@ const shownOfErrors = 2_000
 export const apartWork: ApartWork = {
   materialize: (view, signal) => runCommand(['materialize', view.name], signal),
   followTiles: (signal) => runCommand(['stream', '--once'], signal),
+}
+
+/** An ended job is given back to the queue at once; one that does not end loses its lease. */
+const endingMs = 10_000
+
+/** `featuregraph training-set-job`, which ends when its input does: also when this process is killed. */
+export const apartTrainingJob: TrainingJobApart = async ({ id, holder }, signal) => {
+  const child = spawnCommand(['training-set-job', id, holder], { stdio: ['pipe', 'ignore', 'inherit'] })
+  const end = (): void => {
+    child.stdin?.end()
+    setTimeout(() => child.kill('SIGKILL'), endingMs).unref()
+  }
+  signal.addEventListener('abort', end, { once: true })
+  if (signal.aborted) end()
+  child.stdin?.on('error', () => {})
+  await new Promise<void>((resolve, reject) => {
+    child.on('error', (cause) => reject(new StoreFailed('training-set-job did not run', { cause })))
+    child.on('close', (code, by) => {
+      if (code === 0) resolve()
+      else reject(new StoreFailed(`training-set-job ended with ${by ?? `exit code ${code}`}`))
+    })
+  }).finally(() => signal.removeEventListener('abort', end))
 }
 
 /** Resolves with its exit code when the command has ended; what it prints is printed here. */

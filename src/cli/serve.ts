@@ -4,7 +4,7 @@ import { type Gateway, startGateway } from '../gateway/start-gateway.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { gatewayLog } from './command-log.ts'
 import { progressBar } from './progress-bar.ts'
-import { apartWork } from './run-apart.ts'
+import { apartTrainingJob, apartWork } from './run-apart.ts'
 import { onStop } from './stop-signal.ts'
 
 /** `featuregraph serve`: runs until SIGTERM or SIGINT, then answers for the time to drain and finishes what is running. */
@@ -41,6 +41,7 @@ export async function startServing(config: Config): Promise<Gateway> {
   return await startGateway(config, {
     log: gatewayLog(config.logLevel),
     onDemoProgress: (done, total) => bar.update(done / total),
+    apartTrainingJob,
     // Rows in the memory of a process are seen by no other.
     ...(config.onlineUrl === 'memory:' ? {} : { apart: apartWork }),
   }).finally(bar.stop)

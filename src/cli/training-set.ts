@@ -3,11 +3,14 @@ import path from 'node:path'
 import { formatTimestamp } from '../definitions/timestamp.ts'
 import { BadUserInput, messageOf } from '../errors.ts'
 import { programVersion } from '../gateway/program-version.ts'
+import { readLimit, usualReadLimit } from '../historical/plan/read-limit.ts'
 import {
+  type CardedRequest,
   type CardedSources,
   type CardedTrainingSet,
   makeCardedTrainingSet,
 } from '../historical/training/carded-training-set.ts'
+import { explainTrainingSet } from '../historical/training/explain-training-set.ts'
 import type { MadeTrainingSet } from '../historical/training/make-training-set.ts'
 import { readCard, type TrainingCard } from '../historical/training/read-card.ts'
 import { type RemadeTrainingSet, remakeTrainingSet } from '../historical/training/remake-training-set.ts'
@@ -25,12 +28,21 @@ interface CardArguments {
   readonly allowDeletions?: boolean
 }
 
+interface RunArguments {
+  /** Nothing is made: the plan is printed. */
+  readonly explain?: boolean
+  /** See `readLimit`. */
+  readonly maxReads?: string
+}
+
 /** `featuregraph training-set`: the spine's rows with their features, one file and its card; a final line on standard output. */
 export async function trainingSet({
   fromCard,
   allowDeletions,
+  explain,
+  maxReads,
   ...options
-}: TrainingArguments & CardArguments): Promise<void> {
+}: TrainingArguments & CardArguments & RunArguments): Promise<void> {
   if (fromCard !== undefined) refuseBesideCard(options)
   else if (allowDeletions) throw new BadUserInput('--allow-deletions goes with --from-card; leave it out')
   const card = fromCard === undefined ? null : await cardOf(fromCard)
@@ -42,10 +54,19 @@ export async function trainingSet({
     const spine = await openSpine(world.stores.system, options, cardSql)
     const service = selectedFeatures(world.registry, training.selection, training.fullNames)
     const sources = await sourcesOf(world)
+    const limit = readLimit(acceptMaxReads(maxReads), '--max-reads <number> raises it')
+    if (explain) {
+      process.stdout.write(
+        await explained(sources, { service, options: training, spine: spine.path, limit }).finally(
+          spine.close,
+        ),
+      )
+      return
+    }
     const startedAt = performance.now()
     const progress = progressBar(`making ${out}`)
     const request = {
-      ...{ service, spine: spine.path, spineSql: spine.sql, out, onProgress: progress.update },
+      ...{ service, spine: spine.path, spineSql: spine.sql, out, limit, onProgress: progress.update },
       signal: new AbortController().signal,
     }
     const make = async (): Promise<CardedTrainingSet | RemadeTrainingSet> =>
@@ -58,6 +79,30 @@ export async function trainingSet({
     const differs = card !== null && 'removed' in carded ? difference(card, carded) : []
     for (const line of [...warnings(carded.made), ...differs]) process.stderr.write(`${line}\n`)
   })
+}
+
+/** @throws BadUserInput */
+function acceptMaxReads(text: string | undefined): number {
+  if (text === undefined) return usualReadLimit
+  const number = Number(text)
+  if (Number.isSafeInteger(number) && number > 0) return number
+  throw new BadUserInput(`--max-reads expects a whole number of stored rows; got ${JSON.stringify(text)}`)
+}
+
+async function explained(
+  { snapshots, files }: Pick<CardedSources, 'snapshots' | 'files'>,
+  { service, options, spine, limit }: Pick<CardedRequest, 'service' | 'options' | 'spine' | 'limit'>,
+): Promise<string> {
+  const opened = await files.open(spine, options.spineFormat)
+  try {
+    return await explainTrainingSet(snapshots, {
+      ...options,
+      ...{ service, limit, rows: null, visibleIn: null },
+      spine: { ...options, path: spine, opened },
+    })
+  } finally {
+    await opened.close()
+  }
 }
 
 async function cardOf(file: string): Promise<TrainingCard> {
@@ -83,6 +128,8 @@ async function sourcesOf({ config, served, stores, log }: CommandWorld): Promise
 }
 
 function difference(card: TrainingCard, { isSame, removed }: RemadeTrainingSet): readonly string[] {
+  if (isSame === null)
+    return ['the card is of several parts: this one file has their rows, and is not compared with them']
   if (isSame) return []
   const by = card.program === programVersion() ? '' : `; version ${card.program} wrote the card`
   return [`the file is another than the card's${by}`, ...removed.map((line) => `  ${line}`)]

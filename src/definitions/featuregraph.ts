@@ -32,6 +32,7 @@ export {
   type Pick,
   type PickableView,
   type PickedFeature,
+  type PickRole,
 } from './feature-view.ts'
 export {
   type BatchCompute,

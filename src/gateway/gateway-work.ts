@@ -10,6 +10,7 @@ import type { AnnouncedProcess } from './announce-process.ts'
 import { keptStores, type Restartable, restartable } from './restartable.ts'
 import { type ApartWork, openGuard } from './run-guard.ts'
 import { openStream } from './run-stream.ts'
+import { runTrainingJobs, type TrainingJobApart } from './run-training-jobs.ts'
 import { openWorker } from './run-worker.ts'
 import type { ServedWorld } from './served-world.ts'
 
@@ -17,6 +18,7 @@ export interface WorkParts {
   readonly config: Config
   readonly announced: AnnouncedProcess
   readonly apart: ApartWork | null
+  readonly apartTrainingJob: TrainingJobApart | null
   /** Where the demo sends its transactions; null: into the gateway's own log. */
   readonly demoStream: Pick<EventStream, 'publish'> | null
   readonly observe: StreamObserver
@@ -29,7 +31,7 @@ export interface GatewayWork {
   readonly startGuard: (world: ServedWorld) => void
   /** Writes what is missing of the demo's history, and applies it to the streaming views; then goes on. */
   readonly startDemo: (world: ServedWorld, progress?: DemoProgress) => Promise<void>
-  /** The project's worker and stream, where the settings have this process run them. */
+  /** Training sets; the project's worker and stream, where the settings have this process run them. */
   readonly startOthers: (world: ServedWorld) => void
   readonly restart: (world: ServedWorld) => void
   /** What is under way is waited for. */
@@ -37,7 +39,7 @@ export interface GatewayWork {
 }
 
 export function gatewayWork(parts: WorkParts): GatewayWork {
-  const { config, announced, apart, demoStream, observe, clock, log } = parts
+  const { config, announced, apart, apartTrainingJob, demoStream, observe, clock, log } = parts
   const { stores } = announced
   const running = new Set<Restartable<ServedWorld>>()
   const hold = noGuardHold()
@@ -62,6 +64,11 @@ export function gatewayWork(parts: WorkParts): GatewayWork {
       { ...worldOf(world), stores: keptStores(stores, stream.isRestarting) },
       { once: false, signal },
     ),
+  )
+
+  // Not begun again by a new version of the registry: a job goes on with the one of its creation.
+  const trainingSets = part('the queue of training sets', null, (_world, signal) =>
+    runTrainingJobs({ config, stores, apart: apartTrainingJob, clock, log }, signal),
   )
 
   function part(
@@ -93,6 +100,7 @@ export function gatewayWork(parts: WorkParts): GatewayWork {
       start(demo, world)
     },
     startOthers(world) {
+      trainingSets.start(world)
       if (!config.worker) return
       start(worker, world)
       start(stream, world)
@@ -102,7 +110,7 @@ export function gatewayWork(parts: WorkParts): GatewayWork {
     },
     async stop() {
       // The guard's holder last: the others write what it has checked.
-      for (const one of [stream, worker, demo, guard]) await one.stop()
+      for (const one of [trainingSets, stream, worker, demo, guard]) await one.stop()
       // A registry without use for a lock leaves it as it was.
       await Promise.all([stores.workerLock.release(), stores.streamLock.release()])
     },

@@ -49,6 +49,9 @@ import { postgresVersionNews } from '../stores/postgres/system/version-news.ts'
 import { postgresVersionStore } from '../stores/postgres/system/version-store.ts'
 import { postgresViolationStore } from '../stores/postgres/system/violation-store.ts'
 import { postgresTableChanges } from '../stores/postgres/tables/table-changes.ts'
+import { postgresSpineStore } from '../stores/postgres/training/spine-store.ts'
+import { postgresTrainingJobQueue } from '../stores/postgres/training/training-job-queue.ts'
+import { postgresTrainingSetStore } from '../stores/postgres/training/training-set-store.ts'
 import { postgresFilledViews } from '../stores/postgres/windows/filled-views.ts'
 import { postgresSnapshotStore } from '../stores/postgres/windows/snapshot-store.ts'
 import type { ProcessRegistry } from '../stores/process-registry.ts'
@@ -56,9 +59,12 @@ import type { QuarantineStore } from '../stores/quarantine-store.ts'
 import type { RegistryStore } from '../stores/registry-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { SnapshotStore } from '../stores/snapshot-store.ts'
+import type { SpineStore } from '../stores/spine-store.ts'
 import type { TableChanges } from '../stores/table-changes.ts'
 import type { TileGenerations } from '../stores/tile-generations.ts'
 import type { TombstoneLog } from '../stores/tombstone-log.ts'
+import type { TrainingJobQueue } from '../stores/training-job-queue.ts'
+import type { TrainingSetStore } from '../stores/training-set-store.ts'
 import type { VersionNews } from '../stores/version-news.ts'
 import type { VersionStore } from '../stores/version-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
@@ -100,6 +106,9 @@ export interface Stores {
   readonly fills: FilledViews
   readonly retention: EventRetention
   readonly exampleKeys: ExampleKeys
+  readonly spines: SpineStore
+  readonly trainingSets: TrainingSetStore
+  readonly trainingJobs: TrainingJobQueue
   /** Under which the process reports itself in `processes`, and holds the guard's lease. */
   readonly processId: string
   readonly processes: ProcessRegistry
@@ -152,13 +161,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       workerLock: postgresLeaderLock(system, config.project),
       streamLock: postgresLeaderLock(system, config.project, 'stream'),
       catchUpLock: postgresLeaderLock(system, config.project, 'stream'),
-      files: localFiles({
-        readers: {
-          ...{ parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
-          arrow: arrowFiles,
-        },
-        expand: async (pattern) => (await import('../stores/duckdb/duckdb-files.ts')).expandPattern(pattern),
-      }),
+      files: openFiles(),
       imports: postgresImportStore(system, config.project),
       events: postgresEventStore(system, config.project),
       deadLetters: postgresDeadLetterStore(system, config.project),
@@ -171,6 +174,9 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       fills: postgresFilledViews(system, config.project),
       retention: postgresEventRetention(system, config.project),
       exampleKeys: postgresExampleKeys(system, config.project),
+      spines: postgresSpineStore(system, config.project),
+      trainingSets: postgresTrainingSetStore(system, config.project),
+      trainingJobs: postgresTrainingJobQueue(system, config.project),
       processId,
       processes: postgresProcessRegistry(system, config.project),
       system,
@@ -180,6 +186,17 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
     await close()
     throw error
   }
+}
+
+/** Files of every format that the program reads. */
+export function openFiles(): FileStore {
+  return localFiles({
+    readers: {
+      ...{ parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
+      arrow: arrowFiles,
+    },
+    expand: async (pattern) => (await import('../stores/duckdb/duckdb-files.ts')).expandPattern(pattern),
+  })
 }
 
 /** DuckDB is loaded with the first Parquet file: it takes 20 MB. */

@@ -1,12 +1,15 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import type { GraphQLSchema } from 'graphql'
 import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
 import type { Clock } from '../definitions/timestamp.ts'
 import { apolloServer } from '../graph/apollo-server.ts'
 import { buildSchema } from '../graph/build-schema.ts'
 import { type KnownOperations, knownOperations } from '../graph/known-operations.ts'
 import { requestContexts } from '../graph/request-context.ts'
 import type { OfflineInstead } from '../graph/row-sources.ts'
+import { filesFolder } from '../historical/jobs/files-folder.ts'
+import { trainingSets } from '../historical/jobs/training-sets.ts'
 import { type DeleteEntity, deleteEntity } from '../ingest/deletion/delete-entity.ts'
 import { eventPusher } from '../ingest/push/push-events.ts'
 import { type PushRows, type PushTargets, pushRows } from '../ingest/push/push-rows.ts'
@@ -25,7 +28,10 @@ import { watchGuard } from './watch-guard.ts'
 
 /** What all worlds of a gateway share. */
 export interface WorldParts {
-  readonly config: { readonly project: string; readonly maxEntities: number }
+  readonly config: Pick<
+    Config,
+    'project' | 'maxEntities' | 'filesFolder' | 'filesMaxBytesPerKey' | 'trainingSetRetentionMicros'
+  >
   readonly stores: Stores
   readonly belief: GuardBelief
   readonly instead: OfflineInstead
@@ -70,10 +76,18 @@ export async function servedWorld(served: ServedVersion, parts: WorldParts): Pro
   const push: PushRows = (view, rows, pushOptions) => pushRows(targets, view, rows, pushOptions)
   const deletion = { sleep: pause, waitMs: deletionWaitMs, onWait: () => {} }
   const remove: DeleteEntity = (entity, key) => deleteEntity(targets, registry, entity, key, deletion)
+  const sets = trainingSets({
+    ...stores,
+    ...{ registry, version: served },
+    folder: config.filesFolder === null ? null : filesFolder(config.filesFolder, config.project),
+    maxHeldBytes: config.filesMaxBytesPerKey,
+    retentionMicros: config.trainingSetRetentionMicros,
+  })
   const contexts = requestContexts({
     ...{ registry, layouts, guard, instead, fills, stores, clock, push },
     observe: logFailures(metrics.observeRead, log),
     deleteEntity: remove,
+    trainingSets: sets,
     changedIn: (place) => served.changedIn[place] ?? 0,
   })
   const known = knownOperations(metrics.countEngine)
@@ -90,7 +104,7 @@ export async function servedWorld(served: ServedVersion, parts: WorldParts): Pro
   await apollo.start()
   const closers: (() => unknown)[] = [() => apollo.stop()]
   return {
-    ...{ served, registry, layouts, guard, fills, known, push },
+    ...{ served, registry, layouts, guard, fills, known, push, trainingSets: sets },
     answerGraphql: graphqlHandler(apollo, contexts.make),
     pushEvents: eventPusher({
       ...targets,

@@ -28,8 +28,10 @@ import { checkDependencies, onlineState, registryState } from './readiness.ts'
 import { reportDefinitions } from './report-definitions.ts'
 import type { ApartWork } from './run-guard.ts'
 import { openEventStream } from './run-stream.ts'
+import type { TrainingJobApart } from './run-training-jobs.ts'
 import { servedWorld } from './served-world.ts'
 import { systemClock } from './system-clock.ts'
+import { trainingFilesAccess } from './training-files-access.ts'
 import { versionAtStart } from './version-at-start.ts'
 import { watchBackgroundWork } from './watch-background-work.ts'
 import { untilReadable } from './watch-guard.ts'
@@ -57,6 +59,8 @@ export interface StartOptions {
   readonly clock?: Clock
   /** For work that would hold the gateway up; default: it does that itself. */
   readonly apart?: ApartWork
+  /** The same for training sets. */
+  readonly apartTrainingJob?: TrainingJobApart
   /** Called while the demo's history is written. */
   readonly onDemoProgress?: DemoProgress
 }
@@ -115,9 +119,11 @@ export async function startGateway(settings: Config, options: StartOptions = {})
     background.logStart()
     const demoStream = config.demo ? await openEventStream(config) : null
     if (demoStream) closers.push(demoStream.close)
-    const { apart = null } = options
+    const { apart = null, apartTrainingJob = null } = options
     const observe = metrics.stream
-    const work = gatewayWork({ config, announced, apart, demoStream, observe, clock, log })
+    const work = gatewayWork({
+      ...{ config, announced, apart, apartTrainingJob, demoStream, observe, clock, log },
+    })
     closers.push(work.stop)
     const watched = { guard: world.guard, online: stores.online }
     work.startGuard(world)
@@ -136,6 +142,7 @@ export async function startGateway(settings: Config, options: StartOptions = {})
       checkDependencies: () => checkDependencies(stores),
       onlineState: () => onlineState(worlds.get().guard.report(), stores, config),
       exampleKeys: stores.exampleKeys,
+      trainingFiles: trainingFilesAccess(config, stores),
       clock,
       backgroundState: () => ({ ...registryState(follower.state()), ...background.state() }),
       isDraining: () => draining,

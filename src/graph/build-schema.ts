@@ -14,6 +14,7 @@ import { declareRuns } from './run-types.ts'
 import { declareService } from './service-types.ts'
 import { setResolver } from './set-resolver.ts'
 import { declareSharedTypes } from './shared-types.ts'
+import { declareTrainingSets } from './training-set-types.ts'
 import { declareViolations } from './violation-types.ts'
 
 /**
@@ -32,9 +33,14 @@ export function buildSchema(registry: Registry): GraphQLSchema {
   Object.assign(roots, declareCatalogue(registry))
   Object.assign(roots, declareRuns(pageInfo), declareViolations(shared, pageInfo), declareProcesses())
   Object.assign(roots, declareRegistryVersions(pageInfo))
-  const mutations = { ...declarePushes(registry, shared), ...declareDeletions(entities) }
-  const resolvers: [TypeClass, ...TypeClass[]] = [queryRoots(roots)]
-  if (Object.keys(mutations).length > 0) resolvers.push(mutationRoots(mutations))
+  const trainingSets = declareTrainingSets(pageInfo)
+  Object.assign(roots, trainingSets.queries)
+  const mutations = {
+    ...declarePushes(registry, shared),
+    ...declareDeletions(entities),
+    ...trainingSets.mutations,
+  }
+  const resolvers: [TypeClass, ...TypeClass[]] = [queryRoots(roots), mutationRoots(mutations)]
   const schema = buildSchemaSync({ resolvers, validate: false })
   // type-graphql has no way to give one.
   schema.description = describeSchema(registry)

@@ -1,5 +1,13 @@
 import { GraphQLBoolean, GraphQLFloat } from 'graphql'
-import type { Entity, Feature, FeatureService, FeatureView, Registry, Tag } from '../registry/registry.ts'
+import type {
+  Entity,
+  Feature,
+  FeatureService,
+  FeatureView,
+  Registry,
+  Tag,
+  VectorEntry,
+} from '../registry/registry.ts'
 import {
   enumType,
   inputType,
@@ -28,10 +36,15 @@ export function declareCatalogue(registry: Registry): Readonly<Record<string, Ro
   })
   const serviceFeature = objectType('ServiceFeature', null, {
     name: text,
+    graphqlName: text,
     view: { ...optionalText, description: 'Null for a request value.' },
     role: { ...optionalText, description: 'Null: the entity by its own join keys.' },
     type: text,
     default: { type: GraphQLFloat },
+    required: {
+      type: GraphQLBoolean,
+      description: 'A request value without a declared default: it cannot be left out.',
+    },
   })
   const service = objectType('FeatureService', null, {
     name: text,
@@ -39,6 +52,8 @@ export function declareCatalogue(registry: Registry): Readonly<Record<string, Ro
     description: optionalText,
     owner: optionalText,
     tags: { type: [tag] },
+    joinKeys: { type: [joinKey], description: 'With the request values, what the service takes.' },
+    requestValues: { type: [serviceFeature] },
     vector: { type: [serviceFeature] },
     registryVersion,
   })
@@ -149,10 +164,14 @@ function showFeature(feature: Feature): object {
 }
 
 function showService(service: FeatureService): object {
-  const vector = service.vector.map((entry) => ({
-    ...entry,
-    view: entry.kind === 'feature' ? entry.view.name : null,
-    role: entry.kind === 'feature' ? entry.role : null,
-  }))
-  return { ...service, vector }
+  return {
+    ...service,
+    vector: service.vector.map(showEntry),
+    requestValues: service.requests.map(showEntry),
+  }
+}
+
+function showEntry(entry: VectorEntry): object {
+  if (entry.kind === 'request') return { ...entry, view: null, role: null, required: !entry.optional }
+  return { ...entry, view: entry.view.name, required: false }
 }

@@ -1,4 +1,5 @@
 import type { Micros } from '../definitions/timestamp.ts'
+import type { TrainingSets } from '../historical/jobs/training-sets.ts'
 import type { DeleteEntity } from '../ingest/deletion/delete-entity.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { RecordedNames } from '../registry/recorded-names.ts'
@@ -16,7 +17,7 @@ export interface Caller {
   readonly rights: ReadonlySet<Right>
 }
 
-export type Right = 'read' | 'write' | 'admin'
+export type Right = 'read' | 'write' | 'train' | 'admin'
 
 /** What one request shares among its resolvers. */
 export interface GraphContext {
@@ -38,5 +39,6 @@ export interface GraphContext {
   readonly versions: Pick<VersionStore, 'list'>
   /** In which version of the registry a definition last changed, as `feature view orders`; 0: it was never applied. */
   readonly changedIn: (place: string) => number
+  readonly trainingSets: TrainingSets
   readonly unavailable: UnavailableViews
 }

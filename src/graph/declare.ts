@@ -100,10 +100,15 @@ export function objectType(name: string, description: string | null, fields: Fie
   return made
 }
 
-export function inputType(name: string, description: string | null, fields: Fields): TypeClass {
+type InputFields = Readonly<Record<string, FieldDeclaration & Pick<ArgumentDeclaration, 'defaultValue'>>>
+
+export function inputType(name: string, description: string | null, fields: InputFields): TypeClass {
   const made = namedClass(name)
   for (const [field, declaration] of Object.entries(fields)) {
-    Field(() => declaration.type, memberOptions(declaration))(made.prototype, field)
+    Field(() => declaration.type, {
+      ...memberOptions(declaration),
+      ...('defaultValue' in declaration ? { defaultValue: declaration.defaultValue } : {}),
+    })(made.prototype, field)
   }
   InputType(name, description === null ? {} : { description })(made)
   return made

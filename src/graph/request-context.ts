@@ -40,6 +40,7 @@ export interface RequestContextOptions {
   readonly observe: RowObserver
   readonly push: PushRows
   readonly deleteEntity: DeleteEntity
+  readonly trainingSets: GraphContext['trainingSets']
 }
 
 export interface RequestContexts {
@@ -93,6 +94,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
         recorded,
         versions: stores.versions,
         changedIn: options.changedIn,
+        trainingSets: options.trainingSets,
         unavailable: unavailableViews(),
       }
     },

@@ -16,7 +16,7 @@ interface RequestHead {
  */
 export type Authenticate = (head: RequestHead) => Caller
 
-const everything: Caller = { name: 'loopback', rights: new Set<Right>(['read', 'write', 'admin']) }
+const everything: Caller = { name: 'loopback', rights: new Set<Right>(['read', 'write', 'train', 'admin']) }
 const anonymous: Caller = { name: 'anonymous', rights: new Set<Right>(['read']) }
 
 type AuthSettings = Pick<Config, 'host' | 'apiKeys' | 'allowAnonymous'>

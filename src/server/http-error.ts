@@ -61,6 +61,7 @@ const statusOf: Readonly<Record<string, number>> = {
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
   LIMIT_EXCEEDED: 400,
+  STORAGE_FULL: 507,
 }
 
 function refusalOf(error: FastifyError | FeaturegraphError): Refusal | null {

@@ -27,6 +27,8 @@ import type { HoldWorld } from './http-world.ts'
 import type { Metrics } from './metrics.ts'
 import { pushRoute } from './push-route.ts'
 import { requestId } from './request-id.ts'
+import { spinesRoute } from './spines-route.ts'
+import { type TrainingFilesAccess, trainingSetsRoute } from './training-sets-route.ts'
 
 export interface HttpServerOptions {
   readonly authenticate: Authenticate
@@ -43,6 +45,8 @@ export interface HttpServerOptions {
   readonly graphiqlFolder: string
   /** For GraphiQL's first tabs. */
   readonly exampleKeys: ExampleKeys
+  /** Null: the settings name no folder for spines and training sets. */
+  readonly trainingFiles: TrainingFilesAccess | null
   readonly clock: Clock
   readonly maxBodyBytes: number
   /** Origins whose pages may read answers; `*` for any; none: there are no such headers. */
@@ -164,6 +168,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     pushing.addHook('onRequest', findCaller)
     await pushing.register(pushRoute({ ...options, streaming }))
     await pushing.register(eventsRoute({ ...options, streaming }))
+    await pushing.register(spinesRoute({ ...options, streaming }))
+    await pushing.register(trainingSetsRoute(options))
   })
   await app.register(async (guarded) => {
     guarded.addHook('onRequest', findCaller)

@@ -2,6 +2,7 @@ import type { ApolloServer } from '@apollo/server'
 import { fastifyApolloHandler } from '@as-integrations/fastify'
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
 import type { Caller, GraphContext } from '../graph/context.ts'
+import type { TrainingSets } from '../historical/jobs/training-sets.ts'
 import type { PushEvents } from '../ingest/push/push-events.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -13,6 +14,7 @@ export interface HttpWorld {
   readonly answerGraphql: RouteHandlerMethod
   readonly push: PushRows
   readonly pushEvents: PushEvents
+  readonly trainingSets: TrainingSets
 }
 
 /** The world of now, for one request, which keeps it to its end, whatever is served meanwhile. */

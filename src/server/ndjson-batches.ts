@@ -66,7 +66,7 @@ async function* linesOf(body: Readable): AsyncGenerator<Line> {
 }
 
 /** The body's chunks. While the next one is waited for, and only then, silence is counted. */
-async function* heard(body: Readable): AsyncGenerator<Buffer> {
+export async function* heard(body: Readable): AsyncGenerator<Buffer> {
   const chunks: AsyncIterator<Buffer> = body[Symbol.asyncIterator]()
   try {
     for (;;) {

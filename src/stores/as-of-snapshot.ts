@@ -2,6 +2,7 @@ import type { Micros } from '../definitions/timestamp.ts'
 import type { ExpiredHistory, NotComputed } from './as-of-reader.ts'
 import type { EntityRows } from './entity-rows.ts'
 import type { OfflineView } from './offline-view.ts'
+import type { TableEstimate } from './table-estimate.ts'
 import type { ValueColumn } from './value-column.ts'
 
 /** Why an entity row's values are not, or not all, what its newest row holds. */
@@ -17,9 +18,17 @@ export interface AsOfColumns {
   readonly exceptions: ReadonlyMap<number, AsOfException>
 }
 
+/**
+ * How a view's values are found for many entity rows. LATERAL: a probe of an index for each. MERGE: the events of each key's
+ * overlapping windows are read once. SCATTER: all feature rows of the keys are read once, in no order.
+ */
+export type Way = 'LATERAL' | 'MERGE' | 'SCATTER'
+
 export interface ColumnJoin {
   /** Views of one entity type. */
   readonly views: readonly OfflineView[]
+  /** Of each view: MERGE for streaming views, SCATTER for plain ones. */
+  readonly ways: readonly Way[]
   readonly rows: EntityRows
 }
 
@@ -36,6 +45,10 @@ export interface AsOfSnapshot {
    * Rows whose keys stand beside each other, the newest first, are found in half the time. Rejects with `StoreFailed`.
    */
   readonly asOfColumns: (join: ColumnJoin) => Promise<readonly AsOfColumns[]>
+  /** What is known of the table that a view is answered from, without reading it. */
+  readonly estimate: (view: OfflineView) => Promise<TableEstimate>
+  /** The statement that answers a view in this way, for a reader; parameters stand in it as `$1`, `$2`, … */
+  readonly statement: (view: OfflineView, way: Way) => string
   /** Ends the joins that are under way. */
   readonly close: () => Promise<void>
 }

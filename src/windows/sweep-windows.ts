@@ -26,7 +26,7 @@ export interface SweptSpan {
 }
 
 /** What the windows at a moment hold. */
-export interface SweptRow {
+interface SweptRow {
   readonly eventTimestamp: Micros
   readonly createdTimestamp: Micros
   readonly values: readonly (ScalarValue | null)[]
@@ -43,14 +43,18 @@ export interface WindowSweeper {
    */
   readonly plan: (times: readonly Micros[]) => readonly Sweep[]
   /**
-   * The answers of a sweep's rows, in its order; null where no window holds an event. `spans` ascend by number and leave out
-   * those without an event. Each span's state is merged about twice, however many windows hold it (`slideWindows`).
+   * The answers of the sweeps' rows, one sweep after the other, each in its order; null where no window holds an event. Each
+   * span's state is merged about twice, however many windows hold it (`slideWindows`). Many at once cost less: most are small.
    */
-  readonly answer: (
-    sweep: Sweep,
-    times: readonly Micros[],
-    spans: readonly SweptSpan[],
-  ) => readonly (SweptRow | null)[]
+  readonly answer: (parts: readonly SweptPart[]) => readonly (SweptRow | null)[]
+}
+
+interface SweptPart {
+  readonly sweep: Sweep
+  /** Of its places. */
+  readonly times: readonly Micros[]
+  /** In ascending order, without those that have no event. */
+  readonly spans: readonly SweptSpan[]
 }
 
 export function windowSweeper(aggregations: readonly WindowedAggregation[]): WindowSweeper {
@@ -78,31 +82,42 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
       for (const { windowMicros, hopMicros } of lengths) all.push(windowStart(t, windowMicros, hopMicros))
     }
     all.sort((left, right) => left - right)
-    return { rows, bounds: all.filter((bound, index) => index === 0 || bound !== all[index - 1]) }
+    let count = 0
+    for (const bound of all) {
+      if (count > 0 && bound === all[count - 1]) continue
+      all[count] = bound
+      count += 1
+    }
+    all.length = count
+    return { rows, bounds: all }
   }
 
-  /** Starts never go back from row to row. */
-  function windowsFrom(
-    { rows, bounds }: Sweep,
-    times: readonly Micros[],
-    startAt: (t: Micros) => Micros,
-  ): readonly SpanWindow[] {
-    let [from, to] = [0, 0]
-    return rows.map((place) => {
-      const t = times[place] ?? 0
-      const start = startAt(t)
-      while ((bounds[from] ?? start) < start) from += 1
-      while ((bounds[to] ?? t) < t) to += 1
-      return { from, to }
-    })
+  /** Starts never go back from row to row, nor from sweep to sweep: the bounds of each are numbered behind those before. */
+  function windowsFrom(parts: readonly SweptPart[], startAt: (t: Micros) => Micros): readonly SpanWindow[] {
+    const windows: SpanWindow[] = []
+    let base = 0
+    for (const { sweep, times } of parts) {
+      const { rows, bounds } = sweep
+      let [from, to] = [0, 0]
+      for (const place of rows) {
+        const t = times[place] ?? 0
+        const start = startAt(t)
+        while ((bounds[from] ?? start) < start) from += 1
+        while ((bounds[to] ?? t) < t) to += 1
+        windows.push({ from: base + from, to: base + to })
+      }
+      base += bounds.length
+    }
+    return windows
   }
 
   return {
     cells: members.flatMap(({ span }) => span.cells),
     earliestStart,
     plan(times) {
+      if (times.length === 1) return [sweepOf(times, onlyRow)]
       const places = times.map((_, place) => place)
-      if (times.length > 1) places.sort((left, right) => (times[left] ?? 0) - (times[right] ?? 0))
+      places.sort((left, right) => (times[left] ?? 0) - (times[right] ?? 0))
       const sweeps: Sweep[] = []
       let rows: number[] = []
       let until = Number.NEGATIVE_INFINITY
@@ -118,17 +133,25 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
       if (rows.length > 0) sweeps.push(sweepOf(times, rows))
       return sweeps
     },
-    answer(sweep, times, spans) {
-      if (spans.length === 0) return sweep.rows.map(() => null)
-      const numbers = spans.map(({ number }) => number)
+    answer(parts) {
+      const numbers: number[] = []
+      const spans: SweptSpan[] = []
+      let base = 0
+      for (const { sweep, spans: own } of parts) {
+        for (const span of own) {
+          numbers.push(base + span.number)
+          spans.push(span)
+        }
+        base += sweep.bounds.length
+      }
       const rows = spans.map(({ cells }) => cells)
       const windows = lengths.map(({ windowMicros, hopMicros }) =>
-        windowsFrom(sweep, times, (t) => windowStart(t, windowMicros, hopMicros)),
+        windowsFrom(parts, (t) => windowStart(t, windowMicros, hopMicros)),
       )
       const slid = members.map(({ span, offset, length }) =>
         span.slide(numbers, rows, offset, windows[length] ?? []),
       )
-      const all = windowsFrom(sweep, times, earliestStart)
+      const all = windowsFrom(parts, earliestStart)
       return slideWindows(newestEvent, numbers, spans, all).map(
         (found, row) =>
           found && {
@@ -140,6 +163,8 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
     },
   }
 }
+
+const onlyRow: readonly number[] = [0]
 
 type WindowLength = Pick<WindowedAggregation, 'windowMicros' | 'hopMicros'>
 

@@ -7,6 +7,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const pages = [
   'README.md',
   'CONTRIBUTING.md',
+  'clients/python/README.md',
   ...readdirSync(join(root, 'docs')).map((name) => `docs/${name}`),
 ]
   .filter((name) => name.endsWith('.md'))

@@ -39,7 +39,10 @@ function messagesOf(file: string): readonly string[] {
 }
 
 it('messages, descriptions and docs speak in the words of the field', () => {
-  const pages = ['README.md', 'CONTRIBUTING.md', 'schema/schema.graphql', ...filesBelow('docs', /\.md$/)]
+  const pages = [
+    ...['README.md', 'CONTRIBUTING.md', 'schema/schema.graphql', ...filesBelow('docs', /\.md$/)],
+    ...['clients/python/README.md', ...filesBelow('clients/python/src', /\.py$/)],
+  ]
   const texts = [
     ...pages.flatMap((file) =>
       readFileSync(join(root, file), 'utf8')

@@ -156,6 +156,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
       versions: { list: async () => [] },
     },
     changedIn: () => 0,
+    trainingSets: noTrainingSets,
     clock: () => now,
     observe: () => {},
     push: (view, rows, pushOptions) => pushRows(pushTargets, view, rows, pushOptions),
@@ -233,6 +234,15 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
       return asJson({ ...result, ...(errors.length === 0 ? {} : { errors }) })
     },
   }
+}
+
+const noTrainingSets: GraphContext['trainingSets'] = {
+  create: async () => assert.fail('no training set is made here'),
+  find: async () => null,
+  list: async () => [],
+  cancel: async () => assert.fail('there is no training set here'),
+  remove: async () => {},
+  expiresAt: () => null,
 }
 
 export function viewNamed(registry: Registry, name: string): StoredView {

@@ -215,8 +215,8 @@ const surface = `
     registryVersion: Int!
   }
   type Feature { name: String! graphqlName: String! type: String! description: String unit: String default: String deprecated: String }
-  type FeatureService { name: String! graphqlName: String! description: String owner: String tags: [Tag!]! vector: [ServiceFeature!]! registryVersion: Int! }
-  type ServiceFeature { name: String! view: String role: String type: String! default: Float! }
+  type FeatureService { name: String! graphqlName: String! description: String owner: String tags: [Tag!]! joinKeys: [JoinKey!]! requestValues: [ServiceFeature!]! vector: [ServiceFeature!]! registryVersion: Int! }
+  type ServiceFeature { name: String! graphqlName: String! view: String role: String type: String! default: Float! required: Boolean! }
 `
 
 describe("the demo's schema", () => {
@@ -453,5 +453,41 @@ describe('the catalogue', () => {
       'device_risk',
     ])
     expect(await names('(entity: null, owner: null, tags: null)')).toEqual(['device_risk', 'second', 'third'])
+  })
+  it('says what a service takes, under the names of the registry and of GraphQL', async () => {
+    const schema = schemaOf(
+      device,
+      deviceRisk,
+      featureService('till_v1', [
+        deviceRisk.pick({ name: 'risk', as: 'till_risk' }),
+        request('basket_value', 'float64'),
+        request('item_count', 'int32', { default: 1 }),
+      ]),
+    )
+    const text = `{ featureServices {
+      graphqlName
+      joinKeys { name graphqlName type }
+      requestValues { name graphqlName type required }
+      vector { name graphqlName view required }
+    } }`
+    const { data } = await execute({ schema, document: parse(text) })
+    expect(JSON.parse(JSON.stringify(data))['featureServices']).toEqual([
+      {
+        graphqlName: 'tillV1',
+        joinKeys: [
+          { name: 'merchant_id', graphqlName: 'merchantId', type: 'string' },
+          { name: 'device_no', graphqlName: 'deviceNo', type: 'int32' },
+        ],
+        requestValues: [
+          { name: 'basket_value', graphqlName: 'basketValue', type: 'float64', required: true },
+          { name: 'item_count', graphqlName: 'itemCount', type: 'int32', required: false },
+        ],
+        vector: [
+          { name: 'till_risk', graphqlName: 'tillRisk', view: 'device_risk', required: false },
+          { name: 'basket_value', graphqlName: 'basketValue', view: null, required: true },
+          { name: 'item_count', graphqlName: 'itemCount', view: null, required: false },
+        ],
+      },
+    ])
   })
 })

@@ -8,6 +8,7 @@ import { trainingSet } from '../../src/cli/training-set.ts'
 import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
 import {
   CardUnreadable,
+  HistoryExpired,
   HistoryRemoved,
   NotReproduced,
   OtherDatabase,
@@ -15,6 +16,7 @@ import {
   OtherSpine,
 } from '../../src/errors.ts'
 import { systemClock } from '../../src/gateway/system-clock.ts'
+import { readLimit, usualReadLimit } from '../../src/historical/plan/read-limit.ts'
 import {
   type CardedSources,
   type CardedTrainingSet,
@@ -167,7 +169,11 @@ function sources({ format }: TrainingOptions, program = '1.0.0'): CardedSources 
   }
 }
 
-const running = { onProgress: () => {}, signal: new AbortController().signal }
+const running = {
+  limit: readLimit(usualReadLimit, ''),
+  onProgress: () => {},
+  signal: new AbortController().signal,
+}
 
 async function make(out: string, options = optionsOf(), path = spine): Promise<CardedTrainingSet> {
   const service = selectedFeatures(gateway.gateway.registry, options.selection, options.fullNames)
@@ -296,10 +302,40 @@ describe('a training set from its card', () => {
       }),
       /was changed or is no card:\n.*knownAt: expected a timestamp, row or row\+<delay>, got "yesterday"\n.*database.snapshot: expected a snapshot of Postgres(.|\n)*options.format/,
     )
+    const inParts = (...parts: readonly object[]) =>
+      readCard(
+        'card',
+        edited(card, (one) => Object.assign(one, { output: undefined, parts })),
+      ).outputSha256
+    const part = JSON.parse(card).output
+    expect([inParts(part), inParts(part, part)]).toEqual([part.sha256, null])
+    refused(
+      edited(card, (one) => Object.assign(one, { parts: [part] })),
+      'expected the file that was made',
+    )
     refused(
       edited(card, (one) => Object.assign(one, { service: 'x' })),
       'expected either a service, or features',
     )
+  })
+
+  it('is not made of events that are dropped meanwhile', async () => {
+    const options = optionsOf()
+    const own = sources(options)
+    let asked = 0
+    const storedSince = async () => {
+      asked += 1
+      return new Map(asked === 1 ? [] : [['sales', now - hour]])
+    }
+    const made = makeCardedTrainingSet(
+      { ...own, changes: { ...own.changes, storedSince } },
+      {
+        service: selectedFeatures(gateway.gateway.registry, options.selection, false),
+        ...{ options, spine, again: null, out: join(folder, 'dropped'), ...running },
+      },
+    )
+    await expect(made).rejects.toThrow(HistoryExpired)
+    await expect(access(join(folder, 'dropped'))).rejects.toThrow()
   })
 
   it('takes nothing from the command line but the spine and where to write', async () => {

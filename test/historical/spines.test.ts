@@ -7,6 +7,7 @@ import { checkSpine, openSpine } from '../../src/cli/spine-source.ts'
 import { formatTimestamp } from '../../src/definitions/timestamp.ts'
 import { BadUserInput } from '../../src/errors.ts'
 import { systemClock } from '../../src/gateway/system-clock.ts'
+import { readLimit, usualReadLimit } from '../../src/historical/plan/read-limit.ts'
 import { type MadeTrainingSet, makeTrainingSet } from '../../src/historical/training/make-training-set.ts'
 import { selectedFeatures } from '../../src/historical/training/selected-features.ts'
 import { formatOf } from '../../src/ingest/files/file-format.ts'
@@ -99,6 +100,7 @@ async function make(spine: string, asked: Asked = {}): Promise<MadeTrainingSet &
           vector: false,
           statuses: false,
         },
+        limit: readLimit(usualReadLimit, ''),
         onProgress: () => {},
         signal: new AbortController().signal,
       },

@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
-import { BadUserInput } from '../../src/errors.ts'
+import { BadUserInput, LimitExceeded } from '../../src/errors.ts'
 import { systemClock } from '../../src/gateway/system-clock.ts'
+import { readLimit, usualReadLimit } from '../../src/historical/plan/read-limit.ts'
+import { explainTrainingSet } from '../../src/historical/training/explain-training-set.ts'
 import { parseKnownAt } from '../../src/historical/training/known-at.ts'
 import {
   type MadeTrainingSet,
@@ -173,6 +175,7 @@ async function make(
           vector: true,
           statuses: true,
         },
+        limit: readLimit(usualReadLimit, 'ask for less'),
         onProgress: () => {},
         signal: new AbortController().signal,
         ...rest,
@@ -397,6 +400,37 @@ describe('a training set', () => {
       expect(await query(`select seats, "user", label::INTEGER as label from '${file}'`)).toEqual([
         { seats: '7', user: 'a', label: 1 },
       ])
+  })
+
+  it('is explained before it is made: how each view is read, the estimates and the statement', async () => {
+    const path = join(folder, 'many.csv')
+    const lines = Array.from({ length: 1_200 }, (_, row) => `a,${formatTimestamp(now - row * 1_000_000)},0`)
+    await writeFile(path, ['shop_id,event_timestamp,rain', ...lines].join('\n'))
+    const { stores, registry } = gateway.gateway
+    const opened = await stores.files.open(path, 'csv')
+    const text = await explainTrainingSet(
+      postgresAsOfSnapshots(stores.system, { project, countNonFinite: () => {} }),
+      {
+        service: selectedFeatures(registry, { service: 'demand_v1' }, false),
+        spine: { path, opened, map: new Map(), time: null, timezone: null, timeUnit: null },
+        ...{ rows: null, knownAt: { kind: 'ALL' }, visibleIn: null, vector: false, statuses: false },
+        limit: readLimit(usualReadLimit, ''),
+      },
+    ).finally(opened.close)
+    expect(text).toMatch(/^1,200 rows of the spine/)
+    expect(text).toMatch(/\nprofile: (LATERAL|SCATTER), .*\n {2}1,200 different entity rows/)
+    expect(text).toMatch(/\nrecent: MERGE, .*\n.*\n {2}with g as/)
+  })
+
+  it('is refused before it reads more stored rows than it may', async () => {
+    const path = join(folder, 'many.csv')
+    const out = join(folder, 'too-many.parquet')
+    const made = make(path, out, { limit: readLimit(1, '--max-reads <number> raises it') })
+    await expect(made).rejects.toThrow(LimitExceeded)
+    await expect(made).rejects.toThrow(
+      /stored rows read, .*at most 1 are allowed: --max-reads <number> raises it/,
+    )
+    expect(await readdir(folder)).not.toContain('too-many.parquet')
   })
 
   it('has one entity in two roles, each by its own column, as the service answers it', async () => {

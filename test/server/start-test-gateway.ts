@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { readConfig } from '../../src/config.ts'
 import type { Clock, Micros } from '../../src/definitions/timestamp.ts'
-import { type Gateway, startGateway } from '../../src/gateway/start-gateway.ts'
+import { type Gateway, type StartOptions, startGateway } from '../../src/gateway/start-gateway.ts'
 import { systemClock } from '../../src/gateway/system-clock.ts'
 import { acceptRow } from '../../src/ingest/accept/accept-row.ts'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
@@ -73,6 +73,7 @@ export interface TestGatewayOptions {
   readonly waitUntilReady?: boolean
   /** Default true: the mapped views' tables are made first. */
   readonly makeTables?: boolean
+  readonly apartTrainingJob?: StartOptions['apartTrainingJob']
 }
 
 /** A project of its own, since the run's Redis is shared by test files. */
@@ -103,7 +104,11 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   const log = pino({ level: config.logLevel }, { write: (line: string) => logLines.push(line) })
   const clock = options.clock ?? systemClock
   if (options.makeTables ?? true) await execute(options.offlineUrl, mappedTables)
-  const gateway = await startGateway(config, { log, clock })
+  const { apartTrainingJob } = options
+  const gateway = await startGateway(config, {
+    ...{ log, clock },
+    ...(apartTrainingJob ? { apartTrainingJob } : {}),
+  })
   const { url, registry, stores } = gateway
   const layouts = await openRowLayouts(config.project, registry, stores.registry, stores.guardRecord)
   const targets = { ...stores, ...layouts, clock }

@@ -25,7 +25,11 @@ export function joinsBothWays(url: string, store: OfflineStore, project = 'defau
           asOf: Float64Array.from(join.rows, ({ asOf }) => asOf),
           knownAt: (row: number) => join.rows[row]?.knownAt ?? null,
         }
-        const columns = await snapshot.asOfColumns({ views: join.views, rows })
+        const columns = await snapshot.asOfColumns({
+          views: join.views,
+          ways: join.views.map(({ kind }) => (kind === 'STREAM' ? 'MERGE' : 'LATERAL')),
+          rows,
+        })
         const expected = join.views.map((view) => noRows(view, join.rows.length))
         expected.forEach((one, index) => {
           putEntries(one, 0, answer[index] ?? [])

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { access, mkdir, rename } from 'node:fs/promises'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 
@@ -10,8 +10,12 @@ const cache = fileURLToPath(new URL('../../.cache', import.meta.url))
 /** The line for a machine where `pythonWith` finds nothing. */
 export const installPython = 'apt-get install -y --no-install-recommends python3 python3-pip'
 
-/** Runs Python, with the packages at hand, and returns what it printed. */
-export type Python = (args: readonly string[], cwd?: string) => Promise<string>
+/** Runs Python, with the packages at hand, and returns what it printed; `PYTHONPATH` among `more` comes before theirs. */
+export type Python = (
+  args: readonly string[],
+  cwd?: string,
+  more?: Readonly<Record<string, string>>,
+) => Promise<string>
 
 /** Null where there is no Python 3.10 or later; the packages come from PyPI into `.cache/<name>`, once. */
 export async function pythonWith(name: string, requirements: readonly string[]): Promise<Python | null> {
@@ -36,8 +40,9 @@ export async function pythonWith(name: string, requirements: readonly string[]):
     await run('python3', ['-m', 'pip', 'install', ...options, ...requirements])
     await rename(making, folder)
   }
-  const env = { ...process.env, PYTHONPATH: folder, PYTHONDONTWRITEBYTECODE: '1' }
-  return async (args, cwd) => {
+  return async (args, cwd, { PYTHONPATH: first, ...more } = {}) => {
+    const path = first === undefined ? folder : `${first}${delimiter}${folder}`
+    const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...more, PYTHONPATH: path }
     const { stdout } = await run('python3', args, { env, cwd, maxBuffer: 256 * 1_048_576 })
     return stdout
   }

@@ -1,11 +1,14 @@
 import { type FeatureStatus, featureStatuses, foundRowStatus } from '../../definitions/row-status.ts'
-import { readsByKey, type ServicePlan, type ServiceRead } from '../../online/service-row.ts'
+import { type KeyedReads, readsByKey, type ServicePlan, type ServiceRead } from '../../online/service-row.ts'
 import type { Feature, FeatureView, RequestValue } from '../../registry/registry.ts'
 import type { AsOfColumns, AsOfSnapshot } from '../../stores/as-of-snapshot.ts'
+import type { EntityRows } from '../../stores/entity-rows.ts'
+import type { TableEstimate } from '../../stores/table-estimate.ts'
 import { ValueColumn } from '../../stores/value-column.ts'
+import { type AskedRows, type ChosenWay, chooseWay } from '../plan/choose-way.ts'
 import type { SpineRows } from '../spine/read-spine.ts'
 import type { KnownAt } from './known-at.ts'
-import { sortedRows } from './sorted-rows.ts'
+import { type SortedRows, sortedRows } from './sorted-rows.ts'
 
 /** What an entry of the service's vector answers, an entry a spine row. */
 export interface AnsweredColumn {
@@ -49,32 +52,70 @@ function readFeatures({ kind, features }: FeatureView, wanted: readonly Feature[
   return kind === 'STREAM' ? features : features.filter((feature) => wanted.includes(feature))
 }
 
-/**
- * Per entry of the vector what a service answers for each row of the spine at the row's own time, by the rules of
- * `ViewReader.readOffline` and `servedValue`, column by column. One as-of join per entity, whatever its roles. A row without
- * a join key or a time is NOT_FOUND.
- */
-export async function answerColumns(
+/** One as-of join of some of a spine's rows: the views of one entity, whatever its roles. */
+export interface PlannedJoin extends SortedRows {
+  readonly groups: readonly KeyedReads[]
+  readonly views: readonly FeatureView[]
+  /** Of each view. */
+  readonly ways: readonly ChosenWay[]
+}
+
+/** The joins that some of a spine's rows are answered by, one per entity; `estimates` by the views' ids. */
+export function planJoins(
   spine: SpineRows,
   { plan, reads }: AnswerPlan,
   {
-    snapshot,
     knownAt,
-  }: { readonly snapshot: Pick<AsOfSnapshot, 'asOfColumns' | 'visible'>; readonly knownAt: KnownAt },
-): Promise<readonly AnsweredColumn[]> {
+    estimates,
+  }: { readonly knownAt: KnownAt; readonly estimates: ReadonlyMap<string, TableEstimate> },
+): readonly PlannedJoin[] {
   const keyed = readsByKey(plan)
+  return [...new Set(keyed.map(({ entity }) => entity))].map((entity) => {
+    const groups = keyed.filter((group) => group.entity === entity)
+    const sorted = sortedRows(
+      spine,
+      groups.map(({ keyPlaces }) => keyPlaces),
+      knownAt,
+    )
+    const own = reads.filter(({ read }) => read.view.entity === entity)
+    const views = [...new Set(own.map(({ read }) => read.view))].map((view) => narrowed(view, own))
+    const asked = askedRows(sorted.rows, knownAt)
+    const ways = views.flatMap((view) => {
+      const table = estimates.get(view.id)
+      return table ? [chooseWay(view, asked, table)] : []
+    })
+    return { ...sorted, groups, views, ways }
+  })
+}
+
+function askedRows({ length, keys, asOf }: EntityRows, knownAt: KnownAt): AskedRows {
+  let [distinct, earliest, latest] = [0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (let row = 0; row < length; row += 1) {
+    if (row === 0 || keys.some((column) => column[row] !== column[row - 1])) distinct += 1
+    earliest = Math.min(earliest, asOf[row] ?? earliest)
+    latest = Math.max(latest, asOf[row] ?? latest)
+  }
+  return {
+    ...{ rows: length, keys: distinct },
+    spanMicros: Math.max(0, latest - earliest),
+    isKnownAtOnce: knownAt.kind !== 'ROW',
+  }
+}
+
+/**
+ * Per entry of the vector what a service answers for each row of the spine at the row's own time, by the rules of
+ * `ViewReader.readOffline` and `servedValue`, column by column. A row without a join key or a time is NOT_FOUND.
+ */
+export async function answerColumns(
+  spine: SpineRows,
+  { plan }: AnswerPlan,
+  joins: readonly PlannedJoin[],
+  snapshot: Pick<AsOfSnapshot, 'asOfColumns'>,
+): Promise<readonly AnsweredColumn[]> {
   const answered = new Map<ServiceRead, ReadAnswer>()
   await Promise.all(
-    [...new Set(keyed.map(({ entity }) => entity))].map(async (entity) => {
-      const groups = keyed.filter((group) => group.entity === entity)
-      const { rows, placeOf } = sortedRows(
-        spine,
-        groups.map(({ keyPlaces }) => keyPlaces),
-        knownAt,
-      )
-      const own = reads.filter(({ read }) => read.view.entity === entity)
-      const views = [...new Set(own.map(({ read }) => read.view))].map((view) => narrowed(view, own))
-      const columns = await snapshot.asOfColumns({ views, rows })
+    joins.map(async ({ groups, views, ways, rows, placeOf }) => {
+      const columns = await snapshot.asOfColumns({ views, ways: ways.map(({ way }) => way), rows })
       groups.forEach((group, index) => {
         const places = placeOf[index] ?? new Int32Array(0)
         for (const read of group.reads) {

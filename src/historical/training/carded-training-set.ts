@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
 import { HistoryExpired } from '../../errors.ts'
+import { planService } from '../../online/service-row.ts'
 import type { FeatureService, StreamView } from '../../registry/registry.ts'
 import type { FileStore } from '../../stores/file-reader.ts'
 import type { LaterChanges } from '../../stores/later-changes.ts'
@@ -21,7 +22,7 @@ export interface CardedSources extends TrainingSources {
   readonly world: TrainingWorld
 }
 
-export interface CardedRequest extends Pick<TrainingRequest, 'out' | 'onProgress' | 'signal'> {
+export interface CardedRequest extends Pick<TrainingRequest, 'out' | 'limit' | 'onProgress' | 'signal'> {
   /** Of `options.selection`, see `selectedFeatures`. */
   readonly service: FeatureService
   readonly options: TrainingOptions
@@ -44,7 +45,7 @@ export interface CardedTrainingSet {
 /** A training set of a whole spine, and its card. @throws what `makeTrainingSet` throws. */
 export async function makeCardedTrainingSet(
   { files, changes, world, ...sources }: CardedSources,
-  { service, options, spine, spineSql = null, again, out, onProgress, signal }: CardedRequest,
+  { service, options, spine, spineSql = null, again, out, limit, onProgress, signal }: CardedRequest,
 ): Promise<CardedTrainingSet> {
   // Before the snapshot: what is dropped in between is then no change behind the card's back.
   const storedSince = await changes.storedSince(streamViews(service).map(({ events }) => events.name))
@@ -52,7 +53,7 @@ export async function makeCardedTrainingSet(
   try {
     const { map, time, timezone, timeUnit, knownAt, vector, statuses, format } = options
     const { takenAt, ...rest } = await makeTrainingSet(sources, {
-      ...{ service, knownAt, vector, statuses, format, out, onProgress, signal },
+      ...{ service, knownAt, vector, statuses, format, out, limit, onProgress, signal },
       spine: { path: spine, opened, map, time, timezone, timeUnit },
       ...{ rows: null, visibleIn: again?.visible ?? null },
     })
@@ -79,8 +80,11 @@ export async function makeCardedTrainingSet(
   }
 }
 
-/** Retention that moved meanwhile may have dropped events before they were read, in a transaction that does not see that it did. */
-async function refuseDropped(
+/**
+ * Retention that moved meanwhile may have dropped events before they were read, in a transaction that does not see that it did.
+ * @throws HistoryExpired
+ */
+export async function refuseDropped(
   service: FeatureService,
   { spine: { from } }: Pick<MadeTrainingSet, 'spine'>,
   before: ReadonlyMap<string, Micros>,
@@ -99,9 +103,7 @@ async function refuseDropped(
 }
 
 /** The streaming views that a training set reads stored events for, once each. */
-export function streamViews({ vector }: FeatureService): readonly StreamView[] {
-  const views = vector.flatMap((entry) =>
-    entry.kind === 'feature' && entry.view.kind === 'STREAM' ? [entry.view] : [],
-  )
+export function streamViews(service: FeatureService): readonly StreamView[] {
+  const views = planService(service).reads.flatMap(({ view }) => (view.kind === 'STREAM' ? [view] : []))
   return [...new Set(views)]
 }

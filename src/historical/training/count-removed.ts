@@ -1,7 +1,6 @@
 import { concernsEntity } from '../../definitions/concerns-entity.ts'
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
-import type { EntityKey, KeyValue } from '../../definitions/value.ts'
-import { keyOfRead, planService, readsByKey } from '../../online/service-row.ts'
+import { planService, readsByKey } from '../../online/service-row.ts'
 import type { FeatureService, StreamView } from '../../registry/registry.ts'
 import type { ErasedEntities, LaterChanges } from '../../stores/later-changes.ts'
 import { windowStart } from '../../windows/hop.ts'
@@ -11,8 +10,7 @@ import type { TrainingCard } from './read-card.ts'
 
 /** Of one row of the spine: whether what it was answered from is not all there any more. */
 interface RowCount {
-  /** Null: the row has no such join key. */
-  readonly isAffected: (key: readonly (KeyValue | null)[], asOf: Micros) => boolean
+  readonly isAffected: (keys: SpineRows['keys'], row: number, asOf: Micros) => boolean
   readonly say: (rows: number) => string
 }
 
@@ -43,8 +41,7 @@ export async function countRemoved(
     for await (const { keys, times } of readSpine())
       counts.forEach(({ isAffected }, index) => {
         times.forEach((asOf, row) => {
-          const key = keys.map((column) => column[row] ?? null)
-          if (asOf !== null && isAffected(key, asOf)) rows[index] = (rows[index] ?? 0) + 1
+          if (asOf !== null && isAffected(keys, row, asOf)) rows[index] = (rows[index] ?? 0) + 1
         })
       })
     counts.forEach(({ say }, index) => {
@@ -71,14 +68,12 @@ function ofErased(
   return readsByKey(planService(service)).flatMap((group) => {
     const own = group.entity.joinKeys
     if (!concernsEntity(own, joinKeys)) return []
-    const places = joinKeys.map(({ name }) => own.findIndex((key) => key.name === name))
+    const places = joinKeys.map(
+      ({ name }) => group.keyPlaces[own.findIndex((key) => key.name === name)] ?? -1,
+    )
     return [
       {
-        isAffected(key) {
-          const ofRead: readonly (KeyValue | null)[] = keyOfRead(group, key as EntityKey)
-          if (ofRead.includes(null)) return false
-          return isErased(places.map((place): KeyValue | null => ofRead[place] ?? null))
-        },
+        isAffected: (keys, row) => isErased(places.map((place) => keys[place]?.[row] ?? null)),
         say: (rows) => `${counted(rows, 'row')} of the spine: "${entity}" of that key was deleted`,
       } satisfies RowCount,
     ]
@@ -96,7 +91,7 @@ function ofDropped(
     Math.min(...aggregations.map(({ windowMicros, hopMicros }) => windowStart(asOf, windowMicros, hopMicros)))
   return [
     {
-      isAffected(_, asOf) {
+      isAffected(_keys, _row, asOf) {
         const start = earliest(asOf)
         return start < now && start >= then
       },

@@ -4,11 +4,13 @@ import type { FeatureService } from '../../registry/registry.ts'
 import type { AsOfSnapshots } from '../../stores/as-of-snapshot.ts'
 import type { OpenedFile, RowRange } from '../../stores/file-reader.ts'
 import type { ColumnSummary, TrainingFiles, TrainingFormat } from '../../stores/training-file.ts'
+import type { ReadLimit } from '../plan/read-limit.ts'
 import { readSpine, type SpineReading, type SpineRows, spineColumns } from '../spine/read-spine.ts'
 import { planSpine, type SpineOptions } from '../spine/spine-plan.ts'
-import { type AnsweredColumn, answerColumns, planAnswers } from './answer-columns.ts'
+import { type AnsweredColumn, answerColumns, planAnswers, planJoins } from './answer-columns.ts'
 import type { KnownAt } from './known-at.ts'
 import { type MadeOptions, madeColumns, madeValues } from './made-columns.ts'
+import { tableEstimates } from './table-estimates.ts'
 import { tallyOf } from './tally.ts'
 import type { FeatureCounts, SpineCounts } from './training-card.ts'
 
@@ -27,6 +29,8 @@ export interface TrainingRequest extends MadeOptions {
   readonly visibleIn: string | null
   readonly out: string
   readonly format: TrainingFormat
+  /** Of stored rows that are read, as they are estimated. */
+  readonly limit: ReadLimit
   readonly onProgress: (done: number, rows: number) => void
   /** Aborted: it ends, and there is no file. */
   readonly signal: AbortSignal
@@ -43,7 +47,7 @@ export interface MadeTrainingSet {
 }
 
 /** Rows that are answered together: enough to find neighbours in the index, few enough that memory stays small. */
-const batchRows = 50_000
+export const batchRows = 50_000
 const connections = 2
 
 /**
@@ -71,6 +75,7 @@ export async function makeTrainingSet(
     try {
       const tally = tallyOf(plan, snapshot.takenAt)
       const answers = planAnswers(plan)
+      const estimates = await tableEstimates(answers, snapshot)
       const { takenAt, visible, systemIdentifier } = snapshot
       let underWay: Answering | null = null
       const finish = async ({ rows: answeredRows, answered }: Answering): Promise<void> => {
@@ -84,7 +89,12 @@ export async function makeTrainingSet(
         for await (const read of readSpine(spine.opened, spinePlan, { ...spine, rows }, batchRows)) {
           signal.throwIfAborted()
           // The database answers these while those before are written.
-          const next = answering(read, answerColumns(read, answers, { snapshot, knownAt }))
+          const joins = planJoins(read, answers, { knownAt, estimates })
+          request.limit.add(
+            joins.flatMap(({ ways }) => ways),
+            read.done,
+          )
+          const next = answering(read, answerColumns(read, answers, joins, snapshot))
           if (underWay) await finish(underWay)
           underWay = next
         }

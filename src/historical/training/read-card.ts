@@ -47,6 +47,8 @@ function isSnapshot(text: string): boolean {
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected the 64 hex digits of a sha-256')
 
+const output = z.object({ file: z.string(), sha256 })
+
 const card = z
   .object({
     ...{ card: z.literal(cardFormat), program: z.string(), project: z.string() },
@@ -65,7 +67,12 @@ const card = z
       format: z.enum(trainingFormats),
     }),
     spine: z.object({ file: z.string().optional(), sql: z.string().optional(), sha256 }),
-    output: z.object({ file: z.string(), sha256 }),
+    output: output.optional(),
+    parts: z.array(output).optional(),
+  })
+  .refine(({ output: one, parts }) => (one === undefined) !== (parts === undefined), {
+    path: ['output'],
+    message: 'expected the file that was made, or its parts under "parts"',
   })
   .refine(({ service, selected }) => (service === null) !== (selected === null), {
     path: ['service'],
@@ -73,8 +80,13 @@ const card = z
   })
 
 /** What a card holds of how its training set was made. */
-export type TrainingCard = Omit<z.infer<typeof card>, 'options' | 'service' | 'selected' | 'knownAt'> & {
+export type TrainingCard = Omit<
+  z.infer<typeof card>,
+  'options' | 'service' | 'selected' | 'knownAt' | 'output' | 'parts'
+> & {
   readonly options: TrainingOptions
+  /** Of the file, where there is one; null of several parts. */
+  readonly outputSha256: string | null
 }
 
 /** @throws CardUnreadable for what is no card, one of a newer program, or one that was changed by hand; every problem at once. */
@@ -102,11 +114,12 @@ export function readCard(file: string, text: string): TrainingCard {
       `${file} was changed or is no card`,
       result.error.issues.map(({ path, message }) => ({ path: path.join('.'), message })),
     )
-  const { options, service, selected, knownAt: known, ...rest } = result.data
+  const { options, service, selected, knownAt: known, output: one, parts = [], ...rest } = result.data
   const selection = service === null ? { features: selected ?? [] } : { service }
   return {
     ...rest,
     options: { ...options, selection, knownAt: known, map: new Map(Object.entries(options.map)) },
+    outputSha256: one?.sha256 ?? (parts.length === 1 ? (parts[0]?.sha256 ?? null) : null),
   }
 }
 

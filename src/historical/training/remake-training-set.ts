@@ -22,8 +22,8 @@ export interface RemakeRequest extends Omit<CardedRequest, 'options' | 'again'> 
 }
 
 export interface RemadeTrainingSet extends CardedTrainingSet {
-  /** Whether it is the card's, byte for byte. */
-  readonly isSame: boolean
+  /** Whether it is the card's, byte for byte; null: the card's stands in several parts, which one file is not compared with. */
+  readonly isSame: boolean | null
   /** What is not there any more, as `countRemoved` says it. */
   readonly removed: readonly string[]
 }
@@ -65,8 +65,9 @@ export async function remakeTrainingSet(
     const again = { visible: card.database.snapshot, takenAt: card.takenAt, name: path.basename(out) }
     const { options } = card
     const carded = await makeCardedTrainingSet(sources, { ...request, options, again, out: written })
-    const isSame = carded.sha256 === card.output.sha256
-    if (!isSame && !allowDeletions && card.program === sources.world.program) throw notReproduced(card)
+    const isSame = card.outputSha256 === null ? null : carded.sha256 === card.outputSha256
+    if (isSame === false && !allowDeletions && card.program === sources.world.program)
+      throw notReproduced(card)
     await rename(written, out)
     return { ...carded, isSame, removed }
   } finally {
@@ -106,13 +107,13 @@ function removedSince(
   })
 }
 
-function notReproduced({ notReproducible, output }: TrainingCard): NotReproduced {
+function notReproduced({ notReproducible, outputSha256 }: TrainingCard): NotReproduced {
   const views = notReproducible.map((name) => `"${name}"`).join(', ')
   const why =
     views === ''
       ? 'rows were changed in the database by others, or its tables were rebuilt'
       : `${views} read tables of others, which do not say what was in them`
   return new NotReproduced(
-    `the training set came out as another file than the card's (sha-256 ${output.sha256}): ${why}; nothing was written`,
+    `the training set came out as another file than the card's (sha-256 ${outputSha256}): ${why}; nothing was written`,
   )
 }

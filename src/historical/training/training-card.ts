@@ -39,6 +39,14 @@ export interface TrainingWorld {
   readonly program: string
 }
 
+interface OutputFile {
+  readonly file: string
+  readonly sha256: string
+  readonly bytes: number
+  /** Of a part. */
+  readonly rows?: number
+}
+
 export interface CardContents {
   readonly world: TrainingWorld
   readonly options: TrainingOptions
@@ -56,7 +64,8 @@ export interface CardContents {
     readonly sha256: string
     readonly counts: SpineCounts
   }
-  readonly output: { readonly file: string; readonly sha256: string; readonly bytes: number }
+  /** Of a job each part, in order. */
+  readonly output: OutputFile | readonly OutputFile[]
   readonly features: readonly FeatureCounts[]
   readonly summaries: readonly ColumnSummary[]
 }
@@ -92,7 +101,7 @@ export function trainingCard(contents: CardContents): string {
       ...{ missingKeys: counts.missingKeys, missingTimes: counts.missingTimes, ahead: counts.ahead },
       ...{ from: instant(counts.from), to: instant(counts.to) },
     },
-    output,
+    ...('file' in output ? { output } : { parts: output }),
     features: featuresOf(contents),
   }
   return `${JSON.stringify(card, null, 2)}\n`

@@ -1,4 +1,5 @@
 import { digestOf, type FeatureDigests, featureDigests } from '../../definitions/feature-digest.ts'
+import { planService } from '../../online/service-row.ts'
 import type { FeatureService, FeatureView, VectorEntry } from '../../registry/registry.ts'
 
 /**
@@ -6,8 +7,10 @@ import type { FeatureService, FeatureView, VectorEntry } from '../../registry/re
  * (`featureDigests`), their names, types, defaults and ttl; the join keys and request values. Other features, descriptions and
  * expectations may change.
  */
-export function usedDefinitions({ vector, joinKeys, requests }: FeatureService): string {
+export function usedDefinitions(service: FeatureService): string {
+  const { vector, joinKeys, requests } = service
   return digestOf([
+    planService(service).reads.map(({ view, role, keyPlaces }) => [view.id, role, keyPlaces]),
     vector.map(entryText),
     joinKeys.map(({ name, type }) => [name, type]),
     requests.map(({ name, type, optional }) => [name, type, optional]),
@@ -28,7 +31,7 @@ function digestsOf(view: FeatureView): FeatureDigests {
 }
 
 /** Names of the views whose rows stand in tables of others: nothing says which of them were there at a snapshot. */
-export function mappedViews({ vector }: FeatureService): readonly string[] {
-  const views = vector.flatMap((entry) => (entry.kind === 'feature' ? [entry.view] : []))
-  return [...new Set(views.filter(({ source }) => source !== null).map(({ name }) => name))]
+export function mappedViews(service: FeatureService): readonly string[] {
+  const mapped = planService(service).reads.filter(({ view }) => view.source !== null)
+  return [...new Set(mapped.map(({ view }) => view.name))]
 }

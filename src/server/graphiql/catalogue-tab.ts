@@ -28,7 +28,9 @@ query Catalogue {
     name
     graphqlName
     description
-    vector { name view type default }
+    joinKeys { name graphqlName type }
+    requestValues { name graphqlName type required }
+    vector { name graphqlName view type default }
   }
 }
 `,

@@ -43,8 +43,15 @@ const copyOptions: Readonly<Record<Exclude<TrainingFormat, 'arrow'>, string>> = 
   ndjson: 'format json',
 }
 
-/** Types that a text column's values may all have, the narrowest first. */
-const guesses = ['BIGINT', 'DOUBLE', 'BOOLEAN'] as const
+/**
+ * Types that a text column's values may all have, the narrowest first, and how such a value is written: a cast alone would round
+ * 0.5 to an integer, and make a number of a code such as 007 or of an id of 20 digits.
+ */
+const guesses = [
+  { type: 'BIGINT', form: '-?(0|[1-9][0-9]*)' },
+  { type: 'DOUBLE', form: '-?(0|[1-9][0-9]{0,14})([.][0-9]+)?([eE][-+]?[0-9]+)?' },
+  { type: 'BOOLEAN', form: '(?i)true|false' },
+] as const
 
 /** Training sets by DuckDB, in the rows' order. */
 export const duckDbTrainingFiles: TrainingFiles = {
@@ -221,10 +228,11 @@ function shownColumn(column: MadeColumn, index: number): string {
 /** The column as the type that all its texts are of; else as text. */
 async function typedText(connection: DuckDBConnection, column: string, isGuessed: boolean): Promise<string> {
   if (!isGuessed) return column
-  for (const type of guesses) {
+  for (const { type, form } of guesses) {
+    const isOfType = `regexp_full_match(${column}, '${form}') and try_cast(${column} as ${type}) is not null`
     const { [0]: row = [] } = (
       await connection.runAndReadAll(
-        `select count(${column}), count(*) filter (${column} is not null and try_cast(${column} as ${type}) is null) from made`,
+        `select count(${column}), count(*) filter (${column} is not null and not (${isOfType})) from made`,
       )
     ).getRows()
     if (Number(row[0]) > 0 && Number(row[1]) === 0) return `try_cast(${column} as ${type})`

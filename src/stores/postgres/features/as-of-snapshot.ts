@@ -9,16 +9,19 @@ import type {
 } from '../../as-of-snapshot.ts'
 import { type EntityRows, entityRows } from '../../entity-rows.ts'
 import type { OfflineView, StoredOfflineView, StreamedOfflineView } from '../../offline-view.ts'
+import type { TableEstimate } from '../../table-estimate.ts'
 import { copyOutEach } from '../sql/copy-out.ts'
 import { databaseNow } from '../sql/database-clock.ts'
 import { storeFailed } from '../sql/pool.ts'
 import { systemIdentifier } from '../sql/system-identifier.ts'
-import { mergedWindows } from '../windows/merged-windows.ts'
+import { mergedWindows, mergedWindowsStatement } from '../windows/merged-windows.ts'
 import { asOfJoinSql } from './as-of-join.ts'
-import { fillEntityTable, mayMakeTables } from './entity-table.ts'
+import { entityTable, fillEntityTable, mayMakeTables } from './entity-table.ts'
 import { type GrowingColumns, noRows, putEntries } from './growing-columns.ts'
 import { readAnswer } from './offline-store.ts'
 import { storedColumnsSql, storedRowWriter } from './stored-columns.ts'
+import { type ScatteredView, scatteredStatement, streamedScatter } from './streamed-scatter.ts'
+import { tableEstimate } from './table-estimate.ts'
 
 export interface SnapshotOptions {
   readonly project: string
@@ -106,7 +109,7 @@ async function openSnapshot(
 
   async function byArrays(
     client: pg.ClientBase,
-    { views, rows }: ColumnJoin,
+    { views, rows }: Pick<ColumnJoin, 'views' | 'rows'>,
     { from, to }: Part,
     targets: readonly GrowingColumns[],
   ): Promise<void> {
@@ -126,12 +129,12 @@ async function openSnapshot(
 
   async function byTable(
     client: pg.ClientBase,
-    { views, rows }: ColumnJoin & { readonly views: readonly StoredOfflineView[] },
+    { views, rows }: { readonly views: readonly StoredOfflineView[]; readonly rows: EntityRows },
     part: Part,
     targets: readonly GrowingColumns[],
   ): Promise<void> {
-    const from = await fillEntityTable(client, views[0]?.entity.joinKeys ?? [], rows, part)
-    const { sql, types } = storedColumnsSql(project, { views, from, visibleIn })
+    await fillEntityTable(client, views[0]?.entity.joinKeys ?? [], rows, part)
+    const { sql, types } = storedColumnsSql(project, { views, from: entityTable, visibleIn })
     await copyOutEach(client, sql, types, storedRowWriter(views, targets, countNonFinite))
   }
 
@@ -149,6 +152,17 @@ async function openSnapshot(
     }
   }
 
+  async function byScatter(
+    client: pg.ClientBase,
+    view: ScatteredView,
+    rows: EntityRows,
+    target: GrowingColumns | undefined,
+  ): Promise<void> {
+    const all = entityRows(rows, { from: 0, to: rows.length })
+    const entries = await streamedScatter({ client, project, visibleIn, countNonFinite }, view, all)
+    if (target) putEntries(target, 0, entries)
+  }
+
   return {
     takenAt,
     visible,
@@ -156,30 +170,69 @@ async function openSnapshot(
     async asOfColumns(join) {
       const targets = join.views.map((view) => noRows(view, join.rows.length))
       if (join.rows.length === 0 || join.views.length === 0) return targets
-      const targetOf = (view: OfflineView): GrowingColumns | undefined => targets[join.views.indexOf(view)]
-      const targetsOf = (views: readonly OfflineView[]): readonly GrowingColumns[] =>
-        views.flatMap((view) => targetOf(view) ?? [])
-      const isSmall = join.rows.length <= arrayRows
-      const merged = isSmall ? [] : join.views.filter(isStreamed)
-      const tabled = isSmall || !mayMake ? [] : join.views.filter(isStored)
-      const others = join.views.filter((view) => ![...merged, ...tabled].includes(view))
+      const all = join.views.map((view, at) => ({ view, way: join.ways[at], target: targets[at] }))
+      const merged = all.filter(({ view, way }) => way === 'MERGE' && isStreamed(view))
+      const scattered = all.filter(({ view, way }) => way === 'SCATTER' && isPlain(view))
+      const probed = all.filter((one) => !merged.includes(one) && !scattered.includes(one))
+      const isFew = join.rows.length <= arrayRows || !mayMake
+      const tabled = isFew ? [] : probed.filter(({ view }) => isStored(view))
+      const others = probed.filter((one) => !tabled.includes(one))
+      const targetsOf = (some: typeof all): readonly GrowingColumns[] =>
+        some.flatMap(({ target }) => target ?? [])
       const work = parts(join.rows.length, connections).flatMap((part) => [
-        ...merged.map((view) =>
-          onConnection((client) => byMerge(client, view, join.rows, part, targetOf(view))),
+        // A scan for all parts costs as much as for one.
+        ...(part.from > 0 ? [] : scattered).flatMap(({ view, target }) =>
+          isPlain(view) ? [onConnection((client) => byScatter(client, view, join.rows, target))] : [],
+        ),
+        ...merged.flatMap(({ view, target }) =>
+          isStreamed(view) ? [onConnection((client) => byMerge(client, view, join.rows, part, target))] : [],
         ),
         ...(tabled.length === 0
           ? []
-          : [onConnection((client) => byTable(client, { ...join, views: tabled }, part, targetsOf(tabled)))]),
+          : [
+              onConnection((client) =>
+                byTable(
+                  client,
+                  { rows: join.rows, views: tabled.flatMap(({ view }) => (isStored(view) ? [view] : [])) },
+                  part,
+                  targetsOf(tabled),
+                ),
+              ),
+            ]),
         ...(others.length === 0
           ? []
           : [
-              onConnection((client) => byArrays(client, { ...join, views: others }, part, targetsOf(others))),
+              onConnection((client) =>
+                byArrays(
+                  client,
+                  { rows: join.rows, views: others.map(({ view }) => view) },
+                  part,
+                  targetsOf(others),
+                ),
+              ),
             ]),
       ])
       // All of them: the connections are given back afterwards.
       const failed = (await Promise.allSettled(work)).find(({ status }) => status === 'rejected')
       if (failed?.status === 'rejected') throw failed.reason
       return targets satisfies readonly AsOfColumns[]
+    },
+    async estimate(view) {
+      let found: TableEstimate | null = null
+      await onConnection(async (client) => {
+        found = await tableEstimate(client, project, view)
+      })
+      if (found === null) throw new TypeError(`nothing was estimated for ${view.name}`)
+      return found
+    },
+    statement(view, way) {
+      if (isStreamed(view))
+        return way === 'MERGE'
+          ? mergedWindowsStatement({ project, visibleIn }, view)
+          : asOfJoinSql(project, { views: [view], rows: [], visibleIn }).text
+      if (way === 'SCATTER' && isPlain(view))
+        return scatteredStatement({ client: first, project, visibleIn, countNonFinite }, view)
+      return storedColumnsSql(project, { views: [view], from: entityTable, visibleIn }).sql.text
     },
     async close() {
       isClosed = true
@@ -209,6 +262,10 @@ function parts(rows: number, connections: number): readonly Part[] {
 
 function isStreamed(view: OfflineView): view is StreamedOfflineView {
   return view.kind === 'STREAM'
+}
+
+function isPlain(view: OfflineView): view is ScatteredView {
+  return view.kind === 'PLAIN'
 }
 
 function isStored(view: OfflineView): view is StoredOfflineView {

@@ -7,31 +7,32 @@ import { copyRows } from '../sql/copy-rows.ts'
 
 type JoinKeys = OfflineView['entity']['joinKeys']
 
+/** What stands behind FROM. */
+export const entityTable = 'pg_temp.featuregraph_entity_rows'
+
 /** Rows that gather before they are sent. */
 const flushBytes = 262_144
 
 /**
  * Entity rows `from` to `to` as a temporary table of the connection's transaction, columns as those of `e` in an as-of join, in
- * the rows' order: a join reads them so. Which table it is, to stand behind FROM. Made anew by each call; the statistics keep
- * the planner from thinking that it is small.
+ * the rows' order: a join reads them so. Made anew by each call; the statistics keep the planner from thinking that it is small.
  */
 export async function fillEntityTable(
   client: pg.ClientBase,
   joinKeys: JoinKeys,
   { keys, asOf, knownAt }: EntityRows,
   { from, to }: { readonly from: number; readonly to: number },
-): Promise<string> {
-  const table = 'pg_temp.featuregraph_entity_rows'
+): Promise<void> {
   const columns = [
     'place integer',
     ...joinKeys.map(({ type }, index) => `key_${index} ${sqlType(type)}`),
     'as_of timestamptz',
     'known_at timestamptz',
   ]
-  await client.query(`drop table if exists ${table}`)
+  await client.query(`drop table if exists ${entityTable}`)
   await client.query(`create temporary table featuregraph_entity_rows (${columns.join(', ')}) on commit drop`)
   const types: ValueType[] = ['int32', ...joinKeys.map(({ type }) => type), 'timestamp', 'timestamp']
-  const copy = copyRows(client, table, types)
+  const copy = copyRows(client, entityTable, types)
   try {
     const values: (number | string | null)[] = types.map(() => null)
     const behind = keys.length + 1
@@ -48,8 +49,7 @@ export async function fillEntityTable(
     await copy.abort()
     throw error
   }
-  await client.query(`analyze ${table}`)
-  return table
+  await client.query(`analyze ${entityTable}`)
 }
 
 /** A standby has no temporary tables, and a role may lack the right to make one. */

@@ -167,8 +167,8 @@ interface Scattered {
 }
 
 /** Per feature row of the keys: its key's place from 1, event and created timestamp, row id, features. In no order. */
-function scatteredSql(
-  { project, visibleIn }: ScatterOptions,
+export function scatteredSql(
+  { project, visibleIn }: Pick<ScatterOptions, 'project' | 'visibleIn'>,
   view: ScatteredView,
   { keys, rows, knownAt, rowIds }: Scattered,
 ): { readonly sql: Sql; readonly types: readonly ValueType[] } {
@@ -236,4 +236,11 @@ async function probe(
     answer.push(...(readAnswer(join, raw, countNonFinite)[0] ?? []))
   }
   return answer
+}
+
+/** The statement, for a reader. */
+export function scatteredStatement(options: ScatterOptions, view: ScatteredView): string {
+  const row = { key: view.entity.joinKeys.map(() => 0), asOf: 0, knownAt: null }
+  const keys = [{ key: row.key, places: [0] }]
+  return scatteredSql(options, view, { keys, rows: [row], knownAt: null, rowIds: 'NONE' }).sql.text
 }

@@ -10,7 +10,7 @@ import {
 } from '../../../windows/sweep-windows.ts'
 import type { AsOfEntry, EntityRow } from '../../as-of-reader.ts'
 import type { StreamedOfflineView } from '../../offline-view.ts'
-import { allowedAheadMicros, countedAt, counts } from '../events/counted-events.ts'
+import { countedAt, counts, furthestAhead } from '../events/counted-events.ts'
 import { readStoredSince } from '../events/event-retention.ts'
 import { sqlType } from '../sql/column-type.ts'
 import { copyOut } from '../sql/copy-out.ts'
@@ -40,12 +40,19 @@ interface KeySweep {
   readonly sweep: Sweep
 }
 
+interface ReadSweep extends KeySweep {
+  readonly spans: SweptSpan[]
+}
+
+/** Spans that are slid over together: most keys have few. */
+const answeredSpans = 2_000
+
 /**
  * What `asOfJoin` answers of a streaming view, one entry per row, in order: the events of each key's overlapping windows are
  * read and aggregated once, by the spans between the rows' own bounds, and the spans are slid over. Cost: one index probe per
  * sweep, the events of the windows once each, and one line of cells per span that has any. Rows of a key need to stand side by
  * side. Rows that differ in `knownAt` see different events and share no reading: each is then what the lateral probe is.
- * Holds the spans of one sweep at a time, of `countDistinct` its different values.
+ * Holds some thousand spans and those of one sweep, of `countDistinct` its different values.
  * Floats are added in another order than the probe adds them (design section 3.5).
  */
 export async function mergedWindows(
@@ -56,31 +63,37 @@ export async function mergedWindows(
   const sweeper = windowSweeper(view.aggregations)
   const answer: AsOfEntry[] = rows.map(() => null)
   if (rows.length === 0) return answer
-  const failed = storeFailed(`merging the windows of ${view.name}`)
   const sweeps = keySweeps(sweeper, rows)
-  const finish = ({ sweep, times, places }: KeySweep, spans: readonly SweptSpan[]): void => {
-    sweeper.answer(sweep, times, spans).forEach((found, index) => {
-      const place = places[sweep.rows[index] ?? 0] ?? 0
-      if (found !== null) answer[place] = { ...found, closing: false }
-    })
+  let parts: ReadSweep[] = []
+  let waiting = 0
+  const finish = (): void => {
+    const found = sweeper.answer(parts).values()
+    for (const { sweep, places } of parts)
+      for (const row of sweep.rows) {
+        const swept = found.next().value ?? null
+        if (swept !== null) answer[places[row] ?? 0] = { ...swept, closing: false }
+      }
+    parts = []
+    waiting = 0
   }
   let current = 0
-  let spans: SweptSpan[] = []
   try {
     const sql = sweptSpansSql(project, view, sweeps, visibleIn)
     for await (const batch of copyOut(client, sql, [...sweptTypes, ...sweeper.cells])) {
-      for (const [sweep, number, newest, storedAt, ...cells] of batch) {
-        if (Number(sweep) !== current && spans.length > 0) {
-          const done = sweeps[current - 1]
-          if (done) finish(done, spans)
-          spans = []
+      for (const [place, number, newest, storedAt, ...cells] of batch) {
+        if (place !== current) {
+          if (waiting >= answeredSpans) finish()
+          current = Number(place)
+          const sweep = sweeps[current - 1]
+          if (sweep) parts.push({ ...sweep, spans: [] })
         }
-        current = Number(sweep)
-        spans.push({ number: Number(number), newest: Number(newest), storedAt: Number(storedAt), cells })
+        waiting += 1
+        parts
+          .at(-1)
+          ?.spans.push({ number: Number(number), newest: Number(newest), storedAt: Number(storedAt), cells })
       }
     }
-    const last = sweeps[current - 1]
-    if (last) finish(last, spans)
+    finish()
     // After the events: what was missing there had been announced before.
     const storedSince = await readStoredSince(client, project, view.events.name)
     if (storedSince !== null)
@@ -88,7 +101,7 @@ export async function mergedWindows(
         if (storedSince > sweeper.earliestStart(asOf)) answer[place] = { storedSince }
       })
   } catch (error) {
-    return failed(error)
+    return storeFailed(`merging the windows of ${view.name}`)(error)
   }
   return answer
 }
@@ -125,7 +138,7 @@ const sweptTypes: readonly ValueType[] = ['int64', 'int32', 'timestamp', 'timest
  * One row per sweep (by its place from 1) and span that has an event, in their order: the span's number, the newest time that
  * one of its events counts at, the latest that one was stored at, and the cells of each aggregation.
  */
-function sweptSpansSql(
+export function sweptSpansSql(
   project: string,
   { events, entity, aggregations }: StreamedOfflineView,
   sweeps: readonly KeySweep[],
@@ -134,8 +147,9 @@ function sweptSpansSql(
   const values: unknown[] = []
   const visible = snapshotParameter(visibleIn, values)
   const parameter = (value: unknown, type: string): string => `$${values.push(value)}::${type}`
-  const until = ({ sweep }: KeySweep): Micros => (sweep.bounds.at(-1) ?? 0) + allowedAheadMicros
-  const first = ({ sweep }: KeySweep): Micros => sweep.bounds[0] ?? 0
+  const [{ knownAt = null } = {}] = sweeps
+  const isKnownAtOnce = sweeps.every((one) => one.knownAt === knownAt)
+  const known = (at: Micros | null): string => (at === null ? 'infinity' : formatTimestamp(at))
   const arrays = [
     ...entity.joinKeys.map(({ type }, index) =>
       parameter(
@@ -144,21 +158,17 @@ function sweptSpansSql(
       ),
     ),
     parameter(
-      sweeps.map(({ knownAt }) => (knownAt === null ? 'infinity' : formatTimestamp(knownAt))),
-      'timestamptz[]',
-    ),
-    parameter(
-      sweeps.map((sweep) => formatTimestamp(first(sweep))),
-      'timestamptz[]',
-    ),
-    parameter(
-      sweeps.map((sweep) => formatTimestamp(until(sweep))),
-      'timestamptz[]',
-    ),
-    parameter(
       sweeps.map(({ sweep }) => `{${sweep.bounds.map(formatTimestamp).join(',')}}`),
       'text[]',
     ),
+    ...(isKnownAtOnce
+      ? []
+      : [
+          parameter(
+            sweeps.map((one) => known(one.knownAt)),
+            'timestamptz[]',
+          ),
+        ]),
   ]
   const keys = entity.joinKeys.map((_, index) => `key_${index}`)
   const needsPlace = aggregations.some(({ aggregate }) => aggregate === 'first' || aggregate === 'last')
@@ -176,18 +186,20 @@ function sweptSpansSql(
     ...[...read].map((name) => `x.${quoteIdentifier(name)}`),
   ]
   let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  for (const sweep of sweeps) {
-    least = Math.min(least, first(sweep))
-    most = Math.max(most, until(sweep))
+  for (const { bounds } of sweeps.map(({ sweep }) => sweep)) {
+    least = Math.min(least, bounds[0] ?? least)
+    most = Math.max(most, bounds.at(-1) ?? most)
   }
   const conditions = [
     ...entity.joinKeys.map(({ name }, place) => `x.${quoteIdentifier(name)} = g.key_${place}`),
-    'x.event_timestamp >= g.first and x.event_timestamp < g.until',
+    `x.event_timestamp >= g.first and x.event_timestamp < g.until + ${furthestAhead}`,
     // Months that no sweep reads are left out of the plan.
     `x.event_timestamp >= ${parameter(formatTimestamp(least), 'timestamptz')}`,
-    `x.event_timestamp < ${parameter(formatTimestamp(most), 'timestamptz')}`,
-    `${countedAt} >= g.first and ${countedAt} < g.bounds[array_length(g.bounds, 1)]`,
-    'x.ingested_at <= g.known_at',
+    `x.event_timestamp < ${parameter(formatTimestamp(most), 'timestamptz')} + ${furthestAhead}`,
+    `${countedAt} >= g.first and ${countedAt} < g.until`,
+    ...(isKnownAtOnce && knownAt === null
+      ? []
+      : [`x.ingested_at <= ${isKnownAtOnce ? parameter(known(knownAt), 'timestamptz') : 'g.known_at'}`]),
     counts,
     ...visibleSql('x.ingested_xid', visible),
   ]
@@ -199,11 +211,18 @@ function sweptSpansSql(
     }),
   )
   const topics = needsPlace ? ' join featuregraph.event_topics as t on t.id = x.topic_id' : ''
+  const ofEach = isKnownAtOnce ? [] : ['known_at']
+  const columns = [...keys, 'bounds', ...ofEach, 'place']
+  const names = [...keys, ...ofEach, 'place']
   const text = [
     // Materialized, so that the bounds are not parsed for every event.
     'with g as materialized (',
-    `  select ${[...keys, 'known_at', 'first', 'until', 'bounds::timestamptz[] as bounds', 'place'].join(', ')}`,
-    `  from unnest(${arrays.join(', ')}) with ordinality as g(${[...keys, 'known_at', 'first', 'until', 'bounds', 'place'].join(', ')})`,
+    `  select ${names.join(', ')}, bounds, bounds[1] as first, bounds[array_length(bounds, 1)] as until`,
+    '  from (',
+    `    select ${names.join(', ')}, bounds::timestamptz[] as bounds`,
+    `    from unnest(${arrays.join(', ')}) with ordinality as g(${columns.join(', ')})`,
+    '    offset 0',
+    '  ) as g',
     ')',
     'select g.place, s.*',
     'from g cross join lateral (',
@@ -220,4 +239,14 @@ function sweptSpansSql(
     'order by 1, 2',
   ]
   return { text: text.join('\n'), values }
+}
+
+/** The statement, for a reader. */
+export function mergedWindowsStatement(
+  { project, visibleIn }: Pick<MergeOptions, 'project' | 'visibleIn'>,
+  view: StreamedOfflineView,
+): string {
+  const row = { key: view.entity.joinKeys.map(() => 0), asOf: 0, knownAt: null }
+  const sweeps = keySweeps(windowSweeper(view.aggregations), [row])
+  return sweptSpansSql(project, view, sweeps, visibleIn).text
 }

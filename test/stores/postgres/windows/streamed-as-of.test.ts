@@ -17,9 +17,8 @@ import {
 } from 'featuregraph'
 import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Micros } from '../../../../src/definitions/timestamp.ts'
+import { formatTimestamp, type Micros } from '../../../../src/definitions/timestamp.ts'
 import type { EntityKey, ScalarValue } from '../../../../src/definitions/value.ts'
-import type { WindowedAggregation } from '../../../../src/definitions/windowed-aggregation.ts'
 import { buildRegistry } from '../../../../src/registry/build-registry.ts'
 import type { EventSource, StreamView } from '../../../../src/registry/registry.ts'
 import type { AsOfRow, EntityRow } from '../../../../src/stores/as-of-reader.ts'
@@ -187,6 +186,7 @@ async function ask(views: readonly OfflineView[], ...rows: readonly EntityRow[])
 async function merged(
   view: StreamedOfflineView,
   rows: readonly EntityRow[],
+  visibleIn: string | null = null,
 ): Promise<readonly (AsOfRow | null)[]> {
   const places = [...rows.keys()].sort((left, right) =>
     compare(rows[left]?.key ?? [], rows[right]?.key ?? []),
@@ -194,7 +194,7 @@ async function merged(
   const client = await pool.connect()
   try {
     const entries = await mergedWindows(
-      { client, project: 'default', visibleIn: null },
+      { client, project: 'default', visibleIn },
       view,
       places.map((place) => rows[place] ?? { key: [], asOf: 0, knownAt: null }),
     )
@@ -296,7 +296,8 @@ function expectSame(view: StreamedOfflineView, actual: AsOfRow | null, expected:
 }
 
 function isRounded({ aggregations }: StreamedOfflineView, index: number): boolean {
-  const aggregate: WindowedAggregation['aggregate'] | undefined = aggregations[index]?.aggregate
+  const { aggregate, field = null } = aggregations[index] ?? {}
+  if (aggregate === 'sum') return field?.type.startsWith('float') === true
   return aggregate === 'mean' || aggregate === 'variance' || aggregate === 'stddev'
 }
 
@@ -583,6 +584,66 @@ describe('an as-of join of streaming views', () => {
     expect(plan).toMatch(/ on rides_2027_07 x_\d.*\(never executed\)/)
     expect(plan).not.toMatch(/Seq Scan on rides_2027_0[78]/)
     expect(await askOne(windows, [1001], t)).not.toBeNull()
+  })
+
+  it('merges the windows of a key with many events, the same to the last bit when it is bound to a snapshot', async () => {
+    const t = at('2027-11-05T00:00:00Z')
+    const table = eventTable('default', windows.events)
+    for (const instant of [t - 30 * day, t])
+      await pool.query(createEventMonth('default', windows.events, instant))
+    const topic = await topicIdOf(pool, 'default', 'hot')
+    const write = async (partition: number) =>
+      await pool.query(
+        `insert into ${table} (topic_id, partition, "offset", event_timestamp, ingested_at, event_id, rider_id, fare, rating, stops, city)
+         select $1, $2, g, at, at + g % 50 * interval '100 seconds', null, 2000 + (g % 20) / 19, ln(g), g % 6, g % 4, 'c' || g % 30
+         from generate_series(1, 5000) as g, lateral (select timestamptz '2027-10-20Z' + g * interval '240 seconds' as at) as a`,
+        [topic, partition],
+      )
+    await write(0)
+    await pool.query(`analyze ${table}`)
+    const rows = [2000, 2001].flatMap((id) =>
+      Array.from({ length: 60 }, (_, index) => ({
+        ...{ key: [id], asOf: t - 17 * day + index * 243 * minute },
+        knownAt: index % 10 === 0 ? t - 10 * day : null,
+      })),
+    )
+    const [probed] = await ask([windows], ...rows)
+    expect(probed?.filter((row) => row !== null).length).toBeGreaterThan(90)
+    const { rows: seen } = await pool.query<{ seen: string }>('select pg_current_snapshot()::text as seen')
+    const visibleIn = seen[0]?.seen ?? null
+    const before = await merged(windows, rows, visibleIn)
+    await write(1)
+    await pool.query(`analyze ${table}`)
+    expect(await merged(windows, rows, visibleIn)).toEqual(before)
+    const [bound] = await offline.asOfJoin({ views: [windows], rows, visibleIn }, neverAborted)
+    for (const [place, row] of before.entries()) expectSame(windows, row, bound?.[place] as AsOfRow | null)
+    expect(await merged(windows, rows)).not.toEqual(before)
+  })
+
+  it('has no answer, merged or not, where a window begins before the events are stored', async () => {
+    const t = at('2027-05-10T12:00:00Z')
+    await keep(cards.events, ride(9, t, { line: 'x', post: 'y' }, { topic: 'boardings' }))
+    const since = t - 30 * minute
+    await pool.query(
+      `insert into featuregraph.event_retention (project, source, kept_since) values ('default', $1, $2)`,
+      [cards.events.name, formatTimestamp(since)],
+    )
+    const rows = [since + hour - 1, since + hour, t + 1, t + hour].map((asOf) => {
+      return { key: ['x', 'y'], asOf, knownAt: null }
+    })
+    const client = await pool.connect()
+    const answer = await mergedWindows({ client, project: 'default', visibleIn: null }, cards, rows)
+    client.release()
+    expect(answer).toEqual(
+      (await offline.asOfJoin({ views: [cards], rows, visibleIn: null }, neverAborted))[0],
+    )
+    const expired = { storedSince: since }
+    expect(answer).toEqual([
+      expired,
+      expect.objectContaining({ values: [1, null] }),
+      expired,
+      expect.anything(),
+    ])
   })
 
   it('is refused by the store in memory, which keeps no events', async () => {

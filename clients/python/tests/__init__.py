@@ -1,0 +1,1 @@
+"""Against a real gateway, which test/clients/python.test.ts starts."""

@@ -1,0 +1,76 @@
+import { planService } from '../../online/service-row.ts'
+import type { AsOfSnapshots, Way } from '../../stores/as-of-snapshot.ts'
+import type { OfflineView } from '../../stores/offline-view.ts'
+import type { ChosenWay } from '../plan/choose-way.ts'
+import { readSpine } from '../spine/read-spine.ts'
+import { planSpine } from '../spine/spine-plan.ts'
+import { planAnswers, planJoins } from './answer-columns.ts'
+import { madeColumns } from './made-columns.ts'
+import { batchRows, type TrainingRequest } from './make-training-set.ts'
+import { tableEstimates } from './table-estimates.ts'
+
+export type ExplainRequest = Pick<
+  TrainingRequest,
+  'service' | 'spine' | 'rows' | 'knownAt' | 'visibleIn' | 'vector' | 'statuses' | 'limit'
+>
+
+/** How a view is read, of all batches that are read in one way. */
+interface ReadInWay {
+  readonly view: OfflineView
+  readonly way: Way
+  readonly because: string
+  readonly table: ChosenWay['table']
+  rows: number
+  reads: number
+}
+
+/**
+ * How a training set would be made, as text: for each view the way that its rows are found, what is estimated of it, and the
+ * statement. The spine is read and checked, nothing else is. @throws what `makeTrainingSet` throws before it writes.
+ */
+export async function explainTrainingSet(
+  snapshots: AsOfSnapshots,
+  { service, spine, rows, knownAt, visibleIn, limit, ...made }: ExplainRequest,
+): Promise<string> {
+  const plan = planService(service)
+  const names = madeColumns(plan, made).map(({ name }) => name)
+  const spinePlan = planSpine(spine.opened, service, names, spine)
+  const answers = planAnswers(plan)
+  const snapshot = await snapshots.open({ connections: 1, visibleIn })
+  try {
+    const estimates = await tableEstimates(answers, snapshot)
+    const found = new Map<string, ReadInWay>()
+    let read = 0
+    for await (const some of readSpine(spine.opened, spinePlan, { ...spine, rows }, batchRows)) {
+      read += some.rows
+      for (const { views, ways } of planJoins(some, answers, { knownAt, estimates })) {
+        limit.add(ways, some.done)
+        ways.forEach(({ way, because, reads, asked, table }, place) => {
+          const view = views[place]
+          if (!view) return
+          const identity = `${view.id} ${way}`
+          const own = found.get(identity) ?? { view, way, because, table, rows: 0, reads: 0 }
+          own.rows += asked.rows
+          own.reads += reads
+          found.set(identity, own)
+        })
+      }
+    }
+    const lines = [
+      `${read.toLocaleString('en')} rows of the spine, at most ${batchRows.toLocaleString('en')} at once`,
+    ]
+    for (const { view, way, because, table, rows: asked, reads } of found.values())
+      lines.push(
+        '',
+        `${view.name}: ${way}, ${because}`,
+        `  ${asked.toLocaleString('en')} different entity rows; about ${reads.toLocaleString('en')} stored rows are read of ${table.rows.toLocaleString('en')}, of ${table.keys.toLocaleString('en')} keys`,
+        ...snapshot
+          .statement(view, way)
+          .split('\n')
+          .map((line) => `  ${line}`),
+      )
+    return `${lines.join('\n')}\n`
+  } finally {
+    await snapshot.close()
+  }
+}

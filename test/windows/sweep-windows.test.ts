@@ -1,0 +1,145 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { AggregateName } from '../../src/definitions/aggregation.ts'
+import type { Micros } from '../../src/definitions/timestamp.ts'
+import type { WindowedAggregation } from '../../src/definitions/windowed-aggregation.ts'
+import { type Sweep, type SweptSpan, windowSweeper } from '../../src/windows/sweep-windows.ts'
+import type { TestEvent } from '../oracle/store-events.ts'
+import { isPresent, windowValue } from '../oracle/window-oracle.ts'
+
+const n = { name: 'n', type: 'int64' } as const
+
+function over(
+  aggregate: AggregateName,
+  windowMicros: Micros,
+  hopMicros: Micros,
+  only?: number,
+): WindowedAggregation {
+  const where = only === undefined ? [] : [{ field: { name: 'kind', type: 'int64' as const }, value: only }]
+  return { aggregate, field: aggregate === 'count' ? null : n, windowMicros, hopMicros, where }
+}
+
+/** Windows that end inside each other's hops; the longest is not the one that reaches furthest. */
+const aggregations: readonly WindowedAggregation[] = [
+  over('count', 12, 1),
+  over('count', 50, 7, 1),
+  over('sum', 50, 7),
+  over('min', 12, 1),
+  over('max', 48, 40),
+  over('countDistinct', 50, 7),
+  over('first', 12, 4, 0),
+  over('last', 50, 7),
+]
+const sweeper = windowSweeper(aggregations)
+
+/** What Postgres computes of a span's events, which stand in their total order. */
+function cellsOf({ aggregate, where }: WindowedAggregation, events: readonly TestEvent[]) {
+  const inside = events.filter(({ fields }) => where.every((one) => fields[one.field.name] === one.value))
+  const values = inside.flatMap(({ fields }) => (typeof fields['n'] === 'number' ? [fields['n']] : []))
+  switch (aggregate) {
+    case 'count':
+      return inside.length
+    case 'sum':
+      return values.length === 0 ? null : String(values.reduce((sum, value) => sum + value, 0))
+    case 'countDistinct':
+      return values.length === 0 ? null : [...new Set(values)]
+    case 'first':
+      return values[0] ?? null
+    case 'last':
+      return values.at(-1) ?? null
+    default:
+      return values.length === 0 ? null : Math[aggregate === 'min' ? 'min' : 'max'](...values)
+  }
+}
+
+function spansOf({ bounds }: Sweep, events: readonly TestEvent[]): readonly SweptSpan[] {
+  return bounds.flatMap((bound, number) => {
+    const until = bounds[number + 1] ?? Number.NEGATIVE_INFINITY
+    const inside = events.filter(({ at }) => at >= bound && at < until)
+    if (inside.length === 0) return []
+    const newest = Math.max(...inside.map(({ at }) => at))
+    const storedAt = Math.max(...inside.map(({ fields }) => Number(fields['stored'])))
+    return [{ number, newest, storedAt, cells: aggregations.map((one) => cellsOf(one, inside)) }]
+  })
+}
+
+const arbitraryEvents = fc
+  .array(
+    fc.record({
+      at: fc.integer({ min: -200, max: 200 }),
+      fields: fc.record({
+        n: fc.option(fc.integer({ min: -3, max: 3 })),
+        kind: fc.option(fc.constantFrom(0, 1)),
+        stored: fc.integer({ min: 0, max: 9 }),
+      }),
+    }),
+    { maxLength: 60, size: 'max' },
+  )
+  .map((events): readonly TestEvent[] => [...events].sort((left, right) => left.at - right.at))
+const arbitraryTimes = fc.array(fc.integer({ min: -250, max: 300 }), {
+  minLength: 1,
+  maxLength: 30,
+  size: 'max',
+})
+
+describe('a sweep over the events of a key', () => {
+  it('answers the window function at moments in any order, also twice the same, and null where no window holds an event', () => {
+    let present = 0
+    fc.assert(
+      fc.property(arbitraryEvents, arbitraryTimes, fc.boolean(), (events, times, isTogether) => {
+        const answers = new Map<number, unknown>()
+        const parts = sweeper.plan(times).map((sweep) => ({ sweep, times, spans: spansOf(sweep, events) }))
+        // Together, or each alone.
+        const found = isTogether ? sweeper.answer(parts) : parts.flatMap((part) => sweeper.answer([part]))
+        expect(found).toHaveLength(times.length)
+        parts
+          .flatMap(({ sweep }) => sweep.rows)
+          .forEach((place, index) => void answers.set(place, found[index]))
+        times.forEach((t, place) => {
+          const reach = events.filter(({ at }) => at >= sweeper.earliestStart(t) && at < t)
+          const isThere = isPresent(aggregations, events, t)
+          if (isThere) present += 1
+          expect(answers.get(place)).toEqual(
+            isThere
+              ? {
+                  eventTimestamp: Math.max(...reach.map(({ at }) => at)),
+                  createdTimestamp: Math.max(...reach.map(({ fields }) => Number(fields['stored']))),
+                  values: aggregations.map((aggregation) => windowValue(aggregation, events, t)),
+                }
+              : null,
+          )
+        })
+      }),
+      { numRuns: 100 },
+    )
+    expect(present).toBeGreaterThan(300)
+  })
+
+  it('reads the events of all windows once and no others, by bounds that are few to each moment', () => {
+    fc.assert(
+      fc.property(arbitraryTimes, (times) => {
+        const sweeps = sweeper.plan(times)
+        const covered = new Set<number>()
+        for (const { rows, bounds } of sweeps) {
+          const [first = 0, last = 0] = [bounds[0], bounds.at(-1)]
+          for (let at = first; at < last; at += 1) {
+            expect(covered.has(at)).toBe(false)
+            covered.add(at)
+          }
+          // A moment, and the beginning of a window of each length and hop.
+          expect(bounds.length).toBeLessThanOrEqual(5 * rows.length)
+          expect([...bounds].sort((left, right) => left - right)).toEqual(bounds)
+          expect(new Set(bounds).size).toBe(bounds.length)
+        }
+        const needed = new Set(
+          times.flatMap((t) =>
+            Array.from({ length: t - sweeper.earliestStart(t) }, (_, back) => t - 1 - back),
+          ),
+        )
+        expect([...covered].sort()).toEqual([...needed].sort())
+        expect(sweeps.flatMap(({ rows }) => rows).sort()).toEqual(times.map((_, place) => place).sort())
+      }),
+      { numRuns: 25 },
+    )
+  })
+})
