@@ -58,7 +58,7 @@ async function projectWith(events: number): Promise<Settings> {
   )
   await pool.query(
     `insert into ${schema}.payments select 1, 0, i, '2026-01-01Z'::timestamptz + i * interval '20 days' / ${events}, now(), null, true,
-       1 + i % 2000, i % 97, 's' || i % 13 from generate_series(0, ${events} - 1) as i`,
+       pg_current_xact_id(), 1 + i % 2000, i % 97, 's' || i % 13 from generate_series(0, ${events} - 1) as i`,
   )
   return own
 }

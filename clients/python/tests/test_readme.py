@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from .conftest import Gateway
 
 README = Path(__file__).parent.parent / "README.md"
-CLIENTS = README.parent.parent.parent / "docs" / "clients.md"
+ROOT = README.parent.parent.parent
+CLIENTS = ROOT / "docs" / "clients.md"
 
 
 def test_the_way_from_labels_to_a_prediction(gateway: Gateway) -> None:
@@ -45,3 +47,34 @@ def test_the_lines_in_the_docs(
     names["fg"].close()
     trained, online = re.findall(r"\[[^\[\]]+\]", capsys.readouterr().out)
     assert trained == online
+
+
+def test_the_lines_of_the_projects_readme(
+    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The frame has the right types, and so have the job's files in pandas and polars."""
+    [code] = re.findall(r"```python\n(import pandas.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    times = pd.to_datetime([pd.Timestamp.now("UTC"), pd.Timestamp.now("UTC"), None], utc=True)
+    spine = {"customer_id": [1001, 7, 1001], "event_timestamp": times, "transaction_amount": 25.5, "is_fraud": True}
+    pd.DataFrame(spine).to_parquet(tmp_path / "labels.parquet")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FEATUREGRAPH_API_KEY", gateway.key)
+    names: dict[str, object] = {}
+    exec(compile(code.replace("http://localhost:4000", gateway.url), "README.md", "exec"), names)
+    fg, train = names["fg"], names["train"]
+    assert train["customer_id"].tolist() == [1001, 7, 1001]
+    assert str(train.dtypes["transaction_count_7d"]) == "Int64"
+    assert train["transaction_count_7d"].isna().tolist() == [False, True, True]
+
+    job = fg.start_training_set("labels.parquet", service="fraud_detection_v1", vector=True)
+    [part] = job.wait(progress=False).download(tmp_path / "parts")
+    fg.close()
+    opened = pd.read_parquet(part)
+    assert opened["total_transactions_30d"].tolist()[0] == 1234.5
+    assert opened["is_fraud"].dtype == bool
+    assert str(opened["event_timestamp"].dtype).endswith("UTC]")
+    frame = pl.read_parquet(part)
+    assert frame.schema["transaction_count_7d"] == pl.Int64
+    assert frame.schema["event_timestamp"] == pl.Datetime("us", "UTC")
+    assert frame.schema["vector"] == pl.List(pl.Float64)
+    assert frame["transaction_count_7d"].to_list() == [6, None, None]
