@@ -86,7 +86,14 @@ async function ours(script: string, order: Order, profileFolder: string | null):
   return report.done
 }
 
-async function feastSeconds(databaseUrl: string, spine: string, folder: string): Promise<number | string> {
+interface FeastRun {
+  readonly seconds: number
+  /** A Parquet file with a column `place`. */
+  readonly out: string
+}
+
+/** Or why there is none. */
+async function byFeast(databaseUrl: string, spine: string, folder: string): Promise<FeastRun | string> {
   try {
     const packages = await pythonPackages(
       `feast-postgres-${feastVersion}`,
@@ -97,14 +104,15 @@ async function feastSeconds(databaseUrl: string, spine: string, folder: string):
     )
     const own = await mkdtemp(path.join(folder, 'feast-'))
     const { hostname, port, pathname } = new URL(databaseUrl)
+    const out = path.join(own, 'out.parquet')
     const script = path.join(import.meta.dirname, 'feast_historical.py')
     const env = { ...process.env, PYTHONPATH: packages, PYTHONDONTWRITEBYTECODE: '1' }
-    const { stdout } = await run(
-      'python3',
-      [script, hostname, port, pathname.slice(1), spine, own, path.join(own, 'out.parquet')],
-      { env, maxBuffer: 67_108_864 },
-    )
-    return (JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as { seconds: number }).seconds
+    const { stdout } = await run('python3', [script, hostname, port, pathname.slice(1), spine, own, out], {
+      env,
+      maxBuffer: 67_108_864,
+    })
+    const { seconds } = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as { seconds: number }
+    return { seconds, out }
   } catch (error) {
     return error instanceof Error ? (error.message.trim().split('\n').at(-1) ?? '') : String(error)
   }
@@ -136,8 +144,12 @@ async function measure(
       `${rows} rows, round ${round + 1}: ours ${found.ours.at(-1)?.seconds.toFixed(2)} s, DuckDB ${found.duckdb.at(-1)?.toFixed(2)} s`,
     )
   }
-  const feast = options.feast.includes(rows) ? await feastSeconds(url, spine, folder) : null
-  return { rows, ...found, feast }
+  const feast = options.feast.includes(rows) ? await byFeast(url, spine, folder) : null
+  if (feast === null || typeof feast === 'string') return { rows, ...found, feast }
+  const differing = await differingRows(duckdb, files.ours, feast.out)
+  if (differing > 0) throw new Error(`WRONG ROWS: ${differing} of ${rows} differ from Feast's`)
+  say(`${rows} rows: Feast ${feast.seconds.toFixed(2)} s`)
+  return { rows, ...found, feast: feast.seconds }
 }
 
 function table(measured: readonly Measured[]): string {
@@ -203,7 +215,7 @@ async function main(): Promise<void> {
     for (const rows of options.spines) measured.push(await measure(duckdb, parts, options, rows))
     const { customers, days, momentary, rounds } = options
     process.stdout.write(
-      `\n${table(measured)}\n\n${(customers * days).toLocaleString('en')} + ${(customers * momentary).toLocaleString('en')} feature rows of ${customers.toLocaleString('en')} customers; ${rounds} rounds, medians; ${cpus().length} cores, Postgres ${postgres.version}, load ${before} before, ${loadavg()[0]?.toFixed(1)} after. From the spine's Parquet file to the finished one; every row of ours was compared with DuckDB's.\n`,
+      `\n${table(measured)}\n\n${(customers * days).toLocaleString('en')} + ${(customers * momentary).toLocaleString('en')} feature rows of ${customers.toLocaleString('en')} customers; ${rounds} rounds, medians; ${cpus().length} cores, Postgres ${postgres.version}, load ${before} before, ${loadavg()[0]?.toFixed(1)} after. From the spine's Parquet file to the finished one; every row of ours was compared with DuckDB's, and with Feast's where it ran.\n`,
     )
   } catch (error) {
     process.exitCode = 1

@@ -142,31 +142,28 @@ async function trainingFile(
       appender.flushSync()
       const counted = await connection.runAndReadAll('select count(*) from made')
       const step = Math.ceil(Number(counted.getRows()[0]?.[0]) / mostRowsOfQuantiles)
-      const numbers = columns.flatMap((column, index) =>
-        column.kind === 'VALUES' && isNumeric(column.type)
-          ? [{ name: column.name, stored: storedName(index, 0), type: column.type }]
-          : [],
-      )
-      if (numbers.length === 0) return []
-      const aggregates = numbers.map(({ stored, type }) => {
-        const number = `${stored}${type === 'bool' ? '::INTEGER' : ''}::DOUBLE`
+      const summaries: ColumnSummary[] = []
+      for (const [index, column] of columns.entries()) {
+        if (column.kind !== 'VALUES' || !isNumeric(column.type)) continue
+        const stored = storedName(index, 0)
+        const number = `${stored}${column.type === 'bool' ? '::INTEGER' : ''}::DOUBLE`
         const sampled = step > 1 ? ` filter (rowid % ${step} = 0)` : ''
-        return `count(*) - count(${stored}), min(${number}), max(${number}), avg(${number}),
-          quantile_cont(${number}, [${quantiles.join(', ')}])${sampled}::VARCHAR`
-      })
-      const summed = await connection.runAndReadAll(`select ${aggregates.join(', ')} from made`)
-      const row = summed.getRows()[0] ?? []
-      return numbers.map(({ name }, index): ColumnSummary => {
-        const [nulls, minimum, maximum, mean, list] = row.slice(index * 5)
-        return {
-          name,
+        // Column by column: the quantiles hold one in memory.
+        const summed = await connection.runAndReadAll(
+          `select count(*) - count(${stored}), min(${number}), max(${number}), avg(${number}),
+             quantile_cont(${number}, [${quantiles.join(', ')}])${sampled}::VARCHAR from made`,
+        )
+        const [nulls, minimum, maximum, mean, list] = summed.getRows()[0] ?? []
+        summaries.push({
+          name: column.name,
           nulls: Number(nulls),
           minimum: minimum as number | null,
           maximum: maximum as number | null,
           mean: mean as number | null,
           quantiles: list === null || list === undefined ? null : JSON.parse(String(list)),
-        }
-      })
+        })
+      }
+      return summaries
     },
 
     async write() {

@@ -79,7 +79,7 @@ async function openSnapshot(
     clients.push(client)
     await client.query('begin isolation level repeatable read')
     if (snapshot !== null) await client.query(`set transaction snapshot '${snapshot}'`)
-    for (const setting of settings) await client.query(`set local ${setting}`)
+    await client.query(settings.map((setting) => `set local ${setting}`).join('; '))
     return client
   }
   const first = await begin(null)

@@ -398,7 +398,7 @@ describe('an as-of join of streaming views', () => {
           }
         }
       }),
-      { numRuns: 40 },
+      { numRuns: 15 },
     )
     expect(present).toBeGreaterThan(100)
   })
