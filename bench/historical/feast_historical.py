@@ -29,7 +29,7 @@ store = FeatureStore(
         project="bench_historical",
         provider="local",
         registry=os.path.join(folder, "registry.db"),
-        offline_store={"type": "postgres", "host": host, "port": int(port), "database": database, "db_schema": "public", "user": "postgres", "password": "-"},
+        offline_store={"type": "postgres", "host": host, "port": int(port), "database": database, "db_schema": "public", "user": "postgres", "password": "-", "sslmode": "disable"},
         online_store={"type": "sqlite", "path": os.path.join(folder, "online.db")},
         entity_key_serialization_version=3,
     ),
