@@ -1,26 +1,17 @@
 import type pg from 'pg'
 import { StoreFailed } from '../../../errors.ts'
-import type {
-  AsOfColumns,
-  AsOfSnapshot,
-  AsOfSnapshots,
-  ColumnJoin,
-  SnapshotRequest,
-} from '../../as-of-snapshot.ts'
-import { type EntityRows, entityRows } from '../../entity-rows.ts'
-import type { OfflineView, StoredOfflineView, StreamedOfflineView } from '../../offline-view.ts'
+import type { AsOfColumns, AsOfSnapshot, AsOfSnapshots, SnapshotRequest } from '../../as-of-snapshot.ts'
 import type { TableEstimate } from '../../table-estimate.ts'
-import { copyOutEach } from '../sql/copy-out.ts'
 import { databaseNow } from '../sql/database-clock.ts'
 import { storeFailed } from '../sql/pool.ts'
 import { systemIdentifier } from '../sql/system-identifier.ts'
-import { mergedWindows, mergedWindowsStatement } from '../windows/merged-windows.ts'
+import { mergedWindowsStatement } from '../windows/merged-windows.ts'
 import { asOfJoinSql } from './as-of-join.ts'
-import { entityTable, fillEntityTable, mayMakeTables } from './entity-table.ts'
-import { type GrowingColumns, noRows, putEntries } from './growing-columns.ts'
-import { readAnswer } from './offline-store.ts'
-import { storedColumnsSql, storedRowWriter } from './stored-columns.ts'
-import { type ScatteredView, scatteredStatement, streamedScatter } from './streamed-scatter.ts'
+import { entityTable, mayMakeTables } from './entity-table.ts'
+import { type GrowingColumns, noRows } from './growing-columns.ts'
+import { isPlain, isStored, isStreamed, joinWays, type Part } from './join-ways.ts'
+import { storedColumnsSql } from './stored-columns.ts'
+import { scatteredStatement } from './streamed-scatter.ts'
 import { tableEstimate } from './table-estimate.ts'
 
 export interface SnapshotOptions {
@@ -44,8 +35,6 @@ const settings = [
 
 /** Up to here nothing is faster than arrays of parameters; a temporary table costs four round trips. */
 const usualArrayRows = 1_000
-/** Where a table cannot be made: what one statement takes as arrays. */
-const largestArrays = 20_000
 /** Fewer are not worth a connection more. */
 const leastRowsOfPart = 10_000
 
@@ -107,61 +96,7 @@ async function openSnapshot(
     return turn
   }
 
-  async function byArrays(
-    client: pg.ClientBase,
-    { views, rows }: Pick<ColumnJoin, 'views' | 'rows'>,
-    { from, to }: Part,
-    targets: readonly GrowingColumns[],
-  ): Promise<void> {
-    // Bound to its own snapshot it reads events in their order: the same sums of floats once more, to the last bit.
-    const bound = views.every(isStored) ? visibleIn : visible
-    for (let start = from; start < to; start += largestArrays) {
-      const join = { views, rows: entityRows(rows, upTo(start, to)), visibleIn: bound }
-      const sql = asOfJoinSql(project, join)
-      const query = { text: sql.text, values: [...sql.values], rowMode: 'array' as const }
-      const result = await client.query<unknown[]>(query)
-      readAnswer(join, result.rows, countNonFinite).forEach((entries, index) => {
-        const target = targets[index]
-        if (target) putEntries(target, start, entries)
-      })
-    }
-  }
-
-  async function byTable(
-    client: pg.ClientBase,
-    { views, rows }: { readonly views: readonly StoredOfflineView[]; readonly rows: EntityRows },
-    part: Part,
-    targets: readonly GrowingColumns[],
-  ): Promise<void> {
-    await fillEntityTable(client, views[0]?.entity.joinKeys ?? [], rows, part)
-    const { sql, types } = storedColumnsSql(project, { views, from: entityTable, visibleIn })
-    await copyOutEach(client, sql, types, storedRowWriter(views, targets, countNonFinite))
-  }
-
-  async function byMerge(
-    client: pg.ClientBase,
-    view: StreamedOfflineView,
-    rows: EntityRows,
-    { from, to }: Part,
-    target: GrowingColumns | undefined,
-  ): Promise<void> {
-    for (let start = from; start < to; start += largestArrays) {
-      const some = entityRows(rows, upTo(start, to))
-      const entries = await mergedWindows({ client, project, visibleIn: visible }, view, some)
-      if (target) putEntries(target, start, entries)
-    }
-  }
-
-  async function byScatter(
-    client: pg.ClientBase,
-    view: ScatteredView,
-    rows: EntityRows,
-    target: GrowingColumns | undefined,
-  ): Promise<void> {
-    const all = entityRows(rows, { from: 0, to: rows.length })
-    const entries = await streamedScatter({ client, project, visibleIn, countNonFinite }, view, all)
-    if (target) putEntries(target, 0, entries)
-  }
+  const { byArrays, byTable, byMerge, byScatter } = joinWays({ project, visibleIn, visible, countNonFinite })
 
   return {
     takenAt,
@@ -242,14 +177,6 @@ async function openSnapshot(
   }
 }
 
-/** What one statement takes of the rows from `start` on. */
-const upTo = (start: number, to: number): Part => ({ from: start, to: Math.min(to, start + largestArrays) })
-
-interface Part {
-  readonly from: number
-  readonly to: number
-}
-
 /** Neighbours stay together, so that each connection walks through a stretch of the index. */
 function parts(rows: number, connections: number): readonly Part[] {
   const count = Math.max(1, Math.min(connections, Math.floor(rows / leastRowsOfPart)))
@@ -258,16 +185,4 @@ function parts(rows: number, connections: number): readonly Part[] {
     from: index * size,
     to: Math.min(rows, (index + 1) * size),
   }))
-}
-
-function isStreamed(view: OfflineView): view is StreamedOfflineView {
-  return view.kind === 'STREAM'
-}
-
-function isPlain(view: OfflineView): view is ScatteredView {
-  return view.kind === 'PLAIN'
-}
-
-function isStored(view: OfflineView): view is StoredOfflineView {
-  return view.kind !== 'STREAM'
 }
