@@ -27,10 +27,8 @@ export function sortedRows(
     const own = places.map((place) => keys[place] ?? [])
     for (let row = 0; row < rows; row += 1) {
       const time = times[row] ?? null
-      if (time === null || own.some((column) => (column[row] ?? null) === null)) continue
-      own.forEach((column, at) => {
-        columns[at]?.push(column[row] ?? 0)
-      })
+      if (time === null || !isWhole(own, row)) continue
+      for (let at = 0; at < own.length; at += 1) columns[at]?.push(own[at]?.[row] ?? 0)
       asOf.push(time)
       owners.push(list * rows + row)
     }
@@ -64,6 +62,11 @@ export function sortedRows(
     },
     placeOf,
   }
+}
+
+function isWhole(keys: SpineRows['keys'], row: number): boolean {
+  for (const column of keys) if ((column[row] ?? null) === null) return false
+  return true
 }
 
 /** By key, then the newest first. */
