@@ -3,6 +3,7 @@ import path from 'node:path'
 import { formatTimestamp } from '../definitions/timestamp.ts'
 import { BadUserInput, messageOf } from '../errors.ts'
 import { programVersion } from '../gateway/program-version.ts'
+import { trainingSources } from '../gateway/training-sources.ts'
 import { readLimit, usualReadLimit } from '../historical/plan/read-limit.ts'
 import {
   type CardedRequest,
@@ -16,7 +17,6 @@ import { readCard, type TrainingCard } from '../historical/training/read-card.ts
 import { type RemadeTrainingSet, remakeTrainingSet } from '../historical/training/remake-training-set.ts'
 import { selectedFeatures } from '../historical/training/selected-features.ts'
 import { postgresLaterChanges } from '../stores/postgres/deletion/later-changes.ts'
-import { postgresAsOfSnapshots } from '../stores/postgres/features/as-of-snapshot.ts'
 import { progressBar } from './progress-bar.ts'
 import { checkSpine, openSpine } from './spine-source.ts'
 import { refuseBesideCard, type TrainingArguments, trainingOptions } from './training-options.ts'
@@ -111,19 +111,9 @@ async function cardOf(file: string): Promise<TrainingCard> {
 
 async function sourcesOf({ config, served, stores, log }: CommandWorld): Promise<CardedSources> {
   const { project } = config
-  const { duckDbTrainingFiles: trainingFiles } = await import('../stores/duckdb/training-file.ts')
-  const countNonFinite = (view: string): void =>
-    log.warn(`${view}: a mapped table holds NaN or Infinity, which is null in the training set`)
   return {
-    snapshots: postgresAsOfSnapshots(stores.system, { project, countNonFinite }),
-    onDemand: {
-      folder: config.schemaFolder,
-      onFailure: ({ view, message }) =>
-        log.warn(
-          `${view}: its function failed for rows, which are FAILED in the training set; first: ${message}`,
-        ),
-    },
-    ...{ trainingFiles, files: stores.files, changes: postgresLaterChanges(stores.system, project) },
+    ...(await trainingSources(config, stores.system, log)),
+    ...{ files: stores.files, changes: postgresLaterChanges(stores.system, project) },
     world: {
       ...{ project, registryVersion: served.version, definitions: served.digest },
       program: programVersion(),

@@ -11,6 +11,11 @@ export const featureStatuses: readonly FeatureStatus[] = [
   ...(['PRESENT', 'NOT_FOUND', 'OUTSIDE_TTL', 'UNAVAILABLE', 'NULL_VALUE', 'FAILED'] as const),
 ]
 
+/** The place of a status among `featureStatuses`. */
+export function statusCode(status: FeatureStatus): number {
+  return featureStatuses.indexOf(status)
+}
+
 /**
  * The rule of both clocks for a row that was found: PRESENT up to and including an age of ttl, and of maxAge.
  * A row from ahead of `at` (clocks of two machines) has age 0.

@@ -7,7 +7,6 @@ import { filesFolder } from '../historical/jobs/files-folder.ts'
 import type { JobSources } from '../historical/jobs/job-sources.ts'
 import { runJob } from '../historical/jobs/run-job.ts'
 import { postgresLaterChanges } from '../stores/postgres/deletion/later-changes.ts'
-import { postgresAsOfSnapshots } from '../stores/postgres/features/as-of-snapshot.ts'
 import { postgresVersionStore } from '../stores/postgres/system/version-store.ts'
 import { postgresSpineStore } from '../stores/postgres/training/spine-store.ts'
 import { postgresTrainingJobQueue } from '../stores/postgres/training/training-job-queue.ts'
@@ -16,6 +15,7 @@ import type { ClaimedJob } from '../stores/training-job-queue.ts'
 import { openPostgres } from './open-postgres.ts'
 import { openFiles } from './open-stores.ts'
 import { programVersion } from './program-version.ts'
+import { trainingSources } from './training-sources.ts'
 
 export type JobSettings = Pick<
   Config,
@@ -51,30 +51,18 @@ export async function makeTrainingJob(
 export async function jobSources(config: JobSettings, system: pg.Pool, log: Logger): Promise<JobSources> {
   const { project } = config
   if (config.filesFolder === null) throw new NotAvailable('FEATUREGRAPH_FILES is not set')
-  const [{ duckDbTrainingFiles: trainingFiles }, { summarizeParts }] = await Promise.all([
-    import('../stores/duckdb/training-file.ts'),
-    import('../stores/duckdb/part-summaries.ts'),
-  ])
-  const countNonFinite = (view: string): void =>
-    log.warn(`${view}: a mapped table holds NaN or Infinity, which is null in the training set`)
+  const { summarizeParts } = await import('../stores/duckdb/part-summaries.ts')
   return {
+    ...(await trainingSources(config, system, log)),
     queue: postgresTrainingJobQueue(system, project),
     trainingSets: postgresTrainingSetStore(system, project),
     spines: postgresSpineStore(system, project),
     changes: postgresLaterChanges(system, project),
     versions: postgresVersionStore(system, project),
-    snapshots: postgresAsOfSnapshots(system, { project, countNonFinite }),
     files: openFiles(),
     folder: filesFolder(config.filesFolder, project),
     maxHeldBytes: config.filesMaxBytesPerKey,
     program: programVersion(),
-    onDemand: {
-      folder: config.schemaFolder,
-      onFailure: ({ view, message }) =>
-        log.warn(
-          `${view}: its function failed for rows, which are FAILED in the training set; first: ${message}`,
-        ),
-    },
-    ...{ project, trainingFiles, summarizeParts },
+    ...{ project, summarizeParts },
   }
 }

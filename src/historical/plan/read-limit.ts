@@ -1,7 +1,7 @@
 import { LimitExceeded } from '../../errors.ts'
 import type { ChosenWay } from './choose-way.ts'
 
-/** Feature rows and events that a training set reads at most, unless it is told otherwise: minutes of a fast database. */
+/** Feature rows and events that a training set may read where no other limit is given. */
 export const usualReadLimit = 1_000_000_000
 
 export interface ReadLimit {

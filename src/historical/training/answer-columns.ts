@@ -1,4 +1,4 @@
-import { type FeatureStatus, featureStatuses, foundRowStatus } from '../../definitions/row-status.ts'
+import { foundRowStatus, statusCode } from '../../definitions/row-status.ts'
 import type { ComputeThread } from '../../on-demand/open-compute-thread.ts'
 import { type KeyedReads, readsByKey, type ServicePlan, type ServiceRead } from '../../online/service-row.ts'
 import type { Feature, FeatureView, RequestValue } from '../../registry/registry.ts'
@@ -19,12 +19,11 @@ export interface AnsweredColumn {
   readonly statuses: Uint8Array
 }
 
-const code = (status: FeatureStatus): number => featureStatuses.indexOf(status)
 const [present, notFound, unavailable, nullValue] = [
-  code('PRESENT'),
-  code('NOT_FOUND'),
-  code('UNAVAILABLE'),
-  code('NULL_VALUE'),
+  statusCode('PRESENT'),
+  statusCode('NOT_FOUND'),
+  statusCode('UNAVAILABLE'),
+  statusCode('NULL_VALUE'),
 ]
 
 /** A read of a service with those of its features that are asked for. */
@@ -180,7 +179,7 @@ function readAnswer(
     const exception = exceptions.size === 0 ? undefined : exceptions.get(place)
     if (exception && !('lacking' in exception)) rowStatuses[row] = unavailable
     else if (!Number.isNaN(event))
-      rowStatuses[row] = code(foundRowStatus(event, times[row] ?? 0, ttlMicros, null))
+      rowStatuses[row] = statusCode(foundRowStatus(event, times[row] ?? 0, ttlMicros, null))
   }
   return (feature) => {
     const column = columns[read.indexOf(feature)]

@@ -1,4 +1,4 @@
-import { type FeatureStatus, featureStatuses } from '../../definitions/row-status.ts'
+import { statusCode } from '../../definitions/row-status.ts'
 import type { Value } from '../../definitions/value.ts'
 import type { ComputedRow } from '../../on-demand/compute-row.ts'
 import type { ComputeThread } from '../../on-demand/open-compute-thread.ts'
@@ -8,8 +8,11 @@ import { ValueColumn } from '../../stores/value-column.ts'
 import type { SpineRows } from '../spine/read-spine.ts'
 import type { AnsweredColumn } from './answer-columns.ts'
 
-const code = (status: FeatureStatus): number => featureStatuses.indexOf(status)
-const [notFound, unavailable, nullValue] = [code('NOT_FOUND'), code('UNAVAILABLE'), code('NULL_VALUE')]
+const [notFound, unavailable, nullValue] = [
+  statusCode('NOT_FOUND'),
+  statusCode('UNAVAILABLE'),
+  statusCode('NULL_VALUE'),
+]
 
 interface ComputeSources {
   /** Of a read of the plan. */
@@ -78,7 +81,7 @@ function column(
   answers.forEach((answer, index) => {
     const row = asked[index] ?? 0
     const value = answer.values[place] ?? null
-    own[row] = value === null && answer.status === 'PRESENT' ? nullValue : code(answer.status)
+    own[row] = value === null && answer.status === 'PRESENT' ? nullValue : statusCode(answer.status)
     if (value !== null) values.set(row, value)
   })
   return { values, statuses: own }
