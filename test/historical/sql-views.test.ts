@@ -114,6 +114,13 @@ async function writeRandomRows(): Promise<void> {
       ],
     )
   }
+  // A customer of old rows alone, whatever was drawn.
+  const old = midnight - 60 * hour
+  await gateway.write('profile', [{ key: { customer_id: 98 }, at: old, values: { seats: 1 } }])
+  await analyst.query(
+    `insert into public.bills (customer_id, paid_at) values (98, $1::timestamptz at time zone 'UTC')`,
+    [formatTimestamp(old)],
+  )
   const events = rows.map(({ customer, at, number }) =>
     JSON.stringify({ at: formatTimestamp(at - 30_000_000), customer_id: customer, price: number / 2 }),
   )
@@ -172,7 +179,7 @@ async function byGraphql(view: string, at: Micros, knownAt: Micros | null) {
   const { data, errors } = await gateway.ask(
     `query ($ids: [Int64!]!, $at: Timestamp!, $knownAt: Timestamp) { customers(customerIds: $ids, asOf: $at, knownAt: $knownAt) {
        customerId ${view} { ${columns[view]?.join(' ')} freshness { status eventTimestamp createdTimestamp } } } }`,
-    { ids: [...customers, 99], at: formatTimestamp(at), knownAt: knownAt && formatTimestamp(knownAt) },
+    { ids: [...customers, 98, 99], at: formatTimestamp(at), knownAt: knownAt && formatTimestamp(knownAt) },
   )
   expect((errors ?? []).filter(({ extensions }) => extensions.code !== 'UNAVAILABLE')).toEqual([])
   return (data.customers as readonly (Shown & { readonly customerId: number })[]).map(
