@@ -42,7 +42,11 @@ export interface HttpServerOptions {
   readonly backgroundState: () => object
   /** True from the signal to end on: balancers are sent away, connections end with their answer. */
   readonly isDraining: () => boolean
-  readonly graphiqlFolder: string
+  /** Null: there is no GraphiQL. */
+  readonly graphiqlFolder: string | null
+  /** False: another port has `/metrics`. */
+  readonly hasMetrics: boolean
+  readonly maxConnections: number
   /** For GraphiQL's first tabs. */
   readonly exampleKeys: ExampleKeys
   /** Null: the settings name no folder for spines and training sets. */
@@ -139,7 +143,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     })
   }
 
-  await app.register(graphiqlRoutes(options.graphiqlFolder))
+  app.server.maxConnections = options.maxConnections
+  if (options.graphiqlFolder !== null) await app.register(graphiqlRoutes(options.graphiqlFolder))
   app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', async (_request, reply) => {
     const [dependencyStates, online] = await Promise.all([options.checkDependencies(), options.onlineState()])
@@ -174,10 +179,11 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   await app.register(async (guarded) => {
     guarded.addHook('onRequest', findCaller)
     guarded.addHook('onRequest', async (request) => requireRight(requireCaller(request), 'read'))
-    guarded.get('/metrics', async (_request, reply) => {
-      return reply.header('content-type', options.metrics.contentType).send(await options.metrics.text())
-    })
-    await guarded.register(tabsRoute(options))
+    if (options.hasMetrics)
+      guarded.get('/metrics', async (_request, reply) => {
+        return reply.header('content-type', options.metrics.contentType).send(await options.metrics.text())
+      })
+    if (options.graphiqlFolder !== null) await guarded.register(tabsRoute(options))
     guarded.addHook('onRequest', refuseOtherCharsets)
     guarded.addHook('preParsing', (request, _reply, payload) =>
       decompressBody(request, payload, options.maxBodyBytes),
@@ -195,11 +201,12 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   return app
 }
 
-function graphqlHandler({ hold }: HttpServerOptions) {
+function graphqlHandler({ hold, graphiqlFolder }: HttpServerOptions) {
   return async function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
     // Somebody has opened the address in a browser, and asks nothing yet.
     const wantsPage = request.headers.accept?.includes('text/html') === true
-    if (request.method === 'GET' && request.url === '/graphql' && wantsPage) return reply.redirect('/')
+    if (graphiqlFolder !== null && request.method === 'GET' && request.url === '/graphql' && wantsPage)
+      return reply.redirect('/')
     if (isForgeable(request))
       return refuse(reply, { status: 400, code: 'BAD_REQUEST', message: forgeableMessage })
     const { world, release } = hold()
