@@ -73,6 +73,9 @@ export function apolloServer(schema: GraphQLSchema, options: ApolloOptions): Apo
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginLandingPageDisabled(),
       {
+        async unexpectedErrorProcessingRequest({ requestContext, error }) {
+          options.report(error, requestContext.contextValue.requestId)
+        },
         async requestDidStart() {
           return {
             async parsingDidStart({ contextValue, source }) {

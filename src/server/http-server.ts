@@ -5,7 +5,6 @@ import Fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
-  LogController,
 } from 'fastify'
 import type { Clock } from '../definitions/timestamp.ts'
 import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
@@ -16,12 +15,15 @@ import type { ExampleKeys } from '../stores/example-keys.ts'
 import { addAnswerHeaders } from './answer-headers.ts'
 import { type Authenticate, requireCaller } from './authenticate.ts'
 import { compressAnswer, isCompressible } from './compress-answer.ts'
-import { refuseLongContentType, refuseOtherCharsets } from './content-type.ts'
+import { refuseOtherCharsets } from './content-type.ts'
 import { decompressBody } from './decompress-body.ts'
 import { eventsRoute } from './events-route.ts'
+import { FailuresOnly } from './failures-only.ts'
 import { forgeableMessage, isForgeable } from './forgeable.ts'
 import { graphiqlRoutes } from './graphiql/static-files.ts'
 import { tabsRoute } from './graphiql/tabs-route.ts'
+import { readGraphqlBodies, refuseDeepQuery } from './graphql-body.ts'
+import { headerFault } from './header-bounds.ts'
 import { refuse, refuseUnreadable, sendHttpError } from './http-error.ts'
 import type { HoldWorld } from './http-world.ts'
 import type { Metrics } from './metrics.ts'
@@ -90,8 +92,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   const streaming = new WeakSet<Socket>()
   const app: FastifyInstance = Fastify({
     loggerInstance: options.log,
-    // A line a request would cost more than the request; failures are logged, metrics count the rest.
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new FailuresOnly(),
     bodyLimit: options.maxBodyBytes,
     requestTimeout: 30_000,
     // A connection that finishes its answer is closed at shutdown; one that works is waited for.
@@ -130,7 +131,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     if (!isCompressible(reply, payload)) return done(null, payload)
     compressAnswer(request, reply, payload).then((body) => done(null, body), done)
   })
-  app.addHook('onRequest', refuseLongContentType)
+  app.addHook('onRequest', (request, _reply, done) => done(headerFault(request)))
   if (options.corsOrigins.length > 0) {
     await app.register(cors, {
       origin: [...options.corsOrigins],
@@ -185,6 +186,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
       })
     if (options.graphiqlFolder !== null) await guarded.register(tabsRoute(options))
     guarded.addHook('onRequest', refuseOtherCharsets)
+    guarded.addHook('onRequest', refuseDeepQuery)
+    readGraphqlBodies(guarded)
     guarded.addHook('preParsing', (request, _reply, payload) =>
       decompressBody(request, payload, options.maxBodyBytes),
     )

@@ -602,8 +602,8 @@ describe('a body', () => {
     [400, 'BAD_REQUEST', '{"query":"{ __typename }","variables":{"constructor":{"prototype":{"a":1}}}}'],
     [400, 'BAD_REQUEST', `${query}${query}`],
     [400, 'BAD_REQUEST', "{'query':'{ __typename }'}"],
-    [400, 'BAD_REQUEST', `${'['.repeat(20_000)}${']'.repeat(20_000)}`],
-    [400, 'BAD_REQUEST', `${'{"a":'.repeat(8_000)}1${'}'.repeat(8_000)}`],
+    [400, 'LIMIT_EXCEEDED', `${'['.repeat(20_000)}${']'.repeat(20_000)}`],
+    [400, 'LIMIT_EXCEEDED', `${'{"a":'.repeat(8_000)}1${'}'.repeat(8_000)}`],
   ])('%i %s: %s', async (status, code, body) => {
     const answer = await refused(body)
     expect([answer.status, codesOf(answer)]).toEqual([status, [code]])
