@@ -1,10 +1,13 @@
 import type { Logger } from 'pino'
 import { type Config, readConfig, readEnvironment } from '../config.ts'
 import { appliedBy } from '../gateway/applied-by.ts'
+import { openAudit } from '../gateway/open-audit.ts'
 import { openPostgres } from '../gateway/open-postgres.ts'
 import { programVersion } from '../gateway/program-version.ts'
 import type { ApplyOptions, ApplyTargets } from '../registry/versions/make-current.ts'
+import type { AuditAction } from '../stores/audit-store.ts'
 import { postgresApplyLease } from '../stores/postgres/system/apply-lease.ts'
+import { postgresAuditStore } from '../stores/postgres/system/audit-store.ts'
 import { postgresVersionStore } from '../stores/postgres/system/version-store.ts'
 import { postgresTableChanges } from '../stores/postgres/tables/table-changes.ts'
 import { commandLog } from './command-log.ts'
@@ -15,6 +18,8 @@ export interface RegistryWorld {
   readonly targets: ApplyTargets
   /** With this message; progress is logged. */
   readonly options: (message: string | undefined) => ApplyOptions
+  /** Records a change that was made, by the settings: the version that it made. */
+  readonly audit: (action: AuditAction, version: number) => void
 }
 
 /** The registry's database by the settings, closed again whatever happens; beside a running gateway its own is joined. */
@@ -22,9 +27,15 @@ export async function withRegistry(work: (world: RegistryWorld) => Promise<void>
   const config = readConfig(readEnvironment())
   const log = commandLog(config.logLevel)
   const { system, close } = await openPostgres(config, log)
+  const audit = openAudit(config.audit, postgresAuditStore(system, config.project), log)
   try {
     await work({
       ...{ config, log },
+      audit: (action, version) =>
+        audit.record({
+          ...{ who: appliedBy(config), address: null, requestId: null },
+          ...{ action, subject: `version ${version}`, outcome: 'DONE', count: 1 },
+        }),
       targets: {
         versions: postgresVersionStore(system, config.project),
         applies: postgresApplyLease(system, config.project),
@@ -36,6 +47,7 @@ export async function withRegistry(work: (world: RegistryWorld) => Promise<void>
       }),
     })
   } finally {
+    await audit.close()
     await close()
   }
 }
