@@ -48,12 +48,7 @@ export interface ViewReader {
   readonly unavailable: (source: FreshnessSource, at: Micros, reason: UnavailableReason) => ViewRow
 }
 
-type ReadNumbers = (
-  row: Buffer | null,
-  at: Micros,
-  vectors: Float64Array,
-  from: number,
-) => ViewRow | null
+type ReadNumbers = (row: Buffer | null, at: Micros, vectors: Float64Array, from: number) => ViewRow | null
 
 /** Whether a key that has no row online has none at all, as far as it is known. */
 export interface OnlineFill {
