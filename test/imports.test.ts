@@ -29,6 +29,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   'stores/files': [...pure, ...ports],
   'stores/memory': [...pure, ...ports],
+  'stores/s3': [...pure, ...ports, 'stores/files', 'aws4fetch'],
   'stores/sqlite': [...pure, ...ports, 'node-sqlite3-wasm', 'zod'],
   'stores/postgres/sql': [...postgres, 'pg-copy-streams'],
   'stores/postgres/tables': [...postgres, 'stores/postgres/sql'],
@@ -134,7 +135,7 @@ const unbounded = new Set(['gateway', 'cli.ts', 'cli', 'featuregraph.js', 'sourc
 const entryOnly = [
   ...unbounded,
   'embedded',
-  ...['redis', 'postgres', 'memory', 'duckdb', 'files', 'kafka', 'sqlite'].map(inStores),
+  ...['redis', 'postgres', 'memory', 'duckdb', 'files', 'kafka', 's3', 'sqlite'].map(inStores),
 ]
 const isEntryOnly = (part: string): boolean =>
   entryOnly.some((one) => part === one || part.startsWith(`${one}/`))

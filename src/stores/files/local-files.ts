@@ -48,7 +48,7 @@ async function filesBelow(folder: string): Promise<readonly string[]> {
  * Whether a file, or a folder that it is in, has a name that begins with `_` or `.`, as writers of datasets call what is not
  * of the data; names that the pattern gives before its first wildcard, and a beginning that it asks for, are meant.
  */
-function isHidden(file: string, pattern: string): boolean {
+export function isHidden(file: string, pattern: string): boolean {
   const asked = normalize(pattern).split('/')
   const fixed = asked.findIndex((part) => wildcard.test(part))
   const found = normalize(file).split('/').slice(fixed)
