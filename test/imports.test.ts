@@ -30,7 +30,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'stores/duckdb/lake': [...pure, ...ports, 'stores/duckdb', '@duckdb/node-api'],
   'stores/files': [...pure, ...ports],
   'stores/memory': [...pure, ...ports],
-  'stores/s3': [...pure, ...ports, 'stores/files', 'aws4fetch'],
+  'stores/s3': [...pure, ...ports, 'aws4fetch'],
   'stores/sqlite': [...pure, ...ports, 'node-sqlite3-wasm', 'zod'],
   'stores/postgres/sql': [...postgres, 'pg-copy-streams'],
   'stores/postgres/tables': [...postgres, 'stores/postgres/sql'],

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { BadUserInput } from '../../errors.ts'
+import { isHidden, wildcard } from '../file-pattern.ts'
 import type { FileStore } from '../file-reader.ts'
-import { isHidden } from '../files/local-files.ts'
 import { isObjectUrl } from '../lake-access.ts'
 import type { ObjectStore } from './object-store.ts'
 
@@ -57,7 +57,7 @@ export function withObjects({
     async find(pattern) {
       if (!isObjectUrl(pattern)) return await local.find(pattern)
       const isFolder = pattern.endsWith('/')
-      if (!isFolder && !/[*?[]/.test(pattern)) return { kind: 'FILES', files: [pattern] }
+      if (!isFolder && !wildcard.test(pattern)) return { kind: 'FILES', files: [pattern] }
       const files = isFolder ? await (await objects()).list(pattern) : await expand(pattern)
       const asked = isFolder ? `${pattern}**` : pattern
       const shown = files.filter((file) => !isHidden(file, asked) && !file.endsWith('/'))
