@@ -22,7 +22,9 @@ import {
   type ValueType,
 } from '../../src/definitions/value-type.ts'
 import { type DuckDbColumn, duckDbColumn } from '../../src/stores/duckdb/duckdb-type.ts'
+import { duckDbParquetRows, type ParquetRowsOptions } from '../../src/stores/duckdb/lake/parquet-rows.ts'
 import type { ParquetOfflineView } from '../../src/stores/offline-view.ts'
+import type { ParquetRows } from '../../src/stores/parquet-rows.ts'
 import { offlineView } from '../contract/offline-store.ts'
 
 /** A feature row as a file has it. */
@@ -38,7 +40,7 @@ export interface ParquetFiles {
     features: Readonly<Record<string, ValueType>>,
     source?: Partial<ParquetOfflineView['source']>,
   ) => ParquetOfflineView
-  /** Rows as a file of the view's folder, in one step. */
+  /** Rows as a file of the view's folder, in one step; its place may have folders (`day=2026-11-20/a.parquet`). */
   readonly write: (view: ParquetOfflineView, file: string, rows: readonly FileRow[]) => Promise<void>
   /** `select …` as a file, by its path below the folder. */
   readonly copy: (file: string, select: string, options?: string) => Promise<string>
@@ -55,7 +57,7 @@ export async function openParquetFiles(): Promise<ParquetFiles> {
   let written = 0
 
   async function put(file: string, select: string, options: string): Promise<string> {
-    const target = path.join(folder, file)
+    const target = path.resolve(folder, file)
     await mkdir(path.dirname(target), { recursive: true })
     written += 1
     const temporary = path.join(path.dirname(target), `.${written}`)
@@ -94,7 +96,7 @@ export async function openParquetFiles(): Promise<ParquetFiles> {
         appender.appendDataChunk(chunk)
       }
       appender.closeSync()
-      await put(path.join(view.name, file), 'select * from rows', '')
+      await put(path.join(view.source.path, file), 'select * from rows', '')
     },
     copy: (file, select, options = '') => put(file, select, options),
     async close() {
@@ -103,6 +105,21 @@ export async function openParquetFiles(): Promise<ParquetFiles> {
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** Without a database: no entity was deleted, and the present is long past all rows. */
+export function openParquetRows(options: Partial<ParquetRowsOptions> = {}): ParquetRows {
+  return duckDbParquetRows({
+    memoryLimit: '512MB',
+    lake: { extensionsFolder: null, s3: { credentials: null, region: 'us-east-1', endpoint: null } },
+    database: {
+      deletedRows: async (_view, rows) => rows.map(() => false),
+      now: async () => Number.MAX_SAFE_INTEGER,
+    },
+    timeoutMs: 60_000,
+    countNonFinite: () => {},
+    ...options,
+  })
 }
 
 interface FileColumn {

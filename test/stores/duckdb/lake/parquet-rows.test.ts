@@ -1,26 +1,10 @@
-import { duckDbParquetRows } from '../../../../src/stores/duckdb/lake/parquet-rows.ts'
 import { isParquet } from '../../../../src/stores/offline-view.ts'
-import type { ParquetRows } from '../../../../src/stores/parquet-rows.ts'
 import { offlineRowsContract } from '../../../contract/offline-rows.ts'
-import { openParquetFiles } from '../../../services/parquet-files.ts'
-
-/** Without a database: no entity was deleted, and the present is long past all rows. */
-function openRows(countNonFinite: (view: string) => void = () => {}): ParquetRows {
-  return duckDbParquetRows({
-    memoryLimit: '512MB',
-    lake: { extensionsFolder: null, s3: { credentials: null, region: 'us-east-1', endpoint: null } },
-    database: {
-      deletedRows: async (_view, rows) => rows.map(() => false),
-      now: async () => Number.MAX_SAFE_INTEGER,
-    },
-    timeoutMs: 60_000,
-    countNonFinite,
-  })
-}
+import { openParquetFiles, openParquetRows } from '../../../services/parquet-files.ts'
 
 offlineRowsContract('parquet', async () => {
   const files = await openParquetFiles()
-  const store = openRows()
+  const store = openParquetRows()
   let [calls, rowId] = [0, 0]
   return {
     store,
