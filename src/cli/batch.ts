@@ -4,12 +4,8 @@ import type { EntityKey } from '../definitions/value.ts'
 import { BadUserInput } from '../errors.ts'
 import type { Stores } from '../gateway/open-stores.ts'
 import { systemClock } from '../gateway/system-clock.ts'
-import {
-  type BatchComputed,
-  type BatchScope,
-  computeSnapshots,
-  snapshotTimes,
-} from '../ingest/snapshots/compute-snapshots.ts'
+import { type BatchComputed, computeSnapshots } from '../ingest/snapshots/compute-snapshots.ts'
+import { type BatchScope, snapshotTimes } from '../ingest/snapshots/plan-run.ts'
 import type { BatchView, Registry } from '../registry/registry.ts'
 import { snapshotAt } from '../registry/snapshot-at.ts'
 import { argumentDuration } from './argument-duration.ts'
