@@ -32,6 +32,7 @@ export type ErrorCode =
   | 'OTHER_SPINE'
   | 'HISTORY_REMOVED'
   | 'NOT_REPRODUCED'
+  | 'ENGINE_FAILED'
 
 /**
  * The one base of the project's errors: a caller's mistake or a broken service.
@@ -232,3 +233,6 @@ export function ifMissing<Fallback>(fallback: Fallback): (error: unknown) => Fal
     throw error
   }
 }
+
+/** An engine that computes over files could not be started or failed; the message ends with the last lines of its log. */
+export class EngineFailed extends errorOf('ENGINE_FAILED') {}
