@@ -46,6 +46,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ...[...postgres, 'pg-copy-streams'],
     ...inPostgres('sql', 'tables', 'system', 'deletion', 'events'),
   ],
+  'stores/postgres/export': [
+    ...postgres,
+    ...inPostgres('sql', 'tables', 'deletion', 'events', 'windows', 'features'),
+  ],
   'stores/postgres/training': [...postgres, ...inPostgres('sql')],
   'stores/postgres': [...postgres, ...inPostgres('sql')],
   quality: ['definitions', 'registry', 'stores (ports)', 'errors.ts'],
@@ -68,6 +72,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'ingest/files': [...ingest, 'ingest/accept'],
   'ingest/push': [...ingest, 'ingest/accept', 'ingest/materialize', 'zod'],
   'ingest/stream': [...ingest, 'ingest/accept', 'ingest/push', 'ingest/tiles'],
+  'ingest/export': [...ingest, 'zod'],
   'ingest/quarantine': [...ingest, 'ingest/accept', 'ingest/files', 'ingest/push', 'zod'],
   'ingest/deletion': [...ingest, 'ingest/tiles'],
   'ingest/refill': [...ingest, 'ingest/deletion', 'ingest/materialize', 'ingest/tiles'],

@@ -1,69 +1,95 @@
-import { readdir, stat } from 'node:fs/promises'
-import path from 'node:path'
-import type { DuckDBConnection } from '@duckdb/node-api'
-import { BadUserInput, messageOf } from '../../errors.ts'
-import { isObjectUrl } from '../lake-access.ts'
-import { firstLineOf } from './duckdb-files.ts'
+import { stat } from 'node:fs/promises'
+import { type DuckDBAppender, DuckDBDataChunk } from '@duckdb/node-api'
+import type { KeyValue } from '../../definitions/value.ts'
+import type { PartFiles, PartWriter } from '../export-files.ts'
+import type { LakeAccess } from '../lake-access.ts'
+import type { ExportColumn } from '../rows-to-export.ts'
+import { ValueColumn } from '../value-column.ts'
+import { connectDuckDb } from './open-duckdb.ts'
+import { parquetSource } from './parquet-file.ts'
+import { valueColumn } from './stored-column.ts'
 
-/** A Parquet file of a folder; another version of it has another size or time. */
-export interface PartFile {
-  readonly path: string
-  readonly version: string
-}
+/** A data chunk holds no more. */
+const chunkRows = 2_048
+const memoryLimit = '256MB'
 
-const successMark = '_SUCCESS'
-
-/**
- * The Parquet files at any depth below a folder, by path, without those whose name, or that of a folder on the way, begins
- * with `_` or `.`; null: the folder has no `_SUCCESS`.
- * @throws BadUserInput where the folder cannot be read.
- */
-export async function partFiles(
-  connection: DuckDBConnection,
-  folder: string,
-): Promise<readonly PartFile[] | null> {
-  const found = isObjectUrl(folder) ? await objects(connection, folder) : await localFiles(folder)
-  if (!found.some(({ name }) => name === successMark)) return null
-  return found
-    .filter(({ name }) => name.endsWith('.parquet'))
-    .filter(({ name }) => name.split('/').every((part) => !/^[_.]/.test(part)))
-    .map(({ name, version }) => ({ path: `${folder.replace(/\/+$/, '')}/${name}`, version }))
-    .sort((left, right) => (left.path < right.path ? -1 : 1))
-}
-
-interface Found {
-  /** Below the folder. */
-  readonly name: string
-  readonly version: string
-}
-
-async function localFiles(folder: string): Promise<readonly Found[]> {
-  const unreadable = (error: unknown): never => {
-    throw new BadUserInput(`the folder ${folder} cannot be read: ${messageOf(error)}`)
+export function duckDbPartFiles(lake: LakeAccess): PartFiles {
+  return {
+    writer: partWriter,
+    async someKey(path, columns, isMeant) {
+      const { connection, close } = await connectDuckDb({ memoryLimit, lake, paths: [path] })
+      try {
+        const list = columns.map(quoted).join(', ')
+        const result = await connection.stream(`select distinct ${list} from ${parquetSource(path)}`)
+        for (let chunk = await result.fetchChunk(); chunk !== null; chunk = await result.fetchChunk()) {
+          if (chunk.rowCount === 0) return false
+          // Integers as DuckDB has them: a key's text is the same.
+          for (const key of chunk.getRows()) if (isMeant(key as readonly (KeyValue | null)[])) return true
+        }
+        return false
+      } finally {
+        close()
+      }
+    },
   }
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(unreadable)
-  const files = entries.filter((entry) => !entry.isDirectory())
-  return await Promise.all(
-    files.map(async (entry) => {
-      const file = path.join(entry.parentPath, entry.name)
-      const { size, mtimeMs, ino } = await stat(file).catch(unreadable)
-      const name = path.relative(folder, file).split(path.sep).join('/')
-      return { name, version: `${size} ${mtimeMs} ${ino}` }
-    }),
-  )
 }
 
-async function objects(connection: DuckDBConnection, folder: string): Promise<readonly Found[]> {
-  const prefix = `${folder.replace(/\/+$/, '')}/`
-  const reader = await connection
-    .runAndReadAll('select filename, size::VARCHAR, last_modified::VARCHAR from read_blob($1)', [
-      `${prefix}**`,
-    ])
-    .catch((error: unknown) => {
-      throw new BadUserInput(`the folder ${folder} cannot be read: ${firstLineOf(error)}`)
+async function partWriter(columns: readonly ExportColumn[], folder: string): Promise<PartWriter> {
+  const { connection, close } = await connectDuckDb({ memoryLimit, temporary: folder })
+  const stored = columns.map(({ type }) => valueColumn(type))
+  const types = stored.map(({ type }) => type)
+  const defined = columns.map(({ name }, index) => `${quoted(name)} ${types[index]}`).join(', ')
+  const emptyAppender = async (): Promise<DuckDBAppender> => {
+    await connection.run(`create or replace table rows (${defined})`)
+    return await connection.createAppender('rows')
+  }
+  let appender = await emptyAppender()
+  let pending = 0
+  let filled = 0
+  let sources = emptySources(columns)
+
+  function flush(): void {
+    if (filled === 0) return
+    const chunk = DuckDBDataChunk.create(types, filled)
+    stored.forEach(({ write }, index) => {
+      const source = sources[index]
+      if (source !== undefined) write(chunk, index, source, 0, filled)
     })
-  return reader.getRows().map(([file, size, modified]) => ({
-    name: String(file).slice(prefix.length),
-    version: `${String(size)} ${String(modified)}`,
-  }))
+    appender.appendDataChunk(chunk)
+    filled = 0
+    sources = emptySources(columns)
+  }
+
+  return {
+    pending: () => pending,
+    add(row) {
+      for (let index = 0; index < sources.length; index += 1) {
+        const value = row[index] ?? null
+        if (value !== null) sources[index]?.set(filled, value)
+      }
+      filled += 1
+      pending += 1
+      if (filled === chunkRows) flush()
+    },
+    async write(file) {
+      flush()
+      appender.closeSync()
+      const literal = file.replaceAll("'", "''")
+      await connection.run(`copy rows to '${literal}' (format parquet, compression zstd)`)
+      appender = await emptyAppender()
+      const { size } = await stat(file)
+      const rows = pending
+      pending = 0
+      return { rows, bytes: size }
+    },
+    close,
+  }
+}
+
+function emptySources(columns: readonly ExportColumn[]): readonly ValueColumn[] {
+  return columns.map(({ type }) => new ValueColumn(type, chunkRows))
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
 }

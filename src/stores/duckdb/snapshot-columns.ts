@@ -1,8 +1,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import type { ValueType } from '../../definitions/value-type.ts'
 import type { SnapshotColumns } from '../snapshot-files.ts'
+import type { ListedPart } from './listed-parts.ts'
 import { type ParquetColumn, parquetColumn } from './parquet-column.ts'
-import type { PartFile } from './part-files.ts'
 
 export const eventTimestampColumn = 'event_timestamp'
 const closingColumn = 'closing'
@@ -39,7 +39,7 @@ const absent: ParquetColumn = { expression: 'null::VARCHAR', value: () => null }
  */
 export async function snapshotColumns(
   connection: DuckDBConnection,
-  files: readonly PartFile[],
+  files: readonly ListedPart[],
   columns: SnapshotColumns,
 ): Promise<{ readonly columns: readonly ParquetColumn[]; readonly problems: readonly string[] }> {
   const kinds = await differentFiles(connection, files)
@@ -89,7 +89,7 @@ interface FileKind {
 /** One file of each set of columns. */
 async function differentFiles(
   connection: DuckDBConnection,
-  files: readonly PartFile[],
+  files: readonly ListedPart[],
 ): Promise<readonly FileKind[]> {
   const reader = await connection.runAndReadAll(
     `select min(file_name) from (
@@ -108,7 +108,7 @@ async function differentFiles(
 
 async function int96Columns(
   connection: DuckDBConnection,
-  files: readonly PartFile[],
+  files: readonly ListedPart[],
 ): Promise<ReadonlySet<string>> {
   const reader = await connection.runAndReadAll(
     `select distinct name from parquet_schema([${pathList(files)}]) where type = 'INT96'`,
@@ -116,7 +116,7 @@ async function int96Columns(
   return new Set(reader.getRows().map(([name]) => String(name)))
 }
 
-function pathList(files: readonly PartFile[]): string {
+function pathList(files: readonly ListedPart[]): string {
   return files.map(({ path }) => literal(escaped(path))).join(', ')
 }
 

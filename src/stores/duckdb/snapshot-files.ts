@@ -7,9 +7,9 @@ import { BadUserInput } from '../../errors.ts'
 import type { LakeAccess } from '../lake-access.ts'
 import type { OpenedSnapshots, SnapshotBatch, SnapshotColumns, SnapshotFiles } from '../snapshot-files.ts'
 import { firstLineOf } from './duckdb-files.ts'
+import { type ListedPart, listedParts } from './listed-parts.ts'
 import { connectDuckDb } from './open-duckdb.ts'
 import type { ParquetColumn } from './parquet-column.ts'
-import { type PartFile, partFiles } from './part-files.ts'
 import { eventTimestampColumn, parquetOf, snapshotColumns } from './snapshot-columns.ts'
 
 interface DuckDbAccess {
@@ -49,7 +49,7 @@ async function openSnapshots(
   folder: string,
   columns: SnapshotColumns,
 ): Promise<Omit<OpenedSnapshots, 'close'>> {
-  const files = await partFiles(connection, folder)
+  const files = await listedParts(connection, folder)
   if (files === null)
     throw new BadUserInput(
       `${folder} has no _SUCCESS: what wrote it has not finished, or does not write one; when all of its files are there, put an empty file _SUCCESS into it`,
@@ -74,7 +74,7 @@ async function openSnapshots(
 
 interface Source {
   readonly folder: string
-  readonly files: readonly PartFile[]
+  readonly files: readonly ListedPart[]
   readonly source: string
   readonly columns: SnapshotColumns
   readonly found: readonly ParquetColumn[]
@@ -118,9 +118,9 @@ async function* sortedRows(
 async function refuseChanged(
   connection: DuckDBConnection,
   folder: string,
-  files: readonly PartFile[],
+  files: readonly ListedPart[],
 ): Promise<void> {
-  const found = await partFiles(connection, folder)
+  const found = await listedParts(connection, folder)
   const now = new Map((found ?? []).map((file) => [file.path, file.version]))
   const before = new Set(files.map((file) => file.path))
   const changes = [
