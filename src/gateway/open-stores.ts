@@ -8,6 +8,7 @@ import { atMostEvery } from '../rate-limit.ts'
 import type { ApplyLease } from '../stores/apply-lease.ts'
 import type { DeadLetterStore } from '../stores/dead-letter-store.ts'
 import type { DeletionStore } from '../stores/deletion-store.ts'
+import { duckDbSnapshotFiles } from '../stores/duckdb/snapshot-files.ts'
 import type { EventRetention } from '../stores/event-retention.ts'
 import type { EventStore } from '../stores/event-store.ts'
 import type { ExampleKeys } from '../stores/example-keys.ts'
@@ -58,6 +59,7 @@ import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { QuarantineStore } from '../stores/quarantine-store.ts'
 import type { RegistryStore } from '../stores/registry-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
+import type { SnapshotFiles } from '../stores/snapshot-files.ts'
 import type { SnapshotStore } from '../stores/snapshot-store.ts'
 import type { SpineStore } from '../stores/spine-store.ts'
 import type { TableChanges } from '../stores/table-changes.ts'
@@ -85,6 +87,7 @@ export interface Stores {
   readonly versionNews: VersionNews
   readonly runs: RunStore
   readonly snapshots: SnapshotStore
+  readonly snapshotFiles: SnapshotFiles
   readonly violations: ViolationStore
   readonly deletions: DeletionStore
   readonly workerLock: LeaderLock
@@ -156,6 +159,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       versionNews: postgresVersionNews(system, config.project),
       runs: postgresRunStore(system, config.project),
       snapshots: postgresSnapshotStore(system, config.project),
+      snapshotFiles: duckDbSnapshotFiles({ memoryLimit: '2GB', lake: config.lake }),
       violations: postgresViolationStore(system, config.project),
       deletions: postgresDeletionStore(system, config.project),
       workerLock: postgresLeaderLock(system, config.project),
