@@ -217,6 +217,7 @@ const surface = `
   type FraudDetectionV1Columns {
     names: [String!]!
     vectors: [[Float!]!]!
+    vectorsBase64: String!
     customerId: [Int64!]!
     totalTransactions30d: [Float]!
     avgTransactionAmount30d: [Float]!
