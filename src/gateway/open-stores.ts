@@ -8,7 +8,6 @@ import { atMostEvery } from '../rate-limit.ts'
 import type { ApplyLease } from '../stores/apply-lease.ts'
 import type { DeadLetterStore } from '../stores/dead-letter-store.ts'
 import type { DeletionStore } from '../stores/deletion-store.ts'
-import { duckDbSnapshotFiles } from '../stores/duckdb/snapshot-files.ts'
 import type { EventRetention } from '../stores/event-retention.ts'
 import type { EventStore } from '../stores/event-store.ts'
 import type { ExampleKeys } from '../stores/example-keys.ts'
@@ -159,7 +158,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       versionNews: postgresVersionNews(system, config.project),
       runs: postgresRunStore(system, config.project),
       snapshots: postgresSnapshotStore(system, config.project),
-      snapshotFiles: duckDbSnapshotFiles({ memoryLimit: '2GB', lake: config.lake }),
+      snapshotFiles: snapshotFiles(config),
       violations: postgresViolationStore(system, config.project),
       deletions: postgresDeletionStore(system, config.project),
       workerLock: postgresLeaderLock(system, config.project),
@@ -210,6 +209,15 @@ const parquetFiles: FileReader = {
 
 const arrowFiles: FileReader = {
   open: async (path) => (await import('../stores/duckdb/arrow-files.ts')).arrowFiles.open(path),
+}
+
+function snapshotFiles({ lake }: Pick<Config, 'lake'>): SnapshotFiles {
+  return {
+    async open(...question) {
+      const { duckDbSnapshotFiles } = await import('../stores/duckdb/snapshot-files.ts')
+      return duckDbSnapshotFiles({ memoryLimit: '2GB', lake }).open(...question)
+    },
+  }
 }
 
 async function openOnlineStore(

@@ -32,7 +32,7 @@ export interface SnapshotFiles {
   /**
    * The files at any depth below a folder whose `_SUCCESS` says that it is whole, but for names that begin with `_` or `.`. A
    * view's columns by name; `closing` and `<feature>__tolerance` may lack.
-   * @throws BadUserInput with all that is wrong with the folder, its files and their columns: none there, `_SUCCESS` or a column
+   * @throws BadUserInput with all that is wrong with the folder, its files and their columns: `_SUCCESS` or a column
    * missing, a type that cannot become the view's, types that differ between files, times that are no instants.
    */
   readonly open: (folder: string, columns: SnapshotColumns) => Promise<OpenedSnapshots>

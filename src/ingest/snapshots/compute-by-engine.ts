@@ -1,24 +1,12 @@
-import { formatDuration } from '../../definitions/duration.ts'
-import type { Micros } from '../../definitions/timestamp.ts'
-import type { BatchView, EventSource } from '../../registry/registry.ts'
+import type { BatchView } from '../../registry/registry.ts'
 import type { JobEngine } from '../../stores/job-engine.ts'
 import type { SnapshotFiles } from '../../stores/snapshot-files.ts'
-import type { ArrivalPoint, SnapshotStore } from '../../stores/snapshot-store.ts'
+import type { SnapshotStore } from '../../stores/snapshot-store.ts'
 import { snapshotsSql } from '../../stores/window-sql/snapshots-sql.ts'
-import { windowStart } from '../../windows/hop.ts'
 import { type BatchComputed, type BatchTargets, batchRun } from './compute-snapshots.ts'
+import { type EngineEvents, eventsFolder, firstEventOf } from './engine-events.ts'
 import { type BatchScope, type PlannedRun, planRun } from './plan-run.ts'
 import { columnsOf, type TakeOptions, takeOpened } from './take-snapshots.ts'
-
-/** Where an engine finds a source's events as Parquet. */
-export type EngineEvents =
-  | {
-      /** The stored ones, brought up to date in a folder: those from a time on at least. */
-      readonly kind: 'STORED'
-      readonly export: (source: EventSource, from: Micros, signal: AbortSignal) => Promise<string>
-    }
-  /** Others, which stand there; `readAt`: which of the stored events are among them, where that is known. */
-  | { readonly kind: 'FOLDER'; readonly folder: string; readonly readAt: ArrivalPoint | null }
 
 /** Where an engine's results stand until they are taken. */
 export interface ResultFolders {
@@ -83,7 +71,7 @@ async function compute(
   const since = firstEventOf(view, times)
   // What is stored from here on makes the snapshots stale, also if it is exported.
   const eventsReadAt = targets.events.kind === 'STORED' ? await snapshots.arrivals() : targets.events.readAt
-  const events = await eventsFolder(targets.events, view, since, options)
+  const events = await eventsFolder(targets.events, view, since, options.onStep)
   options.signal.throwIfAborted()
   const output = await results.fresh(view)
   try {
@@ -107,24 +95,4 @@ async function compute(
   } finally {
     await results.remove(output)
   }
-}
-
-async function eventsFolder(
-  events: EngineEvents,
-  view: BatchView,
-  since: Micros,
-  { onStep, signal }: EngineOptions,
-): Promise<string> {
-  if (events.kind === 'FOLDER') return events.folder
-  const span = formatDuration(Math.max(...view.aggregations.map(({ windowMicros }) => windowMicros)))
-  onStep(`exporting the events of "${view.events.name}", for windows of up to ${span}`)
-  return await events.export(view.events, since, signal)
-}
-
-/** The first event that a window of these snapshots may hold. */
-export function firstEventOf(view: BatchView, times: readonly Micros[]): Micros {
-  const first = Math.min(...times)
-  return Math.min(
-    ...view.aggregations.map(({ windowMicros, hopMicros }) => windowStart(first, windowMicros, hopMicros)),
-  )
 }

@@ -142,7 +142,10 @@ function timesToTake(
   asked: TakenTimes | null,
   now: Micros,
 ): readonly Micros[] {
-  if (times.length === 0) throw new BadUserInput(`${folder} has no row`)
+  if (times.length === 0)
+    throw new BadUserInput(
+      `${folder} has no row: expected Parquet files (.parquet) with rows at any depth below it`,
+    )
   const found: Micros[] = []
   for (const { asOf, rows } of times) {
     const count = `${rows} ${rows === 1 ? 'row' : 'rows'}`

@@ -352,7 +352,7 @@ describe('files that cannot be taken', () => {
     const unfinished = await written(good())
     await rm(path.join(unfinished, '_SUCCESS'))
     await expect(take(world, unfinished)).rejects.toThrow(/has no _SUCCESS: what wrote it has not finished/)
-    await expect(take(world, await written())).rejects.toThrow(/has no Parquet file/)
+    await expect(take(world, await written())).rejects.toThrow(/has no row: expected Parquet files/)
     await expect(take(world, path.join(folder, 'nowhere'))).rejects.toThrow(/cannot be read: ENOENT/)
     const broken = await written(good())
     await writeFile(path.join(broken, 'part-1.parquet'), 'PAR1')
