@@ -1,7 +1,7 @@
 import { engineTargets } from '../gateway/engine-targets.ts'
+import { givenEvents } from '../gateway/given-events.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { computeByEngine } from '../ingest/snapshots/compute-by-engine.ts'
-import type { EngineEvents } from '../ingest/snapshots/engine-events.ts'
 import { engineLine } from './batch-summary.ts'
 import type { BatchWay } from './batch-way.ts'
 import { type ComputeView, sayWaiting } from './compute-view.ts'
@@ -16,11 +16,11 @@ export function batchOnEngine(
   { engine, events }: Extract<BatchWay, { kind: 'ENGINE' }>,
 ): ComputeView {
   const { config, stores, log } = world
-  const found: EngineEvents | null =
-    events === null ? null : { kind: 'FOLDER', folder: absolutePath(events), readAt: null }
-  const targets = engineTargets({ config, stores, log, clock: systemClock }, engine, found)
+  const engineWorld = { config, stores, log, clock: systemClock }
   const signal = cancelSignal('nothing of the snapshots under way was written')
   return async (view, scope, rows, what) => {
+    const given = events === null ? null : await givenEvents(absolutePath(events), view, config.lake)
+    const targets = engineTargets(engineWorld, engine, given)
     const counter = rowCounter(`taking ${view.name}`, 'keys')
     const computed = await computeByEngine(targets, view, scope, {
       ...{ ...rows, signal, onWait: sayWaiting(view), onProgress: counter.update },

@@ -1,8 +1,9 @@
 import { readConfig, readEnvironment } from '../config.ts'
 import { engineTargets } from '../gateway/engine-targets.ts'
+import { givenEvents } from '../gateway/given-events.ts'
 import { openEngine } from '../gateway/open-engine.ts'
 import { systemClock } from '../gateway/system-clock.ts'
-import { type EngineEvents, eventsFolder, firstEventOf } from '../ingest/snapshots/engine-events.ts'
+import { type EngineEvents, eventsFolder } from '../ingest/snapshots/engine-events.ts'
 import { loadRegistry } from '../registry/load.ts'
 import type { BatchView, Registry } from '../registry/registry.ts'
 import type { JobEngine } from '../stores/job-engine.ts'
@@ -33,8 +34,8 @@ export async function batchOut(
     const log = commandLog(config.logLevel)
     const view = viewOf(await loadRegistry(config.schemaFolder))
     const onLog = (line: string): void => log.debug(`${name}: ${line}`)
-    const folder = { kind: 'FOLDER', folder: absolutePath(events), readAt: null } as const
-    return await computeOut(view, question, way, { engine: openEngine(name, config), events: folder, onLog })
+    const found = await givenEvents(absolutePath(events), view, config.lake)
+    return await computeOut(view, question, way, { engine: openEngine(name, config), events: found, onLog })
   }
   await withStores('UNUSED', async (world) => {
     const view = viewOf(world.registry)
@@ -64,12 +65,12 @@ async function computeOut(
   const onStep = (step: string): void => {
     process.stderr.write(`${view.name}: ${step}\n`)
   }
-  const found = await eventsFolder(events, view, firstEventOf(view, times), onStep)
+  const { folder } = await eventsFolder(events, view, times, onStep)
   const output = absolutePath(out)
   onStep(`computing ${shown(times)} on ${name}`)
   // Keys close at the first of them too, as if the one before it had been computed.
   const previous = (times[0] ?? 0) - view.everyMicros
-  const sql = snapshotsSql(view, { times, previous, events: found, output }, name)
+  const sql = snapshotsSql(view, { times, previous, events: folder, output }, name)
   const { rows } = await engine.run(
     { name: `featuregraph batch ${view.name}`, sql, output },
     { signal, onLog },

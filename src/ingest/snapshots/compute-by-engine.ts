@@ -71,7 +71,7 @@ async function compute(
   const since = firstEventOf(view, times)
   // What is stored from here on makes the snapshots stale, also if it is exported.
   const eventsReadAt = targets.events.kind === 'STORED' ? await snapshots.arrivals() : targets.events.readAt
-  const events = await eventsFolder(targets.events, view, since, options.onStep)
+  const { folder: events } = await eventsFolder(targets.events, view, times, options.onStep)
   options.signal.throwIfAborted()
   const output = await results.fresh(view)
   try {

@@ -13,22 +13,25 @@ export interface ListedPart {
 
 const successMark = '_SUCCESS'
 
+export interface ListedFolder {
+  /** By path. */
+  readonly parts: readonly ListedPart[]
+  /** It has `_SUCCESS`. */
+  readonly isWhole: boolean
+}
+
 /**
- * The Parquet files at any depth below a folder, by path, without those whose name, or that of a folder on the way, begins
- * with `_` or `.`; null: the folder has no `_SUCCESS`.
- * @throws BadUserInput where the folder cannot be read.
+ * The Parquet files at any depth below a folder, without those whose name, or that of a folder on the way, begins with `_` or
+ * `.`. @throws BadUserInput where the folder cannot be read.
  */
-export async function listedParts(
-  connection: DuckDBConnection,
-  folder: string,
-): Promise<readonly ListedPart[] | null> {
+export async function listedParts(connection: DuckDBConnection, folder: string): Promise<ListedFolder> {
   const found = isObjectUrl(folder) ? await objects(connection, folder) : await localFiles(folder)
-  if (!found.some(({ name }) => name === successMark)) return null
-  return found
+  const parts = found
     .filter(({ name }) => name.endsWith('.parquet'))
     .filter(({ name }) => name.split('/').every((part) => !/^[_.]/.test(part)))
     .map(({ name, version }) => ({ path: `${folder.replace(/\/+$/, '')}/${name}`, version }))
     .sort((left, right) => (left.path < right.path ? -1 : 1))
+  return { parts, isWhole: found.some(({ name }) => name === successMark) }
 }
 
 interface Found {

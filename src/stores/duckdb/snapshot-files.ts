@@ -10,7 +10,8 @@ import { firstLineOf } from './duckdb-files.ts'
 import { type ListedPart, listedParts } from './listed-parts.ts'
 import { connectDuckDb } from './open-duckdb.ts'
 import type { ParquetColumn } from './parquet-column.ts'
-import { eventTimestampColumn, parquetOf, snapshotColumns } from './snapshot-columns.ts'
+import { eventTimestampColumn, snapshotColumns } from './snapshot-columns.ts'
+import { parquetOf, readWanted } from './wanted-columns.ts'
 
 interface DuckDbAccess {
   /** Of the sort; what does not fit goes to disk. */
@@ -49,13 +50,13 @@ async function openSnapshots(
   folder: string,
   columns: SnapshotColumns,
 ): Promise<Omit<OpenedSnapshots, 'close'>> {
-  const files = await listedParts(connection, folder)
-  if (files === null)
+  const { parts: files, isWhole } = await listedParts(connection, folder)
+  if (!isWhole)
     throw new BadUserInput(
       `${folder} has no _SUCCESS: what wrote it has not finished, or does not write one; when all of its files are there, put an empty file _SUCCESS into it`,
     )
   if (files.length === 0) return { times: [], read: async function* () {} }
-  const found = await snapshotColumns(connection, files, columns)
+  const found = await readWanted(connection, files, snapshotColumns(columns))
   if (found.problems.length > 0)
     throw new BadUserInput(found.problems.map((problem) => `${folder}: ${problem}`).join('\n'))
   const source = parquetOf(files.map((file) => file.path))
@@ -121,7 +122,7 @@ async function refuseChanged(
   files: readonly ListedPart[],
 ): Promise<void> {
   const found = await listedParts(connection, folder)
-  const now = new Map((found ?? []).map((file) => [file.path, file.version]))
+  const now = new Map(found.parts.map((file) => [file.path, file.version]))
   const before = new Set(files.map((file) => file.path))
   const changes = [
     ...files.flatMap(({ path: file, version }) =>
@@ -129,7 +130,7 @@ async function refuseChanged(
     ),
     ...[...now.keys()].filter((file) => !before.has(file)).map((file) => `${file} is new`),
   ]
-  if (found === null) changes.unshift('_SUCCESS is gone')
+  if (!found.isWhole) changes.unshift('_SUCCESS is gone')
   if (changes.length === 0) return
   const more = changes.length > 3 ? `, and ${changes.length - 3} more` : ''
   throw new BadUserInput(
