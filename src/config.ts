@@ -11,6 +11,9 @@ import { type LakeAccess, readS3Access } from './stores/lake-access.ts'
 
 const prefix = 'FEATUREGRAPH_'
 
+export const batchEngines = ['postgres', 'duckdb', 'spark'] as const
+export type BatchEngine = (typeof batchEngines)[number]
+
 function url(protocols: readonly string[]) {
   const expected = `expected a URL that starts with ${protocols.map((name) => `${name}://`).join(' or ')}`
   return z
@@ -84,6 +87,7 @@ const settings = z.object({
   DEMO: flag.optional(),
   WORKER: flag.optional(),
   RECOMPUTE: duration.prefault('3d'),
+  BATCH_ENGINE: z.enum(batchEngines, { error: `expected ${batchEngines.join(', ')}` }).default('postgres'),
   CORS_ORIGINS: origins.optional(),
   DRAIN_MS: whole(0, 600_000).optional(),
   MAX_ENTITIES: whole(1, 1_000_000).default(1_000),
@@ -173,6 +177,8 @@ export interface Config {
   readonly worker: boolean
   /** How far back the worker computes stale snapshots again. */
   readonly recomputeMicros: Micros
+  /** What computes batch snapshots, unless a command names another. */
+  readonly batchEngine: BatchEngine
   /** Origins whose pages may read answers; `*` for any. Empty: none but the gateway's own. */
   readonly corsOrigins: readonly string[]
   /** After a signal to end, requests are answered for so long while `/readyz` sends balancers away. */
@@ -286,6 +292,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     demo: values.DEMO ?? values.OFFLINE_URL === undefined,
     worker: values.WORKER ?? values.OFFLINE_URL === undefined,
     recomputeMicros: values.RECOMPUTE,
+    batchEngine: values.BATCH_ENGINE,
     corsOrigins: values.CORS_ORIGINS ?? [],
     drainMs: values.DRAIN_MS ?? (isLocal ? 0 : drainMsInNetwork),
     maxEntities: values.MAX_ENTITIES,
