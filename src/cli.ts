@@ -153,6 +153,19 @@ program
     (await import('./cli/import.ts')).importFiles(source, files, options),
   )
 program
+  .command('export')
+  .description(
+    'write stored events or feature rows as Parquet files by day; again, what has arrived since, and what deletions changed',
+  )
+  .argument('<name>', 'an event source, or a feature view whose rows are stored')
+  .argument('<folder>', 'where to: a new or empty folder, or one that was exported before')
+  .option('--from <time>', 'from here on; without it from the beginning')
+  .option('--to <time>', 'before here; without it to now')
+  .option('--rebuild', 'everything anew, as after a changed definition')
+  .action(async (name, folder, options) =>
+    (await import('./cli/export.ts')).exportFiles(name, folder, options),
+  )
+program
   .command('training-set')
   .description('the features of labelled entity rows, each as of its own time, as a file')
   .option('--service <name>', 'the features of a feature service, in the order of its vector')

@@ -6,6 +6,7 @@ import { parseDuration } from './definitions/duration.ts'
 import type { Micros } from './definitions/timestamp.ts'
 import { errorCode, InvalidConfig, type Problem } from './errors.ts'
 import { nearest } from './registry/suggest.ts'
+import { type LakeAccess, readS3Access } from './stores/lake-access.ts'
 
 const prefix = 'FEATUREGRAPH_'
 
@@ -88,6 +89,11 @@ const settings = z.object({
   MAX_BODY_BYTES: whole(1_024, 1_073_741_824).default(1_048_576),
   ONLINE_TIMEOUT_MS: whole(1, 600_000).default(250),
   OFFLINE_TIMEOUT_MS: whole(1, 86_400_000).default(30_000),
+  DUCKDB_EXTENSIONS: z.string().min(1).optional(),
+  DUCKDB_MEMORY: z
+    .string()
+    .regex(/^[1-9]\d{0,6}(?:MB|GB)$/, 'expected a size in MB or GB, as 512MB or 2GB')
+    .default('2GB'),
   FILES: z.string().min(1).optional(),
   FILES_MAX_BYTES_PER_KEY: whole(1, 999_999_999_999_999).default(20 * 1_073_741_824),
   SPINE_MAX_BYTES: whole(1, 999_999_999_999_999).default(4 * 1_073_741_824),
@@ -157,6 +163,10 @@ export interface Config {
   readonly maxBodyBytes: number
   readonly onlineTimeoutMs: number
   readonly offlineTimeoutMs: number
+  /** Object stores, by the `AWS_…` variables, and DuckDB's extensions. */
+  readonly lake: LakeAccess
+  /** As `2GB`: what DuckDB may take for feature rows in Parquet files. */
+  readonly duckDbMemory: string
   /** Of spines and training sets, shared by all gateways; null: none of them are made over the network. */
   readonly filesFolder: string | null
   readonly filesMaxBytesPerKey: number
@@ -241,6 +251,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     maxBodyBytes: values.MAX_BODY_BYTES,
     onlineTimeoutMs: values.ONLINE_TIMEOUT_MS,
     offlineTimeoutMs: values.OFFLINE_TIMEOUT_MS,
+    lake: {
+      extensionsFolder:
+        values.DUCKDB_EXTENSIONS === undefined ? null : path.resolve(values.DUCKDB_EXTENSIONS),
+      s3: readS3Access(environment),
+    },
+    duckDbMemory: values.DUCKDB_MEMORY,
     filesFolder: filesFolder(values),
     filesMaxBytesPerKey: values.FILES_MAX_BYTES_PER_KEY,
     spineMaxBytes: values.SPINE_MAX_BYTES,

@@ -1,7 +1,15 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { MaterializedPoint } from './newest-rows.ts'
 
-export const runKinds = ['IMPORT', 'BATCH', 'MATERIALIZE', 'VALIDATE', 'REBUILD', 'TRAINING_SET'] as const
+export const runKinds = [
+  'IMPORT',
+  'BATCH',
+  'MATERIALIZE',
+  'VALIDATE',
+  'REBUILD',
+  'TRAINING_SET',
+  'EXPORT',
+] as const
 export type RunKind = (typeof runKinds)[number]
 export const runStates = ['RUNNING', 'SUCCEEDED', 'FAILED', 'INTERRUPTED'] as const
 type RunState = (typeof runStates)[number]
