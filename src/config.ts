@@ -7,8 +7,12 @@ import { parseDuration } from './definitions/duration.ts'
 import type { Micros } from './definitions/timestamp.ts'
 import { errorCode, InvalidConfig, type Problem } from './errors.ts'
 import { nearest } from './registry/suggest.ts'
+import { type LakeAccess, readS3Access } from './stores/lake-access.ts'
 
 const prefix = 'FEATUREGRAPH_'
+
+export const batchEngines = ['postgres', 'duckdb', 'spark'] as const
+export type BatchEngine = (typeof batchEngines)[number]
 
 function url(protocols: readonly string[]) {
   const expected = `expected a URL that starts with ${protocols.map((name) => `${name}://`).join(' or ')}`
@@ -83,6 +87,7 @@ const settings = z.object({
   DEMO: flag.optional(),
   WORKER: flag.optional(),
   RECOMPUTE: duration.prefault('3d'),
+  BATCH_ENGINE: z.enum(batchEngines, { error: `expected ${batchEngines.join(', ')}` }).default('postgres'),
   CORS_ORIGINS: origins.optional(),
   DRAIN_MS: whole(0, 600_000).optional(),
   MAX_ENTITIES: whole(1, 1_000_000).default(1_000),
@@ -104,6 +109,11 @@ const settings = z.object({
   PUSH_RECEIPT_RETENTION: duration.prefault('7d'),
   ONLINE_TIMEOUT_MS: whole(1, 600_000).default(250),
   OFFLINE_TIMEOUT_MS: whole(1, 86_400_000).default(30_000),
+  DUCKDB_EXTENSIONS: z.string().min(1).optional(),
+  DUCKDB_MEMORY: z
+    .string()
+    .regex(/^[1-9]\d{0,6}(?:MB|GB)$/, 'expected a size in MB or GB, as 512MB or 2GB')
+    .default('2GB'),
   FILES: z.string().min(1).optional(),
   FILES_MAX_BYTES_PER_KEY: whole(1, 999_999_999_999_999).default(20 * 1_073_741_824),
   SPINE_MAX_BYTES: whole(1, 999_999_999_999_999).default(4 * 1_073_741_824),
@@ -167,6 +177,8 @@ export interface Config {
   readonly worker: boolean
   /** How far back the worker computes stale snapshots again. */
   readonly recomputeMicros: Micros
+  /** What computes batch snapshots, unless a command names another. */
+  readonly batchEngine: BatchEngine
   /** Origins whose pages may read answers; `*` for any. Empty: none but the gateway's own. */
   readonly corsOrigins: readonly string[]
   /** After a signal to end, requests are answered for so long while `/readyz` sends balancers away. */
@@ -192,6 +204,10 @@ export interface Config {
   readonly pushReceiptRetentionMicros: Micros
   readonly onlineTimeoutMs: number
   readonly offlineTimeoutMs: number
+  /** Object stores, by the `AWS_…` variables, and DuckDB's extensions. */
+  readonly lake: LakeAccess
+  /** As `2GB`: what DuckDB may take for feature rows in Parquet files. */
+  readonly duckDbMemory: string
   /** Of spines and training sets, shared by all gateways; null: none of them are made over the network. */
   readonly filesFolder: string | null
   readonly filesMaxBytesPerKey: number
@@ -276,6 +292,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     demo: values.DEMO ?? values.OFFLINE_URL === undefined,
     worker: values.WORKER ?? values.OFFLINE_URL === undefined,
     recomputeMicros: values.RECOMPUTE,
+    batchEngine: values.BATCH_ENGINE,
     corsOrigins: values.CORS_ORIGINS ?? [],
     drainMs: values.DRAIN_MS ?? (isLocal ? 0 : drainMsInNetwork),
     maxEntities: values.MAX_ENTITIES,
@@ -299,6 +316,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     pushReceiptRetentionMicros: values.PUSH_RECEIPT_RETENTION,
     onlineTimeoutMs: values.ONLINE_TIMEOUT_MS,
     offlineTimeoutMs: values.OFFLINE_TIMEOUT_MS,
+    lake: {
+      extensionsFolder:
+        values.DUCKDB_EXTENSIONS === undefined ? null : path.resolve(values.DUCKDB_EXTENSIONS),
+      s3: readS3Access(environment),
+    },
+    duckDbMemory: values.DUCKDB_MEMORY,
     filesFolder: filesFolder(values),
     filesMaxBytesPerKey: values.FILES_MAX_BYTES_PER_KEY,
     spineMaxBytes: values.SPINE_MAX_BYTES,

@@ -3,7 +3,9 @@ import { type Config, readConfig, readEnvironment } from '../config.ts'
 import { appliedBy } from '../gateway/applied-by.ts'
 import { openAudit } from '../gateway/open-audit.ts'
 import { openPostgres } from '../gateway/open-postgres.ts'
+import { parquetRows } from '../gateway/parquet-rows.ts'
 import { programVersion } from '../gateway/program-version.ts'
+import { routedTableChanges } from '../gateway/route-offline.ts'
 import type { ApplyOptions, ApplyTargets } from '../registry/versions/make-current.ts'
 import type { AuditAction } from '../stores/audit-store.ts'
 import { postgresApplyLease } from '../stores/postgres/system/apply-lease.ts'
@@ -28,6 +30,7 @@ export async function withRegistry(work: (world: RegistryWorld) => Promise<void>
   const log = commandLog(config.logLevel)
   const { system, close } = await openPostgres(config, log)
   const audit = openAudit(config.audit, postgresAuditStore(system, config.project), log)
+  const parquet = parquetRows({ config, database: noDatabase, countNonFinite: () => {} })
   try {
     await work({
       ...{ config, log },
@@ -39,7 +42,7 @@ export async function withRegistry(work: (world: RegistryWorld) => Promise<void>
       targets: {
         versions: postgresVersionStore(system, config.project),
         applies: postgresApplyLease(system, config.project),
-        tables: postgresTableChanges(system, config.project),
+        tables: routedTableChanges(postgresTableChanges(system, config.project), parquet),
       },
       options: (message) => ({
         ...{ by: appliedBy(config), message: message ?? null, program: programVersion() },
@@ -48,6 +51,10 @@ export async function withRegistry(work: (world: RegistryWorld) => Promise<void>
     })
   } finally {
     await audit.close()
+    await parquet.close()
     await close()
   }
 }
+
+/** Files are checked here, and no rows read. */
+const noDatabase = { deletedRows: async () => [], now: async () => 0 }

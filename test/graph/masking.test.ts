@@ -17,13 +17,13 @@ const failingRows = (error: unknown): RowLoader =>
   new DataLoader(
     async (needs) =>
       needs.map(({ views }) =>
-        views.map((view) => ({
-          view,
-          why: () => ({ code: 'UNAVAILABLE', reason: 'STORE_FAILED', message: '' }) as const,
-          row() {
+        views.map((view) => {
+          const row = (): never => {
             throw error
-          },
-        })),
+          }
+          const why = () => ({ code: 'UNAVAILABLE', reason: 'STORE_FAILED', message: '' }) as const
+          return { view, why, row, numbers: () => row }
+        }),
       ),
     { cache: false },
   )
