@@ -46,7 +46,7 @@ export interface Caller {
   ) => Promise<Sent>
 }
 
-const callers = { read: 60, everything: 20 }
+const callers = { read: 200, everything: 20 }
 
 /** With keys, every switch off, and metrics and audit where an operator would have them. */
 export async function startAttacked(): Promise<Attacked> {
