@@ -30,6 +30,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'stores/duckdb/lake': [...pure, ...ports, 'stores/duckdb', '@duckdb/node-api'],
   'stores/files': [...pure, ...ports],
   'stores/memory': [...pure, ...ports],
+  'stores/s3': [...pure, ...ports, 'aws4fetch'],
   'stores/sqlite': [...pure, ...ports, 'node-sqlite3-wasm', 'zod'],
   'stores/postgres/sql': [...postgres, 'pg-copy-streams'],
   'stores/postgres/tables': [...postgres, 'stores/postgres/sql'],
@@ -47,6 +48,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ...[...postgres, 'pg-copy-streams'],
     ...inPostgres('sql', 'tables', 'system', 'deletion', 'events'),
   ],
+  'stores/postgres/export': [
+    ...postgres,
+    ...inPostgres('sql', 'tables', 'deletion', 'events', 'windows', 'features'),
+  ],
   'stores/postgres/training': [...postgres, ...inPostgres('sql')],
   'stores/postgres': [...postgres, ...inPostgres('sql')],
   quality: ['definitions', 'registry', 'stores (ports)', 'errors.ts'],
@@ -63,12 +68,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   'ingest (shared)': [...pure, 'registry', ...ports],
   'ingest/accept': [...ingest, 'zod'],
-  'ingest/snapshots': ingest,
+  'ingest/snapshots': [...ingest, 'ingest/accept', 'stores/window-sql'],
   'ingest/materialize': ingest,
   'ingest/tiles': [...ingest, 'lru-cache', 'zod'],
   'ingest/files': [...ingest, 'ingest/accept'],
   'ingest/push': [...ingest, 'ingest/accept', 'ingest/materialize', 'zod'],
   'ingest/stream': [...ingest, 'ingest/accept', 'ingest/push', 'ingest/tiles'],
+  'ingest/export': [...ingest, 'zod'],
   'ingest/quarantine': [...ingest, 'ingest/accept', 'ingest/files', 'ingest/push', 'zod'],
   'ingest/deletion': [...ingest, 'ingest/tiles'],
   'ingest/refill': [...ingest, 'ingest/deletion', 'ingest/materialize', 'ingest/tiles'],
@@ -92,7 +98,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
       'ingest/push',
     ],
     ...['registry', 'definitions', 'stores (ports)', 'errors.ts', 'config.ts'],
-    ...['fastify', '@apollo/server', '@as-integrations/fastify', '@fastify/cors', 'prom-client'],
+    ...['fastify', '@apollo/server', '@as-integrations/fastify', '@fastify/cors', 'prom-client', 'lru-cache'],
     // The page is bundled for the browser; only it uses these.
     ...['react', 'react-dom', 'graphiql', '@graphiql/toolkit', 'esbuild'],
   ],
@@ -130,7 +136,7 @@ const unbounded = new Set(['gateway', 'cli.ts', 'cli', 'featuregraph.js', 'sourc
 const entryOnly = [
   ...unbounded,
   'embedded',
-  ...['redis', 'postgres', 'memory', 'duckdb', 'files', 'kafka', 'sqlite'].map(inStores),
+  ...['redis', 'postgres', 'memory', 'duckdb', 'files', 'kafka', 's3', 'sqlite'].map(inStores),
 ]
 const isEntryOnly = (part: string): boolean =>
   entryOnly.some((one) => part === one || part.startsWith(`${one}/`))
