@@ -124,9 +124,10 @@ describe('featuregraph export', () => {
   }, 30_000)
 
   it('puts a training set with its card into an object store, and nothing where it fails', async () => {
-    const spine = `select 1::bigint as customer_id, '2026-10-01 12:30:00Z'::timestamptz as event_timestamp`
+    const spine = 's3://lake/in/spine/labels.csv'
+    await objects.write(spine, 'customer_id,event_timestamp\n1,2026-10-01T12:30:00Z\n')
     const out = 's3://lake/sets/train.parquet'
-    const request = ['training-set', '--features', 'recent:n', '--spine-sql', spine, '--out']
+    const request = ['training-set', '--features', 'recent:n', '--spine', spine, '--out']
     expect(await run(...request, out)).toMatch(/^s3:\/\/lake\/sets\/train\.parquet: 1 rows/)
     expect(await objects.list('s3://lake/sets/')).toEqual([out, `${out}.card.json`])
   })
