@@ -68,7 +68,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   'ingest (shared)': [...pure, 'registry', ...ports],
   'ingest/accept': [...ingest, 'zod'],
-  'ingest/snapshots': ingest,
+  'ingest/snapshots': [...ingest, 'ingest/accept', 'stores/window-sql'],
   'ingest/materialize': ingest,
   'ingest/tiles': [...ingest, 'lru-cache', 'zod'],
   'ingest/files': [...ingest, 'ingest/accept'],
@@ -98,7 +98,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
       'ingest/push',
     ],
     ...['registry', 'definitions', 'stores (ports)', 'errors.ts', 'config.ts'],
-    ...['fastify', '@apollo/server', '@as-integrations/fastify', '@fastify/cors', 'prom-client'],
+    ...['fastify', '@apollo/server', '@as-integrations/fastify', '@fastify/cors', 'prom-client', 'lru-cache'],
     // The page is bundled for the browser; only it uses these.
     ...['react', 'react-dom', 'graphiql', '@graphiql/toolkit', 'esbuild'],
   ],

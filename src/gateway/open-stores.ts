@@ -60,6 +60,7 @@ import type { QuarantineStore } from '../stores/quarantine-store.ts'
 import type { RegistryStore } from '../stores/registry-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import { withObjects } from '../stores/s3/object-files.ts'
+import type { SnapshotFiles } from '../stores/snapshot-files.ts'
 import type { SnapshotStore } from '../stores/snapshot-store.ts'
 import type { SpineStore } from '../stores/spine-store.ts'
 import type { TableChanges } from '../stores/table-changes.ts'
@@ -94,6 +95,7 @@ export interface Stores {
   readonly versionNews: VersionNews
   readonly runs: RunStore
   readonly snapshots: SnapshotStore
+  readonly snapshotFiles: SnapshotFiles
   readonly violations: ViolationStore
   readonly deletions: DeletionStore
   readonly workerLock: LeaderLock
@@ -168,6 +170,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       versionNews: postgresVersionNews(system, config.project),
       runs: postgresRunStore(system, config.project),
       snapshots: postgresSnapshotStore(system, config.project),
+      snapshotFiles: snapshotFiles(config),
       violations: postgresViolationStore(system, config.project),
       deletions: routedDeletionStore(postgresDeletionStore(system, config.project), parquet),
       workerLock: postgresLeaderLock(system, config.project),
@@ -227,6 +230,15 @@ const parquetFiles: FileReader = {
 
 const arrowFiles: FileReader = {
   open: async (path) => (await import('../stores/duckdb/arrow-files.ts')).arrowFiles.open(path),
+}
+
+function snapshotFiles({ lake }: Pick<Config, 'lake'>): SnapshotFiles {
+  return {
+    async open(...question) {
+      const { duckDbSnapshotFiles } = await import('../stores/duckdb/snapshot-files.ts')
+      return duckDbSnapshotFiles({ memoryLimit: '2GB', lake }).open(...question)
+    },
+  }
 }
 
 async function openOnlineStore(
