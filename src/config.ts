@@ -168,6 +168,8 @@ export interface Config {
   readonly lake: LakeAccess
   /** As `2GB`: what DuckDB may take for feature rows in Parquet files. */
   readonly duckDbMemory: string
+  /** The command line that submits to Spark. */
+  readonly sparkSubmit: string
   /** Of spines and training sets, shared by all gateways; null: none of them are made over the network. */
   readonly filesFolder: string | null
   readonly filesMaxBytesPerKey: number

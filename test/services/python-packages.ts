@@ -19,7 +19,7 @@ export type Python = (
 
 /** Null where there is no Python 3.10 or later; the packages come from PyPI into `.cache/<name>`, once. */
 export async function pythonWith(name: string, requirements: readonly string[]): Promise<Python | null> {
-  const folder = await pythonPackages(name, requirements)
+  const folder = await packageFolder(name, requirements)
   if (folder === null) return null
   return async (args, cwd, { PYTHONPATH: first, ...more } = {}) => {
     const path = first === undefined ? folder : `${first}${delimiter}${folder}`
@@ -29,13 +29,35 @@ export async function pythonWith(name: string, requirements: readonly string[]):
   }
 }
 
-/** The folder that they stand in. `fromSource`: packages without wheels, which pip builds. */
-export async function pythonPackages(
+/** Where the packages stand, as `pythonWith`. `fromSource`: those that have no wheels, which pip builds. */
+export async function packageFolder(
   name: string,
   requirements: readonly string[],
   fromSource: readonly string[] = [],
 ): Promise<string | null> {
-  const folder = await packageFolder(name, requirements)
-  if (folder === null) return null
+  const isSuitable = await run('python3', [
+    '-c',
+    'import sys; assert sys.version_info >= (3, 10); import pip',
+  ]).then(
+    () => true,
+    () => false,
+  )
+  if (!isSuitable) return null
+  const folder = join(cache, name)
+  const isThere = await access(folder).then(
+    () => true,
+    () => false,
+  )
+  if (!isThere) {
+    // Under another name until it is whole.
+    const making = `${folder}-${process.pid}`
+    await mkdir(making, { recursive: true })
+    const options = [
+      ...['--quiet', '--disable-pip-version-check', '--only-binary', ':all:', '--target', making],
+      ...fromSource.flatMap((one) => ['--no-binary', one]),
+    ]
+    await run('python3', ['-m', 'pip', 'install', ...options, ...requirements])
+    await rename(making, folder)
+  }
   return folder
 }

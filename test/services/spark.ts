@@ -1,13 +1,13 @@
 import path from 'node:path'
 import { java } from './java.ts'
-import { pythonPackages } from './python-packages.ts'
+import { packageFolder } from './python-packages.ts'
 
 /**
  * The command that submits to a Spark of its own, in one process, or null where there is no Python. PySpark comes from PyPI
  * into `.cache/`, once: 317 MB. @throws Error where there is no Java 17.
  */
 export async function sparkSubmit(): Promise<string | null> {
-  const folder = await pythonPackages('pyspark', ['pyspark==3.5.9'], ['pyspark'])
+  const folder = await packageFolder('pyspark', ['pyspark==3.5.9'], ['pyspark'])
   if (folder === null) return null
   const program = await java()
   const home = path.isAbsolute(program) ? [`JAVA_HOME=${path.resolve(program, '../..')}`] : []
