@@ -28,6 +28,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ...['apache-arrow', 'fzstd', 'lz4js'],
   ],
   'stores/duckdb/lake': [...pure, ...ports, 'stores/duckdb', '@duckdb/node-api'],
+  'stores/window-sql': [...pure, ...ports],
   'stores/files': [...pure, ...ports],
   'stores/memory': [...pure, ...ports],
   'stores/sqlite': [...pure, ...ports, 'node-sqlite3-wasm', 'zod'],
