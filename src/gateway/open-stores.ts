@@ -20,6 +20,7 @@ import type { FilledViews } from '../stores/filled-views.ts'
 import type { GuardLease } from '../stores/guard-lease.ts'
 import type { GuardRecord } from '../stores/guard-record.ts'
 import type { ImportStore } from '../stores/import-store.ts'
+import type { LakeAccess } from '../stores/lake-access.ts'
 import type { LeaderLock } from '../stores/leader-lock.ts'
 import { memoryOnlineStore } from '../stores/memory/online-store.ts'
 import type { OfflineStore } from '../stores/offline-store.ts'
@@ -58,6 +59,7 @@ import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { QuarantineStore } from '../stores/quarantine-store.ts'
 import type { RegistryStore } from '../stores/registry-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
+import { withObjects } from '../stores/s3/object-files.ts'
 import type { SnapshotFiles } from '../stores/snapshot-files.ts'
 import type { SnapshotStore } from '../stores/snapshot-store.ts'
 import type { SpineStore } from '../stores/spine-store.ts'
@@ -155,6 +157,8 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
     closers.push(offline.close)
     const { online, check: onlineCheck } = await openOnlineStore(config, options, pool)
     closers.push(online.close)
+    const files = openFiles(config.lake)
+    closers.push(files.close)
     return {
       offline,
       online,
@@ -172,7 +176,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       workerLock: postgresLeaderLock(system, config.project),
       streamLock: postgresLeaderLock(system, config.project, 'stream'),
       catchUpLock: postgresLeaderLock(system, config.project, 'stream'),
-      files: openFiles(),
+      files,
       imports: postgresImportStore(system, config.project),
       events: postgresEventStore(system, config.project),
       deadLetters: postgresDeadLetterStore(system, config.project),
@@ -199,16 +203,25 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
   }
 }
 
-/** Files of every format that the program reads. */
-export function openFiles(): FileStore {
-  return localFiles({
-    readers: {
-      ...{ parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
-      arrow: arrowFiles,
-    },
-    expand: async (pattern) => (await import('../stores/duckdb/duckdb-files.ts')).expandPattern(pattern),
+/** Files of every format that the program reads, on this machine and in object stores. */
+function openFiles(lake: LakeAccess): ReturnType<typeof withObjects> {
+  return withObjects({
+    local: openLocalFiles(),
+    objects: async () => (await import('../stores/s3/object-store.ts')).openObjectStore(lake.s3),
+    expand: (pattern) => expand(pattern, lake),
   })
 }
+
+export function openLocalFiles(): FileStore {
+  const readers = {
+    ...{ parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
+    arrow: arrowFiles,
+  }
+  return localFiles({ readers, expand })
+}
+
+const expand = async (pattern: string, lake?: LakeAccess): Promise<readonly string[]> =>
+  (await import('../stores/duckdb/duckdb-files.ts')).expandPattern(pattern, lake)
 
 /** DuckDB is loaded with the first Parquet file: it takes 20 MB. */
 const parquetFiles: FileReader = {

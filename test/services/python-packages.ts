@@ -19,6 +19,22 @@ export type Python = (
 
 /** Null where there is no Python 3.10 or later; the packages come from PyPI into `.cache/<name>`, once. */
 export async function pythonWith(name: string, requirements: readonly string[]): Promise<Python | null> {
+  const folder = await packageFolder(name, requirements)
+  if (folder === null) return null
+  return async (args, cwd, { PYTHONPATH: first, ...more } = {}) => {
+    const path = first === undefined ? folder : `${first}${delimiter}${folder}`
+    const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...more, PYTHONPATH: path }
+    const { stdout } = await run('python3', args, { env, cwd, maxBuffer: 256 * 1_048_576 })
+    return stdout
+  }
+}
+
+/** Where the packages stand, as `pythonWith`. `fromSource`: those that have no wheels, which pip builds. */
+export async function packageFolder(
+  name: string,
+  requirements: readonly string[],
+  fromSource: readonly string[] = [],
+): Promise<string | null> {
   const isSuitable = await run('python3', [
     '-c',
     'import sys; assert sys.version_info >= (3, 10); import pip',
@@ -36,14 +52,12 @@ export async function pythonWith(name: string, requirements: readonly string[]):
     // Under another name until it is whole.
     const making = `${folder}-${process.pid}`
     await mkdir(making, { recursive: true })
-    const options = ['--quiet', '--disable-pip-version-check', '--only-binary', ':all:', '--target', making]
+    const options = [
+      ...['--quiet', '--disable-pip-version-check', '--only-binary', ':all:', '--target', making],
+      ...fromSource.flatMap((one) => ['--no-binary', one]),
+    ]
     await run('python3', ['-m', 'pip', 'install', ...options, ...requirements])
     await rename(making, folder)
   }
-  return async (args, cwd, { PYTHONPATH: first, ...more } = {}) => {
-    const path = first === undefined ? folder : `${first}${delimiter}${folder}`
-    const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...more, PYTHONPATH: path }
-    const { stdout } = await run('python3', args, { env, cwd, maxBuffer: 256 * 1_048_576 })
-    return stdout
-  }
+  return folder
 }
