@@ -2,6 +2,7 @@
 export type ErrorCode =
   | 'BAD_USER_INPUT'
   | 'LIMIT_EXCEEDED'
+  | 'RATE_LIMITED'
   | 'UNAUTHENTICATED'
   | 'FORBIDDEN'
   | 'UNAVAILABLE'
@@ -59,6 +60,15 @@ export class BadUserInput extends errorOf('BAD_USER_INPUT') {}
 
 /** A request is larger than the gateway allows; nothing of it was executed. */
 export class LimitExceeded extends errorOf('LIMIT_EXCEEDED') {}
+
+/** A caller asks for more in a time than it may; nothing of the request was executed. */
+export class RateLimited extends errorOf('RATE_LIMITED') {
+  readonly retryAfterSeconds: number
+  constructor(message: string, retryAfterSeconds: number) {
+    super(message)
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
 
 /** No key, or one that is not known. The same for both, so that nothing can be learned by trying. */
 export class Unauthenticated extends errorOf('UNAUTHENTICATED') {}
