@@ -90,6 +90,10 @@ const settings = z.object({
   ONLINE_TIMEOUT_MS: whole(1, 600_000).default(250),
   OFFLINE_TIMEOUT_MS: whole(1, 86_400_000).default(30_000),
   DUCKDB_EXTENSIONS: z.string().min(1).optional(),
+  DUCKDB_MEMORY: z
+    .string()
+    .regex(/^[1-9]\d{0,6}(?:MB|GB)$/, 'expected a size in MB or GB, as 512MB or 2GB')
+    .default('2GB'),
   FILES: z.string().min(1).optional(),
   FILES_MAX_BYTES_PER_KEY: whole(1, 999_999_999_999_999).default(20 * 1_073_741_824),
   SPINE_MAX_BYTES: whole(1, 999_999_999_999_999).default(4 * 1_073_741_824),
@@ -161,6 +165,8 @@ export interface Config {
   readonly offlineTimeoutMs: number
   /** Object stores, by the `AWS_…` variables, and DuckDB's extensions. */
   readonly lake: LakeAccess
+  /** As `2GB`: what DuckDB may take for feature rows in Parquet files. */
+  readonly duckDbMemory: string
   /** Of spines and training sets, shared by all gateways; null: none of them are made over the network. */
   readonly filesFolder: string | null
   readonly filesMaxBytesPerKey: number
@@ -250,6 +256,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
         values.DUCKDB_EXTENSIONS === undefined ? null : path.resolve(values.DUCKDB_EXTENSIONS),
       s3: readS3Access(environment),
     },
+    duckDbMemory: values.DUCKDB_MEMORY,
     filesFolder: filesFolder(values),
     filesMaxBytesPerKey: values.FILES_MAX_BYTES_PER_KEY,
     spineMaxBytes: values.SPINE_MAX_BYTES,

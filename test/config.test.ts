@@ -68,6 +68,7 @@ describe('settings', () => {
       trainingSetConcurrency: 1,
       trainingSetPartRows: 1_000_000,
       trainingSetRetentionMicros: 7 * 86_400_000_000,
+      duckDbMemory: '2GB',
       lake: { extensionsFolder: null, s3: { credentials: null, region: 'us-east-1', endpoint: null } },
       logLevel: 'info',
     })

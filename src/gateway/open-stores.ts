@@ -69,6 +69,13 @@ import type { VersionNews } from '../stores/version-news.ts'
 import type { VersionStore } from '../stores/version-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
 import { type OpenPostgres, openPostgres } from './open-postgres.ts'
+import { parquetRows } from './parquet-rows.ts'
+import {
+  routedDeletionStore,
+  routedExampleKeys,
+  routedOfflineStore,
+  routedTableChanges,
+} from './route-offline.ts'
 import { serverOf } from './server-of.ts'
 
 export interface Stores {
@@ -137,11 +144,12 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
     for (const closer of closers.reverse()) await closer()
   }
   try {
-    const offline = postgresOfflineStore(pool('offline', config.offlineTimeoutMs), {
-      project: config.project,
-      unboundedPool: system,
-      countNonFinite: options.countNonFinite,
+    const { countNonFinite } = options
+    const database = postgresOfflineStore(pool('offline', config.offlineTimeoutMs), {
+      ...{ project: config.project, unboundedPool: system, countNonFinite },
     })
+    const parquet = parquetRows({ config, database, countNonFinite })
+    const offline = routedOfflineStore(database, parquet)
     closers.push(offline.close)
     const { online, check: onlineCheck } = await openOnlineStore(config, options, pool)
     closers.push(online.close)
@@ -152,12 +160,12 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       registry: postgresRegistryStore(system, config.project),
       versions: postgresVersionStore(system, config.project),
       applies: postgresApplyLease(system, config.project),
-      tables: postgresTableChanges(system, config.project),
+      tables: routedTableChanges(postgresTableChanges(system, config.project), parquet),
       versionNews: postgresVersionNews(system, config.project),
       runs: postgresRunStore(system, config.project),
       snapshots: postgresSnapshotStore(system, config.project),
       violations: postgresViolationStore(system, config.project),
-      deletions: postgresDeletionStore(system, config.project),
+      deletions: routedDeletionStore(postgresDeletionStore(system, config.project), parquet),
       workerLock: postgresLeaderLock(system, config.project),
       streamLock: postgresLeaderLock(system, config.project, 'stream'),
       catchUpLock: postgresLeaderLock(system, config.project, 'stream'),
@@ -173,7 +181,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       leftovers: postgresOnlineLeftovers(system, config.project),
       fills: postgresFilledViews(system, config.project),
       retention: postgresEventRetention(system, config.project),
-      exampleKeys: postgresExampleKeys(system, config.project),
+      exampleKeys: routedExampleKeys(postgresExampleKeys(system, config.project), parquet),
       spines: postgresSpineStore(system, config.project),
       trainingSets: postgresTrainingSetStore(system, config.project),
       trainingJobs: postgresTrainingJobQueue(system, config.project),

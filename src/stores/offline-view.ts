@@ -34,6 +34,13 @@ interface PlainOfflineView extends ViewColumns {
   readonly source: PostgresSource | ParquetSource | null
 }
 
+/** Its rows stand in Parquet files or in a Delta table, and no store of ours writes them. */
+export type ParquetOfflineView = PlainOfflineView & { readonly source: ParquetSource }
+
+export function isParquet<View extends OfflineView>(view: View): view is View & ParquetOfflineView {
+  return view.source?.kind === 'parquet'
+}
+
 /** Its rows are batch snapshots in a table of the store's own, and some of them are closing rows. */
 export interface BatchOfflineView extends ViewColumns {
   readonly kind: 'BATCH'
