@@ -10,7 +10,7 @@ export function fieldColumn(name: string): string {
   return `f_${name}`
 }
 
-/** One window's value over events that stand in a group: fields by `fieldColumn`, `at`, `_topic`, `_partition`, `_offset`. */
+/** One window's value over events that stand in a group: fields by `fieldColumn`, `counted`, `_topic`, `_partition`, `_offset`. */
 interface WindowSql {
   readonly field: string
   readonly fieldType: ScalarType
@@ -90,7 +90,7 @@ function spread({ field, over, dialect }: WindowSql, call: 'var_samp' | 'stddev_
 
 function ordered({ field, over, dialect }: WindowSql, which: 'first' | 'last'): string {
   const present = `${field} is not null`
-  const place = ['at', '_topic', '_partition', '_offset']
+  const place = ['counted', '_topic', '_partition', '_offset']
   if (dialect.name === 'spark')
     return over(`${which === 'first' ? 'min_by' : 'max_by'}(${field}, struct(${place.join(', ')}))`, present)
   const direction = which === 'first' ? '' : ' desc'

@@ -14,7 +14,7 @@ export interface EventSpan {
 
 type ReadShape = Pick<WindowRead, 'keys' | 'features' | 'aggregations'>
 
-/** Exported events that count, with the fields that the windows need: keys `k0` …, fields by `fieldColumn`, `at`, `stored` and their place. */
+/** Exported events that count, with the fields that the windows need: keys `k0` …, fields by `fieldColumn`, `counted`, `stored` and their place. */
 export function eventFilesSql(
   { keys, aggregations }: ReadShape,
   {
@@ -34,7 +34,7 @@ export function eventFilesSql(
   const selected = [
     ...keys.map(({ name, type }, index) => `cast(${quoted(name)} as ${typeOf(type)}) as k${index}`),
     ...[...fields].map((name) => `${quoted(name)} as ${fieldColumn(name)}`),
-    `${microsOf('_counted_at')} as at`,
+    `${microsOf('_counted_at')} as counted`,
     `${microsOf('_stored_at')} as stored`,
     ...['_topic', '_partition', '_offset'],
   ]
@@ -71,7 +71,7 @@ export function windowsSelect(
     const aggregation = aggregations[index]
     if (!aggregation) throw new TypeError(`feature ${index} has no aggregation`)
     const start = starts.findIndex((one) => isSameWindow(one, aggregation))
-    return `${windowValueSql(aggregation, `at >= start_${start}`, type, dialect)} as f${index}`
+    return `${windowValueSql(aggregation, `counted >= start_${start}`, type, dialect)} as f${index}`
   })
   const known = knownAt.kind === 'ROW' ? ` and x.stored <= s.t + ${knownAt.delayMicros}` : ''
   return `with timed as (
@@ -82,14 +82,14 @@ export function windowsSelect(
   union all
   select *, ${earliest} as since, ${stretchOf('(t - 1)')} as stretch from timed where ${stretchOf('(t - 1)')} > ${stretchOf(earliest)}
 ), events as (
-  select *, ${stretchOf('at')} as stretch from ${rows}
+  select *, ${stretchOf('counted')} as stretch from ${rows}
 ), pairs as (
   select s.place, ${all.map((start) => `s.${start}`).join(', ')}, x.*
   from spanned as s join events as x
     on ${columns.map((key) => `s.${key} = x.${key}`).join(' and ')} and s.stretch = x.stretch
-    and x.at >= s.since and x.at < s.t${known}
+    and x.counted >= s.since and x.counted < s.t${known}
 )
-select place, max(at) as e, false as closing, ${values.join(',\n  ')}
+select place, max(counted) as e, false as closing, ${values.join(',\n  ')}
 from pairs group by place`
 }
 

@@ -2,7 +2,7 @@ import { mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { type FeatureStatus, featureStatuses } from '../../../definitions/row-status.ts'
-import { BadUserInput, messageOf } from '../../../errors.ts'
+import { BadUserInput, errorCode, messageOf } from '../../../errors.ts'
 import type { FileJoin, FileJoins, JoinedSpine, MadeJoin } from '../../file-join.ts'
 import { answersSelect, countsSelect, madeColumnsSql, summarizedColumns } from '../../join-sql/answers-sql.ts'
 import { duckDb, literalText } from '../../join-sql/sql-dialect.ts'
@@ -196,7 +196,7 @@ async function firstUnmet(
 function asRefusal(error: unknown, { out }: FileJoin): unknown {
   if (error instanceof BadUserInput || error instanceof TypeError) return error
   const message = messageOf(error)
-  if (/no space left|could not write|E[A-Z]+:/i.test(message))
+  if (/no space left|could not write/i.test(message) || /^E[A-Z]+$/.test(errorCode(error)))
     return new BadUserInput(`${out} cannot be written: ${firstLineOf(error)}; nothing of it was left`)
   if (
     /failed to read file|decompression|No files found|Cannot open file|IO Error|Invalid Input/i.test(message)
