@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
@@ -6,6 +6,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/config.ts'
 import { formatTimestamp } from '../../src/definitions/timestamp.ts'
+import { FilesChanged } from '../../src/errors.ts'
 import { systemClock } from '../../src/gateway/system-clock.ts'
 import { trainingSources } from '../../src/gateway/training-sources.ts'
 import type { AskedEngine } from '../../src/historical/plan/choose-engine.ts'
@@ -18,6 +19,7 @@ import {
 } from '../../src/historical/training/make-by-engine.ts'
 import { selectedFeatures } from '../../src/historical/training/selected-features.ts'
 import { computeSnapshots } from '../../src/ingest/snapshots/compute-snapshots.ts'
+import type { ReadFiles } from '../../src/stores/read-files.ts'
 import { newProject, startTestGateway, type TestGateway } from '../server/start-test-gateway.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 
@@ -57,6 +59,9 @@ beforeAll(async () => {
      export const profile = { kind: 'feature-view', name: 'profile', entity: 'shop', ttl: '10h', features: {
        seats: { type: 'int64', default: 4, expect: { max: 90, notNull: true } }, rating: 'float32', tags: 'string[]', opened: 'timestamp', name: 'string', open: 'bool', photo: 'bytes', big: 'int64' } }
      export const stock = { kind: 'feature-view', name: 'stock', entity: 'shelf', features: { flour: 'float64' } }
+     export const weather = { kind: 'feature-view', name: 'weather', entity: 'shop', ttl: '9h', features: { degrees: 'float64', sky: 'string', rains: 'bool', drops: 'int64', seen: 'timestamp', cost: 'decimal(2)', parts: 'int32[]' },
+       source: { kind: 'parquet', name: 'weather', path: ${JSON.stringify(join(folder, 'weather'))}, eventTimestamp: 'moment', createdTimestamp: 'made', rowId: 'n', columns: { degrees: 'celsius' }, partitions: { day: 'day' } } }
+     export const kept_weather = { kind: 'feature-view', name: 'kept_weather', entity: 'shop', ttl: '9h', features: { degrees: 'float64', sky: 'string', rains: 'bool', drops: 'int64', seen: 'timestamp', cost: 'decimal(2)', parts: 'int32[]' } }
      export const recent = { kind: 'windowed-view', name: 'recent', entity: 'shop', source: 'sales', compute: { mode: 'stream' }, online: false, features: {
        sold: { aggregate: 'count', window: '2h' }, of_ada: { aggregate: 'count', window: '2h', where: { baker: 'ada' } },
        of_nobody: { aggregate: 'count', window: '5h', where: { baker: null } },
@@ -77,6 +82,10 @@ beforeAll(async () => {
        { kind: 'request', name: 'rain', type: 'float64' },
        { kind: 'pick', view: 'recent', role, features: [{ name: 'sold' }, { name: 'weight' }] } ] }`,
   )
+  instance = await DuckDBInstance.create(':memory:')
+  duck = await instance.connect()
+  await duck.run(`set timezone = 'UTC'`)
+  await writeWeather()
   gateway = await startTestGateway({
     offlineUrl: database.url,
     onlineUrl: 'memory:',
@@ -95,9 +104,6 @@ beforeAll(async () => {
     FEATUREGRAPH_FILES: join(folder, 'files'),
   })
   sources = await trainingSources(config, gateway.gateway.stores.system, pino({ level: 'silent' }))
-  instance = await DuckDBInstance.create(':memory:')
-  duck = await instance.connect()
-  await duck.run(`set timezone = 'UTC'`)
   await fillWorld()
 })
 
@@ -108,6 +114,31 @@ afterAll(async () => {
 })
 
 const shops = ['a', 'b', 'Ä, "c"', "d'e", '']
+
+/** Partitioned by day; half of the files have another type of degrees. Ties of event timestamps, and of created timestamps too. */
+const weather = Array.from({ length: 90 }, (_, n) => ({
+  shop: shops[(n * 7) % 5] ?? '',
+  at: now - ((n * 13) % 30) * hour,
+  made: n % 4 === 0 ? null : now - ((n * 5) % 20) * hour,
+  degrees: n % 9 === 0 ? null : ((n * 37) % 60) - 20,
+  n,
+}))
+
+async function writeWeather(files = weather, name = 'part'): Promise<void> {
+  const values = files.map(
+    ({ shop, at, made, degrees, n }) =>
+      `('${shop.replaceAll("'", "''")}', make_timestamptz(${at}), ${made === null ? 'null' : `make_timestamptz(${made})`}, ${degrees}, ${n})`,
+  )
+  const days = [...new Set(files.map(({ at }) => formatTimestamp(at).slice(0, 10)))]
+  for (const [index, day] of days.entries()) {
+    await mkdir(join(folder, 'weather', `day=${day}`), { recursive: true })
+    await duck.run(
+      `copy (select shop_id, moment, made, celsius::${index === 0 ? 'DOUBLE' : 'INTEGER'} as celsius, 'sky ' || n as sky, n % 2 = 0 as rains, 9007199254740993 + n as drops, moment as seen, (n / 100.0)::DECIMAL(18,2) as cost, [n, 1]::INTEGER[] as parts, n::BIGINT as n
+         from (values ${values.join(', ')}) as t(shop_id, moment, made, celsius, n) where strftime(moment, '%Y-%m-%d') = '${day}')
+       to '${join(folder, 'weather', `day=${day}`, `${name}.parquet`)}' (format parquet)`,
+    )
+  }
+}
 
 async function fillWorld(): Promise<void> {
   const draw = numbers(7)
@@ -160,6 +191,19 @@ async function fillWorld(): Promise<void> {
     expect(pushed.status).toBe(200)
   }
   const { registry, stores } = gateway.gateway
+  const kept = registry.views.find(({ name }) => name === 'kept_weather')
+  if (kept?.kind !== 'PLAIN') throw new Error('no plain view')
+  // In the order of their row ids.
+  await stores.offline.insertRows(
+    kept,
+    weather.map(({ shop, at, made, degrees, n }) => ({
+      ...{ key: [shop], eventTimestamp: at, createdTimestamp: made },
+      values: [
+        ...[degrees, `sky ${n}`, n % 2 === 0, `${9_007_199_254_740_993n + BigInt(n)}`],
+        ...[at, n / 100, [n, 1]],
+      ],
+    })),
+  )
   const view = registry.views.find(({ name }) => name === 'hourly')
   if (view?.kind !== 'BATCH') throw new Error('no batch view')
   const times = [8, 7, 6, 5, 4, 2, 1, 0].map((hours) => lastHour - hours * hour)
@@ -178,11 +222,15 @@ interface Making {
   readonly features?: readonly string[]
   readonly knownAt?: string
   readonly engine?: AskedEngine
+  readonly files?: readonly ReadFiles[]
 }
 
 const allFeatures = ['profile', 'stock', 'recent', 'by_shelf', 'hourly']
 
-async function make(out: string, { features, knownAt, engine = 'duckdb' }: Making = {}): Promise<EngineMade> {
+async function make(
+  out: string,
+  { features, knownAt, engine = 'duckdb', files = [] }: Making = {},
+): Promise<EngineMade> {
   const { stores, registry } = gateway.gateway
   const path = join(folder, 'labels.parquet')
   const opened = await stores.files.open(path, 'parquet')
@@ -192,7 +240,7 @@ async function make(out: string, { features, knownAt, engine = 'duckdb' }: Makin
       service: selectedFeatures(registry, selection, false),
       spine: { path, opened, map: new Map(), time: null, timezone: null, timeUnit: null },
       knownAt: knownAt === undefined ? { kind: 'ALL' } : parseKnownAt(knownAt),
-      ...{ rows: null, visibleIn: null, files: [], vector: features === undefined, statuses: true },
+      ...{ rows: null, visibleIn: null, files, vector: features === undefined, statuses: true },
       ...{ format: 'parquet', out: join(folder, out), engine, limit: readLimit(usualReadLimit, '') },
       onProgress: () => {},
       signal: new AbortController().signal,
@@ -225,7 +273,7 @@ async function differing(one: string, other: string): Promise<readonly unknown[]
 }
 
 describe('training sets by DuckDB over files', () => {
-  for (const knownAt of [undefined, formatTimestamp(now - 9 * hour), 'row', 'row+2h'])
+  for (const knownAt of [undefined, formatTimestamp(now - 9 * hour), 'row+2h'])
     it(`are those that Postgres makes, row by row, with the same counts: known at ${knownAt === undefined ? 'any time' : knownAt.startsWith('row') ? knownAt : 'a moment'}`, async () => {
       const more = { features: allFeatures, ...(knownAt !== undefined && { knownAt }) }
       const expected = await make('postgres.parquet', { ...more, engine: 'postgres' })
@@ -253,5 +301,57 @@ describe('training sets by DuckDB over files', () => {
     const made = await make('duckdb.parquet')
     expect(await differing('postgres.parquet', 'duckdb.parquet')).toEqual([])
     expect(made.features).toEqual(expected.features)
+  })
+
+  for (const engine of ['postgres', 'duckdb'] as const)
+    for (const knownAt of [undefined, formatTimestamp(now - 9 * hour), 'row+1h'])
+      it(`find the same rows in files as in a table, beside views of Postgres: ${engine}, ${knownAt?.startsWith('row') ? knownAt : knownAt ? 'known at a moment' : 'known at any time'}`, async () => {
+        const made = await make('weather.parquet', {
+          ...{ features: ['weather', 'kept_weather', 'recent:sold'], engine },
+          ...(knownAt !== undefined && { knownAt }),
+        })
+        expect(made.engine).toBe(engine)
+        const names = ['degrees', 'sky', 'rains', 'drops', 'seen', 'cost', 'parts']
+        const pairs = names
+          .flatMap((name) => [name, `${name}__status`])
+          .map((name) => {
+            const [column = '', status] = name.split('__')
+            const of = (view: string) => `"${view}__${column}${status === undefined ? '' : `__${status}`}"`
+            return `${of('weather')} is distinct from ${of('kept_weather')}`
+          })
+        const file = `read_parquet('${join(folder, 'weather.parquet')}')`
+        expect(await rowsOf(`select * from ${file} where ${pairs.join(' or ')} limit 2`)).toEqual([])
+        const present = `select count(*)::INTEGER as n from ${file} where weather__sky is not null`
+        expect(Number((await rowsOf(present))[0]?.['n'])).toBeGreaterThan(100)
+        expect(made.files.map(({ of }) => of)).toContain('weather')
+      })
+
+  it('are of the files that were there when they were listed, and are made again of those alone', async () => {
+    const features = ['weather']
+    const made = await make('first.parquet', { features, engine: 'postgres' })
+    const [files] = made.files
+    expect(files?.files.every(({ bytes, checksum }) => bytes > 0 && checksum.length === 64)).toBe(true)
+    await writeWeather([{ shop: 'a', at: now, made: null, degrees: 99, n: 1_000 }], 'later')
+    for (const engine of ['postgres', 'duckdb'] as const) {
+      await make('again.parquet', { features, engine, files: made.files })
+      expect(await differing('first.parquet', 'again.parquet')).toEqual([])
+      await make('all.parquet', { features, engine })
+      expect(await differing('first.parquet', 'all.parquet')).not.toEqual([])
+    }
+    const changed = made.files.map((one) => ({
+      ...one,
+      files: one.files.map((file) => ({ ...file, checksum: 'x' })),
+    }))
+    const gone = made.files.map((one) => ({
+      ...one,
+      files: one.files.map((file) => ({ ...file, path: `${file.path}.gone` })),
+    }))
+    for (const engine of ['postgres', 'duckdb'] as const) {
+      await expect(make('never.parquet', { features, engine, files: changed })).rejects.toThrow(FilesChanged)
+      await expect(make('never.parquet', { features, engine, files: gone })).rejects.toThrow(
+        'is not there any more',
+      )
+    }
+    await expect(access(join(folder, 'never.parquet'))).rejects.toThrow()
   })
 })
