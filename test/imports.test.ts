@@ -35,6 +35,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   'stores/files': [...pure, ...ports],
   'stores/memory': [...pure, ...ports],
+  'stores/s3': [...pure, ...ports, 'aws4fetch'],
   'stores/sqlite': [...pure, ...ports, 'node-sqlite3-wasm', 'zod'],
   'stores/postgres/sql': [...postgres, 'pg-copy-streams'],
   'stores/postgres/tables': [...postgres, 'stores/postgres/sql'],
@@ -72,7 +73,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   'ingest (shared)': [...pure, 'registry', ...ports],
   'ingest/accept': [...ingest, 'zod'],
-  'ingest/snapshots': ingest,
+  'ingest/snapshots': [...ingest, 'ingest/accept', 'stores/window-sql'],
   'ingest/materialize': ingest,
   'ingest/tiles': [...ingest, 'lru-cache', 'zod'],
   'ingest/files': [...ingest, 'ingest/accept'],
@@ -102,7 +103,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
       'ingest/push',
     ],
     ...['registry', 'definitions', 'stores (ports)', 'errors.ts', 'config.ts'],
-    ...['fastify', '@apollo/server', '@as-integrations/fastify', '@fastify/cors', 'prom-client'],
+    ...['fastify', '@apollo/server', '@as-integrations/fastify', '@fastify/cors', 'prom-client', 'lru-cache'],
     // The page is bundled for the browser; only it uses these.
     ...['react', 'react-dom', 'graphiql', '@graphiql/toolkit', 'esbuild'],
   ],
@@ -140,7 +141,7 @@ const unbounded = new Set(['gateway', 'cli.ts', 'cli', 'featuregraph.js', 'sourc
 const entryOnly = [
   ...unbounded,
   'embedded',
-  ...['redis', 'postgres', 'memory', 'duckdb', 'files', 'kafka', 'sqlite'].map(inStores),
+  ...['redis', 'postgres', 'memory', 'duckdb', 'files', 'kafka', 's3', 'sqlite'].map(inStores),
 ]
 const isEntryOnly = (part: string): boolean =>
   entryOnly.some((one) => part === one || part.startsWith(`${one}/`))

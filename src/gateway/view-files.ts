@@ -1,14 +1,13 @@
-import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type pg from 'pg'
-import { z } from 'zod'
 import type { ParquetSource } from '../definitions/parquet-source.ts'
 import { type ExportStores, exportSubject } from '../ingest/export/export-subject.ts'
-import { manifestFile } from '../ingest/export/manifest.ts'
+import { readManifest } from '../ingest/export/manifest.ts'
 import type { FeatureView } from '../registry/registry.ts'
 import { listReadFiles, sameFiles } from '../stores/duckdb/joins/list-read-files.ts'
 import { connectDuckDb } from '../stores/duckdb/open-duckdb.ts'
 import type { NotKnown } from '../stores/file-join.ts'
+import { localExportFolder } from '../stores/files/local-folder.ts'
 import type { LakeAccess } from '../stores/lake-access.ts'
 import type { LaterChanges } from '../stores/later-changes.ts'
 import { isParquet } from '../stores/offline-view.ts'
@@ -26,8 +25,6 @@ interface ViewFilesOptions
   /** Exports stand in folders below it, which later training sets go on with; null: nothing is exported. */
   readonly folder: string | null
 }
-
-const exported = z.object({ parts: z.array(z.object({ rows: z.number() })) })
 
 /** Views with files of their own, and those of Postgres by what is exported of them. */
 export function viewFiles(options: ViewFilesOptions): ViewFiles<FeatureView> {
@@ -86,9 +83,8 @@ export function viewFiles(options: ViewFilesOptions): ViewFiles<FeatureView> {
       if (isParquet(view)) return 0
       if (view.source !== null) return rows
       const id = view.kind === 'STREAM' ? view.events.name : view.id
-      const text = await readFile(path.join(exportFolder(id), manifestFile), 'utf8').catch(() => '{}')
-      const found = exported.safeParse(JSON.parse(text))
-      const there = found.success ? found.data.parts.reduce((sum, part) => sum + part.rows, 0) : 0
+      const manifest = await readManifest(localExportFolder(exportFolder(id))).catch(() => null)
+      const there = manifest?.parts.reduce((sum, part) => sum + part.rows, 0) ?? 0
       return Math.max(0, rows - there)
     },
     async filesOf(view, { files }) {

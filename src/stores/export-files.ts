@@ -24,7 +24,7 @@ export interface ExportFolder {
 /** @throws BadUserInput where the path cannot be a folder. */
 export type OpenExportFolder = (path: string) => ExportFolder
 
-export interface WrittenPart {
+interface WrittenPart {
   readonly rows: number
   readonly bytes: number
 }

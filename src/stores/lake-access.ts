@@ -1,3 +1,5 @@
+import { BadUserInput } from '../errors.ts'
+
 /** How object stores are reached, and where what DuckDB needs for it stands. Holds secrets: no message shows one. */
 export interface LakeAccess {
   /** Of DuckDB's extensions; null: none are there. */
@@ -39,4 +41,13 @@ export function readS3Access(environment: Readonly<Record<string, string | undef
     region: first('AWS_REGION', 'AWS_DEFAULT_REGION') ?? 'us-east-1',
     endpoint: first('AWS_ENDPOINT_URL_S3', 'AWS_ENDPOINT_URL'),
   }
+}
+
+/** @throws BadUserInput where the endpoint is no address of a server. */
+export function endpointOf(endpoint: string): URL {
+  const url = URL.canParse(endpoint) ? new URL(endpoint) : null
+  if (url !== null && /^https?:$/.test(url.protocol) && url.pathname === '/') return url
+  throw new BadUserInput(
+    'AWS_ENDPOINT_URL is no address of an object store; expected https://host, or http://host:port',
+  )
 }

@@ -1,9 +1,10 @@
 import { BadUserInput, messageOf } from '../../errors.ts'
+import type { LakeAccess } from '../lake-access.ts'
 import { connectDuckDb } from './open-duckdb.ts'
 
 /** Files that a pattern with `*`, `**`, `?` or `[…]` matches. */
-export async function expandPattern(pattern: string): Promise<readonly string[]> {
-  const { connection, close } = await connectDuckDb()
+export async function expandPattern(pattern: string, lake?: LakeAccess): Promise<readonly string[]> {
+  const { connection, close } = await connectDuckDb({ ...(lake ? { lake } : {}), paths: [pattern] })
   try {
     const reader = await connection.runAndReadAll('select file from glob($1)', [pattern])
     return reader.getRows().map(([file]) => String(file))

@@ -2,7 +2,7 @@ import { access } from 'node:fs/promises'
 import path from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { BadUserInput, messageOf } from '../../errors.ts'
-import { isObjectUrl, type LakeAccess, type S3Access } from '../lake-access.ts'
+import { endpointOf, isObjectUrl, type LakeAccess, type S3Access } from '../lake-access.ts'
 
 /** What a DuckDB will read or write. */
 export interface LakeNeeds {
@@ -102,13 +102,4 @@ async function declareS3(connection: DuckDBConnection, s3: S3Access): Promise<vo
         'DuckDB cannot use what the AWS_… variables say; check AWS_REGION and AWS_ENDPOINT_URL',
       )
     })
-}
-
-/** @throws BadUserInput where it is no address of a server. */
-function endpointOf(endpoint: string): URL {
-  const url = URL.canParse(endpoint) ? new URL(endpoint) : null
-  if (url !== null && /^https?:$/.test(url.protocol) && url.pathname === '/') return url
-  throw new BadUserInput(
-    'AWS_ENDPOINT_URL is no address of an object store; expected https://host, or http://host:port',
-  )
 }

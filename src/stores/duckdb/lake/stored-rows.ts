@@ -48,7 +48,7 @@ export function storedRowsSql(
 ), x as (
 ${rowsSql}
 ), r as (
-  select e.*, x.event, x.created, x.row_id, ${features.map((name) => `x.${name}`).join(', ')}, epoch_us(x.event) as at,
+  select e.*, x.event, x.created, x.row_id, ${features.map((name) => `x.${name}`).join(', ')}, epoch_us(x.event) as event_at,
     case when isfinite(x.created) then epoch_us(x.created) end as created_at
   from x join e on ${joinKeys.map((_, index) => `${comparedKey(view, index, 'x')} = e.k${index}`).join(' and ')}
     and x.event >= make_timestamptz(e.from_time) and x.event < make_timestamptz(e.to_time)
@@ -57,12 +57,12 @@ ${rowsSql}
 ), n as (
   select *, row_number() over (partition by place order by ${order}) as nth
   from r
-  where after_event is null or at < after_event or (at = after_event and (
+  where after_event is null or event_at < after_event or (event_at = after_event and (
     (created_at is not distinct from after_created and ${sameTimes})
     or created_at < after_created or (created_at is null and after_created is not null)
   ))
 )
-select place, at, created_at, row_id, ${features.join(', ')}
+select place, event_at, created_at, row_id, ${features.join(', ')}
 from n where nth > skipped and nth <= skipped + ${first}
 order by place, nth`
   return { text, values: lists.map(([value]) => value), types: lists.map(([, type]) => type) }
