@@ -114,6 +114,7 @@ const settings = z.object({
     .string()
     .regex(/^[1-9]\d{0,6}(?:MB|GB)$/, 'expected a size in MB or GB, as 512MB or 2GB')
     .default('2GB'),
+  SPARK_SUBMIT: z.string().min(1).default('spark-submit --master local[*]'),
   FILES: z.string().min(1).optional(),
   FILES_MAX_BYTES_PER_KEY: whole(1, 999_999_999_999_999).default(20 * 1_073_741_824),
   SPINE_MAX_BYTES: whole(1, 999_999_999_999_999).default(4 * 1_073_741_824),
@@ -211,6 +212,8 @@ export interface Config {
   readonly lake: LakeAccess
   /** As `2GB`: what DuckDB may take for feature rows in Parquet files. */
   readonly duckDbMemory: string
+  /** The command line that submits to Spark. */
+  readonly sparkSubmit: string
   /** Of spines and training sets, shared by all gateways; null: none of them are made over the network. */
   readonly filesFolder: string | null
   readonly filesMaxBytesPerKey: number
@@ -327,6 +330,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       s3: readS3Access(environment),
     },
     duckDbMemory: values.DUCKDB_MEMORY,
+    sparkSubmit: values.SPARK_SUBMIT,
     filesFolder: filesFolder(values),
     filesMaxBytesPerKey: values.FILES_MAX_BYTES_PER_KEY,
     spineMaxBytes: values.SPINE_MAX_BYTES,
