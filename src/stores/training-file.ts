@@ -51,7 +51,7 @@ export interface ColumnSummary {
   readonly minimum: number | null
   readonly maximum: number | null
   readonly mean: number | null
-  /** At 1, 5, 25, 50, 75, 95 and 99 %; beyond two million rows of every second one, of every third, and so on. */
+  /** At 1, 5, 25, 50, 75, 95 and 99 %; beyond 250,000 rows of every second one, of every third, and so on. */
   readonly quantiles: readonly number[] | null
 }
 

@@ -34,7 +34,7 @@ const settings = {
 /** A data chunk holds no more. */
 const chunkRows = 2_048
 /** Quantiles hold the values in memory. */
-const mostRowsOfQuantiles = 2_000_000
+const mostRowsOfQuantiles = 250_000
 const quantiles = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
 
 const copyOptions: Readonly<Record<Exclude<TrainingFormat, 'arrow'>, string>> = {
