@@ -36,12 +36,13 @@ export async function explainTrainingSet(
   const names = madeColumns(plan, made).map(({ name }) => name)
   const spinePlan = planSpine(spine.opened, service, names, spine)
   const answers = planAnswers(plan)
+  const size = batchRows(plan)
   const snapshot = await snapshots.open({ connections: 1, visibleIn })
   try {
     const estimates = await tableEstimates(answers, snapshot)
     const found = new Map<string, ReadInWay>()
     let read = 0
-    for await (const some of readSpine(spine.opened, spinePlan, { ...spine, rows }, batchRows)) {
+    for await (const some of readSpine(spine.opened, spinePlan, { ...spine, rows }, size)) {
       read += some.rows
       for (const { views, ways } of planJoins(some, answers, { knownAt, estimates })) {
         limit.add(ways, some.done)
@@ -57,7 +58,7 @@ export async function explainTrainingSet(
       }
     }
     const lines = [
-      `${read.toLocaleString('en')} rows of the spine, at most ${batchRows.toLocaleString('en')} at once`,
+      `${read.toLocaleString('en')} rows of the spine, at most ${size.toLocaleString('en')} at once`,
     ]
     for (const { view, way, because, table, rows: asked, reads } of found.values())
       lines.push(

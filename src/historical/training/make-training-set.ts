@@ -1,6 +1,6 @@
 import type { Micros } from '../../definitions/timestamp.ts'
 import { type ComputeThreadOptions, openComputeThread } from '../../on-demand/open-compute-thread.ts'
-import { planService } from '../../online/service-row.ts'
+import { planService, type ServicePlan } from '../../online/service-row.ts'
 import type { FeatureService } from '../../registry/registry.ts'
 import type { AsOfSnapshots } from '../../stores/as-of-snapshot.ts'
 import type { OpenedFile, RowRange } from '../../stores/file-reader.ts'
@@ -49,8 +49,16 @@ export interface MadeTrainingSet {
   readonly summaries: readonly ColumnSummary[]
 }
 
-/** Rows that are answered together: enough to find neighbours in the index, few enough that memory stays small. */
-export const batchRows = 50_000
+const [fewestRows, mostRows, valuesInMemory] = [10_000, 250_000, 4_000_000]
+
+/**
+ * Rows that are answered together: the more there are, the nearer they stand to each other in the index (250,000 take two thirds
+ * of what 50,000 take of the database), and the more memory their values need, of two batches at once.
+ */
+export function batchRows({ entries }: ServicePlan): number {
+  return Math.max(fewestRows, Math.min(mostRows, Math.floor(valuesInMemory / entries.length)))
+}
+
 const connections = 2
 
 /**
@@ -90,7 +98,7 @@ export async function makeTrainingSet(
         request.onProgress(answeredRows.done, tally.spine().rows)
       }
       try {
-        for await (const read of readSpine(spine.opened, spinePlan, { ...spine, rows }, batchRows)) {
+        for await (const read of readSpine(spine.opened, spinePlan, { ...spine, rows }, batchRows(plan))) {
           signal.throwIfAborted()
           // The database answers these while those before are written.
           const joins = planJoins(read, answers, { knownAt, estimates })
