@@ -93,6 +93,7 @@ const settings = z.object({
   SPINE_MAX_BYTES: whole(1, 999_999_999_999_999).default(4 * 1_073_741_824),
   SPINE_MAX_ROWS: whole(1, 1_000_000_000).default(50_000_000),
   TRAINING_SET_CONCURRENCY: whole(0, 64).default(1),
+  TRAINING_SET_MAX_READS: whole(1, 999_999_999_999_999).default(1_000_000_000),
   TRAINING_SET_PART_ROWS: whole(1, 1_000_000_000).default(1_000_000),
   TRAINING_SET_RETENTION: duration.prefault('7d'),
   LOG_LEVEL: z
@@ -164,6 +165,8 @@ export interface Config {
   readonly spineMaxRows: number
   /** Jobs that this gateway runs at once; 0: others do. */
   readonly trainingSetConcurrency: number
+  /** Stored rows that a part may have read, as they are estimated. */
+  readonly trainingSetMaxReads: number
   /** Rows of a spine that make one file. */
   readonly trainingSetPartRows: number
   /** For how long spines, and training sets that have ended, are there. */
@@ -246,6 +249,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     spineMaxBytes: values.SPINE_MAX_BYTES,
     spineMaxRows: values.SPINE_MAX_ROWS,
     trainingSetConcurrency: values.TRAINING_SET_CONCURRENCY,
+    trainingSetMaxReads: values.TRAINING_SET_MAX_READS,
     trainingSetPartRows: values.TRAINING_SET_PART_ROWS,
     trainingSetRetentionMicros: values.TRAINING_SET_RETENTION,
     logLevel: values.LOG_LEVEL,

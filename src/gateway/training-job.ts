@@ -25,6 +25,7 @@ export type JobSettings = Pick<
   | 'dataFolder'
   | 'filesFolder'
   | 'filesMaxBytesPerKey'
+  | 'trainingSetMaxReads'
   | 'trainingSetPartRows'
 >
 
@@ -62,6 +63,7 @@ export async function jobSources(config: JobSettings, system: pg.Pool, log: Logg
     files: openFiles(),
     folder: filesFolder(config.filesFolder, project),
     maxHeldBytes: config.filesMaxBytesPerKey,
+    maxReads: config.trainingSetMaxReads,
     program: programVersion(),
     ...{ project, summarizeParts },
   }

@@ -25,6 +25,8 @@ export interface JobSources extends TrainingSources {
   readonly folder: FilesFolder
   readonly project: string
   readonly maxHeldBytes: number
+  /** Of stored rows, for a part. */
+  readonly maxReads: number
   /** Version of this program. */
   readonly program: string
 }
