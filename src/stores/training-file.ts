@@ -55,13 +55,17 @@ export interface ColumnSummary {
   readonly quantiles: readonly number[] | null
 }
 
+export interface WrittenFile {
+  readonly bytes: number
+  /** Of the made values, numbers and bools only. */
+  readonly summaries: readonly ColumnSummary[]
+}
+
 export interface TrainingFile {
   /** Behind the rows that came before. */
   readonly append: (batch: TrainingBatch) => Promise<void>
-  /** Of the made values, numbers and bools only, once all rows are there. */
-  readonly summarize: () => Promise<readonly ColumnSummary[]>
-  /** Writes the file under its name, whole or not at all. */
-  readonly write: () => Promise<{ readonly bytes: number }>
+  /** Once all rows are there: writes the file under its name, whole or not at all. */
+  readonly write: () => Promise<WrittenFile>
   /** Removes what is not the file. */
   readonly close: () => Promise<void>
 }

@@ -77,58 +77,70 @@ export async function makeTrainingSet(
   const names = columns.map(({ name }) => name)
   const spinePlan = planSpine(spine.opened, service, names, spine)
   const { form } = spine.opened
-  const file = await trainingFiles.open({
-    spine: { path: spine.opened.parquet ?? spine.path, form, columns: spineColumns(spinePlan, form), rows },
-    ...{ columns, out, format },
-  })
+  const [file, snapshot] = await bothOpened(
+    trainingFiles.open({
+      spine: { path: spine.opened.parquet ?? spine.path, form, columns: spineColumns(spinePlan, form), rows },
+      ...{ columns, out, format },
+    }),
+    snapshots.open({ connections, visibleIn }),
+  )
   try {
-    const snapshot = await snapshots.open({ connections, visibleIn })
-    try {
-      const tally = tallyOf(plan, snapshot.takenAt)
-      const answers = planAnswers(plan)
-      const thread = openComputeThread({ ...onDemand, views: plan.computations.map(({ view }) => view) })
-      const estimates = await tableEstimates(answers, snapshot)
-      const { takenAt, visible, systemIdentifier } = snapshot
-      let underWay: Answering | null = null
-      const finish = async ({ rows: answeredRows, answered }: Answering): Promise<void> => {
-        const found = await answered
-        tally.add(answeredRows, found)
-        const values = madeValues(plan, request, found)
-        await file.append({ rows: answeredRows.rows, spine: answeredRows.columns, columns: values })
-        request.onProgress(answeredRows.done, tally.spine().rows)
-      }
-      try {
-        for await (const read of readSpine(spine.opened, spinePlan, { ...spine, rows }, batchRows(plan))) {
-          signal.throwIfAborted()
-          // The database answers these while those before are written.
-          const joins = planJoins(read, answers, { knownAt, estimates })
-          request.limit.add(
-            joins.flatMap(({ ways }) => ways),
-            read.done,
-          )
-          const next = answering(
-            read,
-            answerColumns(read, answers, joins, { snapshot, compute: thread.compute }),
-          )
-          if (underWay) await finish(underWay)
-          underWay = next
-        }
-        if (underWay) await finish(underWay)
-      } finally {
-        await underWay?.answered.catch(() => {})
-        await thread.close()
-      }
-      signal.throwIfAborted()
-      const summaries = await file.summarize()
-      const { bytes } = await file.write()
-      const counts = { spine: tally.spine(), features: tally.features() }
-      return { ...{ takenAt, visible, systemIdentifier, bytes, summaries }, ...counts }
-    } finally {
-      await snapshot.close()
+    const tally = tallyOf(plan, snapshot.takenAt)
+    const answers = planAnswers(plan)
+    const thread = openComputeThread({ ...onDemand, views: plan.computations.map(({ view }) => view) })
+    const estimates = await tableEstimates(answers, snapshot)
+    const { takenAt, visible, systemIdentifier } = snapshot
+    let underWay: Answering | null = null
+    const finish = async ({ rows: answeredRows, answered }: Answering): Promise<void> => {
+      const found = await answered
+      tally.add(answeredRows, found)
+      const values = madeValues(plan, request, found)
+      await file.append({ rows: answeredRows.rows, spine: answeredRows.columns, columns: values })
+      request.onProgress(answeredRows.done, tally.spine().rows)
     }
+    try {
+      for await (const read of readSpine(spine.opened, spinePlan, { ...spine, rows }, batchRows(plan))) {
+        signal.throwIfAborted()
+        // The database answers these while those before are written.
+        const joins = planJoins(read, answers, { knownAt, estimates })
+        request.limit.add(
+          joins.flatMap(({ ways }) => ways),
+          read.done,
+        )
+        const next = answering(
+          read,
+          answerColumns(read, answers, joins, { snapshot, compute: thread.compute }),
+        )
+        if (underWay) await finish(underWay)
+        underWay = next
+      }
+      if (underWay) await finish(underWay)
+    } finally {
+      await underWay?.answered.catch(() => {})
+      await thread.close()
+    }
+    signal.throwIfAborted()
+    const { bytes, summaries } = await file.write()
+    const counts = { spine: tally.spine(), features: tally.features() }
+    return { ...{ takenAt, visible, systemIdentifier, bytes, summaries }, ...counts }
   } finally {
-    await file.close()
+    await snapshot.close().finally(file.close)
   }
+}
+
+interface Closable {
+  readonly close: () => Promise<void>
+}
+
+/** At once, as each waits for something else; where one cannot be opened the other is closed. */
+async function bothOpened<One extends Closable, Other extends Closable>(
+  ...opening: readonly [Promise<One>, Promise<Other>]
+): Promise<readonly [One, Other]> {
+  const [one, other] = await Promise.allSettled(opening)
+  if (one.status === 'fulfilled' && other.status === 'fulfilled') return [one.value, other.value]
+  if (one.status === 'fulfilled') await one.value.close()
+  if (other.status === 'fulfilled') await other.value.close()
+  return await Promise.all(opening)
 }
 
 interface Answering {
