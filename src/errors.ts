@@ -2,6 +2,7 @@
 export type ErrorCode =
   | 'BAD_USER_INPUT'
   | 'LIMIT_EXCEEDED'
+  | 'RATE_LIMITED'
   | 'UNAUTHENTICATED'
   | 'FORBIDDEN'
   | 'UNAVAILABLE'
@@ -32,6 +33,8 @@ export type ErrorCode =
   | 'OTHER_SPINE'
   | 'HISTORY_REMOVED'
   | 'NOT_REPRODUCED'
+  | 'ENGINE_FAILED'
+  | 'CANCELLED'
 
 /**
  * The one base of the project's errors: a caller's mistake or a broken service.
@@ -57,6 +60,15 @@ export class BadUserInput extends errorOf('BAD_USER_INPUT') {}
 
 /** A request is larger than the gateway allows; nothing of it was executed. */
 export class LimitExceeded extends errorOf('LIMIT_EXCEEDED') {}
+
+/** A caller asks for more in a time than it may; nothing of the request was executed. */
+export class RateLimited extends errorOf('RATE_LIMITED') {
+  readonly retryAfterSeconds: number
+  constructor(message: string, retryAfterSeconds: number) {
+    super(message)
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
 
 /** No key, or one that is not known. The same for both, so that nothing can be learned by trying. */
 export class Unauthenticated extends errorOf('UNAUTHENTICATED') {}
@@ -189,6 +201,9 @@ export class TopicReplaced extends errorOf('TOPIC_REPLACED') {
 /** The functions of on-demand views cannot be run over many rows; nothing was made. */
 export class OnDemandFailed extends errorOf('ON_DEMAND_FAILED') {}
 
+/** A signal ended what was under way; nothing of it was kept. */
+export class Cancelled extends errorOf('CANCELLED') {}
+
 /** What is needed is not set up here, or cannot be had at present; the message says what to do. */
 export class NotAvailable extends errorOf('UNAVAILABLE') {}
 
@@ -232,3 +247,6 @@ export function ifMissing<Fallback>(fallback: Fallback): (error: unknown) => Fal
     throw error
   }
 }
+
+/** An engine that computes over files could not be started or failed; the message ends with the last lines of its log. */
+export class EngineFailed extends errorOf('ENGINE_FAILED') {}

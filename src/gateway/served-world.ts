@@ -5,6 +5,7 @@ import type { Config } from '../config.ts'
 import type { Clock } from '../definitions/timestamp.ts'
 import { apolloServer } from '../graph/apollo-server.ts'
 import { buildSchema } from '../graph/build-schema.ts'
+import type { DocumentGate } from '../graph/document-gate.ts'
 import { type KnownOperations, knownOperations } from '../graph/known-operations.ts'
 import { requestContexts } from '../graph/request-context.ts'
 import type { OfflineInstead } from '../graph/row-sources.ts'
@@ -34,6 +35,8 @@ export interface WorldParts {
     Config,
     | 'project'
     | 'maxEntities'
+    | 'introspection'
+    | 'suggestions'
     | 'schemaFolder'
     | 'filesFolder'
     | 'filesMaxBytesPerKey'
@@ -42,6 +45,7 @@ export interface WorldParts {
   readonly stores: Stores
   readonly belief: GuardBelief
   readonly functions: LoadedFunctions
+  readonly documents: DocumentGate
   readonly instead: OfflineInstead
   readonly metrics: Metrics
   readonly clock: Clock
@@ -73,7 +77,7 @@ const deletionWaitMs = 20_000
 
 /** @throws InvalidDefinitions when the version cannot be served; StoreFailed. Answers once it is watched. */
 export async function servedWorld(served: ServedVersion, parts: WorldParts): Promise<ServedWorld> {
-  const { config, stores, belief, functions, instead, metrics, clock, log } = parts
+  const { config, stores, belief, functions, documents, instead, metrics, clock, log } = parts
   const { registry } = served
   const schema = buildSchema(registry)
   await loadFunctions(served, parts)
@@ -102,6 +106,9 @@ export async function servedWorld(served: ServedVersion, parts: WorldParts): Pro
   })
   const known = knownOperations(metrics.countEngine)
   const apollo = apolloServer(schema, {
+    documents,
+    introspection: config.introspection,
+    suggestions: config.suggestions,
     maxEntities: config.maxEntities,
     known,
     logger: log,
@@ -115,7 +122,7 @@ export async function servedWorld(served: ServedVersion, parts: WorldParts): Pro
   const closers: (() => unknown)[] = [() => apollo.stop()]
   return {
     ...{ served, registry, layouts, guard, fills, known, push, trainingSets: sets },
-    answerGraphql: graphqlHandler(apollo, contexts.make),
+    answerGraphql: graphqlHandler({ apollo, makeContext: contexts.make, documents }),
     pushEvents: eventPusher({
       ...targets,
       observe: metrics.stream,

@@ -25,6 +25,8 @@ export type Right = 'read' | 'write' | 'train' | 'admin'
 export interface GraphContext {
   readonly requestId: string
   readonly caller: Caller
+  /** Who is charged: the caller's API key, or its address where it has none. */
+  readonly payer: string
   /** Read once per request, so that sibling fields agree. */
   readonly now: Micros
   /** By `performance.now()`, for the operation's latency. */

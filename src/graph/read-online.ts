@@ -215,6 +215,13 @@ function mixed(online: ViewColumn, checked: ViewColumn, indices: readonly number
       const position = positions.get(index)
       return position === undefined ? online.row(index, maxAge) : checked.row(position, maxAge)
     },
+    numbers(wanted) {
+      const [ofOnline, ofChecked] = [online.numbers(wanted), checked.numbers(wanted)]
+      return (index, vectors, from) => {
+        const position = positions.get(index)
+        return position === undefined ? ofOnline(index, vectors, from) : ofChecked(position, vectors, from)
+      }
+    },
   }
 }
 

@@ -48,9 +48,16 @@ export interface RequestContextOptions {
   readonly trainingSets: GraphContext['trainingSets']
 }
 
+/** `signal` is asked for only when the offline store is read. */
+export type MakeContext = (
+  requestId: string,
+  caller: Caller,
+  payer: string,
+  signal: () => AbortSignal,
+) => GraphContext
+
 export interface RequestContexts {
-  /** `signal` is asked for only when the offline store is read. */
-  readonly make: (requestId: string, caller: Caller, signal: () => AbortSignal) => GraphContext
+  readonly make: MakeContext
   readonly tally: StatusTally
 }
 
@@ -93,11 +100,12 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
   }
   return {
     tally,
-    make(requestId, caller, signal) {
+    make(requestId, caller, payer, signal) {
       const now = clock()
       return {
         requestId,
         caller,
+        payer,
         now,
         startedMs: performance.now(),
         push,

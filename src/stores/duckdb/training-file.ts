@@ -1,6 +1,6 @@
 import { mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { type DuckDBConnection, DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api'
+import { type DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import { featureStatuses } from '../../definitions/row-status.ts'
 import { BadUserInput, errorCode, messageOf } from '../../errors.ts'
 import type {
@@ -14,6 +14,7 @@ import type {
 import { ValueColumn } from '../value-column.ts'
 import { firstLineOf } from './duckdb-files.ts'
 import { summarized } from './made-summaries.ts'
+import { openDuckDb } from './open-duckdb.ts'
 import { parquetRows, parquetSource } from './parquet-file.ts'
 import {
   byteColumn,
@@ -23,13 +24,6 @@ import {
   valueColumn,
 } from './stored-column.ts'
 
-/** The rows stand in a database file: what does not fit into the memory is on disk. */
-const settings = {
-  memory_limit: '128MB',
-  threads: '2',
-  autoinstall_known_extensions: 'false',
-  autoload_known_extensions: 'false',
-}
 /** A data chunk holds no more. */
 const chunkRows = 2_048
 
@@ -57,9 +51,11 @@ export const duckDbTrainingFiles: TrainingFiles = {
         throw new BadUserInput(`${request.out} cannot be written: ${messageOf(error)}`)
       },
     )
-    const instance = await DuckDBInstance.create(path.join(folder, 'rows.db'), {
-      ...settings,
-      temp_directory: folder,
+    // The rows stand in a database file: what does not fit into the memory is on disk.
+    const instance = await openDuckDb({
+      place: path.join(folder, 'rows.db'),
+      memoryLimit: '128MB',
+      temporary: folder,
     })
     const [connection, beside] = [await instance.connect(), await instance.connect()]
     const close = async (): Promise<void> => {
