@@ -5,6 +5,7 @@ import { cpus, loadavg, tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { jobFlags } from '../../src/cli/run-apart.ts'
 import { startDurablePostgres } from '../ingest/durable-postgres.ts'
 import { pythonPackages } from '../ingest/python.ts'
 import { range } from '../online/cells.ts'
@@ -65,8 +66,8 @@ function readOptions(): Options | null {
 }
 
 async function ours(script: string, order: Order, profileFolder: string | null): Promise<Done> {
-  const execArgv = profileFolder === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]
-  const child = fork(script, { execArgv })
+  const profiling = profileFolder === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]
+  const child = fork(script, { execArgv: [...jobFlags, ...profiling] })
   const ended = once(child, 'exit')
   const report = await new Promise<Report>((resolve, reject) => {
     child.once('error', reject)

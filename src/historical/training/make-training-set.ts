@@ -49,10 +49,10 @@ export interface MadeTrainingSet {
   readonly summaries: readonly ColumnSummary[]
 }
 
-const [fewestRows, mostRows, valuesInMemory] = [10_000, 250_000, 4_000_000]
+const [fewestRows, mostRows, valuesInMemory] = [10_000, 200_000, 4_000_000]
 
 /**
- * Rows that are answered together: the more there are, the nearer they stand to each other in the index (250,000 take two thirds
+ * Rows that are answered together: the more there are, the nearer they stand to each other in the index (200,000 take two thirds
  * of what 50,000 take of the database), and the more memory their values need, of two batches at once.
  */
 export function batchRows({ entries }: ServicePlan): number {
