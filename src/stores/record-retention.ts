@@ -1,7 +1,7 @@
 import type { Micros } from '../definitions/timestamp.ts'
 
 /** How long records stay that nothing answers from after their time, by the database's clock. */
-export interface RecordAges {
+interface RecordAges {
   readonly pushReceipts: Micros
   readonly audit: Micros
 }
