@@ -1,5 +1,5 @@
 /** Levels of lists and objects that stand inside each other; nothing that is sent here needs more. */
-export const maxJsonDepth = 32
+const maxJsonDepth = 32
 
 /** Why a JSON value is not read; what comes after it walks values down, and would run out of stack on it. */
 export const tooDeepJson = `JSON may be nested at most ${maxJsonDepth} levels deep`

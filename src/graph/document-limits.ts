@@ -14,7 +14,7 @@ export interface DocumentLimits {
 }
 
 /** The setting that holds each, without the prefix. */
-export const documentSettings = {
+const documentSettings = {
   bytes: 'DOCUMENT_MAX_BYTES',
   tokens: 'DOCUMENT_MAX_TOKENS',
   aliases: 'DOCUMENT_MAX_ALIASES',
