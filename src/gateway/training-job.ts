@@ -30,6 +30,7 @@ export type JobSettings = Pick<
   | 'trainingEngine'
   | 'lake'
   | 'duckDbMemory'
+  | 'sparkSubmit'
 >
 
 /** Makes one training set that was claimed, on connections of its own. The signal gives it back to the queue. */
