@@ -92,6 +92,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ],
     ...['registry', 'definitions', 'stores (ports)', 'errors.ts', 'config.ts'],
     ...['fastify', '@apollo/server', '@as-integrations/fastify', '@fastify/cors', 'prom-client'],
+    'lru-cache',
     // The page is bundled for the browser; only it uses these.
     ...['react', 'react-dom', 'graphiql', '@graphiql/toolkit', 'esbuild'],
   ],

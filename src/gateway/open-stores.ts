@@ -112,6 +112,8 @@ export interface Stores {
   /** Under which the process reports itself in `processes`, and holds the guard's lease. */
   readonly processId: string
   readonly processes: ProcessRegistry
+  /** Where the offline database is; the embedded one may move. */
+  readonly offlineUrl: () => string
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
   readonly close: () => Promise<void>
@@ -130,7 +132,15 @@ export interface OpenStoresOptions {
  * MigrationFailed.
  */
 export async function openStores(config: Config, options: OpenStoresOptions): Promise<Stores> {
-  const { system, pool, close: closePostgres } = await openPostgres(config, options.log)
+  return await storesOn(await openPostgres(config, options.log), config, options)
+}
+
+/** The stores of an offline database that is open; closed with them, also where they cannot be opened. */
+export async function storesOn(
+  { system, pool, url: offlineUrl, close: closePostgres }: OpenPostgres,
+  config: Config,
+  options: OpenStoresOptions,
+): Promise<Stores> {
   const closers: (() => Promise<unknown>)[] = [closePostgres]
   const processId = randomUUID()
   const close = async (): Promise<void> => {
@@ -180,6 +190,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       processId,
       processes: postgresProcessRegistry(system, config.project),
       system,
+      offlineUrl,
       close,
     }
   } catch (error) {

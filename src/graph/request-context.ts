@@ -16,6 +16,7 @@ import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { StoredRows } from '../stores/stored-rows.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
+import { countReadBytes } from './answer-size.ts'
 import type { Caller, GraphContext } from './context.ts'
 import { historyLoader } from './history-loader.ts'
 import { rowLoader } from './row-loader.ts'
@@ -46,11 +47,13 @@ export interface RequestContextOptions {
   readonly functions: OnDemandFunctions
   readonly onComputeFailure: OnComputeFailure
   readonly trainingSets: GraphContext['trainingSets']
+  /** That one request may read of stored rows; `ReadBytes`. */
+  readonly maxReadBytes: number
 }
 
 export interface RequestContexts {
-  /** `signal` is asked for only when the offline store is read. */
-  readonly make: (requestId: string, caller: Caller, signal: () => AbortSignal) => GraphContext
+  /** `signal` is asked for only when the offline store is read, or the request waits for its turn. */
+  readonly make: (requestId: string, caller: Caller, signal: () => AbortSignal, now?: Micros) => GraphContext
   readonly tally: StatusTally
 }
 
@@ -93,17 +96,21 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
   }
   return {
     tally,
-    make(requestId, caller, signal) {
-      const now = clock()
+    make(requestId, caller, signal, now = clock()) {
+      const readBytes = countReadBytes(options.maxReadBytes)
+      const request = { requestId, now, signal, account: caller.account, readBytes }
       return {
         requestId,
         caller,
         now,
         startedMs: performance.now(),
+        signal,
+        readBytes,
+        reply: { apart: null },
         push,
         deleteEntity,
-        rows: rowLoader(sources, { requestId, now, signal }),
-        history: historyLoader(sources, { requestId, now, signal }),
+        rows: rowLoader(sources, request),
+        history: historyLoader(sources, request),
         runs: stores.runs,
         processes: stores.processes,
         violations: stores.violations,

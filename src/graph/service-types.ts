@@ -102,7 +102,11 @@ export function declareService(
   const makeRow = compileServiceRow(service, plan)
   const makeColumns = compileServiceColumns(service, plan)
   const read = serviceReader(service, plan)
-  const shape = { arguments: { keys: { type: [key] }, ...timeArguments } }
+  const isOnline = plan.reads.every(({ view }) => view.online)
+  const shape = {
+    arguments: { keys: { type: [key] }, ...timeArguments },
+    workClass: isOnline ? ('online' as const) : ('asOf' as const),
+  }
   return {
     [service.graphqlName]: {
       ...shape,

@@ -2,10 +2,13 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { type ApiKey, type Config, isLoopback } from '../config.ts'
 import { Forbidden, Unauthenticated } from '../errors.ts'
 import type { Caller, Right } from '../graph/context.ts'
+import { accountOfAddress } from './account.ts'
 
 interface RequestHead {
   readonly authorization: string | undefined
   readonly host: string | undefined
+  /** Of the connection's other end. */
+  readonly address: string | undefined
 }
 
 /**
@@ -16,8 +19,13 @@ interface RequestHead {
  */
 export type Authenticate = (head: RequestHead) => Caller
 
-const everything: Caller = { name: 'loopback', rights: new Set<Right>(['read', 'write', 'train', 'admin']) }
-const anonymous: Caller = { name: 'anonymous', rights: new Set<Right>(['read']) }
+const everything = { name: 'loopback', rights: new Set<Right>(['read', 'write', 'train', 'admin']) }
+const anonymous = { name: 'anonymous', rights: new Set<Right>(['read']) }
+
+/** Without a key a caller is its address. */
+function unnamed(caller: Pick<Caller, 'name' | 'rights'>, { address }: RequestHead): Caller {
+  return { name: caller.name, account: accountOfAddress(address), rights: caller.rights }
+}
 
 type AuthSettings = Pick<Config, 'host' | 'apiKeys' | 'allowAnonymous'>
 
@@ -25,10 +33,10 @@ type AuthSettings = Pick<Config, 'host' | 'apiKeys' | 'allowAnonymous'>
 export function authenticator({ host, apiKeys, allowAnonymous }: AuthSettings): Authenticate {
   const withoutKey = allowAnonymous ? anonymous : null
   if (apiKeys === null) {
-    if (withoutKey) return () => withoutKey
+    if (withoutKey) return (head) => unnamed(withoutKey, head)
     if (!isLoopback(host)) return () => refuse()
     return (head) => {
-      if (isLoopbackHost(head.host)) return everything
+      if (isLoopbackHost(head.host)) return unnamed(everything, head)
       throw new Forbidden(
         'without API keys the gateway answers to localhost only; address it as localhost or 127.0.0.1',
       )
@@ -36,7 +44,7 @@ export function authenticator({ host, apiKeys, allowAnonymous }: AuthSettings): 
   }
   const known = apiKeys.map((key) => ({ digest: Buffer.from(key.sha256, 'hex'), caller: callerOf(key) }))
   return (head) => {
-    if (head.authorization === undefined) return withoutKey ?? refuse()
+    if (head.authorization === undefined) return withoutKey ? unnamed(withoutKey, head) : refuse()
     const [, token] = /^Bearer +(\S+) *$/i.exec(head.authorization) ?? []
     if (token === undefined) return refuse()
     const digest = createHash('sha256').update(token).digest()
@@ -58,7 +66,7 @@ export function requireCaller(request: { readonly caller: Caller | null }): Call
 }
 
 function callerOf(key: ApiKey): Caller {
-  return { name: key.name, rights: new Set(key.rights) }
+  return { name: key.name, account: `key ${key.name}`, rights: new Set(key.rights) }
 }
 
 /** The Host header without its port. */

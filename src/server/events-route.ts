@@ -3,25 +3,28 @@ import { notJson, readJsonLine } from '../ingest/accept/read-json-line.ts'
 import { type EventOutcome, type OfferedEvent, refuseMappedEvents } from '../ingest/push/push-events.ts'
 import type { HoldWorld } from './http-world.ts'
 import { type Line, lineTooLong, ndjsonBatches } from './ndjson-batches.ts'
-import { ndjsonRoute, outcomeLines } from './ndjson-route.ts'
+import { type NdjsonRouteOptions, ndjsonRoute, outcomeLines } from './ndjson-route.ts'
 
 export interface EventsRouteOptions {
   readonly hold: HoldWorld
+  readonly admission: NdjsonRouteOptions['admission']
   /** Sockets in here are not bound to send a whole request within the server's request timeout. */
   readonly streaming: WeakSet<Socket>
 }
 
 /** `POST /events/<source>`: as `POST /push/<view>`, for events in the shape of the source's messages. */
-export function eventsRoute({ hold, streaming }: EventsRouteOptions) {
+export function eventsRoute({ hold, admission, streaming }: EventsRouteOptions) {
   return ndjsonRoute({
     url: '/events/:name',
-    ...{ hold, streaming },
+    ...{ hold, admission, streaming },
     notFound: 'there is no event source of this name; names are as in the definitions',
-    answer({ registry, pushEvents }, { name, body }) {
+    answer({ registry, pushEvents }, { name, body, takeTurn }) {
       const source = registry.eventSources.find((candidate) => candidate.name === name)
       if (!source) return null
       refuseMappedEvents(source)
-      return outcomeLines(ndjsonBatches(body, readLine), outcomeLine, (events) => pushEvents(source, events))
+      return outcomeLines(ndjsonBatches(body, readLine), takeTurn, outcomeLine, (events) =>
+        pushEvents(source, events),
+      )
     },
   })
 }

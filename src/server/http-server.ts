@@ -13,6 +13,10 @@ import type { StoreUnsuitable } from '../errors.ts'
 import type { Caller } from '../graph/context.ts'
 import { requireRight } from '../graph/require-right.ts'
 import type { ExampleKeys } from '../stores/example-keys.ts'
+import { accountOfAddress } from './account.ts'
+import type { Admission } from './admission/admission.ts'
+import { holdTurn } from './admission/hold-turn.ts'
+import type { Rates } from './admission/rates.ts'
 import { addAnswerHeaders } from './answer-headers.ts'
 import { type Authenticate, requireCaller } from './authenticate.ts'
 import { compressAnswer, isCompressible } from './compress-answer.ts'
@@ -48,6 +52,8 @@ export interface HttpServerOptions {
   /** Null: the settings name no folder for spines and training sets. */
   readonly trainingFiles: TrainingFilesAccess | null
   readonly clock: Clock
+  readonly rates: Pick<Rates, 'request'>
+  readonly admission: Pick<Admission, 'enter' | 'enterPatiently'>
   readonly maxBodyBytes: number
   /** Origins whose pages may read answers; `*` for any; none: there are no such headers. */
   readonly corsOrigins: readonly string[]
@@ -112,6 +118,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     refuse(reply, { status: 404, code: 'NOT_FOUND', message })
   })
   app.decorateRequest('caller', null)
+  app.decorateRequest('graphContext', null)
   // An answer that was under way when the server closes ends its connection; kept alive it would hold up the end.
   let closing = false
   const silent = silentConnections(app.server)
@@ -159,17 +166,28 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     })
   })
   const findCaller = async (request: FastifyRequest): Promise<void> => {
-    request.caller = options.authenticate({
-      authorization: request.headers.authorization,
-      host: request.headers.host,
-    })
+    const { headers, socket } = request
+    const address = socket.remoteAddress
+    try {
+      request.caller = options.authenticate({
+        authorization: headers.authorization,
+        host: headers.host,
+        address,
+      })
+    } finally {
+      // Who tries keys is counted too.
+      options.rates.request(request.caller?.account ?? accountOfAddress(address))
+    }
   }
   await app.register(async (pushing) => {
     pushing.addHook('onRequest', findCaller)
     await pushing.register(pushRoute({ ...options, streaming }))
     await pushing.register(eventsRoute({ ...options, streaming }))
-    await pushing.register(spinesRoute({ ...options, streaming }))
-    await pushing.register(trainingSetsRoute(options))
+    await pushing.register(async (training) => {
+      training.addHook('onRequest', holdTurn(options.admission, 'training'))
+      await training.register(spinesRoute({ ...options, streaming }))
+      await training.register(trainingSetsRoute(options))
+    })
   })
   await app.register(async (guarded) => {
     guarded.addHook('onRequest', findCaller)

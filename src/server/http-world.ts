@@ -8,6 +8,13 @@ import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { Registry } from '../registry/registry.ts'
 import { requireCaller } from './authenticate.ts'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of a request to /graphql, once it is executed. */
+    graphContext: GraphContext | null
+  }
+}
+
 /** What answers requests: everything of one version of the registry. */
 export interface HttpWorld {
   readonly registry: Registry
@@ -25,10 +32,22 @@ export function graphqlHandler(
   apollo: ApolloServer<GraphContext>,
   makeContext: (requestId: string, caller: Caller, signal: () => AbortSignal) => GraphContext,
 ): RouteHandlerMethod {
-  return fastifyApolloHandler(apollo, {
-    context: async (request: FastifyRequest, reply: FastifyReply) =>
-      makeContext(request.id, requireCaller(request), () => closedEarly(reply)),
+  const handler = fastifyApolloHandler(apollo, {
+    async context(request: FastifyRequest, reply: FastifyReply) {
+      const context = makeContext(request.id, requireCaller(request), () => closedEarly(reply))
+      request.graphContext = context
+      return context
+    },
   })
+  return async function (request, reply) {
+    const body = await handler.call(this, request, reply)
+    const apart = request.graphContext?.reply.apart ?? null
+    // What of the request was refused for its head is refused still.
+    if (apart === null || reply.statusCode !== 200) return body
+    reply.code(apart.status).removeHeader('content-length')
+    const { buffer, byteOffset, byteLength } = apart.body
+    return Buffer.from(buffer, byteOffset, byteLength)
+  }
 }
 
 /** Aborts when the caller goes away before its answer is written. Made only for requests that read the offline store. */

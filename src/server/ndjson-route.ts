@@ -3,6 +3,8 @@ import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { BadUserInput } from '../errors.ts'
 import { requireRight } from '../graph/require-right.ts'
+import type { EndTurn } from '../graph/work.ts'
+import type { Admission } from './admission/admission.ts'
 import { requireCaller } from './authenticate.ts'
 import { refuse } from './http-error.ts'
 import type { HoldWorld, HttpWorld } from './http-world.ts'
@@ -11,6 +13,7 @@ export interface NdjsonRouteOptions {
   /** With one parameter, `:name`. */
   readonly url: string
   readonly hold: HoldWorld
+  readonly admission: Pick<Admission, 'enter' | 'enterPatiently'>
   /** Sockets in here are not bound to send a whole request within the server's request timeout. */
   readonly streaming: WeakSet<Socket>
   /**
@@ -29,6 +32,8 @@ interface NdjsonRequest {
   /** Null without it, and where it came more than once. */
   readonly header: (name: string) => string | null
   readonly body: Readable
+  /** Of the caller's work; each batch waits for one, and the sender with it. */
+  readonly takeTurn: () => EndTurn | Promise<EndTurn>
 }
 
 const mediaType = 'application/x-ndjson'
@@ -39,7 +44,7 @@ const mediaType = 'application/x-ndjson'
 const answerBytes = 16 * 1_048_576
 
 /** A POST of NDJSON that is answered in NDJSON while it is sent, by callers with the right `write`, who are known already. */
-export function ndjsonRoute({ url, hold, streaming, answer, notFound }: NdjsonRouteOptions) {
+export function ndjsonRoute({ url, hold, admission, streaming, answer, notFound }: NdjsonRouteOptions) {
   return async (app: FastifyInstance): Promise<void> => {
     app.removeAllContentTypeParsers()
     // Left as a stream: the body limit is not asked, the batch is the bound.
@@ -48,11 +53,15 @@ export function ndjsonRoute({ url, hold, streaming, answer, notFound }: NdjsonRo
       method: 'POST',
       url,
       handler: async (request, reply) => {
-        requireRight(requireCaller(request), 'write')
+        const caller = requireCaller(request)
+        requireRight(caller, 'write')
         if (!isNdjson(request)) {
           const message = `expected content-type ${mediaType} in UTF-8, not compressed`
           return refuse(reply, { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', message })
         }
+        // Refused before it has begun where too much waits already.
+        const first = await admission.enter('ingestion', caller.account)
+        first()
         let lines: AsyncIterable<string> | null
         const { world, release } = hold()
         reply.raw.once('close', release)
@@ -62,6 +71,7 @@ export function ndjsonRoute({ url, hold, streaming, answer, notFound }: NdjsonRo
             parameter: (name) => request.query[name],
             header: (name) => headerOf(request, name),
             body: request.raw,
+            takeTurn: () => admission.enterPatiently('ingestion', caller.account),
           })
         } catch (error) {
           if (!(error instanceof BadUserInput)) throw error
@@ -85,13 +95,15 @@ export function ndjsonRoute({ url, hold, streaming, answer, notFound }: NdjsonRo
  */
 export async function* outcomeLines<Item, Outcome extends { readonly accepted: boolean }>(
   batches: AsyncIterable<readonly Item[]>,
+  takeTurn: NdjsonRequest['takeTurn'],
   describe: (row: number, outcome: Outcome) => object,
   perform: (items: readonly Item[], batch: number) => Promise<readonly Outcome[]>,
 ): AsyncGenerator<string> {
   let [row, accepted, batch] = [0, 0, 0]
   for await (const items of batches) {
     let lines = ''
-    for (const outcome of await perform(items, batch)) {
+    const end = await takeTurn()
+    for (const outcome of await perform(items, batch).finally(end)) {
       if (outcome.accepted) accepted += 1
       lines += `${JSON.stringify(describe(row, outcome))}\n`
       row += 1

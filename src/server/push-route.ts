@@ -6,10 +6,11 @@ import { refuseMapped } from '../ingest/push/push-rows.ts'
 import { readPushedLine } from '../ingest/push/read-pushed-line.ts'
 import type { HoldWorld } from './http-world.ts'
 import { type Line, lineTooLong, ndjsonBatches } from './ndjson-batches.ts'
-import { ndjsonRoute, outcomeLines } from './ndjson-route.ts'
+import { type NdjsonRouteOptions, ndjsonRoute, outcomeLines } from './ndjson-route.ts'
 
 export interface PushRouteOptions {
   readonly hold: HoldWorld
+  readonly admission: NdjsonRouteOptions['admission']
   /** Sockets in here are not bound to send a whole request within the server's request timeout. */
   readonly streaming: WeakSet<Socket>
 }
@@ -20,12 +21,12 @@ export interface PushRouteOptions {
  * what was done and goes on. A body that breaks off ends the answer with its error, and the batch that was coming in is
  * not written: the retry has it whole.
  */
-export function pushRoute({ hold, streaming }: PushRouteOptions) {
+export function pushRoute({ hold, admission, streaming }: PushRouteOptions) {
   return ndjsonRoute({
     url: '/push/:name',
-    ...{ hold, streaming },
+    ...{ hold, admission, streaming },
     notFound: 'there is no feature view of this name; names are as in the definitions',
-    answer({ registry, push }, { name, parameter, header, body }) {
+    answer({ registry, push }, { name, parameter, header, body, takeTurn }) {
       const view = registry.views.find((candidate) => candidate.name === name)
       if (registry.onDemandViews.some((one) => one.name === name))
         throw new BadUserInput(
@@ -36,7 +37,7 @@ export function pushRoute({ hold, streaming }: PushRouteOptions) {
       const to = acceptTarget(parameter('to'))
       const idempotencyKey = acceptIdempotencyKey(header('idempotency-key'))
       const readLine = (line: Line) => (line === 'too long' ? tooLong : readPushedLine(view, line))
-      return outcomeLines(ndjsonBatches(body, readLine), outcomeLine, async (rows, batch) => {
+      return outcomeLines(ndjsonBatches(body, readLine), takeTurn, outcomeLine, async (rows, batch) => {
         const key = idempotencyKey === null ? null : `${idempotencyKey}/${batch}`
         return await push(view, rows, { to, idempotencyKey: key }).catch(refuseAll(rows.length))
       })
