@@ -35,6 +35,7 @@ import { postgresImportStore } from '../stores/postgres/imports/import-store.ts'
 import { postgresOnlineStore } from '../stores/postgres/online-store.ts'
 import { postgresQuarantineStore } from '../stores/postgres/quarantine/quarantine-store.ts'
 import { checkSessions } from '../stores/postgres/sql/check-sessions.ts'
+import { storeFailed } from '../stores/postgres/sql/pool.ts'
 import { postgresApplyLease } from '../stores/postgres/system/apply-lease.ts'
 import { postgresGuardLease } from '../stores/postgres/system/guard-lease.ts'
 import { postgresGuardRecord } from '../stores/postgres/system/guard-record.ts'
@@ -112,12 +113,16 @@ export interface Stores {
   /** Under which the process reports itself in `processes`, and holds the guard's lease. */
   readonly processId: string
   readonly processes: ProcessRegistry
+  /** Whether the stores answer, over connections that no read waits for. */
+  readonly probes: Readonly<Record<'online' | 'offline', () => Promise<void>>>
   /** Where the offline database is; the embedded one may move. */
   readonly offlineUrl: () => string
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
   readonly close: () => Promise<void>
 }
+
+const probeTimeoutMs = 2_000
 
 export interface OpenStoresOptions {
   readonly log: Logger
@@ -155,7 +160,17 @@ export async function storesOn(
     closers.push(offline.close)
     const { online, check: onlineCheck } = await openOnlineStore(config, options, pool)
     closers.push(online.close)
+    const probe = (url?: string): (() => Promise<void>) => {
+      const connections = pool('probe', probeTimeoutMs, url)
+      closers.push(() => connections.end())
+      return async () => void (await connections.query('select 1').catch(storeFailed('answering')))
+    }
+    const offlineProbe = probe()
+    const isPostgres = online.name === 'postgres'
+    const onlineProbe = isPostgres && config.onlineUrl !== null ? probe(config.onlineUrl) : offlineProbe
     return {
+      // Redis has no pool that reads could fill; how its own connections are is what matters.
+      probes: { offline: offlineProbe, online: isPostgres ? onlineProbe : online.ping },
       offline,
       online,
       onlineCheck,

@@ -8,8 +8,6 @@ import Fastify, {
   LogController,
 } from 'fastify'
 import type { Clock } from '../definitions/timestamp.ts'
-import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
-import type { StoreUnsuitable } from '../errors.ts'
 import type { Caller } from '../graph/context.ts'
 import { requireRight } from '../graph/require-right.ts'
 import type { ExampleKeys } from '../stores/example-keys.ts'
@@ -30,22 +28,16 @@ import { refuse, refuseUnreadable, sendHttpError } from './http-error.ts'
 import type { HoldWorld } from './http-world.ts'
 import type { Metrics } from './metrics.ts'
 import { pushRoute } from './push-route.ts'
+import { type ReadyzOptions, readyz } from './readyz.ts'
 import { requestId } from './request-id.ts'
 import { spinesRoute } from './spines-route.ts'
 import { type TrainingFilesAccess, trainingSetsRoute } from './training-sets-route.ts'
 
-export interface HttpServerOptions {
+export interface HttpServerOptions extends ReadyzOptions {
   readonly authenticate: Authenticate
   /** What answers a request, from its beginning to its end. */
   readonly hold: HoldWorld
   readonly metrics: Metrics
-  /** Each dependency by name. */
-  readonly checkDependencies: () => Promise<Readonly<Record<string, Dependency>>>
-  readonly onlineState: () => Promise<OnlineState>
-  /** What `/readyz` shows besides; whatever it says, requests can be answered. */
-  readonly backgroundState: () => object
-  /** True from the signal to end on: balancers are sent away, connections end with their answer. */
-  readonly isDraining: () => boolean
   readonly graphiqlFolder: string
   /** For GraphiQL's first tabs. */
   readonly exampleKeys: ExampleKeys
@@ -58,24 +50,6 @@ export interface HttpServerOptions {
   /** Origins whose pages may read answers; `*` for any; none: there are no such headers. */
   readonly corsOrigins: readonly string[]
   readonly log: FastifyBaseLogger
-}
-
-export interface Dependency {
-  readonly up: boolean
-  /** What is wrong where it answers and cannot be used; shown to anyone. */
-  readonly failed: Pick<StoreUnsuitable, 'check' | 'message'> | null
-}
-
-/** What the online store can be asked now. */
-export interface OnlineState {
-  /** Why no online read is answered; null: reads are, or another store answers them. */
-  readonly refused: UnavailableReason | null
-  /** Views that are not answered, or not from the online store; `rowsRead`: how far the run is that fills one. */
-  readonly views: readonly {
-    readonly view: string
-    readonly reason: UnavailableReason
-    readonly rowsRead: number | null
-  }[]
 }
 
 declare module 'fastify' {
@@ -148,23 +122,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
 
   await app.register(graphiqlRoutes(options.graphiqlFolder))
   app.get('/healthz', async () => ({ status: 'ok' }))
-  app.get('/readyz', async (_request, reply) => {
-    const [dependencyStates, online] = await Promise.all([options.checkDependencies(), options.onlineState()])
-    const answers = Object.entries(dependencyStates)
-    const draining = options.isDraining()
-    const ready = !draining && online.refused === null && answers.every(([, { up }]) => up)
-    const dependencies = Object.fromEntries(answers.map(([name, { up }]) => [name, up ? 'up' : 'down']))
-    const failures = answers.flatMap(([dependency, { failed }]) =>
-      failed === null ? [] : [{ dependency, check: failed.check, message: failed.message }],
-    )
-    return reply.code(ready ? 200 : 503).send({
-      ...{ status: draining ? 'draining' : ready ? 'ready' : 'unready', dependencies },
-      ...(failures.length > 0 ? { failures } : {}),
-      ...(online.refused === null ? {} : { onlineReads: online.refused }),
-      ...(online.views.length > 0 ? { unavailableViews: online.views } : {}),
-      ...options.backgroundState(),
-    })
-  })
+  app.get('/readyz', readyz(options))
   const findCaller = async (request: FastifyRequest): Promise<void> => {
     const { headers, socket } = request
     const address = socket.remoteAddress

@@ -5,6 +5,7 @@ import type { Admission, ClassReport } from './admission/admission.ts'
 const metrics: Readonly<Record<keyof ClassReport, readonly [name: string, help: string]>> = {
   running: ['work_running', 'Requests that run now, by class of work'],
   waiting: ['work_waiting', 'Requests that wait for their turn now, by class of work'],
+  begun: ['work_total', 'Requests that were given their turn, by class of work'],
   refused: ['work_refused_total', 'Requests that were refused as OVERLOADED, by class of work'],
   waitedSeconds: [
     'work_waited_seconds_total',

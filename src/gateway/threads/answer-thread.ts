@@ -69,12 +69,13 @@ async function answer(id: number, request: ThreadRequest): Promise<void> {
     const { world, release } = await worlds.hold(request.version)
     const answered = await world.answerApart(request, gone.signal).finally(release)
     const { buffer } = answered.body
+    // First, so that who has the answer finds it counted.
+    send({ kind: 'measured', measures: measures.take() })
     send({ kind: 'answered', id, answer: answered }, buffer instanceof ArrayBuffer ? [buffer] : [])
   } catch (error) {
     send({ kind: 'failed', id, message: messageOf(error) })
   } finally {
     callers.delete(id)
-    send({ kind: 'measured', measures: measures.take() })
   }
 }
 

@@ -13,10 +13,11 @@ export interface AdmissionOptions {
   readonly now: () => number
 }
 
-/** Of one class; the last two since the start. */
+/** Of one class; all but the first two since the start. */
 export interface ClassReport {
   readonly running: number
   readonly waiting: number
+  readonly begun: number
   readonly refused: number
   /** Of everything together that was given its turn. */
   readonly waitedSeconds: number
@@ -51,6 +52,7 @@ interface Class {
   readonly name: WorkClass
   readonly queue: FairQueue<Waiter>
   readonly bounds: ClassBounds
+  begun: number
   refused: number
   waitedMs: number
   /** What a turn lasts, the newest counting most: for `retry-after`. */
@@ -78,6 +80,7 @@ export function createAdmission({ bounds, now }: AdmissionOptions): Admission {
 
   function turn(one: Class, caller: string): EndTurn {
     const since = now()
+    one.begun += 1
     let hasEnded = false
     return () => {
       if (hasEnded) return
@@ -156,8 +159,8 @@ export function createAdmission({ bounds, now }: AdmissionOptions): Admission {
     enterPatiently: (workClass, caller) =>
       tryEnter(workClass, caller) ?? wait(classes[workClass], caller, 'PATIENT'),
     report(workClass) {
-      const { queue, refused, waitedMs } = classes[workClass]
-      return { ...queue.size(), refused, waitedSeconds: waitedMs / 1_000 }
+      const { queue, begun, refused, waitedMs } = classes[workClass]
+      return { ...queue.size(), begun, refused, waitedSeconds: waitedMs / 1_000 }
     },
   }
 }
@@ -165,5 +168,14 @@ export function createAdmission({ bounds, now }: AdmissionOptions): Admission {
 const never = (): AbortSignal => new AbortController().signal
 
 function newClass(name: WorkClass, bounds: ClassBounds): Class {
-  return { name, queue: fairQueue<Waiter>(bounds), bounds, refused: 0, waitedMs: 0, turnMs: 0, timer: null }
+  return {
+    name,
+    queue: fairQueue<Waiter>(bounds),
+    bounds,
+    begun: 0,
+    refused: 0,
+    waitedMs: 0,
+    turnMs: 0,
+    timer: null,
+  }
 }

@@ -36,6 +36,7 @@ function limiter(
   if (perSecond === null) return () => {}
   const buckets = new LRUCache<string, TokenBucket>({ max: maxCallers })
   return (caller, count = 1) => {
+    if (count === 0) return
     const at = now()
     let bucket = buckets.get(caller)
     if (bucket === undefined) {
