@@ -35,6 +35,8 @@ export type ErrorCode =
   | 'OTHER_SPINE'
   | 'HISTORY_REMOVED'
   | 'NOT_REPRODUCED'
+  | 'ENGINE_FAILED'
+  | 'CANCELLED'
 
 /**
  * The one base of the project's errors: a caller's mistake or a broken service.
@@ -219,6 +221,9 @@ export class TopicReplaced extends errorOf('TOPIC_REPLACED') {
 /** The functions of on-demand views cannot be run over many rows; nothing was made. */
 export class OnDemandFailed extends errorOf('ON_DEMAND_FAILED') {}
 
+/** A signal ended what was under way; nothing of it was kept. */
+export class Cancelled extends errorOf('CANCELLED') {}
+
 /** What is needed is not set up here, or cannot be had at present; the message says what to do. */
 export class NotAvailable extends errorOf('UNAVAILABLE') {}
 
@@ -262,3 +267,6 @@ export function ifMissing<Fallback>(fallback: Fallback): (error: unknown) => Fal
     throw error
   }
 }
+
+/** An engine that computes over files could not be started or failed; the message ends with the last lines of its log. */
+export class EngineFailed extends errorOf('ENGINE_FAILED') {}

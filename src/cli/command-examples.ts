@@ -21,8 +21,15 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   batch: [
     'batch rider_habits',
     'batch rider_habits --from 2026-10-02T00:00:00Z --to 2026-11-01T00:00:00Z --created-after 1h',
+    'batch rider_habits --from-files lake/rider_habits',
+    'batch rider_habits --engine spark --stale',
+    'batch rider_habits --engine duckdb --events lake/rides --out lake/rider_habits --from 2026-10-02T00:00:00Z',
   ],
   import: ["import rides 'data/rides-*.parquet'", 'import rides data/rides.csv --dry-run'],
+  export: [
+    'export transactions lake/transactions',
+    'export rider_habits lake/rider_habits --from 2026-01-01T00:00:00Z',
+  ],
   'training-set': [
     'training-set --service fraud_detection_v1 --spine labels.parquet --out train.parquet',
     'training-set --features rider_habits:trips_7d --spine labels.csv --known-at row --out train.csv',

@@ -77,6 +77,7 @@ const reasons: Readonly<Record<FullReason, string>> = {
   OTHER_DATABASE: 'in full, since the offline store is another database',
   REDEFINED: 'in full, since its definition has changed',
   MAPPED_SOURCE: 'in full, since its source has no arrival',
+  FILES_CHANGED: 'in full, since files that were read before have changed or are gone',
 }
 
 function summary(

@@ -49,14 +49,20 @@ export async function sqlViews({
       )
       return
     }
-    const stored = registry.views.flatMap((view) => (view.kind === 'STREAM' ? [] : [view]))
+    const stored = registry.views.flatMap((view) =>
+      view.kind === 'STREAM' || view.source?.kind === 'parquet' ? [] : [view],
+    )
     const states = await (check ? views.compare : views.sync)(schema, stored)
     process.stdout.write(linesOf(schema, states, ({ state }) => (check ? found : done)[state]))
-    for (const { name, kind } of registry.views) {
-      if (kind !== 'STREAM') continue
-      process.stdout.write(
-        `${name} has none: the windows of a streaming feature view are computed at the time asked for; ask GraphQL with asOf, or make a training set\n`,
-      )
+    for (const { name, kind, source } of registry.views) {
+      if (kind === 'STREAM')
+        process.stdout.write(
+          `${name} has none: the windows of a streaming feature view are computed at the time asked for; ask GraphQL with asOf, or make a training set\n`,
+        )
+      if (source?.kind === 'parquet')
+        process.stdout.write(
+          `${name} has none: its rows stand in ${source.path}, not in Postgres; read them there, ask GraphQL with asOf, or make a training set\n`,
+        )
     }
     if (check && states.some(({ state }) => state !== 'CURRENT')) process.exitCode = 1
   })

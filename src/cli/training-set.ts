@@ -17,6 +17,7 @@ import { readCard, type TrainingCard } from '../historical/training/read-card.ts
 import { type RemadeTrainingSet, remakeTrainingSet } from '../historical/training/remake-training-set.ts'
 import { selectedFeatures } from '../historical/training/selected-features.ts'
 import { postgresLaterChanges } from '../stores/postgres/deletion/later-changes.ts'
+import { outputFile } from './output-file.ts'
 import { progressBar } from './progress-bar.ts'
 import { checkSpine, openSpine } from './spine-source.ts'
 import { refuseBesideCard, type TrainingArguments, trainingOptions } from './training-options.ts'
@@ -51,30 +52,37 @@ export async function trainingSet({
     const { out } = options
     const cardSql = card?.spine.sql ?? null
     if (cardSql === null) checkSpine(options)
-    const spine = await openSpine(world.stores.system, options, cardSql)
+    const output = await outputFile(out, world.config.lake)
+    const spine = await openSpine(world.stores.system, { ...options, out: output.local }, cardSql)
     const service = selectedFeatures(world.registry, training.selection, training.fullNames)
     const sources = await sourcesOf(world)
     const limit = readLimit(acceptMaxReads(maxReads), '--max-reads <number> raises it')
     if (explain) {
       const text = explained(sources, { service, options: training, spine: spine.path, limit })
-      process.stdout.write(await text.finally(spine.close))
+      process.stdout.write(await text.finally(spine.close).finally(output.close))
       return
     }
     const startedAt = performance.now()
     const progress = progressBar(`making ${out}`)
     const request = {
-      ...{ service, spine: spine.path, spineSql: spine.sql, out, limit, onProgress: progress.update },
+      ...{ service, spine: spine.path, spineSql: spine.sql, limit, onProgress: progress.update },
+      out: output.local,
       signal: new AbortController().signal,
     }
     const make = async (): Promise<CardedTrainingSet | RemadeTrainingSet> =>
       card === null
         ? await makeCardedTrainingSet(sources, { ...request, options: training, again: null })
         : await remakeTrainingSet(sources, { ...request, card, allowDeletions: allowDeletions ?? false })
-    const carded = await make().finally(progress.stop).finally(spine.close)
-    await writeFile(`${out}.card.json`, carded.card)
-    process.stdout.write(`${summary(out, carded.made, (performance.now() - startedAt) / 1_000)}\n`)
-    const differs = card !== null && 'removed' in carded ? difference(card, carded) : []
-    for (const line of [...warnings(carded.made), ...differs]) process.stderr.write(`${line}\n`)
+    try {
+      const carded = await make().finally(progress.stop).finally(spine.close)
+      await writeFile(`${output.local}.card.json`, carded.card)
+      await output.publish('', '.card.json')
+      process.stdout.write(`${summary(out, carded.made, (performance.now() - startedAt) / 1_000)}\n`)
+      const differs = card !== null && 'removed' in carded ? difference(card, carded) : []
+      for (const line of [...warnings(carded.made), ...differs]) process.stderr.write(`${line}\n`)
+    } finally {
+      await output.close()
+    }
   })
 }
 

@@ -81,7 +81,9 @@ function onDemandLines({ name, entity, inputs, features, module }: OnDemandView)
 function computedText(view: FeatureView): string {
   if (view.kind === 'BATCH') return `batch of ${view.events.name} every ${formatDuration(view.everyMicros)}`
   if (view.kind === 'STREAM') return `stream of ${view.events.name}`
-  return view.source === null ? 'pushed or imported' : `mapped from ${view.source.name}`
+  if (view.source === null) return 'pushed or imported'
+  const where = view.source.kind === 'parquet' ? ` (${view.source.path})` : ''
+  return `mapped from ${view.source.name}${where}`
 }
 
 function storedAs({ name, columns }: Feature): string {

@@ -2,7 +2,9 @@ import type { Logger } from 'pino'
 import { type Config, readConfig, readEnvironment } from '../config.ts'
 import { appliedBy } from '../gateway/applied-by.ts'
 import { openPostgres } from '../gateway/open-postgres.ts'
+import { parquetRows } from '../gateway/parquet-rows.ts'
 import { programVersion } from '../gateway/program-version.ts'
+import { routedTableChanges } from '../gateway/route-offline.ts'
 import type { ApplyOptions, ApplyTargets } from '../registry/versions/make-current.ts'
 import { postgresApplyLease } from '../stores/postgres/system/apply-lease.ts'
 import { postgresVersionStore } from '../stores/postgres/system/version-store.ts'
@@ -22,13 +24,14 @@ export async function withRegistry(work: (world: RegistryWorld) => Promise<void>
   const config = readConfig(readEnvironment())
   const log = commandLog(config.logLevel)
   const { system, close } = await openPostgres(config, log)
+  const parquet = parquetRows({ config, database: noDatabase, countNonFinite: () => {} })
   try {
     await work({
       ...{ config, log },
       targets: {
         versions: postgresVersionStore(system, config.project),
         applies: postgresApplyLease(system, config.project),
-        tables: postgresTableChanges(system, config.project),
+        tables: routedTableChanges(postgresTableChanges(system, config.project), parquet),
       },
       options: (message) => ({
         ...{ by: appliedBy(config), message: message ?? null, program: programVersion() },
@@ -36,6 +39,10 @@ export async function withRegistry(work: (world: RegistryWorld) => Promise<void>
       }),
     })
   } finally {
+    await parquet.close()
     await close()
   }
 }
+
+/** Files are checked here, and no rows read. */
+const noDatabase = { deletedRows: async () => [], now: async () => 0 }

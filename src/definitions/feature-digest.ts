@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { PostgresSource } from './data-source.ts'
+import type { ParquetSource } from './parquet-source.ts'
 import type { Micros } from './timestamp.ts'
 import type { ValueType } from './value-type.ts'
 import type { WindowedAggregation } from './windowed-aggregation.ts'
@@ -31,7 +32,7 @@ interface DigestedView {
 }
 
 export type MeaningfulView =
-  | (DigestedView & { readonly kind: 'PLAIN'; readonly source: PostgresSource | null })
+  | (DigestedView & { readonly kind: 'PLAIN'; readonly source: PostgresSource | ParquetSource | null })
   | (DigestedView & {
       readonly kind: 'BATCH'
       readonly events: DigestedEvents
@@ -51,7 +52,7 @@ export type FeatureDigests = Readonly<Record<string, string>>
  *   source the table (else its name and topic), the timestamp columns, the event id, and what the feature's fields and the
  *   join keys are called there;
  * - of rows in a mapped table: the table or query, its timestamp and row id columns, and the feature's and the join keys'
- *   columns. Rows in a table of the gateway's own mean what their writer says.
+ *   columns; in Parquet files their path and format, the same columns and that of closing rows, and the timezone. Rows in a table of the gateway's own mean what their writer says.
  *
  * Names, descriptions, defaults, expectations, ttl and the other features are no part of it: they change no stored value.
  */
@@ -105,16 +106,23 @@ function canonicalFeature(view: MeaningfulView, feature: DigestedKey, index: num
   }
 }
 
-function canonicalTable(source: PostgresSource | null, read: readonly DigestedKey[]): unknown {
+function canonicalTable(
+  source: PostgresSource | ParquetSource | null,
+  read: readonly DigestedKey[],
+): unknown {
   if (source === null) return null
-  return [
-    source.table ?? null,
-    source.query ?? null,
+  const columns = [
     source.eventTimestamp,
     source.createdTimestamp ?? null,
     source.rowId ?? null,
     read.map(({ name }) => source.columns[name] ?? name),
   ]
+  switch (source.kind) {
+    case 'postgres':
+      return [source.table ?? null, source.query ?? null, ...columns]
+    case 'parquet':
+      return [source.format, source.path, ...columns, source.closing ?? null, source.timezone ?? null]
+  }
 }
 
 function canonicalEvents(events: DigestedEvents, read: ReadonlySet<string>): unknown {

@@ -4,6 +4,7 @@ import { duration } from './duration.ts'
 import { documented, type EntityDefinition, type JoinKeyName } from './entity.ts'
 import { expectationDefinition, rowCountExpectation } from './expectation.ts'
 import { explicitGraphqlName, registryName, renamedFrom } from './name.ts'
+import { parquetSourceDefinition } from './parquet-source.ts'
 import { schedule } from './schedule.ts'
 import { shownTypes, type ValueType, valueType } from './value-type.ts'
 
@@ -27,7 +28,9 @@ export const featureViewDefinition = z.strictObject({
   kind: z.literal('feature-view'),
   name: registryName,
   entity: registryName,
-  source: z.discriminatedUnion('kind', [postgresSourceDefinition, fileSourceDefinition]).optional(),
+  source: z
+    .discriminatedUnion('kind', [postgresSourceDefinition, parquetSourceDefinition, fileSourceDefinition])
+    .optional(),
   ttl: duration.optional(),
   online: z.boolean().default(true),
   features: z.record(registryName, featureDefinition).refine((features) => Object.keys(features).length > 0, {

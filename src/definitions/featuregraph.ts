@@ -40,6 +40,7 @@ export {
   type OnDemandViewDefinition,
   onDemandView,
 } from './on-demand-view.ts'
+export { type ParquetSourceDefinition, parquetSource } from './parquet-source.ts'
 export {
   type BatchCompute,
   batch,

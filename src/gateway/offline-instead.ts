@@ -8,15 +8,15 @@ import type { EndTurn } from '../graph/work.ts'
  */
 export function offlineInstead(
   config: Pick<Config, 'onlineFallback' | 'onlineVerifyMisses' | 'onlineFallbackConcurrency'>,
-  enterAsOf: (account: string) => EndTurn | null,
+  enterAsOf: (payer: string) => EndTurn | null,
 ): OfflineInstead {
   const { onlineFallback, onlineVerifyMisses, onlineFallbackConcurrency } = config
   let running = 0
   return {
     forUnavailable: onlineFallback,
     forMisses: onlineVerifyMisses,
-    takeTurn(account) {
-      const end = running >= onlineFallbackConcurrency ? null : enterAsOf(account)
+    takeTurn(payer) {
+      const end = running >= onlineFallbackConcurrency ? null : enterAsOf(payer)
       if (end === null) return null
       running += 1
       return () => {

@@ -20,6 +20,7 @@ import type { FilledViews } from '../stores/filled-views.ts'
 import type { GuardLease } from '../stores/guard-lease.ts'
 import type { GuardRecord } from '../stores/guard-record.ts'
 import type { ImportStore } from '../stores/import-store.ts'
+import type { LakeAccess } from '../stores/lake-access.ts'
 import type { LeaderLock } from '../stores/leader-lock.ts'
 import { memoryOnlineStore } from '../stores/memory/online-store.ts'
 import type { OfflineStore } from '../stores/offline-store.ts'
@@ -59,6 +60,8 @@ import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { QuarantineStore } from '../stores/quarantine-store.ts'
 import type { RegistryStore } from '../stores/registry-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
+import { withObjects } from '../stores/s3/object-files.ts'
+import type { SnapshotFiles } from '../stores/snapshot-files.ts'
 import type { SnapshotStore } from '../stores/snapshot-store.ts'
 import type { SpineStore } from '../stores/spine-store.ts'
 import type { TableChanges } from '../stores/table-changes.ts'
@@ -70,6 +73,13 @@ import type { VersionNews } from '../stores/version-news.ts'
 import type { VersionStore } from '../stores/version-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
 import { type OpenPostgres, openPostgres } from './open-postgres.ts'
+import { parquetRows } from './parquet-rows.ts'
+import {
+  routedDeletionStore,
+  routedExampleKeys,
+  routedOfflineStore,
+  routedTableChanges,
+} from './route-offline.ts'
 import { serverOf } from './server-of.ts'
 
 export interface Stores {
@@ -86,6 +96,7 @@ export interface Stores {
   readonly versionNews: VersionNews
   readonly runs: RunStore
   readonly snapshots: SnapshotStore
+  readonly snapshotFiles: SnapshotFiles
   readonly violations: ViolationStore
   readonly deletions: DeletionStore
   readonly workerLock: LeaderLock
@@ -152,11 +163,12 @@ export async function storesOn(
     for (const closer of closers.reverse()) await closer()
   }
   try {
-    const offline = postgresOfflineStore(pool('offline', config.offlineTimeoutMs), {
-      project: config.project,
-      unboundedPool: system,
-      countNonFinite: options.countNonFinite,
+    const { countNonFinite } = options
+    const database = postgresOfflineStore(pool('offline', config.offlineTimeoutMs), {
+      ...{ project: config.project, unboundedPool: system, countNonFinite },
     })
+    const parquet = parquetRows({ config, database, countNonFinite })
+    const offline = routedOfflineStore(database, parquet)
     closers.push(offline.close)
     const { online, check: onlineCheck } = await openOnlineStore(config, options, pool)
     closers.push(online.close)
@@ -168,6 +180,8 @@ export async function storesOn(
     const offlineProbe = probe()
     const isPostgres = online.name === 'postgres'
     const onlineProbe = isPostgres && config.onlineUrl !== null ? probe(config.onlineUrl) : offlineProbe
+    const files = openFiles(config.lake)
+    closers.push(files.close)
     return {
       // Redis has no pool that reads could fill; how its own connections are is what matters.
       probes: { offline: offlineProbe, online: isPostgres ? onlineProbe : online.ping },
@@ -177,16 +191,17 @@ export async function storesOn(
       registry: postgresRegistryStore(system, config.project),
       versions: postgresVersionStore(system, config.project),
       applies: postgresApplyLease(system, config.project),
-      tables: postgresTableChanges(system, config.project),
+      tables: routedTableChanges(postgresTableChanges(system, config.project), parquet),
       versionNews: postgresVersionNews(system, config.project),
       runs: postgresRunStore(system, config.project),
       snapshots: postgresSnapshotStore(system, config.project),
+      snapshotFiles: snapshotFiles(config),
       violations: postgresViolationStore(system, config.project),
-      deletions: postgresDeletionStore(system, config.project),
+      deletions: routedDeletionStore(postgresDeletionStore(system, config.project), parquet),
       workerLock: postgresLeaderLock(system, config.project),
       streamLock: postgresLeaderLock(system, config.project, 'stream'),
       catchUpLock: postgresLeaderLock(system, config.project, 'stream'),
-      files: openFiles(),
+      files,
       imports: postgresImportStore(system, config.project),
       events: postgresEventStore(system, config.project),
       deadLetters: postgresDeadLetterStore(system, config.project),
@@ -198,7 +213,7 @@ export async function storesOn(
       leftovers: postgresOnlineLeftovers(system, config.project),
       fills: postgresFilledViews(system, config.project),
       retention: postgresEventRetention(system, config.project),
-      exampleKeys: postgresExampleKeys(system, config.project),
+      exampleKeys: routedExampleKeys(postgresExampleKeys(system, config.project), parquet),
       spines: postgresSpineStore(system, config.project),
       trainingSets: postgresTrainingSetStore(system, config.project),
       trainingJobs: postgresTrainingJobQueue(system, config.project),
@@ -214,16 +229,25 @@ export async function storesOn(
   }
 }
 
-/** Files of every format that the program reads. */
-export function openFiles(): FileStore {
-  return localFiles({
-    readers: {
-      ...{ parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
-      arrow: arrowFiles,
-    },
-    expand: async (pattern) => (await import('../stores/duckdb/duckdb-files.ts')).expandPattern(pattern),
+/** Files of every format that the program reads, on this machine and in object stores. */
+function openFiles(lake: LakeAccess): ReturnType<typeof withObjects> {
+  return withObjects({
+    local: openLocalFiles(),
+    objects: async () => (await import('../stores/s3/object-store.ts')).openObjectStore(lake.s3),
+    expand: (pattern) => expand(pattern, lake),
   })
 }
+
+export function openLocalFiles(): FileStore {
+  const readers = {
+    ...{ parquet: parquetFiles, csv: csvFiles, ndjson: ndjsonFiles, json: jsonFiles },
+    arrow: arrowFiles,
+  }
+  return localFiles({ readers, expand })
+}
+
+const expand = async (pattern: string, lake?: LakeAccess): Promise<readonly string[]> =>
+  (await import('../stores/duckdb/duckdb-files.ts')).expandPattern(pattern, lake)
 
 /** DuckDB is loaded with the first Parquet file: it takes 20 MB. */
 const parquetFiles: FileReader = {
@@ -232,6 +256,15 @@ const parquetFiles: FileReader = {
 
 const arrowFiles: FileReader = {
   open: async (path) => (await import('../stores/duckdb/arrow-files.ts')).arrowFiles.open(path),
+}
+
+function snapshotFiles({ lake }: Pick<Config, 'lake'>): SnapshotFiles {
+  return {
+    async open(...question) {
+      const { duckDbSnapshotFiles } = await import('../stores/duckdb/snapshot-files.ts')
+      return duckDbSnapshotFiles({ memoryLimit: '2GB', lake }).open(...question)
+    },
+  }
 }
 
 async function openOnlineStore(

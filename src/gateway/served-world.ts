@@ -6,6 +6,7 @@ import type { Clock } from '../definitions/timestamp.ts'
 import { answerWhole } from '../graph/answer-whole.ts'
 import { apolloServer } from '../graph/apollo-server.ts'
 import { buildSchema } from '../graph/build-schema.ts'
+import type { DocumentGate } from '../graph/document-gate.ts'
 import { type KnownOperations, knownOperations } from '../graph/known-operations.ts'
 import { requestContexts } from '../graph/request-context.ts'
 import type { OfflineInstead } from '../graph/row-sources.ts'
@@ -40,6 +41,8 @@ export interface WorldParts {
     | 'project'
     | 'maxEntities'
     | 'maxAnswerBytes'
+    | 'introspection'
+    | 'suggestions'
     | 'schemaFolder'
     | 'filesFolder'
     | 'filesMaxBytesPerKey'
@@ -48,6 +51,7 @@ export interface WorldParts {
   readonly stores: Stores
   readonly belief: GuardBelief
   readonly functions: LoadedFunctions
+  readonly documents: DocumentGate
   readonly instead: OfflineInstead
   /** What lets requests of a version run. */
   readonly gate: (served: ServedVersion) => WorkGate
@@ -88,7 +92,7 @@ const deletionWaitMs = 20_000
 
 /** @throws InvalidDefinitions when the version cannot be served; StoreFailed. Answers once it is watched. */
 export async function servedWorld(served: ServedVersion, parts: WorldParts): Promise<ServedWorld> {
-  const { config, stores, belief, functions, instead, metrics, clock, log } = parts
+  const { config, stores, belief, functions, documents, instead, metrics, clock, log } = parts
   const { registry } = served
   const schema = buildSchema(registry)
   await loadFunctions(served, parts)
@@ -118,6 +122,9 @@ export async function servedWorld(served: ServedVersion, parts: WorldParts): Pro
   })
   const known = knownOperations(metrics.countEngine)
   const apollo = apolloServer(schema, {
+    documents,
+    introspection: config.introspection,
+    suggestions: config.suggestions,
     maxEntities: config.maxEntities,
     maxReadBytes: parts.maxReadBytes,
     gate: parts.gate(served),
@@ -133,10 +140,10 @@ export async function servedWorld(served: ServedVersion, parts: WorldParts): Pro
   const closers: (() => unknown)[] = [() => apollo.stop()]
   return {
     ...{ served, registry, layouts, guard, fills, known, push, trainingSets: sets },
-    answerGraphql: graphqlHandler(apollo, contexts.make),
-    answerApart: ({ requestId, caller, now, ...request }, signal) => {
+    answerGraphql: graphqlHandler({ apollo, makeContext: contexts.make, documents }),
+    answerApart: ({ requestId, caller, payer, now, ...request }, signal) => {
       const whole = { ...caller, rights: new Set(caller.rights) }
-      const context = contexts.make(requestId, whole, () => signal, now)
+      const context = contexts.make(requestId, whole, payer, () => signal, now)
       return answerWhole(apollo, request, context, config.maxAnswerBytes)
     },
     pushEvents: eventPusher({

@@ -8,6 +8,8 @@ import { markDemo } from '../demo/demo-mark.ts'
 import { type DemoProgress, hasDemoView } from '../demo/demo-world.ts'
 import { claimGateway } from '../embedded/gateway-claim.ts'
 import { EmbeddedPostgresFailed } from '../errors.ts'
+import { documentGate } from '../graph/document-gate.ts'
+import { trustedDocuments } from '../graph/trusted-documents.ts'
 import { functionsIn } from '../on-demand/functions.ts'
 import { guardBelief } from '../online/guard-belief.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -15,11 +17,13 @@ import type { ServedVersion } from '../registry/versions/served-version.ts'
 import { authenticator } from '../server/authenticate.ts'
 import { createHttpServer } from '../server/http-server.ts'
 import { createMetrics } from '../server/metrics.ts'
+import { serveMetrics } from '../server/metrics-server.ts'
 import type { RunningProcess } from '../stores/process-registry.ts'
 import { announceProcess } from './announce-process.ts'
 import { appliedBy } from './applied-by.ts'
 import { checkTables } from './check-tables.ts'
 import { currentWorld } from './current-world.ts'
+import { documentRules } from './document-rules.ts'
 import { followVersions } from './follow-versions.ts'
 import { gatewayWork } from './gateway-work.ts'
 import { offlineInstead } from './offline-instead.ts'
@@ -42,6 +46,8 @@ export interface Gateway {
   /** `http://127.0.0.1:4000` */
   readonly url: string
   readonly app: FastifyInstance
+  /** Where `/metrics` is answered; null: at `url`. */
+  readonly metricsUrl: string | null
   /** As of now; it is another when a newer version has come. */
   readonly served: ServedVersion
   readonly registry: Registry
@@ -74,7 +80,8 @@ export interface StartOptions {
 export async function startGateway(settings: Config, options: StartOptions = {}): Promise<Gateway> {
   const log = options.log ?? pino({ name: 'featuregraph', level: settings.logLevel })
   const clock = options.clock ?? systemClock
-  const metrics = createMetrics(clock)
+  const trusted = trustedDocuments(settings.trustedDocuments)
+  const metrics = createMetrics(clock, trusted.operationNames)
   await probeAddress(settings)
   const stores = await openStores(settings, { log, clock, countNonFinite: metrics.countNonFinite })
   const closers: (() => Promise<unknown>)[] = [stores.close]
@@ -98,11 +105,12 @@ export async function startGateway(settings: Config, options: StartOptions = {})
     const gates = openWorkGates(config, { stores, metrics, log })
     closers.push(gates.close)
     const { admission, rates } = gates
-    const enterAsOf = (account: string) => admission.tryEnter('asOf', account)
+    const enterAsOf = (payer: string) => admission.tryEnter('asOf', payer)
     const parts = {
       ...{ config, stores, metrics, clock, log, gate: gates.gate, maxReadBytes: gates.maxReadBytes },
       ...{ belief: guardBelief(), instead: offlineInstead(config, enterAsOf) },
       functions: functionsIn(config.schemaFolder),
+      documents: documentGate({ ...documentRules(config), trusted: trusted.texts }),
     }
     const build = async (served: ServedVersion) => {
       await checkTables(stores.offline, served.registry, log)
@@ -141,6 +149,9 @@ export async function startGateway(settings: Config, options: StartOptions = {})
     await world.watch()
     world.show()
 
+    const { host, metricsPort } = config
+    const metricsServer = metricsPort === null ? null : await serveMetrics(metrics, host, metricsPort)
+    if (metricsServer) closers.push(metricsServer.close)
     let draining = false
     const app = await createHttpServer({
       authenticate: authenticator(config),
@@ -154,7 +165,9 @@ export async function startGateway(settings: Config, options: StartOptions = {})
       clock,
       backgroundState: () => ({ ...registryState(follower.state()), ...background.state() }),
       isDraining: () => draining,
-      graphiqlFolder: fileURLToPath(new URL('../../dist/graphiql', import.meta.url)),
+      graphiqlFolder: config.graphiql ? graphiqlFolder : null,
+      hasMetrics: config.metricsPort === null,
+      maxConnections: config.maxConnections,
       maxBodyBytes: config.maxBodyBytes,
       corsOrigins: config.corsOrigins,
       log,
@@ -181,7 +194,7 @@ export async function startGateway(settings: Config, options: StartOptions = {})
       await sleep(config.drainMs, undefined, { ref: false })
     }
     return {
-      ...{ url, app, stores, drain, close },
+      ...{ url, app, stores, drain, close, metricsUrl: metricsServer?.url ?? null },
       get served() {
         return worlds.get().served
       },
@@ -203,6 +216,8 @@ async function claimEmbedded({ system }: Stores, folder: string, log: Logger): P
     `another gateway runs on ${folder}; stop it, set FEATUREGRAPH_DATA to another folder, or FEATUREGRAPH_OFFLINE_URL to a Postgres that many can share`,
   )
 }
+
+const graphiqlFolder = fileURLToPath(new URL('../../dist/graphiql', import.meta.url))
 
 /** A start waits so long for rows of the online store. */
 const readableMs = 5_000

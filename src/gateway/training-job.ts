@@ -13,7 +13,7 @@ import { postgresTrainingJobQueue } from '../stores/postgres/training/training-j
 import { postgresTrainingSetStore } from '../stores/postgres/training/training-set-store.ts'
 import type { ClaimedJob } from '../stores/training-job-queue.ts'
 import { openPostgres } from './open-postgres.ts'
-import { openFiles } from './open-stores.ts'
+import { openLocalFiles } from './open-stores.ts'
 import { programVersion } from './program-version.ts'
 import { trainingSources } from './training-sources.ts'
 
@@ -59,7 +59,7 @@ export async function jobSources(config: JobSettings, system: pg.Pool, log: Logg
     spines: postgresSpineStore(system, project),
     changes: postgresLaterChanges(system, project),
     versions: postgresVersionStore(system, project),
-    files: openFiles(),
+    files: openLocalFiles(),
     folder: filesFolder(config.filesFolder, project),
     maxHeldBytes: config.filesMaxBytesPerKey,
     program: programVersion(),

@@ -46,20 +46,20 @@ export function openWorkGates(
       ? Math.min(mostInMainThread.bytes, config.maxAnswerBytes)
       : config.maxAnswerBytes,
     gate: ({ version }) => ({
-      enter({ workClass, entities }, { caller, signal }) {
-        rates.entities(caller.account, entities)
-        return admission.enter(workClass, caller.account, signal)
+      enter({ workClass, entities }, { payer, signal }) {
+        rates.entities(payer, entities)
+        return admission.enter(workClass, payer, signal)
       },
-      enterAgain: (workClass, { caller, signal }) => admission.enter(workClass, caller.account, signal),
+      enterAgain: (workClass, { payer, signal }) => admission.enter(workClass, payer, signal),
       apart: hasThreads
         ? {
             maxReadBytes: config.maxAnswerBytes,
-            answer: (request, { requestId, caller: { name, account, rights }, now: at, signal }) =>
+            answer: (request, { requestId, caller: { name, rights }, payer, now: at, signal }) =>
               pool.answer(
                 {
                   ...request,
-                  ...{ version, requestId, now: at, offlineUrl: stores.offlineUrl() },
-                  caller: { name, account, rights: [...rights] },
+                  ...{ version, requestId, payer, now: at, offlineUrl: stores.offlineUrl() },
+                  caller: { name, rights: [...rights] },
                 },
                 signal(),
               ),

@@ -18,8 +18,6 @@ import type { ApartAnswer } from './work-gate.ts'
 /** The caller. Rights finer than read, per view, will be judged by this where a view is resolved. */
 export interface Caller {
   readonly name: string
-  /** Under which its work and its rates are counted: of its API key, else of its address. */
-  readonly account: string
   readonly rights: ReadonlySet<Right>
 }
 
@@ -29,6 +27,8 @@ export type Right = 'read' | 'write' | 'train' | 'admin'
 export interface GraphContext {
   readonly requestId: string
   readonly caller: Caller
+  /** Who is charged: the caller's API key, or its address where it has none. */
+  readonly payer: string
   /** Read once per request, so that sibling fields agree. */
   readonly now: Micros
   /** By `performance.now()`, for the operation's latency. */

@@ -7,8 +7,10 @@ import {
   getVariableValues,
   type OperationDefinitionNode,
 } from 'graphql'
+import type { CompiledQuery } from 'graphql-jit'
 import { FeaturegraphError, LimitExceeded } from '../errors.ts'
 import type { GraphContext } from './context.ts'
+import type { DocumentGate } from './document-gate.ts'
 import { executionError, refusal } from './graphql-error.ts'
 import { type KnownOperation, type KnownOperations, knownOperations } from './known-operations.ts'
 import { isLarge, type Work } from './work.ts'
@@ -23,10 +25,13 @@ export interface ExecuteOptions {
   readonly maxReadBytes: number
   /** Called when an operation was compiled, could not be, or was answered by graphql-js after all. */
   readonly count: (event: 'compiled' | 'not-compilable' | 'repeated') => void
+  readonly documents?: Pick<DocumentGate, 'spent'>
 }
 
 /** Entities times selected fields: some hundred MB of answer, which aliases could otherwise ask for in a small query. */
 const maxValues = 1_000_000
+/** A known operation takes some microseconds; counting or compiling one takes longer. */
+const chargedFromMs = 1
 /** As many as graphql-js reports by itself when it executes. */
 const maxVariableErrors = 50
 
@@ -72,16 +77,21 @@ export function operationExecutor(
       return runInterpreted(asked)
     }
     const asks: Run = { schema, document, operation: node, operationName, variables, context }
+    const started = performance.now()
     const operation = known.recall(asks, queryHash ?? '')
     const work = workOf(operation, variables)
     const refused = refuseTooMany(asks, work, operation.selections, options.maxEntities)
     if (refused) return { errors: refused }
+    const isApart = node.operation === 'query' && gate.apart !== null && isLarge(work)
+    const compiled = isApart ? null : operation.use()
+    const took = performance.now() - started
+    if (took > chargedFromMs) options.documents?.spent(context.payer, took)
     const entered = gate.enter(work, context)
     const end = entered instanceof Promise ? await entered : entered
     try {
-      if (node.operation === 'query' && gate.apart !== null && isLarge(work)) return await runApart(asks)
+      if (isApart) return await runApart(asks)
       context.readBytes.repeats = operation.repeats
-      const result = await runHere(asks, operation)
+      const result = await runHere(asks, operation.defaulted, compiled)
       if (!context.readBytes.isPastLimit()) return result
     } finally {
       end()
@@ -89,10 +99,13 @@ export function operationExecutor(
     return await runTooLarge(asks)
   }
 
-  async function runHere(asks: Run, operation: KnownOperation): Promise<ExecutionResult> {
+  async function runHere(
+    asks: Run,
+    defaulted: readonly string[],
+    compiled: CompiledQuery | null,
+  ): Promise<ExecutionResult> {
     const { variables, context } = asks
-    const compiled = operation.use()
-    const nullForDefault = operation.defaulted.some((name) => variables[name] === null)
+    const nullForDefault = defaulted.some((name) => variables[name] === null)
     let result = compiled && !nullForDefault ? await compiled.query(undefined, context, variables) : null
     if (result === null || result.data === undefined) {
       if (result !== null) options.count('repeated')

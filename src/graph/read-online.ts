@@ -184,7 +184,7 @@ async function answerRefused(
   const { forUnavailable, takeTurn } = sources.instead
   // What is stored offline is of the other definition too.
   const answerable = forUnavailable ? refused.filter(({ reason }) => reason !== 'RECOMPUTING') : []
-  const endTurn = answerable.length > 0 ? takeTurn(request.account) : null
+  const endTurn = answerable.length > 0 ? takeTurn(request.payer) : null
   for (const { wanted, reason } of refused) {
     if (endTurn === null || reason === 'RECOMPUTING') refuse(sources, request, wanted, reason)
   }
@@ -206,7 +206,7 @@ async function checkMisses(
   request: LoadingRequest,
   missed: readonly Missed[],
 ): Promise<void> {
-  const endTurn = sources.instead.takeTurn(request.account)
+  const endTurn = sources.instead.takeTurn(request.payer)
   const checks = missed.map(({ wanted, column, indices }): Wanted => {
     const { need, view } = wanted
     const keys = indices.map((index) => need.keys[index] ?? [])
@@ -232,6 +232,13 @@ function mixed(online: ViewColumn, checked: ViewColumn, indices: readonly number
     row(index, maxAge) {
       const position = positions.get(index)
       return position === undefined ? online.row(index, maxAge) : checked.row(position, maxAge)
+    },
+    numbers(wanted) {
+      const [ofOnline, ofChecked] = [online.numbers(wanted), checked.numbers(wanted)]
+      return (index, vectors, from) => {
+        const position = positions.get(index)
+        return position === undefined ? ofOnline(index, vectors, from) : ofChecked(position, vectors, from)
+      }
     },
   }
 }

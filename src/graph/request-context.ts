@@ -51,9 +51,17 @@ export interface RequestContextOptions {
   readonly maxReadBytes: number
 }
 
+/** `signal` is asked for only when the offline store is read, or the request waits for its turn. */
+export type MakeContext = (
+  requestId: string,
+  caller: Caller,
+  payer: string,
+  signal: () => AbortSignal,
+  now?: Micros,
+) => GraphContext
+
 export interface RequestContexts {
-  /** `signal` is asked for only when the offline store is read, or the request waits for its turn. */
-  readonly make: (requestId: string, caller: Caller, signal: () => AbortSignal, now?: Micros) => GraphContext
+  readonly make: MakeContext
   readonly tally: StatusTally
 }
 
@@ -96,12 +104,13 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
   }
   return {
     tally,
-    make(requestId, caller, signal, now = clock()) {
+    make(requestId, caller, payer, signal, now = clock()) {
       const readBytes = countReadBytes(options.maxReadBytes)
-      const request = { requestId, now, signal, account: caller.account, readBytes }
+      const request = { requestId, now, signal, payer, readBytes }
       return {
         requestId,
         caller,
+        payer,
         now,
         startedMs: performance.now(),
         signal,

@@ -1,5 +1,5 @@
 import DataLoader from 'dataloader'
-import type { Entity } from '../registry/registry.ts'
+import { isParquet } from '../stores/offline-view.ts'
 import { readOffline } from './read-offline.ts'
 import { answerOnline } from './read-online.ts'
 import type { LoadingRequest, Need, RowLoader, RowSources, Wanted } from './row-sources.ts'
@@ -7,7 +7,7 @@ import type { ViewColumn } from './view-column.ts'
 
 /**
  * One loader per request. Every root, alias and service of a tick goes into one batch, which makes one read of the online
- * store and one statement per entity type of the offline store, whatever the shape of the query; duplicates are read
+ * store and one join per entity type of the offline store (another for views in Parquet files, which may fail alone), whatever the shape of the query; duplicates are read
  * once. A promise per root, not per entity: that costs half the throughput at 100 entities.
  */
 export function rowLoader(sources: RowSources, request: LoadingRequest): RowLoader {
@@ -20,7 +20,7 @@ async function answerNeeds(
   needs: readonly Need[],
 ): Promise<readonly (readonly ViewColumn[])[]> {
   const online: Wanted[] = []
-  const offline = new Map<Entity, Wanted[]>()
+  const offline = new Map<string, Wanted[]>()
   const answers = needs.map((need) => {
     const columns: ViewColumn[] = []
     need.views.forEach((view, index) => {
@@ -28,10 +28,11 @@ async function answerNeeds(
         columns[index] = column
       }
       const wanted = { need, view, fill }
-      const group = offline.get(need.entity)
+      const where = `${need.entity.id} ${isParquet(view)}`
+      const group = offline.get(where)
       if (need.times === null && view.online) online.push(wanted)
       else if (group) group.push(wanted)
-      else offline.set(need.entity, [wanted])
+      else offline.set(where, [wanted])
     })
     return columns
   })

@@ -47,7 +47,7 @@ export interface OfflineInstead {
   /** Keys without a row: the store may have evicted it. */
   readonly forMisses: boolean
   /** How to end the turn of this caller; null: as many as may run at once do. */
-  readonly takeTurn: (account: string) => (() => void) | null
+  readonly takeTurn: (payer: string) => (() => void) | null
 }
 
 /** Called after every read of a store; `error` when it failed. */
@@ -66,7 +66,7 @@ export interface LoadingRequest {
   /** Aborts when the caller goes away. Asked for once, and only when the offline store is read. */
   readonly signal: () => AbortSignal
   /** Its caller's. */
-  readonly account: string
+  readonly payer: string
   readonly readBytes: Pick<ReadBytes, 'add'>
 }
 

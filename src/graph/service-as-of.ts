@@ -13,8 +13,8 @@ import {
   type TypeClass,
 } from './declare.ts'
 import { acceptPage, connectionType, type PageInput, pageOf } from './pages.ts'
+import type { ReadService } from './read-service.ts'
 import { timestampScalar } from './scalars.ts'
-import type { ReadService } from './service-types.ts'
 
 interface ServiceParts {
   /** Join keys and request values. */

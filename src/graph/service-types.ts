@@ -1,19 +1,5 @@
-import { GraphQLFloat, type GraphQLResolveInfo, GraphQLString } from 'graphql'
-import type { FeatureStatus } from '../definitions/row-status.ts'
-import { acceptValue, type Value } from '../definitions/value.ts'
-import { BadUserInput } from '../errors.ts'
-import { gatherInputs } from '../online/on-demand.ts'
-import {
-  compileServiceRow,
-  keyOfRead,
-  planService,
-  readsByKey,
-  type ServiceInputs,
-  type ServicePlan,
-  servedValue,
-  vectorNumber,
-} from '../online/service-row.ts'
-import type { ViewRow } from '../online/view-row.ts'
+import { GraphQLFloat, GraphQLString } from 'graphql'
+import { compileServiceRow, planService } from '../online/service-row.ts'
 import type { FeatureService, VectorEntry } from '../registry/registry.ts'
 import type { GraphContext } from './context.ts'
 import {
@@ -24,16 +10,13 @@ import {
   type TypeClass,
 } from './declare.ts'
 import { describeFeature, describeService, describeServiceKey } from './descriptions.ts'
-import { acceptKey } from './entity-types.ts'
+import { type ServiceInput, serviceLoader, serviceReader } from './read-service.ts'
 import type { NeedTimes } from './row-sources.ts'
 import { declareServiceAsOf } from './service-as-of.ts'
+import { declareServiceColumns } from './service-columns.ts'
 import type { SharedTypes } from './shared-types.ts'
 import { sharedTimes, type TimeValues, timeArguments } from './time-arguments.ts'
-import { unavailability } from './unavailable-views.ts'
 import { graphqlTypeOf } from './value-types.ts'
-import type { ViewColumn } from './view-column.ts'
-
-type Input = Readonly<Record<string, unknown>>
 
 function describeEntry(entry: VectorEntry): string | null {
   return describeFeature(entry.kind === 'request' ? entry : entry.feature)
@@ -80,28 +63,10 @@ export function declareService(
     defaulted: { type: [GraphQLString], description: 'The names whose value is the default.' },
     violations: { type: [shared.featureViolation] },
   })
-  const statusesType = objectType(
-    `${service.typeName}Statuses`,
-    null,
-    entryFields(service, () => ({ type: [shared.featureStatus] })),
-  )
-  const columnsType = objectType(
-    `${service.typeName}Columns`,
-    'Arrays are as long as keys and in their order.',
-    {
-      names: { type: [GraphQLString] },
-      vectors: { type: [[GraphQLFloat]], description: 'One vector per key.' },
-      ...Object.fromEntries(
-        service.joinKeys.map((joinKey) => [joinKey.graphqlName, { type: [graphqlTypeOf(joinKey.type)] }]),
-      ),
-      ...entryFields(service, (entry) => ({ type: [graphqlTypeOf(entry.type)], nullable: 'items' })),
-      statuses: { type: statusesType },
-    },
-  )
   const plan = planService(service)
   const makeRow = compileServiceRow(service, plan)
-  const makeColumns = compileServiceColumns(service, plan)
-  const read = serviceReader(service, plan)
+  const load = serviceLoader(service, plan)
+  const read = serviceReader(load, plan)
   const isOnline = plan.reads.every(({ view }) => view.online)
   const shape = {
     arguments: { keys: { type: [key] }, ...timeArguments },
@@ -119,13 +84,10 @@ export function declareService(
       },
     },
     ...declareServiceAsOf(service, { inputFields, rowType, pageInfo, read, makeRow }),
-    [`${service.graphqlName}Columns`]: {
-      ...shape,
-      type: columnsType,
-      description: 'The same by column: for hundreds of keys, without an object per key.',
-      resolve: async (_root, input, context, info) =>
-        makeColumns(await read(...atOneTime(input, context), context, () => info.path)),
-    },
+    [`${service.graphqlName}Columns`]: declareServiceColumns(service, {
+      ...{ ...shape, plan, load, read, shared },
+      entryFields: (declare) => entryFields(service, declare),
+    }),
   }
 }
 
@@ -152,101 +114,9 @@ function entryFields(
 }
 
 /** All keys at the moment that the arguments give. */
-function atOneTime(input: Input, context: GraphContext): [items: readonly Input[], times: NeedTimes] {
-  return [input['keys'] as readonly Input[], sharedTimes(input as TimeValues, context.now)]
-}
-
-export type ReadService = (
-  /** Join keys and request values, an item per row. */
-  items: readonly Input[],
-  times: NeedTimes,
+function atOneTime(
+  input: ServiceInput,
   context: GraphContext,
-  /** Where an unavailable view of this row is reported. */
-  pathOf: (index: number) => GraphQLResolveInfo['path'],
-) => Promise<readonly ServiceInputs[]>
-
-/** Reads all views of the service in the tick's one read and answers the inputs of each key's row, in order. */
-function serviceReader(service: FeatureService, plan: ServicePlan): ReadService {
-  const parts = readsByKey(plan).map(({ entity, keyPlaces, reads }) => {
-    // Another entity may have the same join keys in another order.
-    const isWholeKey =
-      keyPlaces.length === service.joinKeys.length && keyPlaces.every((place, index) => place === index)
-    const views = reads.map(({ view }) => view)
-    return { entity, views, reads, keyPlaces, isWholeKey }
-  })
-  const places = parts.flatMap(({ reads }) => reads.map((read) => plan.reads.indexOf(read)))
-  return async (items, times, context, pathOf) => {
-    const keys = items.map((item) => acceptKey(service.joinKeys, item))
-    const requests = items.map((item) => acceptRequests(service, item))
-    const loaded = await Promise.all(
-      parts.map((part) => {
-        const entityKeys = part.isWholeKey ? keys : keys.map((key) => keyOfRead(part, key))
-        return context.rows.load({ entity: part.entity, keys: entityKeys, views: part.views, times })
-      }),
-    )
-    const columns: ViewColumn[] = []
-    loaded.flat().forEach((column, index) => {
-      columns[places[index] ?? index] = column
-    })
-    return keys.map((key, index): ServiceInputs => {
-      const rows = columns.map((column) => rowOf(column, index, context, pathOf))
-      const own = requests[index] ?? []
-      const computed = plan.computations.map(({ view, inputs }) => {
-        const row = context.computeOnDemand(view)(gatherInputs(inputs, rows, own))
-        // Inputs that are unavailable have been noted by their own views.
-        if (row.reason === 'NO_FUNCTION')
-          context.unavailable.note(view, pathOf(index), unavailability(row.reason, 'ONLINE'))
-        return row
-      })
-      return { key, rows, requests: own, computed }
-    })
-  }
-}
-
-function rowOf(
-  column: ViewColumn,
-  index: number,
-  context: GraphContext,
-  pathOf: (index: number) => GraphQLResolveInfo['path'],
-): ViewRow {
-  const row = column.row(index, null)
-  if (row.$status === 'UNAVAILABLE') context.unavailable.note(column.view, pathOf(index), column.why(row))
-  return row
-}
-
-function acceptRequests(service: FeatureService, item: Input): readonly (Value | null)[] {
-  return service.requests.map((request) => {
-    const outcome = acceptValue(request.type, item[request.graphqlName])
-    if (!outcome.ok) throw new BadUserInput(`${request.graphqlName}: expected ${outcome.expected}`)
-    return outcome.value
-  })
-}
-
-/** Columns instead of rows: one array a feature and one a status, no object per value. */
-function compileServiceColumns(
-  { vector, joinKeys }: FeatureService,
-  { entries }: ServicePlan,
-): (inputs: readonly ServiceInputs[]) => object {
-  return (inputs) => {
-    const vectors = inputs.map((): number[] => [])
-    const columns: Record<string, unknown> = { names: vector.map((entry) => entry.name), vectors }
-    const statuses: Record<string, readonly FeatureStatus[]> = {}
-    joinKeys.forEach((joinKey, place) => {
-      columns[joinKey.graphqlName] = inputs.map((input) => input.key[place])
-    })
-    for (const planned of entries) {
-      const { entry } = planned
-      const values: (Value | null)[] = []
-      const entryStatuses: FeatureStatus[] = []
-      inputs.forEach((input, index) => {
-        const { value, status } = servedValue(planned, input)
-        values.push(value)
-        entryStatuses.push(status)
-        vectors[index]?.push(vectorNumber(entry, value))
-      })
-      columns[entry.graphqlName] = values
-      statuses[entry.graphqlName] = entryStatuses
-    }
-    return { ...columns, statuses }
-  }
+): [items: readonly ServiceInput[], times: NeedTimes] {
+  return [input['keys'] as readonly ServiceInput[], sharedTimes(input as TimeValues, context.now)]
 }

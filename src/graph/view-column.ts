@@ -2,6 +2,7 @@ import { formatDuration } from '../definitions/duration.ts'
 import type { RowStatus } from '../definitions/row-status.ts'
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
+import type { PlacedFeature } from '../online/packed-numbers.ts'
 import type { ViewReader } from '../online/view-reader.ts'
 import type { FreshnessSource, ViewRow } from '../online/view-row.ts'
 import type { FeatureView } from '../registry/registry.ts'
@@ -13,9 +14,13 @@ import { type Unavailability, unavailability } from './unavailable-views.ts'
 export interface ViewColumn {
   readonly view: FeatureView
   readonly row: (index: number, maxAge: Micros | null) => ViewRow
+  /** The row's numbers into vectors; see `ViewReader.readNumbers`. The row itself where they are not written. */
+  readonly numbers: (wanted: readonly PlacedFeature[]) => NumbersOfRow
   /** What the view's error says of an UNAVAILABLE row of the column. */
   readonly why: (row: ViewRow) => Unavailability
 }
+
+type NumbersOfRow = (index: number, vectors: Float64Array, from: number) => ViewRow | null
 
 /** Counts the statuses that were answered; shared by all requests and read by metrics. */
 export type StatusTally = ReadonlyMap<FeatureView, Record<RowStatus, number>>
@@ -46,6 +51,14 @@ export function onlineColumn(
       reader.counts[row.$status] += 1
       return row
     },
+    numbers(wanted) {
+      const read = reader.readNumbers(wanted)
+      return (index, vectors, from) => {
+        const row = read(cells[placeOf(index)] ?? null, at, vectors, from)
+        reader.counts[row === null ? 'PRESENT' : row.$status] += 1
+        return row
+      }
+    },
   }
 }
 
@@ -64,11 +77,14 @@ export function offlineColumn(
         ? historyExpired(reader.view, expired)
         : whyOf(row)
     },
-    row(index, maxAge) {
-      const row = reader.readOffline(rows[placeOf(index)] ?? null, times(index), maxAge)
-      reader.counts[row.$status] += 1
-      return row
-    },
+    row: rowOf,
+    numbers: () => (index) => rowOf(index, null),
+  }
+
+  function rowOf(index: number, maxAge: Micros | null): ViewRow {
+    const row = reader.readOffline(rows[placeOf(index)] ?? null, times(index), maxAge)
+    reader.counts[row.$status] += 1
+    return row
   }
 }
 
@@ -81,10 +97,13 @@ export function unavailableColumn(
   return {
     view: reader.view,
     why: whyOf,
-    row(index) {
-      reader.counts.UNAVAILABLE += 1
-      return reader.unavailable(source, times(index), reason)
-    },
+    row: rowOf,
+    numbers: () => rowOf,
+  }
+
+  function rowOf(index: number): ViewRow {
+    reader.counts.UNAVAILABLE += 1
+    return reader.unavailable(source, times(index), reason)
   }
 }
 

@@ -249,6 +249,7 @@ function violationsOf(
   })
 }
 
-function define<T>(prototype: T, name: string, get: (this: T) => unknown): void {
+/** A getter under a GraphQL name. */
+export function define<T>(prototype: T, name: string, get: (this: T) => unknown): void {
   Object.defineProperty(prototype, name, { get, configurable: false })
 }

@@ -16,6 +16,7 @@ import {
 import type { KnownLayout } from '../stores/registry-store.ts'
 import { compileDecoder, compileRowClass, type PackedDecoder } from './compile-view-row.ts'
 import type { LayoutHistory } from './layout-history.ts'
+import { compileNumbers, type PackedNumbers, type PlacedFeature } from './packed-numbers.ts'
 import { isReadableAs } from './read-as.ts'
 import { type TiledRow, tileReader } from './read-tiles.ts'
 import type { FreshnessSource, ViewRow } from './view-row.ts'
@@ -33,6 +34,11 @@ export interface ViewReader {
    */
   readonly readPacked: (row: Buffer | null, at: Micros, maxAge: Micros | null) => ViewRow
   /**
+   * Writes a row's numbers into vectors, where the row is PRESENT and of today's layout, and returns null; any other is
+   * returned as `readPacked` reads it, and nothing is written. One reader per list of features.
+   */
+  readonly readNumbers: (wanted: readonly PlacedFeature[]) => ReadNumbers
+  /**
    * The fingerprint of bytes whose layout is not known yet: to be learnt (`layout-history.ts`) before they are read. Null:
    * there is nothing to learn.
    */
@@ -41,6 +47,8 @@ export interface ViewReader {
   readonly readOffline: (row: AsOfEntry, at: Micros, maxAge: Micros | null) => ViewRow
   readonly unavailable: (source: FreshnessSource, at: Micros, reason: UnavailableReason) => ViewRow
 }
+
+type ReadNumbers = (row: Buffer | null, at: Micros, vectors: Float64Array, from: number) => ViewRow | null
 
 /** Whether a key that has no row online has none at all, as far as it is known. */
 export interface OnlineFill {
@@ -78,6 +86,7 @@ export function viewReader(
   const Row = compileRowClass(view)
   const today = compileDecoder(view, layout, Row)
   const older = new Map<number, OlderRows | 'RECOMPUTING'>()
+  const numbers = new WeakMap<readonly PlacedFeature[], ReadNumbers>()
   const readTiles = view.kind === 'STREAM' ? tileReader(view, layout.fingerprint) : null
   const noValues = view.features.map(() => null)
   const { emptyValues } = view
@@ -197,29 +206,56 @@ export function viewReader(
     }
   }
 
+  function readPacked(row: Buffer | null, at: Micros, maxAge: Micros | null): ViewRow {
+    if (readTiles) {
+      const tiled: TiledRow = row === null ? { status: 'ABSENT' } : readTiles(row, at)
+      const answer = readTiled(tiled, at, maxAge)
+      answer.$levelAt = watermark()
+      return answer
+    }
+    if (row === null) return absentOnline(at)
+    const isPacked = row.length >= packedHeaderBytes && row[0] === packedFormat
+    const kind = isPacked ? packedRowKind(row) : 'UNKNOWN'
+    if (kind === 'UNKNOWN') return unknownLayout(at)
+    if (row.readUInt32LE(4) !== layout.fingerprint) return readOlder(row, kind, at, maxAge)
+    return kind === 'ABSENT' ? notFound('ONLINE', at) : decode(today, row, at, maxAge)
+  }
+
+  function numbersOf(packed: PackedNumbers | null): ReadNumbers {
+    if (packed === null || readTiles !== null) return (row, at) => readPacked(row, at, null)
+    const { fixedEnd, fill } = packed
+    return (row, at, vectors, from) => {
+      if (
+        row === null ||
+        row.length < fixedEnd ||
+        row[0] !== packedFormat ||
+        packedRowKind(row) !== 'ROW' ||
+        row.readUInt32LE(4) !== layout.fingerprint ||
+        foundRowStatus(row.readDoubleLE(8), at, ttlMicros, null) !== 'PRESENT'
+      )
+        return readPacked(row, at, null)
+      fill(row, vectors, from)
+      return null
+    }
+  }
+
   return {
     view,
     unavailable,
+    readPacked,
+    readNumbers(wanted) {
+      const known = numbers.get(wanted)
+      if (known) return known
+      const made = numbersOf(compileNumbers(layout, wanted))
+      numbers.set(wanted, made)
+      return made
+    },
     unknownLayout(row) {
       if (row === null || row.length < packedHeaderBytes || readTiles !== null) return null
       const fingerprint = row.readUInt32LE(4)
       if (fingerprint === layout.fingerprint || older.has(fingerprint) || row[0] !== packedFormat) return null
       if (fingerprint === tombstoneFingerprint || history.find(fingerprint) !== null) return null
       return history.isUnrecorded(fingerprint) ? null : fingerprint
-    },
-    readPacked(row, at, maxAge) {
-      if (readTiles) {
-        const tiled: TiledRow = row === null ? { status: 'ABSENT' } : readTiles(row, at)
-        const answer = readTiled(tiled, at, maxAge)
-        answer.$levelAt = watermark()
-        return answer
-      }
-      if (row === null) return absentOnline(at)
-      const isPacked = row.length >= packedHeaderBytes && row[0] === packedFormat
-      const kind = isPacked ? packedRowKind(row) : 'UNKNOWN'
-      if (kind === 'UNKNOWN') return unknownLayout(at)
-      if (row.readUInt32LE(4) !== layout.fingerprint) return readOlder(row, kind, at, maxAge)
-      return kind === 'ABSENT' ? notFound('ONLINE', at) : decode(today, row, at, maxAge)
     },
     readOffline(entry, at, maxAge) {
       if (entry === null) return readComputed(null, at, maxAge, null)

@@ -1,5 +1,6 @@
 import { featureDigests, viewDefinition } from '../definitions/feature-digest.ts'
 import { fieldName, plural } from '../definitions/graphql-name.ts'
+import type { ParquetSource } from '../definitions/parquet-source.ts'
 import { InvalidDefinitions, type Problem, type Report } from '../errors.ts'
 import { checkBroken, type Referred } from './check-broken.ts'
 import { checkExpectedFeatures } from './check-expected-features.ts'
@@ -171,21 +172,25 @@ function resolveView(
     const options = typeof feature === 'string' ? { type: feature } : feature
     return resolveFeature(definition, name, options, options.type, identities, report)
   })
-  const source = definition.source?.kind === 'postgres' ? definition.source : null
+  const declared = definition.source
+  const source = declared === undefined || declared.kind === 'files' ? null : declared
   const digests = featureDigests({ kind: 'PLAIN', entity, features, source })
   return {
     kind: 'PLAIN',
     ...viewHead(definition, entity, identities),
     ...{ digests, definition: viewDefinition(digests) },
     source,
-    files: definition.source?.kind === 'files' ? definition.source : null,
+    files: declared?.kind === 'files' ? declared : null,
     features,
-    emptyValues: features.map(() => null),
+    emptyValues: features.map(({ name }) =>
+      source?.kind === 'parquet' ? (source.empty[name] ?? null) : null,
+    ),
     schedule: { ...resolveSchedule(definition, report), batch: null },
   }
 }
 
 function checkSource(definition: ViewParsed, entity: Entity, report: Report): void {
+  if (definition.source?.kind === 'parquet') checkEmpty(definition, definition.source, report)
   const known = [...entity.joinKeys.map((key) => key.name), ...Object.keys(definition.features)]
   for (const name of Object.keys(definition.source?.columns ?? {})) {
     if (known.includes(name)) continue
@@ -193,6 +198,27 @@ function checkSource(definition: ViewParsed, entity: Entity, report: Report): vo
       path: `feature view ${definition.name}.source.columns.${name}`,
       message: `"${name}" is neither a join key nor a feature of this view; ${suggest(name, known)}`,
     })
+  }
+}
+
+const countingTypes = /^(?:int|float|decimal)[^[]*$/
+
+/** What features of closing rows are is said of numbers alone. */
+function checkEmpty({ name: view, features }: ViewParsed, { empty }: ParquetSource, report: Report): void {
+  for (const name of Object.keys(empty)) {
+    const feature = features[name]
+    const path = `feature view ${view}.source.empty.${name}`
+    const type = typeof feature === 'string' ? feature : feature?.type
+    if (type === undefined)
+      report({
+        path,
+        message: `feature view "${view}" has no feature "${name}"; ${suggest(name, Object.keys(features))}`,
+      })
+    else if (!countingTypes.test(type))
+      report({
+        path,
+        message: `feature "${name}" is ${type}; only numbers are something else than null there`,
+      })
   }
 }
 

@@ -1,6 +1,7 @@
 import type { FileSource, PostgresSource } from '../definitions/data-source.ts'
 import type { ExpectationAction } from '../definitions/expectation.ts'
 import type { FeatureDigests } from '../definitions/feature-digest.ts'
+import type { ParquetSource } from '../definitions/parquet-source.ts'
 import type { SourceReading } from '../definitions/source-reading.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { ScalarValue, Value } from '../definitions/value.ts'
@@ -102,11 +103,11 @@ interface DigestedView {
   readonly definition: string
 }
 
-/** Rows come from outside: pushed, imported, or standing in Postgres. */
+/** Rows come from outside: pushed, imported, or standing in Postgres or in Parquet files. */
 export interface PlainView extends AnyFeatureView, DigestedView {
   readonly kind: 'PLAIN'
   /** Null: the gateway's own table. */
-  readonly source: PostgresSource | null
+  readonly source: PostgresSource | ParquetSource | null
   /** What `import` fills the gateway's own table from. */
   readonly files: FileSource | null
 }

@@ -2,13 +2,11 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { type ApiKey, type Config, isLoopback } from '../config.ts'
 import { Forbidden, Unauthenticated } from '../errors.ts'
 import type { Caller, Right } from '../graph/context.ts'
-import { accountOfAddress } from './account.ts'
+import { payerOfAddress } from './payer-of-address.ts'
 
 interface RequestHead {
   readonly authorization: string | undefined
   readonly host: string | undefined
-  /** Of the connection's other end. */
-  readonly address: string | undefined
 }
 
 /**
@@ -19,13 +17,8 @@ interface RequestHead {
  */
 export type Authenticate = (head: RequestHead) => Caller
 
-const everything = { name: 'loopback', rights: new Set<Right>(['read', 'write', 'train', 'admin']) }
-const anonymous = { name: 'anonymous', rights: new Set<Right>(['read']) }
-
-/** Without a key a caller is its address. */
-function unnamed(caller: Pick<Caller, 'name' | 'rights'>, { address }: RequestHead): Caller {
-  return { name: caller.name, account: accountOfAddress(address), rights: caller.rights }
-}
+const everything: Caller = { name: 'loopback', rights: new Set<Right>(['read', 'write', 'train', 'admin']) }
+const anonymous: Caller = { name: 'anonymous', rights: new Set<Right>(['read']) }
 
 type AuthSettings = Pick<Config, 'host' | 'apiKeys' | 'allowAnonymous'>
 
@@ -33,10 +26,10 @@ type AuthSettings = Pick<Config, 'host' | 'apiKeys' | 'allowAnonymous'>
 export function authenticator({ host, apiKeys, allowAnonymous }: AuthSettings): Authenticate {
   const withoutKey = allowAnonymous ? anonymous : null
   if (apiKeys === null) {
-    if (withoutKey) return (head) => unnamed(withoutKey, head)
+    if (withoutKey) return () => withoutKey
     if (!isLoopback(host)) return () => refuse()
     return (head) => {
-      if (isLoopbackHost(head.host)) return unnamed(everything, head)
+      if (isLoopbackHost(head.host)) return everything
       throw new Forbidden(
         'without API keys the gateway answers to localhost only; address it as localhost or 127.0.0.1',
       )
@@ -44,7 +37,7 @@ export function authenticator({ host, apiKeys, allowAnonymous }: AuthSettings): 
   }
   const known = apiKeys.map((key) => ({ digest: Buffer.from(key.sha256, 'hex'), caller: callerOf(key) }))
   return (head) => {
-    if (head.authorization === undefined) return withoutKey ? unnamed(withoutKey, head) : refuse()
+    if (head.authorization === undefined) return withoutKey ?? refuse()
     const [, token] = /^Bearer +(\S+) *$/i.exec(head.authorization) ?? []
     if (token === undefined) return refuse()
     const digest = createHash('sha256').update(token).digest()
@@ -65,8 +58,14 @@ export function requireCaller(request: { readonly caller: Caller | null }): Call
   return request.caller
 }
 
+/** Whom a request's cost is charged to: the API key's name, or the address where there is none. */
+export function payerOf(caller: Caller | null, address: string | undefined): string {
+  const isUnnamed = caller === null || caller === anonymous || caller === everything
+  return isUnnamed ? payerOfAddress(address) : `key ${caller.name}`
+}
+
 function callerOf(key: ApiKey): Caller {
-  return { name: key.name, account: `key ${key.name}`, rights: new Set(key.rights) }
+  return { name: key.name, rights: new Set(key.rights) }
 }
 
 /** The Host header without its port. */

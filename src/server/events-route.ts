@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { notJson, readJsonLine } from '../ingest/accept/read-json-line.ts'
+import { readJsonLine } from '../ingest/accept/read-json-line.ts'
 import { type EventOutcome, type OfferedEvent, refuseMappedEvents } from '../ingest/push/push-events.ts'
 import type { HoldWorld } from './http-world.ts'
 import { type Line, lineTooLong, ndjsonBatches } from './ndjson-batches.ts'
@@ -31,7 +31,7 @@ export function eventsRoute({ hold, admission, streaming }: EventsRouteOptions) 
 
 function readLine(line: Line): OfferedEvent {
   if (line === 'too long') return { unreadable: lineTooLong }
-  return readJsonLine(line) ?? { unreadable: notJson }
+  return readJsonLine(line)
 }
 
 function outcomeLine(row: number, outcome: EventOutcome): object {

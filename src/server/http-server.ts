@@ -5,25 +5,26 @@ import Fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
-  LogController,
 } from 'fastify'
 import type { Clock } from '../definitions/timestamp.ts'
 import type { Caller } from '../graph/context.ts'
 import { requireRight } from '../graph/require-right.ts'
 import type { ExampleKeys } from '../stores/example-keys.ts'
-import { accountOfAddress } from './account.ts'
 import type { Admission } from './admission/admission.ts'
 import { holdTurn } from './admission/hold-turn.ts'
 import type { Rates } from './admission/rates.ts'
 import { addAnswerHeaders } from './answer-headers.ts'
-import { type Authenticate, requireCaller } from './authenticate.ts'
+import { type Authenticate, payerOf, requireCaller } from './authenticate.ts'
 import { compressAnswer, isCompressible } from './compress-answer.ts'
-import { refuseLongContentType, refuseOtherCharsets } from './content-type.ts'
+import { refuseOtherCharsets } from './content-type.ts'
 import { decompressBody } from './decompress-body.ts'
 import { eventsRoute } from './events-route.ts'
+import { FailuresOnly } from './failures-only.ts'
 import { forgeableMessage, isForgeable } from './forgeable.ts'
 import { graphiqlRoutes } from './graphiql/static-files.ts'
 import { tabsRoute } from './graphiql/tabs-route.ts'
+import { readGraphqlBodies, refuseDeepQuery } from './graphql-body.ts'
+import { headerFault } from './header-bounds.ts'
 import { refuse, refuseUnreadable, sendHttpError } from './http-error.ts'
 import type { HoldWorld } from './http-world.ts'
 import type { Metrics } from './metrics.ts'
@@ -38,7 +39,11 @@ export interface HttpServerOptions extends ReadyzOptions {
   /** What answers a request, from its beginning to its end. */
   readonly hold: HoldWorld
   readonly metrics: Metrics
-  readonly graphiqlFolder: string
+  /** Null: there is no GraphiQL. */
+  readonly graphiqlFolder: string | null
+  /** False: another port has `/metrics`. */
+  readonly hasMetrics: boolean
+  readonly maxConnections: number
   /** For GraphiQL's first tabs. */
   readonly exampleKeys: ExampleKeys
   /** Null: the settings name no folder for spines and training sets. */
@@ -55,6 +60,8 @@ export interface HttpServerOptions extends ReadyzOptions {
 declare module 'fastify' {
   interface FastifyRequest {
     caller: Caller | null
+    /** Whom its cost is charged to. */
+    payer: string
   }
 }
 
@@ -66,8 +73,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   const streaming = new WeakSet<Socket>()
   const app: FastifyInstance = Fastify({
     loggerInstance: options.log,
-    // A line a request would cost more than the request; failures are logged, metrics count the rest.
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new FailuresOnly(),
     bodyLimit: options.maxBodyBytes,
     requestTimeout: 30_000,
     // A connection that finishes its answer is closed at shutdown; one that works is waited for.
@@ -92,6 +98,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     refuse(reply, { status: 404, code: 'NOT_FOUND', message })
   })
   app.decorateRequest('caller', null)
+  app.decorateRequest('payer', '')
   app.decorateRequest('graphContext', null)
   // An answer that was under way when the server closes ends its connection; kept alive it would hold up the end.
   let closing = false
@@ -107,7 +114,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     if (!isCompressible(reply, payload)) return done(null, payload)
     compressAnswer(request, reply, payload).then((body) => done(null, body), done)
   })
-  app.addHook('onRequest', refuseLongContentType)
+  app.addHook('onRequest', (request, _reply, done) => done(headerFault(request)))
   if (options.corsOrigins.length > 0) {
     await app.register(cors, {
       origin: [...options.corsOrigins],
@@ -120,21 +127,18 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     })
   }
 
-  await app.register(graphiqlRoutes(options.graphiqlFolder))
+  app.server.maxConnections = options.maxConnections
+  if (options.graphiqlFolder !== null) await app.register(graphiqlRoutes(options.graphiqlFolder))
   app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', readyz(options))
   const findCaller = async (request: FastifyRequest): Promise<void> => {
-    const { headers, socket } = request
-    const address = socket.remoteAddress
+    const { authorization, host } = request.headers
     try {
-      request.caller = options.authenticate({
-        authorization: headers.authorization,
-        host: headers.host,
-        address,
-      })
+      request.caller = options.authenticate({ authorization, host })
     } finally {
+      request.payer = payerOf(request.caller, request.ip)
       // Who tries keys is counted too.
-      options.rates.request(request.caller?.account ?? accountOfAddress(address))
+      options.rates.request(request.payer)
     }
   }
   await app.register(async (pushing) => {
@@ -150,11 +154,14 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   await app.register(async (guarded) => {
     guarded.addHook('onRequest', findCaller)
     guarded.addHook('onRequest', async (request) => requireRight(requireCaller(request), 'read'))
-    guarded.get('/metrics', async (_request, reply) => {
-      return reply.header('content-type', options.metrics.contentType).send(await options.metrics.text())
-    })
-    await guarded.register(tabsRoute(options))
+    if (options.hasMetrics)
+      guarded.get('/metrics', async (_request, reply) => {
+        return reply.header('content-type', options.metrics.contentType).send(await options.metrics.text())
+      })
+    if (options.graphiqlFolder !== null) await guarded.register(tabsRoute(options))
     guarded.addHook('onRequest', refuseOtherCharsets)
+    guarded.addHook('onRequest', refuseDeepQuery)
+    readGraphqlBodies(guarded)
     guarded.addHook('preParsing', (request, _reply, payload) =>
       decompressBody(request, payload, options.maxBodyBytes),
     )
@@ -171,11 +178,12 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   return app
 }
 
-function graphqlHandler({ hold }: HttpServerOptions) {
+function graphqlHandler({ hold, graphiqlFolder }: HttpServerOptions) {
   return async function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
     // Somebody has opened the address in a browser, and asks nothing yet.
     const wantsPage = request.headers.accept?.includes('text/html') === true
-    if (request.method === 'GET' && request.url === '/graphql' && wantsPage) return reply.redirect('/')
+    if (graphiqlFolder !== null && request.method === 'GET' && request.url === '/graphql' && wantsPage)
+      return reply.redirect('/')
     if (isForgeable(request))
       return refuse(reply, { status: 400, code: 'BAD_REQUEST', message: forgeableMessage })
     const { world, release } = hold()

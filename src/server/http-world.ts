@@ -1,7 +1,9 @@
 import type { ApolloServer } from '@apollo/server'
 import { fastifyApolloHandler } from '@as-integrations/fastify'
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
-import type { Caller, GraphContext } from '../graph/context.ts'
+import type { GraphContext } from '../graph/context.ts'
+import type { DocumentGate } from '../graph/document-gate.ts'
+import type { MakeContext } from '../graph/request-context.ts'
 import type { TrainingSets } from '../historical/jobs/training-sets.ts'
 import type { PushEvents } from '../ingest/push/push-events.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
@@ -27,19 +29,32 @@ export interface HttpWorld {
 /** The world of now, for one request, which keeps it to its end, whatever is served meanwhile. */
 export type HoldWorld = () => { readonly world: HttpWorld; readonly release: () => void }
 
-/** Requests to a started Apollo Server; the caller is known already. */
-export function graphqlHandler(
-  apollo: ApolloServer<GraphContext>,
-  makeContext: (requestId: string, caller: Caller, signal: () => AbortSignal) => GraphContext,
-): RouteHandlerMethod {
+export interface GraphqlHandlerOptions {
+  readonly apollo: ApolloServer<GraphContext>
+  readonly makeContext: MakeContext
+  readonly documents: Pick<DocumentGate, 'admit'>
+}
+
+/**
+ * Requests to a started Apollo Server; the caller is known already.
+ * @throws LimitExceeded, RateLimited for a document that is not even parsed.
+ */
+export function graphqlHandler({
+  apollo,
+  makeContext,
+  documents,
+}: GraphqlHandlerOptions): RouteHandlerMethod {
   const handler = fastifyApolloHandler(apollo, {
     async context(request: FastifyRequest, reply: FastifyReply) {
-      const context = makeContext(request.id, requireCaller(request), () => closedEarly(reply))
+      const caller = requireCaller(request)
+      const context = makeContext(request.id, caller, request.payer, () => closedEarly(reply))
       request.graphContext = context
       return context
     },
   })
   return async function (request, reply) {
+    const text = documentOf(request)
+    if (text !== null) documents.admit(text, request.payer)
     const body = await handler.call(this, request, reply)
     const apart = request.graphContext?.reply.apart ?? null
     // What of the request was refused for its head is refused still.
@@ -48,6 +63,13 @@ export function graphqlHandler(
     const { buffer, byteOffset, byteLength } = apart.body
     return Buffer.from(buffer, byteOffset, byteLength)
   }
+}
+
+/** Null: none that Apollo would read. */
+function documentOf({ method, body, query }: FastifyRequest): string | null {
+  const asked = method === 'GET' ? query : body
+  if (typeof asked !== 'object' || asked === null || !('query' in asked)) return null
+  return typeof asked.query === 'string' ? asked.query : null
 }
 
 /** Aborts when the caller goes away before its answer is written. Made only for requests that read the offline store. */

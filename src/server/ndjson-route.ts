@@ -53,14 +53,13 @@ export function ndjsonRoute({ url, hold, admission, streaming, answer, notFound 
       method: 'POST',
       url,
       handler: async (request, reply) => {
-        const caller = requireCaller(request)
-        requireRight(caller, 'write')
+        requireRight(requireCaller(request), 'write')
         if (!isNdjson(request)) {
           const message = `expected content-type ${mediaType} in UTF-8, not compressed`
           return refuse(reply, { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', message })
         }
         // Refused before it has begun where too much waits already.
-        const first = await admission.enter('ingestion', caller.account)
+        const first = await admission.enter('ingestion', request.payer)
         first()
         let lines: AsyncIterable<string> | null
         const { world, release } = hold()
@@ -71,7 +70,7 @@ export function ndjsonRoute({ url, hold, admission, streaming, answer, notFound 
             parameter: (name) => request.query[name],
             header: (name) => headerOf(request, name),
             body: request.raw,
-            takeTurn: () => admission.enterPatiently('ingestion', caller.account),
+            takeTurn: () => admission.enterPatiently('ingestion', request.payer),
           })
         } catch (error) {
           if (!(error instanceof BadUserInput)) throw error

@@ -7,8 +7,8 @@ import type { ReceiveSpine } from '../historical/jobs/receive-spine.ts'
 import { requireFolder } from '../historical/jobs/training-sets.ts'
 import { type FileFormat, fileFormats } from '../stores/file-reader.ts'
 import { requireCaller } from './authenticate.ts'
+import { heard } from './heard.ts'
 import { refuse } from './http-error.ts'
-import { heard } from './ndjson-batches.ts'
 
 export interface SpinesRouteOptions {
   /** Null: there is no folder for them. */

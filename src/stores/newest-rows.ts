@@ -16,6 +16,8 @@ export interface MaterializedPoint {
   readonly materializedUntil: Micros
   /** Transaction ids of another database mean nothing here. */
   readonly systemIdentifier: string
+  /** Of a view in Parquet files: those that had been read, each by a digest of its path, size and moment; else null. */
+  readonly files: readonly string[] | null
 }
 
 export type NewestRowsScope =
@@ -36,6 +38,7 @@ export interface NewestRowsRequest {
 export interface NewestRowsReading {
   readonly snapshotXmin: string
   readonly systemIdentifier: string
+  readonly files: MaterializedPoint['files']
   readonly scope: NewestRowsScope['kind']
   /** False: of a batch view whose newest snapshot another definition computed. */
   readonly isCurrent: boolean
@@ -54,7 +57,8 @@ export interface NewestRows {
   /**
    * Hands over the newest due row of each key of the scope, by the total order of design section 3.1, a key once, in
    * batches of a bounded number; the next batch comes once `receive` has resolved. All rows are of one snapshot.
-   * ARRIVED is read as FULL where the view has a source (its rows have no arrival) or the point is another database's.
+   * ARRIVED is read as FULL where the view has a source (its rows have no arrival) or the point is another database's; of
+   * Parquet files those arrived that the point lacks, and it is FULL where one of the point's has changed or is gone.
    * What `receive` throws ends the reading and is thrown on as it is. No time limit.
    */
   readonly newestRows: (

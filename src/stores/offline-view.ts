@@ -1,5 +1,6 @@
 import type { PostgresSource } from '../definitions/data-source.ts'
 import type { FeatureDigests } from '../definitions/feature-digest.ts'
+import type { ParquetSource } from '../definitions/parquet-source.ts'
 import type { JoinKeyType, ValueType } from '../definitions/value-type.ts'
 import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
 import type { StoredEventSource } from './stored-event-source.ts'
@@ -30,7 +31,14 @@ interface ViewColumns {
 interface PlainOfflineView extends ViewColumns {
   readonly kind: 'PLAIN'
   /** Null: a table that the store makes and writes itself. */
-  readonly source: PostgresSource | null
+  readonly source: PostgresSource | ParquetSource | null
+}
+
+/** Its rows stand in Parquet files or in a Delta table, and no store of ours writes them. */
+export type ParquetOfflineView = PlainOfflineView & { readonly source: ParquetSource }
+
+export function isParquet<View extends OfflineView>(view: View): view is View & ParquetOfflineView {
+  return view.source?.kind === 'parquet'
 }
 
 /** Its rows are batch snapshots in a table of the store's own, and some of them are closing rows. */

@@ -6,6 +6,7 @@ import { spanAggregate } from './aggregates/aggregates.ts'
 import type { Cells } from './aggregates/span-aggregate.ts'
 import { windowStart } from './hop.ts'
 import { type Mergeable, type SpanWindow, slideWindows } from './sliding-window.ts'
+import { distinctLengths, isOfLength } from './window-lengths.ts'
 
 /** Moments of one key whose windows overlap, so that one reading of the events between the bounds answers all of them. */
 export interface Sweep {
@@ -165,18 +166,6 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
 }
 
 const onlyRow: readonly number[] = [0]
-
-type WindowLength = Pick<WindowedAggregation, 'windowMicros' | 'hopMicros'>
-
-function isOfLength(one: WindowLength, other: WindowLength): boolean {
-  return one.windowMicros === other.windowMicros && one.hopMicros === other.hopMicros
-}
-
-function distinctLengths(aggregations: readonly WindowLength[]): readonly WindowLength[] {
-  return aggregations.filter(
-    (one, index) => aggregations.findIndex((other) => isOfLength(one, other)) === index,
-  )
-}
 
 const newestEvent: Mergeable<Pick<SweptSpan, 'newest' | 'storedAt'> | null> = {
   empty: () => null,

@@ -14,8 +14,8 @@ const client = fileURLToPath(new URL('../../clients/python', import.meta.url))
 const packages = [
   ...['httpx>=0.27,<1', 'pyarrow>=16', 'pandas>=2.2', 'polars>=1', 'numpy>=1.26', 'tqdm>=4.60', 'tzdata'],
   ...['scikit-learn', 'pytest>=8', 'hatchling'],
-  ...['mypy==2.4.1', 'ruff==0.17.6', 'pandas-stubs', 'pyarrow-stubs', 'types-tqdm'],
 ]
+const typing = ['mypy==2.4.1', 'ruff==0.17.6', 'pandas-stubs', 'pyarrow-stubs', 'types-tqdm']
 const keys = { all: 'k-all', read: 'k-read' }
 let folder: string
 let database: TestDatabase
@@ -68,7 +68,7 @@ afterAll(async () => {
 })
 
 it('the Python client, installed from its folder, keeps its promises against a gateway', async (context) => {
-  const python = await pythonOrSkip(context)
+  const python = await pythonOrSkip(context, 'python-client-2', packages)
   const site = join(folder, 'site')
   const options = ['--quiet', '--disable-pip-version-check', '--no-deps', '--no-build-isolation']
   await python(['-m', 'pip', 'install', ...options, '--target', site, client])
@@ -84,7 +84,7 @@ it('the Python client, installed from its folder, keeps its promises against a g
 
 // What its users meet is held by the test above.
 it.runIf(isLong)('the Python client is typed throughout and formatted', async (context) => {
-  const python = await pythonOrSkip(context)
+  const python = await pythonOrSkip(context, 'python-client-types-1', [...packages, ...typing])
   const cache = ['--cache-dir', join(folder, 'cache')]
   const shownOf = (args: readonly string[]) =>
     python(args, client).catch((error: { stdout: string; message: string }) => error.stdout || error.message)
@@ -93,8 +93,12 @@ it.runIf(isLong)('the Python client is typed throughout and formatted', async (c
   expect(await shownOf(['-m', 'ruff', 'format', '--no-cache', '--check', '.'])).toMatch(/already formatted/)
 })
 
-async function pythonOrSkip(context: TestContext): Promise<Python> {
-  const python = await pythonWith('python-client-1', packages)
+async function pythonOrSkip(
+  context: TestContext,
+  name: string,
+  requirements: readonly string[],
+): Promise<Python> {
+  const python = await pythonWith(name, requirements)
   if (python !== null) return python
   const reason = `no Python 3.10 or later with pip; run: ${installPython}`
   if (process.env['CI'] === 'true') throw new Error(reason)

@@ -10,9 +10,7 @@ beforeEach(async () => {
   world = await smallWorld({ maxEntities: 3 })
 })
 
-const caller = (...rights: readonly Right[]) => ({
-  caller: { name: 'operator', account: 'operator', rights: new Set(rights) },
-})
+const caller = (...rights: readonly Right[]) => ({ caller: { name: 'operator', rights: new Set(rights) } })
 const remove = (operation: Operation, ...rights: readonly Right[]) => world.run(operation, caller(...rights))
 const answer = '{ entity deletedAt counts { place rows } notReached }'
 const deleteCustomer = { query: `mutation($id: Int64!) { deleteCustomer(customerId: $id) ${answer} }` }

@@ -17,13 +17,13 @@ const failingRows = (error: unknown): RowLoader =>
   new DataLoader(
     async (needs) =>
       needs.map(({ views }) =>
-        views.map((view) => ({
-          view,
-          why: () => ({ code: 'UNAVAILABLE', reason: 'STORE_FAILED', message: '' }) as const,
-          row() {
+        views.map((view) => {
+          const row = (): never => {
             throw error
-          },
-        })),
+          }
+          const why = () => ({ code: 'UNAVAILABLE', reason: 'STORE_FAILED', message: '' }) as const
+          return { view, why, row, numbers: () => row }
+        }),
       ),
     { cache: false },
   )
@@ -148,7 +148,7 @@ describe('formatError', () => {
     formatError(
       { message, path: ['a', 0], ...(code === undefined ? {} : { extensions: { code, view: 'v' } }) },
       message,
-      (error) => told.push(error),
+      { report: (error) => told.push(error), suggestions: true },
     )
 
   it.each([

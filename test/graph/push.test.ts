@@ -9,9 +9,7 @@ beforeEach(async () => {
   world = await smallWorld({ maxEntities: 5 })
 })
 
-const caller = (...rights: readonly Right[]) => ({
-  caller: { name: 'writer', account: 'writer', rights: new Set(rights) },
-})
+const caller = (...rights: readonly Right[]) => ({ caller: { name: 'writer', rights: new Set(rights) } })
 const writer = caller('read', 'write')
 const push = (operation: Operation) => world.run(operation, writer)
 const time = formatTimestamp

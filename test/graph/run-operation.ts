@@ -192,7 +192,8 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
   const makeContext = (): GraphContext =>
     contexts.make(
       'request-1',
-      { name: 'test', account: 'test', rights: new Set(['read']) },
+      { name: 'test', rights: new Set(['read']) },
+      'key test',
       () => new AbortController().signal,
     )
 

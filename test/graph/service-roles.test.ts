@@ -182,7 +182,7 @@ describe('a service with one entity as payer and as payee', () => {
   it('finds a customer that is deleted in neither role', async () => {
     const { data } = await world.run(
       { query: 'mutation { deleteCustomer(customerId: 3) { entity } }' },
-      { caller: { name: 'test', account: 'test', rights: new Set(['admin']) } },
+      { caller: { name: 'test', rights: new Set(['admin']) } },
     )
     expect(data).toEqual({ deleteCustomer: { entity: 'customer' } })
     const { rows } = await ask([key(3, 1), key(1, 3)])

@@ -134,6 +134,26 @@ describe('a service', () => {
     expect(new Set(asRows.map((each) => JSON.stringify(each))).size).toBe(3)
   })
 
+  it('answers vectors alone, as numbers and in base64, as it does with everything beside them', async () => {
+    const world = await smallWorld()
+    const keys = [1, 2, 1, 9].map(
+      (id) => `{ customerId: ${id}, merchantId: "m1", deviceNo: 7, amount: ${id}, byPhone: ${id === 1} }`,
+    )
+    for (const asOf of ['', ', asOf: "2026-06-01T00:00:00Z"']) {
+      const { rows } = await rowsAndColumns(world, keys.join(), asOf)
+      const vectors = (rows as readonly { readonly vector: readonly number[] }[]).map(({ vector }) => vector)
+      const { data, errors } = await world.run({
+        query: `{ riskV1Columns(keys: [${keys}]${asOf}) { customerId names ...numbers } } fragment numbers on RiskV1Columns { vectors vectorsBase64 }`,
+      })
+      expect(errors).toBeUndefined()
+      const bytes = Buffer.from(Float64Array.from(vectors.flat()).buffer)
+      expect(data?.['riskV1Columns']).toEqual({
+        ...{ customerId: [1, 2, 1, 9], names, vectors },
+        vectorsBase64: bytes.toString('base64'),
+      })
+    }
+  })
+
   it('answers no keys with nothing', async () => {
     const world = await smallWorld()
     const { rows, columns } = await rowsAndColumns(world, '')

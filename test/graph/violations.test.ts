@@ -3,7 +3,7 @@ import { expect, it } from 'vitest'
 import type { Caller } from '../../src/graph/context.ts'
 import { makeWorld, now } from './run-operation.ts'
 
-const writer: Caller = { name: 'writer', account: 'writer', rights: new Set(['read', 'write']) }
+const writer: Caller = { name: 'writer', rights: new Set(['read', 'write']) }
 const person = entity('person', { joinKeys: { person_id: 'int64' } })
 const spending = featureView('spending', {
   entity: person,

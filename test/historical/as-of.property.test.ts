@@ -1,18 +1,17 @@
 import fc from 'fast-check'
-import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { foundRowStatus } from '../../src/definitions/row-status.ts'
-import type { Micros } from '../../src/definitions/timestamp.ts'
+import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts'
 import type { EntityKey, FeatureRow } from '../../src/definitions/value.ts'
-import type { EntityRow } from '../../src/stores/as-of-reader.ts'
-import type { OfflineStore } from '../../src/stores/offline-store.ts'
-import type { StoredOfflineView } from '../../src/stores/offline-view.ts'
+import type { AsOfReader, EntityRow } from '../../src/stores/as-of-reader.ts'
+import { isParquet, type StoredOfflineView } from '../../src/stores/offline-view.ts'
 import { managedTable } from '../../src/stores/postgres/tables/feature-table.ts'
 import { arbitraryString, arbitraryValue } from '../contract/arbitrary-value.ts'
 import { allTypes, at, neverAborted, offlineView } from '../contract/offline-store.ts'
 import { memoryOfflineStore } from '../oracle/memory-offline-store.ts'
 import { joinsBothWays } from '../services/joins-both-ways.ts'
-import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
+import { type FileRow, openParquetFiles, openParquetRows } from '../services/parquet-files.ts'
+import { createTestDatabase } from '../services/test-database.ts'
 import { testOfflineStore, testPool } from '../services/test-pool.ts'
 
 const t = at('2026-11-20T12:00:00.123456Z')
@@ -33,20 +32,82 @@ const compositeKey: fc.Arbitrary<EntityKey> = fc.constantFrom<EntityKey>(
 )
 const unknownKey = fc.constantFrom<EntityKey>([112, 0], [0, 112], ['9223372036854775807', 12])
 
-describe('the as-of join of Postgres', () => {
-  let database: TestDatabase
-  let pool: pg.Pool
-  let store: OfflineStore
+/** A backend that rows can be put into, and what ends it. */
+interface HistoryStore {
+  readonly store: Pick<AsOfReader, 'asOfJoin'>
+  /** Views without rows, once for each history. */
+  readonly empty: (views: readonly StoredOfflineView[]) => Promise<readonly StoredOfflineView[]>
+  readonly insert: (view: StoredOfflineView, rows: readonly FeatureRow[]) => Promise<unknown>
+  readonly close: () => Promise<void>
+}
+
+async function inPostgres(): Promise<HistoryStore> {
+  const database = await createTestDatabase()
+  const pool = testPool(database.url, 1)
+  const store = joinsBothWays(database.url, testOfflineStore(database.url))
+  const made = new Set<string>()
+  return {
+    store,
+    async empty(views) {
+      const missing = views.filter(({ id }) => !made.has(id))
+      if (missing.length > 0) await store.ensureTables(missing, [])
+      for (const { id } of missing) made.add(id)
+      await pool.query(`truncate ${views.map((view) => managedTable('default', view)).join(', ')}`)
+      return views
+    },
+    insert: store.insertRows,
+    async close() {
+      await Promise.all([pool.end(), store.close()])
+      await database.drop()
+    },
+  }
+}
+
+/** A file for each day of each batch, in partitions that the source declares. */
+async function inFiles(): Promise<HistoryStore> {
+  const files = await openParquetFiles()
+  const store = openParquetRows()
+  let [histories, rowId] = [0, 0]
+  const write = async (view: StoredOfflineView, rows: readonly FeatureRow[]): Promise<void> => {
+    if (!isParquet(view)) throw new TypeError('a view of files was expected')
+    const days = new Map<string, FileRow[]>()
+    for (const row of rows) {
+      rowId += 1
+      const day = formatTimestamp(row.eventTimestamp).slice(0, 10)
+      days.set(day, [...(days.get(day) ?? []), { ...row, rowId }])
+    }
+    for (const [day, some] of days) await files.write(view, `day=${day}/${rowId}.parquet`, some)
+  }
+  return {
+    store,
+    async empty(views) {
+      histories += 1
+      const empty = views.map((view) => ({
+        ...view,
+        ...files.view(`${view.name}_${histories}`, {}, {}, { partitions: { day: 'day' } }),
+        ...{ name: view.name, entity: view.entity, features: view.features },
+      }))
+      for (const view of empty) await files.write(view, 'day=1970-01-01/none.parquet', [])
+      return empty
+    },
+    insert: write,
+    async close() {
+      await store.close()
+      await files.close()
+    },
+  }
+}
+
+describe.each([
+  ['Postgres', inPostgres],
+  ['Parquet files', inFiles],
+] as const)('the as-of join of %s', (_name, open) => {
+  let history: HistoryStore
 
   beforeAll(async () => {
-    database = await createTestDatabase()
-    pool = testPool(database.url, 1)
-    store = joinsBothWays(database.url, testOfflineStore(database.url))
+    history = await open()
   })
-  afterAll(async () => {
-    await Promise.all([pool.end(), store.close()])
-    await database.drop()
-  })
+  afterAll(() => history?.close())
 
   interface Insert {
     readonly view: StoredOfflineView
@@ -60,14 +121,14 @@ describe('the as-of join of Postgres', () => {
     rows: readonly EntityRow[],
   ) {
     const oracle = memoryOfflineStore()
-    await pool.query(`truncate ${views.map((view) => managedTable('default', view)).join(', ')}`)
+    const own = await history.empty(views)
     for (const { view, rows: batch } of inserts) {
       await oracle.insertRows(view, batch)
-      await store.insertRows(view, batch)
+      await history.insert(own[views.indexOf(view)] ?? view, batch)
     }
     return {
       expected: await oracle.asOfJoin({ views, rows, visibleIn: null }, neverAborted),
-      answered: await store.asOfJoin({ views, rows, visibleIn: null }, neverAborted),
+      answered: await history.store.asOfJoin({ views: own, rows, visibleIn: null }, neverAborted),
     }
   }
 
@@ -75,7 +136,6 @@ describe('the as-of join of Postgres', () => {
     const joinKeys = { a: 'int64', b: 'int32' } as const
     const one = offlineView('history_one', joinKeys, { n: 'int64', x: 'float64' })
     const two = offlineView('history_two', joinKeys, { text: 'string' })
-    await store.ensureTables([one, two], [])
     const times = fc.record({ key: compositeKey, event: moment, created: fc.option(moment) })
     const batch = fc.record({
       second: fc.boolean(),
@@ -116,7 +176,6 @@ describe('the as-of join of Postgres', () => {
 
   it('answers values of every type, under string keys with every odd character', async () => {
     const view = offlineView('history_types', { id: 'string', other: 'string' }, allTypes)
-    await store.ensureTables([view], [])
     const values = fc.tuple(
       ...view.features.map((feature) => fc.option(arbitraryValue(feature.type), { freq: 6 })),
     )
@@ -126,8 +185,8 @@ describe('the as-of join of Postgres', () => {
       maxLength: 40,
       size: 'max',
     })
-    const property = fc.asyncProperty(rows, moment, async (history, asOf) => {
-      const featureRows = history.map(({ event, created, ...rest }) => ({
+    const property = fc.asyncProperty(rows, moment, async (stored, asOf) => {
+      const featureRows = stored.map(({ event, created, ...rest }) => ({
         ...rest,
         eventTimestamp: event,
         createdTimestamp: created,
@@ -137,7 +196,7 @@ describe('the as-of join of Postgres', () => {
         view,
         rows: batch,
       }))
-      const asked = history.flatMap((row): EntityRow[] => [
+      const asked = stored.flatMap((row): EntityRow[] => [
         { key: row.key, asOf: row.event, knownAt: null },
         { key: row.key, asOf, knownAt: row.created },
         { key: [row.key[1], row.key[0]], asOf, knownAt: null },

@@ -150,6 +150,7 @@ export function memoryOfflineStore(): MemoryOfflineStore {
       const table = rowsOf(view)
       const reading = {
         snapshotXmin: String(lastRowId + 1),
+        files: null,
         systemIdentifier,
         scope: scope.kind,
         isCurrent: true,

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { RateLimited } from '../../src/errors.ts'
-import { accountOfAddress } from '../../src/server/account.ts'
 import { callerRates } from '../../src/server/admission/rates.ts'
 import { tokenBucket } from '../../src/server/admission/token-bucket.ts'
+import { payerOfAddress } from '../../src/server/payer-of-address.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { startTestGateway, type TestGateway } from './start-test-gateway.ts'
 
@@ -48,10 +48,10 @@ describe('the rates of callers', () => {
   })
 
   it('count an address of IPv6 by its network, which one caller has whole', () => {
-    expect(accountOfAddress('2001:db8:1:2:3:4:5:6')).toBe(accountOfAddress('2001:db8:1:2::9'))
-    expect(accountOfAddress('2001:db8:1:3::9')).not.toBe(accountOfAddress('2001:db8:1:2::9'))
-    expect(accountOfAddress('::ffff:10.0.0.7')).toBe(accountOfAddress('10.0.0.7'))
-    expect(accountOfAddress('::1')).not.toBe(accountOfAddress('2001:db8::1'))
+    expect(payerOfAddress('2001:db8:1:2:3:4:5:6')).toBe(payerOfAddress('2001:db8:1:2::9'))
+    expect(payerOfAddress('2001:db8:1:3::9')).not.toBe(payerOfAddress('2001:db8:1:2::9'))
+    expect(payerOfAddress('::ffff:10.0.0.7')).toBe(payerOfAddress('10.0.0.7'))
+    expect(payerOfAddress('::1')).not.toBe(payerOfAddress('2001:db8::1'))
   })
 })
 

@@ -19,6 +19,18 @@ export type Python = (
 
 /** Null where there is no Python 3.10 or later; the packages come from PyPI into `.cache/<name>`, once. */
 export async function pythonWith(name: string, requirements: readonly string[]): Promise<Python | null> {
+  const folder = await packageFolder(name, requirements)
+  if (folder === null) return null
+  return async (args, cwd, { PYTHONPATH: first, ...more } = {}) => {
+    const path = first === undefined ? folder : `${first}${delimiter}${folder}`
+    const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...more, PYTHONPATH: path }
+    const { stdout } = await run('python3', args, { env, cwd, maxBuffer: 256 * 1_048_576 })
+    return stdout
+  }
+}
+
+/** Where the packages stand, as `pythonWith`. */
+export async function packageFolder(name: string, requirements: readonly string[]): Promise<string | null> {
   const isSuitable = await run('python3', [
     '-c',
     'import sys; assert sys.version_info >= (3, 10); import pip',
@@ -40,10 +52,5 @@ export async function pythonWith(name: string, requirements: readonly string[]):
     await run('python3', ['-m', 'pip', 'install', ...options, ...requirements])
     await rename(making, folder)
   }
-  return async (args, cwd, { PYTHONPATH: first, ...more } = {}) => {
-    const path = first === undefined ? folder : `${first}${delimiter}${folder}`
-    const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...more, PYTHONPATH: path }
-    const { stdout } = await run('python3', args, { env, cwd, maxBuffer: 256 * 1_048_576 })
-    return stdout
-  }
+  return folder
 }

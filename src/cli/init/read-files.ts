@@ -9,7 +9,8 @@ import { filesToImport, formatOf } from '../../ingest/files/file-format.ts'
 import type { FoundColumn, FoundTable } from '../../init/found-table.ts'
 import { guessName, isKeyName, singular } from '../../init/guess-names.ts'
 import { arrowFiles } from '../../stores/duckdb/arrow-files.ts'
-import { expandPattern, openDuckDb } from '../../stores/duckdb/duckdb-files.ts'
+import { expandPattern } from '../../stores/duckdb/duckdb-files.ts'
+import { connectDuckDb } from '../../stores/duckdb/open-duckdb.ts'
 import { parquetFiles } from '../../stores/duckdb/parquet-file.ts'
 import type { FileStore, OpenedFile } from '../../stores/file-reader.ts'
 import { csvFiles } from '../../stores/files/csv-file.ts'
@@ -97,7 +98,7 @@ function isRepeated(values: readonly unknown[]): boolean {
 
 /** What Parquet says of its columns, by name. */
 async function parquetTypes(file: string): Promise<ReadonlyMap<string, string>> {
-  const { connection, close } = await openDuckDb()
+  const { connection, close } = await connectDuckDb()
   try {
     const literal = file.replace(/[*?[]/g, '[$&]').replaceAll("'", "''")
     const reader = await connection.runAndReadAll(

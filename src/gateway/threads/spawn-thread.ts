@@ -7,7 +7,7 @@ const maxHeapMb = 1_024
 /** The program of `answer-thread.ts`, as this process runs its own: built, or from the sources. */
 export function spawnThread(start: ThreadStart): Worker {
   const isBuilt = import.meta.url.endsWith('.js')
-  return new Worker(new URL(isBuilt ? './answer-thread.js' : './from-sources.js', import.meta.url), {
+  return new Worker(new URL(isBuilt ? './answer-thread.js' : './start-from-sources.js', import.meta.url), {
     workerData: start,
     resourceLimits: { maxOldGenerationSizeMb: maxHeapMb },
     ...(isBuilt ? {} : { execArgv: [] }),

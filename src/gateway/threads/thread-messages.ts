@@ -14,7 +14,8 @@ export interface ThreadRequest extends ApartRequest {
   /** Of the registry: the whole request runs in it. */
   readonly version: number
   readonly requestId: string
-  readonly caller: { readonly name: string; readonly account: string; readonly rights: readonly Right[] }
+  readonly caller: { readonly name: string; readonly rights: readonly Right[] }
+  readonly payer: string
   /** The moment that the request has begun at. */
   readonly now: Micros
   /** Where the offline database is; the embedded one may have moved. */

@@ -30,12 +30,17 @@ export function deletionCounts({ views }: DeletionScope, onlineName: string) {
   }
 }
 
+function placeOf(source: NonNullable<DeletionScope['views'][number]['source']>): string {
+  if (source.kind === 'parquet')
+    return `the ${source.format === 'delta' ? 'Delta table' : 'files'} ${source.path}`
+  return source.table === undefined ? 'the query' : `the table ${source.table}`
+}
+
 /** What a deletion cannot reach, in words for the caller. */
 export function notReached({ views, sources }: DeletionScope): readonly string[] {
   const mappedViews = views.flatMap(({ name, source }) => {
     if (source === null) return []
-    const what = source.table === undefined ? 'the query' : `the table ${source.table}`
-    return [`${what} of source "${source.name}", which feature view "${name}" reads`]
+    return [`${placeOf(source)} of source "${source.name}", which feature view "${name}" reads`]
   })
   const fileSources = views.flatMap((view) =>
     view.kind === 'PLAIN' && view.files !== null ? [view.files.name] : [],

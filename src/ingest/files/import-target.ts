@@ -50,7 +50,7 @@ export interface ImportTarget {
 /**
  * Where the files of a source go: the stored events of an event source, or the tables of the views that are filled from
  * a file source.
- * @throws BadUserInput for an unknown name, and for a source whose rows stand in Postgres.
+ * @throws BadUserInput for an unknown name, and for a source whose rows are read where they stand.
  */
 export function importTargets(registry: Registry, name: string): readonly ImportTarget[] {
   const events = registry.eventSources.find((source) => source.name === name)
@@ -58,9 +58,10 @@ export function importTargets(registry: Registry, name: string): readonly Import
   const plain = registry.views.filter((view) => view.kind === 'PLAIN')
   const views = plain.flatMap((view) => (view.files?.name === name ? [viewTarget(view)] : []))
   if (views.length > 0) return views
-  if (plain.some((view) => view.source?.name === name))
+  const mapped = plain.find((view) => view.source?.name === name)?.source
+  if (mapped)
     throw new BadUserInput(
-      `the rows of source "${name}" stand in Postgres and are read there; it needs no import`,
+      `the rows of source "${name}" stand in ${mapped.kind === 'postgres' ? 'Postgres' : mapped.path} and are read there; it needs no import`,
     )
   const known = [
     ...registry.eventSources.filter(({ table }) => table === null).map((source) => source.name),

@@ -4,6 +4,7 @@ import { isComputed } from '../../registry/is-computed.ts'
 import type { StoredView } from '../../registry/registry.ts'
 import type { NewestRowsReading, NewestRowsScope, StoredFeatureRow } from '../../stores/newest-rows.ts'
 import type { OfflineStore } from '../../stores/offline-store.ts'
+import { isParquet } from '../../stores/offline-view.ts'
 import type { OnlineStore, OnlineWrite } from '../../stores/online-store.ts'
 import { onlineKeySuffix } from '../../stores/online-value/online-key.ts'
 import { type RowLayout, rowPacker } from '../../stores/online-value/packed-row.ts'
@@ -41,6 +42,7 @@ export type FullReason =
   | 'ONLINE_STORE_LOST_ROWS'
   | 'OTHER_DATABASE'
   | 'MAPPED_SOURCE'
+  | 'FILES_CHANGED'
   | 'REDEFINED'
 
 export interface Materialized {
@@ -63,7 +65,7 @@ const writesInFlight = 4
 /**
  * Writes the newest due row of each key to the online store. Incremental by arrival since the watermark; in full on the first run,
  * when the online store lacks the watermark's marker (it was emptied, set back or replaced), when the offline store is
- * another database, for mapped sources, and when rows of another definition stand online: it is complete once the newest
+ * another database, for mapped tables, when Parquet files that were read have changed or are gone, and when rows of another definition stand online: it is complete once the newest
  * row of every key is of today's. Compare-and-set writes make it safe beside pushes and streams, to be
  * stopped anywhere and to be run again. One run per view at a time; memory is bounded by the batches in flight.
  * Where the connection to the online store was remade, what was written before may be lost: it starts again.
@@ -136,8 +138,8 @@ async function runOnce(
     throw error
   }
   await runs.moveWatermark(view.id, next)
-  const otherDatabase = scope.kind === 'ARRIVED' && reading.scope === 'FULL'
-  return otherDatabase ? { ...done, reason: 'OTHER_DATABASE' } : done
+  if (scope.kind !== 'ARRIVED' || reading.scope !== 'FULL') return done
+  return { ...done, reason: isParquet(view) ? 'FILES_CHANGED' : 'OTHER_DATABASE' }
 }
 
 /**
@@ -232,10 +234,11 @@ function chooseScope(
 ): { readonly scope: NewestRowsScope; readonly reason: FullReason | null } {
   if (range !== null) return { scope: { kind: 'RANGE', ...range }, reason: null }
   const inFull = (reason: FullReason) => ({ scope: { kind: 'FULL' } as const, reason })
-  if (view.source !== null) return inFull('MAPPED_SOURCE')
+  if (view.source !== null && !isParquet(view)) return inFull('MAPPED_SOURCE')
   if (watermark === null) return inFull('FIRST_RUN')
-  if (marker !== watermark.marker) return inFull('ONLINE_STORE_LOST_ROWS')
+  // Under keys of its own then, where no marker stands yet.
   if (isRedefined(view, watermark)) return inFull('REDEFINED')
+  if (marker !== watermark.marker) return inFull('ONLINE_STORE_LOST_ROWS')
   return { scope: { kind: 'ARRIVED', since: watermark }, reason: null }
 }
 

@@ -1,6 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { WorkClass } from '../../graph/work.ts'
-import { requireCaller } from '../authenticate.ts'
 import type { Admission } from './admission.ts'
 
 /** A hook: the request waits for its turn, and holds it until its answer has left or its caller has gone. */
@@ -9,7 +8,7 @@ export function holdTurn({ enter }: Pick<Admission, 'enter'>, workClass: WorkCla
     const gone = new AbortController()
     const abort = (): void => gone.abort()
     reply.raw.once('close', abort)
-    const end = await enter(workClass, requireCaller(request).account, () => gone.signal)
+    const end = await enter(workClass, request.payer, () => gone.signal)
     reply.raw.off('close', abort)
     if (reply.raw.closed) end()
     else reply.raw.once('close', end)

@@ -1,17 +1,12 @@
 import { open, rm } from 'node:fs/promises'
-import { DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api'
+import { DuckDBDataChunk } from '@duckdb/node-api'
 import { type Data, RecordBatchReader, type Schema } from 'apache-arrow'
 import { BadUserInput, messageOf } from '../../errors.ts'
 import { unpackBuffers } from './arrow-codecs.ts'
 import { type ArrowColumn, arrowColumn } from './arrow-column.ts'
 import { firstLineOf } from './duckdb-files.ts'
+import { connectDuckDb } from './open-duckdb.ts'
 
-const settings = {
-  memory_limit: '256MB',
-  threads: '2',
-  autoinstall_known_extensions: 'false',
-  autoload_known_extensions: 'false',
-}
 /** A data chunk holds no more. */
 const chunkRows = 2_048
 
@@ -28,8 +23,11 @@ interface NamedColumn extends ArrowColumn {
 export async function arrowToParquet(path: string, folder: string, target: string): Promise<void> {
   unpackBuffers()
   const stored = `${target}.db`
-  const instance = await DuckDBInstance.create(stored, { ...settings, temp_directory: folder })
-  const connection = await instance.connect()
+  const { connection, close } = await connectDuckDb({
+    place: stored,
+    memoryLimit: '256MB',
+    temporary: folder,
+  })
   const file = await open(path).catch((error: unknown) => {
     throw new BadUserInput(`${path} cannot be read: ${messageOf(error)}`)
   })
@@ -69,8 +67,7 @@ export async function arrowToParquet(path: string, folder: string, target: strin
     throw new BadUserInput(`${path} cannot be read as Arrow: ${firstLineOf(error)}`)
   } finally {
     await file.close().catch(() => {})
-    connection.disconnectSync()
-    instance.closeSync()
+    close()
     await rm(stored, { force: true })
   }
 }

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { openDuckDb } from './duckdb-files.ts'
+import { connectDuckDb } from './open-duckdb.ts'
 
 interface TextColumn {
   readonly name: string
@@ -13,10 +13,8 @@ export async function csvToParquet(
   columns: readonly TextColumn[],
   target: string,
 ): Promise<void> {
-  const { connection, close } = await openDuckDb()
+  const { connection, close } = await connectDuckDb({ temporary: dirname(target) })
   try {
-    await connection.run(`set timezone = 'UTC'`)
-    await connection.run(`set temp_directory = '${literal(dirname(target))}'`)
     const stored = columns.map((_, index) => `'c${index}': 'VARCHAR'`).join(', ')
     const shown = columns.map(
       ({ name, read }, index) => `${read(`c${index}`)} as "${name.replaceAll('"', '""')}"`,

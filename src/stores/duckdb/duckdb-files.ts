@@ -1,34 +1,10 @@
-import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { BadUserInput, messageOf } from '../../errors.ts'
-
-/** Reading needs little: batches are handed on as they come. Nothing is loaded from elsewhere, nothing spilled to disk. */
-const settings = {
-  memory_limit: '1GB',
-  threads: '2',
-  temp_directory: '',
-  autoinstall_known_extensions: 'false',
-  autoload_known_extensions: 'false',
-}
-
-/** A DuckDB of its own; `close` frees it. */
-export async function openDuckDb(): Promise<{
-  readonly connection: DuckDBConnection
-  readonly close: () => void
-}> {
-  const instance = await DuckDBInstance.create(':memory:', settings)
-  const connection = await instance.connect()
-  return {
-    connection,
-    close: () => {
-      connection.disconnectSync()
-      instance.closeSync()
-    },
-  }
-}
+import type { LakeAccess } from '../lake-access.ts'
+import { connectDuckDb } from './open-duckdb.ts'
 
 /** Files that a pattern with `*`, `**`, `?` or `[…]` matches. */
-export async function expandPattern(pattern: string): Promise<readonly string[]> {
-  const { connection, close } = await openDuckDb()
+export async function expandPattern(pattern: string, lake?: LakeAccess): Promise<readonly string[]> {
+  const { connection, close } = await connectDuckDb({ ...(lake ? { lake } : {}), paths: [pattern] })
   try {
     const reader = await connection.runAndReadAll('select file from glob($1)', [pattern])
     return reader.getRows().map(([file]) => String(file))

@@ -1,7 +1,8 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { BadUserInput } from '../../errors.ts'
 import type { FileBatch, FileReader, MalformedRow, RowRange, WantedColumn } from '../file-reader.ts'
-import { firstLineOf, openDuckDb } from './duckdb-files.ts'
+import { firstLineOf } from './duckdb-files.ts'
+import { connectDuckDb } from './open-duckdb.ts'
 import { emptyColumn, type ParquetColumn, parquetColumn, timeColumn } from './parquet-column.ts'
 
 const noneMalformed: ReadonlyMap<number, MalformedRow> = new Map()
@@ -9,7 +10,7 @@ const noneMalformed: ReadonlyMap<number, MalformedRow> = new Map()
 /** Parquet by DuckDB, streamed in the file's order, column by column. Times below a microsecond are cut off. */
 export const parquetFiles: FileReader = {
   async open(path) {
-    const { connection, close } = await openDuckDb()
+    const { connection, close } = await connectDuckDb()
     const failed = (error: unknown): never => {
       close()
       throw error instanceof BadUserInput

@@ -1,29 +1,21 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { DuckDBInstance } from '@duckdb/node-api'
 import { isNumeric } from '../../definitions/value-type.ts'
 import type { PartFiles, SummarizedColumn, SummarizeParts } from '../part-summaries.ts'
 import type { ColumnSummary, TrainingFormat } from '../training-file.ts'
+import { connectDuckDb } from './open-duckdb.ts'
 
 /** Exact quantiles need all values of a column at once, 8 bytes each. */
 const exactRows = 10_000_000
 const quantiles = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
-const settings = {
-  memory_limit: '256MB',
-  // An estimate depends on who merges first.
-  threads: '1',
-  temp_directory: '',
-  autoinstall_known_extensions: 'false',
-  autoload_known_extensions: 'false',
-}
 
 /** Column by column, so that memory holds one. */
 export const summarizeParts: SummarizeParts = async (parts, columns) => {
   const { format } = parts
   if (format === 'arrow') return await summarizeArrow(parts, columns)
-  const instance = await DuckDBInstance.create(':memory:', settings)
-  const connection = await instance.connect()
+  // One thread: an estimate depends on which one merges first.
+  const { connection, close } = await connectDuckDb({ memoryLimit: '256MB', threads: 1 })
   try {
     const summaries: ColumnSummary[] = []
     for (const column of columns.filter(({ type }) => isNumeric(type))) {
@@ -42,8 +34,7 @@ export const summarizeParts: SummarizeParts = async (parts, columns) => {
     }
     return summaries
   } finally {
-    connection.disconnectSync()
-    instance.closeSync()
+    close()
   }
 }
 

@@ -1,6 +1,6 @@
 import { mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { type DuckDBConnection, DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api'
+import { type DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import { featureStatuses } from '../../definitions/row-status.ts'
 import { isNumeric } from '../../definitions/value-type.ts'
 import { BadUserInput, errorCode, messageOf } from '../../errors.ts'
@@ -15,6 +15,7 @@ import type {
 } from '../training-file.ts'
 import { ValueColumn } from '../value-column.ts'
 import { firstLineOf } from './duckdb-files.ts'
+import { connectDuckDb } from './open-duckdb.ts'
 import { parquetRows, parquetSource } from './parquet-file.ts'
 import {
   byteColumn,
@@ -24,13 +25,6 @@ import {
   valueColumn,
 } from './stored-column.ts'
 
-/** The rows stand in a database file: what does not fit into the memory is on disk. */
-const settings = {
-  memory_limit: '128MB',
-  threads: '2',
-  autoinstall_known_extensions: 'false',
-  autoload_known_extensions: 'false',
-}
 /** A data chunk holds no more. */
 const chunkRows = 2_048
 /** Quantiles hold the values in memory. */
@@ -61,14 +55,15 @@ export const duckDbTrainingFiles: TrainingFiles = {
         throw new BadUserInput(`${request.out} cannot be written: ${messageOf(error)}`)
       },
     )
-    const instance = await DuckDBInstance.create(path.join(folder, 'rows.db'), {
-      ...settings,
-      temp_directory: folder,
+    // The rows stand in a database file: what does not fit into the memory is on disk.
+    const opened = await connectDuckDb({
+      place: path.join(folder, 'rows.db'),
+      memoryLimit: '128MB',
+      temporary: folder,
     })
-    const connection = await instance.connect()
+    const { connection } = opened
     const close = async (): Promise<void> => {
-      connection.disconnectSync()
-      instance.closeSync()
+      opened.close()
       await rm(folder, { recursive: true, force: true })
     }
     try {

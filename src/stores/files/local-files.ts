@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
-import { join, normalize } from 'node:path'
+import { join } from 'node:path'
 import { BadUserInput, messageOf } from '../../errors.ts'
+import { isHidden, wildcard } from '../file-pattern.ts'
 import type { FileFormat, FileReader, FileStore } from '../file-reader.ts'
 
 export interface LocalFilesOptions {
@@ -10,8 +11,6 @@ export interface LocalFilesOptions {
   /** Files that a pattern with `*`, `**`, `?` or `[…]` matches. */
   readonly expand: (pattern: string) => Promise<readonly string[]>
 }
-
-const wildcard = /[*?[]/
 
 /** Files on this machine. */
 export function localFiles({ readers, expand }: LocalFilesOptions): FileStore {
@@ -42,18 +41,6 @@ async function filesBelow(folder: string): Promise<readonly string[]> {
     .filter((file) => !isHidden(file, join(folder, '**')))
   if (files.length === 0) throw new BadUserInput(`${folder} is a folder without files to import`)
   return files.sort()
-}
-
-/**
- * Whether a file, or a folder that it is in, has a name that begins with `_` or `.`, as writers of datasets call what is not
- * of the data; names that the pattern gives before its first wildcard, and a beginning that it asks for, are meant.
- */
-function isHidden(file: string, pattern: string): boolean {
-  const asked = normalize(pattern).split('/')
-  const fixed = asked.findIndex((part) => wildcard.test(part))
-  const found = normalize(file).split('/').slice(fixed)
-  const isMeant = (start: string): boolean => asked.slice(fixed).some((part) => part.startsWith(start))
-  return ['_', '.'].some((start) => !isMeant(start) && found.some((part) => part.startsWith(start)))
 }
 
 async function digestOf(path: string): Promise<string> {

@@ -39,7 +39,8 @@ function open(threads: number): AnswerPool {
 function request(query: string): ThreadRequest {
   return {
     ...{ query, operationName: null, variables: {}, version: 1, requestId: 'r1', now: 0, offlineUrl: '' },
-    caller: { name: 'n', account: 'a', rights: ['read'] },
+    caller: { name: 'n', rights: ['read'] },
+    payer: 'key n',
   }
 }
 

@@ -5,7 +5,7 @@ import { RecordBatchReader, tableFromArrays, tableToIPC } from 'apache-arrow'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { BadUserInput } from '../../../src/errors.ts'
 import { arrowFiles } from '../../../src/stores/duckdb/arrow-files.ts'
-import { openDuckDb } from '../../../src/stores/duckdb/duckdb-files.ts'
+import { connectDuckDb } from '../../../src/stores/duckdb/open-duckdb.ts'
 import { writeArrow } from '../../../src/stores/duckdb/write-arrow.ts'
 import type { WantedColumn } from '../../../src/stores/file-reader.ts'
 
@@ -134,7 +134,7 @@ describe('an Arrow file', () => {
 
   it('is written of the rows of a select, in order, with their types, in record batches', async () => {
     const path = join(folder, 'written.arrow')
-    const { connection, close } = await openDuckDb()
+    const { connection, close } = await connectDuckDb()
     const select = `select i::BIGINT - 1 as i, case when i % 3 > 0 then (i % 100)::TINYINT end as small, i / 7 as x, (i / 7)::FLOAT as f,
       'text ' || i as t, i % 2 = 0 as flag, make_timestamptz(${at} + i) as at, make_timestamp(${at} + i) as local, date '2026-11-01' + i::INTEGER as day,
       (i / 4)::DECIMAL(18, 2) - 5 as dec, [i / 3, null] as list, case when i % 2 = 0 then ['a', 't' || i] end as tags, encode('b' || i) as bin,

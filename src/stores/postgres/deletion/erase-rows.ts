@@ -182,7 +182,7 @@ function eraseQuarantine(
 
 /** Its rows may be online under keys that the entity's own does not give. */
 export function isWider(view: DeletionView, deletion: EntityToDelete): boolean {
-  return view.online && sameKey(deletion, view) === null
+  return view.online && view.source?.kind !== 'parquet' && sameKey(deletion, view) === null
 }
 
 /**

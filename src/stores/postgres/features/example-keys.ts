@@ -51,7 +51,7 @@ function placeOf(project: string, view: OfflineView): Place | null {
       isIndexed: true,
     }
   }
-  if (view.source?.query !== undefined) return null
+  if (view.source?.kind === 'parquet' || view.source?.query !== undefined) return null
   const table = featureTable(project, view)
   const keys = names.map(table.column)
   const isIndexed = view.source === null

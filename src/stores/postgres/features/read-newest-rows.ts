@@ -61,6 +61,7 @@ export async function readNewestRows(
     return {
       snapshotXmin: snapshot.rows[0]?.xmin ?? '0',
       systemIdentifier: identifier,
+      files: null,
       scope: scope.kind,
       isCurrent,
     }

@@ -85,7 +85,7 @@ export function storedRowsSql(project: string, { view, ranges, first }: StoredRo
     'left join lateral (',
     walk(table, view, limit),
     ') as r on true',
-    ...(parametersOfView === null ? [] : computedBy(parametersOfView)),
+    ...(parametersOfView === null ? [] : otherMeaningsSql(parametersOfView)),
     'order by e.place, r.nth',
   ]
   return { text: lines.join('\n'), values }
@@ -159,8 +159,8 @@ function behind(created: string | null, rowId: string | null): string {
   ].join(' or ')
 }
 
-/** By which definition a row of a batch view was computed, as it was known when the row was. */
-function computedBy(parameters: ViewParameters): string[] {
+/** Joined to a batch view's rows `r`: `d.others`, the features that its definition does not have as today's has, as it was known when the row was. */
+export function otherMeaningsSql(parameters: ViewParameters): string[] {
   const governing = governingSnapshotSql(parameters, {
     at: 'r.event_timestamp',
     knownAt: 'r.created_timestamp',

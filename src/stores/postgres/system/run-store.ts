@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { z } from 'zod'
 import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
-import { messageOf, StoreFailed } from '../../../errors.ts'
+import { Cancelled, messageOf, StoreFailed } from '../../../errors.ts'
 import { type Run, type RunFilter, type RunStore, runKinds, runStates } from '../../run-store.ts'
 import { microsOf } from '../sql/column-type.ts'
 import { storeFailed } from '../sql/pool.ts'
@@ -79,7 +79,8 @@ export function postgresRunStore(pool: pg.Pool, project: string): RunStore {
             .catch(() => {})
         }
         const { outcome, result } = await work(progress).catch(async (error: unknown) => {
-          await finish('FAILED', null, null, messageOf(error)).catch(() => {})
+          const state = error instanceof Cancelled ? 'CANCELLED' : 'FAILED'
+          await finish(state, null, null, messageOf(error)).catch(() => {})
           throw error
         })
         await finish(outcome.state, outcome.rowsRead, outcome.rowsWritten, outcome.error)
@@ -98,7 +99,7 @@ export function postgresRunStore(pool: pg.Pool, project: string): RunStore {
       const { rows } = await pool
         .query<WatermarkRow>(
           `select w.snapshot_xmin::text, ${microsOf('w.carried_until')} as carried_until, w.system_identifier, w.marker,
-             w.definition, w.filling
+             w.definition, w.filling, w.files
            from featuregraph.watermarks as w
            join featuregraph.views as v on v.project = w.project and v.id = w.view_id
            where w.project = $1 and v.name = $2`,
@@ -114,6 +115,7 @@ export function postgresRunStore(pool: pg.Pool, project: string): RunStore {
         marker: row.marker,
         definition: row.definition,
         filling: row.filling,
+        files: row.files,
       }
     },
 
@@ -141,12 +143,12 @@ export function postgresRunStore(pool: pg.Pool, project: string): RunStore {
       const { rowCount } = await pool
         .query(
           `insert into featuregraph.watermarks (project, view_id, snapshot_xmin, carried_until, system_identifier, marker,
-             definition, filling)
-           select v.project, v.id, $3::xid8, $4::timestamptz, $5, $6, $7, $8 from featuregraph.views as v
+             definition, filling, files)
+           select v.project, v.id, $3::xid8, $4::timestamptz, $5, $6, $7, $8, $9::text[] from featuregraph.views as v
            where v.project = $1 and v.name = $2
            on conflict (project, view_id) do update set snapshot_xmin = excluded.snapshot_xmin,
              carried_until = excluded.carried_until, system_identifier = excluded.system_identifier, marker = excluded.marker,
-             next_marker = null, definition = excluded.definition, filling = excluded.filling`,
+             next_marker = null, definition = excluded.definition, filling = excluded.filling, files = excluded.files`,
           [
             project,
             view,
@@ -156,6 +158,7 @@ export function postgresRunStore(pool: pg.Pool, project: string): RunStore {
             watermark.marker,
             watermark.definition,
             watermark.filling,
+            watermark.files,
           ],
         )
         .catch(storeFailed('moving a watermark'))
@@ -171,6 +174,7 @@ interface WatermarkRow {
   readonly marker: string
   readonly definition: string | null
   readonly filling: string | null
+  readonly files: readonly string[] | null
 }
 
 interface LockSubject {

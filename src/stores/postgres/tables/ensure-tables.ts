@@ -188,7 +188,7 @@ function differences({ table, owner, columns }: WantedTable, stored: readonly St
 
 function mappedView(project: string, view: StoredOfflineView): MappedTable[] {
   const { source } = view
-  if (source === null) return []
+  if (source === null || source.kind === 'parquet') return []
   const column = (name: string): string => source.columns[name] ?? name
   return [
     {

@@ -25,6 +25,8 @@ const semicolonAtEnd = /;(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)*$/
 
 export function featureTable(project: string, view: StoredOfflineView): FeatureTable {
   const { source } = view
+  if (source?.kind === 'parquet')
+    throw new TypeError(`feature view ${view.name} stands in Parquet files, Postgres does not read it`)
   if (source === null) {
     return {
       from: managedTable(project, view),

@@ -7,6 +7,7 @@ import type { StoredOfflineView } from '../../../../src/stores/offline-view.ts'
 import { postgresDeletionStore } from '../../../../src/stores/postgres/deletion/deletion-store.ts'
 import { asOfJoinSql } from '../../../../src/stores/postgres/features/as-of-join.ts'
 import { deletionStoreContract } from '../../../contract/deletion-store.ts'
+import { insertedRows, offlineRowsContract } from '../../../contract/offline-rows.ts'
 import {
   asOfJoin,
   at,
@@ -33,12 +34,36 @@ offlineStoreContract('postgres', async () => {
   }
 })
 
+offlineRowsContract('postgres', async () => {
+  const database = await createTestDatabase()
+  const store = joinsBothWays(database.url, testOfflineStore(database.url))
+  return {
+    ...insertedRows(store),
+    close: async () => {
+      await store.close()
+      await database.drop()
+    },
+  }
+})
+
 // The rows of another project than the default stand in a schema of their own, under the same promises.
 offlineStoreContract('postgres, project "other"', async () => {
   const database = await createTestDatabase()
   const store = joinsBothWays(database.url, testOfflineStore(database.url, { project: 'other' }), 'other')
   return {
     store,
+    close: async () => {
+      await store.close()
+      await database.drop()
+    },
+  }
+})
+
+offlineRowsContract('postgres, project "other"', async () => {
+  const database = await createTestDatabase()
+  const store = joinsBothWays(database.url, testOfflineStore(database.url, { project: 'other' }), 'other')
+  return {
+    ...insertedRows(store),
     close: async () => {
       await store.close()
       await database.drop()

@@ -115,6 +115,7 @@ describe("the lease of the online store's guard", () => {
     const runs = postgresRunStore(pool, project)
     const watermark = {
       snapshotXmin: '5',
+      files: null,
       systemIdentifier: 'here',
       materializedUntil: 1_000,
       marker: 'first',

@@ -1,8 +1,8 @@
-/** Of callers without an API key. IPv6 hands whole networks of /64 to one household or machine. */
-export function accountOfAddress(address: string | undefined): string {
-  if (address === undefined) return 'address unknown'
+/** Who is charged for callers without an API key. IPv6 hands whole networks of /64 to one household or machine. */
+export function payerOfAddress(address: string | undefined): string {
+  if (address === undefined) return 'unknown address'
   const plain = address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
-  return `address ${plain.includes(':') ? networkOf(plain) : plain}`
+  return plain.includes(':') ? networkOf(plain) : plain
 }
 
 function networkOf(address: string): string {

@@ -1,0 +1,50 @@
+import { DuckDBBlobValue, DuckDBDecimalValue, DuckDBTimestampTZValue } from '@duckdb/node-api'
+import { expect } from 'vitest'
+import { type Decimal, scaledOf } from '../../../src/definitions/decimal.ts'
+import { formatTimestamp } from '../../../src/definitions/timestamp.ts'
+import { decimalDigits, isDecimal } from '../../../src/definitions/value-type.ts'
+import { toleranceColumn } from '../../../src/stores/window-sql/tile-plan.ts'
+import { type ExpectedValue, expectedSnapshots } from './expected-snapshots.ts'
+import type { WrittenRow } from './exported-files.ts'
+import type { WindowWorld } from './window-world.ts'
+
+/** Fails unless an engine has written the oracle's rows and no other, floats and their tolerances as design 3.5 has them. */
+export function expectSnapshots(world: WindowWorld, written: readonly WrittenRow[]): void {
+  const expected = expectedSnapshots(world)
+  const name = (row: { key: string; time: number; closing: boolean }): string =>
+    `${row.key} ${formatTimestamp(row.time)}${row.closing ? ' closing' : ''}`
+  expect(written.map(name).toSorted()).toEqual(expected.map(name).toSorted())
+  const byName = new Map(written.map((row) => [name(row), row.values]))
+  const { features } = world.view
+  for (const row of expected) {
+    const values = byName.get(name(row)) ?? {}
+    for (const [index, feature] of features.entries()) {
+      const { value, tolerance } = row.values[index] ?? { value: null, tolerance: null }
+      const found = values[feature.name] ?? null
+      const label = `${feature.name} of ${name(row)}`
+      if (tolerance === null || typeof found !== 'number' || typeof value !== 'number') {
+        const exact =
+          value !== null && isDecimal(feature.type) ? scaled(value, decimalDigits(feature.type)) : value
+        expect(textOf(found), label).toBe(textOf(exact))
+        continue
+      }
+      // A few roundings of its own, where that of the sum is 0.
+      expect(Math.abs(found - value), label).toBeLessThanOrEqual(tolerance + Math.abs(value) * 1e-15)
+      if (features.some((other) => other.name === toleranceColumn(feature.name))) continue
+      const stated = Number(values[toleranceColumn(feature.name)])
+      expect(Math.abs(stated - tolerance), `tolerance of ${label}`).toBeLessThanOrEqual(tolerance * 1e-3)
+    }
+  }
+}
+
+function scaled(value: NonNullable<ExpectedValue['value']>, digits: number): string {
+  return String(scaledOf(value as Decimal, digits))
+}
+
+function textOf(value: unknown): string {
+  if (value instanceof DuckDBBlobValue) return Buffer.from(value.bytes).toString('hex')
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex')
+  if (value instanceof DuckDBTimestampTZValue) return String(value.micros)
+  if (value instanceof DuckDBDecimalValue) return String(value.value)
+  return String(value)
+}

@@ -1,0 +1,53 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { snapshotsSql } from '../../../src/stores/window-sql/snapshots-sql.ts'
+import { expectSnapshots } from './compare-snapshots.ts'
+import { readRows, writeEvents } from './exported-files.ts'
+import { goldenCases, randomWorld, type WindowWorld, worldOf } from './window-world.ts'
+
+let folder: string
+let instance: DuckDBInstance
+let number = 0
+
+beforeAll(async () => {
+  folder = await mkdtemp(path.join(tmpdir(), 'featuregraph-windows-'))
+  // Another zone than the one that everything is in.
+  instance = await DuckDBInstance.create(':memory:', { threads: '2' })
+})
+afterAll(async () => {
+  instance?.closeSync()
+  await rm(folder, { recursive: true, force: true })
+})
+
+async function run(world: WindowWorld): Promise<void> {
+  number += 1
+  const [events, output] = ['events', 'rows'].map((name) => path.join(folder, `${name}-${number}`))
+  const connection = await instance.connect()
+  try {
+    await connection.run(`set timezone = 'Asia/Kolkata'`)
+    await writeEvents(connection, events ?? '', world.events)
+    const { view, times, previous } = world
+    await connection.run(
+      snapshotsSql(view, { times, previous, events: events ?? '', output: output ?? '' }, 'duckdb'),
+    )
+    const keys = view.entity.joinKeys.map(({ name }) => name)
+    expectSnapshots(world, await readRows(connection, output ?? '', keys))
+  } finally {
+    await connection.run('drop table if exists fg_tiles; drop table if exists fg_differences')
+    connection.disconnectSync()
+  }
+}
+
+describe('snapshots by DuckDB are those of the oracle', () => {
+  it.each(Object.entries(goldenCases))('for the committed script %s', async (_, given) => {
+    await fc.assert(fc.asyncProperty(worldOf(given, 150), run), { numRuns: 5 })
+  })
+
+  it('for any windows, hops, times and events', async () => {
+    await fc.assert(fc.asyncProperty(randomWorld, run), { numRuns: 60 })
+  })
+})

@@ -1,0 +1,68 @@
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import { type DuckDBConnection, DuckDBTimestampTZValue, TIMESTAMPTZ } from '@duckdb/node-api'
+import type { Micros } from '../../../src/definitions/timestamp.ts'
+import type { Value } from '../../../src/definitions/value.ts'
+import type { ScalarType } from '../../../src/definitions/value-type.ts'
+import { duckDbColumn } from '../../../src/stores/duckdb/duckdb-type.ts'
+import { fields, type PlacedEvent } from './window-world.ts'
+
+const events = Object.entries(fields) as readonly (readonly [string, ScalarType])[]
+
+/** Events as `featuregraph export` writes them: a folder for each day of the time that they count at. */
+export async function writeEvents(
+  connection: DuckDBConnection,
+  folder: string,
+  written: readonly PlacedEvent[],
+): Promise<void> {
+  const columns = [
+    ...events.map(([name, type]) => `"${name}" ${duckDbColumn(type).type}`),
+    'event_timestamp TIMESTAMPTZ, _counted_at TIMESTAMPTZ, _stored_at TIMESTAMPTZ',
+    '_topic VARCHAR, _partition INTEGER, _offset BIGINT, counts BOOLEAN',
+  ]
+  await connection.run(`create or replace temp table exported (${columns.join(', ')})`)
+  const appender = await connection.createAppender('exported')
+  for (const { at, topic, partition, offset, counts, fields: values } of written) {
+    const time = new DuckDBTimestampTZValue(BigInt(at))
+    for (const [name, type] of events) {
+      const column = duckDbColumn(type)
+      appender.appendValue(column.value((values[name] ?? null) as Value | null), column.type)
+    }
+    for (let times = 0; times < 3; times += 1) appender.appendValue(time, TIMESTAMPTZ)
+    appender.appendVarchar(topic)
+    appender.appendInteger(partition)
+    appender.appendBigInt(BigInt(offset))
+    appender.appendBoolean(counts)
+    appender.endRow()
+  }
+  appender.closeSync()
+  await mkdir(folder, { recursive: true })
+  await connection.run(
+    `copy (select *, strftime(_counted_at at time zone 'UTC', '%Y-%m-%d') as day from exported)
+     to '${folder}' (format parquet, partition_by (day), overwrite_or_ignore)`,
+  )
+}
+
+/** How a value of a result stands in the tests: bigint and decimals as text of digits, bytes as hex. */
+export interface WrittenRow {
+  readonly key: string
+  readonly time: Micros
+  readonly closing: boolean
+  readonly values: Readonly<Record<string, unknown>>
+}
+
+export async function readRows(
+  connection: DuckDBConnection,
+  folder: string,
+  keys: readonly string[],
+): Promise<readonly WrittenRow[]> {
+  const reader = await connection.runAndReadAll(
+    `select *, epoch_us(event_timestamp) as micros from read_parquet('${path.join(folder, '*.parquet')}')`,
+  )
+  return reader.getRowObjects().map((row) => ({
+    key: JSON.stringify(keys.map((name) => String(row[name]))),
+    time: Number(row['micros']),
+    closing: row['closing'] === true,
+    values: row,
+  }))
+}
