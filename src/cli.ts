@@ -170,7 +170,7 @@ program
   .argument('<folder>', 'where to: a new or empty folder, or one that was exported before')
   .option('--from <time>', 'from here on; without it from the beginning')
   .option('--to <time>', 'before here; without it to now')
-  .option('--rebuild', 'everything anew, as after a changed definition')
+  .option('--rebuild', 'write everything again, as after a changed definition')
   .action(async (name, folder, options) =>
     (await import('./cli/export.ts')).exportFiles(name, folder, options),
   )
@@ -198,6 +198,7 @@ program
   .option('--full-names', 'features are called <view>__<feature>')
   .option('--from-card <card>', 'the same file again: everything but --spine and --out is in the card')
   .option('--allow-deletions', 'from a card, of what is left, where rows were deleted or dropped since')
+  .option('--engine <engine>', 'postgres, duckdb, spark or auto; without it FEATUREGRAPH_TRAINING_ENGINE')
   .option('--explain', 'print how each view would be read, with estimates and statements; nothing is made')
   .option('--max-reads <rows>', 'stored rows that may be read, as estimated; without it 1000000000')
   .action(async (options) => (await import('./cli/training-set.ts')).trainingSet(options))

@@ -6,6 +6,7 @@ import type { Clock } from '../definitions/timestamp.ts'
 import { StoreUnsuitable } from '../errors.ts'
 import { atMostEvery } from '../rate-limit.ts'
 import type { ApplyLease } from '../stores/apply-lease.ts'
+import type { AuditStore } from '../stores/audit-store.ts'
 import type { DeadLetterStore } from '../stores/dead-letter-store.ts'
 import type { DeletionStore } from '../stores/deletion-store.ts'
 import type { EventRetention } from '../stores/event-retention.ts'
@@ -38,11 +39,13 @@ import { postgresQuarantineStore } from '../stores/postgres/quarantine/quarantin
 import { checkSessions } from '../stores/postgres/sql/check-sessions.ts'
 import { storeFailed } from '../stores/postgres/sql/pool.ts'
 import { postgresApplyLease } from '../stores/postgres/system/apply-lease.ts'
+import { postgresAuditStore } from '../stores/postgres/system/audit-store.ts'
 import { postgresGuardLease } from '../stores/postgres/system/guard-lease.ts'
 import { postgresGuardRecord } from '../stores/postgres/system/guard-record.ts'
 import { postgresLeaderLock } from '../stores/postgres/system/leader-lock.ts'
 import { postgresOnlineLeftovers } from '../stores/postgres/system/online-leftovers.ts'
 import { postgresProcessRegistry } from '../stores/postgres/system/process-registry.ts'
+import { postgresRecordRetention } from '../stores/postgres/system/record-retention.ts'
 import { postgresRegistryStore } from '../stores/postgres/system/registry-store.ts'
 import { postgresRunStore } from '../stores/postgres/system/run-store.ts'
 import { postgresTileGenerations } from '../stores/postgres/system/tile-generations.ts'
@@ -58,6 +61,7 @@ import { postgresFilledViews } from '../stores/postgres/windows/filled-views.ts'
 import { postgresSnapshotStore } from '../stores/postgres/windows/snapshot-store.ts'
 import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { QuarantineStore } from '../stores/quarantine-store.ts'
+import type { RecordRetention } from '../stores/record-retention.ts'
 import type { RegistryStore } from '../stores/registry-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import { withObjects } from '../stores/s3/object-files.ts'
@@ -124,6 +128,8 @@ export interface Stores {
   /** Under which the process reports itself in `processes`, and holds the guard's lease. */
   readonly processId: string
   readonly processes: ProcessRegistry
+  readonly audit: AuditStore
+  readonly records: RecordRetention
   /** Whether the stores answer, over connections that no read waits for. */
   readonly probes: Readonly<Record<'online' | 'offline', () => Promise<void>>>
   /** Where the offline database is; the embedded one may move. */
@@ -219,6 +225,8 @@ export async function storesOn(
       trainingJobs: postgresTrainingJobQueue(system, config.project),
       processId,
       processes: postgresProcessRegistry(system, config.project),
+      audit: postgresAuditStore(system, config.project),
+      records: postgresRecordRetention(system, config.project),
       system,
       offlineUrl,
       close,

@@ -6,11 +6,12 @@ import type { Clock } from '../definitions/timestamp.ts'
 import { answerWhole } from '../graph/answer-whole.ts'
 import { apolloServer } from '../graph/apollo-server.ts'
 import { buildSchema } from '../graph/build-schema.ts'
+import type { AuditedDeed } from '../graph/context.ts'
 import type { DocumentGate } from '../graph/document-gate.ts'
 import { type KnownOperations, knownOperations } from '../graph/known-operations.ts'
 import { requestContexts } from '../graph/request-context.ts'
 import type { OfflineInstead } from '../graph/row-sources.ts'
-import type { ApartAnswer, WorkGate } from '../graph/work-gate.ts'
+import type { WorkGate } from '../graph/work-gate.ts'
 import { filesFolder } from '../historical/jobs/files-folder.ts'
 import { trainingSets } from '../historical/jobs/training-sets.ts'
 import { type DeleteEntity, deleteEntity } from '../ingest/deletion/delete-entity.ts'
@@ -27,11 +28,12 @@ import { type OnlineFills, onlineFills } from '../online/online-fills.ts'
 import { openRowLayouts, type RowLayouts } from '../online/row-layouts.ts'
 import { atMostEvery } from '../rate-limit.ts'
 import type { ServedVersion } from '../registry/versions/served-version.ts'
+import type { Audit } from '../server/audit.ts'
 import { graphqlHandler, type HttpWorld } from '../server/http-world.ts'
 import type { Metrics } from '../server/metrics.ts'
 import type { Stores } from './open-stores.ts'
 import type { AnswerMetrics } from './threads/thread-measures.ts'
-import type { ThreadRequest } from './threads/thread-messages.ts'
+import type { ThreadAnswer, ThreadRequest } from './threads/thread-messages.ts'
 import { watchGuard } from './watch-guard.ts'
 
 /** What all worlds of a gateway share. */
@@ -52,6 +54,7 @@ export interface WorldParts {
   readonly belief: GuardBelief
   readonly functions: LoadedFunctions
   readonly documents: DocumentGate
+  readonly audit: Audit
   readonly instead: OfflineInstead
   /** What lets requests of a version run. */
   readonly gate: (served: ServedVersion) => WorkGate
@@ -80,7 +83,7 @@ export interface ServedWorld extends HttpWorld {
   readonly prepareAs: (other: ServedWorld) => Promise<void>
   readonly known: KnownOperations
   /** For the main thread, in another one. */
-  readonly answerApart: (request: ThreadRequest, signal: AbortSignal) => Promise<ApartAnswer>
+  readonly answerApart: (request: ThreadRequest, signal: AbortSignal) => Promise<ThreadAnswer>
   /** Metrics are of this world from now on. */
   readonly show: () => void
   /** Never rejects. */
@@ -92,7 +95,7 @@ const deletionWaitMs = 20_000
 
 /** @throws InvalidDefinitions when the version cannot be served; StoreFailed. Answers once it is watched. */
 export async function servedWorld(served: ServedVersion, parts: WorldParts): Promise<ServedWorld> {
-  const { config, stores, belief, functions, documents, instead, metrics, clock, log } = parts
+  const { config, stores, belief, functions, documents, audit, instead, metrics, clock, log } = parts
   const { registry } = served
   const schema = buildSchema(registry)
   await loadFunctions(served, parts)
@@ -133,18 +136,22 @@ export async function servedWorld(served: ServedVersion, parts: WorldParts): Pro
     count: metrics.countEngine,
     report: (error, requestId) =>
       log.error({ err: error, reqId: requestId }, 'an error was masked from a caller'),
-    finished: (context, name, codes) =>
-      metrics.observeOperation(name, codes[0] ?? 'ok', (performance.now() - context.startedMs) / 1_000),
+    finished(context, name, codes) {
+      metrics.observeOperation(name, codes[0] ?? 'ok', (performance.now() - context.startedMs) / 1_000)
+      if (codes[0] !== undefined) context.audit({ refused: codes[0] })
+    },
   })
   await apollo.start()
   const closers: (() => unknown)[] = [() => apollo.stop()]
   return {
     ...{ served, registry, layouts, guard, fills, known, push, trainingSets: sets },
-    answerGraphql: graphqlHandler({ apollo, makeContext: contexts.make, documents }),
-    answerApart: ({ requestId, caller, payer, now, ...request }, signal) => {
+    answerGraphql: graphqlHandler({ apollo, makeContext: contexts.make, documents, audit }),
+    async answerApart({ requestId, caller, payer, now, ...request }, signal) {
       const whole = { ...caller, rights: new Set(caller.rights) }
-      const context = contexts.make(requestId, whole, payer, () => signal, now)
-      return answerWhole(apollo, request, context, config.maxAnswerBytes)
+      const deeds: AuditedDeed[] = []
+      const record = (deed: AuditedDeed): void => void deeds.push(deed)
+      const context = contexts.make(requestId, whole, payer, () => signal, record, now)
+      return { ...(await answerWhole(apollo, request, context, config.maxAnswerBytes)), deeds }
     },
     pushEvents: eventPusher({
       ...targets,

@@ -54,15 +54,18 @@ export function openWorkGates(
       apart: hasThreads
         ? {
             maxReadBytes: config.maxAnswerBytes,
-            answer: (request, { requestId, caller: { name, rights }, payer, now: at, signal }) =>
-              pool.answer(
+            async answer(request, { requestId, caller: { name, rights }, payer, now: at, signal, audit }) {
+              const { deeds, ...answer } = await pool.answer(
                 {
                   ...request,
                   ...{ version, requestId, payer, now: at, offlineUrl: stores.offlineUrl() },
                   caller: { name, rights: [...rights] },
                 },
                 signal(),
-              ),
+              )
+              for (const deed of deeds) audit(deed)
+              return answer
+            },
           }
         : null,
     }),

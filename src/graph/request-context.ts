@@ -57,6 +57,7 @@ export type MakeContext = (
   caller: Caller,
   payer: string,
   signal: () => AbortSignal,
+  audit: GraphContext['audit'],
   now?: Micros,
 ) => GraphContext
 
@@ -104,7 +105,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
   }
   return {
     tally,
-    make(requestId, caller, payer, signal, now = clock()) {
+    make(requestId, caller, payer, signal, audit, now = clock()) {
       const readBytes = countReadBytes(options.maxReadBytes)
       const request = { requestId, now, signal, payer, readBytes }
       return {
@@ -127,6 +128,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
         versions: stores.versions,
         changedIn: options.changedIn,
         trainingSets: options.trainingSets,
+        audit,
         unavailable: unavailableViews(),
         computeOnDemand,
       }

@@ -2,11 +2,13 @@ import type { Socket } from 'node:net'
 import cors from '@fastify/cors'
 import Fastify, {
   type FastifyBaseLogger,
+  type FastifyError,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify'
 import type { Clock } from '../definitions/timestamp.ts'
+import type { FeaturegraphError } from '../errors.ts'
 import type { Caller } from '../graph/context.ts'
 import { requireRight } from '../graph/require-right.ts'
 import type { ExampleKeys } from '../stores/example-keys.ts'
@@ -14,6 +16,7 @@ import type { Admission } from './admission/admission.ts'
 import { holdTurn } from './admission/hold-turn.ts'
 import type { Rates } from './admission/rates.ts'
 import { addAnswerHeaders } from './answer-headers.ts'
+import { type Audit, auditedCaller } from './audit.ts'
 import { type Authenticate, payerOf, requireCaller } from './authenticate.ts'
 import { compressAnswer, isCompressible } from './compress-answer.ts'
 import { refuseOtherCharsets } from './content-type.ts'
@@ -39,6 +42,7 @@ export interface HttpServerOptions extends ReadyzOptions {
   /** What answers a request, from its beginning to its end. */
   readonly hold: HoldWorld
   readonly metrics: Metrics
+  readonly audit: Audit
   /** Null: there is no GraphiQL. */
   readonly graphiqlFolder: string | null
   /** False: another port has `/metrics`. */
@@ -92,7 +96,10 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     },
   })
   app.removeContentTypeParser('text/plain')
-  app.setErrorHandler(sendHttpError)
+  app.setErrorHandler<FastifyError | FeaturegraphError>((error, request, reply) => {
+    options.audit.refused(auditedCaller(request), error.code)
+    sendHttpError(error, request, reply)
+  })
   app.setNotFoundHandler((_request, reply) => {
     const message = 'there is nothing at this address; GraphQL is at /graphql'
     refuse(reply, { status: 404, code: 'NOT_FOUND', message })

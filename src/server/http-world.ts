@@ -1,13 +1,14 @@
 import type { ApolloServer } from '@apollo/server'
 import { fastifyApolloHandler } from '@as-integrations/fastify'
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
-import type { GraphContext } from '../graph/context.ts'
+import type { AuditedDeed, GraphContext } from '../graph/context.ts'
 import type { DocumentGate } from '../graph/document-gate.ts'
 import type { MakeContext } from '../graph/request-context.ts'
 import type { TrainingSets } from '../historical/jobs/training-sets.ts'
 import type { PushEvents } from '../ingest/push/push-events.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { Registry } from '../registry/registry.ts'
+import { type Audit, auditedCaller } from './audit.ts'
 import { requireCaller } from './authenticate.ts'
 
 declare module 'fastify' {
@@ -33,6 +34,7 @@ export interface GraphqlHandlerOptions {
   readonly apollo: ApolloServer<GraphContext>
   readonly makeContext: MakeContext
   readonly documents: Pick<DocumentGate, 'admit'>
+  readonly audit: Audit
 }
 
 /**
@@ -43,11 +45,16 @@ export function graphqlHandler({
   apollo,
   makeContext,
   documents,
+  audit,
 }: GraphqlHandlerOptions): RouteHandlerMethod {
   const handler = fastifyApolloHandler(apollo, {
     async context(request: FastifyRequest, reply: FastifyReply) {
       const caller = requireCaller(request)
-      const context = makeContext(request.id, caller, request.payer, () => closedEarly(reply))
+      const record = (deed: AuditedDeed): void => {
+        if ('refused' in deed) audit.refused(auditedCaller(request), deed.refused)
+        else audit.done(auditedCaller(request), { ...deed, outcome: 'DONE' })
+      }
+      const context = makeContext(request.id, caller, request.payer, () => closedEarly(reply), record)
       request.graphContext = context
       return context
     },

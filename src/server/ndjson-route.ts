@@ -4,7 +4,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { BadUserInput } from '../errors.ts'
 import { requireRight } from '../graph/require-right.ts'
 import type { EndTurn } from '../graph/work.ts'
+import type { AuditAction } from '../stores/audit-store.ts'
 import type { Admission } from './admission/admission.ts'
+import { type Audit, auditedCaller } from './audit.ts'
 import { requireCaller } from './authenticate.ts'
 import { refuse } from './http-error.ts'
 import type { HoldWorld, HttpWorld } from './http-world.ts'
@@ -21,6 +23,8 @@ export interface NdjsonRouteOptions {
    * @throws BadUserInput for what can be refused before a line is read.
    */
   readonly answer: (world: HttpWorld, asked: NdjsonRequest) => AsyncIterable<string> | null
+  readonly audit: Audit
+  readonly action: AuditAction
   /** Said where `answer` is null. */
   readonly notFound: string
 }
@@ -32,8 +36,15 @@ interface NdjsonRequest {
   /** Null without it, and where it came more than once. */
   readonly header: (name: string) => string | null
   readonly body: Readable
-  /** Of the caller's work; each batch waits for one, and the sender with it. */
+  readonly batches: BatchWork
+}
+
+/** What goes with each batch of a body. */
+interface BatchWork {
+  /** Of the caller's work: the batch waits for it, and the sender with it. */
   readonly takeTurn: () => EndTurn | Promise<EndTurn>
+  /** Of the batch, that many were stored. */
+  readonly onAccepted: (count: number) => void
 }
 
 const mediaType = 'application/x-ndjson'
@@ -44,7 +55,8 @@ const mediaType = 'application/x-ndjson'
 const answerBytes = 16 * 1_048_576
 
 /** A POST of NDJSON that is answered in NDJSON while it is sent, by callers with the right `write`, who are known already. */
-export function ndjsonRoute({ url, hold, admission, streaming, answer, notFound }: NdjsonRouteOptions) {
+export function ndjsonRoute(options: NdjsonRouteOptions) {
+  const { url, hold, admission, streaming, answer, audit, action, notFound } = options
   return async (app: FastifyInstance): Promise<void> => {
     app.removeAllContentTypeParsers()
     // Left as a stream: the body limit is not asked, the batch is the bound.
@@ -62,6 +74,7 @@ export function ndjsonRoute({ url, hold, admission, streaming, answer, notFound 
         const first = await admission.enter('ingestion', request.payer)
         first()
         let lines: AsyncIterable<string> | null
+        let accepted = 0
         const { world, release } = hold()
         reply.raw.once('close', release)
         try {
@@ -70,7 +83,12 @@ export function ndjsonRoute({ url, hold, admission, streaming, answer, notFound 
             parameter: (name) => request.query[name],
             header: (name) => headerOf(request, name),
             body: request.raw,
-            takeTurn: () => admission.enterPatiently('ingestion', request.payer),
+            batches: {
+              takeTurn: () => admission.enterPatiently('ingestion', request.payer),
+              onAccepted: (count) => {
+                accepted += count
+              },
+            },
           })
         } catch (error) {
           if (!(error instanceof BadUserInput)) throw error
@@ -79,6 +97,11 @@ export function ndjsonRoute({ url, hold, admission, streaming, answer, notFound 
         if (lines === null) return refuse(reply, { status: 404, code: 'NOT_FOUND', message: notFound })
         const { socket } = request.raw
         streaming.add(socket)
+        const subject = request.params.name
+        // A body that breaks off has done the batches before it.
+        reply.raw.once('close', () =>
+          audit.done(auditedCaller(request), { action, subject, outcome: 'DONE', count: accepted }),
+        )
         reply.raw.once('close', () => streaming.delete(socket))
         return reply
           .type(mediaType)
@@ -94,15 +117,17 @@ export function ndjsonRoute({ url, hold, admission, streaming, answer, notFound 
  */
 export async function* outcomeLines<Item, Outcome extends { readonly accepted: boolean }>(
   batches: AsyncIterable<readonly Item[]>,
-  takeTurn: NdjsonRequest['takeTurn'],
   describe: (row: number, outcome: Outcome) => object,
   perform: (items: readonly Item[], batch: number) => Promise<readonly Outcome[]>,
+  { takeTurn, onAccepted }: BatchWork,
 ): AsyncGenerator<string> {
   let [row, accepted, batch] = [0, 0, 0]
   for await (const items of batches) {
     let lines = ''
     const end = await takeTurn()
-    for (const outcome of await perform(items, batch).finally(end)) {
+    const outcomes = await perform(items, batch).finally(end)
+    onAccepted(outcomes.filter((outcome) => outcome.accepted).length)
+    for (const outcome of outcomes) {
       if (outcome.accepted) accepted += 1
       lines += `${JSON.stringify(describe(row, outcome))}\n`
       row += 1

@@ -2,8 +2,9 @@ import type { Socket } from 'node:net'
 import { BadUserInput, InvalidRow } from '../errors.ts'
 import { acceptIdempotencyKey } from '../ingest/push/idempotency-key.ts'
 import type { PushOutcome, PushTarget } from '../ingest/push/push-outcome.ts'
-import { refuseMapped } from '../ingest/push/push-rows.ts'
+import { type PushedRow, refuseMapped } from '../ingest/push/push-rows.ts'
 import { readPushedLine } from '../ingest/push/read-pushed-line.ts'
+import type { Audit } from './audit.ts'
 import type { HoldWorld } from './http-world.ts'
 import { type Line, lineTooLong, ndjsonBatches } from './ndjson-batches.ts'
 import { type NdjsonRouteOptions, ndjsonRoute, outcomeLines } from './ndjson-route.ts'
@@ -13,6 +14,7 @@ export interface PushRouteOptions {
   readonly admission: NdjsonRouteOptions['admission']
   /** Sockets in here are not bound to send a whole request within the server's request timeout. */
   readonly streaming: WeakSet<Socket>
+  readonly audit: Audit
 }
 
 /**
@@ -21,12 +23,13 @@ export interface PushRouteOptions {
  * what was done and goes on. A body that breaks off ends the answer with its error, and the batch that was coming in is
  * not written: the retry has it whole.
  */
-export function pushRoute({ hold, admission, streaming }: PushRouteOptions) {
+export function pushRoute({ hold, admission, streaming, audit }: PushRouteOptions) {
   return ndjsonRoute({
     url: '/push/:name',
-    ...{ hold, admission, streaming },
+    ...{ hold, admission, streaming, audit },
+    action: 'PUSH_ROWS',
     notFound: 'there is no feature view of this name; names are as in the definitions',
-    answer({ registry, push }, { name, parameter, header, body, takeTurn }) {
+    answer({ registry, push }, { name, parameter, header, body, batches }) {
       const view = registry.views.find((candidate) => candidate.name === name)
       if (registry.onDemandViews.some((one) => one.name === name))
         throw new BadUserInput(
@@ -37,10 +40,11 @@ export function pushRoute({ hold, admission, streaming }: PushRouteOptions) {
       const to = acceptTarget(parameter('to'))
       const idempotencyKey = acceptIdempotencyKey(header('idempotency-key'))
       const readLine = (line: Line) => (line === 'too long' ? tooLong : readPushedLine(view, line))
-      return outcomeLines(ndjsonBatches(body, readLine), takeTurn, outcomeLine, async (rows, batch) => {
+      const perform = async (rows: readonly (PushedRow | InvalidRow)[], batch: number) => {
         const key = idempotencyKey === null ? null : `${idempotencyKey}/${batch}`
         return await push(view, rows, { to, idempotencyKey: key }).catch(refuseAll(rows.length))
-      })
+      }
+      return outcomeLines(ndjsonBatches(body, readLine), outcomeLine, perform, batches)
     },
   })
 }

@@ -1,8 +1,7 @@
 import type { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import { errorCode, NotAvailable, ThreadEnded } from '../../errors.ts'
-import type { ApartAnswer } from '../../graph/work-gate.ts'
-import type { FromThread, Measures, ThreadRequest, ToThread } from './thread-messages.ts'
+import type { FromThread, Measures, ThreadAnswer, ThreadRequest, ToThread } from './thread-messages.ts'
 
 export interface AnswerPoolOptions {
   readonly threads: number
@@ -16,7 +15,7 @@ export interface AnswerPool {
    * By the thread with the fewest requests; another is started while each has some and there may be more.
    * @throws ThreadEnded where the thread ends before the answer is there; NotAvailable where the thread cannot begin it.
    */
-  readonly answer: (request: ThreadRequest, signal: AbortSignal) => Promise<ApartAnswer>
+  readonly answer: (request: ThreadRequest, signal: AbortSignal) => Promise<ThreadAnswer>
   /** Ends the threads; nothing may be asked any more. */
   readonly close: () => Promise<void>
 }
@@ -27,7 +26,7 @@ interface Thread {
 }
 
 interface Waiting {
-  readonly resolve: (answer: ApartAnswer) => void
+  readonly resolve: (answer: ThreadAnswer) => void
   readonly reject: (error: Error) => void
   readonly requestId: string
 }
@@ -88,7 +87,7 @@ export function answerPool({ threads: most, spawn, onMeasures, log }: AnswerPool
       const id = lastId
       const tell = (message: ToThread): void => worker.postMessage(message)
       const gone = (): void => tell({ kind: 'gone', id })
-      return new Promise<ApartAnswer>((resolve, reject) => {
+      return new Promise<ThreadAnswer>((resolve, reject) => {
         waiting.set(id, { resolve, reject, requestId: request.requestId })
         tell({ kind: 'answer', id, request })
         signal.addEventListener('abort', gone, { once: true })

@@ -39,6 +39,7 @@ const shared = {
   ...{ config, stores, log, gate: () => openGate, maxReadBytes: config.maxAnswerBytes },
   ...{ belief: guardBelief(), functions: functionsIn(config.schemaFolder), clock: systemClock },
   instead: offlineInstead(config, () => () => {}),
+  audit: { done: () => {}, refused: () => {} },
   // What comes here was parsed and valid in the main thread.
   documents: { admit: () => {}, spent: () => {}, isValid: () => {} },
   metrics: {

@@ -1,7 +1,7 @@
 import type { Config } from '../../config.ts'
 import type { RowStatus } from '../../definitions/row-status.ts'
 import type { Micros } from '../../definitions/timestamp.ts'
-import type { Right } from '../../graph/context.ts'
+import type { AuditedDeed, Right } from '../../graph/context.ts'
 import type { ApartAnswer, ApartRequest } from '../../graph/work-gate.ts'
 import type { ComputeFailure } from '../../on-demand/compute-row.ts'
 
@@ -48,8 +48,13 @@ export interface Measures {
   readonly statuses: ReadonlyMap<string, Readonly<Record<RowStatus, number>>>
 }
 
+export interface ThreadAnswer extends ApartAnswer {
+  /** For the audit log, which is the main thread's. */
+  readonly deeds: readonly AuditedDeed[]
+}
+
 export type FromThread =
-  | { readonly kind: 'answered'; readonly id: number; readonly answer: ApartAnswer }
+  | { readonly kind: 'answered'; readonly id: number; readonly answer: ThreadAnswer }
   /** It could not be executed; the message is for the log. */
   | { readonly kind: 'failed'; readonly id: number; readonly message: string }
   | { readonly kind: 'measured'; readonly measures: Measures }

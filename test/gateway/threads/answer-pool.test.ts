@@ -11,7 +11,7 @@ const { parentPort, threadId } = require('node:worker_threads')
 parentPort.on('message', ({ kind, id, request }) => {
   const answered = (text) => {
     const body = new TextEncoder().encode(text)
-    parentPort.postMessage({ kind: 'answered', id, answer: { status: 200, body } }, [body.buffer])
+    parentPort.postMessage({ kind: 'answered', id, answer: { status: 200, body, deeds: [] } }, [body.buffer])
   }
   if (kind === 'gone') answered('gone')
   else if (request.query === 'answer') answered(String(threadId))
