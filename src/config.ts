@@ -119,6 +119,9 @@ const settings = z.object({
   FILES_MAX_BYTES_PER_KEY: whole(1, 999_999_999_999_999).default(20 * 1_073_741_824),
   SPINE_MAX_BYTES: whole(1, 999_999_999_999_999).default(4 * 1_073_741_824),
   SPINE_MAX_ROWS: whole(1, 1_000_000_000).default(50_000_000),
+  TRAINING_ENGINE: z
+    .enum(['postgres', 'duckdb', 'spark', 'auto'], { error: 'expected postgres, duckdb, spark or auto' })
+    .default('auto'),
   TRAINING_SET_CONCURRENCY: whole(0, 64).default(1),
   TRAINING_SET_PART_ROWS: whole(1, 1_000_000_000).default(1_000_000),
   TRAINING_SET_RETENTION: duration.prefault('7d'),
@@ -216,6 +219,8 @@ export interface Config {
   readonly filesMaxBytesPerKey: number
   readonly spineMaxBytes: number
   readonly spineMaxRows: number
+  /** What joins training sets where nothing else is asked for; `auto`: by size and where the rows stand. */
+  readonly trainingEngine: 'postgres' | 'duckdb' | 'spark' | 'auto'
   /** Jobs that this gateway runs at once; 0: others do. */
   readonly trainingSetConcurrency: number
   /** Rows of a spine that make one file. */
@@ -330,6 +335,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     filesMaxBytesPerKey: values.FILES_MAX_BYTES_PER_KEY,
     spineMaxBytes: values.SPINE_MAX_BYTES,
     spineMaxRows: values.SPINE_MAX_ROWS,
+    trainingEngine: values.TRAINING_ENGINE,
     trainingSetConcurrency: values.TRAINING_SET_CONCURRENCY,
     trainingSetPartRows: values.TRAINING_SET_PART_ROWS,
     trainingSetRetentionMicros: values.TRAINING_SET_RETENTION,

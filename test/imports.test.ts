@@ -28,6 +28,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ...['apache-arrow', 'fzstd', 'lz4js'],
   ],
   'stores/duckdb/lake': [...pure, ...ports, 'stores/duckdb', '@duckdb/node-api'],
+  // SQL that several engines run: text alone.
+  'stores/join-sql': [...pure, ...ports],
+  'stores/duckdb/joins': [
+    ...[...pure, ...ports, 'stores/join-sql', 'stores/duckdb', 'stores/duckdb/lake', '@duckdb/node-api'],
+  ],
   'stores/files': [...pure, ...ports],
   'stores/memory': [...pure, ...ports],
   // What the engines over files share: their scripts, which know no engine, and what stands in an output.
