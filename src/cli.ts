@@ -198,6 +198,7 @@ program
   .option('--full-names', 'features are called <view>__<feature>')
   .option('--from-card <card>', 'the same file again: everything but --spine and --out is in the card')
   .option('--allow-deletions', 'from a card, of what is left, where rows were deleted or dropped since')
+  .option('--engine <engine>', 'postgres, duckdb, spark or auto; without it FEATUREGRAPH_TRAINING_ENGINE')
   .option('--explain', 'print how each view would be read, with estimates and statements; nothing is made')
   .option('--max-reads <rows>', 'stored rows that may be read, as estimated; without it 1000000000')
   .action(async (options) => (await import('./cli/training-set.ts')).trainingSet(options))

@@ -114,11 +114,16 @@ const settings = z.object({
     .string()
     .regex(/^[1-9]\d{0,6}(?:MB|GB)$/, 'expected a size in MB or GB, as 512MB or 2GB')
     .default('2GB'),
+  SPARK_SUBMIT: z.string().min(1).default('spark-submit --master local[*]'),
   FILES: z.string().min(1).optional(),
   FILES_MAX_BYTES_PER_KEY: whole(1, 999_999_999_999_999).default(20 * 1_073_741_824),
   SPINE_MAX_BYTES: whole(1, 999_999_999_999_999).default(4 * 1_073_741_824),
   SPINE_MAX_ROWS: whole(1, 1_000_000_000).default(50_000_000),
+  TRAINING_ENGINE: z
+    .enum(['postgres', 'duckdb', 'spark', 'auto'], { error: 'expected postgres, duckdb, spark or auto' })
+    .default('auto'),
   TRAINING_SET_CONCURRENCY: whole(0, 64).default(1),
+  TRAINING_SET_MAX_READS: whole(1, 999_999_999_999_999).default(1_000_000_000),
   TRAINING_SET_PART_ROWS: whole(1, 1_000_000_000).default(1_000_000),
   TRAINING_SET_RETENTION: duration.prefault('7d'),
   LOG_LEVEL: z
@@ -208,13 +213,19 @@ export interface Config {
   readonly lake: LakeAccess
   /** As `2GB`: what DuckDB may take for feature rows in Parquet files. */
   readonly duckDbMemory: string
+  /** The command line that submits to Spark. */
+  readonly sparkSubmit: string
   /** Of spines and training sets, shared by all gateways; null: none of them are made over the network. */
   readonly filesFolder: string | null
   readonly filesMaxBytesPerKey: number
   readonly spineMaxBytes: number
   readonly spineMaxRows: number
+  /** What joins training sets where nothing else is asked for; `auto`: by size and where the rows stand. */
+  readonly trainingEngine: 'postgres' | 'duckdb' | 'spark' | 'auto'
   /** Jobs that this gateway runs at once; 0: others do. */
   readonly trainingSetConcurrency: number
+  /** Stored rows that a part may have read, as they are estimated. */
+  readonly trainingSetMaxReads: number
   /** Rows of a spine that make one file. */
   readonly trainingSetPartRows: number
   /** For how long spines, and training sets that have ended, are there. */
@@ -322,11 +333,14 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
       s3: readS3Access(environment),
     },
     duckDbMemory: values.DUCKDB_MEMORY,
+    sparkSubmit: values.SPARK_SUBMIT,
     filesFolder: filesFolder(values),
     filesMaxBytesPerKey: values.FILES_MAX_BYTES_PER_KEY,
     spineMaxBytes: values.SPINE_MAX_BYTES,
     spineMaxRows: values.SPINE_MAX_ROWS,
+    trainingEngine: values.TRAINING_ENGINE,
     trainingSetConcurrency: values.TRAINING_SET_CONCURRENCY,
+    trainingSetMaxReads: values.TRAINING_SET_MAX_READS,
     trainingSetPartRows: values.TRAINING_SET_PART_ROWS,
     trainingSetRetentionMicros: values.TRAINING_SET_RETENTION,
     logLevel: values.LOG_LEVEL,

@@ -33,6 +33,7 @@ export type ErrorCode =
   | 'OTHER_SPINE'
   | 'HISTORY_REMOVED'
   | 'NOT_REPRODUCED'
+  | 'FILES_CHANGED'
   | 'ENGINE_FAILED'
   | 'CANCELLED'
 
@@ -229,6 +230,9 @@ export class HistoryRemoved extends errorOf('HISTORY_REMOVED') {}
 
 /** A training set that was made again from its card came out as another file; nothing of it was kept. */
 export class NotReproduced extends errorOf('NOT_REPRODUCED') {}
+
+/** Files that a training set was made of, or is being made of, are not there any more or were written again. */
+export class FilesChanged extends errorOf('FILES_CHANGED') {}
 
 /** What an error of unknown kind says. */
 export function messageOf(error: unknown): string {

@@ -24,12 +24,21 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'stores/redis': [...pure, ...ports, 'ioredis'],
   'stores/kafka': [...pure, ...ports, 'rate-limit.ts', '@platformatic/kafka'],
   'stores/duckdb': [
-    ...[...pure, ...ports, '@duckdb/node-api', '@duckdb/node-bindings'],
+    ...[...pure, ...ports, 'stores/engine-run', '@duckdb/node-api', '@duckdb/node-bindings'],
     ...['apache-arrow', 'fzstd', 'lz4js'],
   ],
   'stores/duckdb/lake': [...pure, ...ports, 'stores/duckdb', '@duckdb/node-api'],
+  // SQL that several engines run: text alone.
+  'stores/join-sql': [...pure, ...ports],
+  'stores/duckdb/joins': [
+    ...[...pure, ...ports, 'stores/join-sql', 'stores/duckdb', 'stores/duckdb/lake', '@duckdb/node-api'],
+  ],
   'stores/files': [...pure, ...ports],
   'stores/memory': [...pure, ...ports],
+  // What the engines over files share: their scripts, which know no engine, and what stands in an output.
+  'stores/window-sql': [...pure, ...ports],
+  'stores/engine-run': [...pure, ...ports],
+  'stores/spark': [...pure, ...ports, 'stores/engine-run', 'zod'],
   'stores/s3': [...pure, ...ports, 'aws4fetch'],
   'stores/sqlite': [...pure, ...ports, 'node-sqlite3-wasm', 'zod'],
   'stores/postgres/sql': [...postgres, 'pg-copy-streams'],
@@ -136,7 +145,7 @@ const unbounded = new Set(['gateway', 'cli.ts', 'cli', 'featuregraph.js', 'sourc
 const entryOnly = [
   ...unbounded,
   'embedded',
-  ...['redis', 'postgres', 'memory', 'duckdb', 'files', 'kafka', 's3', 'sqlite'].map(inStores),
+  ...['redis', 'postgres', 'memory', 'duckdb', 'files', 'kafka', 's3', 'spark', 'sqlite'].map(inStores),
 ]
 const isEntryOnly = (part: string): boolean =>
   entryOnly.some((one) => part === one || part.startsWith(`${one}/`))

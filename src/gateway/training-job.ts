@@ -25,7 +25,12 @@ export type JobSettings = Pick<
   | 'dataFolder'
   | 'filesFolder'
   | 'filesMaxBytesPerKey'
+  | 'trainingSetMaxReads'
   | 'trainingSetPartRows'
+  | 'trainingEngine'
+  | 'lake'
+  | 'duckDbMemory'
+  | 'sparkSubmit'
 >
 
 /** Makes one training set that was claimed, on connections of its own. The signal gives it back to the queue. */
@@ -54,6 +59,7 @@ export async function jobSources(config: JobSettings, system: pg.Pool, log: Logg
   const { summarizeParts } = await import('../stores/duckdb/part-summaries.ts')
   return {
     ...(await trainingSources(config, system, log)),
+    engine: config.trainingEngine,
     queue: postgresTrainingJobQueue(system, project),
     trainingSets: postgresTrainingSetStore(system, project),
     spines: postgresSpineStore(system, project),
@@ -62,6 +68,7 @@ export async function jobSources(config: JobSettings, system: pg.Pool, log: Logg
     files: openLocalFiles(),
     folder: filesFolder(config.filesFolder, project),
     maxHeldBytes: config.filesMaxBytesPerKey,
+    maxReads: config.trainingSetMaxReads,
     program: programVersion(),
     ...{ project, summarizeParts },
   }

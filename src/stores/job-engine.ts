@@ -4,6 +4,8 @@ export interface EngineJob {
   readonly name: string
   /** In the dialect of the engine, each statement ended by a semicolon at its line's end. */
   readonly sql: string
+  /** The folders that the script reads. */
+  readonly inputs: readonly string[]
   /** The folder that the script writes: local, or as the engine's own file systems name it. */
   readonly output: string
 }

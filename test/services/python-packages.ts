@@ -29,8 +29,12 @@ export async function pythonWith(name: string, requirements: readonly string[]):
   }
 }
 
-/** Where the packages stand, as `pythonWith`. */
-export async function packageFolder(name: string, requirements: readonly string[]): Promise<string | null> {
+/** Where the packages stand, as `pythonWith`. `fromSource`: those that have no wheels, which pip builds. */
+export async function packageFolder(
+  name: string,
+  requirements: readonly string[],
+  fromSource: readonly string[] = [],
+): Promise<string | null> {
   const isSuitable = await run('python3', [
     '-c',
     'import sys; assert sys.version_info >= (3, 10); import pip',
@@ -48,7 +52,10 @@ export async function packageFolder(name: string, requirements: readonly string[
     // Under another name until it is whole.
     const making = `${folder}-${process.pid}`
     await mkdir(making, { recursive: true })
-    const options = ['--quiet', '--disable-pip-version-check', '--only-binary', ':all:', '--target', making]
+    const options = [
+      ...['--quiet', '--disable-pip-version-check', '--only-binary', ':all:', '--target', making],
+      ...fromSource.flatMap((one) => ['--no-binary', one]),
+    ]
     await run('python3', ['-m', 'pip', 'install', ...options, ...requirements])
     await rename(making, folder)
   }

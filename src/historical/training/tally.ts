@@ -2,9 +2,9 @@ import { type FeatureStatus, featureStatuses } from '../../definitions/row-statu
 import type { Micros } from '../../definitions/timestamp.ts'
 import type { ServicePlan } from '../../online/service-row.ts'
 import { brokenRules } from '../../quality/expectations.ts'
+import type { FeatureCounts, SpineCounts } from '../../stores/training-counts.ts'
 import type { SpineRows } from '../spine/read-spine.ts'
 import type { AnsweredColumn } from './answer-columns.ts'
-import type { FeatureCounts, SpineCounts } from './training-card.ts'
 
 /** What the card says of rows and values, counted while they pass. */
 export interface Tally {
@@ -27,9 +27,9 @@ export function tallyOf({ entries }: ServicePlan, takenAt: Micros): Tally {
     add({ rows, keys, times }, answered) {
       spine.rows += rows
       for (let row = 0; row < rows; row += 1) {
-        const asOf = times[row] ?? null
-        if (keys.some((column) => (column[row] ?? null) === null)) spine.missingKeys += 1
-        if (asOf === null) {
+        const asOf = times[row] ?? Number.NaN
+        if (keys.some((column) => column.isNull(row))) spine.missingKeys += 1
+        if (Number.isNaN(asOf)) {
           spine.missingTimes += 1
           continue
         }

@@ -26,32 +26,32 @@ export function sparkSnapshots(view: ComputedView, request: SnapshotsRequest): s
   const time = timeOf(sql, indexed, 'if(closing, snapshot_index + 1L, snapshot_index)')
   return `${[
     ...sparkSettings,
-    `create temporary view fg_files using parquet options (
+    `create or replace temporary view fg_files using parquet options (
   path ${sql.text(request.events)}, recursiveFileLookup 'true', pathGlobFilter '*.parquet', mergeSchema 'true')`,
-    `create temporary view fg_events as
+    `create or replace temporary view fg_events as
 select
   ${select(plan.eventColumns)}
 from fg_files
 where ${plan.eventConditions.join(' and ')}`,
-    `create temporary view fg_placed as
+    `create or replace temporary view fg_placed as
 select *, ${lastOfAll} as last_index
 from (
   select *,
     ${indexes.map(({ name, sql: index }) => `${index} as ${name}`).join(',\n    ')}
   from fg_events
 )`,
-    `create temporary view fg_tiles as
+    `create or replace temporary view fg_tiles as
 select ${[tile, ...cells.map(({ name, sql: cell }) => `${cell} as ${name}`)].join(',\n  ')}
 from fg_placed where first_index <= last_index
 group by ${tile}`,
-    `create temporary view fg_parts as
+    `create or replace temporary view fg_parts as
 select ${keyList}, snapshot_index${features
       .flatMap((feature) => feature.sql.parts)
       .map(({ name, sql: part }) => `,\n  ${part} as ${name}`)
       .join('')}
 from (select *, explode(sequence(first_index, last_index)) as snapshot_index from fg_tiles)
 group by ${keyList}, snapshot_index`,
-    `create temporary view fg_rows as
+    `create or replace temporary view fg_rows as
 select *, explode(if(snapshot_index < ${lastIndex} and (next_index is null or next_index > snapshot_index + 1L),
   array(false, true), array(false))) as closing
 from (

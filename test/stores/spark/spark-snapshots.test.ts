@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { DuckDBInstance } from '@duckdb/node-api'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sparkEngine } from '../../../src/stores/spark/spark-engine.ts'
+import { snapshotsSql } from '../../../src/stores/window-sql/snapshots-sql.ts'
+import { isLong } from '../../services/long-run.ts'
+import { sparkSubmit } from '../../services/spark.ts'
+import { expectSnapshots } from '../window-sql/compare-snapshots.ts'
+import { readRows, writeEvents } from '../window-sql/exported-files.ts'
+import { goldenCases, randomWorld, type WindowWorld, worldOf } from '../window-sql/window-world.ts'
+
+const verified = new URL('../../golden/verified-on-spark.json', import.meta.url)
+const worldsOfGolden = 2
+const randomWorlds = 12
+
+interface PlacedWorld {
+  readonly name: string
+  readonly world: WindowWorld
+  readonly output: string
+}
+
+/**
+ * The suite holds the same promise of the same worlds for DuckDB (`test/stores/window-sql/`), and that the committed Spark
+ * scripts are those which were verified here (`test/golden/window-scripts.test.ts`).
+ */
+describe('snapshots by Spark', () => {
+  let folder: string
+  let instance: DuckDBInstance
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'featuregraph-spark-worlds-'))
+    instance = await DuckDBInstance.create(':memory:', { threads: '2' })
+  })
+  afterAll(async () => {
+    instance?.closeSync()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  it.runIf(isLong)(
+    'are those of the oracle, for the committed scripts and for any windows, hops, times and events',
+    async () => {
+      const submit = await sparkSubmit()
+      if (submit === null) throw new Error('no Python 3.10 or later to run Spark by')
+      const worlds = [
+        ...Object.entries(goldenCases).flatMap(([name, given]) =>
+          fc.sample(worldOf(given, 150), worldsOfGolden).map((world) => ({ name, world })),
+        ),
+        ...fc.sample(randomWorld, randomWorlds).map((world) => ({ name: 'random', world })),
+      ]
+      const connection = await instance.connect()
+      const scripts: string[] = []
+      const placed: PlacedWorld[] = []
+      const digests: Record<string, string> = {}
+      for (const [index, { name, world }] of worlds.entries()) {
+        const { view, times, previous } = world
+        const [events, output] = [path.join(folder, `events-${index}`), path.join(folder, `rows-${index}`)]
+        await writeEvents(connection, events, world.events)
+        const committed =
+          name === 'random'
+            ? snapshotsSql(view, { times, previous, events: '/lake/events', output: '/lake/rows' }, 'spark')
+            : await readFile(
+                new URL(`../../golden/window-scripts/${name}.spark.sql`, import.meta.url),
+                'utf8',
+              )
+        if (name !== 'random') digests[name] = createHash('sha256').update(committed).digest('hex')
+        scripts.push(committed.replace('/lake/events', events).replace('/lake/rows', output))
+        placed.push({ name, world, output })
+      }
+      // One session for all of them.
+      const { rows } = await sparkEngine({ submit }).run(
+        {
+          name: 'worlds',
+          sql: scripts.join(''),
+          inputs: [folder],
+          output: placed.at(-1)?.output ?? '',
+        },
+        { signal: new AbortController().signal, onLog: () => {} },
+      )
+      let last = 0
+      for (const { world, output } of placed) {
+        const keys = world.view.entity.joinKeys.map(({ name }) => name)
+        const written = await readRows(connection, output, keys)
+        expectSnapshots(world, written)
+        last = written.length
+      }
+      expect(rows).toBe(last)
+      connection.disconnectSync()
+      await writeFile(verified, `${JSON.stringify(digests, null, 2)}\n`)
+    },
+  )
+})
