@@ -5,6 +5,7 @@ import {
   entity,
   eventSource,
   featureView,
+  parquetSource,
   postgresSource,
   sum,
   windowedView,
@@ -178,6 +179,39 @@ describe('the digest of a feature in a mapped table', () => {
     ]
     expect(new Set(sources.map(digestOf)).size).toBe(sources.length)
     expect(digestOf({ columns: { total: 'total' } })).toBe(digestOf({}))
+  })
+})
+
+describe('the digest of a feature in Parquet files', () => {
+  const digestOf = (source: object): string | undefined => {
+    const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
+    const definitions = [
+      customer,
+      featureView('orders', {
+        entity: customer,
+        features: { total: 'float64' },
+        source: parquetSource('orders', { path: 'lake/orders', eventTimestamp: 'at', ...source }),
+      }),
+    ]
+    const view = buildRegistry(definitions.map((value, index) => ({ path: `definition ${index}`, value })))
+      .views[0]
+    if (view?.kind !== 'PLAIN') throw new Error('no plain view')
+    return featureDigests(view)['total']
+  }
+
+  it('takes in where they are, how they are read and the columns, and not which of them are read', () => {
+    const sources = [
+      ...[{}, { path: 'lake/sales' }, { format: 'delta' }, { timezone: 'Europe/Berlin' }],
+      ...[{ eventTimestamp: 'shipped' }, { createdTimestamp: 'loaded' }, { rowId: 'order_id' }],
+      ...[{ closing: 'gone' }, { columns: { total: 'sum' } }, { columns: { customer_id: 'buyer' } }],
+    ]
+    expect(new Set(sources.map(digestOf)).size).toBe(sources.length)
+    for (const same of [
+      { partitions: { day: 'day' } },
+      { empty: { total: 0 } },
+      { columns: { total: 'total' } },
+    ])
+      expect(digestOf(same)).toBe(digestOf({}))
   })
 })
 

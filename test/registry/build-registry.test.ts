@@ -403,6 +403,47 @@ describe('the problems of definitions', () => {
   })
 })
 
+describe('a source in Parquet files', () => {
+  const visitsFrom = (options: object, features: object = { n: 'int64', shop: 'string' }) =>
+    viewOf('visits', features as Parameters<typeof viewOf>[1], {
+      source: { kind: 'parquet', name: 'lake', path: 'lake/visits', eventTimestamp: 'at', ...options },
+    })
+
+  it('is refused with what it may be instead', () => {
+    expect(
+      problemsOf(
+        customer,
+        visitsFrom({
+          format: 'orc',
+          timezone: 'Mars',
+          partitions: { day: 'week' },
+          path: '',
+        }),
+      ),
+    ).toEqual([
+      expect.stringMatching(/^feature view visits\.source\.path: /),
+      'feature view visits.source.format: format is parquet (or left out) or delta',
+      'feature view visits.source.timezone: a timezone is a name of the IANA database, as UTC or Europe/Berlin',
+      'feature view visits.source.partitions.day: a partition column counts year, month, day or hour',
+    ])
+    expect(problemsOf(customer, visitsFrom({ format: 'delta', partitions: { day: 'day' } }))).toEqual([
+      "feature view visits.source: partitions are of Parquet folders; a Delta table's own log says what its files hold",
+    ])
+  })
+
+  it('says of its features what they are without a row', () => {
+    expect(problemsOf(customer, visitsFrom({ empty: { m: 0, shop: 1, n: 0 }, columns: { m: 'x' } }))).toEqual(
+      [
+        'feature view visits.source.empty.m: feature view "visits" has no feature "m"; did you mean "n"?',
+        'feature view visits.source.empty.shop: feature "shop" is string; only numbers are something else than null there',
+        'feature view visits.source.columns.m: "m" is neither a join key nor a feature of this view; did you mean "n"?',
+      ],
+    )
+    const { views } = build(customer, visitsFrom({ empty: { n: 0 } }))
+    expect(views.find(({ name }) => name === 'visits')?.emptyValues).toEqual([0, null])
+  })
+})
+
 describe('names that a definition cannot have', () => {
   const graphqlRemedy = 'set graphqlName to another name'
 

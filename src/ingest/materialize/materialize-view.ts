@@ -234,12 +234,17 @@ function chooseScope(
 ): { readonly scope: NewestRowsScope; readonly reason: FullReason | null } {
   if (range !== null) return { scope: { kind: 'RANGE', ...range }, reason: null }
   const inFull = (reason: FullReason) => ({ scope: { kind: 'FULL' } as const, reason })
-  if (view.source !== null && !isParquet(view)) return inFull('MAPPED_SOURCE')
+  if (view.source !== null && !hasFiles(view)) return inFull('MAPPED_SOURCE')
   if (watermark === null) return inFull('FIRST_RUN')
   // Under keys of its own then, where no marker stands yet.
   if (isRedefined(view, watermark)) return inFull('REDEFINED')
   if (marker !== watermark.marker) return inFull('ONLINE_STORE_LOST_ROWS')
   return { scope: { kind: 'ARRIVED', since: watermark }, reason: null }
+}
+
+/** Which can be told apart; a Delta table is read whole. */
+function hasFiles(view: StoredView): boolean {
+  return isParquet(view) && view.source.format === 'parquet'
 }
 
 type Retried = <Result>(what: string, attempt: () => Promise<Result>) => Promise<Result>

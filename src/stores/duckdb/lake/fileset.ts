@@ -59,9 +59,11 @@ async function openDelta(connection: DuckDBConnection, view: ParquetOfflineView)
     int96: new Set(),
   }
   const groups = [{ from, path, columns }]
+  // It is taken whole or not at all, as one file would be.
+  const table: LakeFile = { path, size: 0, modified: '' }
   return {
     files: [],
-    rowsSql: async () => viewRowsSql(view, groups),
+    rowsSql: async (which) => viewRowsSql(view, which(table) ? groups : []),
     within: () => () => true,
     groups: async () => groups,
   }

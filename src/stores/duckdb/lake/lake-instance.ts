@@ -33,7 +33,8 @@ export function lakeInstance({ memoryLimit, lake }: LakeInstanceOptions): LakeIn
     const temporary = await mkdtemp(path.join(tmpdir(), 'featuregraph-duckdb-'))
     const instance = await openDuckDb({
       ...{ place: ':memory:', memoryLimit, temporary, lake },
-      threads: availableParallelism(),
+      // One core is left to those who are answered from the online store.
+      threads: Math.max(1, availableParallelism() - 1),
     })
     return { instance, temporary }
   }
