@@ -15,7 +15,7 @@ export async function filesOf(connection: DuckDBConnection, path: string): Promi
     const listed = isFolder(path) ? await exportedFiles(connection, path) : null
     if (listed === null) {
       // Nothing could be told from an empty answer: a folder that is not mounted looks like this.
-      if (files.length === 0) throw new UnfitFiles([{ path, message: noFiles }])
+      if (files.length === 0) throw new UnfitFiles([{ path, message: noFiles }], false)
       return files
     }
     const known = files.filter((file) => listed.has(file.path))
@@ -23,11 +23,13 @@ export async function filesOf(connection: DuckDBConnection, path: string): Promi
     if (known.length === listed.size) return known
   }
   const message = 'files that its _export.json lists are not there; export it again, into another folder'
-  throw new UnfitFiles([{ path, message }])
+  throw new UnfitFiles([{ path, message }], false)
 }
 
 const noFiles =
   'there are no Parquet files; expected a folder with *.parquet files in it or below, a pattern, or a file (names that begin with _ or . are passed over)'
+
+const notEnded = 'an export is under way there, or has not ended; the same command again completes it'
 
 /** Paths that the manifest lists; null where there is none. */
 async function exportedFiles(
@@ -42,13 +44,7 @@ async function exportedFiles(
   if (content === undefined) return null
   const { format, point, parts } = manifestOf(String(content))
   if (format !== 'featuregraph export 1' || !Array.isArray(parts)) return null
-  if (point === null)
-    throw new UnfitFiles([
-      {
-        path,
-        message: 'an export is under way there, or has not ended; the same command again completes it',
-      },
-    ])
+  if (point === null) throw new UnfitFiles([{ path, message: notEnded }], false)
   return new Set(parts.map((part: { readonly file?: unknown }) => `${folder}/${String(part.file)}`))
 }
 
