@@ -190,6 +190,29 @@ describe('the export of feature rows', () => {
     expect(await world.files(path)).toContain('_SUCCESS')
   })
 
+  it('leaves whole files alone where the disk is full, and goes on once there is room', async () => {
+    const view = await viewOf('full_disk', { n: 'int64' })
+    await world.offline.insertRows(view, [numbered(1, 1), numbered(2, 2, noon + day)])
+    const path = world.newFolder()
+    const openFolder: typeof world.stores.openFolder = (given) => {
+      const folder = world.stores.openFolder(given)
+      const publish = async (staged: string, file: string): Promise<void> => {
+        if (file.startsWith('day=2026-11-21'))
+          throw Object.assign(new Error('ENOSPC: no space left on device, rename'), { code: 'ENOSPC' })
+        await folder.publish(staged, file)
+      }
+      return { ...folder, publish }
+    }
+    await expect(world.exportTo(path, { kind: 'ROWS', view }, {}, { openFolder })).rejects.toMatchObject({
+      code: 'STORAGE_FULL',
+      message: expect.stringContaining('the same command goes on with them once there is room'),
+    })
+    const left = await world.files(path)
+    expect(left.filter((file) => !/^(_export\.json|day=.*\.parquet)$/.test(file))).toEqual([])
+    expect((await world.exportTo(path, { kind: 'ROWS', view })).rows).toBe(2)
+    expect(await exportedRows(path)).toEqual(await storedRows(view))
+  })
+
   it('has a column that is called as the folders of days are', async () => {
     const view = await viewOf('with_day', { day: 'string' })
     await world.offline.insertRows(view, [{ ...numbered(1, 0), values: ['monday'] }])

@@ -135,6 +135,12 @@ describe.skipIf(extensionsFolder === null)('DuckDB with httpfs', () => {
     } finally {
       close()
     }
+    const credentials = { accessKeyId: 'not-the-key', secretAccessKey: 'not-the-secret', sessionToken: null }
+    const other = { ...lake, s3: { ...lake.s3, credentials } }
+    const reason = await expandPattern('s3://lake/duck/*/*.parquet', other).catch(String)
+    expect(reason).toContain('the pattern "s3://lake/duck/*/*.parquet" cannot be read: ')
+    expect(reason).toContain('403')
+    expect(reason).not.toContain('not-the')
     expect(await files.find('s3://lake/duck/*/*.parquet')).toEqual({ kind: 'FILES', files: [url] })
     expect(await valuesOf(url, 'parquet')).toEqual(['0', '1', '2'])
     const some = (meant: number) => duckDbPartFiles(lake).someKey(url, ['n'], ([n]) => Number(n) === meant)
