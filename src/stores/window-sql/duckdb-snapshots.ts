@@ -1,4 +1,4 @@
-import type { Column } from './aggregate-sql.ts'
+import type { Aggregated, Column } from './aggregate-sql.ts'
 import { duckDbDialect as sql } from './duckdb-dialect.ts'
 import { timeOf } from './indexed-times.ts'
 import { type ComputedView, planTiles, type SnapshotsRequest, select, type TilePlan } from './tile-plan.ts'
@@ -9,11 +9,11 @@ import { type ComputedView, planTiles, type SnapshotsRequest, select, type TileP
  */
 export function duckDbSnapshots(view: ComputedView, request: SnapshotsRequest): string {
   const plan = planTiles(view, request, sql)
-  const { keys, firstWritten, indexed, windows, features, cells, perEvent, indexes } = plan
+  const { keys, firstWritten, indexed, windows, features, cells, perEvent, parts, derived, indexes } = plan
   const keyList = keys.join(', ')
   const placed = placedEvents(plan, request)
-  const distinct = features.filter(({ aggregated }) => aggregated.aggregate === 'countDistinct')
-  const deltas = distinct.map(({ aggregated: { cell, part } }) => `${cell}_${part}_d`)
+  const distinct = distinctOf(plan)
+  const deltas = distinct.map(({ part }) => `${part}_c`)
   const counts = [...cells, ...perEvent].map(({ name }) => name)
   const starts = windows.map((_, index) => `start_${index}`)
   const lastIndex = indexed.times.length - 1
@@ -59,8 +59,6 @@ export function duckDbSnapshots(view: ComputedView, request: SnapshotsRequest): 
       ? []
       : [`until_now as (partition by ${keyList} order by moment range unbounded preceding)`]),
   ]
-  const parts = features.flatMap((feature) => feature.sql.parts)
-  const derived = features.flatMap((feature) => feature.sql.derived)
   const written = features.flatMap((feature) => feature.written)
   const keyColumns = view.entity.joinKeys
     .map(({ name }, index) => `k${index} as ${sql.quote(name)}`)
@@ -135,10 +133,11 @@ function placedEvents(plan: TilePlan, { events }: SnapshotsRequest): string {
  * an event of it to the last whose window holds the event, where no earlier event of it has it there already. Whole numbers
  * are subtracted exactly.
  */
-function differences({ keys, features, indexed }: TilePlan, placed: string): string {
+function differences(plan: TilePlan, placed: string): string {
+  const { keys, indexed } = plan
   const keyList = keys.join(', ')
-  const distinct = features.filter(({ aggregated }) => aggregated.aggregate === 'countDistinct')
-  const ofFeature = distinct.map(({ aggregated }, number) => {
+  const distinct = distinctOf(plan)
+  const ofFeature = distinct.map((aggregated, number) => {
     const last = `last_${aggregated.window}`
     const conditions = [`${aggregated.value} is not null`, ...aggregated.conditions, `first_index <= ${last}`]
     return `  select ${keyList}, ${number} as feature, from_index, ${last} + 1 as to_index
@@ -153,8 +152,7 @@ ${placed}
   ) where from_index <= ${last}`
   })
   const columns = distinct.map(
-    ({ aggregated: { cell, part } }, number) =>
-      `sum(difference) filter (where feature = ${number}) as ${cell}_${part}_d`,
+    ({ part }, number) => `sum(difference) filter (where feature = ${number}) as ${part}_c`,
   )
   return `create temp table fg_differences as
 with present as (
@@ -167,4 +165,12 @@ from (
   select ${keyList}, feature, to_index, -1 from present where to_index < ${indexed.times.length}
 )
 group by ${keyList}, index`
+}
+
+/** Different values that are counted, each field, window and conditions once. */
+function distinctOf({ features }: TilePlan): readonly Aggregated[] {
+  const all = features
+    .map(({ aggregated }) => aggregated)
+    .filter(({ aggregate }) => aggregate === 'countDistinct')
+  return all.filter(({ part }, index) => all.findIndex((one) => one.part === part) === index)
 }
