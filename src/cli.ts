@@ -123,7 +123,9 @@ program
   .action(async () => (await import('./cli/migrate.ts')).migrateDatabase())
 program
   .command('batch')
-  .description('compute snapshots of windowed views, from the stored events')
+  .description(
+    'compute snapshots of windowed views: from the stored events, by another engine, or take those of files',
+  )
   .argument('[views...]', 'windowed views; without any all that are computed in batch')
   .option('--as-of <time>', 'the snapshot that answers at this time; without it the newest')
   .option('--from <time>', 'every snapshot from here on, as 2026-01-31T00:00:00Z')
@@ -133,6 +135,13 @@ program
   .option('--stale', 'those whose events or definition have changed since')
   .option('--replace-pushed', 'end what was pushed over these snapshots; without a time, over any')
   .option('--key <values...>', 'with --replace-pushed: of one entity, by the values of its join keys')
+  .option('--from-files <folder>', 'take the rows of Parquet files that were computed elsewhere; of one view')
+  .option(
+    '--engine <engine>',
+    'postgres, duckdb or spark; without it FEATUREGRAPH_BATCH_ENGINE. The last two compute over exported events',
+  )
+  .option('--events <folder>', 'with duckdb or spark: over these Parquet files instead of the stored events')
+  .option('--out <folder>', 'with duckdb or spark: the rows as Parquet, and nowhere else')
   .action(async (views, options) => (await import('./cli/batch.ts')).batchViews(views, options))
 program
   .command('import')
@@ -161,7 +170,7 @@ program
   .argument('<folder>', 'where to: a new or empty folder, or one that was exported before')
   .option('--from <time>', 'from here on; without it from the beginning')
   .option('--to <time>', 'before here; without it to now')
-  .option('--rebuild', 'everything anew, as after a changed definition')
+  .option('--rebuild', 'write everything again, as after a changed definition')
   .action(async (name, folder, options) =>
     (await import('./cli/export.ts')).exportFiles(name, folder, options),
   )
@@ -189,6 +198,7 @@ program
   .option('--full-names', 'features are called <view>__<feature>')
   .option('--from-card <card>', 'the same file again: everything but --spine and --out is in the card')
   .option('--allow-deletions', 'from a card, of what is left, where rows were deleted or dropped since')
+  .option('--engine <engine>', 'postgres, duckdb, spark or auto; without it FEATUREGRAPH_TRAINING_ENGINE')
   .option('--explain', 'print how each view would be read, with estimates and statements; nothing is made')
   .option('--max-reads <rows>', 'stored rows that may be read, as estimated; without it 1000000000')
   .action(async (options) => (await import('./cli/training-set.ts')).trainingSet(options))

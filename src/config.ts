@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { isIPv4 } from 'node:net'
 import path from 'node:path'
 import { parseEnv } from 'node:util'
 import { z } from 'zod'
@@ -9,6 +10,9 @@ import { nearest } from './registry/suggest.ts'
 import { type LakeAccess, readS3Access } from './stores/lake-access.ts'
 
 const prefix = 'FEATUREGRAPH_'
+
+export const batchEngines = ['postgres', 'duckdb', 'spark'] as const
+export type BatchEngine = (typeof batchEngines)[number]
 
 function url(protocols: readonly string[]) {
   const expected = `expected a URL that starts with ${protocols.map((name) => `${name}://`).join(' or ')}`
@@ -83,10 +87,26 @@ const settings = z.object({
   DEMO: flag.optional(),
   WORKER: flag.optional(),
   RECOMPUTE: duration.prefault('3d'),
+  BATCH_ENGINE: z.enum(batchEngines, { error: `expected ${batchEngines.join(', ')}` }).default('postgres'),
   CORS_ORIGINS: origins.optional(),
   DRAIN_MS: whole(0, 600_000).optional(),
   MAX_ENTITIES: whole(1, 1_000_000).default(1_000),
   MAX_BODY_BYTES: whole(1_024, 1_073_741_824).default(1_048_576),
+  MAX_CONNECTIONS: whole(1, 1_000_000).default(10_000),
+  DOCUMENT_MAX_BYTES: whole(100, 1_073_741_824).default(100_000),
+  DOCUMENT_MAX_TOKENS: whole(10, 1_000_000).default(2_000),
+  DOCUMENT_MAX_ALIASES: whole(0, 1_000_000).default(100),
+  DOCUMENT_MAX_DEFINITIONS: whole(1, 1_000_000).default(100),
+  DOCUMENT_MAX_DEPTH: whole(2, 1_000).default(50),
+  DOCUMENT_MAX_REPEATS: whole(0, 1_000_000).default(60),
+  DOCUMENT_MS_PER_SECOND: whole(0, 1_000).optional(),
+  TRUSTED_DOCUMENTS: z.string().min(1).optional(),
+  GRAPHIQL: flag.optional(),
+  INTROSPECTION: flag.optional(),
+  SUGGESTIONS: flag.optional(),
+  AUDIT: z.enum(['log', 'table'], { error: 'expected log, table, or no such variable' }).optional(),
+  AUDIT_RETENTION: duration.prefault('90d'),
+  PUSH_RECEIPT_RETENTION: duration.prefault('7d'),
   ONLINE_TIMEOUT_MS: whole(1, 600_000).default(250),
   OFFLINE_TIMEOUT_MS: whole(1, 86_400_000).default(30_000),
   DUCKDB_EXTENSIONS: z.string().min(1).optional(),
@@ -99,6 +119,9 @@ const settings = z.object({
   FILES_MAX_BYTES_PER_KEY: whole(1, 999_999_999_999_999).default(20 * 1_073_741_824),
   SPINE_MAX_BYTES: whole(1, 999_999_999_999_999).default(4 * 1_073_741_824),
   SPINE_MAX_ROWS: whole(1, 1_000_000_000).default(50_000_000),
+  TRAINING_ENGINE: z
+    .enum(['postgres', 'duckdb', 'spark', 'auto'], { error: 'expected postgres, duckdb, spark or auto' })
+    .default('auto'),
   TRAINING_SET_CONCURRENCY: whole(0, 64).default(1),
   TRAINING_SET_PART_ROWS: whole(1, 1_000_000_000).default(1_000_000),
   TRAINING_SET_RETENTION: duration.prefault('7d'),
@@ -123,6 +146,8 @@ const apiKey = z.strictObject({
 })
 
 export type ApiKey = z.output<typeof apiKey>
+
+type DocumentLimit = 'bytes' | 'tokens' | 'aliases' | 'definitions' | 'depth' | 'repeats'
 
 export interface Config {
   readonly host: string
@@ -156,12 +181,31 @@ export interface Config {
   readonly worker: boolean
   /** How far back the worker computes stale snapshots again. */
   readonly recomputeMicros: Micros
+  /** What computes batch snapshots, unless a command names another. */
+  readonly batchEngine: BatchEngine
   /** Origins whose pages may read answers; `*` for any. Empty: none but the gateway's own. */
   readonly corsOrigins: readonly string[]
   /** After a signal to end, requests are answered for so long while `/readyz` sends balancers away. */
   readonly drainMs: number
   readonly maxEntities: number
   readonly maxBodyBytes: number
+  readonly maxConnections: number
+  /** Of a document that was not seen before. */
+  readonly documentLimits: Readonly<Record<DocumentLimit, number>>
+  /** Of time for documents that were not seen before, for each caller; 0: it is not counted. */
+  readonly documentMsPerSecond: number
+  /** By id; held to none of the limits. */
+  readonly trustedDocuments: Readonly<Record<string, string>>
+  /** Whether the page is served. */
+  readonly graphiql: boolean
+  readonly introspection: boolean
+  /** Whether messages say what a wrong name may have meant. */
+  readonly suggestions: boolean
+  /** Where it is recorded who changed what, and who was refused; null: nowhere. */
+  readonly audit: 'log' | 'table' | null
+  readonly auditRetentionMicros: Micros
+  /** For so long a push is answered alike by its idempotency key. */
+  readonly pushReceiptRetentionMicros: Micros
   readonly onlineTimeoutMs: number
   readonly offlineTimeoutMs: number
   /** Object stores, by the `AWS_…` variables, and DuckDB's extensions. */
@@ -175,6 +219,8 @@ export interface Config {
   readonly filesMaxBytesPerKey: number
   readonly spineMaxBytes: number
   readonly spineMaxRows: number
+  /** What joins training sets where nothing else is asked for; `auto`: by size and where the rows stand. */
+  readonly trainingEngine: 'postgres' | 'duckdb' | 'spark' | 'auto'
   /** Jobs that this gateway runs at once; 0: others do. */
   readonly trainingSetConcurrency: number
   /** Rows of a spine that make one file. */
@@ -187,9 +233,12 @@ export interface Config {
 /** A balancer of other machines learns within it that the gateway is going; on this machine nothing waits for that. */
 const drainMsInNetwork = 5_000
 
+/** A caller of the network has a fifth of the one thread, at most, for texts that it makes up. */
+const documentMsInNetwork = 200
+
 /** Addresses on which only this machine can reach the gateway. */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(?:\.\d{1,3}){3}$/.test(host)
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))
 }
 
 /**
@@ -212,6 +261,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   // Looked at whatever else is wrong: all problems are reported at once.
   const keysFile = given['API_KEYS_FILE']
   const apiKeys = keysFile === undefined ? null : readApiKeys(keysFile, problems)
+  const trustedFile = given['TRUSTED_DOCUMENTS']
+  const trustedDocuments = trustedFile === undefined ? {} : readTrustedDocuments(trustedFile, problems)
   const host = given['HOST']
   if (
     host !== undefined &&
@@ -228,6 +279,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   }
   if (!parsed.success || problems.length > 0) throw new InvalidConfig(problems)
   const values = parsed.data
+  const isLocal = isLoopback(values.HOST)
   return {
     host: values.HOST,
     port: values.PORT,
@@ -248,10 +300,28 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     demo: values.DEMO ?? values.OFFLINE_URL === undefined,
     worker: values.WORKER ?? values.OFFLINE_URL === undefined,
     recomputeMicros: values.RECOMPUTE,
+    batchEngine: values.BATCH_ENGINE,
     corsOrigins: values.CORS_ORIGINS ?? [],
-    drainMs: values.DRAIN_MS ?? (isLoopback(values.HOST) ? 0 : drainMsInNetwork),
+    drainMs: values.DRAIN_MS ?? (isLocal ? 0 : drainMsInNetwork),
     maxEntities: values.MAX_ENTITIES,
     maxBodyBytes: values.MAX_BODY_BYTES,
+    maxConnections: values.MAX_CONNECTIONS,
+    documentLimits: {
+      bytes: values.DOCUMENT_MAX_BYTES,
+      tokens: values.DOCUMENT_MAX_TOKENS,
+      aliases: values.DOCUMENT_MAX_ALIASES,
+      definitions: values.DOCUMENT_MAX_DEFINITIONS,
+      depth: values.DOCUMENT_MAX_DEPTH,
+      repeats: values.DOCUMENT_MAX_REPEATS,
+    },
+    documentMsPerSecond: values.DOCUMENT_MS_PER_SECOND ?? (isLocal ? 0 : documentMsInNetwork),
+    trustedDocuments,
+    graphiql: values.GRAPHIQL ?? isLocal,
+    introspection: values.INTROSPECTION ?? isLocal,
+    suggestions: values.SUGGESTIONS ?? isLocal,
+    audit: values.AUDIT ?? null,
+    auditRetentionMicros: values.AUDIT_RETENTION,
+    pushReceiptRetentionMicros: values.PUSH_RECEIPT_RETENTION,
     onlineTimeoutMs: values.ONLINE_TIMEOUT_MS,
     offlineTimeoutMs: values.OFFLINE_TIMEOUT_MS,
     lake: {
@@ -265,6 +335,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     filesMaxBytesPerKey: values.FILES_MAX_BYTES_PER_KEY,
     spineMaxBytes: values.SPINE_MAX_BYTES,
     spineMaxRows: values.SPINE_MAX_ROWS,
+    trainingEngine: values.TRAINING_ENGINE,
     trainingSetConcurrency: values.TRAINING_SET_CONCURRENCY,
     trainingSetPartRows: values.TRAINING_SET_PART_ROWS,
     trainingSetRetentionMicros: values.TRAINING_SET_RETENTION,
@@ -304,18 +375,29 @@ function ourVariables(
 }
 
 function readApiKeys(file: string, problems: Problem[]): readonly ApiKey[] {
-  const place = `${prefix}API_KEYS_FILE`
+  const keys = z.array(apiKey).min(1, 'expected at least one key')
+  return readJsonFile('API_KEYS_FILE', file, keys, problems) ?? []
+}
+
+/** What GraphQL Code Generator writes as persisted documents: an object of texts by their ids. */
+function readTrustedDocuments(file: string, problems: Problem[]): Readonly<Record<string, string>> {
+  const documents = z.record(z.string(), z.string(), 'expected an object: the text of each document by an id')
+  return readJsonFile('TRUSTED_DOCUMENTS', file, documents, problems) ?? {}
+}
+
+function readJsonFile<T>(name: string, file: string, type: z.ZodType<T>, problems: Problem[]): T | null {
+  const place = prefix + name
   let content: unknown
   try {
     content = JSON.parse(readFileSync(file, 'utf8'))
   } catch (error) {
     const reason = error instanceof SyntaxError ? 'is not JSON' : 'cannot be read'
     problems.push({ path: place, message: `the file ${file} ${reason}` })
-    return []
+    return null
   }
-  const parsed = z.array(apiKey).min(1, 'expected at least one key').safeParse(content)
+  const parsed = type.safeParse(content)
   if (parsed.success) return parsed.data
   for (const issue of parsed.error.issues)
     problems.push({ path: `${place} [${issue.path.join('.')}]`, message: issue.message })
-  return []
+  return null
 }

@@ -2,6 +2,7 @@
 export type ErrorCode =
   | 'BAD_USER_INPUT'
   | 'LIMIT_EXCEEDED'
+  | 'RATE_LIMITED'
   | 'UNAUTHENTICATED'
   | 'FORBIDDEN'
   | 'UNAVAILABLE'
@@ -32,7 +33,9 @@ export type ErrorCode =
   | 'OTHER_SPINE'
   | 'HISTORY_REMOVED'
   | 'NOT_REPRODUCED'
+  | 'FILES_CHANGED'
   | 'ENGINE_FAILED'
+  | 'CANCELLED'
 
 /**
  * The one base of the project's errors: a caller's mistake or a broken service.
@@ -58,6 +61,15 @@ export class BadUserInput extends errorOf('BAD_USER_INPUT') {}
 
 /** A request is larger than the gateway allows; nothing of it was executed. */
 export class LimitExceeded extends errorOf('LIMIT_EXCEEDED') {}
+
+/** A caller asks for more in a time than it may; nothing of the request was executed. */
+export class RateLimited extends errorOf('RATE_LIMITED') {
+  readonly retryAfterSeconds: number
+  constructor(message: string, retryAfterSeconds: number) {
+    super(message)
+    this.retryAfterSeconds = retryAfterSeconds
+  }
+}
 
 /** No key, or one that is not known. The same for both, so that nothing can be learned by trying. */
 export class Unauthenticated extends errorOf('UNAUTHENTICATED') {}
@@ -190,6 +202,9 @@ export class TopicReplaced extends errorOf('TOPIC_REPLACED') {
 /** The functions of on-demand views cannot be run over many rows; nothing was made. */
 export class OnDemandFailed extends errorOf('ON_DEMAND_FAILED') {}
 
+/** A signal ended what was under way; nothing of it was kept. */
+export class Cancelled extends errorOf('CANCELLED') {}
+
 /** What is needed is not set up here, or cannot be had at present; the message says what to do. */
 export class NotAvailable extends errorOf('UNAVAILABLE') {}
 
@@ -215,6 +230,9 @@ export class HistoryRemoved extends errorOf('HISTORY_REMOVED') {}
 
 /** A training set that was made again from its card came out as another file; nothing of it was kept. */
 export class NotReproduced extends errorOf('NOT_REPRODUCED') {}
+
+/** Files that a training set was made of, or is being made of, are not there any more or were written again. */
+export class FilesChanged extends errorOf('FILES_CHANGED') {}
 
 /** What an error of unknown kind says. */
 export function messageOf(error: unknown): string {

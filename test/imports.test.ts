@@ -28,6 +28,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ...['apache-arrow', 'fzstd', 'lz4js'],
   ],
   'stores/duckdb/lake': [...pure, ...ports, 'stores/duckdb', '@duckdb/node-api'],
+  // SQL that several engines run: text alone.
+  'stores/join-sql': [...pure, ...ports],
+  'stores/duckdb/joins': [
+    ...[...pure, ...ports, 'stores/join-sql', 'stores/duckdb', 'stores/duckdb/lake', '@duckdb/node-api'],
+  ],
   'stores/files': [...pure, ...ports],
   'stores/memory': [...pure, ...ports],
   // What the engines over files share: their scripts, which know no engine, and what stands in an output.
@@ -72,7 +77,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   'ingest (shared)': [...pure, 'registry', ...ports],
   'ingest/accept': [...ingest, 'zod'],
-  'ingest/snapshots': ingest,
+  'ingest/snapshots': [...ingest, 'ingest/accept', 'stores/window-sql'],
   'ingest/materialize': ingest,
   'ingest/tiles': [...ingest, 'lru-cache', 'zod'],
   'ingest/files': [...ingest, 'ingest/accept'],
@@ -102,7 +107,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
       'ingest/push',
     ],
     ...['registry', 'definitions', 'stores (ports)', 'errors.ts', 'config.ts'],
-    ...['fastify', '@apollo/server', '@as-integrations/fastify', '@fastify/cors', 'prom-client'],
+    ...['fastify', '@apollo/server', '@as-integrations/fastify', '@fastify/cors', 'prom-client', 'lru-cache'],
     // The page is bundled for the browser; only it uses these.
     ...['react', 'react-dom', 'graphiql', '@graphiql/toolkit', 'esbuild'],
   ],

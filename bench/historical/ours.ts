@@ -48,7 +48,7 @@ async function obey({ databaseUrl, spine, out }: Order): Promise<Done> {
     {
       service,
       spine: { path: spine, opened, map: new Map(), time: null, timezone: null, timeUnit: null },
-      ...{ rows: null, knownAt: { kind: 'ALL' }, visibleIn: null, out, format: 'parquet' },
+      ...{ rows: null, knownAt: { kind: 'ALL' }, visibleIn: null, files: [], out, format: 'parquet' },
       ...{
         vector: false,
         statuses: false,

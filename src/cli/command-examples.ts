@@ -21,6 +21,9 @@ export const examples: Readonly<Record<string, readonly string[]>> = {
   batch: [
     'batch rider_habits',
     'batch rider_habits --from 2026-10-02T00:00:00Z --to 2026-11-01T00:00:00Z --created-after 1h',
+    'batch rider_habits --from-files lake/rider_habits',
+    'batch rider_habits --engine spark --stale',
+    'batch rider_habits --engine duckdb --events lake/rides --out lake/rider_habits --from 2026-10-02T00:00:00Z',
   ],
   import: ["import rides 'data/rides-*.parquet'", 'import rides data/rides.csv --dry-run'],
   export: [

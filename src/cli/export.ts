@@ -81,6 +81,8 @@ function subjectOf(
     throw new BadUserInput(
       `feature view "${name}" is computed when it is asked for, and has no rows; its events are those of source "${view.events.name}": \`featuregraph export ${view.events.name} <folder>\``,
     )
+  if (view.source?.kind === 'parquet')
+    throw new BadUserInput(`the rows of feature view "${name}" stand in Parquet already: ${view.source.path}`)
   return {
     subject: { kind: 'ROWS', view },
     definition: view.kind === 'BATCH' ? view.definition : null,

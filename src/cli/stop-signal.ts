@@ -1,3 +1,4 @@
+import { Cancelled } from '../errors.ts'
 import { whenStarterEnds } from './starting-process.ts'
 
 /** Ctrl-C under npm comes twice, from the terminal and from npm: signals so close together are one. */
@@ -34,4 +35,13 @@ export function stopSignal(underWay: string): AbortController {
     stopping.abort()
   })
   return stopping
+}
+
+/** Aborts with `Cancelled` at the first SIGTERM or SIGINT; a second signal ends the process at once. */
+export function cancelSignal(lost: string): AbortSignal {
+  const cancelling = new AbortController()
+  onStop((reason) => {
+    cancelling.abort(new Cancelled(`cancelled by ${reason}: ${lost}`))
+  })
+  return cancelling.signal
 }

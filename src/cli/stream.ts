@@ -2,10 +2,10 @@ import { collectDefaultMetrics, Registry as MetricsRegistry } from 'prom-client'
 import { openStream } from '../gateway/run-stream.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { followedSources } from '../ingest/tiles/followed-sources.ts'
+import { serveMetrics } from '../server/metrics-server.ts'
 import { streamMetrics } from '../server/stream-metrics.ts'
 import { versionMetrics } from '../server/version-metrics.ts'
 import { followRegistry } from './follow-registry.ts'
-import { serveMetrics } from './metrics-server.ts'
 import { apartWork } from './run-apart.ts'
 import { stopSignal } from './stop-signal.ts'
 import { type CommandWorld, withStores } from './with-stores.ts'
@@ -24,8 +24,9 @@ export async function stream({ once = false }: { readonly once?: boolean }): Pro
     await world.checkTables()
     const register = new MetricsRegistry()
     collectDefaultMetrics({ register })
+    const answered = { contentType: register.contentType, text: () => register.metrics() }
     const metrics =
-      config.metricsPort === null ? null : await serveMetrics(register, config.host, config.metricsPort)
+      config.metricsPort === null ? null : await serveMetrics(answered, config.host, config.metricsPort)
     if (metrics) log.info(`metrics at ${metrics.url}/metrics`)
     const observe = streamMetrics(register, systemClock)
     const onFollow = versionMetrics(register)

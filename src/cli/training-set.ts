@@ -4,6 +4,7 @@ import { formatTimestamp } from '../definitions/timestamp.ts'
 import { BadUserInput, messageOf } from '../errors.ts'
 import { programVersion } from '../gateway/program-version.ts'
 import { trainingSources } from '../gateway/training-sources.ts'
+import { type AskedEngine, trainingEngines } from '../historical/plan/choose-engine.ts'
 import { readLimit, usualReadLimit } from '../historical/plan/read-limit.ts'
 import {
   type CardedRequest,
@@ -12,7 +13,7 @@ import {
   makeCardedTrainingSet,
 } from '../historical/training/carded-training-set.ts'
 import { explainTrainingSet } from '../historical/training/explain-training-set.ts'
-import type { MadeTrainingSet } from '../historical/training/make-training-set.ts'
+import type { EngineMade } from '../historical/training/make-by-engine.ts'
 import { readCard, type TrainingCard } from '../historical/training/read-card.ts'
 import { type RemadeTrainingSet, remakeTrainingSet } from '../historical/training/remake-training-set.ts'
 import { selectedFeatures } from '../historical/training/selected-features.ts'
@@ -34,6 +35,7 @@ interface RunArguments {
   readonly explain?: boolean
   /** See `readLimit`. */
   readonly maxReads?: string
+  readonly engine?: string
 }
 
 /** `featuregraph training-set`: the spine's rows with their features, one file and its card; a final line on standard output. */
@@ -42,11 +44,13 @@ export async function trainingSet({
   allowDeletions,
   explain,
   maxReads,
+  engine: askedEngine,
   ...options
 }: TrainingArguments & CardArguments & RunArguments): Promise<void> {
   if (fromCard !== undefined) refuseBesideCard(options)
   else if (allowDeletions) throw new BadUserInput('--allow-deletions goes with --from-card; leave it out')
   const card = fromCard === undefined ? null : await cardOf(fromCard)
+  const engine = acceptEngine(askedEngine, fromCard !== undefined)
   const training = card?.options ?? trainingOptions(options)
   await withStores('UNUSED', async (world) => {
     const { out } = options
@@ -58,7 +62,10 @@ export async function trainingSet({
     const sources = await sourcesOf(world)
     const limit = readLimit(acceptMaxReads(maxReads), '--max-reads <number> raises it')
     if (explain) {
-      const text = explained(sources, { service, options: training, spine: spine.path, limit })
+      const text = explained(sources, {
+        ...{ service, options: training, spine: spine.path, limit },
+        engine: engine ?? world.config.trainingEngine,
+      })
       process.stdout.write(await text.finally(spine.close).finally(output.close))
       return
     }
@@ -71,7 +78,10 @@ export async function trainingSet({
     }
     const make = async (): Promise<CardedTrainingSet | RemadeTrainingSet> =>
       card === null
-        ? await makeCardedTrainingSet(sources, { ...request, options: training, again: null })
+        ? await makeCardedTrainingSet(sources, {
+            ...{ ...request, options: training, again: null },
+            engine: engine ?? world.config.trainingEngine,
+          })
         : await remakeTrainingSet(sources, { ...request, card, allowDeletions: allowDeletions ?? false })
     try {
       const carded = await make().finally(progress.stop).finally(spine.close)
@@ -86,6 +96,17 @@ export async function trainingSet({
   })
 }
 
+const askedEngines: readonly AskedEngine[] = [...trainingEngines, 'auto']
+
+/** Null: the project's setting. @throws BadUserInput */
+function acceptEngine(text: string | undefined, isFromCard: boolean): AskedEngine | null {
+  if (text === undefined) return null
+  if (isFromCard) throw new BadUserInput('with --from-card the engine stands in the card; leave out --engine')
+  const found = askedEngines.find((engine) => engine === text)
+  if (found) return found
+  throw new BadUserInput(`--engine expects one of ${askedEngines.join(', ')}; got ${JSON.stringify(text)}`)
+}
+
 /** @throws BadUserInput */
 function acceptMaxReads(text: string | undefined): number {
   if (text === undefined) return usualReadLimit
@@ -95,16 +116,25 @@ function acceptMaxReads(text: string | undefined): number {
 }
 
 async function explained(
-  { snapshots, files }: Pick<CardedSources, 'snapshots' | 'files'>,
-  { service, options, spine, limit }: Pick<CardedRequest, 'service' | 'options' | 'spine' | 'limit'>,
+  { snapshots, engines, files }: Pick<CardedSources, 'snapshots' | 'engines' | 'files'>,
+  {
+    service,
+    options,
+    spine,
+    limit,
+    engine,
+  }: Pick<CardedRequest, 'service' | 'options' | 'spine' | 'limit' | 'engine'>,
 ): Promise<string> {
   const opened = await files.open(spine, options.spineFormat)
   try {
-    return await explainTrainingSet(snapshots, {
-      ...options,
-      ...{ service, limit, rows: null, visibleIn: null },
-      spine: { ...options, path: spine, opened },
-    })
+    return await explainTrainingSet(
+      { snapshots, engines },
+      {
+        ...options,
+        ...{ service, limit, engine, rows: null, visibleIn: null, files: [] },
+        spine: { ...options, path: spine, opened },
+      },
+    )
   } finally {
     await opened.close()
   }
@@ -137,7 +167,7 @@ function difference(card: TrainingCard, { isSame, removed }: RemadeTrainingSet):
   return [`the file is another than the card's${by}`, ...removed.map((line) => `  ${line}`)]
 }
 
-function summary(out: string, { spine, bytes, takenAt }: MadeTrainingSet, seconds: number): string {
+function summary(out: string, { spine, bytes, takenAt, engine }: EngineMade, seconds: number): string {
   const rate = Math.round(spine.rows / seconds)
   const missing = [
     ...(spine.missingKeys > 0 ? [`${spine.missingKeys} without a join key`] : []),
@@ -145,10 +175,10 @@ function summary(out: string, { spine, bytes, takenAt }: MadeTrainingSet, second
     ...(spine.ahead > 0 ? [`${spine.ahead} later than now`] : []),
   ]
   const of = missing.length === 0 ? '' : ` (${missing.join(', ')})`
-  return `${out}: ${spine.rows} rows${of}, ${bytes} bytes, as of ${formatTimestamp(takenAt)}, in ${seconds.toFixed(1)} s, ${rate} rows a second; ${out}.card.json says what it was made of`
+  return `${out}: ${spine.rows} rows${of}, ${bytes} bytes, by ${engine}, as of ${formatTimestamp(takenAt)}, in ${seconds.toFixed(1)} s, ${rate} rows a second; ${out}.card.json says what it was made of`
 }
 
-function warnings({ features, spine }: MadeTrainingSet): readonly string[] {
+function warnings({ features, spine }: EngineMade): readonly string[] {
   return features
     .filter(({ statuses }) => statuses.UNAVAILABLE > 0)
     .map(

@@ -6,6 +6,7 @@ import type { Clock } from '../definitions/timestamp.ts'
 import { StoreUnsuitable } from '../errors.ts'
 import { atMostEvery } from '../rate-limit.ts'
 import type { ApplyLease } from '../stores/apply-lease.ts'
+import type { AuditStore } from '../stores/audit-store.ts'
 import type { DeadLetterStore } from '../stores/dead-letter-store.ts'
 import type { DeletionStore } from '../stores/deletion-store.ts'
 import type { EventRetention } from '../stores/event-retention.ts'
@@ -37,11 +38,13 @@ import { postgresOnlineStore } from '../stores/postgres/online-store.ts'
 import { postgresQuarantineStore } from '../stores/postgres/quarantine/quarantine-store.ts'
 import { checkSessions } from '../stores/postgres/sql/check-sessions.ts'
 import { postgresApplyLease } from '../stores/postgres/system/apply-lease.ts'
+import { postgresAuditStore } from '../stores/postgres/system/audit-store.ts'
 import { postgresGuardLease } from '../stores/postgres/system/guard-lease.ts'
 import { postgresGuardRecord } from '../stores/postgres/system/guard-record.ts'
 import { postgresLeaderLock } from '../stores/postgres/system/leader-lock.ts'
 import { postgresOnlineLeftovers } from '../stores/postgres/system/online-leftovers.ts'
 import { postgresProcessRegistry } from '../stores/postgres/system/process-registry.ts'
+import { postgresRecordRetention } from '../stores/postgres/system/record-retention.ts'
 import { postgresRegistryStore } from '../stores/postgres/system/registry-store.ts'
 import { postgresRunStore } from '../stores/postgres/system/run-store.ts'
 import { postgresTileGenerations } from '../stores/postgres/system/tile-generations.ts'
@@ -57,9 +60,11 @@ import { postgresFilledViews } from '../stores/postgres/windows/filled-views.ts'
 import { postgresSnapshotStore } from '../stores/postgres/windows/snapshot-store.ts'
 import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { QuarantineStore } from '../stores/quarantine-store.ts'
+import type { RecordRetention } from '../stores/record-retention.ts'
 import type { RegistryStore } from '../stores/registry-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import { withObjects } from '../stores/s3/object-files.ts'
+import type { SnapshotFiles } from '../stores/snapshot-files.ts'
 import type { SnapshotStore } from '../stores/snapshot-store.ts'
 import type { SpineStore } from '../stores/spine-store.ts'
 import type { TableChanges } from '../stores/table-changes.ts'
@@ -94,6 +99,7 @@ export interface Stores {
   readonly versionNews: VersionNews
   readonly runs: RunStore
   readonly snapshots: SnapshotStore
+  readonly snapshotFiles: SnapshotFiles
   readonly violations: ViolationStore
   readonly deletions: DeletionStore
   readonly workerLock: LeaderLock
@@ -121,6 +127,8 @@ export interface Stores {
   /** Under which the process reports itself in `processes`, and holds the guard's lease. */
   readonly processId: string
   readonly processes: ProcessRegistry
+  readonly audit: AuditStore
+  readonly records: RecordRetention
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
   readonly close: () => Promise<void>
@@ -168,6 +176,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       versionNews: postgresVersionNews(system, config.project),
       runs: postgresRunStore(system, config.project),
       snapshots: postgresSnapshotStore(system, config.project),
+      snapshotFiles: snapshotFiles(config),
       violations: postgresViolationStore(system, config.project),
       deletions: routedDeletionStore(postgresDeletionStore(system, config.project), parquet),
       workerLock: postgresLeaderLock(system, config.project),
@@ -191,6 +200,8 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       trainingJobs: postgresTrainingJobQueue(system, config.project),
       processId,
       processes: postgresProcessRegistry(system, config.project),
+      audit: postgresAuditStore(system, config.project),
+      records: postgresRecordRetention(system, config.project),
       system,
       close,
     }
@@ -227,6 +238,15 @@ const parquetFiles: FileReader = {
 
 const arrowFiles: FileReader = {
   open: async (path) => (await import('../stores/duckdb/arrow-files.ts')).arrowFiles.open(path),
+}
+
+function snapshotFiles({ lake }: Pick<Config, 'lake'>): SnapshotFiles {
+  return {
+    async open(...question) {
+      const { duckDbSnapshotFiles } = await import('../stores/duckdb/snapshot-files.ts')
+      return duckDbSnapshotFiles({ memoryLimit: '2GB', lake }).open(...question)
+    },
+  }
 }
 
 async function openOnlineStore(

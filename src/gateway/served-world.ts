@@ -5,6 +5,7 @@ import type { Config } from '../config.ts'
 import type { Clock } from '../definitions/timestamp.ts'
 import { apolloServer } from '../graph/apollo-server.ts'
 import { buildSchema } from '../graph/build-schema.ts'
+import type { DocumentGate } from '../graph/document-gate.ts'
 import { type KnownOperations, knownOperations } from '../graph/known-operations.ts'
 import { requestContexts } from '../graph/request-context.ts'
 import type { OfflineInstead } from '../graph/row-sources.ts'
@@ -23,6 +24,7 @@ import { type OnlineFills, onlineFills } from '../online/online-fills.ts'
 import { openRowLayouts, type RowLayouts } from '../online/row-layouts.ts'
 import { atMostEvery } from '../rate-limit.ts'
 import type { ServedVersion } from '../registry/versions/served-version.ts'
+import type { Audit } from '../server/audit.ts'
 import { graphqlHandler, type HttpWorld } from '../server/http-world.ts'
 import type { Metrics } from '../server/metrics.ts'
 import type { Stores } from './open-stores.ts'
@@ -34,6 +36,8 @@ export interface WorldParts {
     Config,
     | 'project'
     | 'maxEntities'
+    | 'introspection'
+    | 'suggestions'
     | 'schemaFolder'
     | 'filesFolder'
     | 'filesMaxBytesPerKey'
@@ -42,6 +46,8 @@ export interface WorldParts {
   readonly stores: Stores
   readonly belief: GuardBelief
   readonly functions: LoadedFunctions
+  readonly documents: DocumentGate
+  readonly audit: Audit
   readonly instead: OfflineInstead
   readonly metrics: Metrics
   readonly clock: Clock
@@ -73,7 +79,7 @@ const deletionWaitMs = 20_000
 
 /** @throws InvalidDefinitions when the version cannot be served; StoreFailed. Answers once it is watched. */
 export async function servedWorld(served: ServedVersion, parts: WorldParts): Promise<ServedWorld> {
-  const { config, stores, belief, functions, instead, metrics, clock, log } = parts
+  const { config, stores, belief, functions, documents, audit, instead, metrics, clock, log } = parts
   const { registry } = served
   const schema = buildSchema(registry)
   await loadFunctions(served, parts)
@@ -102,20 +108,25 @@ export async function servedWorld(served: ServedVersion, parts: WorldParts): Pro
   })
   const known = knownOperations(metrics.countEngine)
   const apollo = apolloServer(schema, {
+    documents,
+    introspection: config.introspection,
+    suggestions: config.suggestions,
     maxEntities: config.maxEntities,
     known,
     logger: log,
     count: metrics.countEngine,
     report: (error, requestId) =>
       log.error({ err: error, reqId: requestId }, 'an error was masked from a caller'),
-    finished: (context, name, codes) =>
-      metrics.observeOperation(name, codes[0] ?? 'ok', (performance.now() - context.startedMs) / 1_000),
+    finished(context, name, codes) {
+      metrics.observeOperation(name, codes[0] ?? 'ok', (performance.now() - context.startedMs) / 1_000)
+      if (codes[0] !== undefined) context.audit({ refused: codes[0] })
+    },
   })
   await apollo.start()
   const closers: (() => unknown)[] = [() => apollo.stop()]
   return {
     ...{ served, registry, layouts, guard, fills, known, push, trainingSets: sets },
-    answerGraphql: graphqlHandler(apollo, contexts.make),
+    answerGraphql: graphqlHandler({ apollo, makeContext: contexts.make, documents, audit }),
     pushEvents: eventPusher({
       ...targets,
       observe: metrics.stream,

@@ -8,24 +8,31 @@ import { markDemo } from '../demo/demo-mark.ts'
 import { type DemoProgress, hasDemoView } from '../demo/demo-world.ts'
 import { claimGateway } from '../embedded/gateway-claim.ts'
 import { EmbeddedPostgresFailed } from '../errors.ts'
+import { documentGate } from '../graph/document-gate.ts'
+import { trustedDocuments } from '../graph/trusted-documents.ts'
 import { functionsIn } from '../on-demand/functions.ts'
 import { guardBelief } from '../online/guard-belief.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { ServedVersion } from '../registry/versions/served-version.ts'
+import { audit } from '../server/audit.ts'
 import { authenticator } from '../server/authenticate.ts'
 import { createHttpServer } from '../server/http-server.ts'
 import { createMetrics } from '../server/metrics.ts'
+import { serveMetrics } from '../server/metrics-server.ts'
 import type { RunningProcess } from '../stores/process-registry.ts'
 import { announceProcess } from './announce-process.ts'
 import { appliedBy } from './applied-by.ts'
 import { checkTables } from './check-tables.ts'
 import { currentWorld } from './current-world.ts'
+import { documentRules } from './document-rules.ts'
 import { followVersions } from './follow-versions.ts'
 import { gatewayWork } from './gateway-work.ts'
 import { offlineInstead } from './offline-instead.ts'
+import { openAudit } from './open-audit.ts'
 import { openStores, refuseUnsuitable, type Stores } from './open-stores.ts'
 import { probeAddress, refuseAddress } from './probe-address.ts'
 import { checkDependencies, onlineState, registryState } from './readiness.ts'
+import { removeOldRecords } from './remove-old-records.ts'
 import { reportDefinitions } from './report-definitions.ts'
 import type { ApartWork } from './run-guard.ts'
 import { openEventStream } from './run-stream.ts'
@@ -41,6 +48,8 @@ export interface Gateway {
   /** `http://127.0.0.1:4000` */
   readonly url: string
   readonly app: FastifyInstance
+  /** Where `/metrics` is answered; null: at `url`. */
+  readonly metricsUrl: string | null
   /** As of now; it is another when a newer version has come. */
   readonly served: ServedVersion
   readonly registry: Registry
@@ -73,10 +82,14 @@ export interface StartOptions {
 export async function startGateway(settings: Config, options: StartOptions = {}): Promise<Gateway> {
   const log = options.log ?? pino({ name: 'featuregraph', level: settings.logLevel })
   const clock = options.clock ?? systemClock
-  const metrics = createMetrics(clock)
+  const trusted = trustedDocuments(settings.trustedDocuments)
+  const metrics = createMetrics(clock, trusted.operationNames)
   await probeAddress(settings)
   const stores = await openStores(settings, { log, clock, countNonFinite: metrics.countNonFinite })
   const closers: (() => Promise<unknown>)[] = [stores.close]
+  const recording = openAudit(settings.audit, stores.audit, log)
+  closers.push(recording.close)
+  const auditing = audit(recording.record, () => performance.now())
   let closing = false
   const close = async (): Promise<void> => {
     closing = true
@@ -98,6 +111,8 @@ export async function startGateway(settings: Config, options: StartOptions = {})
       ...{ config, stores, metrics, clock, log },
       ...{ belief: guardBelief(), instead: offlineInstead(config) },
       functions: functionsIn(config.schemaFolder),
+      audit: auditing,
+      documents: documentGate({ ...documentRules(config), trusted: trusted.texts }),
     }
     const build = async (served: ServedVersion) => {
       await checkTables(stores.offline, served.registry, log)
@@ -129,6 +144,12 @@ export async function startGateway(settings: Config, options: StartOptions = {})
     closers.push(work.stop)
     const watched = { guard: world.guard, online: stores.online }
     work.startGuard(world)
+    const aging = new AbortController()
+    const aged = removeOldRecords(stores.records, config, log, aging.signal)
+    closers.push(() => {
+      aging.abort()
+      return aged
+    })
     await untilReadable(watched, 'GUARD', readableMs)
     if (config.demo) await work.startDemo(world, options.onDemoProgress)
     work.startOthers(world)
@@ -136,11 +157,15 @@ export async function startGateway(settings: Config, options: StartOptions = {})
     await world.watch()
     world.show()
 
+    const { host, metricsPort } = config
+    const metricsServer = metricsPort === null ? null : await serveMetrics(metrics, host, metricsPort)
+    if (metricsServer) closers.push(metricsServer.close)
     let draining = false
     const app = await createHttpServer({
       authenticate: authenticator(config),
       hold: worlds.hold,
       metrics,
+      audit: auditing,
       checkDependencies: () => checkDependencies(stores),
       onlineState: () => onlineState(worlds.get().guard.report(), stores, config),
       exampleKeys: stores.exampleKeys,
@@ -148,7 +173,9 @@ export async function startGateway(settings: Config, options: StartOptions = {})
       clock,
       backgroundState: () => ({ ...registryState(follower.state()), ...background.state() }),
       isDraining: () => draining,
-      graphiqlFolder: fileURLToPath(new URL('../../dist/graphiql', import.meta.url)),
+      graphiqlFolder: config.graphiql ? graphiqlFolder : null,
+      hasMetrics: config.metricsPort === null,
+      maxConnections: config.maxConnections,
       maxBodyBytes: config.maxBodyBytes,
       corsOrigins: config.corsOrigins,
       log,
@@ -175,7 +202,7 @@ export async function startGateway(settings: Config, options: StartOptions = {})
       await sleep(config.drainMs, undefined, { ref: false })
     }
     return {
-      ...{ url, app, stores, drain, close },
+      ...{ url, app, stores, drain, close, metricsUrl: metricsServer?.url ?? null },
       get served() {
         return worlds.get().served
       },
@@ -197,6 +224,8 @@ async function claimEmbedded({ system }: Stores, folder: string, log: Logger): P
     `another gateway runs on ${folder}; stop it, set FEATUREGRAPH_DATA to another folder, or FEATUREGRAPH_OFFLINE_URL to a Postgres that many can share`,
   )
 }
+
+const graphiqlFolder = fileURLToPath(new URL('../../dist/graphiql', import.meta.url))
 
 /** A start waits so long for rows of the online store. */
 const readableMs = 5_000

@@ -26,6 +26,9 @@ export type JobSettings = Pick<
   | 'filesFolder'
   | 'filesMaxBytesPerKey'
   | 'trainingSetPartRows'
+  | 'trainingEngine'
+  | 'lake'
+  | 'duckDbMemory'
 >
 
 /** Makes one training set that was claimed, on connections of its own. The signal gives it back to the queue. */
@@ -54,6 +57,7 @@ export async function jobSources(config: JobSettings, system: pg.Pool, log: Logg
   const { summarizeParts } = await import('../stores/duckdb/part-summaries.ts')
   return {
     ...(await trainingSources(config, system, log)),
+    engine: config.trainingEngine,
     queue: postgresTrainingJobQueue(system, project),
     trainingSets: postgresTrainingSetStore(system, project),
     spines: postgresSpineStore(system, project),

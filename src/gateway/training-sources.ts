@@ -1,21 +1,42 @@
+import { availableParallelism } from 'node:os'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
-import type { TrainingSources } from '../historical/training/make-training-set.ts'
+import type { EngineSources, TrainingEngines } from '../historical/training/make-by-engine.ts'
+import { localExportFolder } from '../stores/files/local-folder.ts'
+import type { JobEngine } from '../stores/job-engine.ts'
+import { deletionCheck } from '../stores/postgres/deletion/deletion-check.ts'
+import { postgresLaterChanges } from '../stores/postgres/deletion/later-changes.ts'
+import { postgresRowsToExport } from '../stores/postgres/export/rows-to-export.ts'
 import { postgresAsOfSnapshots } from '../stores/postgres/features/as-of-snapshot.ts'
+import { postgresRunStore } from '../stores/postgres/system/run-store.ts'
+import { routedSnapshots } from './routed-snapshots.ts'
+import { systemClock } from './system-clock.ts'
+import { viewFiles } from './view-files.ts'
+
+export type TrainingSettings = Pick<
+  Config,
+  'project' | 'schemaFolder' | 'lake' | 'duckDbMemory' | 'filesFolder'
+>
 
 /** What a training set is made of and written by, for the command and for jobs; DuckDB is loaded with it. */
 export async function trainingSources(
-  { project, schemaFolder }: Pick<Config, 'project' | 'schemaFolder'>,
+  config: TrainingSettings,
   system: pg.Pool,
-  log: Pick<Logger, 'warn'>,
-): Promise<TrainingSources> {
+  log: Pick<Logger, 'warn' | 'info'>,
+): Promise<EngineSources> {
+  const { project, schemaFolder, lake, duckDbMemory } = config
   const { duckDbTrainingFiles: trainingFiles } = await import('../stores/duckdb/training-file.ts')
   const countNonFinite = (view: string): void =>
-    log.warn(`${view}: a mapped table holds NaN or Infinity, which is null in the training set`)
+    log.warn(`${view}: a mapped table or file holds NaN or Infinity, which is null in the training set`)
+  const files = {
+    ...{ memoryLimit: duckDbMemory, threads: availableParallelism(), lake, countNonFinite },
+    deletions: (fields: Parameters<typeof deletionCheck>[2]) => deletionCheck(system, project, fields),
+  }
   return {
-    snapshots: postgresAsOfSnapshots(system, { project, countNonFinite }),
+    snapshots: routedSnapshots(postgresAsOfSnapshots(system, { project, countNonFinite }), files),
     trainingFiles,
+    engines: await trainingEngines(config, system, { log, files }),
     onDemand: {
       folder: schemaFolder,
       onFailure: ({ view, message }) =>
@@ -24,4 +45,47 @@ export async function trainingSources(
         ),
     },
   }
+}
+
+async function trainingEngines(
+  { project, lake, filesFolder, duckDbMemory }: TrainingSettings,
+  system: pg.Pool,
+  {
+    log,
+    files,
+  }: { readonly log: Pick<Logger, 'info'>; readonly files: Parameters<typeof routedSnapshots>[1] },
+): Promise<TrainingEngines> {
+  const { duckDbFileJoins } = await import('../stores/duckdb/joins/file-joins.ts')
+  const { findRowsBy } = await import('../stores/duckdb/joins/find-rows.ts')
+  const { findRowsByJob } = await import('../stores/duckdb/joins/find-rows-by-job.ts')
+  const { duckDbPartFiles } = await import('../stores/duckdb/part-files.ts')
+  const spark: JobEngine = {
+    name: 'spark',
+    run: async () => {
+      throw new TypeError('no Spark yet')
+    },
+  }
+  const byJob = findRowsByJob({ engine: spark, exchange: null, onLog: (line) => log.info(line) })
+  return {
+    viewFiles: viewFiles({
+      ...{ project, pool: system, lake, folder: filesFolder, clock: systemClock },
+      changes: postgresLaterChanges(system, project),
+      runs: postgresRunStore(system, project),
+      rowsToExport: postgresRowsToExport(system, { project, countNonFinite: files.countNonFinite }),
+      partFiles: duckDbPartFiles(lake),
+      openFolder: localExportFolder,
+    }),
+    joins: {
+      duckdb: duckDbFileJoins({ ...files, findRows: findRowsBy(files.deletions) }),
+      spark: duckDbFileJoins({ ...files, findRows: byJob }),
+    },
+    hasExports: filesFolder !== null,
+    hasSpark: false,
+    memoryBytes: bytesOf(duckDbMemory),
+  }
+}
+
+/** `512MB` or `2GB`. */
+function bytesOf(size: string): number {
+  return Number.parseInt(size, 10) * (size.endsWith('GB') ? 1e9 : 1e6)
 }

@@ -7,13 +7,22 @@ import type { GatewayExecutor, GatewayInterface } from '@apollo/server-gateway-i
 import type { ExecutionResult, GraphQLSchema } from 'graphql'
 import { catalogueNesting } from './catalogue-nesting.ts'
 import type { GraphContext } from './context.ts'
-import { formatError } from './graphql-error.ts'
+import type { DocumentGate } from './document-gate.ts'
+import { formatError, maxDocumentErrors, maxSelections } from './graphql-error.ts'
 import type { KnownOperations } from './known-operations.ts'
 import { type Execute, type ExecuteOptions, operationExecutor } from './operation-executor.ts'
+
+type DocumentCosts = Pick<DocumentGate, 'spent' | 'isValid'>
 
 export interface ApolloOptions extends ExecuteOptions {
   /** Those of the schema; without it none yet. */
   readonly known?: KnownOperations
+  /** Default: true, as for what follows. */
+  readonly introspection?: boolean
+  /** Whether messages say what a wrong name may have meant. */
+  readonly suggestions?: boolean
+  /** Learns what a document that Apollo does not know cost, and whether it is valid. */
+  readonly documents?: DocumentCosts
   /** Where Apollo Server logs its own warnings. */
   readonly logger: NonNullable<ApolloServerOptions<GraphContext>['logger']>
   /** Called with what was masked from a caller, who got the request id instead. */
@@ -27,9 +36,10 @@ export interface ApolloOptions extends ExecuteOptions {
 }
 
 /**
- * Apollo Server over a schema, executing through `operationExecutor`. Limits on the text of a query (tokens, selections
- * with every fragment counted at every place, number of validation errors) are Apollo's and graphql-js' own: what walks
- * an operation here may follow its fragments without a limit of its own. Batches of operations are off.
+ * Apollo Server over a schema, executing through `operationExecutor`. The limits of a document's text are the gate's
+ * (`document-gate.ts`); those of selections, with every fragment counted at every place, and of the number of validation
+ * errors are Apollo's and graphql-js' own: what walks an operation here may follow its fragments without a limit of its
+ * own. Batches of operations are off.
  * The cache-control plugin is off: it hooks every field and costs 2.7 times all the rest at 100 entities.
  */
 export function apolloServer(schema: GraphQLSchema, options: ApolloOptions): ApolloServer<GraphContext> {
@@ -37,24 +47,25 @@ export function apolloServer(schema: GraphQLSchema, options: ApolloOptions): Apo
   const masked = new WeakMap<object, unknown>()
   const execute = operationExecutor(options, options.known)
   const runs: Runs = new WeakMap()
+  const { documents } = options
   return new ApolloServer<GraphContext>({
     gateway: compiledGateway(schema, execute, runs),
     logger: options.logger,
-    introspection: true,
+    introspection: options.introspection ?? true,
     // Documents are cached by their text; registering them by hash would only add a store that callers can fill.
     persistedQueries: false,
     includeStacktraceInErrorResponses: false,
     stopOnTerminationSignals: false,
     stringifyResult: JSON.stringify,
-    parseOptions: { maxTokens: 10_000 },
-    validationOptions: { maxErrors: 5 },
-    maxRecursiveSelections: 10_000,
+    validationOptions: { maxErrors: maxDocumentErrors },
+    maxRecursiveSelections: maxSelections,
     validationRules: [catalogueNesting],
     formatError(formatted, error) {
       let original: unknown
-      const reported = formatError(formatted, error, (unknownError) => {
+      const report = (unknownError: unknown): void => {
         original = unknownError
-      })
+      }
+      const reported = formatError(formatted, error, { report, suggestions: options.suggestions ?? true })
       if (original !== undefined) masked.set(reported, original)
       return reported
     },
@@ -62,8 +73,25 @@ export function apolloServer(schema: GraphQLSchema, options: ApolloOptions): Apo
       ApolloServerPluginCacheControlDisabled(),
       ApolloServerPluginLandingPageDisabled(),
       {
+        async unexpectedErrorProcessingRequest({ requestContext, error }) {
+          options.report(error, requestContext.contextValue.requestId)
+        },
         async requestDidStart() {
           return {
+            async parsingDidStart({ contextValue, source }) {
+              const started = performance.now()
+              return async (error) => {
+                documents?.spent(contextValue.payer, performance.now() - started)
+                if (error && source !== undefined) documents?.isValid(source, false)
+              }
+            },
+            async validationDidStart({ contextValue, source }) {
+              const started = performance.now()
+              return async (errors) => {
+                documents?.spent(contextValue.payer, performance.now() - started)
+                if (source !== undefined) documents?.isValid(source, errors === undefined)
+              }
+            },
             async responseForOperation(request) {
               const running = execute(request, request.contextValue)
               const result = await running.catch(() => null)

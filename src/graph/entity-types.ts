@@ -66,12 +66,20 @@ function entityClass(entity: Entity): MakeEntity {
   return (key, index, columns, times) => new Row(key, index, columns, times)
 }
 
-/** A key's values by argument or input field → the entity key in canonical form. */
-export function acceptKey(joinKeys: readonly JoinKey[], input: Readonly<Record<string, unknown>>): EntityKey {
+/**
+ * A key's values by argument or input field → the entity key in canonical form. `index`: of one in a list.
+ * @throws BadUserInput naming both.
+ */
+export function acceptKey(
+  joinKeys: readonly JoinKey[],
+  input: Readonly<Record<string, unknown>>,
+  index: number | null = null,
+): EntityKey {
   return joinKeys.map((joinKey) => {
     const outcome = acceptKeyValue(joinKey.type, input[joinKey.graphqlName])
     if (outcome.ok) return outcome.value
-    throw new BadUserInput(`${joinKey.graphqlName}: expected ${outcome.expected}`)
+    const place = index === null ? '' : `key ${index} (the first is 0): `
+    throw new BadUserInput(`${place}${joinKey.graphqlName}: expected ${outcome.expected}`)
   })
 }
 
@@ -143,7 +151,7 @@ export function declareEntity(
       description: 'A spine: every row at its own time. One per row, in order.',
       resolve: (_root, input, context, info) => {
         const rows = input['rows'] as readonly (Readonly<Record<string, unknown>> & SpineTimes)[]
-        const keys = rows.map((row) => acceptKey(entity.joinKeys, row))
+        const keys = rows.map((row, index) => acceptKey(entity.joinKeys, row, index))
         const times = rows.map(({ asOf, knownAt = null }) => ({ asOf, knownAt }))
         return load(keys, (index) => times[index] ?? { asOf: context.now, knownAt: null }, context, info)
       },
@@ -175,8 +183,8 @@ export function keyArguments(entity: Entity): KeyArguments {
       list: { [listName]: { type: [type] } },
       readOne: (input) => acceptKey(joinKeys, input),
       readList: (input) =>
-        (input[listName] as readonly unknown[]).map((value) =>
-          acceptKey(joinKeys, { [only.graphqlName]: value }),
+        (input[listName] as readonly unknown[]).map((value, index) =>
+          acceptKey(joinKeys, { [only.graphqlName]: value }, index),
         ),
     }
   }
@@ -190,7 +198,9 @@ export function keyArguments(entity: Entity): KeyArguments {
     list: { keys: { type: [type] } },
     readOne: (input) => acceptKey(joinKeys, input['key'] as Readonly<Record<string, unknown>>),
     readList: (input) =>
-      (input['keys'] as readonly Readonly<Record<string, unknown>>[]).map((key) => acceptKey(joinKeys, key)),
+      (input['keys'] as readonly Readonly<Record<string, unknown>>[]).map((key, index) =>
+        acceptKey(joinKeys, key, index),
+      ),
   }
 }
 

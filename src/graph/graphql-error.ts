@@ -70,14 +70,54 @@ function withoutRounded(message: string): string {
   return message.replace(longInteger, (digits) => (isExact(digits) ? digits : 'that JSON has rounded'))
 }
 
+/** Problems of one document that are reported. */
+export const maxDocumentErrors = 5
+/** A fragment counts at every place where it is spread. */
+export const maxSelections = 10_000
+
+/** What graphql-js and Apollo Server say of limits without naming them. */
+const reworded: Readonly<Record<string, string>> = {
+  'GraphQL introspection is not allowed by Apollo Server, but the query contained __schema or __type. To enable introspection, pass introspection: true to ApolloServer in production':
+    'introspection is off here (FEATUREGRAPH_INTROSPECTION); `featuregraph sdl` prints the schema',
+  'Too many validation errors, error limit reached. Validation aborted.': `a document is validated up to ${maxDocumentErrors} problems, and this one has more`,
+}
+const tooManySelections = / recursively requests too many selections\.$/
+
+/** Characters of a message, and places, that one problem takes: a message can quote the caller's whole body, 50 times. */
+const longestMessage = 600
+const maxLocations = 5
+
+function bounded(error: GraphQLFormattedError): GraphQLFormattedError {
+  const { message, locations } = error
+  const half = longestMessage / 2
+  const isLong = message.length > longestMessage
+  return {
+    ...error,
+    message: isLong ? `${message.slice(0, half)} … ${message.slice(-half)}`.toWellFormed() : message,
+    ...(locations === undefined ? {} : { locations: locations.slice(0, maxLocations) }),
+  }
+}
+
+export interface FormatOptions {
+  /** Gets what is masked. */
+  readonly report: (error: unknown) => void
+  /** Whether messages say what a wrong name may have meant. */
+  readonly suggestions: boolean
+}
+
+/** It ends a message of graphql-js, of a document and of variables alike. */
+function withoutSuggestion(message: string): string {
+  const start = message.lastIndexOf(' Did you mean ')
+  return start >= 0 && message.endsWith('?') ? message.slice(0, start) : message
+}
+
 /**
- * The last word on what leaves: an error without a code that is meant for callers is masked (`report` gets the
- * original), since Apollo passes resolver messages on in production too.
+ * The last word on what leaves: an error without a code that is meant for callers is masked, since Apollo passes resolver messages on in production too.
  */
 export function formatError(
   formatted: GraphQLFormattedError,
   error: unknown,
-  report: (error: unknown) => void,
+  { report, suggestions }: FormatOptions,
 ): GraphQLFormattedError {
   const code = formatted.extensions?.['code']
   if (!forCallers.has(code)) {
@@ -90,9 +130,14 @@ export function formatError(
       extensions: { code: 'INTERNAL_SERVER_ERROR' },
     }
   }
+  const text = suggestions ? formatted.message : withoutSuggestion(formatted.message)
+  const message = tooManySelections.test(formatted.message)
+    ? `an operation may select at most ${maxSelections} fields, those of a fragment at every place where it is spread`
+    : reworded[formatted.message]
+  if (message !== undefined) return { ...formatted, message }
   // The parser and the validator of graphql-js recurse; what ends them is the caller's nesting, not a fault here.
   if (formatted.message.startsWith('Maximum call stack')) {
     return { ...formatted, message: 'the query is nested too deeply' }
   }
-  return { ...formatted, message: withoutRounded(formatted.message) }
+  return bounded({ ...formatted, message: withoutRounded(text) })
 }

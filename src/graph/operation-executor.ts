@@ -9,6 +9,7 @@ import {
 } from 'graphql'
 import { LimitExceeded } from '../errors.ts'
 import type { GraphContext } from './context.ts'
+import type { DocumentGate } from './document-gate.ts'
 import { executionError, refusal } from './graphql-error.ts'
 import { type KnownOperation, type KnownOperations, knownOperations } from './known-operations.ts'
 
@@ -17,10 +18,13 @@ export interface ExecuteOptions {
   readonly maxEntities: number
   /** Called when an operation was compiled, could not be, or was answered by graphql-js after all. */
   readonly count: (event: 'compiled' | 'not-compilable' | 'repeated') => void
+  readonly documents?: Pick<DocumentGate, 'spent'>
 }
 
 /** Entities times selected fields: some hundred MB of answer, which aliases could otherwise ask for in a small query. */
 const maxValues = 1_000_000
+/** A known operation takes some microseconds; counting or compiling one takes longer. */
+const chargedFromMs = 1
 /** As many as graphql-js reports by itself when it executes. */
 const maxVariableErrors = 50
 
@@ -65,10 +69,13 @@ export function operationExecutor(
       return runInterpreted(asked)
     }
     const asks: Run = { schema, document, operation: node, operationName, variables, context }
+    const started = performance.now()
     const operation = known.recall(asks, queryHash ?? '')
     const refused = refuseTooMany(asks, operation, options.maxEntities)
     if (refused) return { errors: refused }
     const compiled = operation.use()
+    const took = performance.now() - started
+    if (took > chargedFromMs) options.documents?.spent(context.payer, took)
     const nullForDefault = operation.defaulted.some((name) => variables[name] === null)
     let result = compiled && !nullForDefault ? await compiled.query(undefined, context, variables) : null
     if (result === null || result.data === undefined) {

@@ -39,6 +39,17 @@ export function acceptFirst(first: number | null | undefined): number {
   return count
 }
 
+/** The name of a filter; null without it. @throws BadUserInput for what no name has and Postgres does not take. */
+export function acceptName(argument: string, name: string | null | undefined): string | null {
+  if (name === null || name === undefined) return null
+  if (name.length <= longestName && !name.includes('\0') && name.isWellFormed()) return name
+  throw new BadUserInput(
+    `${argument}: expected a name of at most ${longestName} characters, without U+0000 and lone surrogates`,
+  )
+}
+
+const longestName = 255
+
 const cursorPattern = /^(-?\d{1,16}) ([0-9a-f-]{1,36})$/
 
 function readCursor(cursor: string): PagePlace {

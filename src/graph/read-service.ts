@@ -41,7 +41,7 @@ export function serviceLoader(service: FeatureService, plan: ServicePlan): LoadS
   })
   const places = parts.flatMap(({ reads }) => reads.map((read) => plan.reads.indexOf(read)))
   return async (items, times, context) => {
-    const keys = items.map((item) => acceptKey(service.joinKeys, item))
+    const keys = items.map((item, index) => acceptKey(service.joinKeys, item, index))
     const requests = items.map((item) => acceptRequests(service, item))
     const loaded = await Promise.all(
       parts.map((part) => {

@@ -48,9 +48,17 @@ export interface RequestContextOptions {
   readonly trainingSets: GraphContext['trainingSets']
 }
 
+/** `signal` is asked for only when the offline store is read. */
+export type MakeContext = (
+  requestId: string,
+  caller: Caller,
+  payer: string,
+  signal: () => AbortSignal,
+  audit: GraphContext['audit'],
+) => GraphContext
+
 export interface RequestContexts {
-  /** `signal` is asked for only when the offline store is read. */
-  readonly make: (requestId: string, caller: Caller, signal: () => AbortSignal) => GraphContext
+  readonly make: MakeContext
   readonly tally: StatusTally
 }
 
@@ -93,11 +101,12 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
   }
   return {
     tally,
-    make(requestId, caller, signal) {
+    make(requestId, caller, payer, signal, audit) {
       const now = clock()
       return {
         requestId,
         caller,
+        payer,
         now,
         startedMs: performance.now(),
         push,
@@ -111,6 +120,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
         versions: stores.versions,
         changedIn: options.changedIn,
         trainingSets: options.trainingSets,
+        audit,
         unavailable: unavailableViews(),
         computeOnDemand,
       }

@@ -11,6 +11,7 @@ import {
   type TypeClass,
 } from './declare.ts'
 import {
+  acceptName,
   acceptPage,
   connectionType,
   type PageInput,
@@ -50,12 +51,13 @@ export function declareRuns(pageInfo: TypeClass): Readonly<Record<string, RootDe
       description: 'Newest first; first is at most 1,000.',
       arguments: { kind: optional(kind), view: optionalText, since: optionalTime, ...pageArguments },
       resolve: async (_root, input, context) => {
-        const { kind: ofKind = null, view = null, since = null, ...page } = input as RunsInput
+        const { kind: ofKind = null, view, since = null, ...page } = input as RunsInput
         const { first, after } = acceptPage(page)
+        const asked = acceptName('view', view)
         const { idOf, nameOf } = context.recorded.runs
         const filter = {
           kind: ofKind,
-          view: view && idOf(view),
+          view: asked && idOf(asked),
           since,
           first: first + 1,
           after: after && placeOfRun(after),

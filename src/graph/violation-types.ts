@@ -9,7 +9,15 @@ import {
   type TypeClass,
   text,
 } from './declare.ts'
-import { acceptPage, connectionType, type PageInput, pageArguments, pageOf, unreadable } from './pages.ts'
+import {
+  acceptName,
+  acceptPage,
+  connectionType,
+  type PageInput,
+  pageArguments,
+  pageOf,
+  unreadable,
+} from './pages.ts'
 import { timestampScalar } from './scalars.ts'
 import type { SharedTypes } from './shared-types.ts'
 
@@ -43,11 +51,12 @@ export function declareViolations(
       description: 'Newest first; first is at most 1,000.',
       arguments: { view: optionalText, since: optionalTime, ...pageArguments },
       resolve: async (_root, input, context) => {
-        const { view = null, since = null, ...page } = input as ViolationsInput
+        const { view, since = null, ...page } = input as ViolationsInput
         const { first, after } = acceptPage(page)
+        const asked = acceptName('view', view)
         const place = after === null ? null : { recordedAt: after.at, id: Number(after.id) }
         const { idOf, nameOf } = context.recorded.violations
-        const filter = { view: view && idOf(view), since, after: place, first: first + 1 }
+        const filter = { view: asked && idOf(asked), since, after: place, first: first + 1 }
         const found = await context.violations.page(filter).catch(unreadable('violations'))
         const shown = found.map(({ view: id, action: of, ...violation }) => ({
           ...{ ...violation, view: nameOf(id), action: of.toUpperCase() },

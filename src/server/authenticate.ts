@@ -57,6 +57,11 @@ export function requireCaller(request: { readonly caller: Caller | null }): Call
   return request.caller
 }
 
+/** Whom a request's cost is charged to: the API key's name, or the address where there is none. */
+export function payerOf(caller: Caller, address: string): string {
+  return caller === anonymous || caller === everything ? address : `key ${caller.name}`
+}
+
 function callerOf(key: ApiKey): Caller {
   return { name: key.name, rights: new Set(key.rights) }
 }

@@ -1,7 +1,8 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { FeaturegraphError } from '../errors.ts'
+import { tooDeepJson } from '../definitions/json-depth.ts'
+import { FeaturegraphError, RateLimited } from '../errors.ts'
 import { everyAnswer } from './answer-headers.ts'
 
 interface Refusal {
@@ -27,7 +28,7 @@ const refusals: Readonly<Record<string, Refusal>> = {
     'UNSUPPORTED_MEDIA_TYPE',
     'expected content-type application/json in UTF-8',
   ),
-  // These three are the gateway's own, in the form of Fastify's.
+  // These are the gateway's own, in the form of Fastify's.
   FST_ERR_CTP_LONG_MEDIA_TYPE: refusal(
     415,
     'UNSUPPORTED_MEDIA_TYPE',
@@ -38,6 +39,9 @@ const refusals: Readonly<Record<string, Refusal>> = {
     'UNSUPPORTED_MEDIA_TYPE',
     'expected a body that is not compressed, or compressed once by gzip',
   ),
+  FST_ERR_CTP_NOT_UTF8: refusal(400, 'BAD_REQUEST', 'the body is not UTF-8'),
+  FST_ERR_CTP_DEEP_JSON: refusal(400, 'LIMIT_EXCEEDED', tooDeepJson),
+  FST_ERR_TWO_HOSTS: refusal(400, 'BAD_REQUEST', 'expected one Host header'),
   FST_ERR_CTP_INVALID_GZIP: refusal(
     400,
     'BAD_REQUEST',
@@ -61,6 +65,7 @@ const statusOf: Readonly<Record<string, number>> = {
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
   LIMIT_EXCEEDED: 400,
+  RATE_LIMITED: 429,
   STORAGE_FULL: 507,
 }
 
@@ -69,6 +74,7 @@ function refusalOf(error: FastifyError | FeaturegraphError): Refusal | null {
     const status = statusOf[error.code]
     return status === undefined ? null : refusal(status, error.code, error.message)
   }
+  if (error.code === 'FST_ERR_LONG_HEADER') return refusal(431, 'LIMIT_EXCEEDED', error.message)
   const known = refusals[error.code]
   if (known) return known
   const status = error.statusCode ?? 500
@@ -84,6 +90,7 @@ export function sendHttpError(
 ): void {
   const refused = refusalOf(error)
   if (refused === null) request.log.error({ err: error }, 'request failed')
+  if (error instanceof RateLimited) reply.header('retry-after', error.retryAfterSeconds)
   if (refused?.status === 401) reply.header('www-authenticate', 'Bearer')
   if (refused === refusals['FST_ERR_CTP_INVALID_CODING']) reply.header('accept-encoding', 'gzip')
   refuse(reply, refused ?? masked)

@@ -2,26 +2,30 @@ import type { Socket } from 'node:net'
 import cors from '@fastify/cors'
 import Fastify, {
   type FastifyBaseLogger,
+  type FastifyError,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
-  LogController,
 } from 'fastify'
 import type { Clock } from '../definitions/timestamp.ts'
 import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
-import type { StoreUnsuitable } from '../errors.ts'
+import type { FeaturegraphError, StoreUnsuitable } from '../errors.ts'
 import type { Caller } from '../graph/context.ts'
 import { requireRight } from '../graph/require-right.ts'
 import type { ExampleKeys } from '../stores/example-keys.ts'
 import { addAnswerHeaders } from './answer-headers.ts'
+import { type Audit, auditedCaller } from './audit.ts'
 import { type Authenticate, requireCaller } from './authenticate.ts'
 import { compressAnswer, isCompressible } from './compress-answer.ts'
-import { refuseLongContentType, refuseOtherCharsets } from './content-type.ts'
+import { refuseOtherCharsets } from './content-type.ts'
 import { decompressBody } from './decompress-body.ts'
 import { eventsRoute } from './events-route.ts'
+import { FailuresOnly } from './failures-only.ts'
 import { forgeableMessage, isForgeable } from './forgeable.ts'
 import { graphiqlRoutes } from './graphiql/static-files.ts'
 import { tabsRoute } from './graphiql/tabs-route.ts'
+import { readGraphqlBodies, refuseDeepQuery } from './graphql-body.ts'
+import { headerFault } from './header-bounds.ts'
 import { refuse, refuseUnreadable, sendHttpError } from './http-error.ts'
 import type { HoldWorld } from './http-world.ts'
 import type { Metrics } from './metrics.ts'
@@ -35,6 +39,7 @@ export interface HttpServerOptions {
   /** What answers a request, from its beginning to its end. */
   readonly hold: HoldWorld
   readonly metrics: Metrics
+  readonly audit: Audit
   /** Each dependency by name. */
   readonly checkDependencies: () => Promise<Readonly<Record<string, Dependency>>>
   readonly onlineState: () => Promise<OnlineState>
@@ -42,7 +47,11 @@ export interface HttpServerOptions {
   readonly backgroundState: () => object
   /** True from the signal to end on: balancers are sent away, connections end with their answer. */
   readonly isDraining: () => boolean
-  readonly graphiqlFolder: string
+  /** Null: there is no GraphiQL. */
+  readonly graphiqlFolder: string | null
+  /** False: another port has `/metrics`. */
+  readonly hasMetrics: boolean
+  readonly maxConnections: number
   /** For GraphiQL's first tabs. */
   readonly exampleKeys: ExampleKeys
   /** Null: the settings name no folder for spines and training sets. */
@@ -86,8 +95,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   const streaming = new WeakSet<Socket>()
   const app: FastifyInstance = Fastify({
     loggerInstance: options.log,
-    // A line a request would cost more than the request; failures are logged, metrics count the rest.
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new FailuresOnly(),
     bodyLimit: options.maxBodyBytes,
     requestTimeout: 30_000,
     // A connection that finishes its answer is closed at shutdown; one that works is waited for.
@@ -106,7 +114,10 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     },
   })
   app.removeContentTypeParser('text/plain')
-  app.setErrorHandler(sendHttpError)
+  app.setErrorHandler<FastifyError | FeaturegraphError>((error, request, reply) => {
+    options.audit.refused(auditedCaller(request), error.code)
+    sendHttpError(error, request, reply)
+  })
   app.setNotFoundHandler((_request, reply) => {
     const message = 'there is nothing at this address; GraphQL is at /graphql'
     refuse(reply, { status: 404, code: 'NOT_FOUND', message })
@@ -126,7 +137,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     if (!isCompressible(reply, payload)) return done(null, payload)
     compressAnswer(request, reply, payload).then((body) => done(null, body), done)
   })
-  app.addHook('onRequest', refuseLongContentType)
+  app.addHook('onRequest', (request, _reply, done) => done(headerFault(request)))
   if (options.corsOrigins.length > 0) {
     await app.register(cors, {
       origin: [...options.corsOrigins],
@@ -139,7 +150,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     })
   }
 
-  await app.register(graphiqlRoutes(options.graphiqlFolder))
+  app.server.maxConnections = options.maxConnections
+  if (options.graphiqlFolder !== null) await app.register(graphiqlRoutes(options.graphiqlFolder))
   app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', async (_request, reply) => {
     const [dependencyStates, online] = await Promise.all([options.checkDependencies(), options.onlineState()])
@@ -174,11 +186,14 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   await app.register(async (guarded) => {
     guarded.addHook('onRequest', findCaller)
     guarded.addHook('onRequest', async (request) => requireRight(requireCaller(request), 'read'))
-    guarded.get('/metrics', async (_request, reply) => {
-      return reply.header('content-type', options.metrics.contentType).send(await options.metrics.text())
-    })
-    await guarded.register(tabsRoute(options))
+    if (options.hasMetrics)
+      guarded.get('/metrics', async (_request, reply) => {
+        return reply.header('content-type', options.metrics.contentType).send(await options.metrics.text())
+      })
+    if (options.graphiqlFolder !== null) await guarded.register(tabsRoute(options))
     guarded.addHook('onRequest', refuseOtherCharsets)
+    guarded.addHook('onRequest', refuseDeepQuery)
+    readGraphqlBodies(guarded)
     guarded.addHook('preParsing', (request, _reply, payload) =>
       decompressBody(request, payload, options.maxBodyBytes),
     )
@@ -195,11 +210,12 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   return app
 }
 
-function graphqlHandler({ hold }: HttpServerOptions) {
+function graphqlHandler({ hold, graphiqlFolder }: HttpServerOptions) {
   return async function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
     // Somebody has opened the address in a browser, and asks nothing yet.
     const wantsPage = request.headers.accept?.includes('text/html') === true
-    if (request.method === 'GET' && request.url === '/graphql' && wantsPage) return reply.redirect('/')
+    if (graphiqlFolder !== null && request.method === 'GET' && request.url === '/graphql' && wantsPage)
+      return reply.redirect('/')
     if (isForgeable(request))
       return refuse(reply, { status: 400, code: 'BAD_REQUEST', message: forgeableMessage })
     const { world, release } = hold()

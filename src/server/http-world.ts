@@ -1,12 +1,15 @@
 import type { ApolloServer } from '@apollo/server'
 import { fastifyApolloHandler } from '@as-integrations/fastify'
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
-import type { Caller, GraphContext } from '../graph/context.ts'
+import type { AuditedDeed, GraphContext } from '../graph/context.ts'
+import type { DocumentGate } from '../graph/document-gate.ts'
+import type { MakeContext } from '../graph/request-context.ts'
 import type { TrainingSets } from '../historical/jobs/training-sets.ts'
 import type { PushEvents } from '../ingest/push/push-events.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { Registry } from '../registry/registry.ts'
-import { requireCaller } from './authenticate.ts'
+import { type Audit, auditedCaller } from './audit.ts'
+import { payerOf, requireCaller } from './authenticate.ts'
 
 /** What answers requests: everything of one version of the registry. */
 export interface HttpWorld {
@@ -20,15 +23,46 @@ export interface HttpWorld {
 /** The world of now, for one request, which keeps it to its end, whatever is served meanwhile. */
 export type HoldWorld = () => { readonly world: HttpWorld; readonly release: () => void }
 
-/** Requests to a started Apollo Server; the caller is known already. */
-export function graphqlHandler(
-  apollo: ApolloServer<GraphContext>,
-  makeContext: (requestId: string, caller: Caller, signal: () => AbortSignal) => GraphContext,
-): RouteHandlerMethod {
-  return fastifyApolloHandler(apollo, {
-    context: async (request: FastifyRequest, reply: FastifyReply) =>
-      makeContext(request.id, requireCaller(request), () => closedEarly(reply)),
+export interface GraphqlHandlerOptions {
+  readonly apollo: ApolloServer<GraphContext>
+  readonly makeContext: MakeContext
+  readonly documents: Pick<DocumentGate, 'admit'>
+  readonly audit: Audit
+}
+
+/**
+ * Requests to a started Apollo Server; the caller is known already.
+ * @throws LimitExceeded, RateLimited for a document that is not even parsed.
+ */
+export function graphqlHandler({
+  apollo,
+  makeContext,
+  documents,
+  audit,
+}: GraphqlHandlerOptions): RouteHandlerMethod {
+  const answer = fastifyApolloHandler(apollo, {
+    context: async (request: FastifyRequest, reply: FastifyReply) => {
+      const caller = requireCaller(request)
+      const payer = payerOf(caller, request.ip)
+      const record = (deed: AuditedDeed): void => {
+        if ('refused' in deed) audit.refused(auditedCaller(request), deed.refused)
+        else audit.done(auditedCaller(request), { ...deed, outcome: 'DONE' })
+      }
+      return makeContext(request.id, caller, payer, () => closedEarly(reply), record)
+    },
   })
+  return function (request, reply) {
+    const text = documentOf(request)
+    if (text !== null) documents.admit(text, payerOf(requireCaller(request), request.ip))
+    return answer.call(this, request, reply)
+  }
+}
+
+/** Null: none that Apollo would read. */
+function documentOf({ method, body, query }: FastifyRequest): string | null {
+  const asked = method === 'GET' ? query : body
+  if (typeof asked !== 'object' || asked === null || !('query' in asked)) return null
+  return typeof asked.query === 'string' ? asked.query : null
 }
 
 /** Aborts when the caller goes away before its answer is written. Made only for requests that read the offline store. */

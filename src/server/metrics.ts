@@ -5,6 +5,7 @@ import type { StatusTally } from '../graph/view-column.ts'
 import type { StreamObserver } from '../ingest/stream-observer.ts'
 import type { OnComputeFailure } from '../on-demand/compute-row.ts'
 import type { GuardReport } from '../online/guard.ts'
+import { operationNames } from './operation-names.ts'
 import { streamMetrics } from './stream-metrics.ts'
 import { type VersionNumbers, versionMetrics } from './version-metrics.ts'
 
@@ -31,9 +32,9 @@ export interface Metrics {
 
 const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const maxOperationNames = 200
-const longestOperationName = 100
 
-export function createMetrics(clock: Clock): Metrics {
+/** `trusted`: operations that are always counted under their names. */
+export function createMetrics(clock: Clock, trusted: readonly string[] = []): Metrics {
   const register = new Registry()
   collectDefaultMetrics({ register })
   const registers = [register]
@@ -105,16 +106,22 @@ export function createMetrics(clock: Clock): Metrics {
   let reportOnline: () => GuardReport = () => ({ refused: null, views: new Map() })
   const tallies = new Set<StatusTally>()
   const ended: StatusTotals = new Map()
-  const names = new Set<string>()
+  const outcomes = new Map<string, Set<string>>()
+  const { label } = operationNames({
+    trusted,
+    max: maxOperationNames,
+    onEvict(operation) {
+      for (const outcome of outcomes.get(operation) ?? []) operations.remove({ operation, outcome })
+      outcomes.delete(operation)
+    },
+  })
 
-  /** Callers choose names, so their number and length are bounded. */
-  function boundedName(name: string | null): string {
-    if (name === null) return 'anonymous'
-    if (!names.has(name)) {
-      if (names.size >= maxOperationNames || name.length > longestOperationName) return 'other'
-      names.add(name)
-    }
-    return name
+  function observeOperation(name: string | null, outcome: string, seconds: number): void {
+    const operation = label(name)
+    const known = outcomes.get(operation)
+    if (known) known.add(outcome)
+    else outcomes.set(operation, new Set([outcome]))
+    operations.observe({ operation, outcome }, seconds)
   }
 
   return {
@@ -123,8 +130,7 @@ export function createMetrics(clock: Clock): Metrics {
       batchRows.observe({ store }, asked)
       if (error !== undefined) storeErrors.inc({ store })
     },
-    observeOperation: (name, outcome, seconds) =>
-      operations.observe({ operation: boundedName(name), outcome }, seconds),
+    observeOperation,
     countEngine: (event) => engine.inc({ event }),
     countNonFinite: (view) => nonFinite.inc({ view }),
     countComputeFailure: ({ view, kind }) => computeFailures.inc({ view, kind: kind.toLowerCase() }),

@@ -1,12 +1,10 @@
 import type { Readable } from 'node:stream'
+import { heard } from './heard.ts'
 
 const maxLineBytes = 1_048_576
 /** A batch ends at either, by the lines alone, so that a retry of the same lines is cut alike. */
 const maxBatchRows = 2_000
 const maxBatchBytes = 4 * 1_048_576
-/** A sender that is silent for longer is given up. */
-const silenceMs = 30_000
-
 /** Why a line that is too long is not read. */
 export const lineTooLong = `a line has at most ${maxLineBytes} bytes`
 
@@ -63,19 +61,4 @@ async function* linesOf(body: Readable): AsyncGenerator<Line> {
   }
   const last = end()
   if (last !== null) yield last
-}
-
-/** The body's chunks. While the next one is waited for, and only then, silence is counted. */
-export async function* heard(body: Readable): AsyncGenerator<Buffer> {
-  const chunks: AsyncIterator<Buffer> = body[Symbol.asyncIterator]()
-  try {
-    for (;;) {
-      const silence = setTimeout(() => body.destroy(new Error('the sender fell silent')), silenceMs)
-      const next = await chunks.next().finally(() => clearTimeout(silence))
-      if (next.done) return
-      yield next.value
-    }
-  } finally {
-    await chunks.return?.()
-  }
 }

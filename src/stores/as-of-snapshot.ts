@@ -2,6 +2,7 @@ import type { Micros } from '../definitions/timestamp.ts'
 import type { ExpiredHistory, NotComputed } from './as-of-reader.ts'
 import type { EntityRows } from './entity-rows.ts'
 import type { OfflineView } from './offline-view.ts'
+import type { ReadFiles } from './read-files.ts'
 import type { TableEstimate } from './table-estimate.ts'
 import type { ValueColumn } from './value-column.ts'
 
@@ -20,14 +21,15 @@ export interface AsOfColumns {
 
 /**
  * How a view's values are found for many entity rows. LATERAL: a probe of an index for each. MERGE: the events of each key's
- * overlapping windows are read once. SCATTER: all feature rows of the keys are read once, in no order.
+ * overlapping windows are read once. SCATTER: all feature rows of the keys are read once, in no order. FILES: the view's own files
+ * are joined as a whole.
  */
-export type Way = 'LATERAL' | 'MERGE' | 'SCATTER'
+export type Way = 'LATERAL' | 'MERGE' | 'SCATTER' | 'FILES'
 
 export interface ColumnJoin {
   /** Views of one entity type. */
   readonly views: readonly OfflineView[]
-  /** Of each view: MERGE for streaming views, SCATTER for plain ones. */
+  /** Of each view: MERGE for streaming views, SCATTER for plain ones, FILES for those in files. */
   readonly ways: readonly Way[]
   readonly rows: EntityRows
 }
@@ -40,6 +42,8 @@ export interface AsOfSnapshot {
   readonly visible: string
   /** Of the database that `visible` is of. */
   readonly systemIdentifier: string
+  /** Of the views that stand in files, as far as they have been asked for: listed once, when the first is asked for. */
+  readonly files: () => readonly ReadFiles[]
   /**
    * Per view what `AsOfReader.asOfJoin` answers, as columns. Any number of rows: large joins are split over the connections.
    * Rows whose keys stand beside each other, the newest first, are found in half the time. Rejects with `StoreFailed`.
@@ -57,6 +61,8 @@ export interface SnapshotRequest {
   readonly connections: number
   /** The `visible` of an earlier snapshot: what came later is not seen. Null: everything that is there now. */
   readonly visibleIn: string | null
+  /** The `files` of an earlier snapshot, which have to be the same; of other views they are listed. */
+  readonly files: readonly ReadFiles[]
 }
 
 export interface AsOfSnapshots {

@@ -11,7 +11,7 @@ export const runKinds = [
   'EXPORT',
 ] as const
 export type RunKind = (typeof runKinds)[number]
-export const runStates = ['RUNNING', 'SUCCEEDED', 'FAILED', 'INTERRUPTED'] as const
+export const runStates = ['RUNNING', 'SUCCEEDED', 'FAILED', 'CANCELLED', 'INTERRUPTED'] as const
 type RunState = (typeof runStates)[number]
 
 export interface Run {
@@ -70,7 +70,7 @@ export interface RunStore {
   /**
    * Records a run and its outcome around the work, while a lock keeps every other run of that kind and view out, in
    * any process; `onWait` is called when it has to be waited for. A run that is found running meanwhile has lost its
-   * process and becomes INTERRUPTED. What the work throws is recorded as FAILED and thrown on; an outcome that cannot
+   * process and becomes INTERRUPTED. What the work throws is recorded as FAILED, `Cancelled` as CANCELLED, and thrown on; an outcome that cannot
    * be recorded after the work has thrown does not hide that. `progress` is recorded once a second.
    */
   readonly withRun: <Result>(

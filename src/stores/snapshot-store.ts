@@ -30,15 +30,26 @@ export interface StoredSnapshotRow {
   readonly closing: boolean
 }
 
-/** All that is needed to compute one key's snapshots. */
-export interface KeyTimeline {
+/** What is known of one key, to make its snapshots of: what was found of it, and what is stored. */
+export interface Timeline<Found> {
   readonly key: EntityKey
-  /** By their numbers. */
-  readonly spans: readonly Span[]
+  /** Its spans by their numbers, or its computed rows, oldest first. */
+  readonly found: readonly Found[]
   /** Computed rows, oldest first: the newest before the first snapshot, then those from the first to the last one, one a time. */
   readonly stored: readonly StoredSnapshotRow[]
   /** The times from the first to the last snapshot at which a pushed row is the newest, with when that became known. */
   readonly overrides: ReadonlyMap<Micros, Micros>
+}
+
+/** One key's row of a snapshot that was computed elsewhere. */
+export interface ComputedRow {
+  readonly eventTimestamp: Micros
+  /** In the view's order. */
+  readonly values: readonly (Value | null)[]
+  /** In the view's order: how far another right computation may lie from a float; null: not known. */
+  readonly tolerances: readonly (number | null)[]
+  /** It says that the key has no event any more. */
+  readonly closing: boolean
 }
 
 /** A row that was pushed to a batch view and is the newest of its time. */
@@ -74,6 +85,37 @@ export interface SnapshotCounts {
   readonly events: number
   readonly keys: number
   readonly rows: number
+}
+
+/** A moment among the transactions: what was committed before it was read by what began at it. */
+export interface ArrivalPoint {
+  readonly snapshotXmin: string
+  readonly systemIdentifier: string
+}
+
+/** Snapshots that were computed elsewhere. */
+export interface SnapshotIntake {
+  readonly view: SnapshotView
+  /** Oldest first: those that the rows are of, and recorded ones in between or behind that stay as they are. */
+  readonly times: readonly Micros[]
+  /** Those of `times` that are recorded as computed by today's definition. */
+  readonly computed: readonly Micros[]
+  readonly computedAt: Micros
+  /** When the reading of their events began; null: now. Events that were stored since make them stale. */
+  readonly eventsReadAt: ArrivalPoint | null
+  /** They need the source's stored events from here on; null: their events stand elsewhere. */
+  readonly eventsSince: Micros | null
+  /** How many timelines are folded at once. */
+  readonly keysPerFold: number
+}
+
+export interface IntakeCounts {
+  readonly keys: number
+  readonly rows: number
+  /** Rows that came. */
+  readonly read: number
+  /** Of them those of entities that were deleted at their event timestamp or later: left out. */
+  readonly deleted: number
 }
 
 interface RecordedQuestion {
@@ -119,7 +161,23 @@ export interface SnapshotStore {
    */
   readonly compute: (
     computation: SnapshotComputation,
-    fold: (timelines: readonly KeyTimeline[]) => FoldedSnapshots,
+    fold: (timelines: readonly Timeline<Span>[]) => FoldedSnapshots,
     conclude: () => readonly Violation[],
   ) => Promise<SnapshotCounts>
+
+  /** To be read before the events that are computed elsewhere. */
+  readonly arrivals: () => Promise<ArrivalPoint>
+
+  /**
+   * As `compute`, of rows that were computed elsewhere instead of events: in the order of their keys (strings by their bytes)
+   * and then of their times, one a key and time; columns are the join keys, the event timestamp, the features, whether the row
+   * closes, and a tolerance a feature. What the rows' iteration throws undoes everything and is thrown on.
+   * @throws HistoryExpired when stored events from `eventsSince` on are no longer there.
+   */
+  readonly take: (
+    intake: SnapshotIntake,
+    rows: AsyncIterable<readonly (readonly (Value | null)[])[]>,
+    fold: (timelines: readonly Timeline<ComputedRow>[]) => FoldedSnapshots,
+    conclude: () => readonly Violation[],
+  ) => Promise<IntakeCounts>
 }

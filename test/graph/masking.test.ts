@@ -148,7 +148,7 @@ describe('formatError', () => {
     formatError(
       { message, path: ['a', 0], ...(code === undefined ? {} : { extensions: { code, view: 'v' } }) },
       message,
-      (error) => told.push(error),
+      { report: (error) => told.push(error), suggestions: true },
     )
 
   it.each([

@@ -191,7 +191,9 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     contexts.make(
       'request-1',
       { name: 'test', rights: new Set(['read']) },
+      'key test',
       () => new AbortController().signal,
+      () => {},
     )
 
   return {

@@ -108,7 +108,7 @@ const surface = `
   type RegistryVersion { version: Int! appliedAt: Timestamp! appliedBy: String! message: String changes: [String!]! }
   type RegistryVersionConnection { nodes: [RegistryVersion!]! pageInfo: PageInfo! }
   enum RunKind { IMPORT BATCH MATERIALIZE VALIDATE REBUILD TRAINING_SET EXPORT }
-  enum RunState { RUNNING SUCCEEDED FAILED INTERRUPTED }
+  enum RunState { RUNNING SUCCEEDED FAILED CANCELLED INTERRUPTED }
   type Run { id: ID! kind: RunKind! view: String asOf: Timestamp state: RunState! startedAt: Timestamp! finishedAt: Timestamp rowsRead: Int64 rowsWritten: Int64 error: String }
   enum ExpectationAction { WARN QUARANTINE REJECT }
   type Violation {

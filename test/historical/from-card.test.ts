@@ -158,6 +158,7 @@ function optionsOf(more: Partial<TrainingOptions> = {}): TrainingOptions {
 function sources({ format }: TrainingOptions, program = '1.0.0'): CardedSources {
   const { stores } = gateway.gateway
   return {
+    engines: null,
     snapshots: postgresAsOfSnapshots(stores.system, {
       project,
       countNonFinite: () => {},
@@ -179,7 +180,7 @@ const running = {
 async function make(out: string, options = optionsOf(), path = spine): Promise<CardedTrainingSet> {
   const service = selectedFeatures(gateway.gateway.registry, options.selection, options.fullNames)
   return await makeCardedTrainingSet(sources(options), {
-    ...{ service, options, spine: path, again: null, out: join(folder, out) },
+    ...{ service, options, spine: path, again: null, engine: 'auto' as const, out: join(folder, out) },
     ...running,
   })
 }
@@ -332,7 +333,7 @@ describe('a training set from its card', () => {
       { ...own, changes: { ...own.changes, storedSince } },
       {
         service: selectedFeatures(gateway.gateway.registry, options.selection, false),
-        ...{ options, spine, again: null, out: join(folder, 'dropped'), ...running },
+        ...{ options, spine, again: null, engine: 'auto' as const, out: join(folder, 'dropped'), ...running },
       },
     )
     await expect(made).rejects.toThrow(HistoryExpired)

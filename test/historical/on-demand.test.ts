@@ -114,7 +114,7 @@ async function train(spine: readonly AskedRow[], folder: string, features: reado
         spine: { path, opened, map: new Map(), time: null, timezone: null, timeUnit: null },
         ...{ knownAt: { kind: 'ALL' }, out, format: 'ndjson', vector: features === null, statuses: true },
         limit: readLimit(usualReadLimit, 'ask for less'),
-        ...{ rows: null, visibleIn: null, signal: new AbortController().signal },
+        ...{ rows: null, visibleIn: null, files: [], signal: new AbortController().signal },
         onProgress: () => {},
       },
     )

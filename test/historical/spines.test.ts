@@ -95,6 +95,7 @@ async function make(spine: string, asked: Asked = {}): Promise<MadeTrainingSet &
           rows: null,
           knownAt: { kind: 'ALL' },
           visibleIn: null,
+          files: [],
           out,
           format,
           vector: false,

@@ -170,6 +170,7 @@ async function make(
           rows: null,
           knownAt: { kind: 'ALL' },
           visibleIn: null,
+          files: [],
           out,
           format: 'parquet',
           vector: true,
@@ -409,11 +410,22 @@ describe('a training set', () => {
     const { stores, registry } = gateway.gateway
     const opened = await stores.files.open(path, 'csv')
     const text = await explainTrainingSet(
-      postgresAsOfSnapshots(stores.system, { project, countNonFinite: () => {} }),
+      {
+        snapshots: postgresAsOfSnapshots(stores.system, { project, countNonFinite: () => {} }),
+        engines: null,
+      },
       {
         service: selectedFeatures(registry, { service: 'demand_v1' }, false),
         spine: { path, opened, map: new Map(), time: null, timezone: null, timeUnit: null },
-        ...{ rows: null, knownAt: { kind: 'ALL' }, visibleIn: null, vector: false, statuses: false },
+        ...{
+          engine: 'auto',
+          rows: null,
+          knownAt: { kind: 'ALL' },
+          visibleIn: null,
+          files: [],
+          vector: false,
+          statuses: false,
+        },
         limit: readLimit(usualReadLimit, ''),
       },
     ).finally(opened.close)

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { Cancelled } from '../../src/errors.ts'
 import type { Run, RunStore, Watermark } from '../../src/stores/run-store.ts'
 
 /** Runs and watermarks in plain code, inside one process: a run cannot lose its process here. */
@@ -38,7 +39,12 @@ export function memoryRunStore(): RunStore {
         runs[place] = { ...started, ...outcome, finishedAt: now() }
         return result
       } catch (error) {
-        runs[place] = { ...started, state: 'FAILED', error: String(error), finishedAt: now() }
+        runs[place] = {
+          ...started,
+          state: error instanceof Cancelled ? 'CANCELLED' : 'FAILED',
+          error: String(error),
+          finishedAt: now(),
+        }
         throw error
       } finally {
         running.delete(name)

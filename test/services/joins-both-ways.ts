@@ -15,7 +15,7 @@ export function joinsBothWays(url: string, store: OfflineStore, project = 'defau
     ...store,
     async asOfJoin(join, signal) {
       const answer = await store.asOfJoin(join, signal)
-      const snapshot = await snapshots.open({ connections: 1, visibleIn: join.visibleIn })
+      const snapshot = await snapshots.open({ connections: 1, visibleIn: join.visibleIn, files: [] })
       try {
         const rows = {
           length: join.rows.length,

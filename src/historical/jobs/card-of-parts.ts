@@ -1,11 +1,18 @@
 import type { FeatureStatus } from '../../definitions/row-status.ts'
 import type { Micros } from '../../definitions/timestamp.ts'
+import type { FeatureCounts, SpineCounts } from '../../stores/training-counts.ts'
 import type { ColumnSummary } from '../../stores/training-file.ts'
-import type { MadeTrainingSet } from '../training/make-training-set.ts'
-import type { FeatureCounts, SpineCounts } from '../training/training-card.ts'
+import type { EngineMade } from '../training/make-by-engine.ts'
 
-/** What is recorded with a part, as JSON. */
-export type PartCounts = Pick<MadeTrainingSet, 'spine' | 'features' | 'summaries'>
+/** What is recorded with a part, as JSON. Parts of earlier versions were all made by Postgres, which read no files. */
+export type PartCounts = Pick<EngineMade, 'spine' | 'features' | 'summaries'> &
+  Partial<Pick<EngineMade, 'engine' | 'files'>>
+
+/** How all parts are made: as the first was, and of the same files. */
+export function madeLike(parts: readonly PartCounts[]): Pick<EngineMade, 'engine' | 'files'> {
+  const [first] = parts
+  return { engine: first?.engine ?? 'postgres', files: first?.files ?? [] }
+}
 
 /** Counts of the parts as those of the whole. */
 export function countsOfParts(parts: readonly PartCounts[]): {

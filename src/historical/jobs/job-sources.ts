@@ -6,15 +6,18 @@ import type { SpineStore } from '../../stores/spine-store.ts'
 import type { BegunJob, ClaimedJob, MadePart, TrainingJobQueue } from '../../stores/training-job-queue.ts'
 import type { TrainingSetRequest, TrainingSetStore } from '../../stores/training-set-store.ts'
 import type { VersionStore } from '../../stores/version-store.ts'
+import type { AskedEngine } from '../plan/choose-engine.ts'
 import { parseKnownAt } from '../training/known-at.ts'
-import type { TrainingSources } from '../training/make-training-set.ts'
+import type { EngineSources } from '../training/make-by-engine.ts'
 import type { FeatureSelection } from '../training/selected-features.ts'
 import type { TrainingOptions } from '../training/training-options.ts'
 import type { FilesFolder } from './files-folder.ts'
 import type { HeldLease } from './hold-lease.ts'
 
 /** What an attempt at a training set reads and writes. */
-export interface JobSources extends TrainingSources {
+export interface JobSources extends EngineSources {
+  /** By which parts are made. */
+  readonly engine: AskedEngine
   readonly queue: TrainingJobQueue
   readonly trainingSets: Pick<TrainingSetStore, 'find'>
   readonly spines: Pick<SpineStore, 'heldBytes'>

@@ -2,9 +2,9 @@ import { mkdir } from 'node:fs/promises'
 import { LimitExceeded, StoreFailed } from '../../errors.ts'
 import type { BegunJob, MadePart } from '../../stores/training-job-queue.ts'
 import { readLimit, usualReadLimit } from '../plan/read-limit.ts'
-import { makeTrainingSet } from '../training/make-training-set.ts'
+import { makeByEngine } from '../training/make-by-engine.ts'
 import { selectedFeatures } from '../training/selected-features.ts'
-import type { PartCounts } from './card-of-parts.ts'
+import { madeLike, type PartCounts } from './card-of-parts.ts'
 import { type Attempt, type JobSources, optionsOf } from './job-sources.ts'
 import { partName } from './part-name.ts'
 import { untilAnswered } from './until-answered.ts'
@@ -28,7 +28,7 @@ export async function makeParts(sources: JobSources, attempt: Attempt): Promise<
       continue
     }
     try {
-      const made = await makePart(sources, attempt, part)
+      const made = await makePart(sources, attempt, part, parts[0]?.made)
       if ((await answered(() => sources.queue.addPart(job, made))) !== true) return null
       parts.push(made)
       failures = 0
@@ -49,6 +49,7 @@ async function makePart(
   sources: JobSources,
   { job, begun, served, lease }: Attempt,
   part: number,
+  first: unknown,
 ): Promise<MadePart> {
   const { files, folder } = sources
   const { set, visible } = begun
@@ -63,8 +64,9 @@ async function makePart(
   const path = folder.spine(spine)
   const opened = await files.open(path, spine.format)
   try {
-    const made = await makeTrainingSet(sources, {
-      ...options,
+    const like = first === undefined ? { engine: sources.engine, files: [] } : madeLike([first as PartCounts])
+    const made = await makeByEngine(sources, {
+      ...{ ...options, ...like },
       service: selectedFeatures(served.registry, options.selection, options.fullNames),
       spine: { ...options, path, opened },
       rows: { from, to: Math.min(spine.rows, from + partRows) },
@@ -72,7 +74,10 @@ async function makePart(
       limit: readLimit(usualReadLimit, raised),
       onProgress: (_, done) => lease.progress(spine.rows === 0 ? 1 : (from + done) / spine.rows),
     })
-    const counts: PartCounts = { spine: made.spine, features: made.features, summaries: made.summaries }
+    const counts: PartCounts = {
+      ...{ spine: made.spine, features: made.features, summaries: made.summaries },
+      ...{ engine: made.engine, files: made.files },
+    }
     const sha256 = await files.digest(out)
     return { part, file, rows: made.spine.rows, bytes: made.bytes, sha256, made: counts }
   } finally {

@@ -4,7 +4,7 @@ import type { MadePart } from '../../stores/training-job-queue.ts'
 import { refuseDropped } from '../training/carded-training-set.ts'
 import { selectedFeatures } from '../training/selected-features.ts'
 import { trainingCard } from '../training/training-card.ts'
-import { countsOfParts, onlySummaries, type PartCounts } from './card-of-parts.ts'
+import { countsOfParts, madeLike, onlySummaries, type PartCounts } from './card-of-parts.ts'
 import { cardFile } from './files-folder.ts'
 import { type Attempt, type JobSources, optionsOf } from './job-sources.ts'
 import { partName } from './part-name.ts'
@@ -36,6 +36,7 @@ export async function writeCard(
   }))
   const text = trainingCard({
     world: { project, program, registryVersion: served.version, definitions: served.digest },
+    ...madeLike(made),
     ...{ options, service, visible, takenAt, storedSince, output, features, summaries },
     database: await changes.identity(),
     spine: { file: `${set.spine.id}.${set.spine.format}`, sql: null, sha256: set.spine.sha256, counts },

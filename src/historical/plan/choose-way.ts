@@ -48,6 +48,7 @@ export function chooseWay(view: OfflineView, asked: AskedRows, table: TableEstim
     ...{ view: view.name, way, because, reads: Math.round(reads) },
     ...{ asked, table },
   })
+  if (view.source?.kind === 'parquet') return chosen('FILES', 'it stands in files', table.rows)
   if (view.kind === 'STREAM') {
     const { probed, merged } = eventsRead(view, asked, table)
     if (asked.rows <= fewRows) return chosen('LATERAL', `at most ${fewRows} rows`, probed)

@@ -6,17 +6,15 @@ import { planService } from '../../online/service-row.ts'
 import type { FeatureService, StreamView } from '../../registry/registry.ts'
 import type { FileStore } from '../../stores/file-reader.ts'
 import type { LaterChanges } from '../../stores/later-changes.ts'
+import type { ReadFiles } from '../../stores/read-files.ts'
 import { reachOf } from '../../windows/reach-of.ts'
-import {
-  type MadeTrainingSet,
-  makeTrainingSet,
-  type TrainingRequest,
-  type TrainingSources,
-} from './make-training-set.ts'
+import type { AskedEngine } from '../plan/choose-engine.ts'
+import { type EngineMade, type EngineSources, makeByEngine } from './make-by-engine.ts'
+import type { MadeTrainingSet, TrainingRequest } from './make-training-set.ts'
 import { type TrainingWorld, trainingCard } from './training-card.ts'
 import type { TrainingOptions } from './training-options.ts'
 
-export interface CardedSources extends TrainingSources {
+export interface CardedSources extends EngineSources {
   readonly files: FileStore
   readonly changes: LaterChanges
   readonly world: TrainingWorld
@@ -31,11 +29,18 @@ export interface CardedRequest extends Pick<TrainingRequest, 'out' | 'limit' | '
   /** The statement whose rows stand there; null: it is a file of its own. */
   readonly spineSql?: string | null
   /** The snapshot of an earlier one, which is made again; null: of all that is there now. */
-  readonly again: { readonly visible: string; readonly takenAt: Micros; readonly name: string } | null
+  readonly again: {
+    readonly visible: string
+    readonly files: readonly ReadFiles[]
+    readonly takenAt: Micros
+    readonly name: string
+  } | null
+  /** The engine that is asked for. */
+  readonly engine: AskedEngine
 }
 
 export interface CardedTrainingSet {
-  readonly made: MadeTrainingSet
+  readonly made: EngineMade
   /** Of the file, in hex. */
   readonly sha256: string
   /** To be written beside it. */
@@ -45,17 +50,17 @@ export interface CardedTrainingSet {
 /** A training set of a whole spine, and its card. @throws what `makeTrainingSet` throws. */
 export async function makeCardedTrainingSet(
   { files, changes, world, ...sources }: CardedSources,
-  { service, options, spine, spineSql = null, again, out, limit, onProgress, signal }: CardedRequest,
+  { service, options, spine, spineSql = null, again, engine, out, limit, onProgress, signal }: CardedRequest,
 ): Promise<CardedTrainingSet> {
   // Before the snapshot: what is dropped in between is then no change behind the card's back.
   const storedSince = await changes.storedSince(streamViews(service).map(({ events }) => events.name))
   const opened = await files.open(spine, options.spineFormat)
   try {
     const { map, time, timezone, timeUnit, knownAt, vector, statuses, format } = options
-    const { takenAt, ...rest } = await makeTrainingSet(sources, {
-      ...{ service, knownAt, vector, statuses, format, out, limit, onProgress, signal },
+    const { takenAt, ...rest } = await makeByEngine(sources, {
+      ...{ service, engine, knownAt, vector, statuses, format, out, limit, onProgress, signal },
       spine: { path: spine, opened, map, time, timezone, timeUnit },
-      ...{ rows: null, visibleIn: again?.visible ?? null },
+      ...{ rows: null, visibleIn: again?.visible ?? null, files: again?.files ?? [] },
     })
     const made = { ...rest, takenAt: again?.takenAt ?? takenAt }
     await refuseDropped(service, made, storedSince, changes).catch(async (error: unknown) => {
@@ -66,7 +71,7 @@ export async function makeCardedTrainingSet(
     const card = trainingCard({
       ...{ world, options, service, storedSince },
       database: await changes.identity(),
-      ...{ visible: made.visible, takenAt: made.takenAt },
+      ...{ visible: made.visible, takenAt: made.takenAt, engine: made.engine, files: made.files },
       spine: {
         ...{ file: spineSql === null ? path.basename(spine) : null, sql: spineSql },
         ...{ sha256: await files.digest(spine), counts: made.spine },

@@ -1,17 +1,27 @@
 import { planService } from '../../online/service-row.ts'
-import type { AsOfSnapshots, Way } from '../../stores/as-of-snapshot.ts'
+import type { Way } from '../../stores/as-of-snapshot.ts'
 import type { OfflineView } from '../../stores/offline-view.ts'
 import type { ChosenWay } from '../plan/choose-way.ts'
 import { readSpine } from '../spine/read-spine.ts'
 import { planSpine } from '../spine/spine-plan.ts'
 import { planAnswers, planJoins } from './answer-columns.ts'
 import { madeColumns } from './made-columns.ts'
-import { batchRows, type TrainingRequest } from './make-training-set.ts'
+import { type EngineRequest, type EngineSources, engineFor } from './make-by-engine.ts'
+import { batchRows } from './make-training-set.ts'
 import { tableEstimates } from './table-estimates.ts'
 
 export type ExplainRequest = Pick<
-  TrainingRequest,
-  'service' | 'spine' | 'rows' | 'knownAt' | 'visibleIn' | 'vector' | 'statuses' | 'limit'
+  EngineRequest,
+  | 'service'
+  | 'spine'
+  | 'rows'
+  | 'knownAt'
+  | 'visibleIn'
+  | 'files'
+  | 'engine'
+  | 'vector'
+  | 'statuses'
+  | 'limit'
 >
 
 /** How a view is read, of all batches that are read in one way. */
@@ -29,14 +39,16 @@ interface ReadInWay {
  * statement. The spine is read and checked, nothing else is. @throws what `makeTrainingSet` throws before it writes.
  */
 export async function explainTrainingSet(
-  snapshots: AsOfSnapshots,
-  { service, spine, rows, knownAt, visibleIn, limit, ...made }: ExplainRequest,
+  { snapshots, engines }: Pick<EngineSources, 'snapshots' | 'engines'>,
+  { service, spine, rows, knownAt, visibleIn, files, engine, limit, ...made }: ExplainRequest,
 ): Promise<string> {
   const plan = planService(service)
   const names = madeColumns(plan, made).map(({ name }) => name)
   const spinePlan = planSpine(spine.opened, service, names, spine)
   const answers = planAnswers(plan)
-  const snapshot = await snapshots.open({ connections: 1, visibleIn })
+  const set = { answers, spinePlan }
+  const chosen = await engineFor({ snapshots, engines }, { engine, spine, rows, visibleIn, files }, set)
+  const snapshot = await snapshots.open({ connections: 1, visibleIn, files })
   try {
     const estimates = await tableEstimates(answers, snapshot)
     const found = new Map<string, ReadInWay>()
@@ -57,6 +69,7 @@ export async function explainTrainingSet(
       }
     }
     const lines = [
+      `by ${chosen.engine}: ${chosen.because}`,
       `${read.toLocaleString('en')} rows of the spine, at most ${batchRows.toLocaleString('en')} at once`,
     ]
     for (const { view, way, because, table, rows: asked, reads } of found.values())

@@ -4,16 +4,23 @@ import { planService } from '../../online/service-row.ts'
 import type { FeatureService } from '../../registry/registry.ts'
 import type { AsOfSnapshots } from '../../stores/as-of-snapshot.ts'
 import type { OpenedFile, RowRange } from '../../stores/file-reader.ts'
+import type { ReadFiles } from '../../stores/read-files.ts'
+import type { FeatureCounts, SpineCounts } from '../../stores/training-counts.ts'
 import type { ColumnSummary, TrainingFiles, TrainingFormat } from '../../stores/training-file.ts'
 import type { ReadLimit } from '../plan/read-limit.ts'
 import { readSpine, type SpineReading, type SpineRows, spineColumns } from '../spine/read-spine.ts'
 import { planSpine, type SpineOptions } from '../spine/spine-plan.ts'
-import { type AnsweredColumn, answerColumns, planAnswers, planJoins } from './answer-columns.ts'
+import {
+  type AnsweredColumn,
+  type AnswerPlan,
+  answerColumns,
+  planAnswers,
+  planJoins,
+} from './answer-columns.ts'
 import type { KnownAt } from './known-at.ts'
 import { type MadeOptions, madeColumns, madeValues } from './made-columns.ts'
 import { tableEstimates } from './table-estimates.ts'
 import { tallyOf } from './tally.ts'
-import type { FeatureCounts, SpineCounts } from './training-card.ts'
 
 export interface TrainingSources {
   readonly snapshots: AsOfSnapshots
@@ -30,6 +37,8 @@ export interface TrainingRequest extends MadeOptions {
   readonly knownAt: KnownAt
   /** The `visible` of an earlier one: its file once more. Null: all that is there now. */
   readonly visibleIn: string | null
+  /** Of that earlier one, see `SnapshotRequest`. */
+  readonly files: readonly ReadFiles[]
   readonly out: string
   readonly format: TrainingFormat
   /** Of stored rows that are read, as they are estimated. */
@@ -43,6 +52,8 @@ export interface MadeTrainingSet {
   readonly takenAt: Micros
   readonly visible: string
   readonly systemIdentifier: string
+  /** Of the views that were read from files. */
+  readonly files: readonly ReadFiles[]
   readonly bytes: number
   readonly spine: SpineCounts
   readonly features: readonly FeatureCounts[]
@@ -51,6 +62,8 @@ export interface MadeTrainingSet {
 
 /** Rows that are answered together: enough to find neighbours in the index, few enough that memory stays small. */
 export const batchRows = 50_000
+/** Files are read as a whole for every batch. */
+const batchRowsOfFiles = 500_000
 const connections = 2
 
 /**
@@ -63,7 +76,7 @@ export async function makeTrainingSet(
   { snapshots, trainingFiles, onDemand }: TrainingSources,
   request: TrainingRequest,
 ): Promise<MadeTrainingSet> {
-  const { service, spine, rows, knownAt, visibleIn, out, format, signal } = request
+  const { service, spine, rows, knownAt, visibleIn, files, out, format, signal } = request
   const plan = planService(service)
   const columns = madeColumns(plan, request)
   const names = columns.map(({ name }) => name)
@@ -74,7 +87,7 @@ export async function makeTrainingSet(
     ...{ columns, out, format },
   })
   try {
-    const snapshot = await snapshots.open({ connections, visibleIn })
+    const snapshot = await snapshots.open({ connections, visibleIn, files })
     try {
       const tally = tallyOf(plan, snapshot.takenAt)
       const answers = planAnswers(plan)
@@ -90,7 +103,12 @@ export async function makeTrainingSet(
         request.onProgress(answeredRows.done, tally.spine().rows)
       }
       try {
-        for await (const read of readSpine(spine.opened, spinePlan, { ...spine, rows }, batchRows)) {
+        for await (const read of readSpine(
+          spine.opened,
+          spinePlan,
+          { ...spine, rows },
+          rowsAtOnce(answers),
+        )) {
           signal.throwIfAborted()
           // The database answers these while those before are written.
           const joins = planJoins(read, answers, { knownAt, estimates })
@@ -114,13 +132,21 @@ export async function makeTrainingSet(
       const summaries = await file.summarize()
       const { bytes } = await file.write()
       const counts = { spine: tally.spine(), features: tally.features() }
-      return { ...{ takenAt, visible, systemIdentifier, bytes, summaries }, ...counts }
+      return {
+        ...{ takenAt, visible, systemIdentifier, bytes, summaries },
+        ...counts,
+        files: snapshot.files(),
+      }
     } finally {
       await snapshot.close()
     }
   } finally {
     await file.close()
   }
+}
+
+function rowsAtOnce({ reads }: AnswerPlan): number {
+  return reads.some(({ read }) => read.view.source?.kind === 'parquet') ? batchRowsOfFiles : batchRows
 }
 
 interface Answering {

@@ -3,11 +3,12 @@ import { type Micros, parseTimestamp } from '../../definitions/timestamp.ts'
 import { BadUserInput, CardUnreadable } from '../../errors.ts'
 import { fileFormats } from '../../stores/file-reader.ts'
 import { trainingFormats } from '../../stores/training-file.ts'
+import { trainingEngines } from '../plan/choose-engine.ts'
 import { parseKnownAt } from './known-at.ts'
 import type { TrainingOptions } from './training-options.ts'
 
-/** Moved when what is needed to make a training set again stands otherwise. */
-export const cardFormat = 1
+/** Moved when what is needed to make a training set again stands otherwise: with 2 came engines and files, a card without them is of 1. */
+export const cardFormat = 2
 
 const timestamp = z.string().transform((text, context): Micros => {
   const micros = parseTimestamp(text)
@@ -47,11 +48,17 @@ function isSnapshot(text: string): boolean {
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected the 64 hex digits of a sha-256')
 
+/** Where rows of a view, or events of a source, were read from. */
+const readFiles = z.object({
+  ...{ of: z.string(), path: z.string() },
+  files: z.array(z.object({ path: z.string(), bytes: z.number(), checksum: z.string() })),
+})
+
 const output = z.object({ file: z.string(), sha256 })
 
 const card = z
   .object({
-    ...{ card: z.literal(cardFormat), program: z.string(), project: z.string() },
+    ...{ card: z.union([z.literal(1), z.literal(cardFormat)]), program: z.string(), project: z.string() },
     ...{ service: z.string().nullable(), selected: z.array(z.string()).min(1).nullable() },
     ...{ registryVersion: z.number(), usedDefinitions: sha256, knownAt, takenAt: timestamp },
     database: z.object({ systemIdentifier: z.string(), id: z.string(), snapshot }),
@@ -67,6 +74,8 @@ const card = z
       format: z.enum(trainingFormats),
     }),
     spine: z.object({ file: z.string().optional(), sql: z.string().optional(), sha256 }),
+    engine: z.enum(trainingEngines).default('postgres'),
+    files: z.array(readFiles).default([]),
     output: output.optional(),
     parts: z.array(output).optional(),
   })

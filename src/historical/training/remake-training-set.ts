@@ -15,7 +15,7 @@ import { madeColumns } from './made-columns.ts'
 import type { TrainingCard } from './read-card.ts'
 import { usedDefinitions } from './used-definitions.ts'
 
-export interface RemakeRequest extends Omit<CardedRequest, 'options' | 'again'> {
+export interface RemakeRequest extends Omit<CardedRequest, 'options' | 'again' | 'engine'> {
   readonly card: TrainingCard
   /** Of what is left, where rows were deleted or dropped since; the file is then another one. */
   readonly allowDeletions: boolean
@@ -62,9 +62,14 @@ export async function remakeTrainingSet(
     )
   const written = `${out}.again`
   try {
-    const again = { visible: card.database.snapshot, takenAt: card.takenAt, name: path.basename(out) }
-    const { options } = card
-    const carded = await makeCardedTrainingSet(sources, { ...request, options, again, out: written })
+    const again = {
+      visible: card.database.snapshot,
+      takenAt: card.takenAt,
+      files: card.files,
+      name: path.basename(out),
+    }
+    const { options, engine } = card
+    const carded = await makeCardedTrainingSet(sources, { ...request, options, engine, again, out: written })
     const isSame = card.outputSha256 === null ? null : carded.sha256 === card.outputSha256
     if (isSame === false && !allowDeletions && card.program === sources.world.program)
       throw notReproduced(card)

@@ -2,9 +2,9 @@ import { type FeatureStatus, featureStatuses } from '../../definitions/row-statu
 import type { Micros } from '../../definitions/timestamp.ts'
 import type { ServicePlan } from '../../online/service-row.ts'
 import { brokenRules } from '../../quality/expectations.ts'
+import type { FeatureCounts, SpineCounts } from '../../stores/training-counts.ts'
 import type { SpineRows } from '../spine/read-spine.ts'
 import type { AnsweredColumn } from './answer-columns.ts'
-import type { FeatureCounts, SpineCounts } from './training-card.ts'
 
 /** What the card says of rows and values, counted while they pass. */
 export interface Tally {

@@ -1,33 +1,14 @@
-import type { FeatureStatus } from '../../definitions/row-status.ts'
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
 import type { FeatureService } from '../../registry/registry.ts'
 import type { DatabaseIdentity } from '../../stores/later-changes.ts'
+import type { ReadFiles } from '../../stores/read-files.ts'
+import type { FeatureCounts, SpineCounts } from '../../stores/training-counts.ts'
 import type { ColumnSummary } from '../../stores/training-file.ts'
+import type { TrainingEngine } from '../plan/choose-engine.ts'
 import { knownAtText } from './known-at.ts'
 import { cardFormat } from './read-card.ts'
 import type { TrainingOptions } from './training-options.ts'
 import { mappedViews, usedDefinitions } from './used-definitions.ts'
-
-/** How often a feature's values were not what a model would like. */
-export interface FeatureCounts {
-  readonly name: string
-  readonly type: string
-  readonly statuses: Readonly<Record<FeatureStatus, number>>
-  /** Null, so that a vector holds its default. */
-  readonly defaulted: number
-  /** Outside what is expected of it. */
-  readonly violated: number
-}
-
-export interface SpineCounts {
-  readonly rows: number
-  readonly missingKeys: number
-  readonly missingTimes: number
-  /** Later than the snapshot. */
-  readonly ahead: number
-  readonly from: Micros | null
-  readonly to: Micros | null
-}
 
 /** Whose definitions and rows a training set is made of, and by what. */
 export interface TrainingWorld {
@@ -54,6 +35,9 @@ export interface CardContents {
   readonly database: DatabaseIdentity
   /** What the training set could see: `AsOfSnapshot.visible`. */
   readonly visible: string
+  readonly engine: TrainingEngine
+  /** Of the views that were read from files. */
+  readonly files: readonly ReadFiles[]
   readonly takenAt: Micros
   /** By source of a streaming view; read before the snapshot was taken. */
   readonly storedSince: ReadonlyMap<string, Micros>
@@ -77,7 +61,7 @@ export function trainingCard(contents: CardContents): string {
   const { counts } = spine
   const instant = (micros: Micros | null): string | null => (micros === null ? null : formatTimestamp(micros))
   const card = {
-    card: cardFormat,
+    card: contents.engine === 'postgres' && contents.files.length === 0 ? 1 : cardFormat,
     ...{ program: world.program, project: world.project },
     service: 'service' in selection ? selection.service : null,
     selected: 'features' in selection ? selection.features : null,
@@ -101,6 +85,8 @@ export function trainingCard(contents: CardContents): string {
       ...{ missingKeys: counts.missingKeys, missingTimes: counts.missingTimes, ahead: counts.ahead },
       ...{ from: instant(counts.from), to: instant(counts.to) },
     },
+    ...(contents.engine === 'postgres' ? {} : { engine: contents.engine }),
+    ...(contents.files.length === 0 ? {} : { files: contents.files }),
     ...('file' in output ? { output } : { parts: output }),
     features: featuresOf(contents),
   }

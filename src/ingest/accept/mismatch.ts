@@ -6,7 +6,8 @@ const shownCharacters = 60
 
 /** What was expected of a value, and its beginning as it came. */
 export function mismatch({ expected, hint }: Unfit, raw: unknown, time: TimeColumn | null = null): string {
-  const text = typeof raw === 'bigint' ? raw.toString() : JSON.stringify(jsonOf(raw, time))
+  const beginning = typeof raw === 'string' ? raw.slice(0, shownCharacters + 1) : raw
+  const text = typeof raw === 'bigint' ? raw.toString() : JSON.stringify(jsonOf(beginning, time))
   const shown = text.length > shownCharacters ? `${text.slice(0, shownCharacters)}…` : text
   return `expected ${expected}, got ${shown}${hint === '' ? '' : ` (${hint})`}`
 }

@@ -1,13 +1,16 @@
+import { isTooDeepJson, tooDeepJson } from '../../definitions/json-depth.ts'
+
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
-/** Why a line that `readJsonLine` answers null for is not read. */
-export const notJson = 'the line is not JSON in UTF-8'
+export type JsonLine = { readonly json: unknown } | { readonly unreadable: string }
 
-/** What stands in a line of NDJSON; null where it is not JSON in UTF-8. */
-export function readJsonLine(line: Uint8Array): { readonly json: unknown } | null {
+/** What stands in a line of NDJSON, or why it is not read. */
+export function readJsonLine(line: Uint8Array): JsonLine {
+  let json: unknown
   try {
-    return { json: JSON.parse(decoder.decode(line)) }
+    json = JSON.parse(decoder.decode(line))
   } catch {
-    return null
+    return { unreadable: 'the line is not JSON in UTF-8' }
   }
+  return isTooDeepJson(json) ? { unreadable: tooDeepJson } : { json }
 }

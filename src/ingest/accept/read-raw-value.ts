@@ -4,6 +4,7 @@ import { elementType, isDecimal, joinKeyType, type ValueType } from '../../defin
 import type { FileForm } from '../../stores/file-reader.ts'
 import { type ReadTimeOptions, timestampReader } from './read-timestamp.ts'
 import { Unfit } from './unfit.ts'
+import { maxValueBytes, valueBytes } from './value-bytes.ts'
 
 /** A file's value → the form that every store keeps; null and undefined are null. */
 export type ReadValue = (raw: unknown) => Value | null | Unfit
@@ -19,7 +20,8 @@ export interface ReadValueOptions extends ReadTimeOptions {
 /**
  * By the rules of `acceptValue` and `acceptKeyValue`. In CSV a number is its decimal digits, an integer also with a
  * fraction of zeros (as pandas writes integers with nulls), a bool true, false, 0 or 1, bytes base64 and a list
- * JSON, each with spaces around it; in JSON bytes are base64. A timestamp: see `timestampReader`. NaN is null.
+ * JSON, each with spaces around it; in JSON bytes are base64. A timestamp: see `timestampReader`. NaN is null. A value of
+ * more than 1 MB is none.
  */
 export function readRawValue(options: ReadValueOptions): ReadValue {
   const { type, form, isKey } = options
@@ -27,7 +29,8 @@ export function readRawValue(options: ReadValueOptions): ReadValue {
   const key = isKey ? joinKeyType.safeParse(type).data : undefined
   const accept = (value: unknown): Value | null | Unfit => {
     const outcome = key === undefined ? acceptValue(type, value) : acceptKeyValue(key, value)
-    return outcome.ok ? outcome.value : new Unfit(outcome.expected)
+    if (!outcome.ok) return new Unfit(outcome.expected)
+    return valueBytes(outcome.value) > maxValueBytes ? tooLarge : outcome.value
   }
   const isNumber = numberTypes.has(type)
   const isCanonical = key === undefined ? canonical[type] : undefined
@@ -40,12 +43,14 @@ export function readRawValue(options: ReadValueOptions): ReadValue {
   }
 }
 
+const tooLarge = new Unfit(`a value of at most ${maxValueBytes} bytes`)
+
 /** The common values of a typed column, which need no second look. Ten million rows make this worth its lines. */
 const canonical: Readonly<Partial<Record<ValueType, (raw: unknown) => boolean>>> = {
   float64: (raw) => typeof raw === 'number' && Number.isFinite(raw),
   bool: (raw) => typeof raw === 'boolean',
   // What comes from UTF-8 has no lone surrogates.
-  string: (raw) => typeof raw === 'string' && !raw.includes('\0'),
+  string: (raw) => typeof raw === 'string' && !raw.includes('\0') && raw.length <= maxValueBytes / 4,
 }
 
 const numberTypes: ReadonlySet<ValueType> = new Set(['int32', 'int64', 'float32', 'float64', 'bool'])

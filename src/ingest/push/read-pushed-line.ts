@@ -2,7 +2,7 @@ import { type Micros, parseTimestamp } from '../../definitions/timestamp.ts'
 import { elementType } from '../../definitions/value-type.ts'
 import { InvalidRow } from '../../errors.ts'
 import type { FeatureView } from '../../registry/registry.ts'
-import { notJson, readJsonLine } from '../accept/read-json-line.ts'
+import { readJsonLine } from '../accept/read-json-line.ts'
 import type { PushedRow } from './push-rows.ts'
 
 const timestampExpected = 'an RFC 3339 timestamp with an explicit offset'
@@ -14,7 +14,7 @@ const timestampExpected = 'an RFC 3339 timestamp with an explicit offset'
  */
 export function readPushedLine(view: FeatureView, line: Uint8Array): PushedRow | InvalidRow {
   const parsed = readJsonLine(line)
-  if (parsed === null) return new InvalidRow(notJson)
+  if ('unreadable' in parsed) return new InvalidRow(parsed.unreadable)
   const { json } = parsed
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     return new InvalidRow('expected a JSON object, one a line')

@@ -6,7 +6,7 @@ import type { StoredView } from '../../registry/registry.ts'
 import type { QuarantinedEntry, RetriedEvent, RetriedRow } from '../../stores/quarantine-store.ts'
 import { type AcceptEvent, eventAcceptor, invalid } from '../accept/accept-event.ts'
 import { acceptRow } from '../accept/accept-row.ts'
-import { notJson, readJsonLine } from '../accept/read-json-line.ts'
+import { type JsonLine, readJsonLine } from '../accept/read-json-line.ts'
 import { asMessage, entryContent, withBytes } from './entry-content.ts'
 import { judgeFileEntry } from './judge-file-entry.ts'
 import type { RetryTarget } from './retry-target.ts'
@@ -59,8 +59,8 @@ function stays(reason: string): EntryVerdict {
   return { status: 'STAYS', reason }
 }
 
-function judgeEvent(accept: AcceptEvent, read: { readonly json: unknown } | null, now: Micros): EntryVerdict {
-  const verdict = read === null ? invalid(notJson) : accept(read.json, now)
+function judgeEvent(accept: AcceptEvent, read: JsonLine, now: Micros): EntryVerdict {
+  const verdict = 'unreadable' in read ? invalid(read.unreadable) : accept(read.json, now)
   if (verdict.status === 'REFUSED') return stays(verdict.message)
   return { status: 'EVENT', event: { ...verdict.event, violations: verdict.violations } }
 }

@@ -13,7 +13,7 @@ export function rowAsItCame(registry: Registry, entry: QuarantinedEntry): unknow
   const { name, content, message, cameBy } = entry
   if (message !== null) {
     const read = readJsonLine(message.value)
-    return read === null ? message.value.toString() : read.json
+    return 'unreadable' in read ? message.value.toString() : read.json
   }
   const source = registry.eventSources.find((one) => one.name === name)
   if (source) return lineOf(content) ?? asMessage(source, content)

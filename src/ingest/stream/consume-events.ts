@@ -10,7 +10,7 @@ import {
   type StreamPosition,
 } from '../../stores/event-stream.ts'
 import { type AcceptEvent, eventAcceptor, invalid } from '../accept/accept-event.ts'
-import { notJson, readJsonLine } from '../accept/read-json-line.ts'
+import { readJsonLine } from '../accept/read-json-line.ts'
 import { retryPauseMs } from '../retry.ts'
 import type { RunLog } from '../run-log.ts'
 import type { StreamObserver } from '../stream-observer.ts'
@@ -176,7 +176,7 @@ function judge({ accept }: ConsumedSource, messages: readonly StreamMessage[], a
   const deadLetters: DeadLetteredMessage[] = []
   for (const { partition, offset, key, value } of messages) {
     const read = readJsonLine(value)
-    const verdict = read === null ? invalid(notJson) : accept(read.json, at)
+    const verdict = 'unreadable' in read ? invalid(read.unreadable) : accept(read.json, at)
     const { violations } = verdict
     if (verdict.status === 'ACCEPTED') {
       // One shape for all of them: a spread would cost more than reading the message.

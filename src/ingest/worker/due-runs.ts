@@ -6,7 +6,7 @@ import type { BatchView, FeatureView, StoredView } from '../../registry/registry
 import { snapshotAt } from '../../registry/snapshot-at.ts'
 import type { Watermark } from '../../stores/run-store.ts'
 import type { RecordedSnapshot } from '../../stores/snapshot-store.ts'
-import { isComputedByToday, snapshotTimes } from '../snapshots/compute-snapshots.ts'
+import { isComputedByToday, snapshotTimes } from '../snapshots/plan-run.ts'
 import { firstSnapshotSince } from '../snapshots/snapshot-plan.ts'
 
 export type DueRun =

@@ -1,3 +1,4 @@
+import { isTooDeepJson, isTooDeepText, tooDeepJson } from '../../definitions/json-depth.ts'
 import type { MalformedRow } from '../file-reader.ts'
 
 export interface JsonRow extends MalformedRow {
@@ -12,6 +13,8 @@ export interface JsonRow extends MalformedRow {
 export function readJsonRow(text: string): JsonRow {
   let json: unknown
   try {
+    // A reviver goes down by itself.
+    if (longDigits.test(text) && isTooDeepText(text)) return { fields: null, text, reason: tooDeepJson }
     json = longDigits.test(text) ? parseExact(text) : JSON.parse(text)
   } catch {
     if (!notNumber.test(text)) return { fields: null, text, reason: 'not JSON' }
@@ -20,6 +23,7 @@ export function readJsonRow(text: string): JsonRow {
     )
     return without === text ? { fields: null, text, reason: 'not JSON' } : readJsonRow(without)
   }
+  if (isTooDeepJson(json)) return { fields: null, text, reason: tooDeepJson }
   if (typeof json !== 'object' || json === null || Array.isArray(json))
     return { fields: null, text, reason: 'expected a JSON object, one a line' }
   return { fields: json as Readonly<Record<string, unknown>>, text: '', reason: '' }

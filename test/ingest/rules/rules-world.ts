@@ -21,9 +21,9 @@ import { verifyView } from '../../../src/ingest/refill/verify-view.ts'
 import {
   type BatchComputed,
   type BatchOptions,
-  type BatchScope,
   computeSnapshots,
 } from '../../../src/ingest/snapshots/compute-snapshots.ts'
+import type { BatchScope } from '../../../src/ingest/snapshots/plan-run.ts'
 import { followedSources } from '../../../src/ingest/tiles/followed-sources.ts'
 import { rebuildTiles } from '../../../src/ingest/tiles/rebuild-tiles.ts'
 import { rememberingEventStore } from '../../../src/ingest/tiles/recent-events.ts'

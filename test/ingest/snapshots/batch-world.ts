@@ -4,10 +4,10 @@ import type { EntityKey } from '../../../src/definitions/value.ts'
 import {
   type BatchComputed,
   type BatchOptions,
-  type BatchScope,
   type BatchTargets,
   computeSnapshots,
 } from '../../../src/ingest/snapshots/compute-snapshots.ts'
+import type { BatchScope } from '../../../src/ingest/snapshots/plan-run.ts'
 import { buildRegistry } from '../../../src/registry/build-registry.ts'
 import type { BatchView, EventSource, Registry } from '../../../src/registry/registry.ts'
 import type { AsOfRow } from '../../../src/stores/as-of-reader.ts'

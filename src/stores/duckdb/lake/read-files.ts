@@ -35,8 +35,8 @@ export async function readFiles<T>(
 }
 
 /**
- * Reads a view's files by one listing, on a connection of its own, which is handed over with what was read; the caller ends it. Where files that were listed
- * are gone or others by its end, as a compaction leaves them, it reads again by a new listing; a few times. An aborted signal
+ * Reads a view's files by one listing, on a connection of its own, which is handed over with what was read; the caller ends it. Where listed files
+ * cannot be read since they are gone, or are others by its end, it reads again by a new listing; a few times. An aborted signal
  * interrupts the statement.
  * @throws StoreFailed naming the view; StoreTimedOut where the signal is a timeout's.
  */

@@ -102,6 +102,7 @@ async function openSnapshot(
     takenAt,
     visible,
     systemIdentifier: identifier,
+    files: () => [],
     async asOfColumns(join) {
       const targets = join.views.map((view) => noRows(view, join.rows.length))
       if (join.rows.length === 0 || join.views.length === 0) return targets

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { z } from 'zod'
 import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
-import { messageOf, StoreFailed } from '../../../errors.ts'
+import { Cancelled, messageOf, StoreFailed } from '../../../errors.ts'
 import { type Run, type RunFilter, type RunStore, runKinds, runStates } from '../../run-store.ts'
 import { microsOf } from '../sql/column-type.ts'
 import { storeFailed } from '../sql/pool.ts'
@@ -79,7 +79,8 @@ export function postgresRunStore(pool: pg.Pool, project: string): RunStore {
             .catch(() => {})
         }
         const { outcome, result } = await work(progress).catch(async (error: unknown) => {
-          await finish('FAILED', null, null, messageOf(error)).catch(() => {})
+          const state = error instanceof Cancelled ? 'CANCELLED' : 'FAILED'
+          await finish(state, null, null, messageOf(error)).catch(() => {})
           throw error
         })
         await finish(outcome.state, outcome.rowsRead, outcome.rowsWritten, outcome.error)

@@ -1,37 +1,39 @@
 import type { Micros } from '../../../definitions/timestamp.ts'
 import type { EntityKey, KeyValue, Value } from '../../../definitions/value.ts'
 import { StoreFailed } from '../../../errors.ts'
-import type { KeyTimeline, Span, StoredSnapshotRow } from '../../snapshot-store.ts'
+import type { ComputedRow, Span, StoredSnapshotRow, Timeline } from '../../snapshot-store.ts'
 import type { EventKeys } from '../../stored-event-source.ts'
 
 type Row = readonly (Value | null)[]
 
 /**
- * Rows of spans and of stored snapshots, both in the order of their keys → every key that either has, with all of its
- * rows, in batches of so many keys. Holds one batch and what the server sent last.
+ * Rows that were found and stored snapshots, both in the order of their keys → every key that either has, with all of its
+ * rows, in batches of so many keys. `read` takes a found row apart, whose key is its first `width` columns. Holds one batch
+ * and what the server sent last. @throws StoreFailed for keys out of order.
  */
-export async function* keyTimelines(
+export async function* keyTimelines<Found>(
   joinKeys: EventKeys,
-  spanRows: AsyncIterable<readonly Row[]>,
+  { rows, read }: { readonly rows: AsyncIterable<readonly Row[]>; readonly read: ReadFound<Found> },
   storedRows: AsyncIterable<readonly Row[]>,
   keysPerBatch: number,
-): AsyncGenerator<KeyTimeline[]> {
+): AsyncGenerator<Timeline<Found>[]> {
   const width = joinKeys.length
   const compareKeys = keyComparison(joinKeys)
-  const spans = keyGroups(spanRows, width, compareKeys)
+  const found = keyGroups(rows, width, compareKeys)
   const stored = keyGroups(storedRows, width, compareKeys)
-  let batch: KeyTimeline[] = []
-  let spanGroup = await spans.next()
+  let batch: Timeline<Found>[] = []
+  let foundGroup = await found.next()
   let storedGroup = await stored.next()
-  while (spanGroup || storedGroup) {
-    const order = spanGroup && storedGroup ? compareKeys(spanGroup.key, storedGroup.key) : spanGroup ? -1 : 1
-    const key = (order <= 0 ? spanGroup : storedGroup)?.key ?? []
+  while (foundGroup || storedGroup) {
+    const order =
+      foundGroup && storedGroup ? compareKeys(foundGroup.key, storedGroup.key) : foundGroup ? -1 : 1
+    const key = (order <= 0 ? foundGroup : storedGroup)?.key ?? []
     batch.push({
       key,
-      spans: order <= 0 && spanGroup ? spanGroup.rows.map((row) => readSpan(row, width)) : [],
+      found: order <= 0 && foundGroup ? foundGroup.rows.map((row) => read(row, width)) : [],
       ...readStored(order >= 0 && storedGroup ? storedGroup.rows : [], width),
     })
-    if (order <= 0) spanGroup = await spans.next()
+    if (order <= 0) foundGroup = await found.next()
     if (order >= 0) storedGroup = await stored.next()
     if (batch.length === keysPerBatch) {
       yield batch
@@ -41,12 +43,29 @@ export async function* keyTimelines(
   if (batch.length > 0) yield batch
 }
 
-function readSpan(row: Row, width: number): Span {
-  return { number: Number(row[width]), events: Number(row[width + 1]), cells: row.slice(width + 2) }
+type ReadFound<Found> = (row: Row, width: number) => Found
+
+export const readSpan: ReadFound<Span> = (row, width) => ({
+  number: Number(row[width]),
+  events: Number(row[width + 1]),
+  cells: row.slice(width + 2),
+})
+
+/** Columns as `SnapshotStore.take` has them. */
+export function readComputed(features: number): ReadFound<ComputedRow> {
+  return (row, width) => {
+    const closing = width + 1 + features
+    return {
+      eventTimestamp: Number(row[width]),
+      values: row.slice(width + 1, closing),
+      closing: row[closing] === true,
+      tolerances: row.slice(closing + 1) as (number | null)[],
+    }
+  }
 }
 
 /** Newest first → oldest first, of one time the newest computed row, and whether a pushed one stands over it. */
-function readStored(rows: readonly Row[], width: number): Pick<KeyTimeline, 'stored' | 'overrides'> {
+function readStored(rows: readonly Row[], width: number): Pick<Timeline<unknown>, 'stored' | 'overrides'> {
   const stored: StoredSnapshotRow[] = []
   const overrides = new Map<Micros, Micros>()
   let newest: Micros | null = null
@@ -96,7 +115,7 @@ function keyGroups(
       const key = row.slice(0, width) as KeyValue[]
       // A collation or a plan that nobody thought of: two halves of a key would be taken for two keys.
       if (last !== null && compareKeys(last, key) >= 0)
-        throw new StoreFailed(`Postgres answered keys out of order: ${String(last)} before ${String(key)}`)
+        throw new StoreFailed(`keys came out of order: ${String(last)} before ${String(key)}`)
       last = key
       const group: KeyGroup = { key, rows: [] }
       for (;;) {

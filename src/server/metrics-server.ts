@@ -1,22 +1,29 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Registry } from 'prom-client'
 import { InvalidConfig } from '../errors.ts'
+import type { Metrics } from './metrics.ts'
 
 export interface MetricsServer {
   readonly url: string
   readonly close: () => Promise<void>
 }
 
-/** `/metrics` and `/livez` of a process that is no gateway. @throws InvalidConfig where the port cannot be had. */
-export async function serveMetrics(register: Registry, host: string, port: number): Promise<MetricsServer> {
+/**
+ * `/metrics` and `/livez` on a port of their own, for whoever can reach it: no key is asked for. @throws InvalidConfig where
+ * the port cannot be had.
+ */
+export async function serveMetrics(
+  metrics: Pick<Metrics, 'contentType' | 'text'>,
+  host: string,
+  port: number,
+): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     const [pathname] = (request.url ?? '').split('?')
     if (pathname === '/livez') response.end('ok\n')
     else if (pathname !== '/metrics') response.writeHead(404).end('there are /metrics and /livez\n')
     else {
-      register.metrics().then(
-        (text) => response.writeHead(200, { 'content-type': register.contentType }).end(text),
+      metrics.text().then(
+        (text) => response.writeHead(200, { 'content-type': metrics.contentType }).end(text),
         () => response.writeHead(500).end(),
       )
     }

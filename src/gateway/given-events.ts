@@ -1,0 +1,45 @@
+import { BadUserInput } from '../errors.ts'
+import { manifestFile, readManifest, successFile } from '../ingest/export/manifest.ts'
+import { type GivenEvents, usedFields } from '../ingest/snapshots/engine-events.ts'
+import type { BatchView } from '../registry/registry.ts'
+import { duckDbEventFiles } from '../stores/duckdb/event-files.ts'
+import { localExportFolder } from '../stores/files/local-folder.ts'
+import { isObjectUrl, type LakeAccess } from '../stores/lake-access.ts'
+
+/**
+ * Events that a folder has for a view: one of `featuregraph export` says which and of when they are. Of an address that only
+ * the engine can reach nothing is checked: it is taken for such an export.
+ * @throws BadUserInput where the folder is no whole export of the view's source, nor Parquet with its fields.
+ */
+export async function givenEvents(folder: string, view: BatchView, lake: LakeAccess): Promise<GivenEvents> {
+  const unknown = { kind: 'FOLDER', folder, readAt: null, from: null, to: null } as const
+  const isAddress = folder.includes('://')
+  if (isAddress && !isObjectUrl(folder)) return { ...unknown, form: 'EXPORTED' }
+  const form = await duckDbEventFiles(lake).formOf(folder, usedFields(view))
+  if (isAddress) return { ...unknown, form }
+  const local = localExportFolder(folder)
+  const files = await local.list()
+  if (!files.includes(manifestFile)) return { ...unknown, form }
+  const manifest = await readManifest(local)
+  if (manifest === null) return { ...unknown, form }
+  if (manifest.kind !== 'EVENTS' || manifest.id !== view.events.name)
+    throw new BadUserInput(
+      `${folder} holds the ${manifest.kind === 'EVENTS' ? 'events of source' : 'rows of feature view'} "${manifest.id}"; feature view "${view.name}" is computed from the events of source "${view.events.name}"`,
+    )
+  if (!files.includes(successFile))
+    throw new BadUserInput(
+      `${folder} has no ${successFile}: an export is under way there, or has not ended; \`featuregraph export ${manifest.id} ${folder}\` completes it`,
+    )
+  const { point, database, range } = manifest
+  return {
+    ...{ ...unknown, ...range, form },
+    readAt:
+      point === null
+        ? null
+        : {
+            // Of `xmin:xmax:xip`.
+            snapshotXmin: point.visible.split(':')[0] ?? '0',
+            systemIdentifier: database.systemIdentifier,
+          },
+  }
+}

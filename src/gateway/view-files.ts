@@ -1,0 +1,119 @@
+import path from 'node:path'
+import type pg from 'pg'
+import type { ParquetSource } from '../definitions/parquet-source.ts'
+import { type ExportStores, exportSubject } from '../ingest/export/export-subject.ts'
+import { readManifest } from '../ingest/export/manifest.ts'
+import type { FeatureView } from '../registry/registry.ts'
+import { listReadFiles, sameFiles } from '../stores/duckdb/joins/list-read-files.ts'
+import { connectDuckDb } from '../stores/duckdb/open-duckdb.ts'
+import type { NotKnown } from '../stores/file-join.ts'
+import { localExportFolder } from '../stores/files/local-folder.ts'
+import type { LakeAccess } from '../stores/lake-access.ts'
+import type { LaterChanges } from '../stores/later-changes.ts'
+import { isParquet } from '../stores/offline-view.ts'
+import { batchHistory } from '../stores/postgres/windows/batch-history.ts'
+import type { ReadFiles } from '../stores/read-files.ts'
+import type { ExportSubject } from '../stores/rows-to-export.ts'
+import type { ViewFiles } from '../stores/view-files.ts'
+
+interface ViewFilesOptions
+  extends Pick<ExportStores, 'runs' | 'rowsToExport' | 'partFiles' | 'openFolder' | 'clock'> {
+  readonly project: string
+  readonly pool: pg.Pool
+  readonly changes: LaterChanges
+  readonly lake: LakeAccess | null
+  /** Exports stand in folders below it, which later training sets go on with; null: nothing is exported. */
+  readonly folder: string | null
+}
+
+/** Views with files of their own, and those of Postgres by what is exported of them. */
+export function viewFiles(options: ViewFilesOptions): ViewFiles<FeatureView> {
+  const { project, pool, changes, lake, folder } = options
+
+  /** Of an event source or a view, below the folder. */
+  const exportFolder = (id: string): string => path.join(folder ?? '', project, 'exports', id)
+
+  async function listed(of: string, place: string, earlier: ReadFiles | undefined): Promise<ReadFiles> {
+    const { connection, close } = await connectDuckDb({ paths: [place], ...(lake && { lake }) })
+    try {
+      return earlier ? await sameFiles(connection, earlier) : await listReadFiles(connection, of, place)
+    } finally {
+      close()
+    }
+  }
+
+  async function exportedFiles(view: FeatureView, bound: readonly ReadFiles[]): Promise<ReadFiles> {
+    const subject = subjectOf(view)
+    const id = subject.kind === 'EVENTS' ? subject.source.name : view.id
+    const earlier = bound.find(({ of }) => of === id)
+    const place = exportFolder(id)
+    if (earlier === undefined)
+      await exportSubject(
+        { ...options, changes },
+        {
+          ...{ project, subject, path: place, rebuild: false, from: undefined, to: undefined },
+          definition: view.kind === 'BATCH' ? view.definition : null,
+          ...{ onWait: () => {}, onProgress: () => {} },
+        },
+      )
+    return await listed(id, place, earlier)
+  }
+
+  async function notKnown(view: FeatureView): Promise<NotKnown> {
+    if (view.kind === 'STREAM') {
+      const since = (await changes.storedSince([view.events.name])).get(view.events.name)
+      return since === undefined ? { kind: 'NONE' } : { kind: 'HISTORY', storedSince: since }
+    }
+    if (view.kind !== 'BATCH') return { kind: 'NONE' }
+    const { firstSnapshot, eventsSince } = await batchHistory(pool, project, view)
+    return eventsSince === null ? { kind: 'NONE' } : { kind: 'NEVER_FILLED', firstSnapshot, eventsSince }
+  }
+
+  return {
+    async unfitFor(view) {
+      if (view.kind === 'PLAIN' && view.source?.kind === 'parquet' && view.source.format === 'delta')
+        return 'is a Delta table, whose files its own log names'
+      if (view.kind !== 'BATCH') return null
+      const { isOfOneDefinition } = await batchHistory(pool, project, view)
+      return isOfOneDefinition
+        ? null
+        : 'has snapshots of several definitions, and which of them answers is known to Postgres'
+    },
+    async toExport(view, rows) {
+      if (isParquet(view)) return 0
+      if (view.source !== null) return rows
+      const id = view.kind === 'STREAM' ? view.events.name : view.id
+      const manifest = await readManifest(localExportFolder(exportFolder(id))).catch(() => null)
+      const there = manifest?.parts.reduce((sum, part) => sum + part.rows, 0) ?? 0
+      return Math.max(0, rows - there)
+    },
+    async filesOf(view, { files }) {
+      if (isParquet(view)) {
+        const earlier = files.find(({ of }) => of === view.id)
+        return {
+          files: await listed(view.id, view.source.path, earlier),
+          ...{ source: view.source, notKnown: { kind: 'NONE' } },
+        }
+      }
+      const found = await exportedFiles(view, files)
+      return {
+        files: found,
+        source: view.kind === 'STREAM' ? null : exportedSource(view.name, found.path),
+        notKnown: await notKnown(view),
+      }
+    },
+  }
+}
+
+function subjectOf(view: FeatureView): ExportSubject {
+  return view.kind === 'STREAM' ? { kind: 'EVENTS', source: view.events } : { kind: 'ROWS', view }
+}
+
+/** As `featuregraph export` writes feature rows. */
+function exportedSource(name: string, place: string): ParquetSource {
+  return {
+    ...{ kind: 'parquet', format: 'parquet', name, path: place },
+    ...{ eventTimestamp: 'event_timestamp', createdTimestamp: 'created_timestamp', rowId: 'row_id' },
+    ...{ closing: 'closing', columns: {}, empty: {}, partitions: { day: 'day' } },
+  }
+}

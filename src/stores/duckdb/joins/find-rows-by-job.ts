@@ -1,0 +1,97 @@
+import { mkdir, rm } from 'node:fs/promises'
+import path from 'node:path'
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { BadUserInput } from '../../../errors.ts'
+import { windowStart } from '../../../windows/hop.ts'
+import type { FileJoin, JoinedRead } from '../../file-join.ts'
+import type { JobEngine } from '../../job-engine.ts'
+import type { FileColumns } from '../../join-sql/row-files-sql.ts'
+import { foundColumns, sparkJoinScript } from '../../join-sql/spark-script.ts'
+import { duckDb, literalText } from '../../join-sql/sql-dialect.ts'
+import type { SpineTimes } from './find-rows.ts'
+import { sameFiles } from './list-read-files.ts'
+
+export interface JobFinding {
+  readonly engine: JobEngine
+  /** A folder that the engine reaches by the same name as this process; null: beside the output. */
+  readonly exchange: string | null
+  readonly onLog: (line: string) => void
+}
+
+/**
+ * By another engine: keys and times of the spine go out as a Parquet file, what was found for them comes back as files. Other columns
+ * of the spine never leave. The files of the views have to be the same at the end.
+ */
+export function findRowsByJob({ engine, exchange, onLog }: JobFinding) {
+  return async (
+    connection: DuckDBConnection,
+    join: FileJoin,
+    {
+      times,
+      folder,
+      signal,
+    }: { readonly times: SpineTimes; readonly folder: string; readonly signal: AbortSignal },
+  ): Promise<readonly string[]> => {
+    const place = path.join(exchange ?? folder, path.basename(folder))
+    const [spine, output] = [path.join(place, 'spine.parquet'), path.join(place, 'found')]
+    try {
+      await mkdir(place, { recursive: true })
+      await connection.run(`copy spine to ${literalText(spine)} (format parquet)`)
+      const columns: FileColumns[] = []
+      for (const read of join.reads) columns.push(await timeColumns(connection, read))
+      const span = { from: earliestStart(join.reads, times.from), to: times.to }
+      const sql = sparkJoinScript(join, { spine, output, columns, span })
+      await engine.run(
+        { name: `featuregraph training set ${path.basename(join.out)}`, sql, output },
+        { signal, onLog },
+      )
+      for (const read of join.reads) await sameFiles(connection, read.files)
+      const files = `read_parquet(${literalText(`${output}/*.parquet`)}, hive_partitioning = false)`
+      await connection.run(`create temp table answered as select * from ${files}`)
+      for (const [index, read] of join.reads.entries()) {
+        const taken = foundColumns(read).map((column) => `${ofType(column, index, read)} as ${column}`)
+        await connection.run(
+          `create temp view found_${index} as select place, ${taken.join(', ')} from answered where e_${index} is not null`,
+        )
+      }
+      return join.reads.map((_, index) => `found_${index}`)
+    } finally {
+      if (exchange !== null) await rm(place, { recursive: true, force: true })
+    }
+  }
+}
+
+/** Spark writes what it has; lists and timestamps come back as DuckDB has them. */
+function ofType(column: string, index: number, { features }: JoinedRead): string {
+  const feature = /^f(\d+)$/.exec(column)?.[1]
+  const type = feature === undefined ? null : features[Number(feature)]?.type
+  return type ? `${column}_${index}::${duckDb.typeOf(type)}` : `${column}_${index}`
+}
+
+function earliestStart(reads: readonly JoinedRead[], from: number): number {
+  return Math.min(
+    from,
+    ...reads.flatMap((read) =>
+      read.kind === 'ROWS'
+        ? []
+        : read.aggregations.map(({ windowMicros, hopMicros }) => windowStart(from, windowMicros, hopMicros)),
+    ),
+  )
+}
+
+/** @throws BadUserInput for what only DuckDB reads. */
+async function timeColumns(connection: DuckDBConnection, read: JoinedRead): Promise<FileColumns> {
+  const [first] = read.files.files
+  if (first === undefined)
+    throw new BadUserInput(`${read.files.path} has no Parquet files; expected some for Spark`)
+  const reader = await connection.runAndReadAll(
+    `describe select * from read_parquet(${literalText(first.path.replace(/[*?[]/g, '[$&]'))}, hive_partitioning = false)`,
+  )
+  return new Map(
+    reader.getRows().map(([name, type]) => {
+      const text = String(type)
+      if (text === 'TIMESTAMP WITH TIME ZONE') return [String(name), 'INSTANT'] as const
+      return [String(name), text.startsWith('TIMESTAMP') ? 'LOCAL' : 'OTHER'] as const
+    }),
+  )
+}

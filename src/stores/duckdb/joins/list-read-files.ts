@@ -1,0 +1,90 @@
+import type { DuckDBConnection } from '@duckdb/node-api'
+import { BadUserInput, FilesChanged } from '../../../errors.ts'
+import type { ReadFile, ReadFiles } from '../../read-files.ts'
+import { firstLineOf } from '../duckdb-files.ts'
+import { listFiles } from '../lake/lake-files.ts'
+
+/**
+ * The Parquet files below a folder, of a pattern, or the one file, by their names, with what says that they are the same: of each
+ * the footer is read. @throws BadUserInput for a footer that cannot be read
+ */
+export async function listReadFiles(
+  connection: DuckDBConnection,
+  of: string,
+  path: string,
+): Promise<ReadFiles> {
+  const found = await listFiles(connection, path)
+  return { of, path, files: await withChecksums(connection, found) }
+}
+
+/** Those of an earlier listing, if they are what they were. @throws FilesChanged naming the first that is not. */
+export async function sameFiles(connection: DuckDBConnection, earlier: ReadFiles): Promise<ReadFiles> {
+  const sizes = await sizesOf(connection, earlier)
+  const there = earlier.files.filter(({ path }) => sizes.has(path))
+  const gone = earlier.files.find(({ path }) => !sizes.has(path))
+  if (gone !== undefined) throw changed(earlier, gone, 'is not there any more')
+  const now = await withChecksums(
+    connection,
+    there.map(({ path }) => ({ path, size: sizes.get(path) ?? 0 })),
+  )
+  earlier.files.forEach((file, index) => {
+    const { bytes = 0, checksum = '' } = now[index] ?? {}
+    if (bytes !== file.bytes || checksum !== file.checksum)
+      throw changed(
+        earlier,
+        file,
+        `has ${bytes} bytes and the checksum ${checksum}, where ${file.bytes} and ${file.checksum} are expected`,
+      )
+  })
+  return earlier
+}
+
+function changed({ of }: ReadFiles, { path }: ReadFile, how: string): FilesChanged {
+  return new FilesChanged(
+    `"${of}" was read from files that are not all the same any more: ${path} ${how}; the same training set cannot be made`,
+  )
+}
+
+async function sizesOf(
+  connection: DuckDBConnection,
+  { files }: ReadFiles,
+): Promise<ReadonlyMap<string, number>> {
+  if (files.length === 0) return new Map()
+  const found = new Map<string, number>()
+  for (const { path } of files) {
+    // Of one file at a time: a pattern that finds nothing is an error. Contents are not read where they are not selected.
+    const reader = await connection
+      .runAndReadAll('select filename, size from read_blob($1)', [literally(path)])
+      .catch(() => null)
+    for (const [name, size] of reader?.getRows() ?? []) found.set(String(name), Number(size))
+  }
+  return found
+}
+
+async function withChecksums(
+  connection: DuckDBConnection,
+  files: readonly { readonly path: string; readonly size: number }[],
+): Promise<readonly ReadFile[]> {
+  if (files.length === 0) return []
+  const list = files.map(({ path }) => `'${literally(path).replaceAll("'", "''")}'`).join(', ')
+  const parts = [
+    ...['row_group_id', 'row_group_num_rows', 'column_id', 'path_in_schema', 'type', 'num_values'],
+    ...['stats_min_value', 'stats_max_value', 'stats_null_count', 'data_page_offset'],
+    ...['total_compressed_size', 'total_uncompressed_size'],
+  ]
+  const reader = await connection
+    .runAndReadAll(
+      `select file_name, sha256(string_agg(concat_ws('|', ${parts.map((part) => `coalesce(${part}::VARCHAR, '')`).join(', ')}), chr(10) order by row_group_id, column_id))
+       from parquet_metadata([${list}]) group by file_name`,
+    )
+    .catch((error: unknown) => {
+      throw new BadUserInput(`files cannot be read as Parquet: ${firstLineOf(error)}`)
+    })
+  const checksums = new Map(reader.getRows().map(([name, checksum]) => [String(name), String(checksum)]))
+  // A file without row groups has no column chunks.
+  return files.map(({ path, size }) => ({ path, bytes: size, checksum: checksums.get(path) ?? '' }))
+}
+
+function literally(path: string): string {
+  return path.replace(/[*?[]/g, '[$&]')
+}
