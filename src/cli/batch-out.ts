@@ -77,7 +77,7 @@ async function computeOut(
   const { folder, form } = found
   const sql = snapshotsSql(view, { times, previous, events: folder, form, output }, name)
   const { rows } = await engine.run(
-    { name: `featuregraph batch ${view.name}`, sql, output },
+    { name: `featuregraph batch ${view.name}`, sql, inputs: [folder], output },
     { signal, onLog },
   )
   process.stdout.write(

@@ -240,11 +240,11 @@ const arrowFiles: FileReader = {
   open: async (path) => (await import('../stores/duckdb/arrow-files.ts')).arrowFiles.open(path),
 }
 
-function snapshotFiles({ lake }: Pick<Config, 'lake'>): SnapshotFiles {
+function snapshotFiles({ duckDbMemory, lake }: Pick<Config, 'duckDbMemory' | 'lake'>): SnapshotFiles {
   return {
     async open(...question) {
       const { duckDbSnapshotFiles } = await import('../stores/duckdb/snapshot-files.ts')
-      return duckDbSnapshotFiles({ memoryLimit: '2GB', lake }).open(...question)
+      return duckDbSnapshotFiles({ memoryLimit: duckDbMemory, lake }).open(...question)
     },
   }
 }
