@@ -3,7 +3,7 @@ import { sparkDialect as sql } from './spark-dialect.ts'
 import { type ComputedView, planTiles, type SnapshotsRequest, select } from './tile-plan.ts'
 
 /** Without a catalogue on disk, times as microseconds in UTC, errors instead of silent nulls. */
-export const sparkSettings = [
+const sparkSettings = [
   'set spark.sql.session.timeZone=UTC',
   'set spark.sql.ansi.enabled=true',
   'set spark.sql.parquet.outputTimestampType=TIMESTAMP_MICROS',
