@@ -11,7 +11,6 @@ export function duckDbSnapshots(view: ComputedView, request: SnapshotsRequest): 
   const plan = planTiles(view, request, sql)
   const { keys, firstWritten, indexed, windows, features, cells, perEvent, parts, derived, indexes } = plan
   const keyList = keys.join(', ')
-  const placed = placedEvents(plan, request)
   const distinct = distinctOf(plan)
   const deltas = distinct.map(({ part }) => `${part}_c`)
   const counts = [...cells, ...perEvent].map(({ name }) => name)
@@ -33,7 +32,7 @@ export function duckDbSnapshots(view: ComputedView, request: SnapshotsRequest): 
     ...(perEvent.length === 0
       ? []
       : [
-          rowsOf(`(\n${placed}\n) where first_index <= last_index`, [
+          rowsOf('fg_events where first_index <= last_index', [
             { name: 'moment', sql: 'moment' },
             ...perEvent,
           ]),
@@ -66,20 +65,20 @@ export function duckDbSnapshots(view: ComputedView, request: SnapshotsRequest): 
 
   return `${[
     'set preserve_insertion_order = false',
-    `create temp table fg_tiles as
+    `create or replace temp view fg_events as
+${placedEvents(plan, request)}`,
+    `create or replace temp table fg_tiles as
 select ${keyList}, first_index, ${indexes
       .slice(1)
       .map(({ name }) => name)
       .join(', ')}, last_index,
   min(moment) as moment${cells.map(({ name, sql: cell }) => `,\n  ${cell} as ${name}`).join('')}
-from (
-${placed}
-) where first_index <= last_index
+from fg_events where first_index <= last_index
 group by ${keyList}, first_index, ${indexes
       .slice(1)
       .map(({ name }) => name)
       .join(', ')}, last_index`,
-    ...(distinct.length === 0 ? [] : [differences(plan, placed)]),
+    ...(distinct.length === 0 ? [] : [differences(plan)]),
     `copy (
 with runs as (
   -- Snapshots that have the key's row because of a tile, but for those that the next tile gives it; and where it closes.
@@ -116,16 +115,17 @@ from runs where closes
 /** Events with their first and last snapshots. */
 function placedEvents(plan: TilePlan, { events }: SnapshotsRequest): string {
   const files = sql.text(`${events}/**/*.parquet`)
-  return `  select *, ${plan.lastOfAll} as last_index
+  return `select *, ${plan.lastOfAll} as last_index
+from (
+  select *,
+    ${plan.indexes.map(({ name, sql: index }) => `${index} as ${name}`).join(',\n    ')}
   from (
-    select *,
-      ${plan.indexes.map(({ name, sql: index }) => `${index} as ${name}`).join(',\n      ')}
-    from (
-      select ${plan.eventColumns.map(({ name, sql: column }) => `${column} as ${name}`).join(', ')}
-      from read_parquet(${files}, hive_partitioning = false, union_by_name = true)
-      where ${plan.eventConditions.join(' and ')}
-    )
-  )`
+    select
+      ${plan.eventColumns.map(({ name, sql: column }) => `${column} as ${name}`).join(',\n      ')}
+    from read_parquet(${files}, hive_partitioning = false, union_by_name = true)
+    where ${plan.eventConditions.join('\n      and ')}
+  )
+)`
 }
 
 /**
@@ -133,7 +133,7 @@ function placedEvents(plan: TilePlan, { events }: SnapshotsRequest): string {
  * an event of it to the last whose window holds the event, where no earlier event of it has it there already. Whole numbers
  * are subtracted exactly.
  */
-function differences(plan: TilePlan, placed: string): string {
+function differences(plan: TilePlan): string {
   const { keys, indexed } = plan
   const keyList = keys.join(', ')
   const distinct = distinctOf(plan)
@@ -145,16 +145,15 @@ function differences(plan: TilePlan, placed: string): string {
     select ${keyList}, ${last}, greatest(first_index, coalesce(lag(${last}) over (
       partition by ${keyList}, ${aggregated.value} order by first_index, ${last}) + 1, 0)) as from_index
     from (
-      select distinct ${keyList}, ${aggregated.value}, first_index, ${last} from (
-${placed}
-      ) where ${conditions.join(' and ')}
+      select distinct ${keyList}, ${aggregated.value}, first_index, ${last} from fg_events
+      where ${conditions.join(' and ')}
     )
   ) where from_index <= ${last}`
   })
   const columns = distinct.map(
     ({ part }, number) => `sum(difference) filter (where feature = ${number}) as ${part}_c`,
   )
-  return `create temp table fg_differences as
+  return `create or replace temp table fg_differences as
 with present as (
 ${ofFeature.join('\n  union all\n')}
 )

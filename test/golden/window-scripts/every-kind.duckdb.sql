@@ -1,5 +1,37 @@
 set preserve_insertion_order = false;
-create temp table fg_tiles as
+create or replace temp view fg_events as
+select *, greatest(last_0, last_1, last_2) as last_index
+from (
+  select *,
+    greatest(0::bigint, least(31::bigint, (moment - 1780394400000000::bigint) // 25200000000::bigint)) as first_index,
+    greatest(0::bigint, least(31::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 11099999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_0,
+    greatest(0::bigint, least(31::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 608399999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_1,
+    greatest(0::bigint, least(31::bigint, ((moment - (moment % 18000000000 + 18000000000) % 18000000000 + 147599999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_2
+  from (
+    select
+      cast("customer_id" as bigint) as k0,
+      cast("shop" as varchar) as f0,
+      cast("till" as varchar) as f1,
+      case when isfinite(cast("amount" as double)) then cast("amount" as double) + cast(0 as double) end as f2,
+      case when isfinite(cast("weight" as float)) then cast("weight" as float) + cast(0 as float) end as f3,
+      cast("items" as integer) as f4,
+      cast("points" as bigint) as f5,
+      cast("price" as decimal(19, 2)) as f6,
+      cast("paid" as boolean) as f7,
+      cast("seen" as timestamptz) as f8,
+      cast("code" as blob) as f9,
+      epoch_us("_counted_at") as moment,
+      "_topic" as topic_name,
+      "_partition" as partition_number,
+      "_offset" as offset_number
+    from read_parquet('/lake/events/**/*.parquet', hive_partitioning = false, union_by_name = true)
+    where "counts"
+      and "_counted_at" >= timestamptz '2026-05-26T17:00:00.000000Z'
+      and "_counted_at" < timestamptz '2026-06-11T11:00:00.000000Z'
+      and "customer_id" is not null
+  )
+);
+create or replace temp table fg_tiles as
 select k0, first_index, last_0, last_1, last_2, last_index,
   min(moment) as moment,
   count(*) as c0_n,
@@ -43,44 +75,17 @@ select k0, first_index, last_0, last_1, last_2, last_index,
   max(f8) as c14_hi,
   arg_min(f9, row(moment, topic_name, partition_number, offset_number)) filter (where f9 is not null) as c15_first,
   arg_max(f7, row(moment, topic_name, partition_number, offset_number)) filter (where f7 is not null) as c16_last
-from (
-  select *, greatest(last_0, last_1, last_2) as last_index
-  from (
-    select *,
-      greatest(0::bigint, least(31::bigint, (moment - 1780394400000000::bigint) // 25200000000::bigint)) as first_index,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 11099999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_0,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 608399999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_1,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 18000000000 + 18000000000) % 18000000000 + 147599999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_2
-    from (
-      select cast("customer_id" as bigint) as k0, cast("shop" as varchar) as f0, cast("till" as varchar) as f1, case when isfinite(cast("amount" as double)) then cast("amount" as double) + cast(0 as double) end as f2, case when isfinite(cast("weight" as float)) then cast("weight" as float) + cast(0 as float) end as f3, cast("items" as integer) as f4, cast("points" as bigint) as f5, cast("price" as decimal(19, 2)) as f6, cast("paid" as boolean) as f7, cast("seen" as timestamptz) as f8, cast("code" as blob) as f9, epoch_us("_counted_at") as moment, "_topic" as topic_name, "_partition" as partition_number, "_offset" as offset_number
-      from read_parquet('/lake/events/**/*.parquet', hive_partitioning = false, union_by_name = true)
-      where "counts" and "_counted_at" >= timestamptz '2026-05-26T17:00:00.000000Z' and "_counted_at" < timestamptz '2026-06-11T11:00:00.000000Z' and "customer_id" is not null
-    )
-  )
-) where first_index <= last_index
+from fg_events where first_index <= last_index
 group by k0, first_index, last_0, last_1, last_2, last_index;
-create temp table fg_differences as
+create or replace temp table fg_differences as
 with present as (
   select k0, 0 as feature, from_index, last_1 + 1 as to_index
   from (
     select k0, last_1, greatest(first_index, coalesce(lag(last_1) over (
       partition by k0, f2 order by first_index, last_1) + 1, 0)) as from_index
     from (
-      select distinct k0, f2, first_index, last_1 from (
-  select *, greatest(last_0, last_1, last_2) as last_index
-  from (
-    select *,
-      greatest(0::bigint, least(31::bigint, (moment - 1780394400000000::bigint) // 25200000000::bigint)) as first_index,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 11099999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_0,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 608399999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_1,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 18000000000 + 18000000000) % 18000000000 + 147599999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_2
-    from (
-      select cast("customer_id" as bigint) as k0, cast("shop" as varchar) as f0, cast("till" as varchar) as f1, case when isfinite(cast("amount" as double)) then cast("amount" as double) + cast(0 as double) end as f2, case when isfinite(cast("weight" as float)) then cast("weight" as float) + cast(0 as float) end as f3, cast("items" as integer) as f4, cast("points" as bigint) as f5, cast("price" as decimal(19, 2)) as f6, cast("paid" as boolean) as f7, cast("seen" as timestamptz) as f8, cast("code" as blob) as f9, epoch_us("_counted_at") as moment, "_topic" as topic_name, "_partition" as partition_number, "_offset" as offset_number
-      from read_parquet('/lake/events/**/*.parquet', hive_partitioning = false, union_by_name = true)
-      where "counts" and "_counted_at" >= timestamptz '2026-05-26T17:00:00.000000Z' and "_counted_at" < timestamptz '2026-06-11T11:00:00.000000Z' and "customer_id" is not null
-    )
-  )
-      ) where f2 is not null and first_index <= last_1
+      select distinct k0, f2, first_index, last_1 from fg_events
+      where f2 is not null and first_index <= last_1
     )
   ) where from_index <= last_1
   union all
@@ -89,21 +94,8 @@ with present as (
     select k0, last_1, greatest(first_index, coalesce(lag(last_1) over (
       partition by k0, f6 order by first_index, last_1) + 1, 0)) as from_index
     from (
-      select distinct k0, f6, first_index, last_1 from (
-  select *, greatest(last_0, last_1, last_2) as last_index
-  from (
-    select *,
-      greatest(0::bigint, least(31::bigint, (moment - 1780394400000000::bigint) // 25200000000::bigint)) as first_index,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 11099999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_0,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 608399999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_1,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 18000000000 + 18000000000) % 18000000000 + 147599999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_2
-    from (
-      select cast("customer_id" as bigint) as k0, cast("shop" as varchar) as f0, cast("till" as varchar) as f1, case when isfinite(cast("amount" as double)) then cast("amount" as double) + cast(0 as double) end as f2, case when isfinite(cast("weight" as float)) then cast("weight" as float) + cast(0 as float) end as f3, cast("items" as integer) as f4, cast("points" as bigint) as f5, cast("price" as decimal(19, 2)) as f6, cast("paid" as boolean) as f7, cast("seen" as timestamptz) as f8, cast("code" as blob) as f9, epoch_us("_counted_at") as moment, "_topic" as topic_name, "_partition" as partition_number, "_offset" as offset_number
-      from read_parquet('/lake/events/**/*.parquet', hive_partitioning = false, union_by_name = true)
-      where "counts" and "_counted_at" >= timestamptz '2026-05-26T17:00:00.000000Z' and "_counted_at" < timestamptz '2026-06-11T11:00:00.000000Z' and "customer_id" is not null
-    )
-  )
-      ) where f6 is not null and first_index <= last_1
+      select distinct k0, f6, first_index, last_1 from fg_events
+      where f6 is not null and first_index <= last_1
     )
   ) where from_index <= last_1
   union all
@@ -112,21 +104,8 @@ with present as (
     select k0, last_1, greatest(first_index, coalesce(lag(last_1) over (
       partition by k0, f0 order by first_index, last_1) + 1, 0)) as from_index
     from (
-      select distinct k0, f0, first_index, last_1 from (
-  select *, greatest(last_0, last_1, last_2) as last_index
-  from (
-    select *,
-      greatest(0::bigint, least(31::bigint, (moment - 1780394400000000::bigint) // 25200000000::bigint)) as first_index,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 11099999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_0,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 608399999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_1,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 18000000000 + 18000000000) % 18000000000 + 147599999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_2
-    from (
-      select cast("customer_id" as bigint) as k0, cast("shop" as varchar) as f0, cast("till" as varchar) as f1, case when isfinite(cast("amount" as double)) then cast("amount" as double) + cast(0 as double) end as f2, case when isfinite(cast("weight" as float)) then cast("weight" as float) + cast(0 as float) end as f3, cast("items" as integer) as f4, cast("points" as bigint) as f5, cast("price" as decimal(19, 2)) as f6, cast("paid" as boolean) as f7, cast("seen" as timestamptz) as f8, cast("code" as blob) as f9, epoch_us("_counted_at") as moment, "_topic" as topic_name, "_partition" as partition_number, "_offset" as offset_number
-      from read_parquet('/lake/events/**/*.parquet', hive_partitioning = false, union_by_name = true)
-      where "counts" and "_counted_at" >= timestamptz '2026-05-26T17:00:00.000000Z' and "_counted_at" < timestamptz '2026-06-11T11:00:00.000000Z' and "customer_id" is not null
-    )
-  )
-      ) where f0 is not null and first_index <= last_1
+      select distinct k0, f0, first_index, last_1 from fg_events
+      where f0 is not null and first_index <= last_1
     )
   ) where from_index <= last_1
   union all
@@ -135,21 +114,8 @@ with present as (
     select k0, last_0, greatest(first_index, coalesce(lag(last_0) over (
       partition by k0, f0 order by first_index, last_0) + 1, 0)) as from_index
     from (
-      select distinct k0, f0, first_index, last_0 from (
-  select *, greatest(last_0, last_1, last_2) as last_index
-  from (
-    select *,
-      greatest(0::bigint, least(31::bigint, (moment - 1780394400000000::bigint) // 25200000000::bigint)) as first_index,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 11099999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_0,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 608399999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_1,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 18000000000 + 18000000000) % 18000000000 + 147599999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_2
-    from (
-      select cast("customer_id" as bigint) as k0, cast("shop" as varchar) as f0, cast("till" as varchar) as f1, case when isfinite(cast("amount" as double)) then cast("amount" as double) + cast(0 as double) end as f2, case when isfinite(cast("weight" as float)) then cast("weight" as float) + cast(0 as float) end as f3, cast("items" as integer) as f4, cast("points" as bigint) as f5, cast("price" as decimal(19, 2)) as f6, cast("paid" as boolean) as f7, cast("seen" as timestamptz) as f8, cast("code" as blob) as f9, epoch_us("_counted_at") as moment, "_topic" as topic_name, "_partition" as partition_number, "_offset" as offset_number
-      from read_parquet('/lake/events/**/*.parquet', hive_partitioning = false, union_by_name = true)
-      where "counts" and "_counted_at" >= timestamptz '2026-05-26T17:00:00.000000Z' and "_counted_at" < timestamptz '2026-06-11T11:00:00.000000Z' and "customer_id" is not null
-    )
-  )
-      ) where f0 is not null and f7 = cast(false as boolean) and first_index <= last_0
+      select distinct k0, f0, first_index, last_0 from fg_events
+      where f0 is not null and f7 = cast(false as boolean) and first_index <= last_0
     )
   ) where from_index <= last_0
   union all
@@ -158,21 +124,8 @@ with present as (
     select k0, last_2, greatest(first_index, coalesce(lag(last_2) over (
       partition by k0, f1 order by first_index, last_2) + 1, 0)) as from_index
     from (
-      select distinct k0, f1, first_index, last_2 from (
-  select *, greatest(last_0, last_1, last_2) as last_index
-  from (
-    select *,
-      greatest(0::bigint, least(31::bigint, (moment - 1780394400000000::bigint) // 25200000000::bigint)) as first_index,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 11099999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_0,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 608399999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_1,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 18000000000 + 18000000000) % 18000000000 + 147599999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_2
-    from (
-      select cast("customer_id" as bigint) as k0, cast("shop" as varchar) as f0, cast("till" as varchar) as f1, case when isfinite(cast("amount" as double)) then cast("amount" as double) + cast(0 as double) end as f2, case when isfinite(cast("weight" as float)) then cast("weight" as float) + cast(0 as float) end as f3, cast("items" as integer) as f4, cast("points" as bigint) as f5, cast("price" as decimal(19, 2)) as f6, cast("paid" as boolean) as f7, cast("seen" as timestamptz) as f8, cast("code" as blob) as f9, epoch_us("_counted_at") as moment, "_topic" as topic_name, "_partition" as partition_number, "_offset" as offset_number
-      from read_parquet('/lake/events/**/*.parquet', hive_partitioning = false, union_by_name = true)
-      where "counts" and "_counted_at" >= timestamptz '2026-05-26T17:00:00.000000Z' and "_counted_at" < timestamptz '2026-06-11T11:00:00.000000Z' and "customer_id" is not null
-    )
-  )
-      ) where f1 is not null and first_index <= last_2
+      select distinct k0, f1, first_index, last_2 from fg_events
+      where f1 is not null and first_index <= last_2
     )
   ) where from_index <= last_2
   union all
@@ -181,21 +134,8 @@ with present as (
     select k0, last_1, greatest(first_index, coalesce(lag(last_1) over (
       partition by k0, f9 order by first_index, last_1) + 1, 0)) as from_index
     from (
-      select distinct k0, f9, first_index, last_1 from (
-  select *, greatest(last_0, last_1, last_2) as last_index
-  from (
-    select *,
-      greatest(0::bigint, least(31::bigint, (moment - 1780394400000000::bigint) // 25200000000::bigint)) as first_index,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 11099999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_0,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 608399999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_1,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 18000000000 + 18000000000) % 18000000000 + 147599999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_2
-    from (
-      select cast("customer_id" as bigint) as k0, cast("shop" as varchar) as f0, cast("till" as varchar) as f1, case when isfinite(cast("amount" as double)) then cast("amount" as double) + cast(0 as double) end as f2, case when isfinite(cast("weight" as float)) then cast("weight" as float) + cast(0 as float) end as f3, cast("items" as integer) as f4, cast("points" as bigint) as f5, cast("price" as decimal(19, 2)) as f6, cast("paid" as boolean) as f7, cast("seen" as timestamptz) as f8, cast("code" as blob) as f9, epoch_us("_counted_at") as moment, "_topic" as topic_name, "_partition" as partition_number, "_offset" as offset_number
-      from read_parquet('/lake/events/**/*.parquet', hive_partitioning = false, union_by_name = true)
-      where "counts" and "_counted_at" >= timestamptz '2026-05-26T17:00:00.000000Z' and "_counted_at" < timestamptz '2026-06-11T11:00:00.000000Z' and "customer_id" is not null
-    )
-  )
-      ) where f9 is not null and first_index <= last_1
+      select distinct k0, f9, first_index, last_1 from fg_events
+      where f9 is not null and first_index <= last_1
     )
   ) where from_index <= last_1
 )
@@ -223,21 +163,7 @@ with runs as (
   from fg_tiles
   union all
   select k0, moment, moment as start_0, moment as start_1, moment as start_2, false as is_snapshot, null as c0_n, null as c1_n, null as c2_n, null as c3_n, null as c4_n, null as c5_s, null as c5_a, null as c5_n, null as c5_lo, null as c5_hi, null as c5_x, null as c5_first, null as c6_last, null as c7_s, null as c7_a, null as c7_n, null as c7_lo, null as c7_hi, null as c7_x, null as c7_last, null as c8_t, null as c8_hi, null as c8_s, null as c8_a, null as c8_n, null as c8_first, null as c9_t, null as c9_lo, null as c9_last, null as c10_t, null as c10_n, null as c10_s, null as c10_lo, null as c10_hi, null as c10_x, null as c10_first, null as c11_last, null as c14_hi, null as c15_first, null as c16_last, case when abs(cast(f2 as double)) <= 1e+150::double then cast(f2 as double) end as c5_tame, case when abs(cast(f3 as double)) <= 1e+150::double then cast(f3 as double) end as c7_tame, case when abs(cast(f6 as double)) <= 1e+150::double then cast(f6 as double) end as c10_tame, null as p5_1_c, null as p10_1_c, null as p11_1_c, null as p12_0_c, null as p13_2_c, null as p15_1_c
-  from (
-  select *, greatest(last_0, last_1, last_2) as last_index
-  from (
-    select *,
-      greatest(0::bigint, least(31::bigint, (moment - 1780394400000000::bigint) // 25200000000::bigint)) as first_index,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 11099999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_0,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 608399999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_1,
-      greatest(0::bigint, least(31::bigint, ((moment - (moment % 18000000000 + 18000000000) % 18000000000 + 147599999999::bigint) - 1780394400000000::bigint) // 25200000000::bigint)) - 1 as last_2
-    from (
-      select cast("customer_id" as bigint) as k0, cast("shop" as varchar) as f0, cast("till" as varchar) as f1, case when isfinite(cast("amount" as double)) then cast("amount" as double) + cast(0 as double) end as f2, case when isfinite(cast("weight" as float)) then cast("weight" as float) + cast(0 as float) end as f3, cast("items" as integer) as f4, cast("points" as bigint) as f5, cast("price" as decimal(19, 2)) as f6, cast("paid" as boolean) as f7, cast("seen" as timestamptz) as f8, cast("code" as blob) as f9, epoch_us("_counted_at") as moment, "_topic" as topic_name, "_partition" as partition_number, "_offset" as offset_number
-      from read_parquet('/lake/events/**/*.parquet', hive_partitioning = false, union_by_name = true)
-      where "counts" and "_counted_at" >= timestamptz '2026-05-26T17:00:00.000000Z' and "_counted_at" < timestamptz '2026-06-11T11:00:00.000000Z' and "customer_id" is not null
-    )
-  )
-) where first_index <= last_index
+  from fg_events where first_index <= last_index
   union all
   select k0, 1780419600000000::bigint + index * 25200000000::bigint as moment, moment as start_0, moment as start_1, moment as start_2, false as is_snapshot, null as c0_n, null as c1_n, null as c2_n, null as c3_n, null as c4_n, null as c5_s, null as c5_a, null as c5_n, null as c5_lo, null as c5_hi, null as c5_x, null as c5_first, null as c6_last, null as c7_s, null as c7_a, null as c7_n, null as c7_lo, null as c7_hi, null as c7_x, null as c7_last, null as c8_t, null as c8_hi, null as c8_s, null as c8_a, null as c8_n, null as c8_first, null as c9_t, null as c9_lo, null as c9_last, null as c10_t, null as c10_n, null as c10_s, null as c10_lo, null as c10_hi, null as c10_x, null as c10_first, null as c11_last, null as c14_hi, null as c15_first, null as c16_last, null as c5_tame, null as c7_tame, null as c10_tame, p5_1_c, p10_1_c, p11_1_c, p12_0_c, p13_2_c, p15_1_c
   from fg_differences

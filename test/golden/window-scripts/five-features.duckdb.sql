@@ -1,5 +1,28 @@
 set preserve_insertion_order = false;
-create temp table fg_tiles as
+create or replace temp view fg_events as
+select *, greatest(last_0, last_1) as last_index
+from (
+  select *,
+    greatest(0::bigint, least(100::bigint, (moment - 1782777600000000::bigint) // 86400000000::bigint)) as first_index,
+    greatest(0::bigint, least(100::bigint, ((moment - (moment % 86400000000 + 86400000000) % 86400000000 + 2678399999999::bigint) - 1782777600000000::bigint) // 86400000000::bigint)) - 1 as last_0,
+    greatest(0::bigint, least(100::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 608399999999::bigint) - 1782777600000000::bigint) // 86400000000::bigint)) - 1 as last_1
+  from (
+    select
+      cast("customer_id" as bigint) as k0,
+      cast("shop" as varchar) as f0,
+      case when isfinite(cast("amount" as double)) then cast("amount" as double) + cast(0 as double) end as f1,
+      epoch_us("_counted_at") as moment,
+      "_topic" as topic_name,
+      "_partition" as partition_number,
+      "_offset" as offset_number
+    from read_parquet('/lake/events/**/*.parquet', hive_partitioning = false, union_by_name = true)
+    where "counts"
+      and "_counted_at" >= timestamptz '2026-06-01T00:00:00.000000Z'
+      and "_counted_at" < timestamptz '2026-10-08T00:00:00.000000Z'
+      and "customer_id" is not null
+  )
+);
+create or replace temp table fg_tiles as
 select k0, first_index, last_0, last_1, last_index,
   min(moment) as moment,
   sum(cast(f1 as double) * 5.421010862427522e-20::double) as c0_s,
@@ -7,42 +30,17 @@ select k0, first_index, last_0, last_1, last_index,
   count(f1) as c0_n,
   max(f1) as c0_hi,
   count(*) as c1_n
-from (
-  select *, greatest(last_0, last_1) as last_index
-  from (
-    select *,
-      greatest(0::bigint, least(100::bigint, (moment - 1782777600000000::bigint) // 86400000000::bigint)) as first_index,
-      greatest(0::bigint, least(100::bigint, ((moment - (moment % 86400000000 + 86400000000) % 86400000000 + 2678399999999::bigint) - 1782777600000000::bigint) // 86400000000::bigint)) - 1 as last_0,
-      greatest(0::bigint, least(100::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 608399999999::bigint) - 1782777600000000::bigint) // 86400000000::bigint)) - 1 as last_1
-    from (
-      select cast("customer_id" as bigint) as k0, cast("shop" as varchar) as f0, case when isfinite(cast("amount" as double)) then cast("amount" as double) + cast(0 as double) end as f1, epoch_us("_counted_at") as moment, "_topic" as topic_name, "_partition" as partition_number, "_offset" as offset_number
-      from read_parquet('/lake/events/**/*.parquet', hive_partitioning = false, union_by_name = true)
-      where "counts" and "_counted_at" >= timestamptz '2026-06-01T00:00:00.000000Z' and "_counted_at" < timestamptz '2026-10-08T00:00:00.000000Z' and "customer_id" is not null
-    )
-  )
-) where first_index <= last_index
+from fg_events where first_index <= last_index
 group by k0, first_index, last_0, last_1, last_index;
-create temp table fg_differences as
+create or replace temp table fg_differences as
 with present as (
   select k0, 0 as feature, from_index, last_0 + 1 as to_index
   from (
     select k0, last_0, greatest(first_index, coalesce(lag(last_0) over (
       partition by k0, f0 order by first_index, last_0) + 1, 0)) as from_index
     from (
-      select distinct k0, f0, first_index, last_0 from (
-  select *, greatest(last_0, last_1) as last_index
-  from (
-    select *,
-      greatest(0::bigint, least(100::bigint, (moment - 1782777600000000::bigint) // 86400000000::bigint)) as first_index,
-      greatest(0::bigint, least(100::bigint, ((moment - (moment % 86400000000 + 86400000000) % 86400000000 + 2678399999999::bigint) - 1782777600000000::bigint) // 86400000000::bigint)) - 1 as last_0,
-      greatest(0::bigint, least(100::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 608399999999::bigint) - 1782777600000000::bigint) // 86400000000::bigint)) - 1 as last_1
-    from (
-      select cast("customer_id" as bigint) as k0, cast("shop" as varchar) as f0, case when isfinite(cast("amount" as double)) then cast("amount" as double) + cast(0 as double) end as f1, epoch_us("_counted_at") as moment, "_topic" as topic_name, "_partition" as partition_number, "_offset" as offset_number
-      from read_parquet('/lake/events/**/*.parquet', hive_partitioning = false, union_by_name = true)
-      where "counts" and "_counted_at" >= timestamptz '2026-06-01T00:00:00.000000Z' and "_counted_at" < timestamptz '2026-10-08T00:00:00.000000Z' and "customer_id" is not null
-    )
-  )
-      ) where f0 is not null and first_index <= last_0
+      select distinct k0, f0, first_index, last_0 from fg_events
+      where f0 is not null and first_index <= last_0
     )
   ) where from_index <= last_0
 )

@@ -1,25 +1,37 @@
 set preserve_insertion_order = false;
-create temp table fg_tiles as
+create or replace temp view fg_events as
+select *, greatest(last_0, last_1) as last_index
+from (
+  select *,
+    case when moment >= -2208992400000000::bigint then 1::bigint else 0::bigint end as first_index,
+    case when (moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) >= -2208992400000000::bigint then 1::bigint else 0::bigint end - 1 as last_0,
+    case when (moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) >= -2208992400000000::bigint then 1::bigint else 0::bigint end - 1 as last_1
+  from (
+    select
+      cast("shop" as varchar) as k0,
+      cast("till" as varchar) as k1,
+      case when isfinite(cast("amount" as double)) then cast("amount" as double) + cast(0 as double) end as f0,
+      cast("points" as bigint) as f1,
+      epoch_us("_counted_at") as moment,
+      "_topic" as topic_name,
+      "_partition" as partition_number,
+      "_offset" as offset_number
+    from read_parquet('/lake/events/**/*.parquet', hive_partitioning = false, union_by_name = true)
+    where "counts"
+      and "_counted_at" >= timestamptz '1899-12-30T23:00:00.000000Z'
+      and "_counted_at" < timestamptz '1899-12-31T23:00:00.000000Z'
+      and "shop" is not null
+      and "till" is not null
+  )
+);
+create or replace temp table fg_tiles as
 select k0, k1, first_index, last_0, last_1, last_index,
   min(moment) as moment,
   count(*) as c0_n,
   sum(cast(f0 as double) * 5.421010862427522e-20::double) as c1_s,
   sum(abs(cast(f0 as double) * 5.421010862427522e-20::double)) as c1_a,
   arg_max(f1, row(moment, topic_name, partition_number, offset_number)) filter (where f1 is not null) as c2_last
-from (
-  select *, greatest(last_0, last_1) as last_index
-  from (
-    select *,
-      case when moment >= -2208992400000000::bigint then 1::bigint else 0::bigint end as first_index,
-      case when (moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) >= -2208992400000000::bigint then 1::bigint else 0::bigint end - 1 as last_0,
-      case when (moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) >= -2208992400000000::bigint then 1::bigint else 0::bigint end - 1 as last_1
-    from (
-      select cast("shop" as varchar) as k0, cast("till" as varchar) as k1, case when isfinite(cast("amount" as double)) then cast("amount" as double) + cast(0 as double) end as f0, cast("points" as bigint) as f1, epoch_us("_counted_at") as moment, "_topic" as topic_name, "_partition" as partition_number, "_offset" as offset_number
-      from read_parquet('/lake/events/**/*.parquet', hive_partitioning = false, union_by_name = true)
-      where "counts" and "_counted_at" >= timestamptz '1899-12-30T23:00:00.000000Z' and "_counted_at" < timestamptz '1899-12-31T23:00:00.000000Z' and "shop" is not null and "till" is not null
-    )
-  )
-) where first_index <= last_index
+from fg_events where first_index <= last_index
 group by k0, k1, first_index, last_0, last_1, last_index;
 copy (
 with runs as (

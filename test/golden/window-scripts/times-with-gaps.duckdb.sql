@@ -1,5 +1,33 @@
 set preserve_insertion_order = false;
-create temp table fg_tiles as
+create or replace temp view fg_events as
+select *, greatest(last_0, last_1, last_2, last_3) as last_index
+from (
+  select *,
+    greatest(0::bigint, least(13::bigint, (moment - 1780354800000000::bigint) // 1800000000::bigint)) + case when moment >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when moment >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when moment >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, (moment - 1780542000000000::bigint) // 7200000000::bigint)) as first_index,
+    greatest(0::bigint, least(13::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) - 1780354800000000::bigint) // 1800000000::bigint)) + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) - 1780542000000000::bigint) // 7200000000::bigint)) - 1 as last_0,
+    greatest(0::bigint, least(13::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) - 1780354800000000::bigint) // 1800000000::bigint)) + case when (moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) - 1780542000000000::bigint) // 7200000000::bigint)) - 1 as last_1,
+    greatest(0::bigint, least(13::bigint, ((moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) - 1780354800000000::bigint) // 1800000000::bigint)) + case when (moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, ((moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) - 1780542000000000::bigint) // 7200000000::bigint)) - 1 as last_2,
+    greatest(0::bigint, least(13::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) - 1780354800000000::bigint) // 1800000000::bigint)) + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) - 1780542000000000::bigint) // 7200000000::bigint)) - 1 as last_3
+  from (
+    select
+      cast("shop" as varchar) as k0,
+      cast("till" as varchar) as k1,
+      cast("shop" as varchar) as f0,
+      case when isfinite(cast("amount" as double)) then cast("amount" as double) + cast(0 as double) end as f1,
+      cast("price" as decimal(19, 2)) as f2,
+      epoch_us("_counted_at") as moment,
+      "_topic" as topic_name,
+      "_partition" as partition_number,
+      "_offset" as offset_number
+    from read_parquet('/lake/events/**/*.parquet', hive_partitioning = false, union_by_name = true)
+    where "counts"
+      and "_counted_at" >= timestamptz '2026-05-31T23:00:00.000000Z'
+      and "_counted_at" < timestamptz '2026-06-04T15:00:00.000000Z'
+      and "shop" is not null
+      and "till" is not null
+  )
+);
+create or replace temp table fg_tiles as
 select k0, k1, first_index, last_0, last_1, last_2, last_3, last_index,
   min(moment) as moment,
   count(*) as c0_n,
@@ -10,46 +38,17 @@ select k0, k1, first_index, last_0, last_1, last_2, last_3, last_index,
   count(*) filter (where abs(cast(f1 as double)) > 1e+150::double) as c1_x,
   arg_max(f2, row(moment, topic_name, partition_number, offset_number)) filter (where f2 is not null) as c3_last,
   sum(abs(cast(f1 as double) * 5.421010862427522e-20::double)) as c1_a
-from (
-  select *, greatest(last_0, last_1, last_2, last_3) as last_index
-  from (
-    select *,
-      greatest(0::bigint, least(13::bigint, (moment - 1780354800000000::bigint) // 1800000000::bigint)) + case when moment >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when moment >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when moment >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, (moment - 1780542000000000::bigint) // 7200000000::bigint)) as first_index,
-      greatest(0::bigint, least(13::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) - 1780354800000000::bigint) // 1800000000::bigint)) + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) - 1780542000000000::bigint) // 7200000000::bigint)) - 1 as last_0,
-      greatest(0::bigint, least(13::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) - 1780354800000000::bigint) // 1800000000::bigint)) + case when (moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) - 1780542000000000::bigint) // 7200000000::bigint)) - 1 as last_1,
-      greatest(0::bigint, least(13::bigint, ((moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) - 1780354800000000::bigint) // 1800000000::bigint)) + case when (moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, ((moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) - 1780542000000000::bigint) // 7200000000::bigint)) - 1 as last_2,
-      greatest(0::bigint, least(13::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) - 1780354800000000::bigint) // 1800000000::bigint)) + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) - 1780542000000000::bigint) // 7200000000::bigint)) - 1 as last_3
-    from (
-      select cast("shop" as varchar) as k0, cast("till" as varchar) as k1, cast("shop" as varchar) as f0, case when isfinite(cast("amount" as double)) then cast("amount" as double) + cast(0 as double) end as f1, cast("price" as decimal(19, 2)) as f2, epoch_us("_counted_at") as moment, "_topic" as topic_name, "_partition" as partition_number, "_offset" as offset_number
-      from read_parquet('/lake/events/**/*.parquet', hive_partitioning = false, union_by_name = true)
-      where "counts" and "_counted_at" >= timestamptz '2026-05-31T23:00:00.000000Z' and "_counted_at" < timestamptz '2026-06-04T15:00:00.000000Z' and "shop" is not null and "till" is not null
-    )
-  )
-) where first_index <= last_index
+from fg_events where first_index <= last_index
 group by k0, k1, first_index, last_0, last_1, last_2, last_3, last_index;
-create temp table fg_differences as
+create or replace temp table fg_differences as
 with present as (
   select k0, k1, 0 as feature, from_index, last_1 + 1 as to_index
   from (
     select k0, k1, last_1, greatest(first_index, coalesce(lag(last_1) over (
       partition by k0, k1, f0 order by first_index, last_1) + 1, 0)) as from_index
     from (
-      select distinct k0, k1, f0, first_index, last_1 from (
-  select *, greatest(last_0, last_1, last_2, last_3) as last_index
-  from (
-    select *,
-      greatest(0::bigint, least(13::bigint, (moment - 1780354800000000::bigint) // 1800000000::bigint)) + case when moment >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when moment >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when moment >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, (moment - 1780542000000000::bigint) // 7200000000::bigint)) as first_index,
-      greatest(0::bigint, least(13::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) - 1780354800000000::bigint) // 1800000000::bigint)) + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) - 1780542000000000::bigint) // 7200000000::bigint)) - 1 as last_0,
-      greatest(0::bigint, least(13::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) - 1780354800000000::bigint) // 1800000000::bigint)) + case when (moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) - 1780542000000000::bigint) // 7200000000::bigint)) - 1 as last_1,
-      greatest(0::bigint, least(13::bigint, ((moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) - 1780354800000000::bigint) // 1800000000::bigint)) + case when (moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, ((moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) - 1780542000000000::bigint) // 7200000000::bigint)) - 1 as last_2,
-      greatest(0::bigint, least(13::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) - 1780354800000000::bigint) // 1800000000::bigint)) + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) - 1780542000000000::bigint) // 7200000000::bigint)) - 1 as last_3
-    from (
-      select cast("shop" as varchar) as k0, cast("till" as varchar) as k1, cast("shop" as varchar) as f0, case when isfinite(cast("amount" as double)) then cast("amount" as double) + cast(0 as double) end as f1, cast("price" as decimal(19, 2)) as f2, epoch_us("_counted_at") as moment, "_topic" as topic_name, "_partition" as partition_number, "_offset" as offset_number
-      from read_parquet('/lake/events/**/*.parquet', hive_partitioning = false, union_by_name = true)
-      where "counts" and "_counted_at" >= timestamptz '2026-05-31T23:00:00.000000Z' and "_counted_at" < timestamptz '2026-06-04T15:00:00.000000Z' and "shop" is not null and "till" is not null
-    )
-  )
-      ) where f0 is not null and first_index <= last_1
+      select distinct k0, k1, f0, first_index, last_1 from fg_events
+      where f0 is not null and first_index <= last_1
     )
   ) where from_index <= last_1
 )
@@ -77,22 +76,7 @@ with runs as (
   from fg_tiles
   union all
   select k0, k1, moment, moment as start_0, moment as start_1, moment as start_2, moment as start_3, false as is_snapshot, null as c0_n, null as c1_s, null as c1_n, null as c1_lo, null as c1_hi, null as c1_x, null as c3_last, null as c1_a, case when abs(cast(f1 as double)) <= 1e+150::double then cast(f1 as double) end as c1_tame, null as p2_1_c
-  from (
-  select *, greatest(last_0, last_1, last_2, last_3) as last_index
-  from (
-    select *,
-      greatest(0::bigint, least(13::bigint, (moment - 1780354800000000::bigint) // 1800000000::bigint)) + case when moment >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when moment >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when moment >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, (moment - 1780542000000000::bigint) // 7200000000::bigint)) as first_index,
-      greatest(0::bigint, least(13::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) - 1780354800000000::bigint) // 1800000000::bigint)) + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 3899999999::bigint) - 1780542000000000::bigint) // 7200000000::bigint)) - 1 as last_0,
-      greatest(0::bigint, least(13::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) - 1780354800000000::bigint) // 1800000000::bigint)) + case when (moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, ((moment - (moment % 3600000000 + 3600000000) % 3600000000 + 89999999999::bigint) - 1780542000000000::bigint) // 7200000000::bigint)) - 1 as last_1,
-      greatest(0::bigint, least(13::bigint, ((moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) - 1780354800000000::bigint) // 1800000000::bigint)) + case when (moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, ((moment - (moment % 420000000 + 420000000) % 420000000 + 86819999999::bigint) - 1780542000000000::bigint) // 7200000000::bigint)) - 1 as last_2,
-      greatest(0::bigint, least(13::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) - 1780354800000000::bigint) // 1800000000::bigint)) + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) >= 1780444800000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) >= 1780446600000000::bigint then 1::bigint else 0::bigint end + case when (moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) >= 1780534800000000::bigint then 1::bigint else 0::bigint end + greatest(0::bigint, least(6::bigint, ((moment - (moment % 300000000 + 300000000) % 300000000 + 7499999999::bigint) - 1780542000000000::bigint) // 7200000000::bigint)) - 1 as last_3
-    from (
-      select cast("shop" as varchar) as k0, cast("till" as varchar) as k1, cast("shop" as varchar) as f0, case when isfinite(cast("amount" as double)) then cast("amount" as double) + cast(0 as double) end as f1, cast("price" as decimal(19, 2)) as f2, epoch_us("_counted_at") as moment, "_topic" as topic_name, "_partition" as partition_number, "_offset" as offset_number
-      from read_parquet('/lake/events/**/*.parquet', hive_partitioning = false, union_by_name = true)
-      where "counts" and "_counted_at" >= timestamptz '2026-05-31T23:00:00.000000Z' and "_counted_at" < timestamptz '2026-06-04T15:00:00.000000Z' and "shop" is not null and "till" is not null
-    )
-  )
-) where first_index <= last_index
+  from fg_events where first_index <= last_index
   union all
   select k0, k1, [1780356600000000, 1780358400000000, 1780360200000000, 1780362000000000, 1780363800000000, 1780365600000000, 1780367400000000, 1780369200000000, 1780371000000000, 1780372800000000, 1780374600000000, 1780376400000000, 1780378200000000, 1780444800000000, 1780446600000000, 1780534800000000, 1780549200000000, 1780556400000000, 1780563600000000, 1780570800000000, 1780578000000000, 1780585200000000][index + 1] as moment, moment as start_0, moment as start_1, moment as start_2, moment as start_3, false as is_snapshot, null as c0_n, null as c1_s, null as c1_n, null as c1_lo, null as c1_hi, null as c1_x, null as c3_last, null as c1_a, null as c1_tame, p2_1_c
   from fg_differences
