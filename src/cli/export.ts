@@ -1,6 +1,6 @@
 import { formatTimestamp } from '../definitions/timestamp.ts'
 import { BadUserInput } from '../errors.ts'
-import { openExportFolder } from '../gateway/open-export-folder.ts'
+import { exportFolder } from '../gateway/export-folder.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { type Exported, exportSubject } from '../ingest/export/export-subject.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -39,7 +39,7 @@ export async function exportFiles(
     const exported = await exportSubject(
       {
         ...{ runs: stores.runs, clock: systemClock },
-        openFolder: (folder) => openExportFolder(folder, lake),
+        openFolder: (folder) => exportFolder(folder, lake),
         partFiles: duckDbPartFiles(lake),
         changes: postgresLaterChanges(stores.system, project),
         rowsToExport: postgresRowsToExport(stores.system, {

@@ -8,7 +8,7 @@ import { duckDbPartFiles } from '../stores/duckdb/part-files.ts'
 import { postgresLaterChanges } from '../stores/postgres/deletion/later-changes.ts'
 import { postgresRowsToExport } from '../stores/postgres/export/rows-to-export.ts'
 import type { EngineWorld } from './engine-targets.ts'
-import { openExportFolder } from './open-export-folder.ts'
+import { exportFolder } from './export-folder.ts'
 
 /**
  * Brings an export of a source up to date that holds all stored events from a time on; answers its folder, null where none are
@@ -21,13 +21,13 @@ export async function exportStoredEvents(
   since: Micros,
 ): Promise<string | null> {
   const { project, lake } = config
-  const held = await readManifest(openExportFolder(path, lake)).catch(() => null)
+  const held = await readManifest(exportFolder(path, lake)).catch(() => null)
   const isHeld = held !== null && (held.range.from === null || held.range.from <= since)
   const exportStores = {
     ...{
       runs: stores.runs,
       clock,
-      openFolder: (folder: string) => openExportFolder(folder, lake),
+      openFolder: (folder: string) => exportFolder(folder, lake),
       partFiles: duckDbPartFiles(lake),
     },
     changes: postgresLaterChanges(stores.system, project),

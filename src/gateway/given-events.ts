@@ -4,7 +4,7 @@ import { type GivenEvents, usedFields } from '../ingest/snapshots/engine-events.
 import type { BatchView } from '../registry/registry.ts'
 import { duckDbEventFiles } from '../stores/duckdb/event-files.ts'
 import { isObjectUrl, type LakeAccess } from '../stores/lake-access.ts'
-import { openExportFolder } from './open-export-folder.ts'
+import { exportFolder } from './export-folder.ts'
 
 /**
  * Events that a folder has for a view: one of `featuregraph export` says which and of when they are. Of an address that only
@@ -15,7 +15,7 @@ export async function givenEvents(folder: string, view: BatchView, lake: LakeAcc
   const unknown = { kind: 'FOLDER', folder, readAt: null, from: null, to: null } as const
   if (folder.includes('://') && !isObjectUrl(folder)) return { ...unknown, form: 'EXPORTED' }
   const form = await duckDbEventFiles(lake).formOf(folder, usedFields(view))
-  const opened = openExportFolder(folder, lake)
+  const opened = exportFolder(folder, lake)
   const files = await opened.list()
   if (!files.includes(manifestFile)) return { ...unknown, form }
   const manifest = await readManifest(opened)

@@ -4,7 +4,7 @@ import { isObjectUrl, type LakeAccess } from '../stores/lake-access.ts'
 import { objectExportFolder } from '../stores/s3/export-folder.ts'
 import { openObjectStore } from '../stores/s3/object-store.ts'
 
-/** A folder of this machine, or `s3://…`. @throws BadUserInput where the path cannot be a folder. */
-export function openExportFolder(path: string, { s3 }: LakeAccess): ExportFolder {
+/** A folder of this machine, or objects under `s3://…`. */
+export function exportFolder(path: string, { s3 }: LakeAccess): ExportFolder {
   return isObjectUrl(path) ? objectExportFolder(openObjectStore(s3), path) : localExportFolder(path)
 }
