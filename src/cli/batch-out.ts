@@ -63,7 +63,7 @@ async function computeOut(
 ): Promise<void> {
   const scope = scopeOf(view, question, systemClock())
   const times = scope.kind === 'TIMES' ? scope.times : []
-  const signal = cancelSignal(`${out} has no _SUCCESS, and the same command begins it anew`)
+  const signal = cancelSignal(`${out} has no _SUCCESS, and the same command begins it again`)
   const onStep = (step: string): void => {
     process.stderr.write(`${view.name}: ${step}\n`)
   }

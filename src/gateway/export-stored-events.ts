@@ -47,7 +47,7 @@ export async function exportStoredEvents(
   const exported = await exportSubject(exportStores, { ...request, rebuild: false }).catch(
     (error: unknown) => {
       if (!(error instanceof OtherDefinitions || error instanceof OtherDatabase)) throw error
-      log.info(`${source.name}: ${error.message}; it is written anew`)
+      log.info(`${source.name}: ${error.message}; it is written again`)
       return exportSubject(exportStores, { ...request, rebuild: true })
     },
   )

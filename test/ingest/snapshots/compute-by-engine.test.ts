@@ -205,7 +205,7 @@ describe('snapshots on an engine', () => {
           expect(await world.compute(stale)).toMatchObject({ times: [] })
         },
       ),
-      { numRuns: 8 },
+      { numRuns: 4 },
     )
   })
 
