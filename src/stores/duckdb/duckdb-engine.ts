@@ -49,7 +49,12 @@ async function runScript(
   { name, sql, output }: EngineJob,
   { signal, onLog }: EngineOptions,
 ): Promise<EngineResult> {
-  const interrupt = (): void => connection.interrupt()
+  let again: NodeJS.Timeout | undefined
+  // Until it has ended: between two statements there is nothing to interrupt.
+  const interrupt = (): void => {
+    connection.interrupt()
+    again = setTimeout(interrupt, 100)
+  }
   signal.addEventListener('abort', interrupt)
   try {
     if (!isLocal(output)) await refuseObjects(connection, output)
@@ -74,6 +79,7 @@ async function runScript(
     throw new EngineFailed(`${name} failed on DuckDB: ${firstLineOf(error)}`)
   } finally {
     signal.removeEventListener('abort', interrupt)
+    clearTimeout(again)
   }
 }
 

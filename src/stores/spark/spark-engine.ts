@@ -14,16 +14,17 @@ import { splitCommand } from './split-command.ts'
 export interface SparkEngineOptions {
   /** The command that submits, as `spark-submit --master local[*]`; it is given options of the job and the driver. */
   readonly submit: string
+  /** For Spark to take its files and its application down when a job is cancelled; then it is killed. */
+  readonly graceMs?: number
 }
 
 /** In the package beside the compiled files, since Spark takes it as a file. */
 const driver = fileURLToPath(new URL('../../../src/stores/spark/run-spark.py', import.meta.url))
-/** For Spark to take its files and its application down; then it is killed. */
-const graceMs = 10_000
+const usualGraceMs = 10_000
 const shownLines = 20
 
 /** By a child process that submits the script: whatever `spark-submit` reaches, runs it. */
-export function sparkEngine({ submit }: SparkEngineOptions): JobEngine {
+export function sparkEngine({ submit, graceMs = usualGraceMs }: SparkEngineOptions): JobEngine {
   return {
     name: 'spark',
     async run(job, options) {
@@ -33,7 +34,7 @@ export function sparkEngine({ submit }: SparkEngineOptions): JobEngine {
       try {
         const script = path.join(folder, 'job.sql')
         await writeFile(script, job.sql)
-        return await judge(job, await submitted(commandOf(submit, job, script), options), options)
+        return await judge(job, await submitted(commandOf(submit, job, script), graceMs, options), options)
       } finally {
         await rm(folder, { recursive: true, force: true })
       }
@@ -66,6 +67,7 @@ interface Ended {
 
 async function submitted(
   [command = '', ...words]: readonly string[],
+  graceMs: number,
   { signal, onLog }: EngineOptions,
 ): Promise<Ended> {
   const child = spawn(command, words, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -82,7 +84,7 @@ async function submitted(
     onLog(line)
   }
   const read = Promise.all([linesOf(child.stdout, take), linesOf(child.stderr, take)])
-  const end = endWith(child, signal)
+  const end = endWith(child, signal, graceMs)
   try {
     const { code, endedBy } = await new Promise<Pick<Ended, 'code' | 'endedBy'>>((resolve, reject) => {
       child.once('error', reject)
@@ -106,7 +108,7 @@ async function linesOf(stream: Readable, take: (line: string) => void): Promise<
 }
 
 /** Ends the child and what it started, its process group, with the signal or with this process. */
-function endWith(child: ChildProcess, signal: AbortSignal): () => void {
+function endWith(child: ChildProcess, signal: AbortSignal, graceMs: number): () => void {
   const kill = (name: NodeJS.Signals): void => {
     if (child.pid === undefined) return
     try {

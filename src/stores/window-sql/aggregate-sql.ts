@@ -16,7 +16,10 @@ export interface Aggregated {
   readonly conditions: readonly string[]
   /** Which of the view's windows. */
   readonly window: number
-  /** Names of the columns of its tiles and of its merged parts begin with these. */
+  /**
+   * Names of the columns of its tiles, and of their merged parts, begin with these: what aggregations of the same field and
+   * conditions share has one name.
+   */
   readonly cell: string
   readonly part: string
 }
@@ -99,12 +102,12 @@ function exactSum(dialect: Dialect, aggregated: Aggregated): AggregateSql {
   const digits = isDecimal(type) ? decimalDigits(type) : 0
   const wide = isDecimal(type) ? value : dialect.summable(value)
   const { min, max } = decimalBounds(digits)
-  const sum = `coalesce(${part}_s, 0)`
+  const sum = `coalesce(${part}_t, 0)`
   const result = typeName(dialect, isDecimal(type) ? type : 'int64')
   return {
-    cells: [{ name: `${cell}_s`, sql: counting(aggregated, `sum(${wide})`) }],
+    cells: [{ name: `${cell}_t`, sql: counting(aggregated, `sum(${wide})`) }],
     ...nothingElse,
-    parts: [{ name: `${part}_s`, sql: dialect.merge(`sum(${cell}_s)`, window) }],
+    parts: [{ name: `${part}_t`, sql: dialect.merge(`sum(${cell}_t)`, window) }],
     value: `case when ${sum} between ${min} and ${max} then cast(${sum} as ${result}) end`,
     tolerance: null,
   }
@@ -157,17 +160,17 @@ function floatMean(dialect: Dialect, aggregated: Aggregated): AggregateSql {
 /** Of an exact sum: a few roundings from the float64 next to the exact mean. */
 function decimalMean(dialect: Dialect, aggregated: Aggregated): AggregateSql {
   const { cell, part, value, window } = aggregated
-  const mean = `${asDouble(dialect, `${part}_s`)} / nullif(${part}_n, 0)`
+  const mean = `${asDouble(dialect, `${part}_t`)} / nullif(${part}_n, 0)`
   return {
     cells: [
       {
-        name: `${cell}_s`,
+        name: `${cell}_t`,
         sql: counting(aggregated, `sum(${value})`),
       },
       { name: `${cell}_n`, sql: counting(aggregated, `count(${value})`) },
     ],
     ...nothingElse,
-    parts: ['s', 'n'].map((name) => ({
+    parts: ['t', 'n'].map((name) => ({
       name: `${part}_${name}`,
       sql: dialect.merge(`sum(${cell}_${name})`, window),
     })),
@@ -179,11 +182,12 @@ function decimalMean(dialect: Dialect, aggregated: Aggregated): AggregateSql {
 function extreme(name: 'min' | 'max'): Generator {
   return (dialect, aggregated) => {
     const { cell, part, value, window } = aggregated
+    const end = name === 'min' ? 'lo' : 'hi'
     return {
-      cells: [{ name: `${cell}_m`, sql: counting(aggregated, `${name}(${value})`) }],
+      cells: [{ name: `${cell}_${end}`, sql: counting(aggregated, `${name}(${value})`) }],
       ...nothingElse,
-      parts: [{ name: `${part}_m`, sql: dialect.merge(`${name}(${cell}_m)`, window) }],
-      value: `${part}_m`,
+      parts: [{ name: `${part}_${end}`, sql: dialect.merge(`${name}(${cell}_${end})`, window) }],
+      value: `${part}_${end}`,
       tolerance: null,
     }
   }

@@ -35,7 +35,7 @@ export interface Dialect {
 }
 
 /** Sample variance out of merged columns, where not all values are equal and none is too large to be squared. */
-export interface SpreadSql extends Pick<AggregateSql, 'cells' | 'events' | 'parts'> {
+interface SpreadSql extends Pick<AggregateSql, 'cells' | 'events' | 'parts'> {
   readonly variance: string
 }
 

@@ -37,16 +37,16 @@ export const duckDbDialect: Dialect = {
     const tame = `abs(${double}) <= ${duckDbDialect.double(largestSquarable)}`
     return {
       cells: [],
-      events: [{ name: `${cell}_e`, sql: ifCounting(aggregated, double, tame) }],
-      parts: [{ name: `${part}_w`, sql: `var_samp(${cell}_e) over w${window}` }],
+      events: [{ name: `${cell}_tame`, sql: ifCounting(aggregated, double, tame) }],
+      parts: [{ name: `${part}_w`, sql: `var_samp(${cell}_tame) over w${window}` }],
       variance: `${part}_w`,
     }
   },
-  distinct({ cell, part }) {
+  distinct({ part }) {
     return {
       ...nothingElse,
       cells: [],
-      parts: [{ name: `${part}_d`, sql: `sum(${cell}_${part}_d) over until_now` }],
+      parts: [{ name: `${part}_d`, sql: `sum(${part}_c) over until_now` }],
       value: `coalesce(${part}_d, 0)`,
       tolerance: null,
     }
@@ -58,13 +58,13 @@ export const duckDbDialect: Dialect = {
       ...nothingElse,
       cells: [
         {
-          name: `${cell}_e`,
+          name: `${cell}_${end}`,
           sql: counting(aggregated, `${pick}(${value}, row(${position.join(', ')}))`, `${value} is not null`),
         },
       ],
       // Tiles stand in the order of their events, which are apart in time.
-      parts: [{ name: `${part}_e`, sql: `${end}_value(${cell}_e ignore nulls) over w${window}` }],
-      value: `${part}_e`,
+      parts: [{ name: `${part}_${end}`, sql: `${end}_value(${cell}_${end} ignore nulls) over w${window}` }],
+      value: `${part}_${end}`,
       tolerance: null,
     }
   },

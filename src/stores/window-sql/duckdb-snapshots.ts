@@ -1,4 +1,4 @@
-import type { Column } from './aggregate-sql.ts'
+import type { Aggregated, Column } from './aggregate-sql.ts'
 import { duckDbDialect as sql } from './duckdb-dialect.ts'
 import { timeOf } from './indexed-times.ts'
 import { type ComputedView, planTiles, type SnapshotsRequest, select, type TilePlan } from './tile-plan.ts'
@@ -9,11 +9,10 @@ import { type ComputedView, planTiles, type SnapshotsRequest, select, type TileP
  */
 export function duckDbSnapshots(view: ComputedView, request: SnapshotsRequest): string {
   const plan = planTiles(view, request, sql)
-  const { keys, firstWritten, indexed, windows, features, cells, perEvent, indexes } = plan
+  const { keys, firstWritten, indexed, windows, features, cells, perEvent, parts, derived, indexes } = plan
   const keyList = keys.join(', ')
-  const placed = placedEvents(plan, request)
-  const distinct = features.filter(({ aggregated }) => aggregated.aggregate === 'countDistinct')
-  const deltas = distinct.map(({ aggregated: { cell, part } }) => `${cell}_${part}_d`)
+  const distinct = distinctOf(plan)
+  const deltas = distinct.map(({ part }) => `${part}_c`)
   const counts = [...cells, ...perEvent].map(({ name }) => name)
   const starts = windows.map((_, index) => `start_${index}`)
   const lastIndex = indexed.times.length - 1
@@ -33,7 +32,7 @@ export function duckDbSnapshots(view: ComputedView, request: SnapshotsRequest): 
     ...(perEvent.length === 0
       ? []
       : [
-          rowsOf(`(\n${placed}\n) where first_index <= last_index`, [
+          rowsOf('fg_events where first_index <= last_index', [
             { name: 'moment', sql: 'moment' },
             ...perEvent,
           ]),
@@ -59,8 +58,6 @@ export function duckDbSnapshots(view: ComputedView, request: SnapshotsRequest): 
       ? []
       : [`until_now as (partition by ${keyList} order by moment range unbounded preceding)`]),
   ]
-  const parts = features.flatMap((feature) => feature.sql.parts)
-  const derived = features.flatMap((feature) => feature.sql.derived)
   const written = features.flatMap((feature) => feature.written)
   const keyColumns = view.entity.joinKeys
     .map(({ name }, index) => `k${index} as ${sql.quote(name)}`)
@@ -68,20 +65,20 @@ export function duckDbSnapshots(view: ComputedView, request: SnapshotsRequest): 
 
   return `${[
     'set preserve_insertion_order = false',
-    `create temp table fg_tiles as
+    `create or replace temp view fg_events as
+${placedEvents(plan, request)}`,
+    `create or replace temp table fg_tiles as
 select ${keyList}, first_index, ${indexes
       .slice(1)
       .map(({ name }) => name)
       .join(', ')}, last_index,
   min(moment) as moment${cells.map(({ name, sql: cell }) => `,\n  ${cell} as ${name}`).join('')}
-from (
-${placed}
-) where first_index <= last_index
+from fg_events where first_index <= last_index
 group by ${keyList}, first_index, ${indexes
       .slice(1)
       .map(({ name }) => name)
       .join(', ')}, last_index`,
-    ...(distinct.length === 0 ? [] : [differences(plan, placed)]),
+    ...(distinct.length === 0 ? [] : [differences(plan)]),
     `copy (
 with runs as (
   -- Snapshots that have the key's row because of a tile, but for those that the next tile gives it; and where it closes.
@@ -118,16 +115,17 @@ from runs where closes
 /** Events with their first and last snapshots. */
 function placedEvents(plan: TilePlan, { events }: SnapshotsRequest): string {
   const files = sql.text(`${events}/**/*.parquet`)
-  return `  select *, ${plan.lastOfAll} as last_index
+  return `select *, ${plan.lastOfAll} as last_index
+from (
+  select *,
+    ${plan.indexes.map(({ name, sql: index }) => `${index} as ${name}`).join(',\n    ')}
   from (
-    select *,
-      ${plan.indexes.map(({ name, sql: index }) => `${index} as ${name}`).join(',\n      ')}
-    from (
-      select ${plan.eventColumns.map(({ name, sql: column }) => `${column} as ${name}`).join(', ')}
-      from read_parquet(${files}, hive_partitioning = false, union_by_name = true)
-      where ${plan.eventConditions.join(' and ')}
-    )
-  )`
+    select
+      ${plan.eventColumns.map(({ name, sql: column }) => `${column} as ${name}`).join(',\n      ')}
+    from read_parquet(${files}, hive_partitioning = false, union_by_name = true)
+    where ${plan.eventConditions.join('\n      and ')}
+  )
+)`
 }
 
 /**
@@ -135,10 +133,11 @@ function placedEvents(plan: TilePlan, { events }: SnapshotsRequest): string {
  * an event of it to the last whose window holds the event, where no earlier event of it has it there already. Whole numbers
  * are subtracted exactly.
  */
-function differences({ keys, features, indexed }: TilePlan, placed: string): string {
+function differences(plan: TilePlan): string {
+  const { keys, indexed } = plan
   const keyList = keys.join(', ')
-  const distinct = features.filter(({ aggregated }) => aggregated.aggregate === 'countDistinct')
-  const ofFeature = distinct.map(({ aggregated }, number) => {
+  const distinct = distinctOf(plan)
+  const ofFeature = distinct.map((aggregated, number) => {
     const last = `last_${aggregated.window}`
     const conditions = [`${aggregated.value} is not null`, ...aggregated.conditions, `first_index <= ${last}`]
     return `  select ${keyList}, ${number} as feature, from_index, ${last} + 1 as to_index
@@ -146,17 +145,15 @@ function differences({ keys, features, indexed }: TilePlan, placed: string): str
     select ${keyList}, ${last}, greatest(first_index, coalesce(lag(${last}) over (
       partition by ${keyList}, ${aggregated.value} order by first_index, ${last}) + 1, 0)) as from_index
     from (
-      select distinct ${keyList}, ${aggregated.value}, first_index, ${last} from (
-${placed}
-      ) where ${conditions.join(' and ')}
+      select distinct ${keyList}, ${aggregated.value}, first_index, ${last} from fg_events
+      where ${conditions.join(' and ')}
     )
   ) where from_index <= ${last}`
   })
   const columns = distinct.map(
-    ({ aggregated: { cell, part } }, number) =>
-      `sum(difference) filter (where feature = ${number}) as ${cell}_${part}_d`,
+    ({ part }, number) => `sum(difference) filter (where feature = ${number}) as ${part}_c`,
   )
-  return `create temp table fg_differences as
+  return `create or replace temp table fg_differences as
 with present as (
 ${ofFeature.join('\n  union all\n')}
 )
@@ -167,4 +164,12 @@ from (
   select ${keyList}, feature, to_index, -1 from present where to_index < ${indexed.times.length}
 )
 group by ${keyList}, index`
+}
+
+/** Different values that are counted, each field, window and conditions once. */
+function distinctOf({ features }: TilePlan): readonly Aggregated[] {
+  const all = features
+    .map(({ aggregated }) => aggregated)
+    .filter(({ aggregate }) => aggregate === 'countDistinct')
+  return all.filter(({ part }, index) => all.findIndex((one) => one.part === part) === index)
 }

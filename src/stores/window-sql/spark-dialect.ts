@@ -76,19 +76,19 @@ export const sparkDialect: Dialect = {
       ...nothingElse,
       cells: [
         {
-          name: `${cell}_e`,
+          name: `${cell}_${end}`,
           sql: counting(aggregated, `${pick}(${placed}, ${place})`, `${value} is not null`),
         },
       ],
       parts: [
         {
-          name: `${part}_e`,
+          name: `${part}_${end}`,
           sql: sparkDialect
-            .merge(`${pick}(${cell}_e.value, ${cell}_e.place)`, window)
-            .replace(/\)$/, ` and ${cell}_e is not null)`),
+            .merge(`${pick}(${cell}_${end}.value, ${cell}_${end}.place)`, window)
+            .replace(/\)$/, ` and ${cell}_${end} is not null)`),
         },
       ],
-      value: `${part}_e`,
+      value: `${part}_${end}`,
       tolerance: null,
     }
   },

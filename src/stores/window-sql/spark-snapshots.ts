@@ -3,7 +3,7 @@ import { sparkDialect as sql } from './spark-dialect.ts'
 import { type ComputedView, planTiles, type SnapshotsRequest, select } from './tile-plan.ts'
 
 /** Without a catalogue on disk, times as microseconds in UTC, errors instead of silent nulls. */
-export const sparkSettings = [
+const sparkSettings = [
   'set spark.sql.session.timeZone=UTC',
   'set spark.sql.ansi.enabled=true',
   'set spark.sql.parquet.outputTimestampType=TIMESTAMP_MICROS',
@@ -17,11 +17,10 @@ export const sparkSettings = [
  */
 export function sparkSnapshots(view: ComputedView, request: SnapshotsRequest): string {
   const plan = planTiles(view, request, sql)
-  const { keys, firstWritten, indexed, features, cells, indexes, lastOfAll } = plan
+  const { keys, firstWritten, indexed, features, cells, parts, derived, indexes, lastOfAll } = plan
   const keyList = keys.join(', ')
   const lastIndex = sql.int(indexed.times.length - 1)
   const tile = [...keys, ...indexes.map(({ name }) => name), 'last_index'].join(', ')
-  const derived = features.flatMap((feature) => feature.sql.derived)
   const written = features.flatMap((feature) => feature.written)
   const time = timeOf(sql, indexed, 'if(closing, snapshot_index + 1L, snapshot_index)')
   return `${[
@@ -45,10 +44,7 @@ select ${[tile, ...cells.map(({ name, sql: cell }) => `${cell} as ${name}`)].joi
 from fg_placed where first_index <= last_index
 group by ${tile}`,
     `create or replace temporary view fg_parts as
-select ${keyList}, snapshot_index${features
-      .flatMap((feature) => feature.sql.parts)
-      .map(({ name, sql: part }) => `,\n  ${part} as ${name}`)
-      .join('')}
+select ${keyList}, snapshot_index${parts.map(({ name, sql: part }) => `,\n  ${part} as ${name}`).join('')}
 from (select *, explode(sequence(first_index, last_index)) as snapshot_index from fg_tiles)
 group by ${keyList}, snapshot_index`,
     `create or replace temporary view fg_rows as

@@ -68,9 +68,11 @@ export interface TilePlan {
   readonly indexes: readonly Column[]
   readonly lastOfAll: string
   readonly features: readonly PlannedFeature[]
-  /** Of all features, each once. */
+  /** Of all features, each once; so are the following. */
   readonly cells: readonly Column[]
   readonly perEvent: readonly Column[]
+  readonly parts: readonly Column[]
+  readonly derived: readonly Column[]
 }
 
 export const position = ['moment', 'topic_name', 'partition_number', 'offset_number'] as const
@@ -103,14 +105,13 @@ export function planTiles(
     const { aggregate, field, where } = aggregation
     const conditions = where.map(condition)
     const value = field === null ? 'null' : columnOf(field.name)
-    // Windows of different lengths share the cells of their tiles.
-    const same = JSON.stringify([aggregate, value, conditions])
+    const same = JSON.stringify([value, conditions])
     const cell = cellOf.get(same) ?? cellOf.size
     cellOf.set(same, cell)
+    const window = windows.findIndex((one) => isOfLength(one, aggregation))
     const aggregated: Aggregated = {
       ...{ aggregate, conditions, value, type: field?.type ?? 'int64' },
-      window: windows.findIndex((one) => isOfLength(one, aggregation)),
-      ...{ cell: `c${cell}`, part: `p${index}` },
+      ...{ window, cell: `c${cell}`, part: `p${cell}_${window}` },
     }
     const sql = aggregateSql(dialect, aggregated)
     return { aggregated, sql, written: written(view, index, sql, dialect) }
@@ -151,6 +152,8 @@ export function planTiles(
     features,
     cells: eachOnce(features.flatMap(({ sql }) => sql.cells)),
     perEvent: eachOnce(features.flatMap(({ sql }) => sql.events)),
+    parts: eachOnce(features.flatMap(({ sql }) => sql.parts)),
+    derived: eachOnce(features.flatMap(({ sql }) => sql.derived)),
   }
 }
 
@@ -201,8 +204,9 @@ function fieldOf(dialect: Dialect, name: string, type: ScalarType): string {
   return `case when ${dialect.isFinite(value)} then ${value} + cast(0 as ${typeName(dialect, type)}) end`
 }
 
+/** The first of each name. */
 function eachOnce(columns: readonly Column[]): readonly Column[] {
-  return [...new Map(columns.map((column) => [column.name, column])).values()]
+  return columns.filter(({ name }, index) => columns.findIndex((one) => one.name === name) === index)
 }
 
 /** `sql as name`, as a select list takes it. */

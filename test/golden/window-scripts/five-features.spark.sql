@@ -29,24 +29,20 @@ create or replace temporary view fg_tiles as
 select k0, first_index, last_0, last_1, last_index,
   sum(cast(f1 as double) * 5.421010862427522e-20D) as c0_s,
   sum(abs(cast(f1 as double) * 5.421010862427522e-20D)) as c0_a,
-  sum(cast(f1 as double) * 5.421010862427522e-20D) as c1_s,
-  sum(abs(cast(f1 as double) * 5.421010862427522e-20D)) as c1_a,
-  count(f1) as c1_n,
-  max(f1) as c2_m,
-  count(*) as c3_n,
-  collect_set(f0) as c4_d
+  count(f1) as c0_n,
+  max(f1) as c0_hi,
+  count(*) as c1_n,
+  collect_set(f0) as c2_d
 from fg_placed where first_index <= last_index
 group by k0, first_index, last_0, last_1, last_index;
 create or replace temporary view fg_parts as
 select k0, snapshot_index,
-  sum(c0_s) filter (where snapshot_index <= last_0) as p0_s,
-  sum(c0_a) filter (where snapshot_index <= last_0) as p0_a,
-  sum(c1_s) filter (where snapshot_index <= last_0) as p1_s,
-  sum(c1_a) filter (where snapshot_index <= last_0) as p1_a,
-  sum(c1_n) filter (where snapshot_index <= last_0) as p1_n,
-  max(c2_m) filter (where snapshot_index <= last_0) as p2_m,
-  sum(c3_n) filter (where snapshot_index <= last_1) as p3_n,
-  size(array_distinct(flatten(collect_list(c4_d) filter (where snapshot_index <= last_0)))) as p4_d
+  sum(c0_s) filter (where snapshot_index <= last_0) as p0_0_s,
+  sum(c0_a) filter (where snapshot_index <= last_0) as p0_0_a,
+  sum(c0_n) filter (where snapshot_index <= last_0) as p0_0_n,
+  max(c0_hi) filter (where snapshot_index <= last_0) as p0_0_hi,
+  sum(c1_n) filter (where snapshot_index <= last_1) as p1_1_n,
+  size(array_distinct(flatten(collect_list(c2_d) filter (where snapshot_index <= last_0)))) as p2_0_d
 from (select *, explode(sequence(first_index, last_index)) as snapshot_index from fg_tiles)
 group by k0, snapshot_index;
 create or replace temporary view fg_rows as
@@ -60,11 +56,11 @@ from (
 insert overwrite directory '/lake/rows' using parquet
 select k0 as `customer_id`,
   timestamp_micros(1782864000000000L + if(closing, snapshot_index + 1L, snapshot_index) * 86400000000L) as event_timestamp, closing,
-  if(closing, cast(0 as double), cast(case when abs(coalesce(p0_s, 0D) / 5.421010862427522e-20D) < double('Infinity') then coalesce(p0_s, 0D) / 5.421010862427522e-20D end as double)) as `total_30d`,
-  if(closing, cast(0 as double), cast(coalesce(p0_a, 0D) * 1e-9D / 5.421010862427522e-20D as double)) as `total_30d__tolerance`,
-  if(closing, cast(null as double), cast(case when abs(p1_s / nullif(p1_n, 0) / 5.421010862427522e-20D) < double('Infinity') then p1_s / nullif(p1_n, 0) / 5.421010862427522e-20D end as double)) as `average_30d`,
-  if(closing, cast(0 as double), cast(p1_a * 1e-9D / nullif(p1_n, 0) / 5.421010862427522e-20D as double)) as `average_30d__tolerance`,
-  if(closing, cast(null as double), cast(p2_m as double)) as `largest_30d`,
-  if(closing, cast(0 as bigint), cast(cast(coalesce(p3_n, 0) as bigint) as bigint)) as `count_7d`,
-  if(closing, cast(0 as bigint), cast(p4_d as bigint)) as `shops_30d`
+  if(closing, cast(0 as double), cast(case when abs(coalesce(p0_0_s, 0D) / 5.421010862427522e-20D) < double('Infinity') then coalesce(p0_0_s, 0D) / 5.421010862427522e-20D end as double)) as `total_30d`,
+  if(closing, cast(0 as double), cast(coalesce(p0_0_a, 0D) * 1e-9D / 5.421010862427522e-20D as double)) as `total_30d__tolerance`,
+  if(closing, cast(null as double), cast(case when abs(p0_0_s / nullif(p0_0_n, 0) / 5.421010862427522e-20D) < double('Infinity') then p0_0_s / nullif(p0_0_n, 0) / 5.421010862427522e-20D end as double)) as `average_30d`,
+  if(closing, cast(0 as double), cast(p0_0_a * 1e-9D / nullif(p0_0_n, 0) / 5.421010862427522e-20D as double)) as `average_30d__tolerance`,
+  if(closing, cast(null as double), cast(p0_0_hi as double)) as `largest_30d`,
+  if(closing, cast(0 as bigint), cast(cast(coalesce(p1_1_n, 0) as bigint) as bigint)) as `count_7d`,
+  if(closing, cast(0 as bigint), cast(p2_0_d as bigint)) as `shops_30d`
 from fg_rows where closing or snapshot_index >= 0L;

@@ -31,15 +31,15 @@ select k0, k1, first_index, last_0, last_1, last_index,
   count(*) as c0_n,
   sum(cast(f0 as double) * 5.421010862427522e-20D) as c1_s,
   sum(abs(cast(f0 as double) * 5.421010862427522e-20D)) as c1_a,
-  max_by(struct(struct(moment, topic_name, partition_number, offset_number) as place, f1 as value), struct(moment, topic_name, partition_number, offset_number)) filter (where f1 is not null) as c2_e
+  max_by(struct(struct(moment, topic_name, partition_number, offset_number) as place, f1 as value), struct(moment, topic_name, partition_number, offset_number)) filter (where f1 is not null) as c2_last
 from fg_placed where first_index <= last_index
 group by k0, k1, first_index, last_0, last_1, last_index;
 create or replace temporary view fg_parts as
 select k0, k1, snapshot_index,
-  sum(c0_n) filter (where snapshot_index <= last_0) as p0_n,
-  sum(c1_s) filter (where snapshot_index <= last_1) as p1_s,
-  sum(c1_a) filter (where snapshot_index <= last_1) as p1_a,
-  max_by(c2_e.value, c2_e.place) filter (where snapshot_index <= last_1 and c2_e is not null) as p2_e
+  sum(c0_n) filter (where snapshot_index <= last_0) as p0_0_n,
+  sum(c1_s) filter (where snapshot_index <= last_1) as p1_1_s,
+  sum(c1_a) filter (where snapshot_index <= last_1) as p1_1_a,
+  max_by(c2_last.value, c2_last.place) filter (where snapshot_index <= last_1 and c2_last is not null) as p2_1_last
 from (select *, explode(sequence(first_index, last_index)) as snapshot_index from fg_tiles)
 group by k0, k1, snapshot_index;
 create or replace temporary view fg_rows as
@@ -53,8 +53,8 @@ from (
 insert overwrite directory '/lake/rows' using parquet
 select k0 as `shop`, k1 as `till`,
   timestamp_micros(-2208992400000000L + if(closing, snapshot_index + 1L, snapshot_index) * 1L) as event_timestamp, closing,
-  if(closing, cast(0 as bigint), cast(cast(coalesce(p0_n, 0) as bigint) as bigint)) as `n`,
-  if(closing, cast(0 as double), cast(case when abs(coalesce(p1_s, 0D) / 5.421010862427522e-20D) < double('Infinity') then coalesce(p1_s, 0D) / 5.421010862427522e-20D end as double)) as `amount_sum`,
-  if(closing, cast(0 as double), cast(coalesce(p1_a, 0D) * 1e-9D / 5.421010862427522e-20D as double)) as `amount_sum__tolerance`,
-  if(closing, cast(null as bigint), cast(p2_e as bigint)) as `latest`
+  if(closing, cast(0 as bigint), cast(cast(coalesce(p0_0_n, 0) as bigint) as bigint)) as `n`,
+  if(closing, cast(0 as double), cast(case when abs(coalesce(p1_1_s, 0D) / 5.421010862427522e-20D) < double('Infinity') then coalesce(p1_1_s, 0D) / 5.421010862427522e-20D end as double)) as `amount_sum`,
+  if(closing, cast(0 as double), cast(coalesce(p1_1_a, 0D) * 1e-9D / 5.421010862427522e-20D as double)) as `amount_sum__tolerance`,
+  if(closing, cast(null as bigint), cast(p2_1_last as bigint)) as `latest`
 from fg_rows where closing or snapshot_index >= 0L;

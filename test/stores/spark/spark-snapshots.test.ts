@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -14,8 +14,8 @@ import { readRows, writeEvents } from '../window-sql/exported-files.ts'
 import { goldenCases, randomWorld, type WindowWorld, worldOf } from '../window-sql/window-world.ts'
 
 const verified = new URL('../../golden/verified-on-spark.json', import.meta.url)
-const worldsOfGolden = 2
-const randomWorlds = 12
+const worldsOfGolden = 1
+const randomWorlds = 8
 
 interface PlacedWorld {
   readonly name: string
@@ -90,5 +90,34 @@ describe('snapshots by Spark', () => {
       connection.disconnectSync()
       await writeFile(verified, `${JSON.stringify(digests, null, 2)}\n`)
     },
+    // Spark compiles each of the scripts.
+    1_800_000,
+  )
+
+  // The suite: `spark-engine.test.ts`, of local folders, which the engine checks before it starts anything.
+  it.runIf(isLong)(
+    'go to a folder of any file system of Spark: not over what no run left, and in place of what a run left that was ended',
+    async () => {
+      const submit = await sparkSubmit()
+      if (submit === null) throw new Error('no Python 3.10 or later to run Spark by')
+      const local = path.join(folder, 'one')
+      const output = `file:${local}`
+      const sql = `create or replace temporary view one as\nselect 1 as x;\ninsert overwrite directory '${output}' using parquet select x from one;\n`
+      const run = () =>
+        sparkEngine({ submit }).run(
+          { name: 'one', sql, inputs: [], output },
+          { signal: new AbortController().signal, onLog: () => {} },
+        )
+      await mkdir(local)
+      await writeFile(path.join(local, 'part-00007.parquet'), 'half')
+      await expect(run()).rejects.toThrow(/holds files that no run left/)
+      await writeFile(`${local}.unfinished`, '')
+      expect(await run()).toEqual({ rows: 1 })
+      const entries = await readdir(local)
+      expect(entries).toContain('_SUCCESS')
+      expect(entries).not.toContain('part-00007.parquet')
+      expect(await readdir(folder)).not.toContain('one.unfinished')
+    },
+    1_800_000,
   )
 })

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { DuckDBInstance } from '@duckdb/node-api'
@@ -37,17 +37,54 @@ async function run(world: WindowWorld): Promise<void> {
     const keys = view.entity.joinKeys.map(({ name }) => name)
     expectSnapshots(world, await readRows(connection, output ?? '', keys))
   } finally {
-    await connection.run('drop table if exists fg_tiles; drop table if exists fg_differences')
     connection.disconnectSync()
   }
 }
 
 describe('snapshots by DuckDB are those of the oracle', () => {
   it.each(Object.entries(goldenCases))('for the committed script %s', async (_, given) => {
-    await fc.assert(fc.asyncProperty(worldOf(given, 150), run), { numRuns: 5 })
+    await fc.assert(fc.asyncProperty(worldOf(given, 150), run), { numRuns: 3 })
   })
 
   it('for any windows, hops, times and events', async () => {
-    await fc.assert(fc.asyncProperty(randomWorld, run), { numRuns: 60 })
+    await fc.assert(fc.asyncProperty(randomWorld, run), { numRuns: 40 })
+  })
+
+  it('for files of which the older lack a field, which is null there', async () => {
+    const [given] = fc.sample(worldOf(goldenCases['every-kind'] ?? fail(), 80), { numRuns: 1, seed: 7 })
+    const { events = [], ...rest } = given ?? fail()
+    const half = Math.ceil(events.length / 2)
+    const [older, newer] = [events.slice(0, half), events.slice(half)]
+    number += 1
+    const folders = ['events', 'rows', 'events/older', 'events/newer', 'whole'].map((name) =>
+      path.join(folder, `drift-${number}`, name),
+    )
+    const [all = '', output = '', olderFolder = '', newerFolder = '', whole = ''] = folders
+    const connection = await instance.connect()
+    try {
+      await writeEvents(connection, whole, older)
+      await writeEvents(connection, newerFolder, newer)
+      await mkdir(olderFolder)
+      await connection.run(
+        `copy (select * exclude (paid, price) from read_parquet('${whole}/**/*.parquet', hive_partitioning = false))
+         to '${olderFolder}/0.parquet'`,
+      )
+      const { view, times, previous } = rest
+      await connection.run(snapshotsSql(view, { times, previous, events: all, output }, 'duckdb'))
+      const lacking = older.map((event) => ({
+        ...event,
+        fields: { ...event.fields, paid: null, price: null },
+      }))
+      expectSnapshots(
+        { ...rest, events: [...lacking, ...newer] },
+        await readRows(connection, output, ['customer_id']),
+      )
+    } finally {
+      connection.disconnectSync()
+    }
   })
 })
+
+function fail(): never {
+  throw new Error('no such world')
+}

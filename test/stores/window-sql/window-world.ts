@@ -38,10 +38,10 @@ export interface WindowWorld {
   readonly events: readonly PlacedEvent[]
 }
 
-export const minute = 60_000_000
-export const hour = 60 * minute
-export const day = 24 * hour
-export const monday = at('2026-06-01T00:00:00Z')
+const minute = 60_000_000
+const hour = 60 * minute
+const day = 24 * hour
+const monday = at('2026-06-01T00:00:00Z')
 
 const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
 const terminal = entity('terminal', { joinKeys: { shop: 'string', till: 'uuid' } })
