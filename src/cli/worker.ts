@@ -19,12 +19,11 @@ export async function work({ recompute, once = false }: WorkerArguments): Promis
   const run = async (world: CommandWorld): Promise<void> => {
     const { config, log } = world
     await world.checkTables()
-    const { project } = config
     const recomputeMicros = asked ?? config.recomputeMicros
     const options = { kind: 'worker', once, signal, apart: null } as const
     const { failures } = await followRegistry(world, options, (work, until) =>
       openWorker(
-        { config: { project, recomputeMicros }, ...work, log, clock: systemClock },
+        { config: { ...config, recomputeMicros }, ...work, log, clock: systemClock },
         { once, signal: until },
       ),
     )

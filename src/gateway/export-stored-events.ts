@@ -22,7 +22,8 @@ export async function exportStoredEvents(
 ): Promise<string | null> {
   const { project, lake } = config
   const held = await readManifest(exportFolder(path, lake)).catch(() => null)
-  const isHeld = held !== null && (held.range.from === null || held.range.from <= since)
+  // Without a bound unless it has one: training sets read the same folder, and need all of it.
+  const lacksSome = held !== null && held.range.from !== null && held.range.from > since
   const exportStores = {
     ...{
       runs: stores.runs,
@@ -39,7 +40,7 @@ export async function exportStoredEvents(
   }
   const request = {
     ...{ project, subject: { kind: 'EVENTS', source } as const, definition: null, path },
-    from: isHeld ? undefined : startOfDay(dayOf(since)),
+    from: lacksSome ? startOfDay(dayOf(since)) : undefined,
     to: undefined,
     onWait: () => log.info(`${source.name}: another export is under way; waiting for its end`),
     onProgress: () => {},

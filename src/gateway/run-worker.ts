@@ -9,10 +9,11 @@ import { describeExpiry, expires } from '../ingest/worker/expire-events.ts'
 import { runWorker, type WorkerEnd } from '../ingest/worker/run-worker.ts'
 import type { RowLayouts } from '../online/row-layouts.ts'
 import type { Registry } from '../registry/registry.ts'
+import { batchOnSetting } from './batch-on-setting.ts'
 import type { Stores } from './open-stores.ts'
 
 interface WorkerWorld {
-  readonly config: Pick<Config, 'project' | 'recomputeMicros'>
+  readonly config: Config
   readonly registry: Registry
   readonly stores: Stores
   readonly layouts: RowLayouts
@@ -34,7 +35,8 @@ export function openWorker(
     ? `; stale snapshots of the last ${formatDuration(recomputeMicros)} are recomputed`
     : ''
   log.info(`the worker of project "${config.project}" runs ${tasks.join('; ') || 'nothing'}${stale}`)
-  return runWorker({ ...stores, ...layouts, clock }, registry, {
+  const computeBatch = batchOnSetting({ config, stores, clock, log })
+  return runWorker({ ...stores, ...layouts, clock, computeBatch }, registry, {
     recomputeMicros,
     once,
     signal,

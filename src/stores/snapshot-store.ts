@@ -94,7 +94,7 @@ export interface ArrivalPoint {
 }
 
 /** Snapshots that were computed elsewhere. */
-export interface SnapshotIntake {
+interface SnapshotIntake {
   readonly view: SnapshotView
   /** Oldest first: those that the rows are of, and recorded ones in between or behind that stay as they are. */
   readonly times: readonly Micros[]

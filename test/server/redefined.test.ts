@@ -6,7 +6,7 @@ import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts
 import { reportDefinitions } from '../../src/gateway/report-definitions.ts'
 import { systemClock } from '../../src/gateway/system-clock.ts'
 import { materialize } from '../../src/ingest/materialize/materialize-view.ts'
-import { computeSnapshots } from '../../src/ingest/snapshots/compute-snapshots.ts'
+import { type ComputeBatch, computeSnapshots } from '../../src/ingest/snapshots/compute-snapshots.ts'
 import { runDue, type WatchedView } from '../../src/ingest/worker/run-due.ts'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
 import { applyFolder } from '../services/apply-folder.ts'
@@ -139,7 +139,8 @@ async function withWorld(
             newMarker: () => `${Math.random()}`,
             log,
           }
-          while ((await runDue(targets, watched, options)) === 'SUCCEEDED');
+          const computeBatch: ComputeBatch = (...asked) => computeSnapshots(targets, ...asked)
+          while ((await runDue({ ...targets, computeBatch }, watched, options)) === 'SUCCEEDED');
         }
         return lines
       },

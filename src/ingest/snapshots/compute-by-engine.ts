@@ -11,7 +11,7 @@ import { type BatchScope, type PlannedRun, planRun } from './plan-run.ts'
 import { columnsOf, type TakeOptions, takeOpened } from './take-snapshots.ts'
 
 /** Where an engine's results stand until they are taken. */
-export interface ResultFolders {
+interface ResultFolders {
   /** A folder that is not there yet, once those that earlier runs of the view have left are gone. */
   readonly fresh: (view: BatchView) => Promise<string>
   readonly remove: (folder: string) => Promise<void>

@@ -31,6 +31,13 @@ export interface BatchComputed {
   readonly written: number
 }
 
+/** Computes some snapshots and keeps what they lack, on whichever engine. */
+export type ComputeBatch = (
+  view: BatchView,
+  scope: BatchScope,
+  options: BatchOptions,
+) => Promise<Pick<BatchComputed, 'times' | 'written'>>
+
 /**
  * Computes snapshots of a view and keeps what they lack: nothing for what is equal, a later created row for what late
  * events changed. The events are scanned once for up to 366 snapshots, all of which are stored together or not at all; so a

@@ -56,7 +56,7 @@ export function isComputedByToday({ lacking }: Pick<RecordedSnapshot, 'lacking'>
 }
 
 /** A key whose last row changes at one snapshot may have to close at the next that is recorded; oldest first, as both are. */
-export function withFollowers(times: readonly Micros[], recorded: readonly Micros[]): readonly Micros[] {
+function withFollowers(times: readonly Micros[], recorded: readonly Micros[]): readonly Micros[] {
   const all = new Set(times)
   for (const time of times) {
     const next = recorded.find((other) => other > time)

@@ -3,11 +3,13 @@ import { HistoryExpired, messageOf } from '../../errors.ts'
 import type { FeatureView } from '../../registry/registry.ts'
 import { type MaterializeTargets, materialize } from '../materialize/materialize-view.ts'
 import type { RunLog } from '../run-log.ts'
-import { type BatchTargets, computeSnapshots } from '../snapshots/compute-snapshots.ts'
+import type { BatchTargets, ComputeBatch } from '../snapshots/compute-snapshots.ts'
 import { type DueRun, dueRun, expiredSnapshots, nextCheck, retryAt, type ViewHistory } from './due-runs.ts'
 import { readViewRecord } from './view-record.ts'
 
-export interface RunTargets extends BatchTargets, MaterializeTargets {}
+export interface RunTargets extends BatchTargets, MaterializeTargets {
+  readonly computeBatch: ComputeBatch
+}
 
 export interface RunOptions {
   /** How far back stale snapshots are computed again. */
@@ -108,7 +110,7 @@ async function perform(
         run.kind === 'STALE'
           ? ({ kind: 'STALE', since: run.since } as const)
           : ({ kind: 'TIMES', times: run.times } as const)
-      const { times, written } = await computeSnapshots(targets, run.view, scope, {
+      const { times, written } = await targets.computeBatch(run.view, scope, {
         createdAfterMicros: null,
         onWait,
         onProgress,

@@ -5,6 +5,7 @@ import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Micros } from '../../../src/definitions/timestamp.ts'
 import { StoreFailed } from '../../../src/errors.ts'
+import { computeSnapshots } from '../../../src/ingest/snapshots/compute-snapshots.ts'
 import { runWorker, type WorkerEnd, type WorkerTargets } from '../../../src/ingest/worker/run-worker.ts'
 import { openRowLayouts } from '../../../src/online/row-layouts.ts'
 import { buildRegistry } from '../../../src/registry/build-registry.ts'
@@ -90,17 +91,19 @@ beforeAll(async () => {
     postgresGuardRecord(pool, 'default'),
   )
   await offline.ensureTables(registry.views, registry.eventSources)
-  targets = {
-    ...layouts,
-    ...{ offline, online },
+  const batch = {
     snapshots: postgresSnapshotStore(pool, 'default'),
     runs: postgresRunStore(pool, 'default'),
     violations: postgresViolationStore(pool, 'default'),
+    // Never the same twice, as on a real machine.
+    clock: () => ++time.now,
+  }
+  targets = {
+    ...{ ...layouts, ...batch, offline, online },
+    computeBatch: (view, scope, options) => computeSnapshots(batch, view, scope, options),
     workerLock: postgresLeaderLock(pool, 'default'),
     guardRecord: postgresGuardRecord(pool, 'default'),
     retention: postgresEventRetention(pool, 'default'),
-    // Never the same twice, as on a real machine.
-    clock: () => ++time.now,
   }
 })
 afterAll(async () => {
