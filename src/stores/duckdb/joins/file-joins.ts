@@ -101,8 +101,6 @@ async function made(
   const found = await findRows(connection, join, { times, folder, signal })
   onProgress(0.7, spine.rows)
   await connection.run(`create temp table answers as ${answersSelect(join, { spine: 'spine', found })}`)
-  for (const name of found)
-    await connection.run(`drop ${name.startsWith('found') ? 'table' : 'view'} if exists ${name}`)
   const features = await countAnswers(connection, join)
   const summaries = await summarize(connection, join, spine.rows)
   onProgress(0.85, spine.rows)
