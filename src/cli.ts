@@ -170,7 +170,7 @@ program
   .argument('<folder>', 'where to: a new or empty folder, or one that was exported before')
   .option('--from <time>', 'from here on; without it from the beginning')
   .option('--to <time>', 'before here; without it to now')
-  .option('--rebuild', 'everything anew, as after a changed definition')
+  .option('--rebuild', 'write everything again, as after a changed definition')
   .action(async (name, folder, options) =>
     (await import('./cli/export.ts')).exportFiles(name, folder, options),
   )

@@ -19,12 +19,13 @@ export async function apply({ allowBreaking, message, json = false }: ApplyArgum
   const { schemaFolder } = readConfig(readEnvironment())
   try {
     const definitions = await loadServable(schemaFolder)
-    await withRegistry(async ({ targets, options }) => {
+    await withRegistry(async ({ targets, options, audit }) => {
       const before = await targets.versions.newest()
       const after = await applyDefinitions(targets, definitions, {
         ...options(message),
         allowBreaking: allowBreaking === true,
       })
+      if (after.version !== before) audit('APPLY', after.version)
       process.stdout.write(await appliedText(targets, { before, after, json }))
     })
   } catch (error) {

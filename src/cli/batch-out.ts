@@ -1,9 +1,11 @@
 import { readConfig, readEnvironment } from '../config.ts'
+import type { Micros } from '../definitions/timestamp.ts'
+import { BadUserInput } from '../errors.ts'
 import { engineTargets } from '../gateway/engine-targets.ts'
 import { givenEvents } from '../gateway/given-events.ts'
 import { openEngine } from '../gateway/open-engine.ts'
 import { systemClock } from '../gateway/system-clock.ts'
-import { type EngineEvents, eventsFolder } from '../ingest/snapshots/engine-events.ts'
+import { type EngineEvents, eventsFolder, firstEventOf } from '../ingest/snapshots/engine-events.ts'
 import { loadRegistry } from '../registry/load.ts'
 import type { BatchView, Registry } from '../registry/registry.ts'
 import type { JobEngine } from '../stores/job-engine.ts'
@@ -65,12 +67,15 @@ async function computeOut(
   const onStep = (step: string): void => {
     process.stderr.write(`${view.name}: ${step}\n`)
   }
-  const { folder } = await eventsFolder(events, view, times, onStep)
+  // Keys close at the first of them too, as if the one before it had been computed.
+  const before = (times[0] ?? 0) - view.everyMicros
+  const previous = lacks(events, view, before) ? null : before
+  const found = await eventsFolder(events, view, previous === null ? times : [previous, ...times], onStep)
+  if (found === null) throw new BadUserInput(`no event of source "${view.events.name}" is stored`)
   const output = absolutePath(out)
   onStep(`computing ${shown(times)} on ${name}`)
-  // Keys close at the first of them too, as if the one before it had been computed.
-  const previous = (times[0] ?? 0) - view.everyMicros
-  const sql = snapshotsSql(view, { times, previous, events: folder, output }, name)
+  const { folder, form } = found
+  const sql = snapshotsSql(view, { times, previous, events: folder, form, output }, name)
   const { rows } = await engine.run(
     { name: `featuregraph batch ${view.name}`, sql, output },
     { signal, onLog },
@@ -78,4 +83,8 @@ async function computeOut(
   process.stdout.write(
     `${view.name}: ${shown(times)} on ${name}, ${rows === null ? '' : `${rows} rows `}in ${out}\n`,
   )
+}
+
+function lacks(events: EngineEvents, view: BatchView, time: Micros): boolean {
+  return events.kind === 'FOLDER' && events.from !== null && events.from > firstEventOf(view, [time])
 }

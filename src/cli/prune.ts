@@ -18,7 +18,7 @@ export async function pruneRetired({
   message,
   json = false,
 }: PruneArguments): Promise<void> {
-  await withRegistry(async ({ targets, options }) => {
+  await withRegistry(async ({ targets, options, audit }) => {
     const found = await retirementOf(targets)
     if (found !== null && (dryRun || !yes)) {
       process.stdout.write(json ? jsonText(shownRetirement(found)) : retirementText(found))
@@ -29,6 +29,7 @@ export async function pruneRetired({
     }
     const after = found === null || dryRun ? null : await prune(targets, options(message))
     if (after !== null && found !== null) {
+      audit('PRUNE', after.version)
       process.stdout.write(await appliedText(targets, { before: found.version, after, json }))
       return
     }

@@ -11,9 +11,10 @@ interface RollbackArguments {
 /** `featuregraph rollback <version>`: a new version with the definitions of that one. */
 export async function rollback(text: string, { message, json = false }: RollbackArguments): Promise<void> {
   const version = argumentVersion(text)
-  await withRegistry(async ({ targets, options }) => {
+  await withRegistry(async ({ targets, options, audit }) => {
     const before = await targets.versions.newest()
     const after = await rollBack(targets, version, options(message))
+    if (after.version !== before) audit('ROLLBACK', after.version)
     process.stdout.write(await appliedText(targets, { before, after, json }))
   })
 }

@@ -1,12 +1,15 @@
 import type { Logger } from 'pino'
 import { type Config, readConfig, readEnvironment } from '../config.ts'
 import { appliedBy } from '../gateway/applied-by.ts'
+import { openAudit } from '../gateway/open-audit.ts'
 import { openPostgres } from '../gateway/open-postgres.ts'
 import { parquetRows } from '../gateway/parquet-rows.ts'
 import { programVersion } from '../gateway/program-version.ts'
 import { routedTableChanges } from '../gateway/route-offline.ts'
 import type { ApplyOptions, ApplyTargets } from '../registry/versions/make-current.ts'
+import type { AuditAction } from '../stores/audit-store.ts'
 import { postgresApplyLease } from '../stores/postgres/system/apply-lease.ts'
+import { postgresAuditStore } from '../stores/postgres/system/audit-store.ts'
 import { postgresVersionStore } from '../stores/postgres/system/version-store.ts'
 import { postgresTableChanges } from '../stores/postgres/tables/table-changes.ts'
 import { commandLog } from './command-log.ts'
@@ -17,6 +20,8 @@ export interface RegistryWorld {
   readonly targets: ApplyTargets
   /** With this message; progress is logged. */
   readonly options: (message: string | undefined) => ApplyOptions
+  /** Records a change that was made, by the settings: the version that it made. */
+  readonly audit: (action: AuditAction, version: number) => void
 }
 
 /** The registry's database by the settings, closed again whatever happens; beside a running gateway its own is joined. */
@@ -24,10 +29,16 @@ export async function withRegistry(work: (world: RegistryWorld) => Promise<void>
   const config = readConfig(readEnvironment())
   const log = commandLog(config.logLevel)
   const { system, close } = await openPostgres(config, log)
+  const audit = openAudit(config.audit, postgresAuditStore(system, config.project), log)
   const parquet = parquetRows({ config, database: noDatabase, countNonFinite: () => {} })
   try {
     await work({
       ...{ config, log },
+      audit: (action, version) =>
+        audit.record({
+          ...{ who: appliedBy(config), address: null, requestId: null },
+          ...{ action, subject: `version ${version}`, outcome: 'DONE', count: 1 },
+        }),
       targets: {
         versions: postgresVersionStore(system, config.project),
         applies: postgresApplyLease(system, config.project),
@@ -39,6 +50,7 @@ export async function withRegistry(work: (world: RegistryWorld) => Promise<void>
       }),
     })
   } finally {
+    await audit.close()
     await parquet.close()
     await close()
   }

@@ -11,15 +11,15 @@ import { postgresRowsToExport } from '../stores/postgres/export/rows-to-export.t
 import type { EngineWorld } from './engine-targets.ts'
 
 /**
- * Brings an export of a source up to date that holds all stored events from a time on; answers its folder. One of another
- * database or definition is made anew, since it is nobody's but ours.
+ * Brings an export of a source up to date that holds all stored events from a time on; answers its folder, null where none are
+ * in it. One of another database or definition is made anew, since it is nobody's but ours.
  */
 export async function exportStoredEvents(
   { config, stores, clock, log }: EngineWorld,
   path: string,
   source: EventSource,
   since: Micros,
-): Promise<string> {
+): Promise<string | null> {
   const { project, lake } = config
   const held = await readManifest(localExportFolder(path)).catch(() => null)
   const isHeld = held !== null && (held.range.from === null || held.range.from <= since)
@@ -39,10 +39,12 @@ export async function exportStoredEvents(
     onWait: () => log.info(`${source.name}: another export is under way; waiting for its end`),
     onProgress: () => {},
   }
-  await exportSubject(exportStores, { ...request, rebuild: false }).catch(async (error: unknown) => {
-    if (!(error instanceof OtherDefinitions || error instanceof OtherDatabase)) throw error
-    log.info(`${source.name}: ${error.message}; it is written anew`)
-    await exportSubject(exportStores, { ...request, rebuild: true })
-  })
-  return path
+  const exported = await exportSubject(exportStores, { ...request, rebuild: false }).catch(
+    (error: unknown) => {
+      if (!(error instanceof OtherDefinitions || error instanceof OtherDatabase)) throw error
+      log.info(`${source.name}: ${error.message}; it is written anew`)
+      return exportSubject(exportStores, { ...request, rebuild: true })
+    },
+  )
+  return exported.parts.length === 0 ? null : path
 }

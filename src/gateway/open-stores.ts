@@ -6,6 +6,7 @@ import type { Clock } from '../definitions/timestamp.ts'
 import { StoreUnsuitable } from '../errors.ts'
 import { atMostEvery } from '../rate-limit.ts'
 import type { ApplyLease } from '../stores/apply-lease.ts'
+import type { AuditStore } from '../stores/audit-store.ts'
 import type { DeadLetterStore } from '../stores/dead-letter-store.ts'
 import type { DeletionStore } from '../stores/deletion-store.ts'
 import type { EventRetention } from '../stores/event-retention.ts'
@@ -37,11 +38,13 @@ import { postgresOnlineStore } from '../stores/postgres/online-store.ts'
 import { postgresQuarantineStore } from '../stores/postgres/quarantine/quarantine-store.ts'
 import { checkSessions } from '../stores/postgres/sql/check-sessions.ts'
 import { postgresApplyLease } from '../stores/postgres/system/apply-lease.ts'
+import { postgresAuditStore } from '../stores/postgres/system/audit-store.ts'
 import { postgresGuardLease } from '../stores/postgres/system/guard-lease.ts'
 import { postgresGuardRecord } from '../stores/postgres/system/guard-record.ts'
 import { postgresLeaderLock } from '../stores/postgres/system/leader-lock.ts'
 import { postgresOnlineLeftovers } from '../stores/postgres/system/online-leftovers.ts'
 import { postgresProcessRegistry } from '../stores/postgres/system/process-registry.ts'
+import { postgresRecordRetention } from '../stores/postgres/system/record-retention.ts'
 import { postgresRegistryStore } from '../stores/postgres/system/registry-store.ts'
 import { postgresRunStore } from '../stores/postgres/system/run-store.ts'
 import { postgresTileGenerations } from '../stores/postgres/system/tile-generations.ts'
@@ -57,6 +60,7 @@ import { postgresFilledViews } from '../stores/postgres/windows/filled-views.ts'
 import { postgresSnapshotStore } from '../stores/postgres/windows/snapshot-store.ts'
 import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { QuarantineStore } from '../stores/quarantine-store.ts'
+import type { RecordRetention } from '../stores/record-retention.ts'
 import type { RegistryStore } from '../stores/registry-store.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import { withObjects } from '../stores/s3/object-files.ts'
@@ -123,6 +127,8 @@ export interface Stores {
   /** Under which the process reports itself in `processes`, and holds the guard's lease. */
   readonly processId: string
   readonly processes: ProcessRegistry
+  readonly audit: AuditStore
+  readonly records: RecordRetention
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
   readonly close: () => Promise<void>
@@ -153,7 +159,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       ...{ project: config.project, unboundedPool: system, countNonFinite },
     })
     const parquet = parquetRows({ config, database, countNonFinite })
-    const offline = routedOfflineStore(database, parquet)
+    const offline = routedOfflineStore(database, parquet, (line) => options.log.warn(line))
     closers.push(offline.close)
     const { online, check: onlineCheck } = await openOnlineStore(config, options, pool)
     closers.push(online.close)
@@ -194,6 +200,8 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       trainingJobs: postgresTrainingJobQueue(system, config.project),
       processId,
       processes: postgresProcessRegistry(system, config.project),
+      audit: postgresAuditStore(system, config.project),
+      records: postgresRecordRetention(system, config.project),
       system,
       close,
     }

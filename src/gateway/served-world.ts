@@ -24,6 +24,7 @@ import { type OnlineFills, onlineFills } from '../online/online-fills.ts'
 import { openRowLayouts, type RowLayouts } from '../online/row-layouts.ts'
 import { atMostEvery } from '../rate-limit.ts'
 import type { ServedVersion } from '../registry/versions/served-version.ts'
+import type { Audit } from '../server/audit.ts'
 import { graphqlHandler, type HttpWorld } from '../server/http-world.ts'
 import type { Metrics } from '../server/metrics.ts'
 import type { Stores } from './open-stores.ts'
@@ -46,6 +47,7 @@ export interface WorldParts {
   readonly belief: GuardBelief
   readonly functions: LoadedFunctions
   readonly documents: DocumentGate
+  readonly audit: Audit
   readonly instead: OfflineInstead
   readonly metrics: Metrics
   readonly clock: Clock
@@ -77,7 +79,7 @@ const deletionWaitMs = 20_000
 
 /** @throws InvalidDefinitions when the version cannot be served; StoreFailed. Answers once it is watched. */
 export async function servedWorld(served: ServedVersion, parts: WorldParts): Promise<ServedWorld> {
-  const { config, stores, belief, functions, documents, instead, metrics, clock, log } = parts
+  const { config, stores, belief, functions, documents, audit, instead, metrics, clock, log } = parts
   const { registry } = served
   const schema = buildSchema(registry)
   await loadFunctions(served, parts)
@@ -115,14 +117,16 @@ export async function servedWorld(served: ServedVersion, parts: WorldParts): Pro
     count: metrics.countEngine,
     report: (error, requestId) =>
       log.error({ err: error, reqId: requestId }, 'an error was masked from a caller'),
-    finished: (context, name, codes) =>
-      metrics.observeOperation(name, codes[0] ?? 'ok', (performance.now() - context.startedMs) / 1_000),
+    finished(context, name, codes) {
+      metrics.observeOperation(name, codes[0] ?? 'ok', (performance.now() - context.startedMs) / 1_000)
+      if (codes[0] !== undefined) context.audit({ refused: codes[0] })
+    },
   })
   await apollo.start()
   const closers: (() => unknown)[] = [() => apollo.stop()]
   return {
     ...{ served, registry, layouts, guard, fills, known, push, trainingSets: sets },
-    answerGraphql: graphqlHandler({ apollo, makeContext: contexts.make, documents }),
+    answerGraphql: graphqlHandler({ apollo, makeContext: contexts.make, documents, audit }),
     pushEvents: eventPusher({
       ...targets,
       observe: metrics.stream,

@@ -14,6 +14,7 @@ import { functionsIn } from '../on-demand/functions.ts'
 import { guardBelief } from '../online/guard-belief.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { ServedVersion } from '../registry/versions/served-version.ts'
+import { audit } from '../server/audit.ts'
 import { authenticator } from '../server/authenticate.ts'
 import { createHttpServer } from '../server/http-server.ts'
 import { createMetrics } from '../server/metrics.ts'
@@ -27,9 +28,11 @@ import { documentRules } from './document-rules.ts'
 import { followVersions } from './follow-versions.ts'
 import { gatewayWork } from './gateway-work.ts'
 import { offlineInstead } from './offline-instead.ts'
+import { openAudit } from './open-audit.ts'
 import { openStores, refuseUnsuitable, type Stores } from './open-stores.ts'
 import { probeAddress, refuseAddress } from './probe-address.ts'
 import { checkDependencies, onlineState, registryState } from './readiness.ts'
+import { removeOldRecords } from './remove-old-records.ts'
 import { reportDefinitions } from './report-definitions.ts'
 import type { ApartWork } from './run-guard.ts'
 import { openEventStream } from './run-stream.ts'
@@ -84,6 +87,9 @@ export async function startGateway(settings: Config, options: StartOptions = {})
   await probeAddress(settings)
   const stores = await openStores(settings, { log, clock, countNonFinite: metrics.countNonFinite })
   const closers: (() => Promise<unknown>)[] = [stores.close]
+  const recording = openAudit(settings.audit, stores.audit, log)
+  closers.push(recording.close)
+  const auditing = audit(recording.record, () => performance.now())
   let closing = false
   const close = async (): Promise<void> => {
     closing = true
@@ -105,6 +111,7 @@ export async function startGateway(settings: Config, options: StartOptions = {})
       ...{ config, stores, metrics, clock, log },
       ...{ belief: guardBelief(), instead: offlineInstead(config) },
       functions: functionsIn(config.schemaFolder),
+      audit: auditing,
       documents: documentGate({ ...documentRules(config), trusted: trusted.texts }),
     }
     const build = async (served: ServedVersion) => {
@@ -137,6 +144,12 @@ export async function startGateway(settings: Config, options: StartOptions = {})
     closers.push(work.stop)
     const watched = { guard: world.guard, online: stores.online }
     work.startGuard(world)
+    const aging = new AbortController()
+    const aged = removeOldRecords(stores.records, config, log, aging.signal)
+    closers.push(() => {
+      aging.abort()
+      return aged
+    })
     await untilReadable(watched, 'GUARD', readableMs)
     if (config.demo) await work.startDemo(world, options.onDemoProgress)
     work.startOthers(world)
@@ -152,6 +165,7 @@ export async function startGateway(settings: Config, options: StartOptions = {})
       authenticate: authenticator(config),
       hold: worlds.hold,
       metrics,
+      audit: auditing,
       checkDependencies: () => checkDependencies(stores),
       onlineState: () => onlineState(worlds.get().guard.report(), stores, config),
       exampleKeys: stores.exampleKeys,

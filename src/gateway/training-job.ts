@@ -25,6 +25,7 @@ export type JobSettings = Pick<
   | 'dataFolder'
   | 'filesFolder'
   | 'filesMaxBytesPerKey'
+  | 'trainingSetMaxReads'
   | 'trainingSetPartRows'
   | 'trainingEngine'
   | 'lake'
@@ -67,6 +68,7 @@ export async function jobSources(config: JobSettings, system: pg.Pool, log: Logg
     files: openLocalFiles(),
     folder: filesFolder(config.filesFolder, project),
     maxHeldBytes: config.filesMaxBytesPerKey,
+    maxReads: config.trainingSetMaxReads,
     program: programVersion(),
     ...{ project, summarizeParts },
   }

@@ -5,6 +5,7 @@ import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { ComputeOnDemand } from '../online/on-demand.ts'
 import type { RecordedNames } from '../registry/recorded-names.ts'
 import type { OnDemandView } from '../registry/registry.ts'
+import type { AuditAction } from '../stores/audit-store.ts'
 import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { VersionStore } from '../stores/version-store.ts'
@@ -20,6 +21,11 @@ export interface Caller {
 }
 
 export type Right = 'read' | 'write' | 'train' | 'admin'
+
+/** What was done, to what and to how many rows; or the code of the error that a request ended with. */
+export type AuditedDeed =
+  | { readonly action: AuditAction; readonly subject: string | null; readonly count: number }
+  | { readonly refused: string }
 
 /** What one request shares among its resolvers. */
 export interface GraphContext {
@@ -44,6 +50,8 @@ export interface GraphContext {
   /** In which version of the registry a definition last changed, as `feature view orders`; 0: it was never applied. */
   readonly changedIn: (place: string) => number
   readonly trainingSets: TrainingSets
+  /** Records what the caller changed, or was refused. */
+  readonly audit: (deed: AuditedDeed) => void
   readonly unavailable: UnavailableViews
   readonly computeOnDemand: (view: OnDemandView) => ComputeOnDemand
 }

@@ -35,9 +35,11 @@ function declareDeletion(
     type: receipt,
     description: `Deletes one ${entity.name}, everywhere and for good: what is dated up to now never comes back. Needs the right "admin".`,
     arguments: one,
-    async resolve(_root, input, { caller, deleteEntity }) {
+    async resolve(_root, input, { caller, deleteEntity, audit }) {
       requireRight(caller, 'admin')
-      return await deleteEntity(entity, readOne(input)).catch(unfinished)
+      const receipt = await deleteEntity(entity, readOne(input)).catch(unfinished)
+      audit({ action: 'DELETE_ENTITY', subject: entity.name, count: 1 })
+      return receipt
     },
   }
 }

@@ -74,12 +74,13 @@ function declarePush(view: StoredView, result: object, target: object): RootDecl
         'At most 255 characters. The same rows again under it are written once and answered alike.',
       ),
     },
-    async resolve(_root, input, { caller, push }) {
+    async resolve(_root, input, { caller, push, audit }) {
       requireRight(caller, 'write')
       const { rows, to, idempotencyKey } = input as unknown as PushArguments
       const options = { to: to ?? 'BOTH', idempotencyKey: acceptIdempotencyKey(idempotencyKey) }
       const outcomes = await push(view, rows.map(rowReader(view)), options)
       const accepted = outcomes.filter((outcome) => outcome.accepted).length
+      audit({ action: 'PUSH_ROWS', subject: view.name, count: accepted })
       return {
         accepted,
         rejected: outcomes.length - accepted,

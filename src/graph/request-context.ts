@@ -54,6 +54,7 @@ export type MakeContext = (
   caller: Caller,
   payer: string,
   signal: () => AbortSignal,
+  audit: GraphContext['audit'],
 ) => GraphContext
 
 export interface RequestContexts {
@@ -100,7 +101,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
   }
   return {
     tally,
-    make(requestId, caller, payer, signal) {
+    make(requestId, caller, payer, signal, audit) {
       const now = clock()
       return {
         requestId,
@@ -119,6 +120,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
         versions: stores.versions,
         changedIn: options.changedIn,
         trainingSets: options.trainingSets,
+        audit,
         unavailable: unavailableViews(),
         computeOnDemand,
       }

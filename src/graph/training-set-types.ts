@@ -76,7 +76,7 @@ export function declareTrainingSets(pageInfo: TypeClass): TrainingSetRoots {
         description:
           'From a spine that was sent to POST /spines. What the job could only fail with is refused here. Needs the right "train".',
         arguments: { input: { type: declareInput(format) } },
-        async resolve(_root, { input }, { caller, trainingSets }) {
+        async resolve(_root, { input }, { caller, trainingSets, audit }) {
           requireRight(caller, 'train')
           const offered = input as Omit<OfferedTrainingSet, 'idempotencyKey'> & {
             readonly idempotencyKey?: string | null
@@ -85,6 +85,7 @@ export function declareTrainingSets(pageInfo: TypeClass): TrainingSetRoots {
           const created = await trainingSets
             .create(seer(caller), { ...offered, idempotencyKey })
             .catch(notAnswered)
+          audit({ action: 'CREATE_TRAINING_SET', subject: created.id, count: 1 })
           return shown(created, trainingSets)
         },
       },
@@ -92,8 +93,9 @@ export function declareTrainingSets(pageInfo: TypeClass): TrainingSetRoots {
         type: set,
         description: 'One that has ended stays as it is.',
         arguments: { id },
-        async resolve(_root, input, { caller, trainingSets }) {
+        async resolve(_root, input, { caller, trainingSets, audit }) {
           const cancelled = await trainingSets.cancel(seer(caller), String(input['id'])).catch(notAnswered)
+          audit({ action: 'CANCEL_TRAINING_SET', subject: cancelled.id, count: 1 })
           return shown(cancelled, trainingSets)
         },
       },
@@ -101,8 +103,9 @@ export function declareTrainingSets(pageInfo: TypeClass): TrainingSetRoots {
         type: GraphQLID,
         description: 'Removes the files too, and answers the id.',
         arguments: { id },
-        async resolve(_root, input, { caller, trainingSets }) {
+        async resolve(_root, input, { caller, trainingSets, audit }) {
           await trainingSets.remove(seer(caller), String(input['id'])).catch(notAnswered)
+          audit({ action: 'DELETE_TRAINING_SET', subject: String(input['id']), count: 1 })
           return input['id']
         },
       },

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { readJsonLine } from '../ingest/accept/read-json-line.ts'
 import { type EventOutcome, type OfferedEvent, refuseMappedEvents } from '../ingest/push/push-events.ts'
+import type { Audit } from './audit.ts'
 import type { HoldWorld } from './http-world.ts'
 import { type Line, lineTooLong, ndjsonBatches } from './ndjson-batches.ts'
 import { ndjsonRoute, outcomeLines } from './ndjson-route.ts'
@@ -9,19 +10,22 @@ export interface EventsRouteOptions {
   readonly hold: HoldWorld
   /** Sockets in here are not bound to send a whole request within the server's request timeout. */
   readonly streaming: WeakSet<Socket>
+  readonly audit: Audit
 }
 
 /** `POST /events/<source>`: as `POST /push/<view>`, for events in the shape of the source's messages. */
-export function eventsRoute({ hold, streaming }: EventsRouteOptions) {
+export function eventsRoute({ hold, streaming, audit }: EventsRouteOptions) {
   return ndjsonRoute({
     url: '/events/:name',
-    ...{ hold, streaming },
+    ...{ hold, streaming, audit },
+    action: 'PUSH_EVENTS',
     notFound: 'there is no event source of this name; names are as in the definitions',
-    answer({ registry, pushEvents }, { name, body }) {
+    answer({ registry, pushEvents }, { name, body, onAccepted }) {
       const source = registry.eventSources.find((candidate) => candidate.name === name)
       if (!source) return null
       refuseMappedEvents(source)
-      return outcomeLines(ndjsonBatches(body, readLine), outcomeLine, (events) => pushEvents(source, events))
+      const perform = (events: readonly OfferedEvent[]) => pushEvents(source, events)
+      return outcomeLines(ndjsonBatches(body, readLine), outcomeLine, perform, onAccepted)
     },
   })
 }

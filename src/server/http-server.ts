@@ -2,17 +2,19 @@ import type { Socket } from 'node:net'
 import cors from '@fastify/cors'
 import Fastify, {
   type FastifyBaseLogger,
+  type FastifyError,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify'
 import type { Clock } from '../definitions/timestamp.ts'
 import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
-import type { StoreUnsuitable } from '../errors.ts'
+import type { FeaturegraphError, StoreUnsuitable } from '../errors.ts'
 import type { Caller } from '../graph/context.ts'
 import { requireRight } from '../graph/require-right.ts'
 import type { ExampleKeys } from '../stores/example-keys.ts'
 import { addAnswerHeaders } from './answer-headers.ts'
+import { type Audit, auditedCaller } from './audit.ts'
 import { type Authenticate, requireCaller } from './authenticate.ts'
 import { compressAnswer, isCompressible } from './compress-answer.ts'
 import { refuseOtherCharsets } from './content-type.ts'
@@ -37,6 +39,7 @@ export interface HttpServerOptions {
   /** What answers a request, from its beginning to its end. */
   readonly hold: HoldWorld
   readonly metrics: Metrics
+  readonly audit: Audit
   /** Each dependency by name. */
   readonly checkDependencies: () => Promise<Readonly<Record<string, Dependency>>>
   readonly onlineState: () => Promise<OnlineState>
@@ -111,7 +114,10 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     },
   })
   app.removeContentTypeParser('text/plain')
-  app.setErrorHandler(sendHttpError)
+  app.setErrorHandler<FastifyError | FeaturegraphError>((error, request, reply) => {
+    options.audit.refused(auditedCaller(request), error.code)
+    sendHttpError(error, request, reply)
+  })
   app.setNotFoundHandler((_request, reply) => {
     const message = 'there is nothing at this address; GraphQL is at /graphql'
     refuse(reply, { status: 404, code: 'NOT_FOUND', message })

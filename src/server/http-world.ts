@@ -1,13 +1,14 @@
 import type { ApolloServer } from '@apollo/server'
 import { fastifyApolloHandler } from '@as-integrations/fastify'
 import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
-import type { GraphContext } from '../graph/context.ts'
+import type { AuditedDeed, GraphContext } from '../graph/context.ts'
 import type { DocumentGate } from '../graph/document-gate.ts'
 import type { MakeContext } from '../graph/request-context.ts'
 import type { TrainingSets } from '../historical/jobs/training-sets.ts'
 import type { PushEvents } from '../ingest/push/push-events.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { Registry } from '../registry/registry.ts'
+import { type Audit, auditedCaller } from './audit.ts'
 import { payerOf, requireCaller } from './authenticate.ts'
 
 /** What answers requests: everything of one version of the registry. */
@@ -26,6 +27,7 @@ export interface GraphqlHandlerOptions {
   readonly apollo: ApolloServer<GraphContext>
   readonly makeContext: MakeContext
   readonly documents: Pick<DocumentGate, 'admit'>
+  readonly audit: Audit
 }
 
 /**
@@ -36,11 +38,17 @@ export function graphqlHandler({
   apollo,
   makeContext,
   documents,
+  audit,
 }: GraphqlHandlerOptions): RouteHandlerMethod {
   const answer = fastifyApolloHandler(apollo, {
     context: async (request: FastifyRequest, reply: FastifyReply) => {
       const caller = requireCaller(request)
-      return makeContext(request.id, caller, payerOf(caller, request.ip), () => closedEarly(reply))
+      const payer = payerOf(caller, request.ip)
+      const record = (deed: AuditedDeed): void => {
+        if ('refused' in deed) audit.refused(auditedCaller(request), deed.refused)
+        else audit.done(auditedCaller(request), { ...deed, outcome: 'DONE' })
+      }
+      return makeContext(request.id, caller, payer, () => closedEarly(reply), record)
     },
   })
   return function (request, reply) {

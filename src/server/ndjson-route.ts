@@ -3,6 +3,8 @@ import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { BadUserInput } from '../errors.ts'
 import { requireRight } from '../graph/require-right.ts'
+import type { AuditAction } from '../stores/audit-store.ts'
+import { type Audit, auditedCaller } from './audit.ts'
 import { requireCaller } from './authenticate.ts'
 import { refuse } from './http-error.ts'
 import type { HoldWorld, HttpWorld } from './http-world.ts'
@@ -18,6 +20,8 @@ export interface NdjsonRouteOptions {
    * @throws BadUserInput for what can be refused before a line is read.
    */
   readonly answer: (world: HttpWorld, asked: NdjsonRequest) => AsyncIterable<string> | null
+  readonly audit: Audit
+  readonly action: AuditAction
   /** Said where `answer` is null. */
   readonly notFound: string
 }
@@ -29,6 +33,8 @@ interface NdjsonRequest {
   /** Null without it, and where it came more than once. */
   readonly header: (name: string) => string | null
   readonly body: Readable
+  /** Of a batch, that many were stored. */
+  readonly onAccepted: (count: number) => void
 }
 
 const mediaType = 'application/x-ndjson'
@@ -39,7 +45,7 @@ const mediaType = 'application/x-ndjson'
 const answerBytes = 16 * 1_048_576
 
 /** A POST of NDJSON that is answered in NDJSON while it is sent, by callers with the right `write`, who are known already. */
-export function ndjsonRoute({ url, hold, streaming, answer, notFound }: NdjsonRouteOptions) {
+export function ndjsonRoute({ url, hold, streaming, answer, audit, action, notFound }: NdjsonRouteOptions) {
   return async (app: FastifyInstance): Promise<void> => {
     app.removeAllContentTypeParsers()
     // Left as a stream: the body limit is not asked, the batch is the bound.
@@ -54,6 +60,7 @@ export function ndjsonRoute({ url, hold, streaming, answer, notFound }: NdjsonRo
           return refuse(reply, { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', message })
         }
         let lines: AsyncIterable<string> | null
+        let accepted = 0
         const { world, release } = hold()
         reply.raw.once('close', release)
         try {
@@ -62,6 +69,9 @@ export function ndjsonRoute({ url, hold, streaming, answer, notFound }: NdjsonRo
             parameter: (name) => request.query[name],
             header: (name) => headerOf(request, name),
             body: request.raw,
+            onAccepted: (count) => {
+              accepted += count
+            },
           })
         } catch (error) {
           if (!(error instanceof BadUserInput)) throw error
@@ -70,6 +80,13 @@ export function ndjsonRoute({ url, hold, streaming, answer, notFound }: NdjsonRo
         if (lines === null) return refuse(reply, { status: 404, code: 'NOT_FOUND', message: notFound })
         const { socket } = request.raw
         streaming.add(socket)
+        const subject = request.params.name
+        // A closed connection has no address any more.
+        const caller = auditedCaller(request)
+        // A body that breaks off has done the batches before it.
+        reply.raw.once('close', () =>
+          audit.done(caller, { action, subject, outcome: 'DONE', count: accepted }),
+        )
         reply.raw.once('close', () => streaming.delete(socket))
         return reply
           .type(mediaType)
@@ -87,11 +104,14 @@ export async function* outcomeLines<Item, Outcome extends { readonly accepted: b
   batches: AsyncIterable<readonly Item[]>,
   describe: (row: number, outcome: Outcome) => object,
   perform: (items: readonly Item[], batch: number) => Promise<readonly Outcome[]>,
+  onAccepted: (count: number) => void,
 ): AsyncGenerator<string> {
   let [row, accepted, batch] = [0, 0, 0]
   for await (const items of batches) {
     let lines = ''
-    for (const outcome of await perform(items, batch)) {
+    const outcomes = await perform(items, batch)
+    onAccepted(outcomes.filter((outcome) => outcome.accepted).length)
+    for (const outcome of outcomes) {
       if (outcome.accepted) accepted += 1
       lines += `${JSON.stringify(describe(row, outcome))}\n`
       row += 1

@@ -2,8 +2,9 @@ import type { Socket } from 'node:net'
 import { BadUserInput, InvalidRow } from '../errors.ts'
 import { acceptIdempotencyKey } from '../ingest/push/idempotency-key.ts'
 import type { PushOutcome, PushTarget } from '../ingest/push/push-outcome.ts'
-import { refuseMapped } from '../ingest/push/push-rows.ts'
+import { type PushedRow, refuseMapped } from '../ingest/push/push-rows.ts'
 import { readPushedLine } from '../ingest/push/read-pushed-line.ts'
+import type { Audit } from './audit.ts'
 import type { HoldWorld } from './http-world.ts'
 import { type Line, lineTooLong, ndjsonBatches } from './ndjson-batches.ts'
 import { ndjsonRoute, outcomeLines } from './ndjson-route.ts'
@@ -12,6 +13,7 @@ export interface PushRouteOptions {
   readonly hold: HoldWorld
   /** Sockets in here are not bound to send a whole request within the server's request timeout. */
   readonly streaming: WeakSet<Socket>
+  readonly audit: Audit
 }
 
 /**
@@ -20,12 +22,13 @@ export interface PushRouteOptions {
  * what was done and goes on. A body that breaks off ends the answer with its error, and the batch that was coming in is
  * not written: the retry has it whole.
  */
-export function pushRoute({ hold, streaming }: PushRouteOptions) {
+export function pushRoute({ hold, streaming, audit }: PushRouteOptions) {
   return ndjsonRoute({
     url: '/push/:name',
-    ...{ hold, streaming },
+    ...{ hold, streaming, audit },
+    action: 'PUSH_ROWS',
     notFound: 'there is no feature view of this name; names are as in the definitions',
-    answer({ registry, push }, { name, parameter, header, body }) {
+    answer({ registry, push }, { name, parameter, header, body, onAccepted }) {
       const view = registry.views.find((candidate) => candidate.name === name)
       if (registry.onDemandViews.some((one) => one.name === name))
         throw new BadUserInput(
@@ -36,10 +39,11 @@ export function pushRoute({ hold, streaming }: PushRouteOptions) {
       const to = acceptTarget(parameter('to'))
       const idempotencyKey = acceptIdempotencyKey(header('idempotency-key'))
       const readLine = (line: Line) => (line === 'too long' ? tooLong : readPushedLine(view, line))
-      return outcomeLines(ndjsonBatches(body, readLine), outcomeLine, async (rows, batch) => {
+      const perform = async (rows: readonly (PushedRow | InvalidRow)[], batch: number) => {
         const key = idempotencyKey === null ? null : `${idempotencyKey}/${batch}`
         return await push(view, rows, { to, idempotencyKey: key }).catch(refuseAll(rows.length))
-      })
+      }
+      return outcomeLines(ndjsonBatches(body, readLine), outcomeLine, perform, onAccepted)
     },
   })
 }

@@ -6,6 +6,7 @@ import { requireRight } from '../graph/require-right.ts'
 import type { ReceiveSpine } from '../historical/jobs/receive-spine.ts'
 import { requireFolder } from '../historical/jobs/training-sets.ts'
 import { type FileFormat, fileFormats } from '../stores/file-reader.ts'
+import { type Audit, auditedCaller } from './audit.ts'
 import { requireCaller } from './authenticate.ts'
 import { heard } from './heard.ts'
 import { refuse } from './http-error.ts'
@@ -15,6 +16,7 @@ export interface SpinesRouteOptions {
   readonly trainingFiles: { readonly receive: ReceiveSpine } | null
   /** Sockets in here are not bound to send a whole request within the server's request timeout. */
   readonly streaming: WeakSet<Socket>
+  readonly audit: Audit
 }
 
 const formatOfType: Readonly<Record<string, string>> = {
@@ -41,7 +43,7 @@ const statuses: Readonly<Record<string, number>> = {
 }
 
 /** `POST /spines`: a file, written and validated while it comes in; the caller is known already. */
-export function spinesRoute({ trainingFiles, streaming }: SpinesRouteOptions) {
+export function spinesRoute({ trainingFiles, streaming, audit }: SpinesRouteOptions) {
   return async (app: FastifyInstance): Promise<void> => {
     app.removeAllContentTypeParsers()
     // Left as a stream: the body limit is not asked, the spine's own is.
@@ -66,6 +68,8 @@ export function spinesRoute({ trainingFiles, streaming }: SpinesRouteOptions) {
             ...{ owner: caller.name, format, declaredBytes: declaredBytes(request), body: heard(raw) },
           })
           const { id, rows, columns, sha256 } = spine
+          const deed = { action: 'UPLOAD_SPINE', subject: id, outcome: 'DONE', count: rows } as const
+          audit.done(auditedCaller(request), deed)
           return reply.code(201).send({ id, rows, columns, sha256 })
         } catch (error) {
           // Nobody is there to be answered.

@@ -73,7 +73,8 @@ export interface OnlineStore extends OnlineMarkers {
   ) => Promise<readonly OnlineWriteOutcome[]>
 
   /**
-   * Removes every row whose key begins with the prefix, and the marker of that name; a few at a time beside other work.
+   * Removes every row whose key begins with the prefix, the marker of that name, and those whose names go on
+   * behind a space; a few at a time beside other work.
    * For key prefixes that are written no more. A walk over all keys of the store.
    */
   readonly removeRows: (prefix: string) => Promise<void>

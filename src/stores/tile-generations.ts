@@ -42,6 +42,11 @@ export interface TileGenerations {
   readonly goLive: (view: TiledView, generation: number, at: Micros) => Promise<void>
   /** Tiles of views that are none of these are rebuilt when such a view is defined again. */
   readonly retireOthers: (viewIds: readonly string[], at: Micros) => Promise<void>
+  /**
+   * A retired one is listed no more, and what the online store has under the front of its keys is to be removed. Not to be
+   * called for the last of a view's, whose number would be used again.
+   */
+  readonly forget: (view: TiledView, generation: number, keyPrefix: string) => Promise<void>
   /** Never moved back. */
   readonly recordWatermarks: (watermarks: readonly TileWatermark[]) => Promise<void>
 }

@@ -91,15 +91,18 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
       expect((await store.readMany([])).connection).toBe((await store.readMany([newKey()])).connection)
     })
 
-    it('removes the rows of a prefix with its marker, and no others', async () => {
+    it('removes the rows of a prefix with its markers, also those of partitions, and no others', async () => {
       const [front, other] = [`gone-${randomUUID()}:`, `stays-${randomUUID()}:`]
       const rows = Array.from({ length: 1_200 }, (_, index) => write(`${front}{${index}}`, [1, 1, 1]))
       await store.writeMany([...rows, write(`${other}{1}`, [1, 1, 1])], null)
-      await store.writeMarker(front, 'a marker')
+      const markers = [front, `${front} 1 0`, `${front} 12 3`]
+      const others = [`${front}x 1 0`, other, `${other} 1 0`]
+      for (const name of [...markers, ...others]) await store.writeMarker(name, 'a marker')
       await store.removeRows(front)
       const left = await store.readMany([...rows.map(({ key }) => key), `${other}{1}`])
       expect(left.rows.filter((found) => found !== null)).toHaveLength(1)
-      expect(await store.readMarker(front)).toBe(null)
+      for (const name of markers) expect(await store.readMarker(name)).toBe(null)
+      for (const name of others) expect(await store.readMarker(name)).toBe('a marker')
     })
 
     it('answers empty lists with empty lists', async () => {

@@ -193,6 +193,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
       { name: 'test', rights: new Set(['read']) },
       'key test',
       () => new AbortController().signal,
+      () => {},
     )
 
   return {

@@ -39,7 +39,12 @@ export function memoryRunStore(): RunStore {
         runs[place] = { ...started, ...outcome, finishedAt: now() }
         return result
       } catch (error) {
-        runs[place] = { ...started, state: error instanceof Cancelled ? 'CANCELLED' : 'FAILED', error: String(error), finishedAt: now() }
+        runs[place] = {
+          ...started,
+          state: error instanceof Cancelled ? 'CANCELLED' : 'FAILED',
+          error: String(error),
+          finishedAt: now(),
+        }
         throw error
       } finally {
         running.delete(name)

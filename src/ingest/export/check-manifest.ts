@@ -5,7 +5,7 @@ import { type ExportRange, exportColumns } from '../../stores/rows-to-export.ts'
 import { type ExportRequest, subjectId } from './export-request.ts'
 import type { Manifest } from './manifest.ts'
 
-const anew = 'export into another folder, or with --rebuild, which writes this one anew'
+const anew = 'export into another folder, or with --rebuild, which writes this one again from the beginning'
 
 /**
  * The manifest that a run goes on from; one without parts where the folder is new, and one that forgets how far it came with

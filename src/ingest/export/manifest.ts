@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { BadUserInput } from '../../errors.ts'
 import type { ExportFolder } from '../../stores/export-files.ts'
 
-const manifestFile = '_export.json'
+export const manifestFile = '_export.json'
 /** Stands in the folder while its files are whole. */
 export const successFile = '_SUCCESS'
 

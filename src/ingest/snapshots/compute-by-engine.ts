@@ -1,6 +1,8 @@
+import type { Micros } from '../../definitions/timestamp.ts'
 import type { BatchView } from '../../registry/registry.ts'
+import type { EventForm } from '../../stores/event-files.ts'
 import type { JobEngine } from '../../stores/job-engine.ts'
-import type { SnapshotFiles } from '../../stores/snapshot-files.ts'
+import type { OpenedSnapshots, SnapshotFiles } from '../../stores/snapshot-files.ts'
 import type { SnapshotStore } from '../../stores/snapshot-store.ts'
 import { snapshotsSql } from '../../stores/window-sql/snapshots-sql.ts'
 import { type BatchComputed, type BatchTargets, batchRun } from './compute-snapshots.ts'
@@ -67,25 +69,22 @@ async function compute(
   options: EngineOptions,
 ): Promise<ComputedByEngine> {
   if (times.length === 0) return { times, expired, read: 0, deleted: 0, written: 0 }
-  const { engine, files, results, snapshots } = targets
-  const since = firstEventOf(view, times)
+  const { events, results, snapshots } = targets
   // What is stored from here on makes the snapshots stale, also if it is exported.
-  const eventsReadAt = targets.events.kind === 'STORED' ? await snapshots.arrivals() : targets.events.readAt
-  const { folder: events } = await eventsFolder(targets.events, view, times, options.onStep)
+  const eventsReadAt = events.kind === 'STORED' ? await snapshots.arrivals() : events.readAt
+  const found = await eventsFolder(events, view, times, options.onStep)
   options.signal.throwIfAborted()
   const output = await results.fresh(view)
   try {
-    options.onStep(
-      `computing ${times.length} ${times.length === 1 ? 'snapshot' : 'snapshots'} on ${engine.name}`,
-    )
-    const sql = snapshotsSql(view, { times, previous: null, events, output }, engine.name)
-    await engine.run({ name: `featuregraph batch ${view.name}`, sql, output }, options)
-    const opened = await files.open(output, columnsOf(view))
+    const opened = found === null ? noRows : await computed(targets, view, { times, found, output }, options)
     try {
       const intake = {
         ...{ folder: output, opened, times, recorded },
         ...(eventsReadAt === null ? {} : { eventsReadAt }),
-        ...(targets.events.kind === 'STORED' && view.events.table === null ? { eventsSince: since } : {}),
+        // Events of a mapped table, or of a folder, do not go with a retention.
+        ...(events.kind === 'STORED' && view.events.table === null
+          ? { eventsSince: firstEventOf(view, times) }
+          : {}),
       }
       const { read, deleted, written } = await takeOpened(targets, view, intake, options)
       return { times, expired, read, deleted, written }
@@ -95,4 +94,27 @@ async function compute(
   } finally {
     await results.remove(output)
   }
+}
+
+const noRows: OpenedSnapshots = { times: [], read: async function* () {}, close: async () => {} }
+
+interface EngineRun {
+  readonly times: readonly Micros[]
+  readonly found: { readonly folder: string; readonly form: EventForm }
+  readonly output: string
+}
+
+async function computed(
+  { engine, files }: EngineTargets,
+  view: BatchView,
+  { times, found, output }: EngineRun,
+  options: EngineOptions,
+): Promise<OpenedSnapshots> {
+  options.onStep(
+    `computing ${times.length} ${times.length === 1 ? 'snapshot' : 'snapshots'} on ${engine.name}`,
+  )
+  const { folder: events, form } = found
+  const sql = snapshotsSql(view, { times, previous: null, events, form, output }, engine.name)
+  await engine.run({ name: `featuregraph batch ${view.name}`, sql, output }, options)
+  return await files.open(output, columnsOf(view))
 }

@@ -9,9 +9,9 @@ import { windowStart } from '../../windows/hop.ts'
 /** Where an engine finds a source's events as Parquet. */
 export type EngineEvents =
   | {
-      /** The stored ones, brought up to date in a folder: those from a time on at least. */
+      /** The stored ones, brought up to date in a folder: those from a time on at least; null: there are none. */
       readonly kind: 'STORED'
-      readonly export: (source: EventSource, from: Micros) => Promise<string>
+      readonly export: (source: EventSource, from: Micros) => Promise<string | null>
     }
   | GivenEvents
 
@@ -28,7 +28,7 @@ export interface GivenEvents {
 }
 
 /**
- * The folder of the events that a view's windows need, and their form; stored ones are exported first.
+ * The folder of the events that a view's windows need, and their form; stored ones are exported first. Null: there are none.
  * @throws BadUserInput where a given folder says of itself that it lacks some.
  */
 export async function eventsFolder(
@@ -36,12 +36,13 @@ export async function eventsFolder(
   view: BatchView,
   times: readonly Micros[],
   onStep: (step: string) => void,
-): Promise<{ readonly folder: string; readonly form: EventForm }> {
+): Promise<{ readonly folder: string; readonly form: EventForm } | null> {
   const since = firstEventOf(view, times)
   if (events.kind === 'STORED') {
     const longest = formatDuration(Math.max(...view.aggregations.map(({ windowMicros }) => windowMicros)))
     onStep(`exporting the events of "${view.events.name}", for windows of up to ${longest}`)
-    return { folder: await events.export(view.events, since), form: 'EXPORTED' }
+    const exported = await events.export(view.events, since)
+    return exported === null ? null : { folder: exported, form: 'EXPORTED' }
   }
   const { folder, form, from, to } = events
   const until = Math.max(...times)

@@ -35,6 +35,8 @@ export interface TileLeader {
 const generationsMs = 500
 /** Readers are on their way from a generation that retires to the one that is live. */
 const retiringMicros: Micros = 60_000_000
+/** Their tiles expire, their markers do not. */
+const forgottenAfter: Micros = 3_600_000_000
 const maxEntries = 200_000
 const eventsAtOnce = 5_000
 
@@ -91,6 +93,20 @@ export function tileLeader(
       }
     }
     for (const name of followed.keys()) if (!inUse.has(name)) followed.delete(name)
+    await forgetOld(known)
+  }
+
+  /** Whoever was on the way to one has arrived; the last number of each stays taken. */
+  async function forgetOld(known: readonly TileGeneration[]): Promise<void> {
+    for (const one of known) {
+      if (one.state !== 'RETIRED' || now - one.changedAt < forgottenAfter) continue
+      const { viewId, fingerprint, generation } = one
+      const isLast = !known.some(
+        (other) =>
+          other.viewId === viewId && other.fingerprint === fingerprint && other.generation > generation,
+      )
+      if (!isLast) await generations.forget(one, generation, targets.tilePrefix(one, generation))
+    }
   }
 
   function follow(view: StreamView, number: number, state: TileGeneration['state']): Followed {

@@ -53,7 +53,8 @@ export function memoryOnlineStore(clock: Clock, project = 'default'): OnlineStor
     },
     async removeRows(prefix) {
       for (const key of rows.keys()) if (key.startsWith(prefix)) rows.delete(key)
-      markers.delete(prefix)
+      for (const name of markers.keys())
+        if (name === prefix || name.startsWith(`${prefix} `)) markers.delete(name)
     },
     ping: async () => {},
     close: async () => rows.clear(),

@@ -41,3 +41,8 @@ export function guardMarkerName(project: string): string {
 export function markerKey(name: string): string {
   return `f:m:{${name}}`
 }
+
+/** How the keys begin of markers that belong to rows of this front: those of partitions are named behind a space. */
+export function markersFront(prefix: string): string {
+  return markerKey(`${prefix} `).slice(0, -1)
+}

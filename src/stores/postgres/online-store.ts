@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
 import type { OnlineStore, OnlineWrite, OnlineWriteOutcome } from '../online-store.ts'
-import { guardMarkerName, markerKey } from '../online-value/online-key.ts'
+import { guardMarkerName, markerKey, markersFront } from '../online-value/online-key.ts'
 import { readRowOrder } from '../online-value/packed-row.ts'
 import { mergeSection } from '../online-value/tile-sections.ts'
 import { writeChunks } from '../online-value/write-chunks.ts'
@@ -105,9 +105,11 @@ export function postgresOnlineStore(pool: pg.Pool, project = 'default'): OnlineS
     },
     async removeRows(prefix) {
       const failed = storeFailed('removing online rows')
-      for (;;) {
-        const { rowCount } = await pool.query(removeSql, [prefix]).catch(failed)
-        if (rowCount === 0) break
+      for (const front of [prefix, markersFront(prefix)]) {
+        for (;;) {
+          const { rowCount } = await pool.query(removeSql, [front]).catch(failed)
+          if (rowCount === 0) break
+        }
       }
       await pool
         .query('delete from featuregraph.online_rows where key = $1', [markerKey(prefix)])

@@ -1,7 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis'
 import { messageOf, StoreFailed, StoreTimedOut, type StoreUnsuitable } from '../../errors.ts'
 import type { OnlineRead, OnlineStore, OnlineWrite, OnlineWriteOutcome } from '../online-store.ts'
-import { guardMarkerName, markerKey } from '../online-value/online-key.ts'
+import { guardMarkerName, markerKey, markersFront } from '../online-value/online-key.ts'
 import { writeChunks } from '../online-value/write-chunks.ts'
 import { compareAndSetBatch, compareAndSetLua } from './compare-and-set.ts'
 import { joinReads } from './joined-reads.ts'
@@ -182,14 +182,16 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): RedisOnlineS
     },
     async removeRows(prefix) {
       const failure = failed('remove rows')
-      let cursor = '0'
-      do {
-        const [next, keys] = await writer
-          .scan(cursor, 'MATCH', `${prefix}*`, 'COUNT', scannedAtOnce)
-          .catch(failure)
-        if (keys.length > 0) await writer.unlink(...keys).catch(failure)
-        cursor = next
-      } while (cursor !== '0')
+      for (const front of [prefix, markersFront(prefix)]) {
+        let cursor = '0'
+        do {
+          const [next, keys] = await writer
+            .scan(cursor, 'MATCH', `${front}*`, 'COUNT', scannedAtOnce)
+            .catch(failure)
+          if (keys.length > 0) await writer.unlink(...keys).catch(failure)
+          cursor = next
+        } while (cursor !== '0')
+      }
       await writer.unlink(markerKey(prefix)).catch(failure)
     },
     async ping() {

@@ -20,11 +20,14 @@ interface Copy {
   readonly url: string
   readonly folder: string
   readonly file: string
+  /** By so many readers. */
+  opened: number
 }
 
 /**
  * Files of this machine and objects. An object is copied to this machine when its digest is asked for, so that the bytes that
- * are read are those of the digest, whatever becomes of the object; the copy stays until another one's is asked for, or `close`.
+ * are read are those of the digest, whatever becomes of the object; the copy stays while it is open, and until
+ * another digest is asked for, or `close`.
  * `s3://bucket/folder/` means what is below it.
  */
 export function withObjects({
@@ -32,28 +35,31 @@ export function withObjects({
   objects,
   expand,
 }: ObjectFilesOptions): FileStore & { readonly close: () => Promise<void> } {
-  let copy: Copy | null = null
+  const copies = new Map<string, Copy>()
 
-  async function forget(): Promise<void> {
-    const last = copy
-    copy = null
-    if (last !== null) await rm(last.folder, { recursive: true, force: true })
+  async function forget(which: (copy: Copy) => boolean): Promise<void> {
+    for (const copy of [...copies.values()].filter(which)) {
+      copies.delete(copy.url)
+      await rm(copy.folder, { recursive: true, force: true })
+    }
   }
   async function copyOf(url: string, isAnew: boolean): Promise<Copy> {
-    if (copy?.url === url && !isAnew) return copy
-    await forget()
+    if (isAnew) await forget(({ opened }) => opened === 0)
+    const known = copies.get(url)
+    if (known !== undefined) return known
     const folder = await mkdtemp(join(tmpdir(), 'featuregraph-object-'))
     // The name says what the file is.
-    copy = { url, folder, file: join(folder, basename(url)) }
+    const copy = { url, folder, file: join(folder, basename(url)), opened: 0 }
+    copies.set(url, copy)
     await (await objects()).fetchInto(url, copy.file).catch(async (error: unknown) => {
-      await forget()
+      await forget((one) => one === copy)
       throw error
     })
     return copy
   }
 
   return {
-    close: forget,
+    close: () => forget(() => true),
     async find(pattern) {
       if (!isObjectUrl(pattern)) return await local.find(pattern)
       const isFolder = pattern.endsWith('/')
@@ -70,14 +76,20 @@ export function withObjects({
     },
     async open(path, format) {
       if (!isObjectUrl(path)) return await local.open(path, format)
-      const { file } = await copyOf(path, false)
+      const copy = await copyOf(path, false)
+      const { file } = copy
       const named = (error: unknown): never => {
         // Its messages would name the copy.
         throw error instanceof BadUserInput ? new BadUserInput(error.message.replaceAll(file, path)) : error
       }
       const opened = await local.open(file, format).catch(named)
+      copy.opened += 1
       return {
         ...opened,
+        async close() {
+          copy.opened -= 1
+          await opened.close()
+        },
         async *read(...wanted) {
           try {
             yield* opened.read(...wanted)

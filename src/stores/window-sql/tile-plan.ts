@@ -4,6 +4,7 @@ import type { JoinKeyType, ScalarType, ValueType } from '../../definitions/value
 import type { WindowedAggregation } from '../../definitions/windowed-aggregation.ts'
 import { windowStart } from '../../windows/hop.ts'
 import { distinctLengths, isOfLength, type WindowLength } from '../../windows/window-lengths.ts'
+import type { EventForm } from '../event-files.ts'
 import { type Aggregated, type AggregateSql, aggregateSql, type Column } from './aggregate-sql.ts'
 import { type Dialect, literal, typeName } from './dialect.ts'
 import { countUntil, type IndexedTimes, indexTimes } from './indexed-times.ts'
@@ -27,8 +28,10 @@ export interface SnapshotsRequest {
    * there. Null: there is none.
    */
   readonly previous: Micros | null
-  /** The folder of exported events, at any depth below it. */
+  /** The folder of the events, at any depth below it. */
   readonly events: string
+  /** Without it EXPORTED. Of plain ones every event counts at its timestamp, and which of equal times is first is not known. */
+  readonly form?: EventForm
   /** The folder that the rows are written to. */
   readonly output: string
 }
@@ -74,10 +77,12 @@ export const position = ['moment', 'topic_name', 'partition_number', 'offset_num
 
 export function planTiles(
   view: ComputedView,
-  { times, previous }: SnapshotsRequest,
+  { times, previous, form }: SnapshotsRequest,
   dialect: Dialect,
 ): TilePlan {
-  const { quote, toMicros, instant } = dialect
+  const { quote, toMicros, instant, types } = dialect
+  const isPlain = form === 'PLAIN'
+  const countedAt = quote(isPlain ? 'event_timestamp' : '_counted_at')
   const indexed = indexTimes(previous === null ? times : [previous, ...times])
   const [first = 0, last = 0] = [indexed.times[0], indexed.times.at(-1)]
   const windows = distinctLengths(view.aggregations)
@@ -121,15 +126,15 @@ export function planTiles(
         sql: `cast(${quote(name)} as ${typeName(dialect, type)})`,
       })),
       ...used.map(({ name, type }) => ({ name: columnOf(name), sql: fieldOf(dialect, name, type) })),
-      { name: 'moment', sql: toMicros(quote('_counted_at')) },
-      { name: 'topic_name', sql: quote('_topic') },
-      { name: 'partition_number', sql: quote('_partition') },
-      { name: 'offset_number', sql: quote('_offset') },
+      { name: 'moment', sql: toMicros(countedAt) },
+      { name: 'topic_name', sql: isPlain ? "''" : quote('_topic') },
+      { name: 'partition_number', sql: isPlain ? `cast(0 as ${types.int32})` : quote('_partition') },
+      { name: 'offset_number', sql: isPlain ? `cast(0 as ${types.int64})` : quote('_offset') },
     ],
     eventConditions: [
-      quote('counts'),
-      `${quote('_counted_at')} >= ${instant(earliestStart(windows, first))}`,
-      `${quote('_counted_at')} < ${instant(last)}`,
+      ...(isPlain ? [] : [quote('counts')]),
+      `${countedAt} >= ${instant(earliestStart(windows, first))}`,
+      `${countedAt} < ${instant(last)}`,
       ...view.entity.joinKeys.map(({ name }) => `${quote(name)} is not null`),
     ],
     windows,

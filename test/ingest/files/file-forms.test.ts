@@ -184,17 +184,21 @@ describe('JSON', () => {
     ])
   })
 
-  it('may be nested as deep as a line is long: a field that is read is no value, another is left alone', async () => {
+  it('is quarantined where it is nested too deeply, in whatever field', async () => {
     const deep = (open: string, close: string): string => `${open.repeat(200_000)}1${close.repeat(200_000)}`
     const file = await world.file(
       'deep.ndjson',
       lines(
         row('deep', deep('[', ']')),
         row('deep', deep('{"a":', '}')),
-        row('deep', '3', `,"other":${deep('[', ']')}`),
+        row('deep', '1234567890123456', `,"other":${deep('[', ']')}`),
+        row('deep', '3', `,"other":${'['.repeat(31)}${']'.repeat(31)}`),
       ),
     )
-    expect(await world.importFile('sales', file)).toMatchObject([{ stored: 1, quarantined: { TYPE: 2 } }])
+    expect(await world.importFile('sales', file)).toMatchObject([
+      { stored: 1, quarantined: { MALFORMED: 3 } },
+    ])
+    expect([...new Set(await reasonsOf(file))]).toEqual(['JSON may be nested at most 32 levels deep'])
     expect(await soldBy('deep')).toEqual([[3, null]])
   })
 

@@ -151,6 +151,12 @@ describe('the process that follows the events', () => {
     await world.follow()
     expect((await own()).map(({ watermark }) => watermark)).toEqual([watermarks[0], time.now])
     expect(await world.ask()).toMatchObject({ counts: [2, 3] })
+    // What was left in the online store is removed some time later, and its number is not used again.
+    time.now += 2 * hour
+    await world.follow()
+    expect((await own()).map(({ generation }) => generation)).toEqual([2])
+    await beginGeneration(world.targets, world.view, await generations.list())
+    expect((await own()).map(({ generation }) => generation)).toEqual([2, 3])
   })
 
   it('does nothing without the lock of the project', async () => {

@@ -33,8 +33,13 @@ export function fingerprint({ path, size, modified }: LakeFile): string {
 
 const wildcards = /[*?[]/
 
+/** No pattern, and no file. */
+export function isFolder(path: string): boolean {
+  return !wildcards.test(path) && !path.endsWith('.parquet')
+}
+
 function patternOf(path: string): string {
-  if (wildcards.test(path) || path.endsWith('.parquet')) return path
+  if (!isFolder(path)) return path
   return `${path.replace(/\/+$/, '')}/**/*.parquet`
 }
 
@@ -58,20 +63,30 @@ async function objects(connection: DuckDBConnection, pattern: string): Promise<r
 }
 
 const statsAtOnce = 64
+const listingsAtMost = 10
 
-/** DuckDB knows no finer times than seconds, in which a file may be written twice. */
+/**
+ * DuckDB knows no finer times than seconds, in which a file may be written twice. Where a file is gone again before it is looked at, what
+ * stands in its place may not be in the listing: it is made again.
+ */
 async function localFiles(connection: DuckDBConnection, pattern: string): Promise<readonly LakeFile[]> {
-  const reader = await connection.runAndReadAll('select file from glob($1)', [pattern])
-  const paths = reader.getRows().map(([path]) => String(path))
-  const files: LakeFile[] = []
-  for (let start = 0; start < paths.length; start += statsAtOnce) {
-    const some = await Promise.all(paths.slice(start, start + statsAtOnce).map(statFile))
-    files.push(...some.filter((file) => file !== null))
+  for (let listings = 0; listings < listingsAtMost; listings += 1) {
+    const reader = await connection.runAndReadAll('select file from glob($1)', [pattern])
+    const files = await statFiles(reader.getRows().map(([path]) => String(path)))
+    const there = files.filter((file) => file !== null)
+    if (there.length === files.length) return there
   }
+  throw new Error(`${pattern}: files were removed in each of ${listingsAtMost} listings`)
+}
+
+/** In order; null: it is gone. */
+async function statFiles(paths: readonly string[]): Promise<readonly (LakeFile | null)[]> {
+  const files: (LakeFile | null)[] = []
+  for (let start = 0; start < paths.length; start += statsAtOnce)
+    files.push(...(await Promise.all(paths.slice(start, start + statsAtOnce).map(statFile))))
   return files
 }
 
-/** Null: it is gone. */
 async function statFile(path: string): Promise<LakeFile | null> {
   try {
     const { size, mtimeNs, ino } = await stat(path, { bigint: true })
@@ -82,15 +97,12 @@ async function statFile(path: string): Promise<LakeFile | null> {
   }
 }
 
-/** Whether all of them are still there as they were listed. An object that changes while it is read fails by itself. */
+/**
+ * Whether none of them has become another file since it was listed. One that is gone was read while it was there: what is open stays
+ * readable. An object that changes while it is read fails by itself.
+ */
 export async function areUnchanged(files: readonly LakeFile[]): Promise<boolean> {
-  for (let start = 0; start < files.length; start += statsAtOnce) {
-    const some = files.slice(start, start + statsAtOnce)
-    const now = await Promise.all(some.map((file) => (isObjectUrl(file.path) ? file : statFile(file.path))))
-    if (
-      now.some((file, index) => file?.modified !== some[index]?.modified || file?.size !== some[index]?.size)
-    )
-      return false
-  }
-  return true
+  const local = files.filter(({ path }) => !isObjectUrl(path))
+  const now = await statFiles(local.map(({ path }) => path))
+  return now.every((file, index) => file === null || file.modified === local[index]?.modified)
 }

@@ -93,7 +93,8 @@ select ${keys.join(', ')}, min(event) as first from (
   return `select r.* from (${rows}) as r semi join arrived_keys on ${sameKey.join(' and ')} where ${within(range, now)}`
 }
 
-function newestRowsSql(view: ParquetOfflineView, rowsSql: string): string {
+/** Of rows as `viewRowsSql` gives them, into a table of the connection: the newest of each key. */
+export function newestRowsSql(view: ParquetOfflineView, rowsSql: string): string {
   const keys = view.entity.joinKeys.map((_, index) => comparedKey(view, index, 'x')).join(', ')
   const columns = [
     ...view.entity.joinKeys.map((_, index) => comparedKey(view, index, 'x')),

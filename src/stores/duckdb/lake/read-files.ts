@@ -2,9 +2,10 @@ import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { BadUserInput, StoreFailed, StoreTimedOut } from '../../../errors.ts'
 import type { ParquetOfflineView } from '../../offline-view.ts'
 import { firstLineOf } from '../duckdb-files.ts'
+import { filesOf } from './exported-files.ts'
 import type { FileColumnsReader } from './file-columns.ts'
 import { type Fileset, openFileset } from './fileset.ts'
-import { areUnchanged, fingerprint, type LakeFile, listFiles } from './lake-files.ts'
+import { areUnchanged, fingerprint, type LakeFile } from './lake-files.ts'
 import { UnfitFiles } from './unfit-files.ts'
 
 export interface LakeReader {
@@ -35,8 +36,8 @@ export async function readFiles<T>(
 }
 
 /**
- * Reads a view's files by one listing, on a connection of its own, which is handed over with what was read; the caller ends it. Where files that were listed
- * are gone or others by its end, as a compaction leaves them, it reads again by a new listing; a few times. An aborted signal
+ * Reads a view's files by one listing, on a connection of its own, which is handed over with what was read; the caller ends it. Where listed files
+ * cannot be read since they are gone, or are others by its end, it reads again by a new listing; a few times. An aborted signal
  * interrupts the statement.
  * @throws StoreFailed naming the view; StoreTimedOut where the signal is a timeout's.
  */
@@ -98,7 +99,7 @@ async function haveChanged(
   { files }: Fileset,
 ): Promise<boolean> {
   if (view.source.format === 'delta') return false
-  const now = await listFiles(connection, view.source.path).catch(() => null)
+  const now = await filesOf(connection, view.source.path).catch(() => null)
   if (now === null) return false
   const known = new Set(files.map(fingerprint))
   return now.length !== files.length || now.some((file) => !known.has(fingerprint(file)))

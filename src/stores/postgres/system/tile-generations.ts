@@ -79,6 +79,17 @@ export function postgresTileGenerations(pool: pg.Pool, project: string): TileGen
         )
         .catch(storeFailed('retiring tiles of removed views'))
     },
+    async forget({ viewId, fingerprint }, generation, keyPrefix) {
+      await pool
+        .query(
+          `with gone as (
+             delete from featuregraph.tile_generations
+             where project = $1 and view_id = $2 and fingerprint = $3 and generation = $4 and state = 'RETIRED' returning 1)
+           insert into featuregraph.online_leftovers (project, key_prefix) select $1, $5 from gone on conflict do nothing`,
+          [project, viewId, fingerprint, generation, keyPrefix],
+        )
+        .catch(storeFailed('forgetting a generation of tiles'))
+    },
     async recordWatermarks(watermarks) {
       if (watermarks.length === 0) return
       await pool

@@ -1,0 +1,1 @@
+select null::VARCHAR as k0, null::VARCHAR as k1, null::TIMESTAMP WITH TIME ZONE as event, null::TIMESTAMP WITH TIME ZONE as created, null::BIGINT as row_id, false as closing, null::BIGINT as f0, null::VARCHAR as f1, null::BIGINT as f2, null::VARCHAR[] as f3 where false
