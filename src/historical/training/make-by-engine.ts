@@ -60,7 +60,8 @@ export async function engineFor(
   { answers, spinePlan }: SetPlan,
 ): Promise<ChosenEngine> {
   const { engine: asked, spine, visibleIn, files } = request
-  if (asked === 'postgres' || engines === null) return { engine: 'postgres', because: 'it was asked for' }
+  if (engines === null) return { engine: 'postgres', because: 'no other engine is set up' }
+  if (asked === 'postgres') return { engine: 'postgres', because: 'it was asked for' }
   const facts = {
     ...{
       asked,

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { chooseEngine, type EngineFacts, type EngineView } from '../../../src/historical/plan/choose-engine.ts'
+import {
+  chooseEngine,
+  type EngineFacts,
+  type EngineView,
+} from '../../../src/historical/plan/choose-engine.ts'
 
 const view = (more: Partial<EngineView> = {}): EngineView => ({
   ...{ name: 'purchases', isInFiles: false, rows: 10_000_000, toExport: 0, unfit: null },
