@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { isIPv4 } from 'node:net'
+import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { parseEnv } from 'node:util'
 import { z } from 'zod'
@@ -92,6 +93,13 @@ const settings = z.object({
   DRAIN_MS: whole(0, 600_000).optional(),
   MAX_ENTITIES: whole(1, 1_000_000).default(1_000),
   MAX_BODY_BYTES: whole(1_024, 1_073_741_824).default(1_048_576),
+  MAX_ANSWER_BYTES: whole(4_194_304, 268_435_456).default(33_554_432),
+  ONLINE_CONCURRENCY: whole(2, 100_000).default(256),
+  AS_OF_CONCURRENCY: whole(2, 1_000).default(8),
+  INGESTION_CONCURRENCY: whole(2, 1_000).default(32),
+  ANSWER_THREADS: whole(0, 64).optional(),
+  RATE_REQUESTS: whole(0, 1_000_000).optional(),
+  RATE_ENTITIES: whole(0, 1_000_000_000).optional(),
   MAX_CONNECTIONS: whole(1, 1_000_000).default(10_000),
   DOCUMENT_MAX_BYTES: whole(100, 1_073_741_824).default(100_000),
   DOCUMENT_MAX_TOKENS: whole(10, 1_000_000).default(2_000),
@@ -190,6 +198,17 @@ export interface Config {
   readonly drainMs: number
   readonly maxEntities: number
   readonly maxBodyBytes: number
+  /** Of one answer, and of the stored rows that one request reads, duplicates counted. */
+  readonly maxAnswerBytes: number
+  /** Requests of a class of work that run at once; one caller has at most half of them. */
+  readonly onlineConcurrency: number
+  readonly asOfConcurrency: number
+  readonly ingestionConcurrency: number
+  /** Threads that answer what is large; 0: the main thread does. */
+  readonly answerThreads: number
+  /** Of one caller in a second, in this process; null: without a limit. */
+  readonly requestsPerSecond: number | null
+  readonly entitiesPerSecond: number | null
   readonly maxConnections: number
   /** Of a document that was not seen before. */
   readonly documentLimits: Readonly<Record<DocumentLimit, number>>
@@ -236,6 +255,13 @@ export interface Config {
 /** A balancer of other machines learns within it that the gateway is going; on this machine nothing waits for that. */
 const drainMsInNetwork = 5_000
 
+/** Of a caller in a network: about half of what one process answers. On this machine there is none. */
+const ratesInNetwork = { requests: 5_000, entities: 500_000 } as const
+
+/** One processor is left to the main thread; each thread takes some 100 MB. */
+function defaultThreads(): number {
+  return Math.min(4, Math.max(1, availableParallelism() - 1))
+}
 /** A caller of the network has a fifth of the one thread, at most, for texts that it makes up. */
 const documentMsInNetwork = 200
 
@@ -308,6 +334,14 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     drainMs: values.DRAIN_MS ?? (isLocal ? 0 : drainMsInNetwork),
     maxEntities: values.MAX_ENTITIES,
     maxBodyBytes: values.MAX_BODY_BYTES,
+    maxAnswerBytes: values.MAX_ANSWER_BYTES,
+    onlineConcurrency: values.ONLINE_CONCURRENCY,
+    asOfConcurrency: values.AS_OF_CONCURRENCY,
+    ingestionConcurrency: values.INGESTION_CONCURRENCY,
+    // Rows in the memory of a process are seen by no other thread.
+    answerThreads: values.ONLINE_URL === 'memory:' ? 0 : (values.ANSWER_THREADS ?? defaultThreads()),
+    requestsPerSecond: rate(values.RATE_REQUESTS, values.HOST, ratesInNetwork.requests),
+    entitiesPerSecond: rate(values.RATE_ENTITIES, values.HOST, ratesInNetwork.entities),
     maxConnections: values.MAX_CONNECTIONS,
     documentLimits: {
       bytes: values.DOCUMENT_MAX_BYTES,
@@ -345,6 +379,12 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     trainingSetRetentionMicros: values.TRAINING_SET_RETENTION,
     logLevel: values.LOG_LEVEL,
   }
+}
+
+/** Null: without a limit. */
+function rate(given: number | undefined, host: string, inNetwork: number): number | null {
+  const perSecond = given ?? (isLoopback(host) ? 0 : inNetwork)
+  return perSecond === 0 ? null : perSecond
 }
 
 /** Beside the embedded Postgres, unless it is given; gateways on several machines share no folder unasked. */

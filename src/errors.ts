@@ -2,7 +2,9 @@
 export type ErrorCode =
   | 'BAD_USER_INPUT'
   | 'LIMIT_EXCEEDED'
+  | 'OVERLOADED'
   | 'RATE_LIMITED'
+  | 'THREAD_ENDED'
   | 'UNAUTHENTICATED'
   | 'FORBIDDEN'
   | 'UNAVAILABLE'
@@ -62,14 +64,32 @@ export class BadUserInput extends errorOf('BAD_USER_INPUT') {}
 /** A request is larger than the gateway allows; nothing of it was executed. */
 export class LimitExceeded extends errorOf('LIMIT_EXCEEDED') {}
 
-/** A caller asks for more in a time than it may; nothing of the request was executed. */
-export class RateLimited extends errorOf('RATE_LIMITED') {
+/** Nothing of the request was executed; it may be sent again after so many seconds. */
+abstract class LaterError extends FeaturegraphError {
   readonly retryAfterSeconds: number
   constructor(message: string, retryAfterSeconds: number) {
     super(message)
     this.retryAfterSeconds = retryAfterSeconds
   }
 }
+
+/** More is asked of the gateway than it takes on at once. */
+export class Overloaded extends LaterError {
+  readonly code = 'OVERLOADED'
+}
+
+/** A caller asks for more in a second than it may. */
+export class RateLimited extends LaterError {
+  readonly code = 'RATE_LIMITED'
+}
+
+/** The seconds of an error that says when to come again; null: of another. */
+export function retryAfterSeconds(error: unknown): number | null {
+  return error instanceof LaterError ? error.retryAfterSeconds : null
+}
+
+/** The thread that answered a request ended before its answer was written. */
+export class ThreadEnded extends errorOf('THREAD_ENDED') {}
 
 /** No key, or one that is not known. The same for both, so that nothing can be learned by trying. */
 export class Unauthenticated extends errorOf('UNAUTHENTICATED') {}

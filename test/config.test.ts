@@ -55,6 +55,13 @@ describe('settings', () => {
       drainMs: 0,
       maxEntities: 1_000,
       maxBodyBytes: 1_048_576,
+      maxAnswerBytes: 33_554_432,
+      onlineConcurrency: 256,
+      asOfConcurrency: 8,
+      ingestionConcurrency: 32,
+      answerThreads: expect.any(Number),
+      requestsPerSecond: null,
+      entitiesPerSecond: null,
       maxConnections: 10_000,
       documentLimits: {
         bytes: 100_000,

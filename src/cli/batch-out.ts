@@ -63,7 +63,7 @@ async function computeOut(
 ): Promise<void> {
   const scope = scopeOf(view, question, systemClock())
   const times = scope.kind === 'TIMES' ? scope.times : []
-  const signal = cancelSignal(`${out} has no _SUCCESS, and the same command begins it anew`)
+  const signal = cancelSignal(`${out} has no _SUCCESS, and the same command begins it again`)
   const onStep = (step: string): void => {
     process.stderr.write(`${view.name}: ${step}\n`)
   }
@@ -77,7 +77,7 @@ async function computeOut(
   const { folder, form } = found
   const sql = snapshotsSql(view, { times, previous, events: folder, form, output }, name)
   const { rows } = await engine.run(
-    { name: `featuregraph batch ${view.name}`, sql, output },
+    { name: `featuregraph batch ${view.name}`, sql, inputs: [folder], output },
     { signal, onLog },
   )
   process.stdout.write(

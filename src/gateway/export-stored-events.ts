@@ -5,10 +5,10 @@ import { exportSubject } from '../ingest/export/export-subject.ts'
 import { readManifest } from '../ingest/export/manifest.ts'
 import type { EventSource } from '../registry/registry.ts'
 import { duckDbPartFiles } from '../stores/duckdb/part-files.ts'
-import { localExportFolder } from '../stores/files/local-folder.ts'
 import { postgresLaterChanges } from '../stores/postgres/deletion/later-changes.ts'
 import { postgresRowsToExport } from '../stores/postgres/export/rows-to-export.ts'
 import type { EngineWorld } from './engine-targets.ts'
+import { exportFolder } from './export-folder.ts'
 
 /**
  * Brings an export of a source up to date that holds all stored events from a time on; answers its folder, null where none are
@@ -21,10 +21,15 @@ export async function exportStoredEvents(
   since: Micros,
 ): Promise<string | null> {
   const { project, lake } = config
-  const held = await readManifest(localExportFolder(path)).catch(() => null)
+  const held = await readManifest(exportFolder(path, lake)).catch(() => null)
   const isHeld = held !== null && (held.range.from === null || held.range.from <= since)
   const exportStores = {
-    ...{ runs: stores.runs, clock, openFolder: localExportFolder, partFiles: duckDbPartFiles(lake) },
+    ...{
+      runs: stores.runs,
+      clock,
+      openFolder: (folder: string) => exportFolder(folder, lake),
+      partFiles: duckDbPartFiles(lake),
+    },
     changes: postgresLaterChanges(stores.system, project),
     rowsToExport: postgresRowsToExport(stores.system, {
       project,
@@ -42,7 +47,7 @@ export async function exportStoredEvents(
   const exported = await exportSubject(exportStores, { ...request, rebuild: false }).catch(
     (error: unknown) => {
       if (!(error instanceof OtherDefinitions || error instanceof OtherDatabase)) throw error
-      log.info(`${source.name}: ${error.message}; it is written anew`)
+      log.info(`${source.name}: ${error.message}; it is written again`)
       return exportSubject(exportStores, { ...request, rebuild: true })
     },
   )

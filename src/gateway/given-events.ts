@@ -3,8 +3,8 @@ import { manifestFile, readManifest, successFile } from '../ingest/export/manife
 import { type GivenEvents, usedFields } from '../ingest/snapshots/engine-events.ts'
 import type { BatchView } from '../registry/registry.ts'
 import { duckDbEventFiles } from '../stores/duckdb/event-files.ts'
-import { localExportFolder } from '../stores/files/local-folder.ts'
 import { isObjectUrl, type LakeAccess } from '../stores/lake-access.ts'
+import { exportFolder } from './export-folder.ts'
 
 /**
  * Events that a folder has for a view: one of `featuregraph export` says which and of when they are. Of an address that only
@@ -13,14 +13,12 @@ import { isObjectUrl, type LakeAccess } from '../stores/lake-access.ts'
  */
 export async function givenEvents(folder: string, view: BatchView, lake: LakeAccess): Promise<GivenEvents> {
   const unknown = { kind: 'FOLDER', folder, readAt: null, from: null, to: null } as const
-  const isAddress = folder.includes('://')
-  if (isAddress && !isObjectUrl(folder)) return { ...unknown, form: 'EXPORTED' }
+  if (folder.includes('://') && !isObjectUrl(folder)) return { ...unknown, form: 'EXPORTED' }
   const form = await duckDbEventFiles(lake).formOf(folder, usedFields(view))
-  if (isAddress) return { ...unknown, form }
-  const local = localExportFolder(folder)
-  const files = await local.list()
+  const opened = exportFolder(folder, lake)
+  const files = await opened.list()
   if (!files.includes(manifestFile)) return { ...unknown, form }
-  const manifest = await readManifest(local)
+  const manifest = await readManifest(opened)
   if (manifest === null) return { ...unknown, form }
   if (manifest.kind !== 'EVENTS' || manifest.id !== view.events.name)
     throw new BadUserInput(

@@ -1,20 +1,27 @@
 import type { Config } from '../config.ts'
 import type { OfflineInstead } from '../graph/row-sources.ts'
+import type { EndTurn } from '../graph/work.ts'
 
-/** What the settings say of answering from the offline store what the online store does not have. */
+/**
+ * What the settings say of answering from the offline store what the online store does not have. It is as-of work: `enterAsOf`
+ * gives a turn of that class if there is one now.
+ */
 export function offlineInstead(
   config: Pick<Config, 'onlineFallback' | 'onlineVerifyMisses' | 'onlineFallbackConcurrency'>,
+  enterAsOf: (payer: string) => EndTurn | null,
 ): OfflineInstead {
   const { onlineFallback, onlineVerifyMisses, onlineFallbackConcurrency } = config
   let running = 0
   return {
     forUnavailable: onlineFallback,
     forMisses: onlineVerifyMisses,
-    takeTurn() {
-      if (running >= onlineFallbackConcurrency) return null
+    takeTurn(payer) {
+      const end = running >= onlineFallbackConcurrency ? null : enterAsOf(payer)
+      if (end === null) return null
       running += 1
       return () => {
         running -= 1
+        end()
       }
     },
   }

@@ -14,10 +14,20 @@ export interface OpenPostgres {
   readonly system: pg.Pool
   /** Another pool, which the caller closes; of the offline database, unless there is a URL. */
   readonly pool: (purpose: string, statementTimeoutMs: number | null, url?: string) => pg.Pool
+  /** Where the offline database is; the embedded one may move. */
+  readonly url: () => string
   readonly close: () => Promise<void>
 }
 
+/** What is there already, for another thread of the process that opened it. */
+export interface AttachedPostgres extends OpenPostgres {
+  /** Later connections go there. */
+  readonly moveTo: (url: string) => void
+}
+
 const maxConnections = 8
+/** Of each pool of a thread, of which there are several. */
+const maxConnectionsOfThread = 4
 
 /** A server that ends breaks many connections at once. */
 const brokenLineMs = 1_000
@@ -35,31 +45,16 @@ export async function openPostgres(
   config: Pick<Config, 'offlineUrl' | 'dataFolder'>,
   log: Logger,
 ): Promise<OpenPostgres> {
-  const offlinePools: pg.Pool[] = []
+  const pools = offlinePools(config.offlineUrl ?? '', maxConnections, log)
   const embedded =
     config.offlineUrl === null
       ? await startEmbeddedPostgres(config.dataFolder, {
           log: { info: (line) => log.info(line), warn: (line) => log.warn(line) },
-          onMoved: (moved) => {
-            // A pool reads it for each new connection.
-            for (const { options } of offlinePools) options.connectionString = moved
-          },
+          onMoved: pools.moveTo,
         })
       : null
-  const isNews = atMostEvery(brokenLineMs)
-  const pool: OpenPostgres['pool'] = (purpose, statementTimeoutMs, url) => {
-    const created = createPool({
-      url: url ?? embedded?.url ?? config.offlineUrl ?? '',
-      applicationName: `featuregraph ${purpose}`,
-      statementTimeoutMs,
-      maxConnections,
-      onConnectionError: ({ message: reason }) => {
-        if (isNews(reason)) log.warn({ reason }, `a connection to Postgres broke`)
-      },
-    })
-    if (url === undefined) offlinePools.push(created)
-    return created
-  }
+  if (embedded !== null) pools.moveTo(embedded.url)
+  const { pool, url } = pools
   const system = pool('system', null)
   const close = async (): Promise<void> => {
     await system.end()
@@ -74,5 +69,43 @@ export async function openPostgres(
     await close()
     throw error
   }
-  return { system, pool, close }
+  return { system, pool, url, close }
+}
+
+/** The offline database at this URL: it runs, and has its migrations. */
+export function attachPostgres(url: string, log: Logger): AttachedPostgres {
+  const pools = offlinePools(url, maxConnectionsOfThread, log)
+  const system = pools.pool('system', null)
+  return { ...pools, system, close: () => system.end() }
+}
+
+function offlinePools(
+  first: string,
+  connections: number,
+  log: Logger,
+): Pick<AttachedPostgres, 'pool' | 'url' | 'moveTo'> {
+  let current = first
+  const made: pg.Pool[] = []
+  const isNews = atMostEvery(brokenLineMs)
+  return {
+    url: () => current,
+    moveTo(moved) {
+      current = moved
+      // A pool reads it for each new connection.
+      for (const { options } of made) options.connectionString = moved
+    },
+    pool(purpose, statementTimeoutMs, url) {
+      const created = createPool({
+        url: url ?? current,
+        applicationName: `featuregraph ${purpose}`,
+        statementTimeoutMs,
+        maxConnections: connections,
+        onConnectionError: ({ message: reason }) => {
+          if (isNews(reason)) log.warn({ reason }, `a connection to Postgres broke`)
+        },
+      })
+      if (url === undefined) made.push(created)
+      return created
+    },
+  }
 }

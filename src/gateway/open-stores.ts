@@ -37,6 +37,7 @@ import { postgresImportStore } from '../stores/postgres/imports/import-store.ts'
 import { postgresOnlineStore } from '../stores/postgres/online-store.ts'
 import { postgresQuarantineStore } from '../stores/postgres/quarantine/quarantine-store.ts'
 import { checkSessions } from '../stores/postgres/sql/check-sessions.ts'
+import { storeFailed } from '../stores/postgres/sql/pool.ts'
 import { postgresApplyLease } from '../stores/postgres/system/apply-lease.ts'
 import { postgresAuditStore } from '../stores/postgres/system/audit-store.ts'
 import { postgresGuardLease } from '../stores/postgres/system/guard-lease.ts'
@@ -129,10 +130,16 @@ export interface Stores {
   readonly processes: ProcessRegistry
   readonly audit: AuditStore
   readonly records: RecordRetention
+  /** Whether the stores answer, over connections that no read waits for. */
+  readonly probes: Readonly<Record<'online' | 'offline', () => Promise<void>>>
+  /** Where the offline database is; the embedded one may move. */
+  readonly offlineUrl: () => string
   /** For migrations, tables and the demo's mark: few connections, no statement timeout. */
   readonly system: pg.Pool
   readonly close: () => Promise<void>
 }
+
+const probeTimeoutMs = 2_000
 
 export interface OpenStoresOptions {
   readonly log: Logger
@@ -147,7 +154,15 @@ export interface OpenStoresOptions {
  * MigrationFailed.
  */
 export async function openStores(config: Config, options: OpenStoresOptions): Promise<Stores> {
-  const { system, pool, close: closePostgres } = await openPostgres(config, options.log)
+  return await storesOn(await openPostgres(config, options.log), config, options)
+}
+
+/** The stores of an offline database that is open; closed with them, also where they cannot be opened. */
+export async function storesOn(
+  { system, pool, url: offlineUrl, close: closePostgres }: OpenPostgres,
+  config: Config,
+  options: OpenStoresOptions,
+): Promise<Stores> {
   const closers: (() => Promise<unknown>)[] = [closePostgres]
   const processId = randomUUID()
   const close = async (): Promise<void> => {
@@ -163,9 +178,19 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
     closers.push(offline.close)
     const { online, check: onlineCheck } = await openOnlineStore(config, options, pool)
     closers.push(online.close)
+    const probe = (url?: string): (() => Promise<void>) => {
+      const connections = pool('probe', probeTimeoutMs, url)
+      closers.push(() => connections.end())
+      return async () => void (await connections.query('select 1').catch(storeFailed('answering')))
+    }
+    const offlineProbe = probe()
+    const isPostgres = online.name === 'postgres'
+    const onlineProbe = isPostgres && config.onlineUrl !== null ? probe(config.onlineUrl) : offlineProbe
     const files = openFiles(config.lake)
     closers.push(files.close)
     return {
+      // Redis has no pool that reads could fill; how its own connections are is what matters.
+      probes: { offline: offlineProbe, online: isPostgres ? onlineProbe : online.ping },
       offline,
       online,
       onlineCheck,
@@ -203,6 +228,7 @@ export async function openStores(config: Config, options: OpenStoresOptions): Pr
       audit: postgresAuditStore(system, config.project),
       records: postgresRecordRetention(system, config.project),
       system,
+      offlineUrl,
       close,
     }
   } catch (error) {
@@ -240,11 +266,11 @@ const arrowFiles: FileReader = {
   open: async (path) => (await import('../stores/duckdb/arrow-files.ts')).arrowFiles.open(path),
 }
 
-function snapshotFiles({ lake }: Pick<Config, 'lake'>): SnapshotFiles {
+function snapshotFiles({ duckDbMemory, lake }: Pick<Config, 'duckDbMemory' | 'lake'>): SnapshotFiles {
   return {
     async open(...question) {
       const { duckDbSnapshotFiles } = await import('../stores/duckdb/snapshot-files.ts')
-      return duckDbSnapshotFiles({ memoryLimit: '2GB', lake }).open(...question)
+      return duckDbSnapshotFiles({ memoryLimit: duckDbMemory, lake }).open(...question)
     },
   }
 }

@@ -3,18 +3,22 @@ import type { Config } from '../config.ts'
 import { StoreUnsuitable } from '../errors.ts'
 import { fillProgress } from '../ingest/refill/fill-progress.ts'
 import type { GuardReport } from '../online/guard.ts'
-import type { Dependency, OnlineState } from '../server/http-server.ts'
+import type { Dependencies, Dependency, OnlineState } from '../server/readyz.ts'
 import type { FollowState } from './follow-versions.ts'
 import type { Stores } from './open-stores.ts'
 
 /** A probe asks every few seconds: what takes longer than this is as good as down. */
 const readinessTimeoutMs = 2_000
 
-export async function checkDependencies(
-  stores: Pick<Stores, 'online' | 'offline'>,
-): Promise<Readonly<Record<string, Dependency>>> {
-  const [online, offline] = await Promise.all([readiness(stores.online), readiness(stores.offline)])
-  return { [`online (${stores.online.name})`]: online, 'offline (postgres)': offline }
+export async function checkDependencies(stores: Pick<Stores, 'online' | 'probes'>): Promise<Dependencies> {
+  const [online, offline] = await Promise.all([
+    readiness(stores.probes.online),
+    readiness(stores.probes.offline),
+  ])
+  return {
+    online: { ...online, name: `online (${stores.online.name})` },
+    offline: { ...offline, name: 'offline (postgres)' },
+  }
 }
 
 export async function onlineState(
@@ -32,6 +36,7 @@ export async function onlineState(
     lacking.length === 0 ? unknown : await Promise.race([fillProgress(runs).catch(() => unknown), late()])
   return {
     refused: onlineFallback ? null : refused,
+    answeredOffline: onlineFallback,
     views: lacking.map(({ id, ...one }) => ({ ...one, rowsRead: progress.get(id) ?? null })),
   }
 }
@@ -45,13 +50,15 @@ export function registryState({ served, newest, problem }: FollowState): object 
   }
 }
 
-async function readiness(store: { readonly ping: () => Promise<void> }): Promise<Dependency> {
-  const answered = store.ping().then(
-    (): Dependency => ({ up: true, failed: null }),
-    (error: unknown): Dependency => ({ up: false, failed: error instanceof StoreUnsuitable ? error : null }),
+type Readiness = Omit<Dependency, 'name'>
+
+async function readiness(probe: () => Promise<void>): Promise<Readiness> {
+  const answered = probe().then(
+    (): Readiness => ({ up: true, failed: null }),
+    (error: unknown): Readiness => ({ up: false, failed: error instanceof StoreUnsuitable ? error : null }),
   )
   return await Promise.race([
     answered,
-    sleep<Dependency>(readinessTimeoutMs, { up: false, failed: null }, { ref: false }),
+    sleep<Readiness>(readinessTimeoutMs, { up: false, failed: null }, { ref: false }),
   ])
 }

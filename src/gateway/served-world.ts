@@ -3,17 +3,21 @@ import type { GraphQLSchema } from 'graphql'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { Clock } from '../definitions/timestamp.ts'
+import { answerWhole } from '../graph/answer-whole.ts'
 import { apolloServer } from '../graph/apollo-server.ts'
 import { buildSchema } from '../graph/build-schema.ts'
+import type { AuditedDeed } from '../graph/context.ts'
 import type { DocumentGate } from '../graph/document-gate.ts'
 import { type KnownOperations, knownOperations } from '../graph/known-operations.ts'
 import { requestContexts } from '../graph/request-context.ts'
 import type { OfflineInstead } from '../graph/row-sources.ts'
+import type { WorkGate } from '../graph/work-gate.ts'
 import { filesFolder } from '../historical/jobs/files-folder.ts'
 import { trainingSets } from '../historical/jobs/training-sets.ts'
 import { type DeleteEntity, deleteEntity } from '../ingest/deletion/delete-entity.ts'
 import { eventPusher } from '../ingest/push/push-events.ts'
 import { type PushRows, type PushTargets, pushRows } from '../ingest/push/push-rows.ts'
+import type { StreamObserver } from '../ingest/stream-observer.ts'
 import { longestReach } from '../ingest/tiles/followed-sources.ts'
 import type { OnComputeFailure } from '../on-demand/compute-row.ts'
 import type { LoadedFunctions } from '../on-demand/functions.ts'
@@ -28,6 +32,8 @@ import type { Audit } from '../server/audit.ts'
 import { graphqlHandler, type HttpWorld } from '../server/http-world.ts'
 import type { Metrics } from '../server/metrics.ts'
 import type { Stores } from './open-stores.ts'
+import type { AnswerMetrics } from './threads/thread-measures.ts'
+import type { ThreadAnswer, ThreadRequest } from './threads/thread-messages.ts'
 import { watchGuard } from './watch-guard.ts'
 
 /** What all worlds of a gateway share. */
@@ -36,6 +42,7 @@ export interface WorldParts {
     Config,
     | 'project'
     | 'maxEntities'
+    | 'maxAnswerBytes'
     | 'introspection'
     | 'suggestions'
     | 'schemaFolder'
@@ -49,7 +56,14 @@ export interface WorldParts {
   readonly documents: DocumentGate
   readonly audit: Audit
   readonly instead: OfflineInstead
-  readonly metrics: Metrics
+  /** What lets requests of a version run. */
+  readonly gate: (served: ServedVersion) => WorkGate
+  /** That one request may read of stored rows in this thread. */
+  readonly maxReadBytes: number
+  readonly metrics: AnswerMetrics &
+    Pick<Metrics, 'watchStatuses' | 'watchOnline'> & {
+      readonly stream: Pick<StreamObserver, 'caughtUp' | 'processed'>
+    }
   readonly clock: Clock
   readonly log: Logger
 }
@@ -68,6 +82,8 @@ export interface ServedWorld extends HttpWorld {
   /** Compiles the operations that another world has compiled, those that were used last. */
   readonly prepareAs: (other: ServedWorld) => Promise<void>
   readonly known: KnownOperations
+  /** For the main thread, in another one. */
+  readonly answerApart: (request: ThreadRequest, signal: AbortSignal) => Promise<ThreadAnswer>
   /** Metrics are of this world from now on. */
   readonly show: () => void
   /** Never rejects. */
@@ -105,6 +121,7 @@ export async function servedWorld(served: ServedVersion, parts: WorldParts): Pro
     deleteEntity: remove,
     trainingSets: sets,
     changedIn: (place) => served.changedIn[place] ?? 0,
+    maxReadBytes: parts.maxReadBytes,
   })
   const known = knownOperations(metrics.countEngine)
   const apollo = apolloServer(schema, {
@@ -112,6 +129,8 @@ export async function servedWorld(served: ServedVersion, parts: WorldParts): Pro
     introspection: config.introspection,
     suggestions: config.suggestions,
     maxEntities: config.maxEntities,
+    maxReadBytes: parts.maxReadBytes,
+    gate: parts.gate(served),
     known,
     logger: log,
     count: metrics.countEngine,
@@ -127,6 +146,13 @@ export async function servedWorld(served: ServedVersion, parts: WorldParts): Pro
   return {
     ...{ served, registry, layouts, guard, fills, known, push, trainingSets: sets },
     answerGraphql: graphqlHandler({ apollo, makeContext: contexts.make, documents, audit }),
+    async answerApart({ requestId, caller, payer, now, ...request }, signal) {
+      const whole = { ...caller, rights: new Set(caller.rights) }
+      const deeds: AuditedDeed[] = []
+      const record = (deed: AuditedDeed): void => void deeds.push(deed)
+      const context = contexts.make(requestId, whole, payer, () => signal, record, now)
+      return { ...(await answerWhole(apollo, request, context, config.maxAnswerBytes)), deeds }
+    },
     pushEvents: eventPusher({
       ...targets,
       observe: metrics.stream,

@@ -43,6 +43,7 @@ import { trainingFilesAccess } from './training-files-access.ts'
 import { versionAtStart } from './version-at-start.ts'
 import { watchBackgroundWork } from './watch-background-work.ts'
 import { untilReadable } from './watch-guard.ts'
+import { openWorkGates } from './work-gates.ts'
 
 export interface Gateway {
   /** `http://127.0.0.1:4000` */
@@ -107,9 +108,13 @@ export async function startGateway(settings: Config, options: StartOptions = {})
     const first = await versionAtStart(stores, start)
     await mark(first.registry)
     const config = { ...settings, demo: isDemo(first.registry) }
+    const gates = openWorkGates(config, { stores, metrics, log })
+    closers.push(gates.close)
+    const { admission, rates } = gates
+    const enterAsOf = (payer: string) => admission.tryEnter('asOf', payer)
     const parts = {
-      ...{ config, stores, metrics, clock, log },
-      ...{ belief: guardBelief(), instead: offlineInstead(config) },
+      ...{ config, stores, metrics, clock, log, gate: gates.gate, maxReadBytes: gates.maxReadBytes },
+      ...{ belief: guardBelief(), instead: offlineInstead(config, enterAsOf) },
       functions: functionsIn(config.schemaFolder),
       audit: auditing,
       documents: documentGate({ ...documentRules(config), trusted: trusted.texts }),
@@ -163,6 +168,7 @@ export async function startGateway(settings: Config, options: StartOptions = {})
     let draining = false
     const app = await createHttpServer({
       authenticate: authenticator(config),
+      ...{ admission, rates },
       hold: worlds.hold,
       metrics,
       audit: auditing,

@@ -100,6 +100,8 @@ export function apolloServer(schema: GraphQLSchema, options: ApolloOptions): Apo
               return null
             },
             async willSendResponse({ response, contextValue, operationName }) {
+              // Reported by the thread that has answered it.
+              if (contextValue.reply.apart !== null) return
               const codes: string[] = []
               if (response.body.kind === 'single') {
                 for (const error of response.body.singleResult.errors ?? []) {

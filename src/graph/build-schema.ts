@@ -6,6 +6,7 @@ import { mutationRoots, queryRoots, type RootDeclaration, type TypeClass } from 
 import { declareDeletions } from './deletion-types.ts'
 import { describeSchema } from './descriptions.ts'
 import { declareEntity, keyArguments, resolveViews } from './entity-types.ts'
+import { setWork } from './operation-work.ts'
 import { declarePageInfo } from './pages.ts'
 import { declareProcesses } from './process-types.ts'
 import { declarePushes } from './push-types.ts'
@@ -38,17 +39,31 @@ export function buildSchema(registry: Registry): GraphQLSchema {
   const mutations = {
     ...declarePushes(registry, shared),
     ...declareDeletions(entities),
-    ...trainingSets.mutations,
+    ...asTraining(trainingSets.mutations),
   }
   const resolvers: [TypeClass, ...TypeClass[]] = [queryRoots(roots), mutationRoots(mutations)]
   const schema = buildSchemaSync({ resolvers, validate: false })
   // type-graphql has no way to give one.
   schema.description = describeSchema(registry)
-  for (const [name, { resolve }] of Object.entries(roots)) setResolver(schema, 'Query', name, resolve)
-  for (const [name, { resolve }] of Object.entries(mutations)) setResolver(schema, 'Mutation', name, resolve)
+  for (const [name, { resolve, workClass = 'catalogue' }] of Object.entries(roots)) {
+    setResolver(schema, 'Query', name, resolve)
+    setWork(schema, 'Query', name, workClass)
+  }
+  for (const [name, { resolve, workClass = 'ingestion' }] of Object.entries(mutations)) {
+    setResolver(schema, 'Mutation', name, resolve)
+    setWork(schema, 'Mutation', name, workClass)
+  }
   for (const entity of registry.entities) resolveViews(entity, schema)
   resolveRegistryVersions(schema)
   return schema
+}
+
+function asTraining(
+  roots: Readonly<Record<string, RootDeclaration>>,
+): Readonly<Record<string, RootDeclaration>> {
+  return Object.fromEntries(
+    Object.entries(roots).map(([name, root]) => [name, { ...root, workClass: 'training' }]),
+  )
 }
 
 /** The schema's text, as `featuregraph sdl` prints it. */

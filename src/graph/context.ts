@@ -10,9 +10,11 @@ import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { VersionStore } from '../stores/version-store.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
+import type { ReadBytes } from './answer-size.ts'
 import type { HistoryLoader } from './history-loader.ts'
 import type { RowLoader } from './row-sources.ts'
 import type { UnavailableViews } from './unavailable-views.ts'
+import type { ApartAnswer } from './work-gate.ts'
 
 /** The caller. Rights finer than read, per view, will be judged by this where a view is resolved. */
 export interface Caller {
@@ -37,6 +39,11 @@ export interface GraphContext {
   readonly now: Micros
   /** By `performance.now()`, for the operation's latency. */
   readonly startedMs: number
+  /** Aborts when the caller goes away; made when it is first asked for. */
+  readonly signal: () => AbortSignal
+  readonly readBytes: ReadBytes
+  /** The answer, where another thread has written it. */
+  readonly reply: { apart: ApartAnswer | null }
   readonly rows: RowLoader
   readonly history: HistoryLoader
   readonly push: PushRows

@@ -2,6 +2,7 @@ import 'reflect-metadata'
 import { type GraphQLFieldResolver, GraphQLString } from 'graphql'
 import { Arg, Field, InputType, Mutation, ObjectType, Query, Resolver, registerEnumType } from 'type-graphql'
 import type { GraphContext } from './context.ts'
+import type { WorkClass } from './work.ts'
 
 /** A class made at run time; type-graphql knows types by their class. */
 export type TypeClass = abstract new () => object
@@ -31,6 +32,8 @@ type RootResolve = GraphQLFieldResolver<unknown, GraphContext, Readonly<Record<s
 /** A root field. Its resolver is set on the built schema: type-graphql's own wrapper sorts and maps arguments per call. */
 export interface RootDeclaration extends FieldDeclaration {
   readonly resolve: RootResolve
+  /** Without arguments for times and selections that make it dearer. Default: a query is of the catalogue, a mutation ingestion. */
+  readonly workClass?: WorkClass
 }
 
 /** Text, as a field or an argument. */

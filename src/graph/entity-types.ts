@@ -3,6 +3,7 @@ import { plural } from '../definitions/graphql-name.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import { acceptKeyValue, type EntityKey } from '../definitions/value.ts'
 import { BadUserInput } from '../errors.ts'
+import { inputViews } from '../online/on-demand.ts'
 import type { ViewRow } from '../online/view-row.ts'
 import type { Entity, FeatureView, JoinKey, StoredView } from '../registry/registry.ts'
 import type { GraphContext } from './context.ts'
@@ -18,6 +19,7 @@ import {
 import { describeEntity, describeFeature, describeView } from './descriptions.ts'
 import { declareHistory, historyField, historyResolver } from './history-types.ts'
 import { declareOnDemandView, onDemandResolver } from './on-demand-types.ts'
+import { setWork } from './operation-work.ts'
 import type { NeedTimes } from './row-sources.ts'
 import { durationScalar, timestampScalar } from './scalars.ts'
 import { selectionPlans } from './selection-plan.ts'
@@ -132,6 +134,7 @@ export function declareEntity(
       type,
       arguments: { ...one, ...timeArguments },
       description: `One ${entity.name}.`,
+      workClass: 'online',
       resolve: async (_root, input, context, info) => {
         const times = sharedTimes(input as TimeValues, context.now)
         const [row] = await load([readOne(input)], times, context, info)
@@ -142,6 +145,7 @@ export function declareEntity(
       type: [type],
       arguments: { ...list, ...timeArguments },
       description: 'One per key, in order, duplicates kept.',
+      workClass: 'online',
       resolve: (_root, input, context, info) =>
         load(readList(input), sharedTimes(input as TimeValues, context.now), context, info),
     },
@@ -149,6 +153,7 @@ export function declareEntity(
       type: [type],
       arguments: { rows: { type: [spineRow] } },
       description: 'A spine: every row at its own time. One per row, in order.',
+      workClass: 'asOf',
       resolve: (_root, input, context, info) => {
         const rows = input['rows'] as readonly (Readonly<Record<string, unknown>> & SpineTimes)[]
         const keys = rows.map((row, index) => acceptKey(entity.joinKeys, row, index))
@@ -224,10 +229,17 @@ function entityLoader(entity: Entity): LoadEntities {
 /** Resolvers of the fields with arguments: they turn what was read into the view's object, synchronously. */
 export function resolveViews(entity: Entity, schema: GraphQLSchema): void {
   for (const view of entity.views) setResolver(schema, entity.typeName, view.graphqlName, viewResolver(view))
-  for (const view of storedViews(entity))
+  for (const view of storedViews(entity)) {
     setResolver(schema, entity.typeName, historyField(view), historyResolver(view))
+    setWork(schema, entity.typeName, historyField(view), 'asOf')
+  }
   for (const view of entity.onDemandViews)
     setResolver(schema, entity.typeName, view.graphqlName, onDemandResolver(view))
+  for (const { graphqlName, online } of entity.views)
+    if (!online) setWork(schema, entity.typeName, graphqlName, 'asOf')
+  for (const view of entity.onDemandViews)
+    if (!inputViews(view).every(({ online }) => online))
+      setWork(schema, entity.typeName, view.graphqlName, 'asOf')
 }
 
 /** Those that have a history: a streaming view has no rows. */

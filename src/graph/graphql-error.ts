@@ -1,6 +1,7 @@
+import { HeaderMap } from '@apollo/server'
 import { GraphQLError, type GraphQLFormattedError } from 'graphql'
 import { int64Bounds } from '../definitions/value.ts'
-import { BadUserInput, type ErrorCode, FeaturegraphError } from '../errors.ts'
+import { BadUserInput, type ErrorCode, FeaturegraphError, retryAfterSeconds } from '../errors.ts'
 
 /** HTTP status of the errors that refuse a whole request. */
 const refusals: Partial<Readonly<Record<ErrorCode, number>>> = {
@@ -8,6 +9,9 @@ const refusals: Partial<Readonly<Record<ErrorCode, number>>> = {
   LIMIT_EXCEEDED: 400,
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
+  RATE_LIMITED: 429,
+  OVERLOADED: 503,
+  THREAD_ENDED: 503,
 }
 
 /** Codes whose messages are written for callers: ours, and those that Apollo gives to a caller's mistakes. */
@@ -31,7 +35,12 @@ export function refusal(error: FeaturegraphError): GraphQLError {
 function withCode(error: GraphQLError, original: FeaturegraphError): GraphQLError {
   const status = refusals[original.code]
   if (status === undefined) return error
-  const extensions = { code: original.code, http: { status } }
+  const seconds = retryAfterSeconds(original)
+  const http = {
+    status,
+    ...(seconds === null ? {} : { headers: new HeaderMap([['retry-after', String(seconds)]]) }),
+  }
+  const extensions = { code: original.code, http }
   return new GraphQLError(original.message, { path: error.path ?? null, originalError: original, extensions })
 }
 

@@ -1,6 +1,7 @@
 import DataLoader from 'dataloader'
 import type { StoredView } from '../registry/registry.ts'
 import type { FoundRows, StoredRowRange, StoredRows } from '../stores/stored-rows.ts'
+import { bytesOfValues, TooManyBytes } from './answer-size.ts'
 import { type LoadingRequest, observeRead, type RowSources } from './row-sources.ts'
 
 /** A page of one key's stored rows. */
@@ -26,9 +27,11 @@ export function historyLoader(
       const asked = { view: need.view, first: need.first, ranges: group.map(({ range }) => range) }
       const found = await sources.offline.storedRows(asked, request.signal())
       observed()
+      for (const { rows } of found)
+        for (const { values } of rows) request.readBytes.add(bytesOfValues(values))
       return found
     } catch (error) {
-      observed(error)
+      if (!(error instanceof TooManyBytes)) observed(error)
       throw error
     }
   }

@@ -9,9 +9,11 @@ import {
 } from 'graphql'
 import type { CompiledQuery } from 'graphql-jit'
 import { LRUCache } from 'lru-cache'
+import { countRepeats } from './answer-size.ts'
 import { catalogueNesting } from './catalogue-nesting.ts'
 import { compileOperation, defaultedVariables } from './compile-operation.ts'
 import { type CountEntities, entityCounter } from './entity-count.ts'
+import { type ClassifyWork, workClassifier } from './operation-work.ts'
 import { countSelections } from './selection-count.ts'
 
 /** An operation that was seen; compiled at its second use, so that unique texts compile nothing. */
@@ -19,6 +21,9 @@ export interface KnownOperation {
   readonly countEntities: CountEntities
   /** Fields that it selects: every entity asked for may answer as many values. */
   readonly selections: number
+  readonly classify: ClassifyWork
+  /** In how many places of the answer one stored value may stand. */
+  readonly repeats: number
   /** Nullable variables with a default: null for one is refused where it stands for a non-null value, not by graphql-jit. */
   readonly defaulted: readonly string[]
   /** To be called once a use. Null: it is not compiled, or not yet. */
@@ -72,6 +77,8 @@ export function knownOperations(count: (event: 'compiled' | 'not-compilable') =>
     return {
       countEntities: entityCounter(schema, document, operation),
       selections: countSelections(document, operation),
+      classify: workClassifier(schema, document, operation),
+      repeats: countRepeats(document, operation),
       defaulted: defaultedVariables(operation),
       use() {
         uses += 1

@@ -7,15 +7,22 @@ import {
   getVariableValues,
   type OperationDefinitionNode,
 } from 'graphql'
-import { LimitExceeded } from '../errors.ts'
+import type { CompiledQuery } from 'graphql-jit'
+import { FeaturegraphError, LimitExceeded } from '../errors.ts'
 import type { GraphContext } from './context.ts'
 import type { DocumentGate } from './document-gate.ts'
 import { executionError, refusal } from './graphql-error.ts'
 import { type KnownOperation, type KnownOperations, knownOperations } from './known-operations.ts'
+import { isLarge, type Work } from './work.ts'
+import { type ApartRequest, openGate, type WorkGate } from './work-gate.ts'
 
 export interface ExecuteOptions {
   /** Entity rows that one request may ask for. */
   readonly maxEntities: number
+  /** Default: everything runs at once, in this thread. */
+  readonly gate?: WorkGate
+  /** That a request may read of stored rows where it is not answered by another thread. */
+  readonly maxReadBytes: number
   /** Called when an operation was compiled, could not be, or was answered by graphql-js after all. */
   readonly count: (event: 'compiled' | 'not-compilable' | 'repeated') => void
   readonly documents?: Pick<DocumentGate, 'spent'>
@@ -60,6 +67,7 @@ export function operationExecutor(
   options: ExecuteOptions,
   known: KnownOperations = knownOperations(options.count),
 ): Execute {
+  const { gate = openGate } = options
   const run: Execute = async (asked, context) => {
     const { schema, document, operation: node, operationName = null, queryHash, request } = asked
     const variables = (request.variables ?? {}) as Variables
@@ -71,12 +79,33 @@ export function operationExecutor(
     const asks: Run = { schema, document, operation: node, operationName, variables, context }
     const started = performance.now()
     const operation = known.recall(asks, queryHash ?? '')
-    const refused = refuseTooMany(asks, operation, options.maxEntities)
+    const work = workOf(operation, variables)
+    const refused = refuseTooMany(asks, work, operation.selections, options.maxEntities)
     if (refused) return { errors: refused }
-    const compiled = operation.use()
+    const isApart = node.operation === 'query' && gate.apart !== null && isLarge(work)
+    const compiled = isApart ? null : operation.use()
     const took = performance.now() - started
     if (took > chargedFromMs) options.documents?.spent(context.payer, took)
-    const nullForDefault = operation.defaulted.some((name) => variables[name] === null)
+    const entered = gate.enter(work, context)
+    const end = entered instanceof Promise ? await entered : entered
+    try {
+      if (isApart) return await runApart(asks)
+      context.readBytes.repeats = operation.repeats
+      const result = await runHere(asks, operation.defaulted, compiled)
+      if (!context.readBytes.isPastLimit()) return result
+    } finally {
+      end()
+    }
+    return await runTooLarge(asks)
+  }
+
+  async function runHere(
+    asks: Run,
+    defaulted: readonly string[],
+    compiled: CompiledQuery | null,
+  ): Promise<ExecutionResult> {
+    const { variables, context } = asks
+    const nullForDefault = defaulted.some((name) => variables[name] === null)
     let result = compiled && !nullForDefault ? await compiled.query(undefined, context, variables) : null
     if (result === null || result.data === undefined) {
       if (result !== null) options.count('repeated')
@@ -84,10 +113,36 @@ export function operationExecutor(
     }
     return answer(result, context)
   }
+
+  async function runApart({ document, operationName, variables, context }: Run): Promise<ExecutionResult> {
+    const query = document.loc?.source.body
+    if (gate.apart === null || query === undefined) throw new TypeError('an operation without its text')
+    const request: ApartRequest = { query, operationName, variables }
+    context.reply.apart = await gate.apart.answer(request, context)
+    return { data: null }
+  }
+
+  /** What has read more than may be answered here: by another thread, if it may be answered at all. */
+  async function runTooLarge(asks: Run): Promise<ExecutionResult> {
+    const { context } = asks
+    const total = context.readBytes.total()
+    if (gate.apart === null || total > gate.apart.maxReadBytes)
+      throw new LimitExceeded(
+        `a request may read at most ${gate.apart?.maxReadBytes ?? options.maxReadBytes} bytes of stored rows, each as often as it is asked for; at least ${total} came; split it`,
+      )
+    const end = await gate.enterAgain('large', context)
+    try {
+      return await runApart(asks)
+    } finally {
+      end()
+    }
+  }
+
   return async (request, context) => {
     try {
       return await run(request, context)
     } catch (error) {
+      if (error instanceof FeaturegraphError) return { errors: [refusal(error)] }
       if (error instanceof RangeError && error.message.startsWith('Maximum call stack'))
         return nestedTooDeeply()
       throw error
@@ -111,14 +166,19 @@ function runInterpreted(run: Omit<Run, 'operation'>): Promise<ExecutionResult> |
   })
 }
 
+function workOf({ countEntities, selections, classify }: KnownOperation, variables: Variables): Work {
+  const entities = countEntities(variables)
+  const work = { workClass: classify(variables), entities, values: entities * selections }
+  return work.workClass === 'online' && isLarge(work) ? { ...work, workClass: 'large' } : work
+}
+
 /** Errors in variables come first: a list of wrong keys is reported as such, whatever its length. */
 function refuseTooMany(
   run: Run,
-  { countEntities, selections }: KnownOperation,
+  { entities: came, values }: Work,
+  selections: number,
   limit: number,
 ): readonly GraphQLError[] | null {
-  const came = countEntities(run.variables)
-  const values = came * selections
   if (came <= limit && values <= maxValues) return null
   const definitions = run.operation.variableDefinitions ?? []
   const coerced = getVariableValues(run.schema, definitions, run.variables, { maxErrors: maxVariableErrors })

@@ -1,5 +1,7 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import { planAsOf } from '../historical/as-of-plan.ts'
+import type { AsOfEntry } from '../stores/as-of-reader.ts'
+import { bytesOfValues } from './answer-size.ts'
 import {
   type LoadingRequest,
   type Need,
@@ -24,12 +26,14 @@ export async function readOffline(
   const timesOf = (need: Need) => need.times ?? (() => present)
   const plan = planAsOf(needs.map((need) => ({ keys: need.keys, times: timesOf(need) })))
   const observed = observeRead(sources, request, 'offline', plan.rows.length)
+  let bytes = 0
   try {
     const answer = await sources.offline.asOfJoin({ views, rows: plan.rows, visibleIn: null }, signal)
     observed()
     for (const { need, view, fill } of wanted) {
       const rows = answer[views.indexOf(view)] ?? []
       const placeOf = plan.placeOf[needs.indexOf(need)] ?? nowhere
+      bytes += bytesOf(rows, need.keys.length, placeOf)
       fill(offlineColumn(sources.reader(view), rows, placeOf, (index) => timesOf(need)(index).asOf))
     }
   } catch (error) {
@@ -40,4 +44,16 @@ export async function readOffline(
       fill(unavailableColumn(sources.reader(view), 'OFFLINE', times, reason))
     }
   }
+  request.readBytes.add(bytes)
+}
+
+/** Each row as often as it is asked for. */
+function bytesOf(rows: readonly AsOfEntry[], asked: number, placeOf: (index: number) => number): number {
+  const sizes = rows.map((row) => {
+    const found = row !== null && 'row' in row ? row.row : row
+    return found !== null && 'values' in found ? bytesOfValues(found.values) : 0
+  })
+  let bytes = 0
+  for (let index = 0; index < asked; index += 1) bytes += sizes[placeOf(index)] ?? 0
+  return bytes
 }

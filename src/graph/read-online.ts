@@ -85,6 +85,7 @@ async function readOnline(
     }),
   )
   const observed = observeRead(sources, request, 'online', plan.keys.length)
+  let bytes = 0
   try {
     const read = await sources.online.readMany(plan.keys)
     const cells = read.rows
@@ -98,6 +99,7 @@ async function readOnline(
     const isMoved = ({ view, place }: WantedOnline): boolean => guard.placeOf(view) !== place
     const isNews = typeof epoch === 'number' && (guard.isNews(epoch) || placed.some(isMoved))
     if (isNews && news === 'ONCE_MORE') return null
+    bytes = bytesOf(placed, cells, plan)
     const unknown = unknownLayouts(sources, placed, cells, plan)
     if (unknown.size > 0) await sources.layouts.learn(unknown, request.signal())
     placed.forEach((wanted, index) => {
@@ -118,7 +120,23 @@ async function readOnline(
     const reason = reasonOf(error)
     for (const wanted of placed) refused.push({ wanted, reason })
   }
+  request.readBytes.add(bytes)
   return { refused, missed }
+}
+
+/** Each row as often as it is asked for. */
+function bytesOf(
+  placed: readonly WantedOnline[],
+  cells: readonly (Buffer | null)[],
+  { placeOf }: ReadPlan,
+): number {
+  let bytes = 0
+  for (let index = 0; index < placed.length; index += 1) {
+    const rows = placed[index]?.need.keys.length ?? 0
+    const place = placeOf[index] ?? nowhere
+    for (let row = 0; row < rows; row += 1) bytes += cells[place(row)]?.length ?? 0
+  }
+  return bytes
 }
 
 const none: ReadonlySet<number> = new Set()
@@ -166,7 +184,7 @@ async function answerRefused(
   const { forUnavailable, takeTurn } = sources.instead
   // What is stored offline is of the other definition too.
   const answerable = forUnavailable ? refused.filter(({ reason }) => reason !== 'RECOMPUTING') : []
-  const endTurn = answerable.length > 0 ? takeTurn() : null
+  const endTurn = answerable.length > 0 ? takeTurn(request.payer) : null
   for (const { wanted, reason } of refused) {
     if (endTurn === null || reason === 'RECOMPUTING') refuse(sources, request, wanted, reason)
   }
@@ -188,7 +206,7 @@ async function checkMisses(
   request: LoadingRequest,
   missed: readonly Missed[],
 ): Promise<void> {
-  const endTurn = sources.instead.takeTurn()
+  const endTurn = sources.instead.takeTurn(request.payer)
   const checks = missed.map(({ wanted, column, indices }): Wanted => {
     const { need, view } = wanted
     const keys = indices.map((index) => need.keys[index] ?? [])

@@ -16,6 +16,7 @@ import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { StoredRows } from '../stores/stored-rows.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
+import { countReadBytes } from './answer-size.ts'
 import type { Caller, GraphContext } from './context.ts'
 import { historyLoader } from './history-loader.ts'
 import { rowLoader } from './row-loader.ts'
@@ -46,15 +47,18 @@ export interface RequestContextOptions {
   readonly functions: OnDemandFunctions
   readonly onComputeFailure: OnComputeFailure
   readonly trainingSets: GraphContext['trainingSets']
+  /** That one request may read of stored rows; `ReadBytes`. */
+  readonly maxReadBytes: number
 }
 
-/** `signal` is asked for only when the offline store is read. */
+/** `signal` is asked for only when the offline store is read, or the request waits for its turn. */
 export type MakeContext = (
   requestId: string,
   caller: Caller,
   payer: string,
   signal: () => AbortSignal,
   audit: GraphContext['audit'],
+  now?: Micros,
 ) => GraphContext
 
 export interface RequestContexts {
@@ -101,18 +105,22 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
   }
   return {
     tally,
-    make(requestId, caller, payer, signal, audit) {
-      const now = clock()
+    make(requestId, caller, payer, signal, audit, now = clock()) {
+      const readBytes = countReadBytes(options.maxReadBytes)
+      const request = { requestId, now, signal, payer, readBytes }
       return {
         requestId,
         caller,
         payer,
         now,
         startedMs: performance.now(),
+        signal,
+        readBytes,
+        reply: { apart: null },
         push,
         deleteEntity,
-        rows: rowLoader(sources, { requestId, now, signal }),
-        history: historyLoader(sources, { requestId, now, signal }),
+        rows: rowLoader(sources, request),
+        history: historyLoader(sources, request),
         runs: stores.runs,
         processes: stores.processes,
         violations: stores.violations,

@@ -8,6 +8,7 @@ import type { LayoutHistory } from '../online/layout-history.ts'
 import type { Entity, FeatureView } from '../registry/registry.ts'
 import type { AsOfReader } from '../stores/as-of-reader.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
+import type { ReadBytes } from './answer-size.ts'
 import type { ColumnReader, ViewColumn } from './view-column.ts'
 
 /** Null: now, online. Else the moment of each row. */
@@ -21,7 +22,10 @@ export interface Need {
   readonly times: NeedTimes
 }
 
-/** Per need, one column a view in the need's order. Never rejects: what could not be read is an unavailable column. */
+/**
+ * Per need, one column a view in the need's order. What could not be read is an unavailable column; rejects with `TooManyBytes`
+ * only.
+ */
 export type RowLoader = DataLoader<Need, readonly ViewColumn[]>
 
 /** What loaders of all requests share. */
@@ -42,8 +46,8 @@ export interface OfflineInstead {
   readonly forUnavailable: boolean
   /** Keys without a row: the store may have evicted it. */
   readonly forMisses: boolean
-  /** How to end the turn; null: as many as may run at once do. */
-  readonly takeTurn: () => (() => void) | null
+  /** How to end the turn of this caller; null: as many as may run at once do. */
+  readonly takeTurn: (payer: string) => (() => void) | null
 }
 
 /** Called after every read of a store; `error` when it failed. */
@@ -61,6 +65,9 @@ export interface LoadingRequest {
   readonly now: Micros
   /** Aborts when the caller goes away. Asked for once, and only when the offline store is read. */
   readonly signal: () => AbortSignal
+  /** Its caller's. */
+  readonly payer: string
+  readonly readBytes: Pick<ReadBytes, 'add'>
 }
 
 /** A column to be filled: which need and which of its views. */

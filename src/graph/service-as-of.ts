@@ -61,6 +61,7 @@ export function declareServiceAsOf(
       },
       description:
         'A spine: every row at its own time, in order, in pages; ask for the next one with the same rows.',
+      workClass: 'asOf',
       resolve: async (_root, input, context, info) => {
         const rows = input['rows'] as readonly (SpineRow & Readonly<Record<string, unknown>>)[]
         const { first, after } = acceptPage({ first: defaultFirst, ...(input as PageInput) })

@@ -67,7 +67,11 @@ export function declareService(
   const makeRow = compileServiceRow(service, plan)
   const load = serviceLoader(service, plan)
   const read = serviceReader(load, plan)
-  const shape = { arguments: { keys: { type: [key] }, ...timeArguments } }
+  const isOnline = plan.reads.every(({ view }) => view.online)
+  const shape = {
+    arguments: { keys: { type: [key] }, ...timeArguments },
+    workClass: isOnline ? ('online' as const) : ('asOf' as const),
+  }
   return {
     [service.graphqlName]: {
       ...shape,

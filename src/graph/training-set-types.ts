@@ -175,7 +175,7 @@ interface ListInput extends PageInput {
 
 /** @throws Forbidden without the rights to see any. */
 function seer({ name, rights }: Caller): SetCaller {
-  if (!rights.has('admin')) requireRight({ name, rights }, 'train')
+  if (!rights.has('admin')) requireRight({ rights }, 'train')
   return { name, isAdmin: rights.has('admin') }
 }
 

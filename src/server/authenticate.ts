@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { type ApiKey, type Config, isLoopback } from '../config.ts'
 import { Forbidden, Unauthenticated } from '../errors.ts'
 import type { Caller, Right } from '../graph/context.ts'
+import { payerOfAddress } from './payer-of-address.ts'
 
 interface RequestHead {
   readonly authorization: string | undefined
@@ -58,8 +59,9 @@ export function requireCaller(request: { readonly caller: Caller | null }): Call
 }
 
 /** Whom a request's cost is charged to: the API key's name, or the address where there is none. */
-export function payerOf(caller: Caller, address: string): string {
-  return caller === anonymous || caller === everything ? address : `key ${caller.name}`
+export function payerOf(caller: Caller | null, address: string | undefined): string {
+  const isUnnamed = caller === null || caller === anonymous || caller === everything
+  return isUnnamed ? payerOfAddress(address) : `key ${caller.name}`
 }
 
 function callerOf(key: ApiKey): Caller {

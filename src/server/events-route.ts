@@ -4,28 +4,29 @@ import { type EventOutcome, type OfferedEvent, refuseMappedEvents } from '../ing
 import type { Audit } from './audit.ts'
 import type { HoldWorld } from './http-world.ts'
 import { type Line, lineTooLong, ndjsonBatches } from './ndjson-batches.ts'
-import { ndjsonRoute, outcomeLines } from './ndjson-route.ts'
+import { type NdjsonRouteOptions, ndjsonRoute, outcomeLines } from './ndjson-route.ts'
 
 export interface EventsRouteOptions {
   readonly hold: HoldWorld
+  readonly admission: NdjsonRouteOptions['admission']
   /** Sockets in here are not bound to send a whole request within the server's request timeout. */
   readonly streaming: WeakSet<Socket>
   readonly audit: Audit
 }
 
 /** `POST /events/<source>`: as `POST /push/<view>`, for events in the shape of the source's messages. */
-export function eventsRoute({ hold, streaming, audit }: EventsRouteOptions) {
+export function eventsRoute({ hold, admission, streaming, audit }: EventsRouteOptions) {
   return ndjsonRoute({
     url: '/events/:name',
-    ...{ hold, streaming, audit },
+    ...{ hold, admission, streaming, audit },
     action: 'PUSH_EVENTS',
     notFound: 'there is no event source of this name; names are as in the definitions',
-    answer({ registry, pushEvents }, { name, body, onAccepted }) {
+    answer({ registry, pushEvents }, { name, body, batches }) {
       const source = registry.eventSources.find((candidate) => candidate.name === name)
       if (!source) return null
       refuseMappedEvents(source)
       const perform = (events: readonly OfferedEvent[]) => pushEvents(source, events)
-      return outcomeLines(ndjsonBatches(body, readLine), outcomeLine, perform, onAccepted)
+      return outcomeLines(ndjsonBatches(body, readLine), outcomeLine, perform, batches)
     },
   })
 }

@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { tooDeepJson } from '../definitions/json-depth.ts'
-import { FeaturegraphError, RateLimited } from '../errors.ts'
+import { FeaturegraphError, retryAfterSeconds } from '../errors.ts'
 import { everyAnswer } from './answer-headers.ts'
 
 interface Refusal {
@@ -66,6 +66,7 @@ const statusOf: Readonly<Record<string, number>> = {
   FORBIDDEN: 403,
   LIMIT_EXCEEDED: 400,
   RATE_LIMITED: 429,
+  OVERLOADED: 503,
   STORAGE_FULL: 507,
 }
 
@@ -90,7 +91,8 @@ export function sendHttpError(
 ): void {
   const refused = refusalOf(error)
   if (refused === null) request.log.error({ err: error }, 'request failed')
-  if (error instanceof RateLimited) reply.header('retry-after', error.retryAfterSeconds)
+  const seconds = retryAfterSeconds(error)
+  if (seconds !== null) reply.header('retry-after', seconds)
   if (refused?.status === 401) reply.header('www-authenticate', 'Bearer')
   if (refused === refusals['FST_ERR_CTP_INVALID_CODING']) reply.header('accept-encoding', 'gzip')
   refuse(reply, refused ?? masked)

@@ -8,14 +8,16 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify'
 import type { Clock } from '../definitions/timestamp.ts'
-import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
-import type { FeaturegraphError, StoreUnsuitable } from '../errors.ts'
+import type { FeaturegraphError } from '../errors.ts'
 import type { Caller } from '../graph/context.ts'
 import { requireRight } from '../graph/require-right.ts'
 import type { ExampleKeys } from '../stores/example-keys.ts'
+import type { Admission } from './admission/admission.ts'
+import { holdTurn } from './admission/hold-turn.ts'
+import type { Rates } from './admission/rates.ts'
 import { addAnswerHeaders } from './answer-headers.ts'
 import { type Audit, auditedCaller } from './audit.ts'
-import { type Authenticate, requireCaller } from './authenticate.ts'
+import { type Authenticate, payerOf, requireCaller } from './authenticate.ts'
 import { compressAnswer, isCompressible } from './compress-answer.ts'
 import { refuseOtherCharsets } from './content-type.ts'
 import { decompressBody } from './decompress-body.ts'
@@ -30,23 +32,17 @@ import { refuse, refuseUnreadable, sendHttpError } from './http-error.ts'
 import type { HoldWorld } from './http-world.ts'
 import type { Metrics } from './metrics.ts'
 import { pushRoute } from './push-route.ts'
+import { type ReadyzOptions, readyz } from './readyz.ts'
 import { requestId } from './request-id.ts'
 import { spinesRoute } from './spines-route.ts'
 import { type TrainingFilesAccess, trainingSetsRoute } from './training-sets-route.ts'
 
-export interface HttpServerOptions {
+export interface HttpServerOptions extends ReadyzOptions {
   readonly authenticate: Authenticate
   /** What answers a request, from its beginning to its end. */
   readonly hold: HoldWorld
   readonly metrics: Metrics
   readonly audit: Audit
-  /** Each dependency by name. */
-  readonly checkDependencies: () => Promise<Readonly<Record<string, Dependency>>>
-  readonly onlineState: () => Promise<OnlineState>
-  /** What `/readyz` shows besides; whatever it says, requests can be answered. */
-  readonly backgroundState: () => object
-  /** True from the signal to end on: balancers are sent away, connections end with their answer. */
-  readonly isDraining: () => boolean
   /** Null: there is no GraphiQL. */
   readonly graphiqlFolder: string | null
   /** False: another port has `/metrics`. */
@@ -57,33 +53,19 @@ export interface HttpServerOptions {
   /** Null: the settings name no folder for spines and training sets. */
   readonly trainingFiles: TrainingFilesAccess | null
   readonly clock: Clock
+  readonly rates: Pick<Rates, 'request'>
+  readonly admission: Pick<Admission, 'enter' | 'enterPatiently'>
   readonly maxBodyBytes: number
   /** Origins whose pages may read answers; `*` for any; none: there are no such headers. */
   readonly corsOrigins: readonly string[]
   readonly log: FastifyBaseLogger
 }
 
-export interface Dependency {
-  readonly up: boolean
-  /** What is wrong where it answers and cannot be used; shown to anyone. */
-  readonly failed: Pick<StoreUnsuitable, 'check' | 'message'> | null
-}
-
-/** What the online store can be asked now. */
-export interface OnlineState {
-  /** Why no online read is answered; null: reads are, or another store answers them. */
-  readonly refused: UnavailableReason | null
-  /** Views that are not answered, or not from the online store; `rowsRead`: how far the run is that fills one. */
-  readonly views: readonly {
-    readonly view: string
-    readonly reason: UnavailableReason
-    readonly rowsRead: number | null
-  }[]
-}
-
 declare module 'fastify' {
   interface FastifyRequest {
     caller: Caller | null
+    /** Whom its cost is charged to. */
+    payer: string
   }
 }
 
@@ -123,6 +105,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     refuse(reply, { status: 404, code: 'NOT_FOUND', message })
   })
   app.decorateRequest('caller', null)
+  app.decorateRequest('payer', '')
+  app.decorateRequest('graphContext', null)
   // An answer that was under way when the server closes ends its connection; kept alive it would hold up the end.
   let closing = false
   const silent = silentConnections(app.server)
@@ -153,35 +137,26 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   app.server.maxConnections = options.maxConnections
   if (options.graphiqlFolder !== null) await app.register(graphiqlRoutes(options.graphiqlFolder))
   app.get('/healthz', async () => ({ status: 'ok' }))
-  app.get('/readyz', async (_request, reply) => {
-    const [dependencyStates, online] = await Promise.all([options.checkDependencies(), options.onlineState()])
-    const answers = Object.entries(dependencyStates)
-    const draining = options.isDraining()
-    const ready = !draining && online.refused === null && answers.every(([, { up }]) => up)
-    const dependencies = Object.fromEntries(answers.map(([name, { up }]) => [name, up ? 'up' : 'down']))
-    const failures = answers.flatMap(([dependency, { failed }]) =>
-      failed === null ? [] : [{ dependency, check: failed.check, message: failed.message }],
-    )
-    return reply.code(ready ? 200 : 503).send({
-      ...{ status: draining ? 'draining' : ready ? 'ready' : 'unready', dependencies },
-      ...(failures.length > 0 ? { failures } : {}),
-      ...(online.refused === null ? {} : { onlineReads: online.refused }),
-      ...(online.views.length > 0 ? { unavailableViews: online.views } : {}),
-      ...options.backgroundState(),
-    })
-  })
+  app.get('/readyz', readyz(options))
   const findCaller = async (request: FastifyRequest): Promise<void> => {
-    request.caller = options.authenticate({
-      authorization: request.headers.authorization,
-      host: request.headers.host,
-    })
+    const { authorization, host } = request.headers
+    try {
+      request.caller = options.authenticate({ authorization, host })
+    } finally {
+      request.payer = payerOf(request.caller, request.ip)
+      // Who tries keys is counted too.
+      options.rates.request(request.payer)
+    }
   }
   await app.register(async (pushing) => {
     pushing.addHook('onRequest', findCaller)
     await pushing.register(pushRoute({ ...options, streaming }))
     await pushing.register(eventsRoute({ ...options, streaming }))
-    await pushing.register(spinesRoute({ ...options, streaming }))
-    await pushing.register(trainingSetsRoute(options))
+    await pushing.register(async (training) => {
+      training.addHook('onRequest', holdTurn(options.admission, 'training'))
+      await training.register(spinesRoute({ ...options, streaming }))
+      await training.register(trainingSetsRoute(options))
+    })
   })
   await app.register(async (guarded) => {
     guarded.addHook('onRequest', findCaller)

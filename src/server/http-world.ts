@@ -9,7 +9,14 @@ import type { PushEvents } from '../ingest/push/push-events.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { Registry } from '../registry/registry.ts'
 import { type Audit, auditedCaller } from './audit.ts'
-import { payerOf, requireCaller } from './authenticate.ts'
+import { requireCaller } from './authenticate.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Of a request to /graphql, once it is executed. */
+    graphContext: GraphContext | null
+  }
+}
 
 /** What answers requests: everything of one version of the registry. */
 export interface HttpWorld {
@@ -40,21 +47,28 @@ export function graphqlHandler({
   documents,
   audit,
 }: GraphqlHandlerOptions): RouteHandlerMethod {
-  const answer = fastifyApolloHandler(apollo, {
-    context: async (request: FastifyRequest, reply: FastifyReply) => {
+  const handler = fastifyApolloHandler(apollo, {
+    async context(request: FastifyRequest, reply: FastifyReply) {
       const caller = requireCaller(request)
-      const payer = payerOf(caller, request.ip)
       const record = (deed: AuditedDeed): void => {
         if ('refused' in deed) audit.refused(auditedCaller(request), deed.refused)
         else audit.done(auditedCaller(request), { ...deed, outcome: 'DONE' })
       }
-      return makeContext(request.id, caller, payer, () => closedEarly(reply), record)
+      const context = makeContext(request.id, caller, request.payer, () => closedEarly(reply), record)
+      request.graphContext = context
+      return context
     },
   })
-  return function (request, reply) {
+  return async function (request, reply) {
     const text = documentOf(request)
-    if (text !== null) documents.admit(text, payerOf(requireCaller(request), request.ip))
-    return answer.call(this, request, reply)
+    if (text !== null) documents.admit(text, request.payer)
+    const body = await handler.call(this, request, reply)
+    const apart = request.graphContext?.reply.apart ?? null
+    // What of the request was refused for its head is refused still.
+    if (apart === null || reply.statusCode !== 200) return body
+    reply.code(apart.status).removeHeader('content-length')
+    const { buffer, byteOffset, byteLength } = apart.body
+    return Buffer.from(buffer, byteOffset, byteLength)
   }
 }
 

@@ -1,13 +1,16 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { RowStatus } from '../definitions/row-status.ts'
 import type { Clock } from '../definitions/timestamp.ts'
 import type { RowObserver } from '../graph/row-sources.ts'
 import type { StatusTally } from '../graph/view-column.ts'
 import type { StreamObserver } from '../ingest/stream-observer.ts'
-import type { OnComputeFailure } from '../on-demand/compute-row.ts'
+import type { ComputeFailure } from '../on-demand/compute-row.ts'
 import type { GuardReport } from '../online/guard.ts'
+import type { Admission } from './admission/admission.ts'
 import { operationNames } from './operation-names.ts'
 import { streamMetrics } from './stream-metrics.ts'
 import { type VersionNumbers, versionMetrics } from './version-metrics.ts'
+import { workMetrics } from './work-metrics.ts'
 
 /** What `/metrics` answers, in a registry of its own, so that two gateways of one process do not mix. */
 export interface Metrics {
@@ -15,16 +18,20 @@ export interface Metrics {
   readonly observeOperation: (name: string | null, outcome: string, seconds: number) => void
   readonly countEngine: (event: string) => void
   readonly countNonFinite: (view: string) => void
-  readonly countComputeFailure: OnComputeFailure
+  readonly countComputeFailure: (failure: Pick<ComputeFailure, 'view' | 'kind'>) => void
   /**
    * Row statuses are counted in plain numbers on the hot path and read here when asked for. Returns what is to be called when
    * no more are counted there.
    */
   readonly watchStatuses: (tally: StatusTally) => () => void
+  /** What was counted elsewhere, by the view's name. */
+  readonly addStatuses: (counted: ReadonlyMap<string, Readonly<Record<RowStatus, number>>>) => void
   /** What of the online store is answered, by the last read. */
   readonly watchOnline: (report: () => GuardReport) => void
   /** How the gateway stands to the registry. */
   readonly watchVersions: (state: () => VersionNumbers) => void
+  /** What runs and waits. */
+  readonly watchWork: (admission: Pick<Admission, 'report'>) => void
   readonly stream: StreamObserver
   readonly contentType: string
   readonly text: () => Promise<string>
@@ -140,11 +147,15 @@ export function createMetrics(clock: Clock, trusted: readonly string[] = []): Me
         if (tallies.delete(tally)) addTo(ended, tally)
       }
     },
+    addStatuses(counted) {
+      for (const [view, counts] of counted) addCounts(ended, view, counts)
+    },
     watchOnline: (report) => {
       reportOnline = report
       unavailable.reset()
     },
     watchVersions: versionMetrics(register),
+    watchWork: workMetrics(register),
     stream: streamMetrics(register, clock),
     contentType: register.contentType,
     text: () => register.metrics(),
@@ -155,9 +166,11 @@ export function createMetrics(clock: Clock, trusted: readonly string[] = []): Me
 type StatusTotals = Map<string, Record<string, number>>
 
 function addTo(totals: StatusTotals, tally: StatusTally): void {
-  for (const [{ name }, counts] of tally) {
-    const total = totals.get(name) ?? {}
-    for (const [status, count] of Object.entries(counts)) total[status] = (total[status] ?? 0) + count
-    totals.set(name, total)
-  }
+  for (const [{ name }, counts] of tally) addCounts(totals, name, counts)
+}
+
+function addCounts(totals: StatusTotals, view: string, counts: Readonly<Record<string, number>>): void {
+  const total = totals.get(view) ?? {}
+  for (const [status, count] of Object.entries(counts)) total[status] = (total[status] ?? 0) + count
+  totals.set(view, total)
 }

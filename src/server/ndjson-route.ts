@@ -3,7 +3,9 @@ import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { BadUserInput } from '../errors.ts'
 import { requireRight } from '../graph/require-right.ts'
+import type { EndTurn } from '../graph/work.ts'
 import type { AuditAction } from '../stores/audit-store.ts'
+import type { Admission } from './admission/admission.ts'
 import { type Audit, auditedCaller } from './audit.ts'
 import { requireCaller } from './authenticate.ts'
 import { refuse } from './http-error.ts'
@@ -13,6 +15,7 @@ export interface NdjsonRouteOptions {
   /** With one parameter, `:name`. */
   readonly url: string
   readonly hold: HoldWorld
+  readonly admission: Pick<Admission, 'enter' | 'enterPatiently'>
   /** Sockets in here are not bound to send a whole request within the server's request timeout. */
   readonly streaming: WeakSet<Socket>
   /**
@@ -33,7 +36,14 @@ interface NdjsonRequest {
   /** Null without it, and where it came more than once. */
   readonly header: (name: string) => string | null
   readonly body: Readable
-  /** Of a batch, that many were stored. */
+  readonly batches: BatchWork
+}
+
+/** What goes with each batch of a body. */
+interface BatchWork {
+  /** Of the caller's work: the batch waits for it, and the sender with it. */
+  readonly takeTurn: () => EndTurn | Promise<EndTurn>
+  /** Of the batch, that many were stored. */
   readonly onAccepted: (count: number) => void
 }
 
@@ -45,7 +55,8 @@ const mediaType = 'application/x-ndjson'
 const answerBytes = 16 * 1_048_576
 
 /** A POST of NDJSON that is answered in NDJSON while it is sent, by callers with the right `write`, who are known already. */
-export function ndjsonRoute({ url, hold, streaming, answer, audit, action, notFound }: NdjsonRouteOptions) {
+export function ndjsonRoute(options: NdjsonRouteOptions) {
+  const { url, hold, admission, streaming, answer, audit, action, notFound } = options
   return async (app: FastifyInstance): Promise<void> => {
     app.removeAllContentTypeParsers()
     // Left as a stream: the body limit is not asked, the batch is the bound.
@@ -59,6 +70,9 @@ export function ndjsonRoute({ url, hold, streaming, answer, audit, action, notFo
           const message = `expected content-type ${mediaType} in UTF-8, not compressed`
           return refuse(reply, { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE', message })
         }
+        // Refused before it has begun where too much waits already.
+        const first = await admission.enter('ingestion', request.payer)
+        first()
         let lines: AsyncIterable<string> | null
         let accepted = 0
         const { world, release } = hold()
@@ -69,8 +83,11 @@ export function ndjsonRoute({ url, hold, streaming, answer, audit, action, notFo
             parameter: (name) => request.query[name],
             header: (name) => headerOf(request, name),
             body: request.raw,
-            onAccepted: (count) => {
-              accepted += count
+            batches: {
+              takeTurn: () => admission.enterPatiently('ingestion', request.payer),
+              onAccepted: (count) => {
+                accepted += count
+              },
             },
           })
         } catch (error) {
@@ -104,12 +121,13 @@ export async function* outcomeLines<Item, Outcome extends { readonly accepted: b
   batches: AsyncIterable<readonly Item[]>,
   describe: (row: number, outcome: Outcome) => object,
   perform: (items: readonly Item[], batch: number) => Promise<readonly Outcome[]>,
-  onAccepted: (count: number) => void,
+  { takeTurn, onAccepted }: BatchWork,
 ): AsyncGenerator<string> {
   let [row, accepted, batch] = [0, 0, 0]
   for await (const items of batches) {
     let lines = ''
-    const outcomes = await perform(items, batch)
+    const end = await takeTurn()
+    const outcomes = await perform(items, batch).finally(end)
     onAccepted(outcomes.filter((outcome) => outcome.accepted).length)
     for (const outcome of outcomes) {
       if (outcome.accepted) accepted += 1

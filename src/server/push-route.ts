@@ -7,10 +7,11 @@ import { readPushedLine } from '../ingest/push/read-pushed-line.ts'
 import type { Audit } from './audit.ts'
 import type { HoldWorld } from './http-world.ts'
 import { type Line, lineTooLong, ndjsonBatches } from './ndjson-batches.ts'
-import { ndjsonRoute, outcomeLines } from './ndjson-route.ts'
+import { type NdjsonRouteOptions, ndjsonRoute, outcomeLines } from './ndjson-route.ts'
 
 export interface PushRouteOptions {
   readonly hold: HoldWorld
+  readonly admission: NdjsonRouteOptions['admission']
   /** Sockets in here are not bound to send a whole request within the server's request timeout. */
   readonly streaming: WeakSet<Socket>
   readonly audit: Audit
@@ -22,13 +23,13 @@ export interface PushRouteOptions {
  * what was done and goes on. A body that breaks off ends the answer with its error, and the batch that was coming in is
  * not written: the retry has it whole.
  */
-export function pushRoute({ hold, streaming, audit }: PushRouteOptions) {
+export function pushRoute({ hold, admission, streaming, audit }: PushRouteOptions) {
   return ndjsonRoute({
     url: '/push/:name',
-    ...{ hold, streaming, audit },
+    ...{ hold, admission, streaming, audit },
     action: 'PUSH_ROWS',
     notFound: 'there is no feature view of this name; names are as in the definitions',
-    answer({ registry, push }, { name, parameter, header, body, onAccepted }) {
+    answer({ registry, push }, { name, parameter, header, body, batches }) {
       const view = registry.views.find((candidate) => candidate.name === name)
       if (registry.onDemandViews.some((one) => one.name === name))
         throw new BadUserInput(
@@ -43,7 +44,7 @@ export function pushRoute({ hold, streaming, audit }: PushRouteOptions) {
         const key = idempotencyKey === null ? null : `${idempotencyKey}/${batch}`
         return await push(view, rows, { to, idempotencyKey: key }).catch(refuseAll(rows.length))
       }
-      return outcomeLines(ndjsonBatches(body, readLine), outcomeLine, perform, onAccepted)
+      return outcomeLines(ndjsonBatches(body, readLine), outcomeLine, perform, batches)
     },
   })
 }

@@ -48,7 +48,7 @@ export function trainingSetsRoute({ hold, trainingFiles }: TrainingSetsRouteOpti
       url: '/training-sets/:id/:name',
       async handler(request, reply) {
         const { name: owner, rights } = requireCaller(request)
-        if (!rights.has('admin')) requireRight({ name: owner, rights }, 'train')
+        if (!rights.has('admin')) requireRight({ rights }, 'train')
         const { id, name } = request.params
         const { world, release } = hold()
         const set = await world.trainingSets

@@ -9,6 +9,7 @@ import { applyFolder } from '../services/apply-folder.ts'
 import { isLong } from '../services/long-run.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { testPool } from '../services/test-pool.ts'
+import { waitUntil } from '../services/wait-until.ts'
 import { type Outcome, type Running, startCommand } from './start-command.ts'
 
 let folder: string
@@ -101,6 +102,52 @@ describe('featuregraph batch', () => {
     expect(runs.stdout.match(/SUCCEEDED/g)).toHaveLength(6)
   })
 
+  it('computes on DuckDB what Postgres computes, and takes the rows of files as its own', async () => {
+    const own = { ...(await projectWith(2_000)), FILES: join(folder, 'files') }
+    const range = ['--from', '2026-01-02T00:00:00Z', '--to', '2026-01-05T00:00:00Z']
+    const onEngine = await run(own, 'batch', 'spending', '--engine', 'duckdb', ...range)
+    expect(onEngine).toEqual({
+      code: 0,
+      stdout:
+        'spending: 4 snapshots from 2026-01-02T00:00:00.000000Z to 2026-01-05T00:00:00.000000Z on duckdb, 1000 rows computed, 1000 rows written\n',
+      stderr:
+        'spending: exporting the events of "payments", for windows of up to 7d\nspending: computing 4 snapshots on duckdb\n',
+    })
+    expect((await run(own, 'batch', ...range)).stdout).toContain('over 400 events, 0 rows written')
+    // Over the export of that run, into a folder, without a database.
+    const events = join(folder, 'files', own.PROJECT, 'exports', 'payments')
+    const out = join(folder, `out-${own.PROJECT}`)
+    const alone = { ...own, OFFLINE_URL: 'postgres://nobody@127.0.0.1:1/none' }
+    const given = ['batch', 'spending', '--engine', 'duckdb', '--events', events, '--out', out]
+    expect(await run(alone, ...given, ...range)).toMatchObject({ code: 0 })
+    expect((await run(alone, ...given, ...range)).stderr).toMatch(/holds the rows of a finished run/)
+    const taken = await run(own, 'batch', 'spending', '--from-files', out)
+    expect(taken).toEqual({
+      code: 0,
+      stderr: '',
+      stdout: `spending: 4 snapshots from 2026-01-02T00:00:00.000000Z to 2026-01-05T00:00:00.000000Z of ${out}, 1000 rows read, 0 rows written\n`,
+    })
+    const chosen = ['--as-of', '2026-01-03T12:00:00Z']
+    expect((await run(own, 'batch', 'spending', '--from-files', out, ...chosen)).stdout).toContain(
+      'the snapshot of 2026-01-03T00:00:00.000000Z of',
+    )
+  })
+
+  it('ends a run on an engine with the engine, and records it as cancelled', async () => {
+    const own = await projectWith(20)
+    // It says that it runs, and goes on until it is ended.
+    const submit = `${process.execPath} -e "console.log('submitted'); setInterval(() => {}, 1000)" --`
+    const onSpark = { ...own, FILES: join(folder, 'files'), SPARK_SUBMIT: submit, LOG_LEVEL: 'debug' }
+    const question = ['batch', 'spending', '--engine', 'spark', '--as-of', '2026-01-05T00:00:00Z']
+    const running = start(onSpark, ...question)
+    await waitUntil(() => running.output.stderr.includes('submitted'), 'submitted')
+    running.child.kill('SIGTERM')
+    const { code, stderr } = await running.ended
+    expect(code).toBe(1)
+    expect(stderr).toContain('cancelled by SIGTERM: nothing of the snapshots under way was written')
+    expect((await run(own, 'runs', '--kind', 'batch')).stdout).toMatch(/spending +CANCELLED/)
+  })
+
   it('says what is wrong with its arguments', async () => {
     const own = settings()
     await applyFolder(own)
@@ -123,6 +170,21 @@ describe('featuregraph batch', () => {
         ['--from', '2026-01-01T01:00:00Z', '--to', '2026-01-01T02:00:00Z'],
         /there is no snapshot time .* they are the multiples of 1d from 1970 in UTC/,
       ],
+      [
+        ['--from-files', 'rows', '--stale'],
+        /--stale cannot stand beside --from-files: the files say what was computed/,
+      ],
+      [['--engine', 'flink'], /--engine expects one of postgres, duckdb, spark; got "flink"/],
+      [['--out', 'rows'], /--out cannot stand beside Postgres as the engine/],
+      [
+        ['--engine', 'duckdb', '--out', 'rows', '--stale'],
+        /--stale cannot stand beside --out: what is stored is neither read nor written/,
+      ],
+      [
+        ['--engine', 'duckdb'],
+        /batch on duckdb needs a folder for exported events and what duckdb computes: set FEATUREGRAPH_FILES/,
+      ],
+      [['--from-files', 'no-such-folder'], /the folder no-such-folder cannot be read: ENOENT/],
     ]
     const outcomes = await Promise.all(cases.map(([args]) => run(own, 'batch', ...args)))
     outcomes.forEach(({ code, stdout, stderr }, index) => {

@@ -167,6 +167,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     onComputeFailure: (failure) => computeFailures.push(failure),
     changedIn: () => 0,
     trainingSets: noTrainingSets,
+    maxReadBytes: 4_194_304,
     clock: () => now,
     observe: () => {},
     push: (view, rows, pushOptions) => pushRows(pushTargets, view, rows, pushOptions),
@@ -181,6 +182,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
   const masked: unknown[] = []
   const apollo = apolloServer(schema, {
     maxEntities: options.maxEntities ?? 1_000,
+    maxReadBytes: 4_194_304,
     logger: console,
     count: (event) => engineEvents.push(event),
     report: (error) => masked.push(error),

@@ -115,6 +115,6 @@ async function computed(
   )
   const { folder: events, form } = found
   const sql = snapshotsSql(view, { times, previous: null, events, form, output }, engine.name)
-  await engine.run({ name: `featuregraph batch ${view.name}`, sql, output }, options)
+  await engine.run({ name: `featuregraph batch ${view.name}`, sql, inputs: [events], output }, options)
   return await files.open(output, columnsOf(view))
 }
