@@ -14,19 +14,16 @@ import {
   sum,
   windowedView,
 } from '../../src/definitions/featuregraph.ts'
-import { type Micros, parseTimestamp } from '../../src/definitions/timestamp.ts'
 import { buildRegistry } from '../../src/registry/build-registry.ts'
 import type { StreamView } from '../../src/registry/registry.ts'
 import type { AsOfEntry, EntityRow } from '../../src/stores/as-of-reader.ts'
 import { asOfJoinSql } from '../../src/stores/postgres/features/as-of-join.ts'
 import { readAnswer } from '../../src/stores/postgres/features/offline-store.ts'
-import { createEventMonth, eventTable } from '../../src/stores/postgres/tables/event-table.ts'
-import { migrate } from '../../src/stores/postgres/tables/migrate.ts'
 import { mergedWindows } from '../../src/stores/postgres/windows/merged-windows.ts'
-import { migrationsFolder } from '../../test/services/template.ts'
-import { testOfflineStore, testPool } from '../../test/services/test-pool.ts'
+import { testPool } from '../../test/services/test-pool.ts'
 import { startDurablePostgres } from '../ingest/durable-postgres.ts'
 import { mix } from '../stream/world.ts'
+import { dayMicros, days, makeEvents, start } from './events.ts'
 
 /**
  * The windows of a training set by a probe per entity row and by merges, over events of 90 days of which 1 % of the customers have
@@ -45,9 +42,6 @@ const { values: options } = parseArgs({
 const events = Number(options.events)
 const customers = Number(options.customers)
 const hotEvents = Number(options['hot-events'])
-const days = 90
-const start = parseTimestamp('2026-08-01T00:00:00Z') ?? 0
-const dayMicros: Micros = 86_400_000_000
 const hotKey = customers + 1
 
 const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
@@ -86,38 +80,6 @@ function viewOf(name: string): StreamView {
   const view = registry.views.find((one) => one.name === name)
   if (view?.kind !== 'STREAM') throw new Error(`no streaming view ${name}`)
   return view
-}
-
-async function makeWorld(url: string): Promise<void> {
-  const pool = testPool(url, 1, null)
-  const store = testOfflineStore(url)
-  await migrate(pool, migrationsFolder)
-  await store.ensureTables(registry.views, registry.eventSources)
-  const view = viewOf('hour')
-  for (let month = -1; month < 5; month += 1)
-    await pool.query(createEventMonth('default', view.events, start + month * 31 * dayMicros))
-  await pool.query(
-    `insert into featuregraph.event_topics (project, topic) values ('default', 't') on conflict do nothing`,
-  )
-  const table = eventTable('default', view.events)
-  // 1 % of the customers have half; one more has many.
-  await pool.query(
-    `insert into ${table} (topic_id, partition, "offset", event_timestamp, ingested_at, event_id, customer_id, amount, merchant_id)
-     select (select id from featuregraph.event_topics limit 1), 0, i, at, at + interval '2 seconds', i::text,
-       case when i > ${events} then ${hotKey} when i % 2 = 0 then h % ${customers / 100} else h % ${customers} end,
-       (h % 100000) / 100.0, 'merchant_' || h % 1000
-     from (
-       select i, abs(hashint8(i)::bigint) as h, timestamptz '2026-08-01T00:00:00Z'
-         + i * interval '${days} days' / ${events} as at
-       from generate_series(1, ${events}) as i
-       union all
-       select ${events} + i, abs(hashint8(-i)::bigint), timestamptz '2026-08-01T00:00:00Z'
-         + i * interval '${days} days' / ${hotEvents}
-       from generate_series(1, ${hotEvents}) as i
-     ) as e order by at`,
-  )
-  await pool.query(`vacuum analyze ${table}`)
-  await Promise.all([pool.end(), store.close()])
 }
 
 /** In key order. */
@@ -208,7 +170,9 @@ function cpuSeconds(pid: number): number {
 const server = options.url === undefined ? await startDurablePostgres() : null
 const url = options.url ?? server?.url ?? ''
 if (server) {
-  const [, seconds] = await timed(() => makeWorld(url))
+  const [, seconds] = await timed(() =>
+    makeEvents(url, { registry, view: viewOf('hour'), events, customers, hotEvents, hotKey }),
+  )
   console.log(`${events} events made in ${seconds} s`)
 }
 const pool = testPool(url, 1, null)

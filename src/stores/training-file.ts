@@ -55,7 +55,7 @@ export interface ColumnSummary {
   readonly quantiles: readonly number[] | null
 }
 
-export interface WrittenFile {
+interface WrittenFile {
   readonly bytes: number
   /** Of the made values, numbers and bools only. */
   readonly summaries: readonly ColumnSummary[]
