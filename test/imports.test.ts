@@ -29,7 +29,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   'stores/duckdb/lake': [...pure, ...ports, 'stores/duckdb', '@duckdb/node-api'],
   // SQL that several engines run: text alone.
-  'stores/join-sql': [...pure, ...ports],
+  'stores/join-sql': [...pure, ...ports, 'stores/window-sql'],
   'stores/duckdb/joins': [
     ...[...pure, ...ports, 'stores/join-sql', 'stores/duckdb', 'stores/duckdb/lake', '@duckdb/node-api'],
   ],

@@ -13,7 +13,7 @@ export type JoinedKnownAt =
   | { readonly kind: 'MOMENT'; readonly at: Micros }
   | { readonly kind: 'ROW'; readonly delayMicros: Micros }
 
-export interface JoinedFeature {
+interface JoinedFeature {
   readonly name: string
   readonly type: ValueType
   /** Of a row that is not there. */
@@ -117,7 +117,7 @@ export interface MadeJoin {
   readonly summaries: readonly ColumnSummary[]
 }
 
-export interface FileJoinOptions {
+interface FileJoinOptions {
   readonly onProgress: (done: number, rows: number) => void
   readonly signal: AbortSignal
 }

@@ -10,7 +10,7 @@ export interface ViewInFiles {
   readonly notKnown: NotKnown
 }
 
-export interface ViewFilesRequest {
+interface ViewFilesRequest {
   /** A snapshot of the database (`AsOfSnapshot.visible`) that rows are exported as of. */
   readonly visible: string
   /** Those of an earlier training set, which have to be the same; others are listed. */

@@ -11,14 +11,22 @@ import { systemClock } from '../../src/gateway/system-clock.ts'
 import { trainingSources } from '../../src/gateway/training-sources.ts'
 import type { AskedEngine } from '../../src/historical/plan/choose-engine.ts'
 import { readLimit, usualReadLimit } from '../../src/historical/plan/read-limit.ts'
+import {
+  type CardedSources,
+  makeCardedTrainingSet,
+} from '../../src/historical/training/carded-training-set.ts'
 import { parseKnownAt } from '../../src/historical/training/known-at.ts'
 import {
   type EngineMade,
   type EngineSources,
   makeByEngine,
 } from '../../src/historical/training/make-by-engine.ts'
+import { readCard } from '../../src/historical/training/read-card.ts'
+import { remakeTrainingSet } from '../../src/historical/training/remake-training-set.ts'
 import { selectedFeatures } from '../../src/historical/training/selected-features.ts'
+import type { TrainingOptions } from '../../src/historical/training/training-options.ts'
 import { computeSnapshots } from '../../src/ingest/snapshots/compute-snapshots.ts'
+import { postgresLaterChanges } from '../../src/stores/postgres/deletion/later-changes.ts'
 import type { ReadFiles } from '../../src/stores/read-files.ts'
 import { newProject, startTestGateway, type TestGateway } from '../server/start-test-gateway.ts'
 import { isLong } from '../services/long-run.ts'
@@ -345,7 +353,7 @@ describe('training sets over files', () => {
     const made = await make('first.parquet', { features, engine: 'postgres' })
     const [files] = made.files
     expect(files?.files.every(({ bytes, checksum }) => bytes > 0 && checksum.length === 64)).toBe(true)
-    await writeWeather([{ shop: 'a', at: now, made: null, degrees: 99, n: 1_000 }], 'later')
+    await writeWeather([{ shop: 'a', at: now - 5 * hour + minute, made: now, degrees: 99, n: 1_000 }], 'later')
     for (const engine of ['postgres', 'duckdb'] as const) {
       await make('again.parquet', { features, engine, files: made.files })
       expect(await differing('first.parquet', 'again.parquet')).toEqual([])
@@ -367,5 +375,37 @@ describe('training sets over files', () => {
       )
     }
     await expect(access(join(folder, 'never.parquet'))).rejects.toThrow()
+  })
+
+  it('are made once more from a card that names their engine and files, byte for byte', async () => {
+    const { stores, registry } = gateway.gateway
+    const carded: CardedSources = {
+      ...{ ...sources, files: stores.files, changes: postgresLaterChanges(stores.system, project) },
+      world: { project, registryVersion: 1, definitions: 'abc', program: '1.0.0' },
+    }
+    const options: TrainingOptions = {
+      ...{ selection: { features: ['weather', 'profile'] }, fullNames: false, knownAt: { kind: 'ALL' } },
+      ...{ spineFormat: 'parquet', map: new Map(), time: null, timezone: null, timeUnit: null },
+      ...{ vector: false, statuses: true, format: 'parquet' },
+    }
+    const request = {
+      service: selectedFeatures(registry, options.selection, false),
+      ...{
+        spine: join(folder, 'labels.parquet'),
+        limit: readLimit(usualReadLimit, ''),
+        onProgress: () => {},
+      },
+      ...{ out: join(folder, 'carded.parquet'), signal: new AbortController().signal },
+    }
+    const made = await makeCardedTrainingSet(carded, { ...request, options, again: null, engine: 'duckdb' })
+    const card = readCard('carded.parquet.card.json', made.card)
+    expect([card.card, card.engine, card.files.map(({ of }) => of)]).toEqual([
+      2,
+      'duckdb',
+      ['weather', 'profile'],
+    ])
+    await writeWeather([{ shop: 'b', at: now, made: now, degrees: 77, n: 2_000 }], 'later still')
+    const again = await remakeTrainingSet(carded, { ...request, card, allowDeletions: false })
+    expect(again.isSame).toBe(true)
   })
 })

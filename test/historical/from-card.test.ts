@@ -293,8 +293,8 @@ describe('a training set from its card', () => {
       'cards of earlier versions cannot be made again',
     )
     refused(
-      edited(card, (one) => Object.assign(one, { card: 2 })),
-      'the format is 2, this program knows those up to 1',
+      edited(card, (one) => Object.assign(one, { card: 3 })),
+      'the format is 3, this program knows those up to 2',
     )
     refused(
       edited(card, (one) => {

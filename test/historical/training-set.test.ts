@@ -429,7 +429,7 @@ describe('a training set', () => {
         limit: readLimit(usualReadLimit, ''),
       },
     ).finally(opened.close)
-    expect(text).toMatch(/^1,200 rows of the spine/)
+    expect(text).toMatch(/^by postgres: no other engine is set up\n1,200 rows of the spine/)
     expect(text).toMatch(/\nprofile: (LATERAL|SCATTER), .*\n {2}1,200 different entity rows/)
     expect(text).toMatch(/\nrecent: MERGE, .*\n.*\n {2}with g as/)
   })
@@ -528,7 +528,7 @@ describe('a training set', () => {
     const { code, stdout, stderr } = await startCommand(wordsOf(command), own, folder).ended
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(
-      /carded\.parquet: 8 rows \(1 without a join key, 1 without a time.*\), \d+ bytes, as of /,
+      /carded\.parquet: 8 rows \(1 without a join key, 1 without a time.*\), \d+ bytes, by postgres, as of /,
     )
     const card = JSON.parse(await readFile(`${out}.card.json`, 'utf8'))
     expect(card).toMatchObject({

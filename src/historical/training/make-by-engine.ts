@@ -53,6 +53,9 @@ export async function makeByEngine(sources: EngineSources, request: EngineReques
   return { ...(await makeJoinedTrainingSet(joined, request, set)), ...chosen }
 }
 
+/** Of so few nothing more is looked at. */
+const fewRows = 10_000
+
 /** Reads no row of a view: the spine's columns are looked at, and what the stores know of their size. */
 export async function engineFor(
   { engines, snapshots }: Pick<EngineSources, 'engines' | 'snapshots'>,
@@ -60,7 +63,8 @@ export async function engineFor(
   { answers, spinePlan }: SetPlan,
 ): Promise<ChosenEngine> {
   const { engine: asked, spine, visibleIn, files } = request
-  if (asked === 'postgres' || engines === null) return { engine: 'postgres', because: 'it was asked for' }
+  if (engines === null) return { engine: 'postgres', because: 'no other engine is set up' }
+  if (asked === 'postgres') return { engine: 'postgres', because: 'it was asked for' }
   const facts = {
     ...{
       asked,
@@ -81,10 +85,15 @@ export async function engineFor(
       unfit: 'the values of a text spine are read one by one; Parquet and Arrow have types',
     })
   const { rows, unfit } = await engines.joins.duckdb.inspect(joinedSpine(request, spinePlan))
+  const seen = [...new Set(answers.reads.map(({ read }) => read.view))]
+  if (asked === 'auto' && rows <= fewRows && seen.every((view) => view.source?.kind !== 'parquet'))
+    return {
+      engine: 'postgres',
+      because: `an index finds at most ${fewRows.toLocaleString('en')} rows soonest`,
+    }
   const snapshot = await snapshots.open({ connections: 1, visibleIn, files })
   try {
     const estimates = await tableEstimates(answers, snapshot)
-    const seen = [...new Set(answers.reads.map(({ read }) => read.view))]
     const views: EngineView[] = []
     for (const view of seen) {
       const stored = estimates.get(view.id)?.rows ?? 0

@@ -3,7 +3,7 @@ import { isDecimal, type ScalarType, type ValueType } from '../../definitions/va
 import type { WindowedAggregation } from '../../definitions/windowed-aggregation.ts'
 import { sumScale } from '../../windows/aggregates/sum.ts'
 import { largestSquarable } from '../../windows/aggregates/variance.ts'
-import { literalText, literalValue, type SqlDialect } from './sql-dialect.ts'
+import { literalValue, type SqlDialect } from './sql-dialect.ts'
 
 /** What a field of an event is called among the columns of a join, whatever these are called. */
 export function fieldColumn(name: string): string {
@@ -105,9 +105,9 @@ function conditionSql(
   const field = fieldColumn(name)
   if (value === null) return `${field} is null`
   if (type === 'timestamp') return `${dialect.microsOf(field)} = ${value}`
-  if (typeof value === 'string') return `${field} = cast(${literalText(value)} as ${dialect.typeOf(type)})`
+  if (typeof value === 'string') return `${field} = cast(${dialect.text(value)} as ${dialect.typeOf(type)})`
   if (typeof value === 'boolean' || typeof value === 'number')
-    return `${field} = ${literalValue(value, dialect.typeOf(type))}`
+    return `${field} = ${literalValue(value, dialect.typeOf(type), dialect)}`
   const hex = Buffer.from(value).toString('hex')
   return dialect.name === 'spark' ? `${field} = X'${hex}'` : `hex(${field}) = '${hex.toUpperCase()}'`
 }

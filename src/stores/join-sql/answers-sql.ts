@@ -44,7 +44,7 @@ export function answersSelect(
     const empty =
       feature.emptyValue === null
         ? ''
-        : ` when ${status} = ${code('NOT_FOUND')} and ${isWhole} then ${literalValue(feature.emptyValue, duckDb.typeOf(feature.type))}`
+        : ` when ${status} = ${code('NOT_FOUND')} and ${isWhole} then ${literalValue(feature.emptyValue, duckDb.typeOf(feature.type), duckDb)}`
     return [
       `case when ${status} = ${code('PRESENT')} then ${value}${empty} end as ${valueColumn(place)}`,
       `cast(case when ${status} = ${code('PRESENT')} and ${value} is null then ${code('NULL_VALUE')} else ${status} end as UTINYINT) as ${statusColumn(place)}`,

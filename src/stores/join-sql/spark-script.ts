@@ -1,7 +1,7 @@
 import type { FileJoin, JoinedRead } from '../file-join.ts'
 import { newestRowSelect } from './newest-row-sql.ts'
 import { type FileColumns, rowFilesSql } from './row-files-sql.ts'
-import { literalText, type SqlDialect, spark } from './sql-dialect.ts'
+import { type SqlDialect, spark } from './sql-dialect.ts'
 import { type EventSpan, eventFilesSql, windowsSelect } from './windows-sql.ts'
 
 export interface SparkPlaces {
@@ -14,12 +14,11 @@ export interface SparkPlaces {
   readonly span: EventSpan
 }
 
-/** Times in UTC and as microseconds, whatever the machine and its Java think; names of columns of any file that has them. */
+/** Times in UTC and as microseconds, whatever the machine and its Java think; columns of any file that has them. */
 const settings = [
   'set spark.sql.session.timeZone=UTC',
   'set spark.sql.parquet.outputTimestampType=TIMESTAMP_MICROS',
   'set spark.sql.parquet.mergeSchema=true',
-  'set spark.sql.parser.escapedStringLiterals=true',
   'set spark.sql.ansi.enabled=true',
 ]
 
@@ -55,7 +54,7 @@ export function sparkJoinScript(
   )
   const joins = reads.map((_, index) => `left join found_${index} as r${index} on r${index}.place = s.place`)
   statements.push(
-    `insert overwrite directory ${literalText(output)} using parquet\nselect ${['s.place', ...taken].join(', ')}\nfrom spine as s\n${joins.join('\n')}`,
+    `insert overwrite directory ${spark.text(output)} using parquet\nselect ${['s.place', ...taken].join(', ')}\nfrom spine as s\n${joins.join('\n')}`,
   )
   return statements.map((statement) => `${statement};\n`).join('')
 }
@@ -73,6 +72,6 @@ export function askedSql({ keys }: Pick<JoinedRead, 'keys'>, spine: string): str
 }
 
 /** Folders by their names are not taken for partitions: what is in a file is all that is read. */
-function filesView(name: string, path: string, { quoted }: SqlDialect = spark): string {
-  return `create or replace temporary view ${quoted(name)} using parquet options (path ${literalText(path)}, recursiveFileLookup 'true')`
+function filesView(name: string, path: string, { quoted, text }: SqlDialect = spark): string {
+  return `create or replace temporary view ${quoted(name)} using parquet options (path ${text(path)}, recursiveFileLookup 'true')`
 }

@@ -8,10 +8,13 @@ import {
   type ValueType,
 } from '../../definitions/value-type.ts'
 
+import { sparkDialect } from '../window-sql/spark-dialect.ts'
+
 /** What differs between the engines that join over files. Times are microseconds in 64-bit integers in both. */
 export interface SqlDialect {
   readonly name: 'duckdb' | 'spark'
   readonly quoted: (name: string) => string
+  readonly text: (text: string) => string
   readonly typeOf: (type: ValueType) => string
   /** Of an expression that is a timestamp. */
   readonly microsOf: (expression: string) => string
@@ -37,6 +40,7 @@ const sparkTypes: Readonly<Record<PlainType, string>> = {
 
 export const duckDb: SqlDialect = {
   name: 'duckdb',
+  text: literalText,
   quoted: (name) => `"${name.replaceAll('"', '""')}"`,
   typeOf: (type) => typeName(type, duckDbTypes, (element) => `${element}[]`),
   microsOf: (expression) => `epoch_us(${expression})`,
@@ -47,6 +51,7 @@ export const duckDb: SqlDialect = {
 
 export const spark: SqlDialect = {
   name: 'spark',
+  text: sparkDialect.text,
   quoted: (name) => `\`${name.replaceAll('`', '``')}\``,
   typeOf: (type) => typeName(type, sparkTypes, (element) => `array<${element}>`),
   microsOf: (expression) => `unix_micros(${expression})`,
@@ -67,16 +72,16 @@ function typeName(
   return plain[type as PlainType]
 }
 
-/** A text as both write it: Spark without its escapes needs \`spark.sql.parser.escapedStringLiterals\`. */
+/** A text as DuckDB writes it. */
 export function literalText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
 
 /** Of an empty window: numbers, and null. */
-export function literalValue(value: Value | null, type: string): string {
+export function literalValue(value: Value | null, type: string, { text }: SqlDialect): string {
   if (value === null) return `cast(null as ${type})`
   if (typeof value === 'boolean') return String(value)
-  return `cast(${typeof value === 'number' ? value : literalText(String(value))} as ${type})`
+  return `cast(${typeof value === 'number' ? value : text(String(value))} as ${type})`
 }
 
 /** The first instant of a sawtooth window at an instant, as `windowStart`. */

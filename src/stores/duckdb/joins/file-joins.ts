@@ -37,7 +37,7 @@ const copyOptions: Readonly<Record<Exclude<TrainingFormat, 'arrow'>, string>> = 
 const mostRowsOfQuantiles = 2_000_000
 const quantiles = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
 
-/** The spine is read, the answers are put together and the file is written by DuckDB, whoever finds the rows. */
+/** The spine is read, the answers are put together and the file is written by DuckDB, by which engine the rows are found. */
 export function duckDbFileJoins(options: FileJoinsOptions): FileJoins {
   return {
     inspect: async (spine) => {
@@ -101,8 +101,6 @@ async function made(
   const found = await findRows(connection, join, { times, folder, signal })
   onProgress(0.7, spine.rows)
   await connection.run(`create temp table answers as ${answersSelect(join, { spine: 'spine', found })}`)
-  for (const name of found)
-    await connection.run(`drop ${name.startsWith('found') ? 'table' : 'view'} if exists ${name}`)
   const features = await countAnswers(connection, join)
   const summaries = await summarize(connection, join, spine.rows)
   onProgress(0.85, spine.rows)
