@@ -131,6 +131,7 @@ const settings = z.object({
     .enum(['postgres', 'duckdb', 'spark', 'auto'], { error: 'expected postgres, duckdb, spark or auto' })
     .default('auto'),
   TRAINING_SET_CONCURRENCY: whole(0, 64).default(1),
+  TRAINING_SET_MAX_READS: whole(1, 999_999_999_999_999).default(1_000_000_000),
   TRAINING_SET_PART_ROWS: whole(1, 1_000_000_000).default(1_000_000),
   TRAINING_SET_RETENTION: duration.prefault('7d'),
   LOG_LEVEL: z
@@ -242,6 +243,8 @@ export interface Config {
   readonly trainingEngine: 'postgres' | 'duckdb' | 'spark' | 'auto'
   /** Jobs that this gateway runs at once; 0: others do. */
   readonly trainingSetConcurrency: number
+  /** Stored rows that a part may have read, as they are estimated. */
+  readonly trainingSetMaxReads: number
   /** Rows of a spine that make one file. */
   readonly trainingSetPartRows: number
   /** For how long spines, and training sets that have ended, are there. */
@@ -371,6 +374,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     spineMaxRows: values.SPINE_MAX_ROWS,
     trainingEngine: values.TRAINING_ENGINE,
     trainingSetConcurrency: values.TRAINING_SET_CONCURRENCY,
+    trainingSetMaxReads: values.TRAINING_SET_MAX_READS,
     trainingSetPartRows: values.TRAINING_SET_PART_ROWS,
     trainingSetRetentionMicros: values.TRAINING_SET_RETENTION,
     logLevel: values.LOG_LEVEL,

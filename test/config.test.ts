@@ -90,6 +90,7 @@ describe('settings', () => {
       spineMaxBytes: 4 * 1_073_741_824,
       spineMaxRows: 50_000_000,
       trainingSetConcurrency: 1,
+      trainingSetMaxReads: 1_000_000_000,
       trainingSetPartRows: 1_000_000,
       trainingSetRetentionMicros: 7 * 86_400_000_000,
       duckDbMemory: '2GB',

@@ -5,10 +5,12 @@ import { cpus, loadavg, tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import { jobFlags } from '../../src/cli/run-apart.ts'
 import { startDurablePostgres } from '../ingest/durable-postgres.ts'
 import { pythonPackages } from '../ingest/python.ts'
 import { range } from '../online/cells.ts'
 import { compilePrograms } from '../online/servers.ts'
+import { endAll, endOnSignals, endWith } from '../started.ts'
 import { differingRows, joinByDuckDb } from './duckdb-asof.ts'
 import type { Done, Order, Report } from './ours.ts'
 import { makeSpine, makeTables, type Tables } from './tables.ts'
@@ -63,16 +65,9 @@ function readOptions(): Options | null {
   return { customers, days, momentary, spines, rounds, feast, profileFolder }
 }
 
-/** What has been started, ended in the other order. */
-const closers: (() => unknown)[] = []
-
-async function closeAll(): Promise<void> {
-  for (const close of closers.splice(0).reverse()) await close()
-}
-
 async function ours(script: string, order: Order, profileFolder: string | null): Promise<Done> {
-  const execArgv = profileFolder === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]
-  const child = fork(script, { execArgv })
+  const profiling = profileFolder === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`]
+  const child = fork(script, { execArgv: [...jobFlags, ...profiling] })
   const ended = once(child, 'exit')
   const report = await new Promise<Report>((resolve, reject) => {
     child.once('error', reject)
@@ -194,19 +189,18 @@ async function main(): Promise<void> {
     process.exitCode = 1
     return
   }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void closeAll().finally(() => process.exit(130)))
+  endOnSignals()
   const before = loadavg()[0]?.toFixed(1)
   try {
     const folder = await mkdtemp(path.join(tmpdir(), 'featuregraph-bench-'))
-    closers.push(() => rm(folder, { recursive: true, force: true }))
+    endWith(() => rm(folder, { recursive: true, force: true }))
     if (options.profileFolder !== null) await mkdir(options.profileFolder, { recursive: true })
     const programs = await compilePrograms(['../historical/ours'])
     const postgres = await startDurablePostgres()
-    closers.push(postgres.stop)
+    endWith(postgres.stop)
     const instance = await DuckDBInstance.create(':memory:', { threads: '2' })
     const duckdb = await instance.connect()
-    closers.push(() => instance.closeSync())
+    endWith(() => instance.closeSync())
     const world = openWorld()
     const tables = await makeTables(duckdb, { url: postgres.url, folder, sizes: options, world })
     say('the tables are filled')
@@ -221,7 +215,7 @@ async function main(): Promise<void> {
     process.exitCode = 1
     say(String(error))
   } finally {
-    await closeAll()
+    await endAll()
   }
 }
 

@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { Redis } from 'ioredis'
 import { startRedis } from '../../test/services/redis.ts'
 import { compilePrograms } from '../online/servers.ts'
+import { endAll, endOnSignals, endWith } from '../started.ts'
 import { measureBackfill } from './backfill.ts'
 import type { Bench, Findings } from './bench.ts'
 import { WrongRows } from './check.ts'
@@ -64,30 +65,23 @@ function readOptions(): Options | null {
   }
 }
 
-/** What has been started, ended in the other order. Every process also ends by itself when this one dies. */
-const closers: (() => unknown)[] = []
-
-async function closeAll(): Promise<void> {
-  for (const close of closers.splice(0).reverse()) await close()
-}
-
 async function setUp(options: Options): Promise<Bench> {
   const { events, customers, days, rounds, profileFolder } = options
   const sizes = { events, customers, days }
   const folder = await mkdtemp(path.join(tmpdir(), 'featuregraph-bench-'))
-  closers.push(() => rm(folder, { recursive: true, force: true }))
+  endWith(() => rm(folder, { recursive: true, force: true }))
   if (profileFolder !== null) await mkdir(profileFolder, { recursive: true })
   const programs = await compilePrograms(['../ingest/ours'])
   const postgres = await startDurablePostgres()
-  closers.push(postgres.stop)
+  endWith(postgres.stop)
   const redis = await startRedis()
-  closers.push(redis.stop)
+  endWith(redis.stop)
   const world = openWorld()
   const names = [...Object.values(projects), ...Object.values(materializedProjects)]
   const database = await makeDatabase(postgres.url, world, sizes, names)
-  closers.push(database.close)
+  endWith(database.close)
   const transactions = await makeTransactions(folder, sizes)
-  closers.push(transactions.close)
+  endWith(transactions.close)
   say(`${events} transactions written as Parquet and as CSV`)
   return {
     ...{ world, sizes, rounds, shortRounds: 2 * rounds + 1, folder, postgres, database, transactions, say },
@@ -141,8 +135,7 @@ async function main(): Promise<void> {
     process.exitCode = 1
     return
   }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void closeAll().finally(() => process.exit(130)))
+  endOnSignals()
   const loadBefore = loads()
   try {
     const bench = await setUp(options)
@@ -158,7 +151,7 @@ async function main(): Promise<void> {
     process.exitCode = 1
     say(error instanceof WrongRows ? `WRONG ROWS: ${error.message}` : String(error))
   } finally {
-    await closeAll()
+    await endAll()
   }
 }
 

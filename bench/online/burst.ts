@@ -10,6 +10,8 @@ export interface BurstOptions {
   readonly port: number
   readonly connections: number
   readonly seconds: number
+  /** Of all connections, where they are not to ask as fast as they can; a late answer counts from when its request was due. */
+  readonly requestsPerSecond?: number
 }
 
 export interface BurstResult {
@@ -35,26 +37,42 @@ export async function runBurst(known: KnownAnswers, options: BurstOptions): Prom
   )
   const started = performance.now()
   const until = started + options.seconds * 1_000
+  const pauseMs = options.requestsPerSecond ? (options.connections / options.requestsPerSecond) * 1_000 : 0
 
   /** Asks one after the other until the time is up. */
   function work(client: Client): Promise<void> {
     return new Promise((resolve, reject) => {
       let sentAt = started
+      let dueAt = started + Math.random() * pauseMs
       function ask(): void {
         client.ask(turn)
         turn = (turn + 1) % known.requests.length
+      }
+      function next(now: number): void {
+        if (now >= until || dueAt >= until) resolve()
+        else if (pauseMs === 0) {
+          sentAt = now
+          ask()
+        } else if (dueAt <= now) {
+          sentAt = dueAt
+          dueAt += pauseMs
+          ask()
+        } else
+          setTimeout(() => {
+            sentAt = performance.now()
+            dueAt += pauseMs
+            ask()
+          }, dueAt - now)
       }
       client.on = {
         answered() {
           const now = performance.now()
           latencies.push(now - sentAt)
-          sentAt = now
-          if (now < until) ask()
-          else resolve()
+          next(now)
         },
         failed: reject,
       }
-      ask()
+      next(started)
     })
   }
 

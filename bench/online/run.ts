@@ -4,6 +4,7 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { startPostgres } from '../../test/services/postgres.ts'
 import { startRedis } from '../../test/services/redis.ts'
+import { endAll, endOnSignals, endWith } from '../started.ts'
 import { coresOfOthers, type Measurement } from './cells.ts'
 import type { Target } from './load.ts'
 import { type LoadProcess, startLoad, WrongAnswer } from './load-process.ts'
@@ -44,15 +45,6 @@ function readOptions(): Options | null {
   return { rounds, seconds, also: values.also.map((folder) => path.resolve(folder)) }
 }
 
-type Closer = () => unknown
-
-/** What has been started, ended in the other order. Every process also ends by itself when this one dies. */
-const closers: Closer[] = []
-
-async function closeAll(): Promise<void> {
-  for (const close of closers.splice(0).reverse()) await close()
-}
-
 interface Bench {
   readonly servers: readonly BenchServer[]
   readonly redisPid: number
@@ -63,13 +55,13 @@ interface Bench {
 /** Redis, Postgres, the rows, then all servers. */
 async function setUp(options: Options): Promise<Bench> {
   const folder = await mkdtemp(path.join(tmpdir(), 'featuregraph-bench-'))
-  closers.push(() => rm(folder, { recursive: true, force: true }))
+  endWith(() => rm(folder, { recursive: true, force: true }))
   const gateways = [root, ...options.also]
   for (const checkout of gateways)
     say(`gateway: node src/featuregraph.js serve in ${checkout}, compiled (${await ensureBuilt(checkout)})`)
   const programs = await compilePrograms(['load', 'floor-server', 'apollo-default-server'])
   const [redis, postgres] = await Promise.all([startRedis(), startPostgres()])
-  closers.push(redis.stop, postgres.stop)
+  endWith(redis.stop, postgres.stop)
   const environment = {
     FEATUREGRAPH_ONLINE_URL: redis.url,
     FEATUREGRAPH_OFFLINE_URL: postgres.url,
@@ -87,7 +79,7 @@ async function setUp(options: Options): Promise<Bench> {
   const servers: BenchServer[] = []
   const start = async (server: Omit<Parameters<typeof startServer>[0], 'folder'>): Promise<void> => {
     const running = await startServer({ ...server, folder })
-    closers.push(running.stop)
+    endWith(running.stop)
     servers.push(running)
   }
   // As a deployment would: graphql-js checks types more slowly without it.
@@ -116,7 +108,7 @@ async function setUp(options: Options): Promise<Bench> {
     environment: production,
   })
   const load = startLoad(path.join(programs, 'load.mjs'))
-  closers.push(load.stop)
+  endWith(load.stop)
   return { servers, redisPid: redis.pid, load, base }
 }
 
@@ -214,15 +206,14 @@ async function main(): Promise<void> {
     process.exitCode = 1
     return
   }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void closeAll().finally(() => process.exit(130)))
+  endOnSignals()
   try {
     await measure(await setUp(options), options)
   } catch (error) {
     process.exitCode = 1
     say(error instanceof WrongAnswer ? `WRONG ANSWER: ${error.message}` : String(error))
   } finally {
-    await closeAll()
+    await endAll()
   }
 }
 

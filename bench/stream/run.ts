@@ -10,6 +10,7 @@ import { startRedis } from '../../test/services/redis.ts'
 import { testPool } from '../../test/services/test-pool.ts'
 import { type DurablePostgres, postgresSettings, startDurablePostgres } from '../ingest/durable-postgres.ts'
 import { ensureBuilt, root } from '../online/servers.ts'
+import { endAll, endOnSignals, endWith } from '../started.ts'
 import { type Bench, type Finding, WrongAnswers } from './bench.ts'
 import { measureLatency } from './latency.ts'
 import { measureMemory } from './memory.ts'
@@ -76,13 +77,6 @@ function readOptions(): Options | null {
   }
 }
 
-/** What has been started, ended in the other order. Every process also ends by itself when this one dies. */
-const closers: (() => unknown)[] = []
-
-async function closeAll(): Promise<void> {
-  for (const close of closers.splice(0).reverse()) await close()
-}
-
 interface SetUp {
   readonly bench: Bench
   readonly postgres: DurablePostgres
@@ -90,22 +84,22 @@ interface SetUp {
 
 async function setUp(options: Options): Promise<SetUp> {
   const folder = await mkdtemp(path.join(tmpdir(), 'featuregraph-bench-'))
-  closers.push(() => rm(folder, { recursive: true, force: true }))
+  endWith(() => rm(folder, { recursive: true, force: true }))
   if (options.profileFolder !== null) await mkdir(options.profileFolder, { recursive: true })
   say(`our processes are compiled (${await ensureBuilt(root)})`)
   const kafka = await kafkaOrSkip()
   if (kafka === null) throw new Error('the bench needs a Kafka: see CONTRIBUTING.md')
-  closers.push(kafka.stop)
+  endWith(kafka.stop)
   const postgres = await startDurablePostgres()
-  closers.push(postgres.stop)
+  endWith(postgres.stop)
   const redisServer = await startRedis()
-  closers.push(redisServer.stop)
+  endWith(redisServer.stop)
   const pool = testPool(postgres.url, 2, null)
-  closers.push(() => pool.end())
+  endWith(() => pool.end())
   const redis = new Redis(redisServer.url)
-  closers.push(() => redis.disconnect())
+  endWith(() => redis.disconnect())
   const stream = kafkaEventStream(parseKafkaUrl(`kafka://${kafka.bootstrap}`, 'the bench'))
-  closers.push(stream.close)
+  endWith(stream.close)
   const { events, peerEvents, customers, rounds, latency, hasIds, profileFolder } = options
   return {
     postgres,
@@ -154,8 +148,7 @@ async function main(): Promise<void> {
     process.exitCode = 1
     return
   }
-  for (const signal of ['SIGINT', 'SIGTERM'] as const)
-    process.once(signal, () => void closeAll().finally(() => process.exit(130)))
+  endOnSignals()
   const loadBefore = loads()
   try {
     const ready = await setUp(options)
@@ -170,7 +163,7 @@ async function main(): Promise<void> {
     process.exitCode = 1
     say(error instanceof WrongAnswers ? `WRONG ANSWERS: ${error.message}` : String(error))
   } finally {
-    await closeAll()
+    await endAll()
   }
 }
 

@@ -1,17 +1,14 @@
 import { formatTimestamp } from '../definitions/timestamp.ts'
 import { BadUserInput } from '../errors.ts'
+import { exportFolder } from '../gateway/export-folder.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { type Exported, exportSubject } from '../ingest/export/export-subject.ts'
 import type { Registry } from '../registry/registry.ts'
 import { suggest } from '../registry/suggest.ts'
 import { duckDbPartFiles } from '../stores/duckdb/part-files.ts'
-import { localExportFolder } from '../stores/files/local-folder.ts'
-import { isObjectUrl } from '../stores/lake-access.ts'
 import { postgresLaterChanges } from '../stores/postgres/deletion/later-changes.ts'
 import { postgresRowsToExport } from '../stores/postgres/export/rows-to-export.ts'
 import type { ExportSubject } from '../stores/rows-to-export.ts'
-import { objectExportFolder } from '../stores/s3/export-folder.ts'
-import { openObjectStore } from '../stores/s3/object-store.ts'
 import { argumentTimestamp } from './argument-timestamp.ts'
 import { progressBar } from './progress-bar.ts'
 import { withStores } from './with-stores.ts'
@@ -42,10 +39,7 @@ export async function exportFiles(
     const exported = await exportSubject(
       {
         ...{ runs: stores.runs, clock: systemClock },
-        openFolder: (folder) =>
-          isObjectUrl(folder)
-            ? objectExportFolder(openObjectStore(lake.s3), folder)
-            : localExportFolder(folder),
+        openFolder: (folder) => exportFolder(folder, lake),
         partFiles: duckDbPartFiles(lake),
         changes: postgresLaterChanges(stores.system, project),
         rowsToExport: postgresRowsToExport(stores.system, {

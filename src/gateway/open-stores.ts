@@ -174,7 +174,7 @@ export async function storesOn(
       ...{ project: config.project, unboundedPool: system, countNonFinite },
     })
     const parquet = parquetRows({ config, database, countNonFinite })
-    const offline = routedOfflineStore(database, parquet)
+    const offline = routedOfflineStore(database, parquet, (line) => options.log.warn(line))
     closers.push(offline.close)
     const { online, check: onlineCheck } = await openOnlineStore(config, options, pool)
     closers.push(online.close)

@@ -9,9 +9,14 @@ import type { TableChanges } from '../stores/table-changes.ts'
 
 /**
  * The offline store of views whose rows stand in the database and of those whose rows stand in Parquet files: each method goes to where
- * the view's rows are. Views of both in one as-of join are read at once; when one backend fails, the join does.
+ * the view's rows are. Views of both in one as-of join are read at once; when one backend fails, the join does. A check of what is
+ * there does not wait for files that cannot be read now: `warn` is called with why.
  */
-export function routedOfflineStore(database: OfflineStore, parquet: ParquetRows): OfflineStore {
+export function routedOfflineStore(
+  database: OfflineStore,
+  parquet: ParquetRows,
+  warn: (line: string) => void,
+): OfflineStore {
   return {
     ...database,
     async asOfJoin(join, signal) {
@@ -41,7 +46,10 @@ export function routedOfflineStore(database: OfflineStore, parquet: ParquetRows)
     async ensureTables(views, sources, mode) {
       const own = views.filter((view) => !isParquet(view))
       const found = await parquet.checkViews(views.filter(isParquet))
-      return await withProblems(found, () => database.ensureTables(own, sources, mode))
+      const standing = found.filter(({ isLasting }) => isLasting || mode !== 'CHECK')
+      for (const problem of found)
+        if (!standing.includes(problem)) warn(`${problem.path}: ${problem.message}`)
+      return await withProblems(standing, () => database.ensureTables(own, sources, mode))
     },
     async close() {
       await parquet.close()

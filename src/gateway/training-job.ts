@@ -25,10 +25,12 @@ export type JobSettings = Pick<
   | 'dataFolder'
   | 'filesFolder'
   | 'filesMaxBytesPerKey'
+  | 'trainingSetMaxReads'
   | 'trainingSetPartRows'
   | 'trainingEngine'
   | 'lake'
   | 'duckDbMemory'
+  | 'sparkSubmit'
 >
 
 /** Makes one training set that was claimed, on connections of its own. The signal gives it back to the queue. */
@@ -66,6 +68,7 @@ export async function jobSources(config: JobSettings, system: pg.Pool, log: Logg
     files: openLocalFiles(),
     folder: filesFolder(config.filesFolder, project),
     maxHeldBytes: config.filesMaxBytesPerKey,
+    maxReads: config.trainingSetMaxReads,
     program: programVersion(),
     ...{ project, summarizeParts },
   }

@@ -1,10 +1,10 @@
 import { availableParallelism } from 'node:os'
+import path from 'node:path'
 import type pg from 'pg'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { EngineSources, TrainingEngines } from '../historical/training/make-by-engine.ts'
 import { localExportFolder } from '../stores/files/local-folder.ts'
-import type { JobEngine } from '../stores/job-engine.ts'
 import { deletionCheck } from '../stores/postgres/deletion/deletion-check.ts'
 import { postgresLaterChanges } from '../stores/postgres/deletion/later-changes.ts'
 import { postgresRowsToExport } from '../stores/postgres/export/rows-to-export.ts'
@@ -16,7 +16,7 @@ import { viewFiles } from './view-files.ts'
 
 export type TrainingSettings = Pick<
   Config,
-  'project' | 'schemaFolder' | 'lake' | 'duckDbMemory' | 'filesFolder'
+  'project' | 'schemaFolder' | 'lake' | 'duckDbMemory' | 'filesFolder' | 'sparkSubmit'
 >
 
 /** What a training set is made of and written by, for the command and for jobs; DuckDB is loaded with it. */
@@ -48,7 +48,7 @@ export async function trainingSources(
 }
 
 async function trainingEngines(
-  { project, lake, filesFolder, duckDbMemory }: TrainingSettings,
+  { project, lake, filesFolder, duckDbMemory, sparkSubmit }: TrainingSettings,
   system: pg.Pool,
   {
     log,
@@ -59,13 +59,12 @@ async function trainingEngines(
   const { findRowsBy } = await import('../stores/duckdb/joins/find-rows.ts')
   const { findRowsByJob } = await import('../stores/duckdb/joins/find-rows-by-job.ts')
   const { duckDbPartFiles } = await import('../stores/duckdb/part-files.ts')
-  const spark: JobEngine = {
-    name: 'spark',
-    run: async () => {
-      throw new TypeError('no Spark yet')
-    },
-  }
-  const byJob = findRowsByJob({ engine: spark, exchange: null, onLog: (line) => log.info(line) })
+  const { sparkEngine } = await import('../stores/spark/spark-engine.ts')
+  const byJob = findRowsByJob({
+    engine: sparkEngine({ submit: sparkSubmit }),
+    exchange: filesFolder === null ? null : path.join(filesFolder, project, 'engines'),
+    onLog: (line) => log.info(line),
+  })
   return {
     viewFiles: viewFiles({
       ...{ project, pool: system, lake, folder: filesFolder, clock: systemClock },
@@ -80,7 +79,8 @@ async function trainingEngines(
       spark: duckDbFileJoins({ ...files, findRows: byJob }),
     },
     hasExports: filesFolder !== null,
-    hasSpark: false,
+    // One in a process of its own has no more memory than DuckDB has.
+    hasSpark: !/local(?:\[|$|\s)/.test(sparkSubmit),
     memoryBytes: bytesOf(duckDbMemory),
   }
 }

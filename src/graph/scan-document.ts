@@ -20,8 +20,9 @@ export function scanDocument(text: string, limits: DocumentLimits): keyof Docume
 
 function scan(lexer: Lexer, limits: DocumentLimits): keyof DocumentLimits | null {
   const counts = { tokens: 0, aliases: 0, definitions: 0, repeats: 0 }
-  /** Fragments count as if all were spread at one place. */
+  /** By type: fragments of one count as if all were spread at one place. */
   const ofFragments: Selected = new Map()
+  let isFragment = false
   const selections: Selected[] = []
   /** What an opening brace selects from. */
   let below: Selected = new Map()
@@ -60,7 +61,10 @@ function scan(lexer: Lexer, limits: DocumentLimits): keyof DocumentLimits | null
       case TokenKind.BRACE_R:
         if (inside > 0) inside -= 1
         else selections.pop()
-        below = selections.length === 0 ? new Map() : below
+        if (selections.length === 0) {
+          below = new Map()
+          isFragment = false
+        }
         break
       case TokenKind.AT:
         skip(lexer, counts)
@@ -74,7 +78,12 @@ function scan(lexer: Lexer, limits: DocumentLimits): keyof DocumentLimits | null
       case TokenKind.NAME:
         if (inside > 0) break
         if (selections.length === 0) {
-          if (token.value === 'fragment') below = ofFragments
+          if (token.value === 'fragment') isFragment = true
+          else if (isFragment && token.value === 'on') {
+            const type = skip(lexer, counts)
+            below = ofFragments.get(type) ?? new Map()
+            ofFragments.set(type, below)
+          }
         } else if (alias !== '') {
           select(alias)
           alias = ''

@@ -98,9 +98,11 @@ export function ndjsonRoute(options: NdjsonRouteOptions) {
         const { socket } = request.raw
         streaming.add(socket)
         const subject = request.params.name
+        // A closed connection has no address any more.
+        const caller = auditedCaller(request)
         // A body that breaks off has done the batches before it.
         reply.raw.once('close', () =>
-          audit.done(auditedCaller(request), { action, subject, outcome: 'DONE', count: accepted }),
+          audit.done(caller, { action, subject, outcome: 'DONE', count: accepted }),
         )
         reply.raw.once('close', () => streaming.delete(socket))
         return reply

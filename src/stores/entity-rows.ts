@@ -5,8 +5,8 @@ import type { EntityRow } from './as-of-reader.ts'
 /** Many entity rows of one entity, column by column. */
 export interface EntityRows {
   readonly length: number
-  /** Per join key. */
-  readonly keys: readonly (readonly KeyValue[])[]
+  /** Per join key; numbers stand in a typed array where all are numbers. */
+  readonly keys: readonly ArrayLike<KeyValue>[]
   readonly asOf: Float64Array
   readonly knownAt: (row: number) => Micros | null
 }

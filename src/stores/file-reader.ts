@@ -34,11 +34,19 @@ export interface FileBatch {
   readonly rowNumbers: readonly number[]
   /** Per wanted column, in order, one entry a row; null or undefined where the file lacks the column. */
   readonly columns: readonly (readonly unknown[])[]
+  /**
+   * As `columns[place]` of a TYPED file, without an object a value: NaN for null. Null where a value is no number, or an integer
+   * that no number holds exactly.
+   */
+  readonly numbers: (place: number) => Float64Array | null
   /** By index in the batch; the columns hold null there. */
   readonly malformed: ReadonlyMap<number, MalformedRow>
   /** How much of the file has been read, from 0 to 1. */
   readonly done: number
 }
+
+/** Of a file whose values are not typed. */
+export const noNumbers = (): null => null
 
 /** Rows of a file by their place, from 0 on; `to` is behind the last. */
 export interface RowRange {

@@ -16,8 +16,11 @@ export interface Spine {
 
 /** Which spines of a project there are; their files stand elsewhere. Rejects with `StoreFailed`. */
 export interface SpineStore {
-  /** Created now, by the database's clock. */
-  readonly add: (spine: Spine) => Promise<void>
+  /**
+   * Created now, by the database's clock. False: the owner would hold more than `maxHeldBytes`, whatever other gateways
+   * add at the same time; it is not added then.
+   */
+  readonly add: (spine: Spine, maxHeldBytes: number) => Promise<boolean>
   readonly find: (id: string) => Promise<Spine | null>
   /** Bytes of the spines and of the training sets of one key. */
   readonly heldBytes: (owner: string) => Promise<number>

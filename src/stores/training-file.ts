@@ -51,17 +51,21 @@ export interface ColumnSummary {
   readonly minimum: number | null
   readonly maximum: number | null
   readonly mean: number | null
-  /** At 1, 5, 25, 50, 75, 95 and 99 %; beyond two million rows of every second one, of every third, and so on. */
+  /** At 1, 5, 25, 50, 75, 95 and 99 %; beyond 250,000 rows of every second one, of every third, and so on. */
   readonly quantiles: readonly number[] | null
+}
+
+export interface WrittenFile {
+  readonly bytes: number
+  /** Of the made values, numbers and bools only. */
+  readonly summaries: readonly ColumnSummary[]
 }
 
 export interface TrainingFile {
   /** Behind the rows that came before. */
   readonly append: (batch: TrainingBatch) => Promise<void>
-  /** Of the made values, numbers and bools only, once all rows are there. */
-  readonly summarize: () => Promise<readonly ColumnSummary[]>
-  /** Writes the file under its name, whole or not at all. */
-  readonly write: () => Promise<{ readonly bytes: number }>
+  /** Once all rows are there: writes the file under its name, whole or not at all. */
+  readonly write: () => Promise<WrittenFile>
   /** Removes what is not the file. */
   readonly close: () => Promise<void>
 }

@@ -51,6 +51,7 @@ it.each<[Limit, number, string]>([
   ['repeats', 2, '{ a { x } a { x } }'],
   ['repeats', 1, '{ ... { a } ... on Query @include(if: true) { a } }'],
   ['repeats', 1, 'fragment A on X { a } fragment B on X { a }'],
+  ['repeats', 0, 'fragment A on X { a } fragment B on Y { a }'],
   ['repeats', 0, '{ a } query B { a }'],
   ['repeats', 0, '{ a(a: 1, a: { a: a }) @a(a: 1) }'],
 ])('takes %s: %i for %s', (limit, count, text) => {

@@ -21,6 +21,8 @@ import { selectedFeatures } from '../../src/historical/training/selected-feature
 import { computeSnapshots } from '../../src/ingest/snapshots/compute-snapshots.ts'
 import type { ReadFiles } from '../../src/stores/read-files.ts'
 import { newProject, startTestGateway, type TestGateway } from '../server/start-test-gateway.ts'
+import { isLong } from '../services/long-run.ts'
+import { sparkSubmit } from '../services/spark.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 
 const minute = 60_000_000
@@ -102,6 +104,7 @@ beforeAll(async () => {
     FEATUREGRAPH_PROJECT: project,
     FEATUREGRAPH_SCHEMA: join(folder, 'schema'),
     FEATUREGRAPH_FILES: join(folder, 'files'),
+    ...(isLong && { FEATUREGRAPH_SPARK_SUBMIT: (await sparkSubmit()) ?? 'spark-submit' }),
   })
   sources = await trainingSources(config, gateway.gateway.stores.system, pino({ level: 'silent' }))
   await fillWorld()
@@ -272,40 +275,51 @@ async function differing(one: string, other: string): Promise<readonly unknown[]
   )
 }
 
-describe('training sets by DuckDB over files', () => {
-  for (const knownAt of [undefined, formatTimestamp(now - 9 * hour), 'row+2h'])
-    it(`are those that Postgres makes, row by row, with the same counts: known at ${knownAt === undefined ? 'any time' : knownAt.startsWith('row') ? knownAt : 'a moment'}`, async () => {
-      const more = { features: allFeatures, ...(knownAt !== undefined && { knownAt }) }
-      const expected = await make('postgres.parquet', { ...more, engine: 'postgres' })
-      const made = await make('duckdb.parquet', more)
-      expect([expected.engine, made.engine]).toEqual(['postgres', 'duckdb'])
-      expect(await differing('postgres.parquet', 'duckdb.parquet')).toEqual([])
-      expect(made.spine).toEqual(expected.spine)
-      expect(made.features).toEqual(expected.features)
-      expect(made.summaries.map(({ name, nulls }) => [name, nulls])).toEqual(
-        expected.summaries.map(({ name, nulls }) => [name, nulls]),
-      )
-      // Else there would be nothing to differ.
-      const statuses = new Set(
-        made.features.flatMap((one) =>
-          Object.entries(one.statuses).flatMap(([status, count]) => (count > 0 ? [status] : [])),
-        ),
-      )
-      expect([...statuses]).toEqual(
-        expect.arrayContaining(['PRESENT', 'NOT_FOUND', 'OUTSIDE_TTL', 'NULL_VALUE', 'UNAVAILABLE']),
-      )
-    })
+/** Spark in the long run alone: each of its training sets starts a Java. */
+const overFiles = isLong ? (['duckdb', 'spark'] as const) : (['duckdb'] as const)
 
-  it('have roles, request values and vectors with defaults', async () => {
-    const expected = await make('postgres.parquet', { engine: 'postgres' })
-    const made = await make('duckdb.parquet')
-    expect(await differing('postgres.parquet', 'duckdb.parquet')).toEqual([])
-    expect(made.features).toEqual(expected.features)
-  })
+const knownTimes = [
+  ['any time', undefined],
+  ['a moment', formatTimestamp(now - 9 * hour)],
+  ['two hours behind each row', 'row+2h'],
+] as const
+
+describe('training sets over files', () => {
+  for (const engine of overFiles) {
+    for (const [shown, knownAt] of knownTimes)
+      it(`are those that Postgres makes, row by row, with the same counts: ${engine}, known at ${shown}`, async () => {
+        const more = { features: allFeatures, ...(knownAt !== undefined && { knownAt }) }
+        const expected = await make('postgres.parquet', { ...more, engine: 'postgres' })
+        const made = await make('files.parquet', { ...more, engine })
+        expect([expected.engine, made.engine]).toEqual(['postgres', engine])
+        expect(await differing('postgres.parquet', 'files.parquet')).toEqual([])
+        expect(made.spine).toEqual(expected.spine)
+        expect(made.features).toEqual(expected.features)
+        expect(made.summaries.map(({ name, nulls }) => [name, nulls])).toEqual(
+          expected.summaries.map(({ name, nulls }) => [name, nulls]),
+        )
+        // Else there would be nothing to differ.
+        const statuses = new Set(
+          made.features.flatMap((one) =>
+            Object.entries(one.statuses).flatMap(([status, count]) => (count > 0 ? [status] : [])),
+          ),
+        )
+        expect([...statuses]).toEqual(
+          expect.arrayContaining(['PRESENT', 'NOT_FOUND', 'OUTSIDE_TTL', 'NULL_VALUE', 'UNAVAILABLE']),
+        )
+      }, 600_000)
+
+    it(`have roles, request values and vectors with defaults: ${engine}`, async () => {
+      const expected = await make('postgres.parquet', { engine: 'postgres' })
+      const made = await make('files.parquet', { engine })
+      expect(await differing('postgres.parquet', 'files.parquet')).toEqual([])
+      expect(made.features).toEqual(expected.features)
+    }, 600_000)
+  }
 
   for (const engine of ['postgres', 'duckdb'] as const)
-    for (const knownAt of [undefined, formatTimestamp(now - 9 * hour), 'row+1h'])
-      it(`find the same rows in files as in a table, beside views of Postgres: ${engine}, ${knownAt?.startsWith('row') ? knownAt : knownAt ? 'known at a moment' : 'known at any time'}`, async () => {
+    for (const [shown, knownAt] of knownTimes)
+      it(`find the same rows in files as in a table, beside views of Postgres: ${engine}, known at ${shown}`, async () => {
         const made = await make('weather.parquet', {
           ...{ features: ['weather', 'kept_weather', 'recent:sold'], engine },
           ...(knownAt !== undefined && { knownAt }),

@@ -197,6 +197,13 @@ describe('a feature view whose rows stand in Parquet files', () => {
       expect(errors).toHaveLength(1)
       expect(JSON.stringify(errors)).not.toContain(visits.source.path)
       expect(world.logLines.join('\n')).toContain('there are no Parquet files')
+      // It starts without them, and an apply refuses them.
+      const { offline, tables } = world.gateway.stores
+      await expect(offline.ensureTables([visits], [], 'CHECK')).resolves.toEqual({
+        missingColumns: [],
+        ignoredColumns: [],
+      })
+      await expect(tables.missing([visits], [])).rejects.toThrow('there are no Parquet files')
     } finally {
       await rename(`${visits.source.path}.away`, visits.source.path)
     }

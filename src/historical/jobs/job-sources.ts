@@ -28,6 +28,8 @@ export interface JobSources extends EngineSources {
   readonly folder: FilesFolder
   readonly project: string
   readonly maxHeldBytes: number
+  /** Of stored rows, for a part. */
+  readonly maxReads: number
   /** Version of this program. */
   readonly program: string
 }

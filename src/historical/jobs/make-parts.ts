@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { LimitExceeded, StoreFailed } from '../../errors.ts'
 import type { BegunJob, MadePart } from '../../stores/training-job-queue.ts'
-import { readLimit, usualReadLimit } from '../plan/read-limit.ts'
+import { readLimit } from '../plan/read-limit.ts'
 import { makeByEngine } from '../training/make-by-engine.ts'
 import { selectedFeatures } from '../training/selected-features.ts'
 import { madeLike, type PartCounts } from './card-of-parts.ts'
@@ -71,7 +71,7 @@ async function makePart(
       spine: { ...options, path, opened },
       rows: { from, to: Math.min(spine.rows, from + partRows) },
       ...{ visibleIn: visible, out, signal: lease.signal },
-      limit: readLimit(usualReadLimit, raised),
+      limit: readLimit(sources.maxReads, raised),
       onProgress: (_, done) => lease.progress(spine.rows === 0 ? 1 : (from + done) / spine.rows),
     })
     const counts: PartCounts = {
@@ -93,8 +93,7 @@ function partRowsOf({ set, partRows }: BegunJob): number {
   return textFormats.has(format) ? Math.max(1, rows) : partRows
 }
 
-const raised =
-  'upload the spine in pieces, or make it by `featuregraph training-set`, where --max-reads raises it'
+const raised = 'FEATUREGRAPH_TRAINING_SET_MAX_READS raises it, or upload the spine in pieces'
 
 function tooMuch(maxHeldBytes: number): LimitExceeded {
   return new LimitExceeded(

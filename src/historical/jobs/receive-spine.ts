@@ -28,7 +28,10 @@ interface SpineUpload {
 /** @throws BadUserInput, LimitExceeded, StorageFull, StoreFailed, and what the body breaks off with; nothing stays then. */
 export type ReceiveSpine = (upload: SpineUpload) => Promise<Spine>
 
-/** Uploads of one gateway; what of them is under way counts towards their keys' shares. */
+/**
+ * Uploads of one gateway; what of them is under way counts towards their keys' shares. Those of several gateways at once are
+ * refused at their end, when they are added.
+ */
 export function spineReceiver(targets: SpineTargets): ReceiveSpine {
   const underWay = new Map<string, number>()
   const count = (owner: string, bytes: number): void => {
@@ -45,10 +48,7 @@ export function spineReceiver(targets: SpineTargets): ReceiveSpine {
           `expected a spine of at most ${maxBytes} bytes (FEATUREGRAPH_SPINE_MAX_BYTES), more came; Parquet is the smallest form`,
         )
       const others = held + (underWay.get(owner) ?? 0) - bytes
-      if (others + next > maxHeldBytes)
-        throw new LimitExceeded(
-          `the spines and training sets of a key have at most ${maxHeldBytes} bytes (FEATUREGRAPH_FILES_MAX_BYTES_PER_KEY), those of this one have ${others}; delete training sets that are not needed`,
-        )
+      if (others + next > maxHeldBytes) throw tooMuch(maxHeldBytes, others)
     }
     check(declaredBytes ?? 1)
     const id = randomUUID()
@@ -73,10 +73,13 @@ export function spineReceiver(targets: SpineTargets): ReceiveSpine {
       const spine: Spine = { id, owner, format, ...found, bytes, sha256: hash.digest('hex') }
       const final = folder.spine(spine)
       await rename(path, final)
-      await spines.add(spine).catch(async (error: unknown) => {
+      try {
+        if (!(await spines.add(spine, maxHeldBytes)))
+          throw tooMuch(maxHeldBytes, await spines.heldBytes(owner))
+      } catch (error) {
         await rm(final, { force: true })
         throw error
-      })
+      }
       return spine
     } catch (error) {
       await rm(path, { force: true })
@@ -85,4 +88,10 @@ export function spineReceiver(targets: SpineTargets): ReceiveSpine {
       count(owner, -bytes)
     }
   }
+}
+
+function tooMuch(maxHeldBytes: number, held: number): LimitExceeded {
+  return new LimitExceeded(
+    `the spines and training sets of a key have at most ${maxHeldBytes} bytes (FEATUREGRAPH_FILES_MAX_BYTES_PER_KEY), those of this one have ${held}; delete training sets that are not needed`,
+  )
 }

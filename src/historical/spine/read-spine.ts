@@ -1,15 +1,23 @@
 import { fromLocalTime } from '../../definitions/local-time.ts'
 import { type EpochUnit, sourceReading } from '../../definitions/source-reading.ts'
-import type { Micros } from '../../definitions/timestamp.ts'
 import type { KeyValue, Value } from '../../definitions/value.ts'
 import type { ValueType } from '../../definitions/value-type.ts'
 import { BadUserInput } from '../../errors.ts'
 import { mismatch } from '../../ingest/accept/mismatch.ts'
-import { readRawValue } from '../../ingest/accept/read-raw-value.ts'
+import { type ReadValue, readRawValue } from '../../ingest/accept/read-raw-value.ts'
 import { Unfit } from '../../ingest/accept/unfit.ts'
 import { readNulls } from '../../ingest/files/null-marks.ts'
-import type { FileBatch, FileForm, OpenedFile, RowRange } from '../../stores/file-reader.ts'
+import {
+  type FileBatch,
+  type FileForm,
+  noNumbers,
+  type OpenedFile,
+  type RowRange,
+} from '../../stores/file-reader.ts'
 import type { SpineColumn } from '../../stores/training-file.ts'
+import type { ValueColumn } from '../../stores/value-column.ts'
+import { growingSpine, type Values } from './growing-spine.ts'
+import { type IsPlain, plainNumbers } from './plain-numbers.ts'
 import type { SpinePlan } from './spine-plan.ts'
 
 export interface SpineReading {
@@ -28,13 +36,22 @@ interface SpinePart extends SpineReading {
 export interface SpineRows {
   readonly rows: number
   /** Per join key of the service, an entry a row. */
-  readonly keys: readonly (readonly (KeyValue | null)[])[]
-  readonly times: readonly (Micros | null)[]
+  readonly keys: readonly ValueColumn<KeyValue>[]
+  /** In microseconds; NaN where there is none. */
+  readonly times: Float64Array
   /** Per request value of the service. */
-  readonly requests: readonly (readonly (Value | null)[])[]
+  readonly requests: readonly ValueColumn[]
   /** All columns, for a file whose values are not typed. */
   readonly columns: readonly (readonly (Value | null)[])[]
   readonly done: number
+}
+
+/** How a column that is read becomes values. */
+interface ColumnReader {
+  readonly name: string
+  readonly read: ReadValue
+  /** Null: numbers are read one by one, too. */
+  readonly isPlain: IsPlain | null
 }
 
 /** How many problems are listed before a spine is refused. */
@@ -68,16 +85,16 @@ export async function* readSpine(
     'times without one are read with --assume-utc or --timezone',
   )
   const fromLocal = timezone === null ? () => noZone : fromLocalTime(timezone)
-  const reader = (column: string, type: ValueType, isKey: boolean) =>
-    readNulls(
-      type,
-      reading.nulls,
-      readRawValue({
-        ...{ type, form, isKey, fromDate, reading, fromLocalTime: fromLocal },
-        timeColumn: form === 'TYPED' ? (timeColumns.get(column) ?? null) : null,
-      }),
-    )
   const isTyped = form === 'TYPED'
+  const reader = (column: string, type: ValueType, isKey: boolean): ColumnReader => {
+    const timeColumn = isTyped ? (timeColumns.get(column) ?? null) : null
+    const options = { type, form, isKey, fromDate, reading, fromLocalTime: fromLocal, timeColumn }
+    return {
+      name: column,
+      read: readNulls(type, reading.nulls, readRawValue(options)),
+      isPlain: isTyped ? plainNumbers(type, timeColumn) : null,
+    }
+  }
   const others = isTyped ? [] : plan.columns.filter((name) => !isRead(plan, name))
   const present = plan.read.flatMap((one) => (one.column === null ? [] : [{ ...one, column: one.column }]))
   const readers = present.map(({ column, type, isKey }) => reader(column, type, isKey))
@@ -88,43 +105,50 @@ export async function* readSpine(
     ...others.map((column) => ({ column, type: null })),
   ]
   const problems: string[] = []
-  let pending = emptyRows(plan)
+  const growing = growingSpine(plan)
+  const columnsOf = (
+    times: Values,
+    read: ReadonlyMap<string, Values>,
+    texts: readonly Values[],
+  ): readonly Values[] =>
+    plan.columns.map((name) => {
+      if (name === plan.time) return times
+      const own = plan.read.find(({ column }) => column === name)
+      return (own ? read.get(own.name) : texts[others.indexOf(name)]) ?? []
+    })
 
   for await (const batch of inRange(opened.read(wanted, rows), isTyped ? null : rows)) {
     for (const [index, { reason }] of batch.malformed)
       problems.push(`row ${batch.rowNumbers[index]}: ${reason}`)
-    const valuesOf = (
-      place: number,
-      read: (raw: unknown) => Value | null | Unfit,
-      name: string,
-    ): (Value | null)[] =>
-      (batch.columns[place] ?? []).map((raw, index) => {
+    const valuesOf = (place: number, { read, isPlain, name }: ColumnReader): Values => {
+      const numbers = isPlain === null ? null : batch.numbers(place)
+      if (numbers !== null && isPlain?.(numbers)) return numbers
+      return (batch.columns[place] ?? []).map((raw, index) => {
         const value = read(raw)
         if (!(value instanceof Unfit)) return value
         const timeColumn = timeColumns.get(wanted[place]?.column ?? '') ?? null
         problems.push(`row ${batch.rowNumbers[index]}, column "${name}": ${mismatch(value, raw, timeColumn)}`)
         return null
       })
-    const times = valuesOf(0, readTime, plan.time) as (Micros | null)[]
-    const read = present.map(({ column }, index) =>
-      valuesOf(index + 1, readers[index] ?? (() => null), column),
+    }
+    const times = valuesOf(0, readTime)
+    const read = new Map(
+      present.flatMap(({ name }, index) => {
+        const reader = readers[index]
+        return reader ? [[name, valuesOf(index + 1, reader)] as const] : []
+      }),
     )
     const texts = others.map((_, index) => (batch.columns[1 + present.length + index] ?? []).map(textOf))
     if (problems.length > 0) refuse(problems)
-    addRows(pending, {
-      plan,
+    growing.add({
+      rows: batch.rowNumbers.length,
       times,
-      read: new Map(present.map(({ name }, index) => [name, read[index] ?? []])),
-      texts,
-      others,
-      isTyped,
+      read,
+      columns: isTyped ? [] : columnsOf(times, read, texts),
     })
-    if (pending.rows >= size) {
-      yield { ...pending, done: batch.done }
-      pending = emptyRows(plan)
-    }
+    if (growing.rows() >= size) yield growing.take(batch.done)
   }
-  if (pending.rows > 0) yield { ...pending, done: 1 }
+  if (growing.rows() > 0) yield growing.take(1)
 }
 
 /** The rows of the range only, of a file that hands on all of its rows. */
@@ -143,6 +167,7 @@ async function* inRange(batches: AsyncIterable<FileBatch>, rows: RowRange | null
     yield {
       rowNumbers: batch.rowNumbers.slice(from, to),
       columns: batch.columns.map((column) => column.slice(from, to)),
+      numbers: noNumbers,
       malformed: new Map(
         [...batch.malformed].flatMap(([index, row]) =>
           index >= from && index < to ? [[index - from, row] as const] : [],
@@ -151,52 +176,6 @@ async function* inRange(batches: AsyncIterable<FileBatch>, rows: RowRange | null
       done: batch.done,
     }
   }
-}
-
-type GrowingRows = {
-  rows: number
-  readonly keys: (KeyValue | null)[][]
-  readonly times: (Micros | null)[]
-  readonly requests: (Value | null)[][]
-  readonly columns: (Value | null)[][]
-}
-
-function emptyRows({ read }: SpinePlan): GrowingRows {
-  const columnsOf = (isKey: boolean) => read.filter((one) => one.isKey === isKey).map(() => [])
-  return { rows: 0, keys: columnsOf(true), times: [], requests: columnsOf(false), columns: [] }
-}
-
-interface AddedRows {
-  readonly plan: SpinePlan
-  readonly times: readonly (Micros | null)[]
-  /** By join key or request value. */
-  readonly read: ReadonlyMap<string, readonly (Value | null)[]>
-  readonly texts: readonly (readonly (Value | null)[])[]
-  readonly others: readonly string[]
-  readonly isTyped: boolean
-}
-
-function addRows(rows: GrowingRows, { plan, times, read, texts, others, isTyped }: AddedRows): void {
-  const add = (targets: (Value | null)[][], isKey: boolean): void => {
-    plan.read
-      .filter((one) => one.isKey === isKey)
-      .forEach(({ name }, place) => {
-        const values = read.get(name)
-        for (let index = 0; index < times.length; index += 1) targets[place]?.push(values?.[index] ?? null)
-      })
-  }
-  add(rows.keys as (Value | null)[][], true)
-  add(rows.requests, false)
-  for (const time of times) rows.times.push(time)
-  rows.rows += times.length
-  if (isTyped) return
-  plan.columns.forEach((name, place) => {
-    const own = plan.read.find(({ column }) => column === name)
-    const values = name === plan.time ? times : own ? read.get(own.name) : texts[others.indexOf(name)]
-    const column = rows.columns[place] ?? []
-    rows.columns[place] = column
-    for (const value of values ?? []) column.push(value)
-  })
 }
 
 function isRead({ time, read }: SpinePlan, name: string): boolean {

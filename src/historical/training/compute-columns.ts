@@ -40,22 +40,20 @@ async function computeView(
   { featureColumn, compute }: ComputeSources,
 ): Promise<readonly AnsweredColumn[]> {
   const given = inputs.map((input) =>
-    input.kind === 'feature' ? featureColumn(input.feature, input.place) : (requests[input.place] ?? []),
+    input.kind === 'feature' ? featureColumn(input.feature, input.place) : requests[input.place],
   )
   const statuses = new Uint8Array(rows).fill(notFound)
   const asked: number[] = []
   const askedInputs: (readonly (Value | null)[])[] = []
   for (let row = 0; row < rows; row += 1) {
-    if ((times[row] ?? null) === null || keys.some((column) => (column[row] ?? null) === null)) continue
-    if (given.some((column) => 'statuses' in column && column.statuses[row] === unavailable)) {
+    if (Number.isNaN(times[row] ?? Number.NaN) || keys.some((column) => column.isNull(row))) continue
+    if (given.some((column) => column && 'statuses' in column && column.statuses[row] === unavailable)) {
       statuses[row] = unavailable
       continue
     }
     asked.push(row)
     askedInputs.push(
-      given.map((column) =>
-        'values' in column && 'statuses' in column ? column.values.at(row) : (column[row] ?? null),
-      ),
+      given.map((column) => (column && 'statuses' in column ? column.values : column)?.at(row) ?? null),
     )
   }
   const answers = await compute(view, askedInputs)

@@ -41,7 +41,7 @@ export async function countRemoved(
     for await (const { keys, times } of readSpine())
       counts.forEach(({ isAffected }, index) => {
         times.forEach((asOf, row) => {
-          if (asOf !== null && isAffected(keys, row, asOf)) rows[index] = (rows[index] ?? 0) + 1
+          if (!Number.isNaN(asOf) && isAffected(keys, row, asOf)) rows[index] = (rows[index] ?? 0) + 1
         })
       })
     counts.forEach(({ say }, index) => {
@@ -73,7 +73,7 @@ function ofErased(
     )
     return [
       {
-        isAffected: (keys, row) => isErased(places.map((place) => keys[place]?.[row] ?? null)),
+        isAffected: (keys, row) => isErased(places.map((place) => keys[place]?.at(row) ?? null)),
         say: (rows) => `${counted(rows, 'row')} of the spine: "${entity}" of that key was deleted`,
       } satisfies RowCount,
     ]

@@ -46,6 +46,7 @@ export async function explainTrainingSet(
   const names = madeColumns(plan, made).map(({ name }) => name)
   const spinePlan = planSpine(spine.opened, service, names, spine)
   const answers = planAnswers(plan)
+  const size = batchRows(answers)
   const set = { answers, spinePlan }
   const chosen = await engineFor({ snapshots, engines }, { engine, spine, rows, visibleIn, files }, set)
   const snapshot = await snapshots.open({ connections: 1, visibleIn, files })
@@ -53,7 +54,7 @@ export async function explainTrainingSet(
     const estimates = await tableEstimates(answers, snapshot)
     const found = new Map<string, ReadInWay>()
     let read = 0
-    for await (const some of readSpine(spine.opened, spinePlan, { ...spine, rows }, batchRows)) {
+    for await (const some of readSpine(spine.opened, spinePlan, { ...spine, rows }, size)) {
       read += some.rows
       for (const { views, ways } of planJoins(some, answers, { knownAt, estimates })) {
         limit.add(ways, some.done)
@@ -70,7 +71,7 @@ export async function explainTrainingSet(
     }
     const lines = [
       `by ${chosen.engine}: ${chosen.because}`,
-      `${read.toLocaleString('en')} rows of the spine, at most ${batchRows.toLocaleString('en')} at once`,
+      `${read.toLocaleString('en')} rows of the spine, at most ${size.toLocaleString('en')} at once`,
     ]
     for (const { view, way, because, table, rows: asked, reads } of found.values())
       lines.push(

@@ -60,10 +60,20 @@ export interface MadeTrainingSet {
   readonly summaries: readonly ColumnSummary[]
 }
 
-/** Rows that are answered together: enough to find neighbours in the index, few enough that memory stays small. */
-export const batchRows = 50_000
+const [fewestRows, mostRows, valuesInMemory] = [10_000, 200_000, 4_000_000]
 /** Files are read as a whole for every batch. */
-const batchRowsOfFiles = 500_000
+const mostRowsOfFiles = 500_000
+
+/**
+ * Rows that are answered together: the more there are, the nearer they stand to each other in the index (200,000 take two thirds
+ * of what 50,000 take of the database), and the more memory their values need, of two batches at once.
+ */
+export function batchRows({ plan: { entries }, reads }: AnswerPlan): number {
+  const ofFiles = reads.some(({ read }) => read.view.source?.kind === 'parquet')
+  const most = Math.min(ofFiles ? mostRowsOfFiles : mostRows, Math.floor(valuesInMemory / entries.length))
+  return Math.max(fewestRows, most)
+}
+
 const connections = 2
 
 /**
@@ -82,71 +92,70 @@ export async function makeTrainingSet(
   const names = columns.map(({ name }) => name)
   const spinePlan = planSpine(spine.opened, service, names, spine)
   const { form } = spine.opened
-  const file = await trainingFiles.open({
-    spine: { path: spine.opened.parquet ?? spine.path, form, columns: spineColumns(spinePlan, form), rows },
-    ...{ columns, out, format },
-  })
+  const [file, snapshot] = await bothOpened(
+    trainingFiles.open({
+      spine: { path: spine.opened.parquet ?? spine.path, form, columns: spineColumns(spinePlan, form), rows },
+      ...{ columns, out, format },
+    }),
+    snapshots.open({ connections, visibleIn, files }),
+  )
   try {
-    const snapshot = await snapshots.open({ connections, visibleIn, files })
-    try {
-      const tally = tallyOf(plan, snapshot.takenAt)
-      const answers = planAnswers(plan)
-      const thread = openComputeThread({ ...onDemand, views: plan.computations.map(({ view }) => view) })
-      const estimates = await tableEstimates(answers, snapshot)
-      const { takenAt, visible, systemIdentifier } = snapshot
-      let underWay: Answering | null = null
-      const finish = async ({ rows: answeredRows, answered }: Answering): Promise<void> => {
-        const found = await answered
-        tally.add(answeredRows, found)
-        const values = madeValues(plan, request, found)
-        await file.append({ rows: answeredRows.rows, spine: answeredRows.columns, columns: values })
-        request.onProgress(answeredRows.done, tally.spine().rows)
-      }
-      try {
-        for await (const read of readSpine(
-          spine.opened,
-          spinePlan,
-          { ...spine, rows },
-          rowsAtOnce(answers),
-        )) {
-          signal.throwIfAborted()
-          // The database answers these while those before are written.
-          const joins = planJoins(read, answers, { knownAt, estimates })
-          request.limit.add(
-            joins.flatMap(({ ways }) => ways),
-            read.done,
-          )
-          const next = answering(
-            read,
-            answerColumns(read, answers, joins, { snapshot, compute: thread.compute }),
-          )
-          if (underWay) await finish(underWay)
-          underWay = next
-        }
-        if (underWay) await finish(underWay)
-      } finally {
-        await underWay?.answered.catch(() => {})
-        await thread.close()
-      }
-      signal.throwIfAborted()
-      const summaries = await file.summarize()
-      const { bytes } = await file.write()
-      const counts = { spine: tally.spine(), features: tally.features() }
-      return {
-        ...{ takenAt, visible, systemIdentifier, bytes, summaries },
-        ...counts,
-        files: snapshot.files(),
-      }
-    } finally {
-      await snapshot.close()
+    const tally = tallyOf(plan, snapshot.takenAt)
+    const answers = planAnswers(plan)
+    const thread = openComputeThread({ ...onDemand, views: plan.computations.map(({ view }) => view) })
+    const estimates = await tableEstimates(answers, snapshot)
+    const { takenAt, visible, systemIdentifier } = snapshot
+    let underWay: Answering | null = null
+    const finish = async ({ rows: answeredRows, answered }: Answering): Promise<void> => {
+      const found = await answered
+      tally.add(answeredRows, found)
+      const values = madeValues(plan, request, found)
+      await file.append({ rows: answeredRows.rows, spine: answeredRows.columns, columns: values })
+      request.onProgress(answeredRows.done, tally.spine().rows)
     }
+    try {
+      for await (const read of readSpine(spine.opened, spinePlan, { ...spine, rows }, batchRows(answers))) {
+        signal.throwIfAborted()
+        // The database answers these while those before are written.
+        const joins = planJoins(read, answers, { knownAt, estimates })
+        request.limit.add(
+          joins.flatMap(({ ways }) => ways),
+          read.done,
+        )
+        const next = answering(
+          read,
+          answerColumns(read, answers, joins, { snapshot, compute: thread.compute }),
+        )
+        if (underWay) await finish(underWay)
+        underWay = next
+      }
+      if (underWay) await finish(underWay)
+    } finally {
+      await underWay?.answered.catch(() => {})
+      await thread.close()
+    }
+    signal.throwIfAborted()
+    const { bytes, summaries } = await file.write()
+    const counts = { spine: tally.spine(), features: tally.features() }
+    return { ...{ takenAt, visible, systemIdentifier, bytes, summaries }, ...counts, files: snapshot.files() }
   } finally {
-    await file.close()
+    await snapshot.close().finally(file.close)
   }
 }
 
-function rowsAtOnce({ reads }: AnswerPlan): number {
-  return reads.some(({ read }) => read.view.source?.kind === 'parquet') ? batchRowsOfFiles : batchRows
+interface Closable {
+  readonly close: () => Promise<void>
+}
+
+/** At once, as each waits for something else; where one cannot be opened the other is closed. */
+async function bothOpened<One extends Closable, Other extends Closable>(
+  ...opening: readonly [Promise<One>, Promise<Other>]
+): Promise<readonly [One, Other]> {
+  const [one, other] = await Promise.allSettled(opening)
+  if (one.status === 'fulfilled' && other.status === 'fulfilled') return [one.value, other.value]
+  if (one.status === 'fulfilled') await one.value.close()
+  if (other.status === 'fulfilled') await other.value.close()
+  return await Promise.all(opening)
 }
 
 interface Answering {

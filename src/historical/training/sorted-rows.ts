@@ -1,8 +1,8 @@
-import type { Micros } from '../../definitions/timestamp.ts'
 import type { KeyValue } from '../../definitions/value.ts'
 import type { EntityRows } from '../../stores/entity-rows.ts'
 import type { SpineRows } from '../spine/read-spine.ts'
 import { type KnownAt, knownAtOf } from './known-at.ts'
+import { comparison, type SortColumn, sortedOrder } from './sorted-order.ts'
 
 export interface SortedRows {
   /** Each (key, time, known at) once; the rows of a key beside each other, the newest first. */
@@ -16,81 +16,89 @@ export interface SortedRows {
  * index that is read from one end to the other answers in half the time.
  */
 export function sortedRows(
-  { rows, keys, times }: SpineRows,
+  spine: SpineRows,
   keyPlaces: readonly (readonly number[])[],
   knownAt: KnownAt,
 ): SortedRows {
-  const columns: KeyValue[][] = (keyPlaces[0] ?? []).map(() => [])
-  const asOf: Micros[] = []
-  const owners: number[] = []
-  keyPlaces.forEach((places, list) => {
-    const own = places.map((place) => keys[place] ?? [])
-    for (let row = 0; row < rows; row += 1) {
-      const time = times[row] ?? null
-      if (time === null || !isWhole(own, row)) continue
-      for (let at = 0; at < own.length; at += 1) columns[at]?.push(own[at]?.[row] ?? 0)
-      asOf.push(time)
-      owners.push(list * rows + row)
-    }
-  })
-  const compare = comparison(columns, asOf)
-  const order = new Uint32Array(asOf.length)
-  for (let index = 0; index < order.length; index += 1) order[index] = index
-  order.sort(compare)
+  const { times } = spine
+  const owners = wholeRows(spine, keyPlaces)
+  const count = owners.list.length
+  const keys = (keyPlaces[0] ?? []).map((_, at) => keyColumn(spine, keyPlaces, at, owners))
+  const negated = new Float64Array(count)
+  for (let index = 0; index < count; index += 1) negated[index] = -(times[owners.row[index] ?? 0] ?? 0)
+  const columns: SortColumn[] = [...keys, negated]
+  const compare = comparison(columns)
 
-  const placeOf = keyPlaces.map(() => new Int32Array(rows).fill(-1))
-  const distinct = new Uint32Array(asOf.length)
-  let count = 0
-  for (const index of order) {
+  const placeOf = keyPlaces.map(() => new Int32Array(spine.rows).fill(-1))
+  const distinct = new Uint32Array(count)
+  let found = 0
+  for (const index of sortedOrder(count, columns)) {
     // The time that a row is known at follows from its own time.
-    if (count === 0 || compare(distinct[count - 1] ?? 0, index) !== 0) {
-      distinct[count] = index
-      count += 1
+    if (found === 0 || compare(distinct[found - 1] ?? 0, index) !== 0) {
+      distinct[found] = index
+      found += 1
     }
-    const owner = owners[index] ?? 0
-    const places = placeOf[Math.floor(owner / rows)]
-    if (places) places[owner % rows] = count - 1
+    const places = placeOf[owners.list[index] ?? 0]
+    if (places) places[owners.row[index] ?? 0] = found - 1
   }
-  const kept = distinct.subarray(0, count)
-  const ofRows = Float64Array.from(kept, (index) => asOf[index] ?? 0)
+  const kept = distinct.subarray(0, found)
+  const asOf = new Float64Array(found)
+  for (let place = 0; place < found; place += 1) asOf[place] = -(negated[kept[place] ?? 0] ?? 0)
   return {
     rows: {
-      length: count,
-      keys: columns.map((column) => Array.from(kept, (index) => column[index] ?? 0)),
-      asOf: ofRows,
-      knownAt: (row) => knownAtOf(knownAt, ofRows[row] ?? 0),
+      length: found,
+      keys: keys.map((column) => picked(column, kept)),
+      asOf,
+      knownAt: (row) => knownAtOf(knownAt, asOf[row] ?? 0),
     },
     placeOf,
   }
 }
 
-function isWhole(keys: SpineRows['keys'], row: number): boolean {
-  for (const column of keys) if ((column[row] ?? null) === null) return false
-  return true
+/** Which list of key places each entity row is of, and its row of the spine. */
+interface Owners {
+  readonly list: Uint8Array
+  readonly row: Uint32Array
 }
 
-/** By key, then the newest first. */
-function comparison(
-  columns: readonly (readonly KeyValue[])[],
-  asOf: readonly Micros[],
-): (left: number, right: number) => number {
-  const times = Float64Array.from(asOf)
-  const [only] = columns
-  if (columns.length === 1 && only?.every((key) => typeof key === 'number')) {
-    const keys = Float64Array.from(only as readonly number[])
-    return (left, right) => (keys[left] ?? 0) - (keys[right] ?? 0) || (times[right] ?? 0) - (times[left] ?? 0)
-  }
-  return (left, right) => {
-    for (const column of columns) {
-      const order = compareKeys(column[left] ?? 0, column[right] ?? 0)
-      if (order !== 0) return order
+/** Those with all of their keys and a time. */
+function wholeRows({ rows, keys, times }: SpineRows, keyPlaces: readonly (readonly number[])[]): Owners {
+  const list = new Uint8Array(rows * keyPlaces.length)
+  const row = new Uint32Array(rows * keyPlaces.length)
+  let count = 0
+  keyPlaces.forEach((places, at) => {
+    const own = places.flatMap((place) => keys[place] ?? [])
+    for (let index = 0; index < rows; index += 1) {
+      if (Number.isNaN(times[index] ?? Number.NaN) || own.some((column) => column.isNull(index))) continue
+      list[count] = at
+      row[count] = index
+      count += 1
     }
-    return (times[right] ?? 0) - (times[left] ?? 0)
-  }
+  })
+  return { list: list.subarray(0, count), row: row.subarray(0, count) }
 }
 
-/** An int64 beyond the safe integers is text, which stands behind the numbers. */
-function compareKeys(left: KeyValue, right: KeyValue): number {
-  if (typeof left !== typeof right) return typeof left === 'number' ? -1 : 1
-  return left === right ? 0 : left < right ? -1 : 1
+/** One join key of all entity rows: numbers where all of its columns in the spine are. */
+function keyColumn(
+  { keys }: SpineRows,
+  keyPlaces: readonly (readonly number[])[],
+  at: number,
+  { list, row }: Owners,
+): Float64Array | readonly KeyValue[] {
+  const own = keyPlaces.map((places) => keys[places[at] ?? -1])
+  const numbers = own.map((column) => column?.numbers ?? null)
+  if (numbers.every((one) => one !== null)) {
+    const found = new Float64Array(list.length)
+    for (let index = 0; index < found.length; index += 1)
+      found[index] = numbers[list[index] ?? 0]?.[row[index] ?? 0] ?? 0
+    return found
+  }
+  return Array.from(list, (one, index) => own[one]?.at(row[index] ?? 0) ?? 0)
+}
+
+function picked(column: Float64Array | readonly KeyValue[], kept: Uint32Array): ArrayLike<KeyValue> {
+  if (!(column instanceof Float64Array)) return Array.from(kept, (index) => column[index] ?? 0)
+  const found = new Float64Array(kept.length)
+  for (let place = 0; place < kept.length; place += 1) found[place] = column[kept[place] ?? 0] ?? 0
+  return found
 }

@@ -27,9 +27,9 @@ export function tallyOf({ entries }: ServicePlan, takenAt: Micros): Tally {
     add({ rows, keys, times }, answered) {
       spine.rows += rows
       for (let row = 0; row < rows; row += 1) {
-        const asOf = times[row] ?? null
-        if (keys.some((column) => (column[row] ?? null) === null)) spine.missingKeys += 1
-        if (asOf === null) {
+        const asOf = times[row] ?? Number.NaN
+        if (keys.some((column) => column.isNull(row))) spine.missingKeys += 1
+        if (Number.isNaN(asOf)) {
           spine.missingTimes += 1
           continue
         }

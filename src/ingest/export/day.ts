@@ -11,7 +11,8 @@ export function startOfDay(day: number): Micros {
   return day * dayMicros
 }
 
-/** `day=2026-01-31`, as Hive calls a partition. */
-export function dayFolder(day: number): string {
-  return `day=${formatTimestamp(startOfDay(day)).split('T')[0]}`
+/** `day=2026-01-31`, as Hive calls a partition; `_day=…` beside a column `day`, which readers would take from the folder's name. */
+export function dayFolder(day: number, columns: readonly { readonly name: string }[]): string {
+  const key = columns.some(({ name }) => name === 'day') ? '_day' : 'day'
+  return `${key}=${formatTimestamp(startOfDay(day)).split('T')[0]}`
 }

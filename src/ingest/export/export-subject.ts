@@ -129,5 +129,5 @@ async function sweep(folder: ExportFolder, { parts }: Manifest): Promise<void> {
 }
 
 function isPart(file: string): boolean {
-  return /^day=[^/]+\/part-[^/]+\.parquet$/.test(file)
+  return /^_?day=[^/]+\/part-[^/]+\.parquet$/.test(file)
 }

@@ -58,7 +58,7 @@ async function stageParts(
     if (writer.pending() === 0) return
     const place = `part-${name}-${staged.length}.parquet`
     const local = join(staging, place)
-    staged.push({ ...(await writer.write(local)), day, file: `${dayFolder(day)}/${place}`, local })
+    staged.push({ ...(await writer.write(local)), day, file: `${dayFolder(day, columns)}/${place}`, local })
   }
 
   try {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { OpenedFile } from '../../stores/file-reader.ts'
+import { noNumbers, type OpenedFile } from '../../stores/file-reader.ts'
 
 /** A file with the columns that its folders give. */
 export interface PartitionedFile extends OpenedFile {
@@ -48,7 +48,7 @@ export function withPartitions(
         const columns = wanted.map(({ column }): readonly unknown[] =>
           added.has(column) ? batch.rowNumbers.map(() => added.get(column)) : (own.next().value ?? []),
         )
-        yield { ...batch, columns }
+        yield { ...batch, columns, numbers: noNumbers }
       }
     },
   }

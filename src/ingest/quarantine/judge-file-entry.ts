@@ -2,6 +2,7 @@ import { type FromLocalTime, fromLocalTime } from '../../definitions/local-time.
 import type { Micros } from '../../definitions/timestamp.ts'
 import type { EntityKey, FeatureRow, ScalarValue, Value } from '../../definitions/value.ts'
 import { BadUserInput } from '../../errors.ts'
+import { noNumbers } from '../../stores/file-reader.ts'
 import type { ImportedRows } from '../../stores/import-store.ts'
 import type { QuarantinedEntry } from '../../stores/quarantine-store.ts'
 import type { ImportTarget } from '../files/import-target.ts'
@@ -44,7 +45,8 @@ export function judgeFileEntry(target: ImportTarget, entry: QuarantinedEntry, no
   })
   try {
     const columns = raws.map((raw) => [raw ?? null])
-    return verdictOf(target, judge({ rowNumbers: [file.row], columns, malformed: new Map(), done: 1 }))
+    const batch = { rowNumbers: [file.row], columns, numbers: noNumbers, malformed: new Map(), done: 1 }
+    return verdictOf(target, judge(batch))
   } catch (error) {
     if (!(error instanceof BadUserInput)) throw error
     return { status: 'STAYS', reason: error.message }

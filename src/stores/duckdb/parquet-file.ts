@@ -1,7 +1,8 @@
-import type { DuckDBConnection } from '@duckdb/node-api'
+import { type DuckDBConnection, type DuckDBDataChunk, SQLNULL } from '@duckdb/node-api'
 import { BadUserInput } from '../../errors.ts'
 import type { FileBatch, FileReader, MalformedRow, RowRange, WantedColumn } from '../file-reader.ts'
 import { firstLineOf } from './duckdb-files.ts'
+import { numberVector } from './number-vector.ts'
 import { connectDuckDb } from './open-duckdb.ts'
 import { emptyColumn, type ParquetColumn, parquetColumn, timeColumn } from './parquet-column.ts'
 
@@ -61,25 +62,40 @@ async function* readBatches(
   let read = 0
   try {
     const result = await connection.stream(`select ${list} from ${parquetRows(path, { from, to })}`)
+    const types = result.columnTypes()
     for (let chunk = await result.fetchChunk(); chunk !== null; chunk = await result.fetchChunk()) {
       const { rowCount } = chunk
       if (rowCount === 0) break
       const first = from + read + 1
       read += rowCount
-      const values: unknown[][] = []
-      for (const [place, { value }] of columns.entries()) {
-        const vector = chunk.getColumnVector(place)
-        const items: unknown[] = new Array(rowCount)
-        for (let index = 0; index < rowCount; index += 1) items[index] = value(vector.getItem(index))
-        values.push(items)
+      // Only where they are asked for: most of a spine is numbers.
+      let values: readonly (readonly unknown[])[] | null = null
+      yield {
+        rowNumbers: Array.from({ length: rowCount }, (_, index) => first + index),
+        get columns() {
+          values ??= columns.map(({ value }, place) => columnValues(chunk, place, value))
+          return values
+        },
+        numbers: (place) => numberVector(chunk, place, types[place] ?? SQLNULL),
+        malformed: noneMalformed,
+        done: total === 0 ? 1 : read / total,
       }
-      const rowNumbers = Array.from({ length: rowCount }, (_, index) => first + index)
-      yield { rowNumbers, columns: values, malformed: noneMalformed, done: total === 0 ? 1 : read / total }
     }
   } catch (error) {
     if (error instanceof BadUserInput) throw error
     throw new BadUserInput(`${path} cannot be read on behind row ${from + read}: ${firstLineOf(error)}`)
   }
+}
+
+function columnValues(
+  chunk: DuckDBDataChunk,
+  place: number,
+  value: ParquetColumn['value'],
+): readonly unknown[] {
+  const vector = chunk.getColumnVector(place)
+  const items: unknown[] = new Array(chunk.rowCount)
+  for (let index = 0; index < items.length; index += 1) items[index] = value(vector.getItem(index))
+  return items
 }
 
 async function wantedColumn(

@@ -2,10 +2,8 @@ import { mkdtemp, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { type DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api'
 import { featureStatuses } from '../../definitions/row-status.ts'
-import { isNumeric } from '../../definitions/value-type.ts'
 import { BadUserInput, errorCode, messageOf } from '../../errors.ts'
 import type {
-  ColumnSummary,
   MadeColumn,
   TrainingBatch,
   TrainingFile,
@@ -15,7 +13,8 @@ import type {
 } from '../training-file.ts'
 import { ValueColumn } from '../value-column.ts'
 import { firstLineOf } from './duckdb-files.ts'
-import { connectDuckDb } from './open-duckdb.ts'
+import { summarized } from './made-summaries.ts'
+import { openDuckDb } from './open-duckdb.ts'
 import { parquetRows, parquetSource } from './parquet-file.ts'
 import {
   byteColumn,
@@ -27,9 +26,6 @@ import {
 
 /** A data chunk holds no more. */
 const chunkRows = 2_048
-/** Quantiles hold the values in memory. */
-const mostRowsOfQuantiles = 2_000_000
-const quantiles = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
 
 const copyOptions: Readonly<Record<Exclude<TrainingFormat, 'arrow'>, string>> = {
   parquet: 'format parquet, compression zstd',
@@ -56,22 +52,23 @@ export const duckDbTrainingFiles: TrainingFiles = {
       },
     )
     // The rows stand in a database file: what does not fit into the memory is on disk.
-    const opened = await connectDuckDb({
+    const instance = await openDuckDb({
       place: path.join(folder, 'rows.db'),
       memoryLimit: '128MB',
       temporary: folder,
     })
-    const { connection } = opened
+    const [connection, beside] = [await instance.connect(), await instance.connect()]
     const close = async (): Promise<void> => {
-      opened.close()
+      connection.disconnectSync()
+      beside.disconnectSync()
+      instance.closeSync()
       await rm(folder, { recursive: true, force: true })
     }
     try {
-      const file = await trainingFile(connection, folder, request)
+      const file = await trainingFile({ connection, beside }, folder, request)
       const failed = asRefusal(request)
       return {
         append: (batch) => file.append(batch).catch(failed),
-        summarize: () => file.summarize().catch(failed),
         write: () => file.write().catch(failed),
         close,
       }
@@ -97,8 +94,14 @@ function isSystemError(error: unknown): boolean {
   return /^E[A-Z]+$/.test(errorCode(error))
 }
 
+interface Connections {
+  readonly connection: DuckDBConnection
+  /** What reads rows while the file is written. */
+  readonly beside: DuckDBConnection
+}
+
 async function trainingFile(
-  connection: DuckDBConnection,
+  { connection, beside }: Connections,
   folder: string,
   { spine, columns, out, format }: TrainingFileRequest,
 ): Promise<Omit<TrainingFile, 'close'>> {
@@ -133,59 +136,36 @@ async function trainingFile(
       }
     },
 
-    async summarize() {
-      appender.flushSync()
-      const counted = await connection.runAndReadAll('select count(*) from made')
-      const step = Math.ceil(Number(counted.getRows()[0]?.[0]) / mostRowsOfQuantiles)
-      const summaries: ColumnSummary[] = []
-      for (const [index, column] of columns.entries()) {
-        if (column.kind !== 'VALUES' || !isNumeric(column.type)) continue
-        const stored = storedName(index, 0)
-        const number = `${stored}${column.type === 'bool' ? '::INTEGER' : ''}::DOUBLE`
-        const sampled = step > 1 ? ` filter (rowid % ${step} = 0)` : ''
-        // Column by column: the quantiles hold one in memory.
-        const summed = await connection.runAndReadAll(
-          `select count(*) - count(${stored}), min(${number}), max(${number}), avg(${number}),
-             quantile_cont(${number}, [${quantiles.join(', ')}])${sampled}::VARCHAR from made`,
-        )
-        const [nulls, minimum, maximum, mean, list] = summed.getRows()[0] ?? []
-        summaries.push({
-          name: column.name,
-          nulls: Number(nulls),
-          minimum: minimum as number | null,
-          maximum: maximum as number | null,
-          mean: mean as number | null,
-          quantiles: list === null || list === undefined ? null : JSON.parse(String(list)),
-        })
-      }
-      return summaries
-    },
-
     async write() {
       appender.closeSync()
-      const shown = isTyped
-        ? spine.columns.map(({ name }) => `spine.${quoted(name)}`)
-        : await Promise.all(
-            spine.columns.map(
-              async ({ name, type }, index) =>
-                `${await typedText(connection, `s${index}`, type === null)} as ${quoted(name)}`,
-            ),
-          )
-      const made = columns.map((column, index) => `${shownColumn(column, index)} as ${quoted(column.name)}`)
-      const from = isTyped
-        ? `${spine.rows === null ? parquetSource(spine.path) : parquetRows(spine.path, spine.rows)} as spine positional join made`
-        : 'made'
       const written = path.join(folder, 'written')
-      const select = `select ${[...shown, ...made].join(', ')} from ${from}`
-      if (format === 'arrow') await (await import('./write-arrow.ts')).writeArrow(connection, select, written)
-      else
-        await connection.run(
-          `copy (${select}) to '${written.replaceAll("'", "''")}' (${copyOptions[format]})`,
-        )
+      // At once, since neither is done by all processors alone; both end before anything is closed.
+      const summarizing = summarized(beside, columns, storedName)
+      await writeRows(written).finally(() => summarizing.catch(() => {}))
+      const summaries = await summarizing
       const { size } = await stat(written)
       await rename(written, out)
-      return { bytes: size }
+      return { bytes: size, summaries }
     },
+  }
+
+  async function writeRows(written: string): Promise<void> {
+    const shown = isTyped
+      ? spine.columns.map(({ name }) => `spine.${quoted(name)}`)
+      : await Promise.all(
+          spine.columns.map(
+            async ({ name, type }, index) =>
+              `${await typedText(connection, `s${index}`, type === null)} as ${quoted(name)}`,
+          ),
+        )
+    const made = columns.map((column, index) => `${shownColumn(column, index)} as ${quoted(column.name)}`)
+    const from = isTyped
+      ? `${spine.rows === null ? parquetSource(spine.path) : parquetRows(spine.path, spine.rows)} as spine positional join made`
+      : 'made'
+    const select = `select ${[...shown, ...made].join(', ')} from ${from}`
+    if (format === 'arrow') await (await import('./write-arrow.ts')).writeArrow(connection, select, written)
+    else
+      await connection.run(`copy (${select}) to '${written.replaceAll("'", "''")}' (${copyOptions[format]})`)
   }
 }
 

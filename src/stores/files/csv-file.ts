@@ -1,5 +1,11 @@
 import { BadUserInput } from '../../errors.ts'
-import type { FileBatch, FileReader, MalformedRow, WantedColumn } from '../file-reader.ts'
+import {
+  type FileBatch,
+  type FileReader,
+  type MalformedRow,
+  noNumbers,
+  type WantedColumn,
+} from '../file-reader.ts'
 import { readCsvRecord } from './csv-record.ts'
 import { notUtf8, type TextBlock, textBlocks } from './text-blocks.ts'
 
@@ -77,6 +83,7 @@ function growingBatch(columns: number) {
     rowNumbers: [] as number[],
     columns: Array.from({ length: columns }, () => [] as (string | null)[]),
     malformed: new Map<number, MalformedRow>(),
+    numbers: noNumbers,
   }
 }
 

@@ -1,4 +1,4 @@
-import type { FileBatch, MalformedRow, OpenedFile } from '../file-reader.ts'
+import { type FileBatch, type MalformedRow, noNumbers, type OpenedFile } from '../file-reader.ts'
 import type { JsonRow } from './json-row.ts'
 
 export type NumberedRow = JsonRow & { readonly rowNumber: number }
@@ -34,6 +34,7 @@ export async function openedJson(rows: () => JsonRows): Promise<OpenedFile> {
               fields !== null && Object.hasOwn(fields, column) ? fields[column] : null,
             ),
           ),
+          numbers: noNumbers,
           malformed,
           done: batch.done,
         }

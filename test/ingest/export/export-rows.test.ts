@@ -190,6 +190,16 @@ describe('the export of feature rows', () => {
     expect(await world.files(path)).toContain('_SUCCESS')
   })
 
+  it('has a column that is called as the folders of days are', async () => {
+    const view = await viewOf('with_day', { day: 'string' })
+    await world.offline.insertRows(view, [{ ...numbered(1, 0), values: ['monday'] }])
+    const path = world.newFolder()
+    await world.exportTo(path, { kind: 'ROWS', view })
+    expect(await world.read(path, 'select day, _day from rows')).toEqual([['monday', '2026-11-20']])
+    expect((await world.exportTo(path, { kind: 'ROWS', view })).parts).toHaveLength(1)
+    expect(await world.read(path, 'select count(*) from rows')).toEqual([['1']])
+  })
+
   it('exports a range, widens it, and refuses a narrower one', async () => {
     const view = await viewOf('ranged', { n: 'int64' })
     await world.offline.insertRows(

@@ -41,8 +41,9 @@ export function findRowsByJob({ engine, exchange, onLog }: JobFinding) {
       for (const read of join.reads) columns.push(await timeColumns(connection, read))
       const span = { from: earliestStart(join.reads, times.from), to: times.to }
       const sql = sparkJoinScript(join, { spine, output, columns, span })
+      const inputs = [spine, ...join.reads.map((read) => read.files.path)]
       await engine.run(
-        { name: `featuregraph training set ${path.basename(join.out)}`, sql, output },
+        { name: `featuregraph training set ${path.basename(join.out)}`, sql, inputs, output },
         { signal, onLog },
       )
       for (const read of join.reads) await sameFiles(connection, read.files)

@@ -1,5 +1,6 @@
-import { BadUserInput, messageOf, type Problem } from '../../../errors.ts'
+import { BadUserInput, messageOf } from '../../../errors.ts'
 import type { ParquetOfflineView } from '../../offline-view.ts'
+import type { FileProblem } from '../../parquet-rows.ts'
 import { firstLineOf } from '../duckdb-files.ts'
 import { openFileset } from './fileset.ts'
 import type { LakeReader } from './read-files.ts'
@@ -13,12 +14,12 @@ const filesChecked = 200
 export async function checkFiles(
   reader: LakeReader,
   views: readonly ParquetOfflineView[],
-): Promise<readonly Problem[]> {
-  const problems: Problem[] = []
+): Promise<readonly FileProblem[]> {
+  const problems: FileProblem[] = []
   for (const view of views) {
     const place = `feature view ${view.name}, source ${view.source.name}`
     const found = await problemsOf(reader, view)
-    problems.push(...found.map(({ path, message }) => ({ path: `${place}, ${path}`, message })))
+    problems.push(...found.map((one) => ({ ...one, path: `${place}, ${one.path}` })))
   }
   return problems
 }
@@ -26,20 +27,22 @@ export async function checkFiles(
 async function problemsOf(
   { instanceFor, columns }: LakeReader,
   view: ParquetOfflineView,
-): Promise<readonly Problem[]> {
+): Promise<readonly FileProblem[]> {
   const { path } = view.source
   try {
     const instance = await instanceFor(view)
     const connection = await instance.connect()
     try {
       const fileset = await openFileset(connection, columns, view)
-      return columnProblems(view, await fileset.groups(filesChecked))
+      const problems = columnProblems(view, await fileset.groups(filesChecked))
+      return problems.map((problem) => ({ ...problem, isLasting: true }))
     } finally {
       connection.disconnectSync()
     }
   } catch (error) {
-    if (error instanceof UnfitFiles) return error.problems
+    if (error instanceof UnfitFiles)
+      return error.problems.map((problem) => ({ ...problem, isLasting: error.isLasting }))
     const reason = error instanceof BadUserInput ? messageOf(error) : firstLineOf(error)
-    return [{ path, message: `its files cannot be read: ${reason}` }]
+    return [{ path, message: `its files cannot be read: ${reason}`, isLasting: false }]
   }
 }

@@ -2,9 +2,10 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import type { Problem } from '../../../errors.ts'
 import type { ParquetOfflineView } from '../../offline-view.ts'
 import { quoteText } from '../sql-text.ts'
+import { filesOf } from './exported-files.ts'
 import type { FileColumns, FileColumnsReader } from './file-columns.ts'
 import { fileTimes, overlaps, type TimeRange } from './file-times.ts'
-import { type LakeFile, listFiles } from './lake-files.ts'
+import type { LakeFile } from './lake-files.ts'
 import { UnfitFiles } from './unfit-files.ts'
 import { type FileGroup, groupFiles, viewRowsSql } from './view-rows.ts'
 
@@ -20,9 +21,6 @@ export interface Fileset {
   readonly groups: (most: number) => Promise<readonly FileGroup[]>
 }
 
-const noFiles =
-  'there are no Parquet files; expected a folder with *.parquet files in it or below, a pattern, or a file (names that begin with _ or . are passed over)'
-
 /** One listing; the columns of new files are read when rows are asked for. @throws UnfitFiles */
 export async function openFileset(
   connection: DuckDBConnection,
@@ -31,9 +29,7 @@ export async function openFileset(
 ): Promise<Fileset> {
   const { source } = view
   if (source.format === 'delta') return await openDelta(connection, view)
-  const files = await listFiles(connection, source.path)
-  // Nothing could be told from an empty answer: a folder that is not mounted looks like this.
-  if (files.length === 0) throw new UnfitFiles([{ path: source.path, message: noFiles }])
+  const files = await filesOf(connection, source.path)
   const times = new Map<LakeFile, TimeRange>()
   const problems: Problem[] = []
   for (const file of files) {

@@ -33,8 +33,13 @@ export function fingerprint({ path, size, modified }: LakeFile): string {
 
 const wildcards = /[*?[]/
 
+/** No pattern, and no file. */
+export function isFolder(path: string): boolean {
+  return !wildcards.test(path) && !path.endsWith('.parquet')
+}
+
 function patternOf(path: string): string {
-  if (wildcards.test(path) || path.endsWith('.parquet')) return path
+  if (!isFolder(path)) return path
   return `${path.replace(/\/+$/, '')}/**/*.parquet`
 }
 

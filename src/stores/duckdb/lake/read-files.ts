@@ -2,9 +2,10 @@ import type { DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import { BadUserInput, StoreFailed, StoreTimedOut } from '../../../errors.ts'
 import type { ParquetOfflineView } from '../../offline-view.ts'
 import { firstLineOf } from '../duckdb-files.ts'
+import { filesOf } from './exported-files.ts'
 import type { FileColumnsReader } from './file-columns.ts'
 import { type Fileset, openFileset } from './fileset.ts'
-import { areUnchanged, fingerprint, type LakeFile, listFiles } from './lake-files.ts'
+import { areUnchanged, fingerprint, type LakeFile } from './lake-files.ts'
 import { UnfitFiles } from './unfit-files.ts'
 
 export interface LakeReader {
@@ -98,7 +99,7 @@ async function haveChanged(
   { files }: Fileset,
 ): Promise<boolean> {
   if (view.source.format === 'delta') return false
-  const now = await listFiles(connection, view.source.path).catch(() => null)
+  const now = await filesOf(connection, view.source.path).catch(() => null)
   if (now === null) return false
   const known = new Set(files.map(fingerprint))
   return now.length !== files.length || now.some((file) => !known.has(fingerprint(file)))

@@ -36,7 +36,7 @@ const settings = [
 /** Up to here nothing is faster than arrays of parameters; a temporary table costs four round trips. */
 const usualArrayRows = 1_000
 /** Fewer are not worth a connection more. */
-const leastRowsOfPart = 10_000
+const leastRowsOfPart = 4_000
 
 /**
  * One transaction a connection, all on the snapshot that the first exports: they see the same rows, whatever arrives while
@@ -63,28 +63,34 @@ async function openSnapshot(
   { project, countNonFinite, arrayRows = usualArrayRows }: SnapshotOptions,
 ): Promise<AsOfSnapshot> {
   const identifier = await systemIdentifier(pool)
-  const begin = async (snapshot: string | null): Promise<pg.PoolClient> => {
+  const connecting = Array.from({ length: connections }, async () => {
     const client = await pool.connect()
     clients.push(client)
+    return client
+  })
+  // All of them: those that there are are given back where one fails.
+  await Promise.allSettled(connecting)
+  const [first, ...others] = await Promise.all(connecting)
+  if (!first) throw new RangeError('a snapshot takes a connection')
+  const begin = async (client: pg.PoolClient, snapshot: string | null): Promise<void> => {
     await client.query('begin isolation level repeatable read')
     if (snapshot !== null) await client.query(`set transaction snapshot '${snapshot}'`)
     await client.query(settings.map((setting) => `set local ${setting}`).join('; '))
-    return client
   }
-  const first = await begin(null)
+  await begin(first, null)
   const { rows } = await first.query<{ snapshot: string; visible: string }>(
     'select pg_export_snapshot() as snapshot, pg_current_snapshot()::text as visible',
   )
   const visible = visibleIn ?? rows[0]?.visible ?? ''
   const takenAt = await databaseNow(first)
-  for (let count = 1; count < connections; count += 1) await begin(rows[0]?.snapshot ?? null)
+  await Promise.all(others.map((client) => begin(client, rows[0]?.snapshot ?? null)))
   const mayMake = await mayMakeTables(first)
   /** Of each connection the join that it does. */
   const turns = clients.map((): Promise<unknown> => Promise.resolve())
   let next = 0
   let isClosed = false
 
-  function onConnection(work: (client: pg.ClientBase) => Promise<void>): Promise<void> {
+  const onConnection = (work: (client: pg.ClientBase) => Promise<void>): Promise<void> => {
     const place = next % clients.length
     next += 1
     const client = clients[place] ?? first

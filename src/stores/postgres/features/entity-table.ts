@@ -4,6 +4,7 @@ import type { EntityRows } from '../../entity-rows.ts'
 import type { OfflineView } from '../../offline-view.ts'
 import { sqlType } from '../sql/column-type.ts'
 import { copyRows } from '../sql/copy-rows.ts'
+import { numberRows } from './number-rows.ts'
 
 type JoinKeys = OfflineView['entity']['joinKeys']
 
@@ -12,6 +13,7 @@ export const entityTable = 'pg_temp.featuregraph_entity_rows'
 
 /** Rows that gather before they are sent. */
 const flushBytes = 262_144
+const rowsAtOnce = 4_096
 
 /**
  * Entity rows `from` to `to` as a temporary table of the connection's transaction, columns as those of `e` in an as-of join, in
@@ -20,9 +22,10 @@ const flushBytes = 262_144
 export async function fillEntityTable(
   client: pg.ClientBase,
   joinKeys: JoinKeys,
-  { keys, asOf, knownAt }: EntityRows,
+  rows: EntityRows,
   { from, to }: { readonly from: number; readonly to: number },
 ): Promise<void> {
+  const { keys, asOf, knownAt } = rows
   const columns = [
     'place integer',
     ...joinKeys.map(({ type }, index) => `key_${index} ${sqlType(type)}`),
@@ -34,14 +37,17 @@ export async function fillEntityTable(
   const types: ValueType[] = ['int32', ...joinKeys.map(({ type }) => type), 'timestamp', 'timestamp']
   const copy = copyRows(client, entityTable, types)
   try {
-    const values: (number | string | null)[] = types.map(() => null)
-    const behind = keys.length + 1
-    for (let place = from; place < to; place += 1) {
-      values[0] = place
-      for (let at = 0; at < keys.length; at += 1) values[at + 1] = keys[at]?.[place] ?? null
-      values[behind] = asOf[place] ?? null
-      values[behind + 1] = knownAt(place)
-      copy.add(values)
+    const numbers = keys.filter((column) => column instanceof Float64Array)
+    const encode = numbers.length === keys.length ? numberRows(joinKeys, numbers, rows) : null
+    for (let place = from; place < to; ) {
+      if (encode !== null) {
+        const end = Math.min(to, place + rowsAtOnce)
+        copy.addEncoded(encode(place, end))
+        place = end
+      } else {
+        copy.add([place, ...keys.map((column) => column[place] ?? null), asOf[place] ?? null, knownAt(place)])
+        place += 1
+      }
       if (copy.size() >= flushBytes) await copy.flush()
     }
     await copy.end()

@@ -19,7 +19,8 @@ import { numericBytes, numericScaled } from './numeric-binary.ts'
 
 const signature = Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1')
 const headerBytes = signature.length + 8
-const microsFrom1970To2000 = 946_684_800_000_000
+/** Postgres' timestamps count from 2000. */
+export const microsFrom1970To2000 = 946_684_800_000_000
 
 /** Of the element's column type in `pg_type`; stable across versions. */
 const elementOids: Readonly<Record<PlainType, number>> = {
@@ -54,6 +55,8 @@ export function copyTrailer(): Buffer {
 /** Rows → bytes of COPY's rows, column by column in the order of `types`. Grows its buffer as it needs. */
 export interface CopyEncoder {
   readonly add: (row: readonly (Value | null)[]) => void
+  /** Rows that are bytes already. */
+  readonly addEncoded: (rows: Buffer) => void
   /** Bytes that were added since the last `take`. */
   readonly size: () => number
   /** Hands the bytes over; they are the caller's. */
@@ -175,6 +178,10 @@ export function copyEncoder(types: readonly ValueType[]): CopyEncoder {
         else addList(element, value as readonly ScalarValue[])
       }
     },
+    addEncoded(rows) {
+      need(rows.length)
+      end += rows.copy(buffer, end)
+    },
     size: () => end,
     take() {
       const bytes = buffer.subarray(0, end)
@@ -188,8 +195,6 @@ export function copyEncoder(types: readonly ValueType[]): CopyEncoder {
 /** Bytes of COPY's rows, in pieces of any size → whole rows; int64 as everywhere: a number while it is a safe integer. */
 export interface CopyDecoder {
   readonly decode: (piece: Buffer) => (Value | null)[][]
-  /** As `decode`, row by row, in one array that is filled anew for each. */
-  readonly each: (piece: Buffer, receive: (row: readonly (Value | null)[]) => void) => void
 }
 
 export function copyDecoder(types: readonly ValueType[]): CopyDecoder {
@@ -198,49 +203,39 @@ export function copyDecoder(types: readonly ValueType[]): CopyDecoder {
   let ended = false
   const elements = types.map(elementType)
 
-  function each(
-    piece: Buffer,
-    newRow: () => (Value | null)[],
-    receive: (row: (Value | null)[]) => void,
-  ): void {
-    const bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece])
-    let start = 0
-    if (!started) {
-      if (bytes.length < headerBytes) {
-        rest = bytes
-        return
-      }
-      start = headerBytes + bytes.readUInt32BE(headerBytes - 4)
-      started = true
-    }
-    while (!ended) {
-      const end = rowEnd(bytes, start)
-      if (end === null) break
-      if (end === -1) {
-        ended = true
-        break
-      }
-      const row = newRow()
-      readRow(types, elements, bytes, start + 2, row)
-      receive(row)
-      start = end
-    }
-    rest = bytes.subarray(start)
-  }
-
-  const filled = types.map((): Value | null => null)
   return {
     decode(piece) {
       const rows: (Value | null)[][] = []
-      each(
-        piece,
-        () => new Array<Value | null>(types.length),
-        (row) => rows.push(row),
-      )
+      const bytes = rest.length === 0 ? piece : Buffer.concat([rest, piece])
+      let start = 0
+      if (!started) {
+        if (bytes.length < headerBytes) {
+          rest = bytes
+          return rows
+        }
+        start = copyHeaderEnd(bytes, 0)
+        started = true
+      }
+      while (!ended) {
+        const end = rowEnd(bytes, start)
+        if (end === null) break
+        if (end === -1) {
+          ended = true
+          break
+        }
+        rows.push(readRow(types, elements, bytes, start + 2))
+        start = end
+      }
+      rest = bytes.subarray(start)
       return rows
     },
-    each: (piece, receive) => each(piece, () => filled, receive),
   }
+}
+
+/** Behind the header that starts there. */
+export function copyHeaderEnd(bytes: Buffer, start: number): number {
+  const end = start + headerBytes
+  return end + bytes.readUInt32BE(end - 4)
 }
 
 /** Where the row at `start` ends; null when it is not all there yet, -1 for the trailer. */
@@ -262,8 +257,8 @@ function readRow(
   elements: readonly (PlainType | null)[],
   bytes: Buffer,
   start: number,
-  row: (Value | null)[],
-): void {
+): (Value | null)[] {
+  const row: (Value | null)[] = new Array(types.length)
   let at = start
   for (let index = 0; index < types.length; index += 1) {
     const length = bytes.readInt32BE(at)
@@ -279,6 +274,13 @@ function readRow(
         : readList(element, bytes, at)
     at += length
   }
+  return row
+}
+
+/** A column's value, which is not null. */
+export function readBinary(type: ValueType, bytes: Buffer, at: number, length: number): Value {
+  const element = elementType(type)
+  return element === null ? readScalar(type as ScalarType, bytes, at, length) : readList(element, bytes, at)
 }
 
 function readScalar(type: ScalarType, bytes: Buffer, at: number, length: number): ScalarValue {

@@ -22,19 +22,8 @@ export async function* copyOut(
   }
 }
 
-/** As `copyOut`, row by row, in one array that is filled anew for each. */
-export async function copyOutEach(
-  client: pg.ClientBase,
-  sql: Sql,
-  types: readonly ValueType[],
-  receive: (row: readonly (Value | null)[]) => void,
-): Promise<void> {
-  const stream = client.query(copyTo(`copy (${inline(sql)}) to stdout (format binary)`))
-  const decoder = copyDecoder(types)
-  for await (const piece of stream as AsyncIterable<Buffer>) decoder.each(piece, receive)
-}
-
-function inline({ text, values }: Sql): string {
+/** The values in the text, as quoted literals. */
+export function inline({ text, values }: Sql): string {
   return text.replace(/\$(\d+)/g, (_, number: string) => literal(values[Number(number) - 1]))
 }
 

@@ -9,6 +9,8 @@ import { copyEncoder, copyHeader, copyTrailer } from './copy-binary.ts'
 /** Rows into a table by COPY, on the connection's transaction. */
 export interface CopyRows {
   readonly add: (row: readonly (Value | null)[]) => void
+  /** Whole rows as they are sent. */
+  readonly addEncoded: (rows: Buffer) => void
   /** Hands on what has gathered, beginning a COPY if none is open; resolves when more may come. */
   readonly flush: () => Promise<void>
   /** As `flush`, and ends the COPY that is open: the connection takes other statements until the next one. */
@@ -47,6 +49,7 @@ export function copyRows(client: pg.ClientBase, into: string, types: readonly Va
 
   return {
     add: encoder.add,
+    addEncoded: encoder.addEncoded,
     size: encoder.size,
     flush,
     async end() {

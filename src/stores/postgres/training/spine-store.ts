@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { formatTimestamp } from '../../../definitions/timestamp.ts'
 import { fileFormats } from '../../file-reader.ts'
 import type { SpineStore } from '../../spine-store.ts'
-import { storeFailed } from '../sql/pool.ts'
+import { inTransaction, storeFailed } from '../sql/pool.ts'
 
 export const spineRow = z.object({
   id: z.string(),
@@ -23,14 +23,20 @@ const heldSql = `select
 
 export function postgresSpineStore(pool: pg.Pool, project: string): SpineStore {
   return {
-    async add({ id, owner, format, rows, columns, bytes, sha256 }) {
-      await pool
-        .query(
-          `insert into featuregraph.spines (project, id, owner, format, row_count, columns, bytes, sha256, created_at)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, featuregraph.moment())`,
-          [project, id, owner, format, rows, columns, bytes, sha256],
+    async add({ id, owner, format, rows, columns, bytes, sha256 }, maxHeldBytes) {
+      return await inTransaction(pool, async (client) => {
+        // One after the other, of each owner: what is held is counted with those that were added just before.
+        await client.query('select pg_advisory_xact_lock(hashtext($1))', [
+          `featuregraph spines ${JSON.stringify([project, owner])}`,
+        ])
+        const { rowCount } = await client.query(
+          `insert into featuregraph.spines (project, owner, id, format, row_count, columns, bytes, sha256, created_at)
+           select $1, $2, $3, $4, $5, $6, $7::bigint, $8, featuregraph.moment() from (${heldSql}) as h
+           where h.held + $7::bigint <= $9::bigint`,
+          [project, owner, id, format, rows, columns, bytes, sha256, maxHeldBytes],
         )
-        .catch(storeFailed('recording a spine'))
+        return rowCount === 1
+      }).catch(storeFailed('recording a spine'))
     },
 
     async find(id) {

@@ -77,7 +77,7 @@ describe('files of different columns', () => {
       `select 'x' as id, ${now} as ts, 7::bigint as n, 1.25::decimal(5,2) as price`,
     )
     const place = `feature view ${view.name}, source ${view.name}, ${bad}`
-    expect(await rows.checkViews([view])).toEqual([
+    expect(await rows.checkViews([view])).toMatchObject([
       {
         path: place,
         message:
@@ -233,6 +233,30 @@ describe('a folder', () => {
     expect(await valuesAt(of(path.join(view.source.path, '_kept')), [[1], [2]])).toEqual([[1], [2]])
   })
 
+  it('that an export wrote has the files that its manifest lists, and none before its first run has ended', async () => {
+    const view = newView({ n: 'int64' })
+    const folder = view.source.path
+    const one = (id: number): string => `select ${id} as id, ${now} as ts, ${id} as n`
+    const list = (point: object | null, ...parts: readonly string[]): Promise<void> =>
+      writeFile(
+        path.join(folder, '_export.json'),
+        JSON.stringify({
+          ...{ format: 'featuregraph export 1', point },
+          parts: parts.map((file) => ({ file, day: 0, rows: 1, bytes: 1 })),
+        }),
+      )
+    await put(view, 'day=2026-11-20/part-1.parquet', one(1))
+    await put(view, 'day=2026-11-20/part-2.parquet', one(2))
+    await list(null, 'day=2026-11-20/part-1.parquet')
+    await expect(valuesAt(view, [[1]])).rejects.toThrow('an export is under way there, or has not ended')
+    await list({}, 'day=2026-11-20/part-1.parquet')
+    expect(await valuesAt(view, [[1], [2]])).toEqual([[1], null])
+    await list({}, 'day=2026-11-20/part-3.parquet')
+    await expect(valuesAt(view, [[1]])).rejects.toThrow('files that its _export.json lists are not there')
+    await list({})
+    expect(await valuesAt(view, [[1], [2]])).toEqual([null, null])
+  })
+
   it('that is no Parquet fails by its file', async () => {
     const view = newView({ n: 'int64' })
     await mkdir(view.source.path)
@@ -270,7 +294,7 @@ describe('partitions that follow the event timestamp', () => {
     )
     const message = 'the partition day=31 is no day; expected as 2026-11-28, or 28 below a month'
     expect(await rows.checkViews([view])).toEqual([
-      { path: `feature view ${view.name}, source ${view.name}, ${file}`, message },
+      { path: `feature view ${view.name}, source ${view.name}, ${file}`, message, isLasting: true },
     ])
     await expect(valuesAt(view, [[1]])).rejects.toThrow(message)
     await put(view, 'year=2026/month=11/day=20/a.parquet', `select 1 as id, ${now} as ts, 1 as n`)
