@@ -3,15 +3,13 @@ import type { Value } from '../definitions/value.ts'
 import { documentFragments } from './document-fragments.ts'
 import { visitSelections } from './visit-selections.ts'
 
-/** What a request has read of stored rows, counted as they come in, a row as often as it is asked for. */
+/** What a request has read of stored rows, counted as they come in, a row as often as it is asked for. One a request. */
 export interface ReadBytes {
-  /** @throws TooManyBytes past the limit: nothing of it is decoded then. */
-  readonly add: (bytes: number) => void
+  readonly limit: number
   /** Every value that is read may be answered so many times. Set before the first read. */
   repeats: number
-  /** The bytes as they count; also past the limit. */
-  readonly total: () => number
-  readonly isPastLimit: () => boolean
+  /** As they count; also past the limit. */
+  total: number
 }
 
 /** Ends the reads of a request; the executor answers in its place. */
@@ -19,18 +17,11 @@ export class TooManyBytes extends Error {
   override readonly name = 'TooManyBytes'
 }
 
-export function countReadBytes(limit: number): ReadBytes {
-  let total = 0
-  const counted: ReadBytes = {
-    repeats: 1,
-    add(bytes) {
-      total += bytes * counted.repeats
-      if (total > limit) throw new TooManyBytes(`${total} bytes were read, the limit is ${limit}`)
-    },
-    total: () => total,
-    isPastLimit: () => total > limit,
-  }
-  return counted
+/** @throws TooManyBytes past the limit: nothing of what was read is decoded then. */
+export function addReadBytes(read: ReadBytes, bytes: number): void {
+  read.total += bytes * read.repeats
+  if (read.total > read.limit)
+    throw new TooManyBytes(`${read.total} bytes were read, the limit is ${read.limit}`)
 }
 
 /**

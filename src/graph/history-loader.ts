@@ -1,7 +1,7 @@
 import DataLoader from 'dataloader'
 import type { StoredView } from '../registry/registry.ts'
 import type { FoundRows, StoredRowRange, StoredRows } from '../stores/stored-rows.ts'
-import { bytesOfValues, TooManyBytes } from './answer-size.ts'
+import { addReadBytes, bytesOfValues, TooManyBytes } from './answer-size.ts'
 import { type LoadingRequest, observeRead, type RowSources } from './row-sources.ts'
 
 /** A page of one key's stored rows. */
@@ -28,7 +28,7 @@ export function historyLoader(
       const found = await sources.offline.storedRows(asked, request.signal())
       observed()
       for (const { rows } of found)
-        for (const { values } of rows) request.readBytes.add(bytesOfValues(values))
+        for (const { values } of rows) addReadBytes(request.readBytes, bytesOfValues(values))
       return found
     } catch (error) {
       if (!(error instanceof TooManyBytes)) observed(error)

@@ -7,7 +7,6 @@ import {
   getVariableValues,
   type OperationDefinitionNode,
 } from 'graphql'
-import type { CompiledQuery } from 'graphql-jit'
 import { FeaturegraphError, LimitExceeded } from '../errors.ts'
 import type { GraphContext } from './context.ts'
 import type { DocumentGate } from './document-gate.ts'
@@ -91,27 +90,17 @@ export function operationExecutor(
     try {
       if (isApart) return await runApart(asks)
       context.readBytes.repeats = operation.repeats
-      const result = await runHere(asks, operation.defaulted, compiled)
-      if (!context.readBytes.isPastLimit()) return result
+      const nullForDefault = operation.defaulted.some((name) => variables[name] === null)
+      let result = compiled && !nullForDefault ? await compiled.query(undefined, context, variables) : null
+      if (result === null || result.data === undefined) {
+        if (result !== null) options.count('repeated')
+        result = await runInterpreted(asks)
+      }
+      if (context.readBytes.total <= context.readBytes.limit) return answer(result, context)
     } finally {
       end()
     }
     return await runTooLarge(asks)
-  }
-
-  async function runHere(
-    asks: Run,
-    defaulted: readonly string[],
-    compiled: CompiledQuery | null,
-  ): Promise<ExecutionResult> {
-    const { variables, context } = asks
-    const nullForDefault = defaulted.some((name) => variables[name] === null)
-    let result = compiled && !nullForDefault ? await compiled.query(undefined, context, variables) : null
-    if (result === null || result.data === undefined) {
-      if (result !== null) options.count('repeated')
-      result = await runInterpreted(asks)
-    }
-    return answer(result, context)
   }
 
   async function runApart({ document, operationName, variables, context }: Run): Promise<ExecutionResult> {
@@ -125,7 +114,7 @@ export function operationExecutor(
   /** What has read more than may be answered here: by another thread, if it may be answered at all. */
   async function runTooLarge(asks: Run): Promise<ExecutionResult> {
     const { context } = asks
-    const total = context.readBytes.total()
+    const { total } = context.readBytes
     if (gate.apart === null || total > gate.apart.maxReadBytes)
       throw new LimitExceeded(
         `a request may read at most ${gate.apart?.maxReadBytes ?? options.maxReadBytes} bytes of stored rows, each as often as it is asked for; at least ${total} came; split it`,

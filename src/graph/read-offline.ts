@@ -1,7 +1,7 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import { planAsOf } from '../historical/as-of-plan.ts'
 import type { AsOfEntry } from '../stores/as-of-reader.ts'
-import { bytesOfValues } from './answer-size.ts'
+import { addReadBytes, bytesOfValues } from './answer-size.ts'
 import {
   type LoadingRequest,
   type Need,
@@ -44,7 +44,7 @@ export async function readOffline(
       fill(unavailableColumn(sources.reader(view), 'OFFLINE', times, reason))
     }
   }
-  request.readBytes.add(bytes)
+  addReadBytes(request.readBytes, bytes)
 }
 
 /** Each row as often as it is asked for. */

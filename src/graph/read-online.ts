@@ -4,6 +4,7 @@ import type { OnlinePlace } from '../online/guard.ts'
 import { planRead, type ReadPlan } from '../online/read-plan.ts'
 import type { Entity } from '../registry/registry.ts'
 import { onlineKeySuffix } from '../stores/online-value/online-key.ts'
+import { addReadBytes } from './answer-size.ts'
 import { readOffline } from './read-offline.ts'
 import {
   type LoadingRequest,
@@ -120,7 +121,7 @@ async function readOnline(
     const reason = reasonOf(error)
     for (const wanted of placed) refused.push({ wanted, reason })
   }
-  request.readBytes.add(bytes)
+  addReadBytes(request.readBytes, bytes)
   return { refused, missed }
 }
 

@@ -16,7 +16,6 @@ import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { StoredRows } from '../stores/stored-rows.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
-import { countReadBytes } from './answer-size.ts'
 import type { Caller, GraphContext } from './context.ts'
 import { historyLoader } from './history-loader.ts'
 import { rowLoader } from './row-loader.ts'
@@ -106,7 +105,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
   return {
     tally,
     make(requestId, caller, payer, signal, audit, now = clock()) {
-      const readBytes = countReadBytes(options.maxReadBytes)
+      const readBytes = { limit: options.maxReadBytes, repeats: 1, total: 0 }
       const request = { requestId, now, signal, payer, readBytes }
       return {
         requestId,

@@ -67,7 +67,7 @@ export interface LoadingRequest {
   readonly signal: () => AbortSignal
   /** Its caller's. */
   readonly payer: string
-  readonly readBytes: Pick<ReadBytes, 'add'>
+  readonly readBytes: ReadBytes
 }
 
 /** A column to be filled: which need and which of its views. */

@@ -4,7 +4,7 @@ import { heard } from './heard.ts'
 const maxLineBytes = 1_048_576
 /** A batch ends at either, by the lines alone, so that a retry of the same lines is cut alike. */
 const maxBatchRows = 2_000
-const maxBatchBytes = 4 * 1_048_576
+const maxBatchBytes = 1_048_576
 /** Why a line that is too long is not read. */
 export const lineTooLong = `a line has at most ${maxLineBytes} bytes`
 

@@ -170,8 +170,8 @@ async function underLoad(
   return answers
 }
 
-async function readiness(of = gateway): Promise<{ status: number; dependencies: unknown }> {
-  const response = await fetch(`${of.url}/readyz`)
+async function readiness(of = gateway, asked = ''): Promise<{ status: number; dependencies: unknown }> {
+  const response = await fetch(`${of.url}/readyz${asked}`)
   const { dependencies } = (await response.json()) as { dependencies: unknown }
   return { status: response.status, dependencies }
 }
@@ -240,6 +240,8 @@ describe('Redis', () => {
       // It stands still until all of these are answered: what waited for it would wait for ever.
       for (let round = 0; round < 6; round += 1) expectOnlineUnavailable(await askMixed(own))
       expect((await readiness(own)).status).toBe(503)
+      expect((await readiness(own, '?for=offline')).status).toBe(200)
+      expect((await readiness(own, '?for=online')).status).toBe(503)
       await Promise.all(Array.from({ length: 30 }, async () => expectOnlineUnavailable(await askMixed(own))))
     } finally {
       process.kill(redis.pid, 'SIGCONT')
@@ -343,6 +345,8 @@ describe('Postgres', () => {
       expect(online.data.customer.customerProfile.lifetimeEvents).toBe(2)
       expectOfflineUnavailable(await askPast(own))
       expect((await readiness(own)).status).toBe(503)
+      expect((await readiness(own, '?for=online')).status).toBe(200)
+      expect((await readiness(own, '?for=offline')).status).toBe(503)
     } finally {
       for (const pid of pids) process.kill(pid, 'SIGCONT')
     }

@@ -1,5 +1,5 @@
 import { readlinkSync } from 'node:fs'
-import { constants, setPriority } from 'node:os'
+import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { pino } from 'pino'
 import { messageOf, RegistryUnreadable } from '../../errors.ts'
@@ -21,6 +21,8 @@ import { threadWorlds } from './thread-worlds.ts'
 const readableMs = 5_000
 /** A large answer may hold its own thread up for longer than an online read may take. */
 const leastOnlineTimeoutMs = 2_000
+/** A third of the main thread's weight, where both want a processor. */
+const niceness = 5
 
 const port = parentPort
 if (port === null) throw new TypeError('a thread of the gateway was not started by it')
@@ -91,7 +93,7 @@ port.on('message', (message: ToThread) => {
 function yieldToMainThread(): void {
   try {
     const [, thread] = /\/task\/(\d+)$/.exec(readlinkSync('/proc/thread-self')) ?? []
-    if (thread !== undefined) setPriority(Number(thread), constants.priority.PRIORITY_BELOW_NORMAL)
+    if (thread !== undefined) setPriority(Number(thread), niceness)
   } catch {
     // As it was.
   }
