@@ -353,7 +353,10 @@ describe('training sets over files', () => {
     const made = await make('first.parquet', { features, engine: 'postgres' })
     const [files] = made.files
     expect(files?.files.every(({ bytes, checksum }) => bytes > 0 && checksum.length === 64)).toBe(true)
-    await writeWeather([{ shop: 'a', at: now - 5 * hour + minute, made: now, degrees: 99, n: 1_000 }], 'later')
+    await writeWeather(
+      [{ shop: 'a', at: now - 5 * hour + minute, made: now, degrees: 99, n: 1_000 }],
+      'later',
+    )
     for (const engine of ['postgres', 'duckdb'] as const) {
       await make('again.parquet', { features, engine, files: made.files })
       expect(await differing('first.parquet', 'again.parquet')).toEqual([])
