@@ -64,6 +64,7 @@ async function trainingEngines(
     engine: sparkEngine({ submit: sparkSubmit }),
     exchange: filesFolder === null ? null : path.join(filesFolder, project, 'engines'),
     onLog: (line) => log.info(line),
+    deletions: files.deletions,
   })
   return {
     viewFiles: viewFiles({

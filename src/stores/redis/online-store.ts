@@ -3,6 +3,7 @@ import { messageOf, StoreFailed, StoreTimedOut, type StoreUnsuitable } from '../
 import type { OnlineRead, OnlineStore, OnlineWrite, OnlineWriteOutcome } from '../online-store.ts'
 import { guardMarkerName, markerKey, markersFront } from '../online-value/online-key.ts'
 import { writeChunks } from '../online-value/write-chunks.ts'
+import { answeredInTime, timedOut } from './answered-in-time.ts'
 import { compareAndSetBatch, compareAndSetLua } from './compare-and-set.ts'
 import { joinReads } from './joined-reads.ts'
 import { refusalOf } from './refusals.ts'
@@ -33,8 +34,6 @@ export interface RedisOnlineStore extends OnlineStore {
 
 const writeTimeoutMs = 10_000
 const maxJoinedKeys = 256
-/** The client's message of a command that was given up. */
-const timedOut = 'Command timed out'
 /** Holds Redis for well under 1 ms. */
 const scannedAtOnce = 1_000
 
@@ -67,7 +66,6 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): RedisOnlineS
   const reader = new Redis(options.url, {
     ...shared,
     connectionName: 'featuregraph-read',
-    commandTimeout: options.readTimeoutMs,
     // A server that has stopped answering without closing: drop the connection rather than pile up commands.
     socketTimeout: Math.max(1_000, 4 * options.readTimeoutMs),
   })
@@ -145,7 +143,7 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): RedisOnlineS
 
   /** What is in flight when a connection breaks is rejected: an answer is of the connection that it was asked over. */
   async function readGuarded(keys: readonly string[]): Promise<OnlineRead> {
-    const rows = await reader.mgetBuffer([...keys, guardKey])
+    const rows = await answeredInTime(reader.mgetBuffer([...keys, guardKey]), options.readTimeoutMs)
     const guard = rows.pop()?.toString('latin1') ?? null
     return { rows, guard, connection: connections.reader }
   }
@@ -195,7 +193,9 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): RedisOnlineS
       await writer.unlink(markerKey(prefix)).catch(failure)
     },
     async ping() {
-      await Promise.all([reader.ping(), writer.ping()]).catch(failed('answer'))
+      await Promise.all([answeredInTime(reader.ping(), options.readTimeoutMs), writer.ping()]).catch(
+        failed('answer'),
+      )
       const problem = await watch.current()
       if (problem) throw problem
     },

@@ -6,9 +6,11 @@ import { windowStart } from '../../../windows/hop.ts'
 import type { FileJoin, JoinedRead } from '../../file-join.ts'
 import type { JobEngine } from '../../job-engine.ts'
 import type { FileColumns } from '../../join-sql/row-files-sql.ts'
-import { foundColumns, sparkJoinScript } from '../../join-sql/spark-script.ts'
+import { askedSql, foundColumns, sparkJoinScript } from '../../join-sql/spark-script.ts'
 import { duckDb, literalText } from '../../join-sql/sql-dialect.ts'
 import type { SpineTimes } from './find-rows.ts'
+import type { RowDeletions } from './join-file-view.ts'
+import { leaveOutDeleted } from './leave-out-deleted.ts'
 import { sameFiles } from './list-read-files.ts'
 
 export interface JobFinding {
@@ -16,13 +18,14 @@ export interface JobFinding {
   /** A folder that the engine reaches by the same name as this process; null: beside the output. */
   readonly exchange: string | null
   readonly onLog: (line: string) => void
+  readonly deletions: RowDeletions
 }
 
 /**
  * By another engine: keys and times of the spine go out as a Parquet file, what was found for them comes back as files. Other columns
- * of the spine never leave. The files of the views have to be the same at the end.
+ * of the spine never leave. The files of the views have to be the same at the end. Rows of deleted entities are none.
  */
-export function findRowsByJob({ engine, exchange, onLog }: JobFinding) {
+export function findRowsByJob({ engine, exchange, onLog, deletions }: JobFinding) {
   return async (
     connection: DuckDBConnection,
     join: FileJoin,
@@ -52,8 +55,11 @@ export function findRowsByJob({ engine, exchange, onLog }: JobFinding) {
       for (const [index, read] of join.reads.entries()) {
         const taken = foundColumns(read).map((column) => `${ofType(column, index, read)} as ${column}`)
         await connection.run(
-          `create temp view found_${index} as select place, ${taken.join(', ')} from answered where e_${index} is not null`,
+          `create temp table found_${index} as select place, ${taken.join(', ')} from answered where e_${index} is not null`,
         )
+        if (read.kind !== 'ROWS') continue
+        await connection.run(`create temp view asked_${index} as ${askedSql(read, 'spine')}`)
+        await leaveOutDeleted(connection, read, index, deletions)
       }
       return join.reads.map((_, index) => `found_${index}`)
     } finally {
