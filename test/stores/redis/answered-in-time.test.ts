@@ -19,8 +19,7 @@ it('a read whose answer came while this process was busy is answered, and not gi
     await untilWorks(() => store.writeMany([{ key, row }], null))
     await untilWorks(() => store.readMany([key]))
     const reading = store.readMany([key])
-    // The command leaves with the end of the turn.
-    await turn()
+    // The command leaves with the turn, and no socket is read behind it.
     await turn()
     const until = performance.now() + 20 * readTimeoutMs
     while (performance.now() < until);
