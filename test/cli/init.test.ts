@@ -64,7 +64,7 @@ describe('a project of one’s own, by the page that describes it', { timeout: 1
       ]),
     )
     const sources = packed.filter((name) =>
-      /^schema\/|^src\/(?!featuregraph\.js$|init\/project\/)/.test(name),
+      /^schema\/|^src\/(?!featuregraph\.js$|init\/project\/|stores\/spark\/run-spark\.py$)/.test(name),
     )
     expect(sources).toEqual([])
   })
