@@ -19,7 +19,7 @@ export function readGraphqlBodies(app: FastifyInstance): void {
 }
 
 /** The same of what a GET has in its address. */
-export async function refuseDeepQuery({ method, query }: FastifyRequest): Promise<void> {
+export function refuseDeepQuery({ method, query }: FastifyRequest): void {
   if (method !== 'GET' || typeof query !== 'object' || query === null) return
   for (const text of Object.values(query))
     if (typeof text === 'string' && /^\s*[[{]/.test(text) && isTooDeepJson(parsedOrNull(text)))

@@ -138,7 +138,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   if (options.graphiqlFolder !== null) await app.register(graphiqlRoutes(options.graphiqlFolder))
   app.get('/healthz', async () => ({ status: 'ok' }))
   app.get('/readyz', readyz(options))
-  const findCaller = async (request: FastifyRequest): Promise<void> => {
+  const findCaller = (request: FastifyRequest): void => {
     const { authorization, host } = request.headers
     try {
       request.caller = options.authenticate({ authorization, host })
@@ -149,7 +149,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     }
   }
   await app.register(async (pushing) => {
-    pushing.addHook('onRequest', findCaller)
+    pushing.addHook('onRequest', checked(findCaller))
     await pushing.register(pushRoute({ ...options, streaming }))
     await pushing.register(eventsRoute({ ...options, streaming }))
     await pushing.register(async (training) => {
@@ -159,19 +159,25 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     })
   })
   await app.register(async (guarded) => {
-    guarded.addHook('onRequest', findCaller)
-    guarded.addHook('onRequest', async (request) => requireRight(requireCaller(request), 'read'))
+    guarded.addHook(
+      'onRequest',
+      checked((request) => {
+        findCaller(request)
+        requireRight(requireCaller(request), 'read')
+        refuseOtherCharsets(request)
+        refuseDeepQuery(request)
+      }),
+    )
     if (options.hasMetrics)
       guarded.get('/metrics', async (_request, reply) => {
         return reply.header('content-type', options.metrics.contentType).send(await options.metrics.text())
       })
     if (options.graphiqlFolder !== null) await guarded.register(tabsRoute(options))
-    guarded.addHook('onRequest', refuseOtherCharsets)
-    guarded.addHook('onRequest', refuseDeepQuery)
     readGraphqlBodies(guarded)
-    guarded.addHook('preParsing', (request, _reply, payload) =>
-      decompressBody(request, payload, options.maxBodyBytes),
-    )
+    guarded.addHook('preParsing', (request, _reply, payload, done) => {
+      if (request.headers['content-encoding'] === undefined) return done(null, payload)
+      decompressBody(request, payload, options.maxBodyBytes).then((body) => done(null, body), done)
+    })
     guarded.route({ method: ['GET', 'POST'], url: '/graphql', handler: graphqlHandler(options) })
   })
   app.route({
@@ -183,6 +189,18 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
     },
   })
   return app
+}
+
+/** A hook of what throws where a request is refused; not a promise, which costs 2 µs a request and hook. */
+function checked(check: (request: FastifyRequest) => void): onRequestHookHandler {
+  return (request, _reply, done) => {
+    try {
+      check(request)
+    } catch (error) {
+      return done(error as Error)
+    }
+    done()
+  }
 }
 
 function graphqlHandler({ hold, graphiqlFolder }: HttpServerOptions) {
