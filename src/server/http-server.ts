@@ -6,6 +6,7 @@ import Fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
+  type onRequestHookHandler,
 } from 'fastify'
 import type { Clock } from '../definitions/timestamp.ts'
 import type { FeaturegraphError } from '../errors.ts'
