@@ -256,7 +256,7 @@ describe('snapshots of files', () => {
     await expect(failing).rejects.toThrow('the process is gone')
     await expect(asOf([1], 1)).rejects.toThrow('NEVER_FILLED')
     expect(await take(world, place)).toMatchObject({ written: 3 })
-    const filter = { kind: null, view: null, since: null, first: 9, after: null } as const
+    const filter = { kind: null, view: null, since: null, first: 100, after: null } as const
     const runs = await world.targets.runs.runs(filter)
     expect(runs.map(({ state, rowsRead }) => [state, rowsRead])).toContainEqual(['SUCCEEDED', 2])
     expect(runs.filter(({ state }) => state === 'FAILED')).not.toHaveLength(0)

@@ -23,7 +23,7 @@ import {
 } from '../../contract/event-stream.ts'
 import { consumerGroup } from '../../faults/consumer-group.ts'
 import { kafkaOrSkip, kafkaUser } from '../../services/kafka.ts'
-import { patienceMs } from '../../services/wait-until.ts'
+import { patienceMs, untilWorks } from '../../services/wait-until.ts'
 
 const { password: secret } = kafkaUser
 const kafka = await kafkaOrSkip()
@@ -193,7 +193,9 @@ else {
       expect(consumer.errors.length).toBeLessThan(8)
 
       await kafka.restart()
-      await stream.publish(topic, textMessages(numbers(5, 5), 'a'))
+      // After a failure a call tries for two seconds alone, and partitions have a leader again when the machine gets to it. They
+      // are of one key, so of one partition, which takes all or none.
+      await untilWorks(() => stream.publish(topic, textMessages(numbers(5, 5), 'a')))
       const read = await pollFor(consumer, 5)
       expect(read.map(textOf)).toEqual(numbers(5, 5))
       consumer.commit(positionsBehind(read))
