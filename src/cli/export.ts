@@ -1,13 +1,10 @@
 import { formatTimestamp } from '../definitions/timestamp.ts'
 import { BadUserInput } from '../errors.ts'
-import { exportFolder } from '../gateway/export-folder.ts'
+import { exportStores } from '../gateway/export-stores.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import { type Exported, exportSubject } from '../ingest/export/export-subject.ts'
 import type { Registry } from '../registry/registry.ts'
 import { suggest } from '../registry/suggest.ts'
-import { duckDbPartFiles } from '../stores/duckdb/part-files.ts'
-import { postgresLaterChanges } from '../stores/postgres/deletion/later-changes.ts'
-import { postgresRowsToExport } from '../stores/postgres/export/rows-to-export.ts'
 import type { ExportSubject } from '../stores/rows-to-export.ts'
 import { argumentTimestamp } from './argument-timestamp.ts'
 import { progressBar } from './progress-bar.ts'
@@ -35,25 +32,12 @@ export async function exportFiles(
     const { subject, definition } = subjectOf(registry, name)
     await checkTables()
     const progress = progressBar(`exporting ${name}`)
-    const { project, lake } = config
-    const exported = await exportSubject(
-      {
-        ...{ runs: stores.runs, clock: systemClock },
-        openFolder: (folder) => exportFolder(folder, lake),
-        partFiles: duckDbPartFiles(lake),
-        changes: postgresLaterChanges(stores.system, project),
-        rowsToExport: postgresRowsToExport(stores.system, {
-          project,
-          countNonFinite: (table) =>
-            log.warn(`${table}: values that are no finite number of their type are null in the export`),
-        }),
-      },
-      {
-        ...{ project, subject, definition, path, rebuild, ...range },
-        onWait: () => process.stderr.write(`${name}: another export is under way; waiting for its end\n`),
-        onProgress: progress.update,
-      },
-    ).finally(progress.stop)
+    const { project } = config
+    const exported = await exportSubject(exportStores({ config, stores, clock: systemClock, log }), {
+      ...{ project, subject, definition, path, rebuild, ...range },
+      onWait: () => process.stderr.write(`${name}: another export is under way; waiting for its end\n`),
+      onProgress: progress.update,
+    }).finally(progress.stop)
     process.stdout.write(`${summary(name, path, exported)}\n`)
   })
 }
