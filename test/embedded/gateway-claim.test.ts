@@ -74,9 +74,7 @@ it('warns of a gateway that has claimed the database meanwhile, and takes the cl
   const rival = await pool.connect()
   const waiting = rival.query('select pg_advisory_lock($1::int4, $2::int4)', [0x66656174, 0x67726170])
   await waitUntil(async () => {
-    const { rows } = await pool.query('select from pg_locks where locktype = $1 and not granted', [
-      'advisory',
-    ])
+    const { rows } = await pool.query(holdersSql.replace('and granted', 'and not granted'))
     return rows.length > 0
   }, 'the rival waits')
   await endHolder()
