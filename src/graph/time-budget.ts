@@ -13,7 +13,7 @@ export interface TimeBudgetOptions {
   readonly burstMs: number
 }
 
-/** Those that spent last; whoever is forgotten begins anew. */
+/** Those that spent last; a payer that is forgotten has its whole budget again. */
 const maxPayers = 10_000
 
 /** `now` in milliseconds, never back. */

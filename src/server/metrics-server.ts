@@ -9,7 +9,7 @@ export interface MetricsServer {
 }
 
 /**
- * `/metrics` and `/livez` on a port of their own, for whoever can reach it: no key is asked for. @throws InvalidConfig where
+ * `/metrics` and `/livez` on a port of their own, for every caller that can reach it: no key is asked for. @throws InvalidConfig where
  * the port cannot be had.
  */
 export async function serveMetrics(

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Micros } from '../../src/definitions/timestamp.ts'
-import type { EntityKey, FeatureRow, Value } from '../../src/definitions/value.ts'
+import type { FeatureRow, Value } from '../../src/definitions/value.ts'
 import type { JoinKeyType, ValueType } from '../../src/definitions/value-type.ts'
-import type { AsOfReader, AsOfRow, EntityRow } from '../../src/stores/as-of-reader.ts'
+import type { AsOfReader, EntityRow } from '../../src/stores/as-of-reader.ts'
 import type { NewestRows, NewestRowsScope, StoredFeatureRow } from '../../src/stores/newest-rows.ts'
 import type { OfflineStore } from '../../src/stores/offline-store.ts'
 import type { OfflineView, StoredOfflineView } from '../../src/stores/offline-view.ts'
 import type { StoredRow, StoredRowPlace, StoredRowRange, StoredRows } from '../../src/stores/stored-rows.ts'
-import { allTypes, asOfJoin, at, neverAborted, offlineView } from './offline-store.ts'
+import { allTypes, ask, asOfJoin, at, neverAborted, offlineView, row, valuesOf } from './offline-store.ts'
 
 export interface OfflineRowsHarness {
   readonly store: Pick<AsOfReader, 'asOfJoin'> & StoredRows & NewestRows
@@ -51,21 +51,8 @@ export function offlineRowsContract(name: string, makeHarness: () => Promise<Off
       views += 1
       return await harness.newView(`rows_${views}`, joinKeys, features)
     }
-    const row = (
-      key: EntityKey,
-      eventTimestamp: Micros,
-      createdTimestamp: Micros | null,
-      ...values: readonly (Value | null)[]
-    ): FeatureRow => ({ key, eventTimestamp, createdTimestamp, values })
-    const ask = (key: EntityKey, asOf: Micros, knownAt: Micros | null = null): EntityRow => ({
-      key,
-      asOf,
-      knownAt,
-    })
     const join = async (view: OfflineView, ...rows: readonly EntityRow[]) =>
       (await asOfJoin(store, { views: [view], rows }))[0]
-    const valuesOf = (answer: readonly (AsOfRow | null)[] | undefined) =>
-      answer?.map((found) => found?.values[0] ?? null)
 
     it('takes the newest row at or before the moment: at it, a microsecond before it, and before any', async () => {
       const view = await newView()
@@ -226,7 +213,7 @@ export function offlineRowsContract(name: string, makeHarness: () => Promise<Off
       }
     })
 
-    it('tells keys beyond 2^53 apart to the last digit', async () => {
+    it('distinguishes keys beyond 2^53 to the last digit', async () => {
       const view = await newView()
       const keys = ['9007199254740992', '9007199254740993', '9223372036854775807', '-9223372036854775808']
       await insert(

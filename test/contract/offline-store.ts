@@ -38,6 +38,28 @@ export function at(text: string): Micros {
   return micros
 }
 
+/** A feature row as it is written. */
+export function row(
+  key: EntityKey,
+  eventTimestamp: Micros,
+  createdTimestamp: Micros | null,
+  ...values: readonly (Value | null)[]
+): FeatureRow {
+  return { key, eventTimestamp, createdTimestamp, values }
+}
+
+/** An entity row of an as-of join. */
+export function ask(key: EntityKey, asOf: Micros, knownAt: Micros | null = null): EntityRow {
+  return { key, asOf, knownAt }
+}
+
+/** Of the first feature. */
+export function valuesOf(
+  answer: readonly (AsOfRow | null)[] | undefined,
+): readonly (Value | null)[] | undefined {
+  return answer?.map((found) => found?.values[0] ?? null)
+}
+
 export const neverAborted = new AbortController().signal
 
 /** As the store's own, where no row may lie behind the stored events. */
@@ -89,21 +111,8 @@ export function offlineStoreContract(name: string, makeHarness: () => Promise<Of
       await store.ensureTables([view], [])
       return view
     }
-    const row = (
-      key: EntityKey,
-      eventTimestamp: Micros,
-      createdTimestamp: Micros | null,
-      ...values: readonly (Value | null)[]
-    ): FeatureRow => ({ key, eventTimestamp, createdTimestamp, values })
-    const ask = (key: EntityKey, asOf: Micros, knownAt: Micros | null = null): EntityRow => ({
-      key,
-      asOf,
-      knownAt,
-    })
     const join = async (view: OfflineView, ...rows: readonly EntityRow[]) =>
       (await asOfJoin(store, { views: [view], rows }))[0]
-    const valuesOf = (answer: readonly (AsOfRow | null)[] | undefined) =>
-      answer?.map((found) => found?.values[0] ?? null)
 
     it('answers a ping', async () => {
       await store.ping()

@@ -143,12 +143,12 @@ describe("a caller's mistake", () => {
 })
 
 describe('formatError', () => {
-  const told: unknown[] = []
+  const reported: unknown[] = []
   const format = (message: string, code: string | undefined) =>
     formatError(
       { message, path: ['a', 0], ...(code === undefined ? {} : { extensions: { code, view: 'v' } }) },
       message,
-      { report: (error) => told.push(error), suggestions: true },
+      { report: (error) => reported.push(error), suggestions: true },
     )
 
   it.each([
@@ -156,13 +156,13 @@ describe('formatError', () => {
     ...['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED', 'OPERATION_RESOLUTION_FAILURE', 'BAD_REQUEST'],
     ...['PERSISTED_QUERY_NOT_FOUND', 'PERSISTED_QUERY_NOT_SUPPORTED'],
   ])('passes on what is meant for callers: %s', (code) => {
-    told.length = 0
+    reported.length = 0
     expect(format('words', code)).toEqual({
       message: 'words',
       path: ['a', 0],
       extensions: { code, view: 'v' },
     })
-    expect(told).toEqual([])
+    expect(reported).toEqual([])
   })
 
   it.each([
@@ -173,13 +173,13 @@ describe('formatError', () => {
     'SOMETHING',
     'toString',
   ])('masks everything else: %s', (code) => {
-    told.length = 0
+    reported.length = 0
     expect(format('secret', code)).toEqual({
       message: maskedMessage,
       path: ['a', 0],
       extensions: { code: 'INTERNAL_SERVER_ERROR' },
     })
-    expect(told).toEqual(['secret'])
+    expect(reported).toEqual(['secret'])
   })
 
   it.each([

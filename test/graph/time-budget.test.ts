@@ -30,7 +30,7 @@ it('gives each payer its burst and its rate and no more, whatever others spend',
   )
 })
 
-it('lets a payer go on after the time that it was told, and not before', () => {
+it('lets a payer go on after the time that the refusal names, and not before', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 1_000 }), fc.integer({ min: 1, max: 100_000 }), (rate, over) => {
       let now = 5

@@ -242,7 +242,7 @@ function chooseScope(
   return { scope: { kind: 'ARRIVED', since: watermark }, reason: null }
 }
 
-/** Which can be told apart; a Delta table is read whole. */
+/** Which files are new is known of these; a Delta table is read whole. */
 function hasFiles(view: StoredView): boolean {
   return isParquet(view) && view.source.format === 'parquet'
 }

@@ -120,13 +120,13 @@ describe('snapshots of files', () => {
     await take(world, await written(rows('1, 1, 2, 1000', '2, 1, 1, 1000')))
     const before = world.time.now
     world.time.now += hour
-    const told = (difference: number) =>
+    const withDifference = (difference: number) =>
       `select *, 1e-3::DOUBLE as total__tolerance from (${rows(
         `1, 1, 2, ${1000 + difference}`,
         '2, 1, 1, 1000.0000001',
       )})`
-    expect(await take(world, await written(told(5e-4)))).toMatchObject({ written: 0 })
-    expect(await take(world, await written(told(2e-3)))).toMatchObject({ written: 1 })
+    expect(await take(world, await written(withDifference(5e-4)))).toMatchObject({ written: 0 })
+    expect(await take(world, await written(withDifference(2e-3)))).toMatchObject({ written: 1 })
     expect((await asOf([1], 1))?.values).toEqual([2, 1000.002])
     expect(await asOf([1], 1, before)).toMatchObject(total(2, 1000))
     // Without a tolerance a billionth of the value.

@@ -14,7 +14,7 @@ export async function filesOf(connection: DuckDBConnection, path: string): Promi
     const files = await listFiles(connection, path)
     const listed = isFolder(path) ? await exportedFiles(connection, path) : null
     if (listed === null) {
-      // Nothing could be told from an empty answer: a folder that is not mounted looks like this.
+      // An empty answer would say nothing: a folder that is not mounted looks like this.
       if (files.length === 0) throw new UnfitFiles([{ path, message: noFiles }], false)
       return files
     }
