@@ -4,11 +4,11 @@ import path from 'node:path'
 import { isNumeric } from '../../definitions/value-type.ts'
 import type { PartFiles, SummarizedColumn, SummarizeParts } from '../part-summaries.ts'
 import type { ColumnSummary, TrainingFormat } from '../training-file.ts'
+import { quantileList, readSummary } from './column-summary.ts'
 import { connectDuckDb } from './open-duckdb.ts'
 
 /** Exact quantiles need all values of a column at once, 8 bytes each. */
 const exactRows = 10_000_000
-const quantiles = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
 
 /** Column by column, so that memory holds one. */
 export const summarizeParts: SummarizeParts = async (parts, columns) => {
@@ -19,18 +19,7 @@ export const summarizeParts: SummarizeParts = async (parts, columns) => {
   try {
     const summaries: ColumnSummary[] = []
     for (const column of columns.filter(({ type }) => isNumeric(type))) {
-      const { [0]: row = [] } = (
-        await connection.runAndReadAll(summarySql({ ...parts, format }, column))
-      ).getRows()
-      const [nulls, minimum, maximum, mean, list] = row
-      summaries.push({
-        name: column.name,
-        nulls: Number(nulls),
-        minimum: minimum as number | null,
-        maximum: maximum as number | null,
-        mean: mean as number | null,
-        quantiles: list === null ? null : JSON.parse(String(list)),
-      })
+      summaries.push(await readSummary(connection, column.name, summarySql({ ...parts, format }, column)))
     }
     return summaries
   } finally {
@@ -65,7 +54,7 @@ function summarySql(
   const list = paths.map((path) => `'${path.replace(/[*?[]/g, '[$&]').replaceAll("'", "''")}'`).join(', ')
   const quantile = rows > exactRows ? 'approx_quantile' : 'quantile_cont'
   return `select count(*) - count(number), min(number), max(number), avg(number),
-    ${quantile}(number, [${quantiles.join(', ')}])::VARCHAR
+    ${quantile}(number, ${quantileList})::VARCHAR
     from (select ${number} as number from ${reader[format](list, column)})`
 }
 

@@ -9,6 +9,7 @@ import { duckDb, literalText } from '../../join-sql/sql-dialect.ts'
 import type { LakeAccess } from '../../lake-access.ts'
 import type { FeatureCounts, SpineCounts } from '../../training-counts.ts'
 import type { ColumnSummary, TrainingFormat } from '../../training-file.ts'
+import { summarizeColumn } from '../column-summary.ts'
 import { firstLineOf } from '../duckdb-files.ts'
 import { connectDuckDb } from '../open-duckdb.ts'
 import type { SpineTimes } from './find-rows.ts'
@@ -32,10 +33,6 @@ const copyOptions: Readonly<Record<Exclude<TrainingFormat, 'arrow'>, string>> = 
   csv: 'format csv, header',
   ndjson: 'format json',
 }
-
-/** Exact quantiles hold a column in memory; beyond this they are of every second row, of every third, and so on. */
-const mostRowsOfQuantiles = 2_000_000
-const quantiles = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99]
 
 /** The spine is read, the answers are put together and the file is written by DuckDB, by which engine the rows are found. */
 export function duckDbFileJoins(options: FileJoinsOptions): FileJoins {
@@ -151,25 +148,10 @@ async function summarize(
   join: FileJoin,
   rows: number,
 ): Promise<readonly ColumnSummary[]> {
-  const step = Math.ceil(rows / mostRowsOfQuantiles)
-  const sampled = step > 1 ? ` filter (rowid % ${step} = 0)` : ''
   const summaries: ColumnSummary[] = []
-  for (const { name, column, number } of summarizedColumns(join)) {
-    // Column by column: the quantiles hold one in memory.
-    const reader = await connection.runAndReadAll(
-      `select count(*) - count(${column}), min(${number}), max(${number}), avg(${number}), quantile_cont(${number}, [${quantiles.join(', ')}])${sampled}::VARCHAR from answers`,
-    )
-    const [nulls, minimum, maximum, mean, list] = reader.getRows()[0] ?? []
-    summaries.push({
-      ...{ name, nulls: Number(nulls) },
-      ...{
-        minimum: minimum as number | null,
-        maximum: maximum as number | null,
-        mean: mean as number | null,
-      },
-      quantiles: list === null || list === undefined ? null : JSON.parse(String(list)),
-    })
-  }
+  // Column by column: the quantiles hold one in memory.
+  for (const { name, column, number } of summarizedColumns(join))
+    summaries.push(await summarizeColumn(connection, name, { table: 'answers', rows, column, number }))
   return summaries
 }
 
