@@ -8,6 +8,7 @@ import {
   type OperationDefinitionNode,
 } from 'graphql'
 import { FeaturegraphError, LimitExceeded } from '../errors.ts'
+import type { AnswerRoute } from './answer-route.ts'
 import type { GraphContext } from './context.ts'
 import type { DocumentGate } from './document-gate.ts'
 import { executionError, refusal } from './graphql-error.ts'
@@ -24,6 +25,8 @@ export interface ExecuteOptions {
   readonly maxReadBytes: number
   /** Called when an operation was compiled, could not be, or was answered by graphql-js after all. */
   readonly count: (event: 'compiled' | 'not-compilable' | 'repeated') => void
+  /** Called with what has run an operation, once it may be answered. */
+  readonly countRoute: (route: AnswerRoute) => void
   readonly documents?: Pick<DocumentGate, 'spent'>
 }
 
@@ -91,12 +94,17 @@ export function operationExecutor(
       if (isApart) return await runApart(asks)
       context.readBytes.repeats = operation.repeats
       const nullForDefault = operation.defaulted.some((name) => variables[name] === null)
+      let route: AnswerRoute = 'compiled'
       let result = compiled && !nullForDefault ? await compiled.query(undefined, context, variables) : null
       if (result === null || result.data === undefined) {
         if (result !== null) options.count('repeated')
+        route = 'interpreted'
         result = await runInterpreted(asks)
       }
-      if (context.readBytes.total <= context.readBytes.limit) return answer(result, context)
+      if (context.readBytes.total <= context.readBytes.limit) {
+        options.countRoute(route)
+        return answer(result, context)
+      }
     } finally {
       end()
     }

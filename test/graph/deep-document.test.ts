@@ -17,7 +17,12 @@ function nested(levels: number): SelectionSetNode {
 }
 
 it('a document that outgrows the stack behind validation is refused as nested too deeply, not as a fault', async () => {
-  const execute = operationExecutor({ maxEntities: 1, maxReadBytes: 1, count: () => {} })
+  const execute = operationExecutor({
+    maxEntities: 1,
+    maxReadBytes: 1,
+    count: () => {},
+    countRoute: () => {},
+  })
   const operation = {
     kind: Kind.OPERATION_DEFINITION as const,
     operation: OperationTypeNode.QUERY,
