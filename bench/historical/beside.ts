@@ -160,7 +160,10 @@ async function measure(): Promise<void> {
     body: await readFile(spine),
   })
   const { id } = (await uploaded.json()) as { id: string }
-  const target: Target = { server: 'gateway', port, operation: 'features', entities }
+  const target: Target = {
+    ...{ server: 'gateway', protocol: 'graphql', ports: [port] },
+    ...{ operation: 'features', entities },
+  }
   const burst = async (
     more: { requestsPerSecond?: number },
     forSeconds = seconds,
