@@ -96,20 +96,22 @@ it('counts what a store did not answer, and the statuses that came of it', async
 
 it('counts executed operations by what wrote their answer, and none that was refused before', async () => {
   const routes = (growth: (name: string) => number): number[] =>
-    ['interpreted', 'compiled'].map((route) => growth(`featuregraph_operations_total{route="${route}"}`))
-  const twice = await grown(async () => {
-    for (const id of [1, 2])
+    ['interpreted', 'compiled', 'direct'].map((route) =>
+      growth(`featuregraph_operations_total{route="${route}"}`),
+    )
+  const thrice = await grown(async () => {
+    for (const id of [1, 2, 3])
       await gateway.ask(
-        'query Twice($id: Int64!) { customer(customerId: $id) { customerId customerSegment { segment } } }',
+        'query Thrice($id: Int64!) { customer(customerId: $id) { customerId customerSegment { segment } } }',
         { id },
       )
   })
-  expect(routes(twice)).toEqual([1, 1])
+  expect(routes(thrice)).toEqual([1, 1, 1])
   const refused = await grown(async () => {
     await gateway.ask('query Refused { noSuchField }')
     await gateway.ask('query Refused {')
   })
-  expect(routes(refused)).toEqual([0, 0])
+  expect(routes(refused)).toEqual([0, 0, 0])
 })
 
 it('shows the process: event loop delay, memory, and how operations were run', async () => {
