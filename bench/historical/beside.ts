@@ -176,7 +176,7 @@ async function measure(): Promise<void> {
     if (report.kind !== 'burst') throw new TypeError(`a burst was answered by ${report.kind}`)
     return report.burst
   }
-  await load.obey({ kind: 'check', target, base })
+  await load.obey({ kind: 'check', target, base, customers: customerCount, bodies: 300 })
   await burst({}, 1)
   const saturated = await burst({})
   const quarter = { requestsPerSecond: saturated.requests / saturated.seconds / 4 }

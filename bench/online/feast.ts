@@ -3,17 +3,17 @@ import path from 'node:path'
 import { pythonPackages, scriptPath } from '../ingest/python.ts'
 import { feastName } from './feast-answers.ts'
 import { type BenchServer, startServer } from './servers.ts'
-import { customerCount, eventTimestamp, views } from './world.ts'
+import { eventTimestamp, views } from './world.ts'
 
 const version = '0.67.0'
-/** It writes 190,000 rows before it listens. */
+/** It writes up to 190,000 rows before it listens. */
 const writtenMs = 600_000
 
 /** Feast's Python server over the same rows, in the same Redis under its own keys; or why it cannot be had. */
 export async function startFeast(
   folder: string,
   redisUrl: string,
-  base: number,
+  { base, customers }: { readonly base: number; readonly customers: number },
 ): Promise<BenchServer | { readonly reason: string }> {
   let packages: string
   try {
@@ -22,7 +22,7 @@ export async function startFeast(
     return { reason: String(error).split('\n')[0] ?? '' }
   }
   const own = await mkdtemp(path.join(folder, 'feast-'))
-  for (const view of views) await writeFile(path.join(own, `${view.name}.csv`), csv(view, base))
+  for (const view of views) await writeFile(path.join(own, `${view.name}.csv`), csv(view, base, customers))
   return await startServer({
     ...{ name: 'feast', folder: own, readyPath: '/health', startMs: writtenMs },
     program: 'python3',
@@ -32,9 +32,9 @@ export async function startFeast(
   })
 }
 
-function csv(view: (typeof views)[number], base: number): string {
+function csv(view: (typeof views)[number], base: number, customers: number): string {
   const lines = [['customer_id', ...view.features.map(feastName), 'event_timestamp'].join()]
-  for (let id = 1; id <= customerCount; id += 1) {
+  for (let id = 1; id <= customers; id += 1) {
     const values = view.values(id)
     if (values !== null)
       lines.push([id, ...values.map((value) => value ?? ''), eventTimestamp(id, base)].join())

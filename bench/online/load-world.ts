@@ -27,13 +27,14 @@ const slice = 5_000
 export type KeyPrefixes = readonly string[]
 
 /**
- * Writes every customer twice: packed rows by the gateway's own code under the gateway's own keys, and text hashes for
+ * Writes the first customers twice: packed rows by the gateway's own code under the gateway's own keys, and text hashes for
  * the default Apollo server; the wide view has no hashes. `environment` is the gateway's. Two rows and two hashes a customer.
  */
 export async function loadWorld(
   environment: Readonly<Record<string, string>>,
   redisUrl: string,
   base: number,
+  customers = customerCount,
 ): Promise<KeyPrefixes> {
   const config = readConfig(environment)
   const registry = await loadRegistry(config.schemaFolder)
@@ -49,7 +50,7 @@ export async function loadWorld(
       const registered = registeredView(registry.views, view)
       const pack = rowPacker(layouts.layout(registered))
       const prefix = layouts.keyPrefix(registered, 0)
-      const last = view === wideView ? wideCount : customerCount
+      const last = view === wideView ? wideCount : customers
       for (let first = 1; first <= last; first += slice) {
         const writes: OnlineWrite[] = []
         const pipeline = redis.pipeline()

@@ -1,15 +1,10 @@
 import { type BurstOptions, type BurstResult, type KnownAnswers, runBurst } from './burst.ts'
 import { bodyOf, difference, expectedAnswer, type Operation, textNumber } from './expected.ts'
 import { feastBody, feastExpected, feastPath, feastValues } from './feast-answers.ts'
-import { customerCount, idLists, wideCount } from './world.ts'
+import { idLists, wideCount } from './world.ts'
 
-/** Distinct bodies per size; answers of half a megabyte are to fit into the generator's memory. */
-const bodyCounts: Readonly<Record<Operation, number>> = {
-  features: 300,
-  freshness: 300,
-  unknown: 300,
-  vectors: 20,
-}
+/** Answers of half a megabyte are to fit into the generator's memory. */
+const mostVectors = 20
 
 /** Which requests: a server, what they select, how many entities each asks for. */
 export interface Target {
@@ -21,10 +16,19 @@ export interface Target {
   readonly entities: number
 }
 
+/** What was loaded, and how much of it is asked for. */
+export interface AskedWorld {
+  /** When the rows were written, in microseconds. */
+  readonly base: number
+  readonly customers: number
+  /** Distinct requests. */
+  readonly bodies: number
+}
+
 type BurstOrder = Omit<BurstOptions, 'ports'>
 
 export type LoadOrder =
-  | { readonly kind: 'check'; readonly target: Target; readonly base: number }
+  | ({ readonly kind: 'check'; readonly target: Target } & AskedWorld)
   | { readonly kind: 'burst'; readonly target: Target; readonly options: BurstOrder }
 
 export interface MeasuredBurst extends BurstResult {
@@ -56,12 +60,15 @@ function exchange({ protocol, operation }: Target, ids: readonly number[], base:
 }
 
 /** Asks every process for every body once by a full HTTP client and compares every value with what the world says. */
-async function check(target: Target, base: number): Promise<number> {
+async function check(target: Target, { base, customers, bodies }: AskedWorld): Promise<number> {
   const { operation, entities, ports } = target
   const requests: Buffer[] = []
   const answers: Buffer[] = []
-  const customers = operation === 'vectors' ? wideCount : customerCount
-  for (const ids of idLists(entities, bodyCounts[operation], customers)) {
+  const lists =
+    operation === 'vectors'
+      ? idLists(entities, Math.min(bodies, mostVectors), wideCount)
+      : idLists(entities, bodies, customers)
+  for (const ids of lists) {
     const { path, body, expected, compared } = exchange(target, ids, base)
     const request = JSON.stringify(body)
     let text = ''
@@ -116,7 +123,7 @@ async function obey(order: LoadOrder): Promise<LoadReport> {
   try {
     switch (order.kind) {
       case 'check':
-        return { kind: 'checked', answers: await check(order.target, order.base) }
+        return { kind: 'checked', answers: await check(order.target, order) }
       case 'burst':
         return { kind: 'burst', burst: await burst(order.target, order.options) }
     }

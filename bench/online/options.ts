@@ -1,11 +1,12 @@
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Operation } from './expected.ts'
+import { customerCount } from './world.ts'
 
 export const usage = `npm run bench -- [options]
   --rounds 5       interleaved rounds
   --seconds 1      length of a burst
-  --quick          two rounds of 0.3 s: shows that it runs, its figures mean little
+  --quick          one round of 0.1 s over few customers: checks the answers, its figures mean nothing
   --also <folder>  measure the gateway of another checkout too (may be repeated)
   --processes 2    measure as many gateways of this checkout at once too, connections shared out among them
   --feast          measure Feast's Python server too, where Python is and PyPI can be reached
@@ -17,6 +18,9 @@ const operations = ['features', 'freshness', 'unknown', 'vectors'] as const sati
 export interface Options {
   readonly rounds: number
   readonly seconds: number
+  readonly customers: number
+  /** Distinct requests of each kind and size. */
+  readonly bodies: number
   readonly also: readonly string[]
   /** Of the gateway that is measured with more than one; null: none is. */
   readonly processes: number | null
@@ -40,8 +44,8 @@ export function readOptions(): Options | null {
       help: { type: 'boolean', default: false },
     },
   })
-  const rounds = Number(values.rounds ?? (values.quick ? 2 : 5))
-  const seconds = Number(values.seconds ?? (values.quick ? 0.3 : 1))
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 5))
+  const seconds = Number(values.seconds ?? (values.quick ? 0.1 : 1))
   const processes = values.processes === undefined ? null : Number(values.processes)
   const soakMinutes = values.soak === undefined ? null : Number(values.soak)
   const only = operations.filter((operation) => values.only.includes(operation))
@@ -55,6 +59,8 @@ export function readOptions(): Options | null {
   if (values.help || !isRight) return null
   return {
     ...{ rounds, seconds, processes, soakMinutes },
+    customers: values.quick ? 5_000 : customerCount,
+    bodies: values.quick ? 20 : 300,
     feast: values.feast,
     also: values.also.map((folder) => path.resolve(folder)),
     operations: only.length === 0 ? operations : only,

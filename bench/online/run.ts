@@ -6,6 +6,7 @@ import { WrongAnswer } from './load-process.ts'
 import { type Options, readOptions, usage } from './options.ts'
 import { cpuMicros, machineMicros, residentBytes } from './process-usage.ts'
 import { loadTable, type RowOf, resultTable, serverNames } from './report.ts'
+import { routesOf } from './routes.ts'
 import { type Bench, type Contender, setUp } from './set-up.ts'
 import { soak } from './soak.ts'
 
@@ -47,7 +48,7 @@ const rowOf = ({ contender, operation, entities, connections }: Case): RowOf => 
   ...{ server: contender.name, operation, entities, connections },
 })
 
-async function measure({ contenders, redisPid, load, base }: Bench, options: Options): Promise<void> {
+async function measure({ contenders, redisPid, load, world }: Bench, options: Options): Promise<void> {
   const cells = new Map<string, Measurement[]>()
   const keyOf = (row: RowOf): string => `${row.server} ${row.operation} ${row.entities} ${row.connections}`
   const cases = casesOf(contenders, options.operations)
@@ -84,7 +85,7 @@ async function measure({ contenders, redisPid, load, base }: Bench, options: Opt
   for (const one of cases) {
     const target = targetOf(one)
     const key = JSON.stringify(target)
-    if (!checked.has(key)) await load.obey({ kind: 'check', target, base })
+    if (!checked.has(key)) await load.obey({ kind: 'check', target, ...world })
     checked.add(key)
     // Round 0 warms and is not counted.
     await burst(one, 0)
@@ -102,11 +103,13 @@ async function measure({ contenders, redisPid, load, base }: Bench, options: Opt
   const before = contenders.flatMap(({ name, isGateway, processes }) =>
     isGateway && processes.length === 1 && name !== serverNames.gateway ? [name] : [],
   )
+  const routes = gateway ? [...(await routesOf(gateway.port))] : []
   const others = coresOfOthers([...cells.values()].flat())
   const paragraphs = [
     resultTable(rows, find),
     goals(find, { before, resident }).join('\n'),
     loadTable(rows, find),
+    `The gateway's answers by what wrote them: ${routes.map(([route, count]) => `${route} ${count}`).join(', ')}.`,
     ...(others === null ? [] : [`Processes of others used ${others.toFixed(2)} cores in the median burst.`]),
     remarks,
   ]

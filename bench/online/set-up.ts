@@ -5,13 +5,13 @@ import { startPostgres } from '../../test/services/postgres.ts'
 import { startRedis } from '../../test/services/redis.ts'
 import { endWith } from '../started.ts'
 import { startFeast } from './feast.ts'
-import type { Target } from './load.ts'
+import type { AskedWorld, Target } from './load.ts'
 import { type LoadProcess, startLoad } from './load-process.ts'
 import { loadWorld } from './load-world.ts'
 import type { Options } from './options.ts'
 import { serverNames } from './report.ts'
 import { type BenchServer, compilePrograms, ensureBuilt, root, startServer } from './servers.ts'
-import { customerCount, project } from './world.ts'
+import { project } from './world.ts'
 
 /** What is measured under one name. */
 export interface Contender extends Pick<Target, 'protocol'> {
@@ -24,8 +24,7 @@ export interface Bench {
   readonly contenders: readonly Contender[]
   readonly redisPid: number
   readonly load: LoadProcess
-  /** When the rows were written, in microseconds. */
-  readonly base: number
+  readonly world: AskedWorld
 }
 
 /** Redis, Postgres, the rows, then all servers; ended by `endAll`. */
@@ -49,8 +48,8 @@ export async function setUp(options: Options, say: (line: string) => void): Prom
   }
   const base = Date.now() * 1_000
   const started = performance.now()
-  const [transactionPrefix, realtimePrefix] = await loadWorld(environment, redis.url, base)
-  say(`${customerCount} customers loaded in ${((performance.now() - started) / 1_000).toFixed(1)} s`)
+  const [transactionPrefix, realtimePrefix] = await loadWorld(environment, redis.url, base, options.customers)
+  say(`${options.customers} customers loaded in ${((performance.now() - started) / 1_000).toFixed(1)} s`)
 
   const contenders: Contender[] = []
   const add = (contender: Contender): void => {
@@ -93,12 +92,13 @@ export async function setUp(options: Options, say: (line: string) => void): Prom
       await gateway(`${options.processes} ${serverNames.gateway}s`, root, options.processes)
     await bare(serverNames.apollo, 'apollo-default-server.mjs')
     if (options.feast) {
-      const feast = await startFeast(folder, redis.url, base)
+      const feast = await startFeast(folder, redis.url, { base, customers: options.customers })
       if ('reason' in feast) say(`without Feast: ${feast.reason}`)
       else add({ name: serverNames.feast, protocol: 'feast', isGateway: false, processes: [feast] })
     }
   }
   const load = startLoad(path.join(programs, 'load.mjs'))
   endWith(load.stop)
-  return { contenders, redisPid: redis.pid, load, base }
+  const { customers, bodies } = options
+  return { contenders, redisPid: redis.pid, load, world: { base, customers, bodies } }
 }

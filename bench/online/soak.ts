@@ -8,7 +8,7 @@ const connections = 32
 const burstSeconds = 2
 
 /** The same load for minutes, and what the gateway holds meanwhile. One line. */
-export async function soak({ contenders, load, base }: Bench, minutes: number): Promise<string> {
+export async function soak({ contenders, load, world }: Bench, minutes: number): Promise<string> {
   const [gateway] = contenders
   const [server] = gateway?.processes ?? []
   if (!gateway || !server) throw new TypeError('a soak without a gateway')
@@ -20,7 +20,7 @@ export async function soak({ contenders, load, base }: Bench, minutes: number): 
     operation: 'features',
     entities,
   } as const
-  await load.obey({ kind: 'check', target, base })
+  await load.obey({ kind: 'check', target, ...world })
   const resident: number[] = []
   let requests = 0
   const until = performance.now() + minutes * 60_000
