@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/read-config.ts'
 import type { Clock, Micros } from '../../src/definitions/timestamp.ts'
 import { type Gateway, type StartOptions, startGateway } from '../../src/gateway/start-gateway.ts'
 import { systemClock } from '../../src/gateway/system-clock.ts'
