@@ -6,12 +6,30 @@ import { patienceMs } from './services/wait-until.ts'
 
 const repository = fileURLToPath(new URL('..', import.meta.url))
 
-/** The faults first: begun last, in a checkout that has no times of an earlier run, they would keep one processor alone. */
+/**
+ * What is long for the size of its file, the longest first: by size, which decides in a checkout that has no times of an
+ * earlier run, it would come last and keep one processor alone.
+ */
+const longForTheirSize = [
+  ...[
+    'faults/',
+    'clients/',
+    'cli/init',
+    'ingest/rules/',
+    'examples/',
+    'docs/definitions-walk',
+    'stores/kafka/',
+  ],
+  ...['registry/versions/changes', 'embedded/', 'gateway/'],
+]
+
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const sorted = await super.sort(files)
-    const isLong = ({ moduleId }: TestSpecification): boolean => moduleId.includes('/test/faults/')
-    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const at = longForTheirSize.findIndex((one) => moduleId.includes(`/test/${one}`))
+      return at === -1 ? longForTheirSize.length : at
+    }
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b))
   }
 }
 
