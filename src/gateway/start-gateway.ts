@@ -27,7 +27,6 @@ import { currentWorld } from './current-world.ts'
 import { documentRules } from './document-rules.ts'
 import { followVersions } from './follow-versions.ts'
 import { gatewayWork } from './gateway-work.ts'
-import { offlineInstead } from './offline-instead.ts'
 import { openAudit } from './open-audit.ts'
 import { openStores, refuseUnsuitable, type Stores } from './open-stores.ts'
 import { probeAddress, refuseAddress } from './probe-address.ts'
@@ -111,10 +110,9 @@ export async function startGateway(settings: Config, options: StartOptions = {})
     const gates = openWorkGates(config, { stores, metrics, log })
     closers.push(gates.close)
     const { admission, rates } = gates
-    const enterAsOf = (payer: string) => admission.tryEnter('asOf', payer)
     const parts = {
       ...{ config, stores, metrics, clock, log, gate: gates.gate, maxReadBytes: gates.maxReadBytes },
-      ...{ belief: guardBelief(), instead: offlineInstead(config, enterAsOf) },
+      ...{ belief: guardBelief(), instead: gates.instead },
       functions: functionsIn(config.schemaFolder),
       audit: auditing,
       documents: documentGate({ ...documentRules(config), trusted: trusted.texts }),

@@ -204,7 +204,7 @@ async function answerRefused(
   const { forUnavailable, takeTurn } = sources.instead
   // What is stored offline is of the other definition too.
   const answerable = forUnavailable ? refused.filter(({ reason }) => reason !== 'RECOMPUTING') : []
-  const endTurn = answerable.length > 0 ? takeTurn(request.payer) : null
+  const endTurn = answerable.length > 0 ? await takeTurn(request.payer) : null
   for (const { wanted, reason } of refused) {
     if (endTurn === null || reason === 'RECOMPUTING') refuse(sources, request, wanted, reason)
   }
@@ -226,7 +226,7 @@ async function checkMisses(
   request: LoadingRequest,
   missed: readonly Missed[],
 ): Promise<void> {
-  const endTurn = sources.instead.takeTurn(request.payer)
+  const endTurn = await sources.instead.takeTurn(request.payer)
   const checks = missed.map(({ wanted, column, indices }): Wanted => {
     const { need, view } = wanted
     const keys = indices.map((index) => need.keys[index] ?? [])
