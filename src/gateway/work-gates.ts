@@ -10,6 +10,7 @@ import type { Metrics } from '../server/metrics.ts'
 import { type CountedInstead, offlineInstead } from './offline-instead.ts'
 import type { Stores } from './open-stores.ts'
 import { answerPool } from './threads/answer-pool.ts'
+import { haveHelpersGiveWay } from './threads/main-thread-first.ts'
 import { spawnThread } from './threads/spawn-thread.ts'
 import { countMeasures } from './threads/thread-measures.ts'
 
@@ -42,6 +43,7 @@ export function openWorkGates(
     log,
   })
   const hasThreads = config.answerThreads > 0
+  if (hasThreads) haveHelpersGiveWay()
   return {
     admission,
     rates,

@@ -1,8 +1,11 @@
-import { readlinkSync } from 'node:fs'
-import { setPriority } from 'node:os'
+import { readdirSync, readlinkSync } from 'node:fs'
+import { availableParallelism, setPriority } from 'node:os'
+import { setFlagsFromString } from 'node:v8'
 
 /** A third of the main thread's weight, where both want a processor. */
 const niceness = 5
+/** With more there is one for V8's helpers. */
+const fewProcessors = 2
 
 // Where processors are few, online reads come first. Linux knows threads as processes; elsewhere they share alike.
 
@@ -13,5 +16,20 @@ export function giveWay(): void {
     if (thread !== undefined) setPriority(Number(thread), niceness)
   } catch {
     // As it was.
+  }
+}
+
+/**
+ * To be called by the main thread, before there are others that answer: V8's helpers give way too. They collect the garbage of
+ * all threads, and with the main thread's weight they took its processor for that of a thread which itself gave way. Where
+ * there are few processors the main thread collects its young objects alone, so that it never waits for a helper that has none.
+ */
+export function haveHelpersGiveWay(): void {
+  if (availableParallelism() <= fewProcessors) setFlagsFromString('--no-parallel-scavenge')
+  try {
+    for (const thread of readdirSync('/proc/self/task'))
+      if (Number(thread) !== process.pid) setPriority(Number(thread), niceness)
+  } catch {
+    // As they were.
   }
 }
