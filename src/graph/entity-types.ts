@@ -17,6 +17,7 @@ import {
   type TypeClass,
 } from './declare.ts'
 import { describeEntity, describeFeature, describeView } from './descriptions.ts'
+import { entityWriter } from './direct/write-entity.ts'
 import { declareHistory, historyField, historyResolver } from './history-types.ts'
 import { declareOnDemandView, onDemandResolver } from './on-demand-types.ts'
 import { setWork } from './operation-work.ts'
@@ -129,9 +130,11 @@ export function declareEntity(
     knownAt: optional(timestampScalar),
   })
   const load = entityLoader(entity)
+  const timesOf = (input: object, at: Micros): NeedTimes => sharedTimes(input as TimeValues, at)
   return {
     [entity.graphqlName]: {
       type,
+      writer: entityWriter({ entity, isList: false, keysOf: (input) => [readOne(input)], timesOf }),
       arguments: { ...one, ...timeArguments },
       description: `One ${entity.name}.`,
       workClass: 'online',
@@ -143,6 +146,7 @@ export function declareEntity(
     },
     [entity.pluralName]: {
       type: [type],
+      writer: entityWriter({ entity, isList: true, keysOf: readList, timesOf }),
       arguments: { ...list, ...timeArguments },
       description: 'One per key, in order, duplicates kept.',
       workClass: 'online',
@@ -154,19 +158,30 @@ export function declareEntity(
       arguments: { rows: { type: [spineRow] } },
       description: 'A spine: every row at its own time. One per row, in order.',
       workClass: 'asOf',
-      resolve: (_root, input, context, info) => {
-        const rows = input['rows'] as readonly (Readonly<Record<string, unknown>> & SpineTimes)[]
-        const keys = rows.map((row, index) => acceptKey(entity.joinKeys, row, index))
-        const times = rows.map(({ asOf, knownAt = null }) => ({ asOf, knownAt }))
-        return load(keys, (index) => times[index] ?? { asOf: context.now, knownAt: null }, context, info)
-      },
+      writer: entityWriter({
+        ...{ entity, isList: true, timesOf: spineTimes },
+        keysOf: (input) => spineKeys(entity, input),
+      }),
+      resolve: (_root, input, context, info) =>
+        load(spineKeys(entity, input), spineTimes(input, context.now), context, info),
     },
   }
 }
 
-interface SpineTimes {
+type SpineRow = Readonly<Record<string, unknown>> & {
   readonly asOf: Micros
   readonly knownAt?: Micros | null
+}
+
+type Input = Readonly<Record<string, unknown>>
+
+function spineKeys({ joinKeys }: Entity, input: Input): readonly EntityKey[] {
+  return (input['rows'] as readonly SpineRow[]).map((row, index) => acceptKey(joinKeys, row, index))
+}
+
+function spineTimes(input: Input, now: Micros): NeedTimes {
+  const times = (input['rows'] as readonly SpineRow[]).map(({ asOf, knownAt = null }) => ({ asOf, knownAt }))
+  return (index) => times[index] ?? { asOf: now, knownAt: null }
 }
 
 export interface KeyArguments {

@@ -246,13 +246,13 @@ async function checkMisses(
 
 function mixed(online: ViewColumn, checked: ViewColumn, indices: readonly number[]): ViewColumn {
   const positions = new Map(indices.map((index, position) => [index, position]))
+  const { view, counts } = online
   return {
-    view: online.view,
+    view,
+    counts,
     why: (row) => (row.$source === 'OFFLINE' ? checked : online).why(row),
-    row(index, maxAge) {
-      const position = positions.get(index)
-      return position === undefined ? online.row(index, maxAge) : checked.row(position, maxAge)
-    },
+    row: (index, maxAge) => of(index).row(placeOf(index), maxAge),
+    peek: (index, maxAge) => of(index).peek(placeOf(index), maxAge),
     numbers(wanted) {
       const [ofOnline, ofChecked] = [online.numbers(wanted), checked.numbers(wanted)]
       return (index, vectors, from) => {
@@ -260,6 +260,21 @@ function mixed(online: ViewColumn, checked: ViewColumn, indices: readonly number
         return position === undefined ? ofOnline(index, vectors, from) : ofChecked(position, vectors, from)
       }
     },
+    json(selected) {
+      const [ofOnline, ofChecked] = [online.json(selected), checked.json(selected)]
+      return (index, maxAge, out) => {
+        const position = positions.get(index)
+        return position === undefined ? ofOnline(index, maxAge, out) : ofChecked(position, maxAge, out)
+      }
+    },
+  }
+
+  function of(index: number): ViewColumn {
+    return positions.has(index) ? checked : online
+  }
+
+  function placeOf(index: number): number {
+    return positions.get(index) ?? index
   }
 }
 

@@ -11,10 +11,11 @@ import type { ViewColumn } from './view-column.ts'
  * once. A promise per root, not per entity: that costs half the throughput at 100 entities.
  */
 export function rowLoader(sources: RowSources, request: LoadingRequest): RowLoader {
-  return new DataLoader((needs: readonly Need[]) => answerNeeds(sources, request, needs), { cache: false })
+  return new DataLoader((needs: readonly Need[]) => readNeeds(sources, request, needs), { cache: false })
 }
 
-async function answerNeeds(
+/** What a loader answers for the needs of one tick. @throws TooManyBytes */
+export async function readNeeds(
   sources: RowSources,
   request: LoadingRequest,
   needs: readonly Need[],
@@ -42,6 +43,29 @@ async function answerNeeds(
     const signal = request.signal()
     for (const group of offline.values()) reads.push(readOffline(sources, request, signal, group))
   }
-  await Promise.all(reads)
+  const [only] = reads
+  if (only && reads.length === 1) await only
+  else await Promise.all(reads)
   return answers
+}
+
+/**
+ * For resolvers that run after all they need was read: what each need was answered, in the order in which they ask. It is theirs
+ * whether or not the reading went well, so that nothing is read twice.
+ */
+export function answeredRows(
+  needs: readonly Need[],
+  columns: readonly (readonly ViewColumn[])[],
+): Pick<RowLoader, 'load'> {
+  let next = 0
+  return {
+    async load(need) {
+      const asked = needs[next]
+      const answered = columns[next]
+      if (!asked || !answered || asked.entity !== need.entity || asked.views.length !== need.views.length)
+        throw new TypeError('the resolvers ask for other rows than were read')
+      next += 1
+      return answered
+    },
+  }
 }

@@ -205,7 +205,7 @@ function checked(check: (request: FastifyRequest) => void): onRequestHookHandler
 }
 
 function graphqlHandler({ hold, graphiqlFolder }: HttpServerOptions) {
-  return async function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
+  return function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
     // Somebody has opened the address in a browser, and asks nothing yet.
     const wantsPage = request.headers.accept?.includes('text/html') === true
     if (graphiqlFolder !== null && request.method === 'GET' && request.url === '/graphql' && wantsPage)
@@ -213,10 +213,25 @@ function graphqlHandler({ hold, graphiqlFolder }: HttpServerOptions) {
     if (isForgeable(request))
       return refuse(reply, { status: 400, code: 'BAD_REQUEST', message: forgeableMessage })
     const { world, release } = hold()
-    const answer = world.answerGraphql.call(this, request, reply)
-    const body: unknown = await Promise.resolve(answer).finally(release)
-    const refusedEarly = reply.statusCode >= 400 && typeof body === 'string' && !body.includes('"requestId":')
-    return refusedEarly ? withRequestId(body, request.id) : body
+    let answering: Promise<unknown>
+    try {
+      answering = world.answerGraphql.call(this, request, reply)
+    } catch (error) {
+      release()
+      throw error
+    }
+    return answering.then(
+      (body) => {
+        release()
+        const refusedEarly =
+          reply.statusCode >= 400 && typeof body === 'string' && !body.includes('"requestId":')
+        return refusedEarly ? withRequestId(body, request.id) : body
+      },
+      (error) => {
+        release()
+        throw error
+      },
+    )
   }
 }
 
