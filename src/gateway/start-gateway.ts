@@ -103,7 +103,13 @@ export async function startGateway(settings: Config, options: StartOptions = {})
     const mark = async (registry: Registry): Promise<void> => {
       if (isDemo(registry)) await markDemo(stores.system, settings.project, clock())
     }
-    const start = { folder: settings.schemaFolder, log, by: appliedBy(settings), beforeFirst: mark }
+    const by = appliedBy(settings)
+    const applied = (version: number): void =>
+      recording.record({
+        ...{ who: by, address: null, requestId: null },
+        ...{ action: 'APPLY', subject: `version ${version}`, outcome: 'DONE', count: 1 },
+      })
+    const start = { folder: settings.schemaFolder, log, by, applied, beforeFirst: mark }
     const first = await versionAtStart(stores, start)
     await mark(first.registry)
     const config = { ...settings, demo: isDemo(first.registry) }
