@@ -166,7 +166,8 @@ describe('the export of feature rows', () => {
     const view = await viewOf('pending', { n: 'int64' })
     const ahead = at('2027-11-20T12:00:00Z')
     await world.offline.insertRows(view, [
-      ...[numbered(61, 1), numbered(2, 2), numbered(61, 3, noon + day), numbered(3, 4, noon + day)],
+      ...[numbered(61, 1), { ...numbered(2, 2), createdTimestamp: null }],
+      ...[numbered(61, 3, noon + day), numbered(3, 4, noon + day)],
       // Dated ahead, and known before the deletion; and one that comes after it.
       ...[{ ...numbered(61, 5, ahead), createdTimestamp: noon }, numbered(61, 6, ahead)],
     ])

@@ -139,6 +139,9 @@ function featureRowsSql(scope: ExportScope, view: StoredOfflineView): Sql {
   return { text: text.join('\n'), values }
 }
 
+/** Earlier than any deletion, and later than -infinity, which stands for none. */
+const knownAlways = '4714-11-24 00:00:00+00 BC'
+
 function rowsOf({ project, subject, part, ...scope }: ExportScope, values: unknown[]): Rows {
   const time = (micros: number): string => `$${values.push(formatTimestamp(micros))}::timestamptz`
   const isStored = subject.kind === 'EVENTS' && subject.source.table === null
@@ -156,7 +159,7 @@ function rowsOf({ project, subject, part, ...scope }: ExportScope, values: unkno
     `${name}::${sqlType(type)}`
   const notDeleted = notDeletedSql(project, scope.deleted, {
     // What was known by then is erased too, whatever time it is of.
-    event: known === null ? event : `least(${event}, coalesce(${known}, '-infinity'))`,
+    event: known === null ? event : `least(${event}, coalesce(${known}, '${knownAlways}'))`,
     column: (name) => column(own.find((one) => one.name === name) ?? { column: 'null', type: 'string' }),
     value: (parameter) => `$${values.push(parameter)}`,
   })
