@@ -1,9 +1,9 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { ScalarValue } from '../definitions/value.ts'
-import type { ValueType } from '../definitions/value-type.ts'
 import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
+import type { EventPlace } from './aggregates/aggregate.ts'
 import { spanAggregate } from './aggregates/aggregates.ts'
-import type { Cells } from './aggregates/span-aggregate.ts'
+import type { SpanState } from './aggregates/span-aggregate.ts'
 import { windowStart } from './hop.ts'
 import { type Mergeable, type SpanWindow, slideWindows } from './sliding-window.ts'
 import { distinctLengths, isOfLength } from './window-lengths.ts'
@@ -16,14 +16,31 @@ export interface Sweep {
   readonly bounds: readonly Micros[]
 }
 
+/** An event of a sweep's key. */
+export interface SweptEvent {
+  /** Its timestamp is the time that it counts at, which is within the sweep's bounds. */
+  readonly place: EventPlace
+  readonly storedAt: Micros
+  /** Per aggregation the value that it takes of it; null: none, or its conditions do not hold. */
+  readonly values: readonly (ScalarValue | null)[]
+}
+
 /** Events of a span: the newest time that one counts at, and the latest moment that one was stored at. */
-export interface SweptSpan {
+interface SweptSpan {
   /** That of the bound which it begins at. */
   readonly number: number
-  readonly newest: Micros
-  readonly storedAt: Micros
-  /** As `spanAggregate` reads them, of all aggregations. */
-  readonly cells: Cells
+  newest: Micros
+  storedAt: Micros
+  /** Of all aggregations. */
+  readonly states: SpanState[]
+}
+
+/** A sweep whose events are added one by one. */
+export interface SweptSpans {
+  /** Floats are added in the order that events come in. */
+  readonly add: (event: SweptEvent) => void
+  /** So far, in ascending order, without those that have no event. */
+  readonly spans: readonly SweptSpan[]
 }
 
 /** What the windows at a moment hold. */
@@ -34,8 +51,6 @@ interface SweptRow {
 }
 
 export interface WindowSweeper {
-  /** The types of a span's cells. */
-  readonly cells: readonly ValueType[]
   /** The beginning of the window that reaches furthest back. */
   readonly earliestStart: (t: Micros) => Micros
   /**
@@ -43,6 +58,7 @@ export interface WindowSweeper {
    * no other, so the cost is that of moments and events, never their product.
    */
   readonly plan: (times: readonly Micros[]) => readonly Sweep[]
+  readonly spans: (sweep: Sweep) => SweptSpans
   /**
    * The answers of the sweeps' rows, one sweep after the other, each in its order; null where no window holds an event. Each
    * span's state is merged about twice, however many windows hold it (`slideWindows`). Many at once cost less: most are small.
@@ -60,13 +76,10 @@ interface SweptPart {
 
 export function windowSweeper(aggregations: readonly WindowedAggregation[]): WindowSweeper {
   const lengths = distinctLengths(aggregations)
-  let cellCount = 0
-  const members = aggregations.map((aggregation) => {
-    const span = spanAggregate(aggregation, false)
-    const offset = cellCount
-    cellCount += span.cells.length
-    return { span, offset, length: lengths.findIndex((length) => isOfLength(aggregation, length)) }
-  })
+  const members = aggregations.map((aggregation) => ({
+    span: spanAggregate(aggregation, false),
+    length: lengths.findIndex((length) => isOfLength(aggregation, length)),
+  }))
 
   function earliestStart(t: Micros): Micros {
     let earliest = t
@@ -113,7 +126,6 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
   }
 
   return {
-    cells: members.flatMap(({ span }) => span.cells),
     earliestStart,
     plan(times) {
       if (times.length === 1) return [sweepOf(times, onlyRow)]
@@ -134,6 +146,33 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
       if (rows.length > 0) sweeps.push(sweepOf(times, rows))
       return sweeps
     },
+    spans({ bounds }) {
+      const spans: SweptSpan[] = []
+      /** Events come nearly in the order of their times. */
+      const spanAt = (at: Micros): SweptSpan => {
+        let index = spans.length - 1
+        while (index >= 0 && at < (bounds[spans[index]?.number ?? 0] ?? at)) index -= 1
+        const before = spans[index]
+        if (before && at < (bounds[before.number + 1] ?? at)) return before
+        const first = { newest: at, storedAt: Number.NEGATIVE_INFINITY, states: members.map(() => undefined) }
+        const span: SweptSpan = { number: lastUpTo(bounds, at), ...first }
+        spans.splice(index + 1, 0, span)
+        return span
+      }
+      return {
+        spans,
+        add({ place, storedAt, values }) {
+          const span = spanAt(place.timestamp)
+          if (place.timestamp > span.newest) span.newest = place.timestamp
+          if (storedAt > span.storedAt) span.storedAt = storedAt
+          const { states } = span
+          for (let member = 0; member < members.length; member += 1) {
+            const value = values[member] ?? null
+            if (value !== null) states[member] = members[member]?.span.add(states[member], value, place)
+          }
+        },
+      }
+    },
     answer(parts) {
       const numbers: number[] = []
       const spans: SweptSpan[] = []
@@ -145,14 +184,18 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
         }
         base += sweep.bounds.length
       }
-      const rows = spans.map(({ cells }) => cells)
       const windows = lengths.map(({ windowMicros, hopMicros }) =>
         windowsFrom(parts, (t) => windowStart(t, windowMicros, hopMicros)),
       )
-      const slid = members.map(({ span, offset, length }) =>
-        span.slide(numbers, rows, offset, windows[length] ?? []),
+      const [only, ...others] = windows
+      const all = only && others.length === 0 ? only : windowsFrom(parts, earliestStart)
+      const slid = members.map(({ span, length }, member) =>
+        span.slideStates(
+          numbers,
+          spans.map(({ states }) => states[member]),
+          windows[length] ?? [],
+        ),
       )
-      const all = windowsFrom(parts, earliestStart)
       return slideWindows(newestEvent, numbers, spans, all).map(
         (found, row) =>
           found && {
@@ -166,6 +209,17 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
 }
 
 const onlyRow: readonly number[] = [0]
+
+/** The place of the last bound up to a moment. */
+function lastUpTo(bounds: readonly Micros[], at: Micros): number {
+  let [low, high] = [0, bounds.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((bounds[middle] ?? at) <= at) low = middle + 1
+    else high = middle
+  }
+  return low - 1
+}
 
 const newestEvent: Mergeable<Pick<SweptSpan, 'newest' | 'storedAt'> | null> = {
   empty: () => null,

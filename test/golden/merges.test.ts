@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { PostgresSource } from '../../src/definitions/data-source.ts'
 import type { StreamedOfflineView } from '../../src/stores/offline-view.ts'
 import { scatteredSql } from '../../src/stores/postgres/features/streamed-scatter.ts'
-import { sweptSpansSql } from '../../src/stores/postgres/windows/merged-windows.ts'
+import { sweptEventsSql } from '../../src/stores/postgres/windows/merged-windows.ts'
 import { at, offlineView } from '../contract/offline-store.ts'
 import { expectGolden, goldenFiles } from './golden-file.ts'
 
@@ -46,13 +46,13 @@ const rows = [{ key: ['a'], asOf: t, knownAt: null }]
 const keys = [{ key: ['a'], places: [0] }]
 
 const statements = {
-  'merged-windows': sweptSpansSql('default', boardings, [sweep(['N1', 4], null)], null),
-  'merged-windows-known-and-seen': sweptSpansSql(
+  'merged-windows': sweptEventsSql('default', boardings, [sweep(['N1', 4], null)], null).sql,
+  'merged-windows-known-and-seen': sweptEventsSql(
     'default',
     boardings,
     [sweep(['N1', 4], t), sweep(['N1', 5], null)],
     '1:9:',
-  ),
+  ).sql,
   'scattered-managed-view': scatteredSql(
     { project: 'other', visibleIn: '1:9:' },
     { ...offlineView('drivers', { a: 'int64', b: 'string' }, { n: 'int64' }), kind: 'PLAIN', source: null },

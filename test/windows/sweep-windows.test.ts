@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { AggregateName } from '../../src/definitions/aggregation.ts'
 import type { Micros } from '../../src/definitions/timestamp.ts'
 import type { WindowedAggregation } from '../../src/definitions/windowed-aggregation.ts'
-import { type Sweep, type SweptSpan, windowSweeper } from '../../src/windows/sweep-windows.ts'
+import { type Sweep, windowSweeper } from '../../src/windows/sweep-windows.ts'
 import type { TestEvent } from '../oracle/store-events.ts'
 import { isPresent, windowValue } from '../oracle/window-oracle.ts'
 
@@ -32,35 +32,22 @@ const aggregations: readonly WindowedAggregation[] = [
 ]
 const sweeper = windowSweeper(aggregations)
 
-/** What Postgres computes of a span's events, which stand in their total order. */
-function cellsOf({ aggregate, where }: WindowedAggregation, events: readonly TestEvent[]) {
-  const inside = events.filter(({ fields }) => where.every((one) => fields[one.field.name] === one.value))
-  const values = inside.flatMap(({ fields }) => (typeof fields['n'] === 'number' ? [fields['n']] : []))
-  switch (aggregate) {
-    case 'count':
-      return inside.length
-    case 'sum':
-      return values.length === 0 ? null : String(values.reduce((sum, value) => sum + value, 0))
-    case 'countDistinct':
-      return values.length === 0 ? null : [...new Set(values)]
-    case 'first':
-      return values[0] ?? null
-    case 'last':
-      return values.at(-1) ?? null
-    default:
-      return values.length === 0 ? null : Math[aggregate === 'min' ? 'min' : 'max'](...values)
+/** The sweep with those of the events that lie between its bounds, in the order given. */
+function spansOf(sweep: Sweep, events: readonly TestEvent[]) {
+  const swept = sweeper.spans(sweep)
+  const [first = 0, until = 0] = [sweep.bounds[0], sweep.bounds.at(-1)]
+  for (const [offset, { at, fields }] of events.entries()) {
+    if (at < first || at >= until) continue
+    const values = aggregations.map(({ field, where }) => {
+      if (!where.every((one) => fields[one.field.name] === one.value)) return null
+      return field === null ? true : (fields[field.name] ?? null)
+    })
+    swept.add({
+      place: { timestamp: at, topic: '', partition: 0, offset },
+      ...{ storedAt: Number(fields['stored']), values },
+    })
   }
-}
-
-function spansOf({ bounds }: Sweep, events: readonly TestEvent[]): readonly SweptSpan[] {
-  return bounds.flatMap((bound, number) => {
-    const until = bounds[number + 1] ?? Number.NEGATIVE_INFINITY
-    const inside = events.filter(({ at }) => at >= bound && at < until)
-    if (inside.length === 0) return []
-    const newest = Math.max(...inside.map(({ at }) => at))
-    const storedAt = Math.max(...inside.map(({ fields }) => Number(fields['stored'])))
-    return [{ number, newest, storedAt, cells: aggregations.map((one) => cellsOf(one, inside)) }]
-  })
+  return swept.spans
 }
 
 const arbitraryEvents = fc
