@@ -12,8 +12,10 @@ import { distinctLengths, isOfLength } from './window-lengths.ts'
 export interface Sweep {
   /** Places of the moments, in ascending order of time. */
   readonly rows: readonly number[]
-  /** Ascending: where any window of any moment begins, and the moments themselves. Spans lie between them. */
-  readonly bounds: readonly Micros[]
+  /** Where the earliest of their windows begins. */
+  readonly first: Micros
+  /** The last of the moments, which no window holds. */
+  readonly until: Micros
 }
 
 /** An event of a sweep's key. */
@@ -37,6 +39,10 @@ interface SweptSpan {
 
 /** A sweep whose events are added one by one. */
 export interface SweptSpans {
+  /** Its moments, ascending. */
+  readonly times: readonly Micros[]
+  /** Ascending: where any window of any moment begins, and the moments themselves. Spans lie between them. */
+  readonly bounds: readonly Micros[]
   /** Floats are added in the order that events come in. */
   readonly add: (event: SweptEvent) => void
   /** So far, in ascending order, without those that have no event. */
@@ -54,24 +60,17 @@ export interface WindowSweeper {
   /** The beginning of the window that reaches furthest back. */
   readonly earliestStart: (t: Micros) => Micros
   /**
-   * The moments of one key, in any order, as sweeps that share no event: together they read every event of a window once and
-   * no other, so the cost is that of moments and events, never their product.
+   * The moments of one key, which stand at some places of `times` in any order, as sweeps that share no event: together they
+   * read every event of a window once and no other, so the cost is that of moments and events, never their product.
    */
-  readonly plan: (times: readonly Micros[]) => readonly Sweep[]
-  readonly spans: (sweep: Sweep) => SweptSpans
+  readonly plan: (times: ArrayLike<Micros>, places: readonly number[]) => readonly Sweep[]
+  /** Of a sweep's moments, in their order. */
+  readonly spans: (times: readonly Micros[]) => SweptSpans
   /**
    * The answers of the sweeps' rows, one sweep after the other, each in its order; null where no window holds an event. Each
    * span's state is merged about twice, however many windows hold it (`slideWindows`). Many at once cost less: most are small.
    */
-  readonly answer: (parts: readonly SweptPart[]) => readonly (SweptRow | null)[]
-}
-
-interface SweptPart {
-  readonly sweep: Sweep
-  /** Of its places. */
-  readonly times: readonly Micros[]
-  /** In ascending order, without those that have no event. */
-  readonly spans: readonly SweptSpan[]
+  readonly answer: (parts: readonly SweptSpans[]) => readonly (SweptRow | null)[]
 }
 
 export function windowSweeper(aggregations: readonly WindowedAggregation[]): WindowSweeper {
@@ -88,33 +87,30 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
     return earliest
   }
 
-  function sweepOf(times: readonly Micros[], rows: readonly number[]): Sweep {
-    const all: Micros[] = []
-    for (const place of rows) {
-      const t = times[place] ?? 0
-      all.push(t)
-      for (const { windowMicros, hopMicros } of lengths) all.push(windowStart(t, windowMicros, hopMicros))
+  function boundsOf(times: readonly Micros[]): readonly Micros[] {
+    const bounds: Micros[] = []
+    for (const t of times) {
+      bounds.push(t)
+      for (const { windowMicros, hopMicros } of lengths) bounds.push(windowStart(t, windowMicros, hopMicros))
     }
-    all.sort((left, right) => left - right)
+    bounds.sort((left, right) => left - right)
     let count = 0
-    for (const bound of all) {
-      if (count > 0 && bound === all[count - 1]) continue
-      all[count] = bound
+    for (const bound of bounds) {
+      if (count > 0 && bound === bounds[count - 1]) continue
+      bounds[count] = bound
       count += 1
     }
-    all.length = count
-    return { rows, bounds: all }
+    bounds.length = count
+    return bounds
   }
 
   /** Starts never go back from row to row, nor from sweep to sweep: the bounds of each are numbered behind those before. */
-  function windowsFrom(parts: readonly SweptPart[], startAt: (t: Micros) => Micros): readonly SpanWindow[] {
+  function windowsFrom(parts: readonly SweptSpans[], startAt: (t: Micros) => Micros): readonly SpanWindow[] {
     const windows: SpanWindow[] = []
     let base = 0
-    for (const { sweep, times } of parts) {
-      const { rows, bounds } = sweep
+    for (const { times, bounds } of parts) {
       let [from, to] = [0, 0]
-      for (const place of rows) {
-        const t = times[place] ?? 0
+      for (const t of times) {
         const start = startAt(t)
         while ((bounds[from] ?? start) < start) from += 1
         while ((bounds[to] ?? t) < t) to += 1
@@ -127,26 +123,30 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
 
   return {
     earliestStart,
-    plan(times) {
-      if (times.length === 1) return [sweepOf(times, onlyRow)]
-      const places = times.map((_, place) => place)
-      places.sort((left, right) => (times[left] ?? 0) - (times[right] ?? 0))
+    plan(times, places) {
+      if (places.length === 1) {
+        const t = times[places[0] ?? 0] ?? 0
+        return [{ rows: places, first: earliestStart(t), until: t }]
+      }
       const sweeps: Sweep[] = []
       let rows: number[] = []
-      let until = Number.NEGATIVE_INFINITY
-      for (const place of places) {
+      let [first, until] = [0, Number.NEGATIVE_INFINITY]
+      for (const place of places.toSorted((left, right) => (times[left] ?? 0) - (times[right] ?? 0))) {
         const t = times[place] ?? 0
-        if (rows.length > 0 && earliestStart(t) >= until) {
-          sweeps.push(sweepOf(times, rows))
+        const start = earliestStart(t)
+        if (start >= until) {
+          if (rows.length > 0) sweeps.push({ rows, first, until })
           rows = []
+          first = start
         }
         rows.push(place)
         until = t
       }
-      if (rows.length > 0) sweeps.push(sweepOf(times, rows))
+      if (rows.length > 0) sweeps.push({ rows, first, until })
       return sweeps
     },
-    spans({ bounds }) {
+    spans(times) {
+      const bounds = boundsOf(times)
       const spans: SweptSpan[] = []
       /** Events come nearly in the order of their times. */
       const spanAt = (at: Micros): SweptSpan => {
@@ -160,7 +160,7 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
         return span
       }
       return {
-        spans,
+        ...{ times, bounds, spans },
         add({ place, storedAt, values }) {
           const span = spanAt(place.timestamp)
           if (place.timestamp > span.newest) span.newest = place.timestamp
@@ -177,12 +177,12 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
       const numbers: number[] = []
       const spans: SweptSpan[] = []
       let base = 0
-      for (const { sweep, spans: own } of parts) {
+      for (const { bounds, spans: own } of parts) {
         for (const span of own) {
           numbers.push(base + span.number)
           spans.push(span)
         }
-        base += sweep.bounds.length
+        base += bounds.length
       }
       const windows = lengths.map(({ windowMicros, hopMicros }) =>
         windowsFrom(parts, (t) => windowStart(t, windowMicros, hopMicros)),
@@ -207,8 +207,6 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
     },
   }
 }
-
-const onlyRow: readonly number[] = [0]
 
 /** The place of the last bound up to a moment. */
 function lastUpTo(bounds: readonly Micros[], at: Micros): number {

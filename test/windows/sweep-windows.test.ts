@@ -31,11 +31,11 @@ const aggregations: readonly WindowedAggregation[] = [
   over('last', 50, 7),
 ]
 const sweeper = windowSweeper(aggregations)
+const planned = (times: readonly Micros[]) => sweeper.plan(times, [...times.keys()])
 
 /** The sweep with those of the events that lie between its bounds, in the order given. */
-function spansOf(sweep: Sweep, events: readonly TestEvent[]) {
-  const swept = sweeper.spans(sweep)
-  const [first = 0, until = 0] = [sweep.bounds[0], sweep.bounds.at(-1)]
+function sweptBy({ rows, first, until }: Sweep, times: readonly Micros[], events: readonly TestEvent[]) {
+  const swept = sweeper.spans(rows.map((place) => times[place] ?? 0))
   for (const [offset, { at, fields }] of events.entries()) {
     if (at < first || at >= until) continue
     const values = aggregations.map(({ field, where }) => {
@@ -47,7 +47,7 @@ function spansOf(sweep: Sweep, events: readonly TestEvent[]) {
       ...{ storedAt: Number(fields['stored']), values },
     })
   }
-  return swept.spans
+  return swept
 }
 
 const arbitraryEvents = fc
@@ -75,13 +75,12 @@ describe('a sweep over the events of a key', () => {
     fc.assert(
       fc.property(arbitraryEvents, arbitraryTimes, fc.boolean(), (events, times, isTogether) => {
         const answers = new Map<number, unknown>()
-        const parts = sweeper.plan(times).map((sweep) => ({ sweep, times, spans: spansOf(sweep, events) }))
+        const sweeps = planned(times)
+        const parts = sweeps.map((sweep) => sweptBy(sweep, times, events))
         // Together, or each alone.
         const found = isTogether ? sweeper.answer(parts) : parts.flatMap((part) => sweeper.answer([part]))
         expect(found).toHaveLength(times.length)
-        parts
-          .flatMap(({ sweep }) => sweep.rows)
-          .forEach((place, index) => void answers.set(place, found[index]))
+        sweeps.flatMap(({ rows }) => rows).forEach((place, index) => void answers.set(place, found[index]))
         times.forEach((t, place) => {
           const reach = events.filter(({ at }) => at >= sweeper.earliestStart(t) && at < t)
           const isThere = isPresent(aggregations, events, t)
@@ -105,11 +104,12 @@ describe('a sweep over the events of a key', () => {
   it('reads the events of all windows once and no others, by bounds that are few to each moment', () => {
     fc.assert(
       fc.property(arbitraryTimes, (times) => {
-        const sweeps = sweeper.plan(times)
+        const sweeps = planned(times)
         const covered = new Set<number>()
-        for (const { rows, bounds } of sweeps) {
-          const [first = 0, last = 0] = [bounds[0], bounds.at(-1)]
-          for (let at = first; at < last; at += 1) {
+        for (const { rows, first, until } of sweeps) {
+          const { bounds } = sweeper.spans(rows.map((place) => times[place] ?? 0))
+          expect([bounds[0], bounds.at(-1)]).toEqual([first, until])
+          for (let at = first; at < until; at += 1) {
             expect(covered.has(at)).toBe(false)
             covered.add(at)
           }

@@ -11,7 +11,7 @@ from (
     and x."post" = g.key_1
     and x.event_timestamp >= g.first and x.event_timestamp < g.ahead
     and x.event_timestamp >= $8::timestamptz
-    and x.event_timestamp < $9::timestamptz + interval '10 minutes'
+    and x.event_timestamp < $9::timestamptz
     and least(x.event_timestamp, x.ingested_at) >= g.first and least(x.event_timestamp, x.ingested_at) < g.until
     and x.ingested_at <= g.known_at
     and x.counts

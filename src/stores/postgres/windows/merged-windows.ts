@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
-import type { EntityKey, ScalarValue } from '../../../definitions/value.ts'
+import type { ScalarValue } from '../../../definitions/value.ts'
 import type { ValueType } from '../../../definitions/value-type.ts'
 import {
   type Sweep,
@@ -9,9 +9,10 @@ import {
   type WindowSweeper,
   windowSweeper,
 } from '../../../windows/sweep-windows.ts'
-import type { AsOfEntry, EntityRow } from '../../as-of-reader.ts'
+import type { AsOfEntry } from '../../as-of-reader.ts'
+import type { EntityRows, Part } from '../../entity-rows.ts'
 import type { StreamedOfflineView } from '../../offline-view.ts'
-import { countedAt, counts, furthestAhead } from '../events/counted-events.ts'
+import { allowedAheadMicros, countedAt, counts, furthestAhead } from '../events/counted-events.ts'
 import { readStoredSince } from '../events/event-retention.ts'
 import { type BinaryRow, copyOutEach } from '../sql/binary-row.ts'
 import { sqlType } from '../sql/column-type.ts'
@@ -31,112 +32,140 @@ export interface MergeOptions {
   readonly visibleIn: string | null
 }
 
-/** Rows of one key and one `knownAt`, with the reading that answers them. */
-interface KeySweep {
-  readonly key: EntityKey
-  readonly knownAt: Micros | null
-  /** Of the sweep's places. */
-  readonly times: readonly Micros[]
-  /** Where the rows of the sweep's places stand among all. */
-  readonly places: readonly number[]
-  readonly sweep: Sweep
-}
-
-interface ReadSweep extends KeySweep {
-  readonly swept: SweptSpans
-}
-
 /** Spans that are slid over together: most keys have few. */
 const answeredSpans = 2_000
 
+/** Called with what a row's windows hold, with nothing where they hold no event, and once more where they are not stored any more. */
+type ReceiveEntry = (place: number, entry: AsOfEntry) => void
+
 /**
- * What `asOfJoin` answers of a streaming view, one entry per row, in order: the events of each key's overlapping windows are
- * read once and aggregated here as they come, by the spans between the rows' own bounds, and the spans are slid over. Cost: one
- * index probe per sweep, and the events of the windows once each. Rows of a key need to stand side by
- * side. Rows that differ in `knownAt` see different events and share no reading: each is then what the lateral probe is.
+ * What `asOfJoin` answers of a streaming view for some of the rows, in no order: the events of each key's overlapping windows
+ * are read once and aggregated here as they come, by the spans between the rows' own bounds, and the spans are slid over. Cost:
+ * a statement for each month that has many of the sweeps, one index probe per sweep, and the events of the windows once each.
+ * Rows of a key need to stand side by side. Rows that differ in `knownAt` see different events and share no reading: each is
+ * then what the lateral probe is.
  * Holds some thousand spans and those of one sweep, of `countDistinct` its different values, and no events.
  * Floats are added in another order than the probe adds them (design section 3.5).
  */
 export async function mergedWindows(
   { client, project, visibleIn }: MergeOptions,
   view: StreamedOfflineView,
-  rows: readonly EntityRow[],
-): Promise<readonly AsOfEntry[]> {
+  rows: EntityRows,
+  part: Part,
+  receive: ReceiveEntry,
+): Promise<void> {
   const sweeper = windowSweeper(view.aggregations)
-  const answer: AsOfEntry[] = rows.map(() => null)
-  if (rows.length === 0) return answer
-  const sweeps = keySweeps(sweeper, rows)
-  let parts: ReadSweep[] = []
-  let waiting = 0
-  const finish = (): void => {
-    const found = sweeper.answer(parts.map((part) => ({ ...part, spans: part.swept.spans }))).values()
-    for (const { sweep, places } of parts)
-      for (const row of sweep.rows) {
-        const swept = found.next().value ?? null
-        if (swept !== null) answer[places[row] ?? 0] = { ...swept, closing: false }
-      }
-    parts = []
-    waiting = 0
-  }
-  let current = 0
-  let swept: SweptSpans | null = null
   try {
-    const { sql, types, read } = sweptEventsSql(project, view, sweeps, visibleIn)
-    await copyOutEach(client, sql, types, (row) => {
-      const place = row.integer(0)
-      if (swept === null || place !== current) {
-        waiting += swept?.spans.length ?? 0
-        if (waiting >= answeredSpans) finish()
-        const sweep = sweeps[place - 1]
-        if (!sweep || place < current) throw new TypeError(`sweep ${place} came behind sweep ${current}`)
-        current = place
-        swept = sweeper.spans(sweep.sweep)
-        parts.push({ ...sweep, swept })
-      }
-      swept.add(read(row))
-    })
-    finish()
+    for (const sweeps of byMonths(keySweeps(sweeper, rows, part))) {
+      const { sql, types, read } = sweptEventsSql(project, view, { rows, sweeps }, visibleIn)
+      const answering = answeringSweeps(sweeper, rows, sweeps, receive)
+      await copyOutEach(client, sql, types, (row) => answering.add(row.integer(0), read(row)))
+      answering.end()
+    }
     // After the events: what was missing there had been announced before.
     const storedSince = await readStoredSince(client, project, view.events.name)
-    if (storedSince !== null)
-      rows.forEach(({ asOf }, place) => {
-        if (storedSince > sweeper.earliestStart(asOf)) answer[place] = { storedSince }
-      })
+    if (storedSince === null) return
+    for (let place = part.from; place < part.to; place += 1)
+      if (storedSince > sweeper.earliestStart(rows.asOf[place] ?? 0)) receive(place, { storedSince })
   } catch (error) {
     return storeFailed(`merging the windows of ${view.name}`)(error)
   }
-  return answer
 }
 
-function keySweeps({ plan }: WindowSweeper, rows: readonly EntityRow[]): readonly KeySweep[] {
-  const sweeps: KeySweep[] = []
-  const add = (key: EntityKey, knownAt: Micros | null, places: readonly number[]): void => {
-    const times = places.map((place) => rows[place]?.asOf ?? 0)
-    for (const sweep of plan(times)) sweeps.push({ key, knownAt, times, places, sweep })
+/** Events come sweep by sweep, by its number from 1. */
+function answeringSweeps(
+  sweeper: WindowSweeper,
+  { asOf }: EntityRows,
+  sweeps: readonly Sweep[],
+  receive: ReceiveEntry,
+) {
+  let parts: SweptSpans[] = []
+  let places: number[] = []
+  let waiting = 0
+  let current = 0
+  let swept: SweptSpans | null = null
+  const end = (): void => {
+    sweeper.answer(parts).forEach((found, index) => {
+      if (found !== null) receive(places[index] ?? 0, { ...found, closing: false })
+    })
+    parts = []
+    places = []
+    waiting = 0
   }
-  for (let start = 0; start < rows.length; ) {
-    const { key = [], knownAt: first = null } = rows[start] ?? {}
+  return {
+    add(number: number, event: SweptEvent): void {
+      if (swept === null || number !== current) {
+        waiting += swept?.spans.length ?? 0
+        if (waiting >= answeredSpans) end()
+        const sweep = sweeps[number - 1]
+        if (!sweep || number < current) throw new TypeError(`sweep ${number} came behind sweep ${current}`)
+        current = number
+        swept = sweeper.spans(sweep.rows.map((place) => asOf[place] ?? 0))
+        parts.push(swept)
+        places.push(...sweep.rows)
+      }
+      swept.add(event)
+    },
+    end,
+  }
+}
+
+/** Of rows of one key and one `knownAt` each. */
+function keySweeps(
+  { plan }: WindowSweeper,
+  { keys, asOf, knownAt }: EntityRows,
+  { from, to }: Part,
+): readonly Sweep[] {
+  const sweeps: Sweep[] = []
+  const isOfKey = (place: number, first: number): boolean =>
+    keys.every((column) => column[place] === column[first])
+  for (let start = from; start < to; ) {
+    const first = start
+    const known = knownAt(first)
     const places: number[] = []
     let others: Map<Micros | null, number[]> | null = null
-    for (let row = rows[start]; row !== undefined && areEqual(row.key, key); row = rows[start]) {
-      if (row.knownAt === first) places.push(start)
+    for (; start < to && isOfKey(start, first); start += 1) {
+      const own = knownAt(start)
+      if (own === known) places.push(start)
       else {
         others ??= new Map()
-        const own = others.get(row.knownAt)
-        if (own) own.push(start)
-        else others.set(row.knownAt, [start])
+        const there = others.get(own)
+        if (there) there.push(start)
+        else others.set(own, [start])
       }
-      start += 1
     }
-    add(key, first, places)
-    if (others !== null) for (const [knownAt, own] of others) add(key, knownAt, own)
+    sweeps.push(...plan(asOf, places))
+    if (others !== null) for (const some of others.values()) sweeps.push(...plan(asOf, some))
   }
   return sweeps
 }
 
-function areEqual(left: EntityKey, right: EntityKey): boolean {
-  for (let index = 0; index < left.length; index += 1) if (left[index] !== right[index]) return false
-  return true
+/** Fewer are not worth a statement of their own. */
+const leastOfMonth = 500
+
+/**
+ * The sweeps whose events stand in one month, for each month that has many, and the others: a statement over one month reads no
+ * other, where one over many finds the month of every sweep anew, and walks through all of them.
+ */
+function byMonths(sweeps: readonly Sweep[]): readonly (readonly Sweep[])[] {
+  const months = new Map<number, Sweep[]>()
+  const others: Sweep[] = []
+  for (const sweep of sweeps) {
+    const month = monthOf(sweep.first)
+    const own = months.get(month)
+    if (monthOf(sweep.until + allowedAheadMicros) !== month) others.push(sweep)
+    else if (own) own.push(sweep)
+    else months.set(month, [sweep])
+  }
+  const large = [...months.values()].filter(({ length }) => length >= leastOfMonth)
+  const small = [...months.values()].filter(({ length }) => length < leastOfMonth)
+  return [...large, [...small.flat(), ...others]].filter(({ length }) => length > 0)
+}
+
+/** As events are partitioned. */
+function monthOf(micros: Micros): number {
+  const date = new Date(micros / 1_000)
+  return date.getUTCFullYear() * 12 + date.getUTCMonth()
 }
 
 /** A statement for the events of sweeps, and how its binary rows are read. */
@@ -158,19 +187,21 @@ const positionTypes: readonly ValueType[] = ['string', 'int32', 'int64']
 export function sweptEventsSql(
   project: string,
   { events, entity, aggregations }: StreamedOfflineView,
-  sweeps: readonly KeySweep[],
+  { rows, sweeps }: { readonly rows: EntityRows; readonly sweeps: readonly Sweep[] },
   visibleIn: string | null,
 ): SweptEventsSql {
   const values: unknown[] = []
   const visible = snapshotParameter(visibleIn, values)
   const parameter = (value: unknown, type: string): string => `$${values.push(value)}::${type}`
-  const [{ knownAt = null } = {}] = sweeps
-  const isKnownAtOnce = sweeps.every((one) => one.knownAt === knownAt)
-  const [firsts, untils] = [sweeps.map((one) => firstOf(one)), sweeps.map((one) => untilOf(one))]
+  const places = sweeps.map((sweep) => sweep.rows[0] ?? 0)
+  const knownAt = rows.knownAt(places[0] ?? 0)
+  const isKnownAtOnce = places.every((place) => rows.knownAt(place) === knownAt)
+  const known = (at: Micros | null): string => (at === null ? 'infinity' : formatTimestamp(at))
+  const [firsts, untils] = [sweeps.map(({ first }) => first), sweeps.map(({ until }) => until)]
   const arrays = [
     ...entity.joinKeys.map(({ type }, index) =>
       parameter(
-        sweeps.map(({ key }) => key[index]),
+        places.map((place) => rows.keys[index]?.[place]),
         `${sqlType(type)}[]`,
       ),
     ),
@@ -180,7 +211,7 @@ export function sweptEventsSql(
       ? []
       : [
           parameter(
-            sweeps.map((one) => (one.knownAt === null ? 'infinity' : formatTimestamp(one.knownAt))),
+            places.map((place) => known(rows.knownAt(place))),
             'timestamptz[]',
           ),
         ]),
@@ -207,9 +238,9 @@ export function sweptEventsSql(
   const filters = [
     ...entity.joinKeys.map(({ name }, place) => `x.${quoteIdentifier(name)} = g.key_${place}`),
     'x.event_timestamp >= g.first and x.event_timestamp < g.ahead',
-    // Months that no sweep reads are left out of the plan.
+    // Months that no sweep reads are left out of the plan, which takes moments as they stand.
     `x.event_timestamp >= ${moment(least(firsts))}`,
-    `x.event_timestamp < ${moment(-least(untils.map((until) => -until)))} + ${furthestAhead}`,
+    `x.event_timestamp < ${moment(-least(untils.map((until) => -until)) + allowedAheadMicros)}`,
     `${countedAt} >= g.first and ${countedAt} < g.until`,
     ...(isKnownAtOnce && knownAt === null
       ? []
@@ -285,9 +316,6 @@ function momentOf(row: BinaryRow, column: number): Micros {
   return Number.isNaN(near) ? Number(row.value(column)) : near
 }
 
-const firstOf = ({ sweep: { bounds } }: KeySweep): Micros => bounds[0] ?? 0
-const untilOf = ({ sweep: { bounds } }: KeySweep): Micros => bounds.at(-1) ?? 0
-
 function least(moments: readonly Micros[]): Micros {
   let found = Number.POSITIVE_INFINITY
   for (const moment of moments) if (moment < found) found = moment
@@ -299,7 +327,8 @@ export function mergedWindowsStatement(
   { project, visibleIn }: Pick<MergeOptions, 'project' | 'visibleIn'>,
   view: StreamedOfflineView,
 ): string {
-  const row = { key: view.entity.joinKeys.map(() => 0), asOf: 0, knownAt: null }
-  const sweeps = keySweeps(windowSweeper(view.aggregations), [row])
-  return sweptEventsSql(project, view, sweeps, visibleIn).sql.text
+  const keys = view.entity.joinKeys.map(() => [0])
+  const rows = { length: 1, keys, asOf: Float64Array.of(0), knownAt: () => null }
+  const sweeps = keySweeps(windowSweeper(view.aggregations), rows, { from: 0, to: 1 })
+  return sweptEventsSql(project, view, { rows, sweeps }, visibleIn).sql.text
 }
