@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
-import { type Config, readConfig, readEnvironment } from '../config.ts'
+import type { Config } from '../config/config.ts'
+import { readConfig, readEnvironment } from '../config/read-config.ts'
 import { appliedBy } from '../gateway/applied-by.ts'
 import { openPostgres } from '../gateway/open-postgres.ts'
 import { parquetRows } from '../gateway/parquet-rows.ts'

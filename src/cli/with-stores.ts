@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { type Config, readConfig, readEnvironment } from '../config.ts'
+import type { Config } from '../config/config.ts'
+import { readConfig, readEnvironment } from '../config/read-config.ts'
 import { NotApplied } from '../errors.ts'
 import { checkTables } from '../gateway/check-tables.ts'
 import { openStores, refuseUnsuitable, type Stores } from '../gateway/open-stores.ts'

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { OfflineInstead } from '../graph/row-sources.ts'
 import type { EndTurn } from '../graph/work.ts'
 

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import type { GraphQLSchema } from 'graphql'
 import type { Logger } from 'pino'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Clock } from '../definitions/timestamp.ts'
 import { answerWhole } from '../graph/answer-whole.ts'
 import { graphqlServer } from '../graph/apollo-server.ts'
@@ -135,6 +135,7 @@ export async function servedWorld(served: ServedVersion, parts: WorldParts): Pro
     known,
     logger: log,
     count: metrics.countEngine,
+    countRoute: metrics.countRoute,
     report: (error, requestId) =>
       log.error({ err: error, reqId: requestId }, 'an error was masked from a caller'),
     finished({ startedMs, audit: record }, name, codes) {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { mostInMainThread } from '../graph/work.ts'
 import type { WorkGate } from '../graph/work-gate.ts'
 import type { ServedVersion } from '../registry/versions/served-version.ts'

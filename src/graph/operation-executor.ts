@@ -9,6 +9,7 @@ import {
 } from 'graphql'
 import type { CompiledQuery } from 'graphql-jit'
 import { FeaturegraphError, LimitExceeded } from '../errors.ts'
+import type { AnswerRoute } from './answer-route.ts'
 import type { GraphContext } from './context.ts'
 import type { DocumentGate } from './document-gate.ts'
 import { executionError, refusal } from './graphql-error.ts'
@@ -25,6 +26,8 @@ export interface ExecuteOptions {
   readonly maxReadBytes: number
   /** Called when an operation was compiled, could not be, or was answered by graphql-js after all. */
   readonly count: (event: 'compiled' | 'not-compilable' | 'repeated') => void
+  /** Called with what has run an operation, once it may be answered. */
+  readonly countRoute: (route: AnswerRoute) => void
   readonly documents?: Pick<DocumentGate, 'spent'>
 }
 
@@ -118,12 +121,16 @@ export function operationExecutor(options: ExecuteOptions, known: KnownOperation
   ): Promise<ExecutionResult | null> {
     const { context, variables } = asks
     const nullForDefault = defaulted.some((name) => variables[name] === null)
+    let route: AnswerRoute = 'compiled'
     let result = compiled && !nullForDefault ? await compiled.query(undefined, context, variables) : null
     if (result === null || result.data === undefined) {
       if (result !== null) options.count('repeated')
+      route = 'interpreted'
       result = await runInterpreted(asks)
     }
-    return context.readBytes.total <= context.readBytes.limit ? answer(result, context) : null
+    if (context.readBytes.total > context.readBytes.limit) return null
+    options.countRoute(route)
+    return answer(result, context)
   }
 
   async function runApart({ document, operationName, variables, context }: Run): Promise<ExecutionResult> {

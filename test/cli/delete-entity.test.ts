@@ -2,9 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
-import { newProject, worldFolder } from '../server/start-test-gateway.ts'
+import { newProject } from '../server/start-test-gateway.ts'
 import { applyFolder } from '../services/apply-folder.ts'
 import { audited } from '../services/audited.ts'
+import { worldFolder } from '../services/plain-definitions.ts'
 import { execute } from '../services/postgres.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { type Outcome, startCommand } from './start-command.ts'
@@ -32,7 +33,7 @@ it('delete-entity prints what it deleted and what it cannot reach, and refuses w
     OFFLINE_URL: database.url,
     ONLINE_URL: inject('redisUrl'),
     PROJECT: newProject(),
-    SCHEMA: worldFolder,
+    SCHEMA: worldFolder(),
     LOG_LEVEL: 'error',
     AUDIT: 'table',
     APPLIED_BY: 'ann@ci',

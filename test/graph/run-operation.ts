@@ -201,6 +201,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     maxReadBytes: 4_194_304,
     logger: console,
     count: (event) => engineEvents.push(event),
+    countRoute: () => {},
     report: (error) => masked.push(error),
     finished: () => {},
   })

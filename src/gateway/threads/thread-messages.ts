@@ -1,6 +1,7 @@
-import type { Config } from '../../config.ts'
+import type { Config } from '../../config/config.ts'
 import type { RowStatus } from '../../definitions/row-status.ts'
 import type { Micros } from '../../definitions/timestamp.ts'
+import type { AnswerRoute } from '../../graph/answer-route.ts'
 import type { AuditedDeed, Right } from '../../graph/context.ts'
 import type { ApartAnswer, ApartRequest } from '../../graph/work-gate.ts'
 import type { ComputeFailure } from '../../on-demand/compute-row.ts'
@@ -43,6 +44,7 @@ export interface Measures {
     readonly outcome: string
     readonly seconds: number
   }[]
+  readonly routes: readonly AnswerRoute[]
   readonly engine: readonly string[]
   readonly nonFinite: readonly string[]
   readonly computeFailures: readonly Pick<ComputeFailure, 'view' | 'kind'>[]

@@ -38,7 +38,7 @@ export type KnownAnswer =
  */
 export type AnswerKnown = (asked: KnownRequest, request: AskingRequest) => Promise<KnownAnswer> | null
 
-interface Parts extends Pick<ExecuteOptions, 'gate' | 'maxEntities'> {
+interface Parts extends Pick<ExecuteOptions, 'gate' | 'maxEntities' | 'countRoute'> {
   readonly contexts: Pick<RequestContexts, 'make' | 'read'>
   readonly known: Pick<KnownOperations, 'find'>
   readonly executor: Pick<OperationExecutor, 'runKnown' | 'runTooLarge'>
@@ -57,6 +57,7 @@ interface Admitted {
 export function knownAnswerer({
   gate = openGate,
   maxEntities,
+  countRoute,
   contexts,
   known,
   executor,
@@ -85,7 +86,10 @@ export function knownAnswerer({
     try {
       if (asked === null) return await resolved(admitted, contexts.make(request))
       const columns = await contexts.read(request, asked.needs)
-      if (asked.write(columns, out)) return { body: out.take(), operationName: operation.seen.operationName }
+      if (asked.write(columns, out)) {
+        countRoute('direct')
+        return { body: out.take(), operationName: operation.seen.operationName }
+      }
       if (!out.isFull() || gate.apart === null)
         return await resolved(admitted, contexts.make(request, answeredRows(asked.needs, columns)))
     } catch (error) {
