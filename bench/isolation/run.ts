@@ -221,7 +221,7 @@ async function soak(world: World, minutes: number): Promise<void> {
     const report = reports[index]
     if (report) say(`${kind}: ${shown(report)}`)
   })
-  say(residentQuarters(resident).line)
+  say(residentQuarters(resident))
 }
 
 if (given.help || !Object.values(options).every((value) => !Number.isNaN(value))) {
