@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { pino } from 'pino'
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/read-config.ts'
 import type { Value } from '../../src/definitions/value.ts'
 import { openStores } from '../../src/gateway/open-stores.ts'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'

@@ -151,6 +151,15 @@ describe('the commands of the Redis online store', () => {
     expect(commands.map((command) => command.length - 2).sort((a, b) => a - b)).toEqual([5, 256, 1_000])
   })
 
+  it('stops reading rows that may be large soon after they are too large, however many are asked for', async () => {
+    const [key = ''] = keys(1, 'large')
+    const row = packedRow([1, 1, 1], 'x'.repeat(1_000))
+    await store.writeMany([{ key, row }], null)
+    const answer = await store.readWithin(Array<string>(1_000).fill(key), 10_000)
+    if (!('bytesStored' in answer)) throw new Error('1 MB was read')
+    expect(answer.bytesStored).toBeLessThan(10_000 + 16 * row.length)
+  })
+
   it('joins nothing across turns', async () => {
     const commands = await commandsOf(async () => {
       await store.readMany(keys(1))
