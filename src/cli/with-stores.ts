@@ -11,6 +11,7 @@ import { openRowLayouts, type RowLayouts } from '../online/row-layouts.ts'
 import type { Registry } from '../registry/registry.ts'
 import { currentVersion } from '../registry/versions/apply.ts'
 import type { ServedVersion } from '../registry/versions/served-version.ts'
+import { type CommandAudit, commandAudit } from './command-audit.ts'
 import { commandLog } from './command-log.ts'
 import { refuseMemory } from './refuse-memory.ts'
 
@@ -23,6 +24,7 @@ export interface CommandWorld {
   readonly registry: Registry
   readonly stores: Stores
   readonly layouts: RowLayouts
+  readonly audit: Pick<CommandAudit, 'done'>
   /** To be called by a command that needs the tables, once it has found its arguments good. @throws TablesDiffer */
   readonly checkTables: () => Promise<void>
 }
@@ -59,6 +61,7 @@ export async function withStores(
     { ...config, onlineTimeoutMs },
     { log, clock: systemClock, countNonFinite: () => {} },
   )
+  const audit = commandAudit(config, stores.audit, log)
   try {
     if (onlineUse === 'WRITTEN') await refuseUnsuitable(stores.onlineCheck)
     if (onlineUse === 'READ') await stores.onlineCheck
@@ -75,10 +78,11 @@ export async function withStores(
     const { registry } = served
     const layouts = await openRowLayouts(config.project, registry, stores.registry, stores.guardRecord)
     await work({
-      ...{ config, log, served, registry, stores, layouts },
+      ...{ config, log, served, registry, stores, layouts, audit },
       checkTables: () => checkTables(stores.offline, registry, log),
     })
   } finally {
+    await audit.close()
     await stores.close()
   }
 }

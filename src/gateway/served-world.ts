@@ -135,6 +135,7 @@ export async function servedWorld(served: ServedVersion, parts: WorldParts): Pro
     known,
     logger: log,
     count: metrics.countEngine,
+    countRoute: metrics.countRoute,
     report: (error, requestId) =>
       log.error({ err: error, reqId: requestId }, 'an error was masked from a caller'),
     finished({ startedMs, audit: record }, name, codes) {

@@ -52,7 +52,7 @@ export function graphqlServer(schema: GraphQLSchema, options: ApolloOptions): Gr
   const { documents, contexts, known = knownOperations(options.count) } = options
   const executor = operationExecutor(options, known)
   const runs: Runs = new WeakMap()
-  const execute: Execute = (request, context) => runs.get(context) ?? executor.execute(request, context)
+  const execute: Execute = (request, context) => runs.get(context.reply) ?? executor.execute(request, context)
   const answerKnown = contexts ? knownAnswerer({ ...options, contexts, known, executor }) : () => null
   const apollo = new ApolloServer<GraphContext>({
     gateway: compiledGateway(schema, execute),
@@ -102,7 +102,7 @@ export function graphqlServer(schema: GraphQLSchema, options: ApolloOptions): Gr
               const running = execute(request, request.contextValue)
               const result = await running.catch(() => null)
               if (result && !result.errors) return plainResponse(result)
-              runs.set(request.contextValue, running)
+              runs.set(request.contextValue.reply, running)
               return null
             },
             async willSendResponse({ response, contextValue, operationName }) {
@@ -139,7 +139,7 @@ export function graphqlServer(schema: GraphQLSchema, options: ApolloOptions): Gr
     else {
       // Apollo asks for it later.
       answer.running.catch(() => {})
-      runs.set(answer.context, answer.running)
+      runs.set(answer.context.reply, answer.running)
     }
     return answer
   }
@@ -151,8 +151,8 @@ export interface GraphqlServer {
   readonly answerKnown: AnswerKnown
 }
 
-/** Executions that have begun, or ended, before Apollo asks for them. */
-type Runs = WeakMap<GraphContext, Promise<ExecutionResult>>
+/** Executions that have begun before Apollo asks for them, by what its copies of a context share. */
+type Runs = WeakMap<GraphContext['reply'], Promise<ExecutionResult>>
 
 /**
  * An answer without errors goes back by a plugin's hook, which is cheaper than by the executor: for that Apollo makes an

@@ -1,7 +1,7 @@
 import type { GraphQLFieldResolver, GraphQLResolveInfo, GraphQLSchema } from 'graphql'
 import { plural } from '../definitions/graphql-name.ts'
 import type { Micros } from '../definitions/timestamp.ts'
-import { acceptKeyValue, type EntityKey } from '../definitions/value.ts'
+import { acceptKeyValue, type EntityKey, type KeyValue } from '../definitions/value.ts'
 import { BadUserInput } from '../errors.ts'
 import { inputViews } from '../online/on-demand.ts'
 import type { ViewRow } from '../online/view-row.ts'
@@ -78,12 +78,16 @@ export function acceptKey(
   input: Readonly<Record<string, unknown>>,
   index: number | null = null,
 ): EntityKey {
-  return joinKeys.map((joinKey) => {
-    const outcome = acceptKeyValue(joinKey.type, input[joinKey.graphqlName])
-    if (outcome.ok) return outcome.value
-    const place = index === null ? '' : `key ${index} (the first is 0): `
-    throw new BadUserInput(`${place}${joinKey.graphqlName}: expected ${outcome.expected}`)
-  })
+  const key: KeyValue[] = []
+  for (const joinKey of joinKeys) key.push(acceptPart(joinKey, input[joinKey.graphqlName], index))
+  return key
+}
+
+function acceptPart(joinKey: JoinKey, value: unknown, index: number | null): KeyValue {
+  const outcome = acceptKeyValue(joinKey.type, value)
+  if (outcome.ok) return outcome.value
+  const place = index === null ? '' : `key ${index} (the first is 0): `
+  throw new BadUserInput(`${place}${joinKey.graphqlName}: expected ${outcome.expected}`)
 }
 
 export function keyFields(joinKeys: readonly JoinKey[]): Record<string, FieldDeclaration> {
@@ -203,9 +207,7 @@ export function keyArguments(entity: Entity): KeyArguments {
       list: { [listName]: { type: [type] } },
       readOne: (input) => acceptKey(joinKeys, input),
       readList: (input) =>
-        (input[listName] as readonly unknown[]).map((value, index) =>
-          acceptKey(joinKeys, { [only.graphqlName]: value }, index),
-        ),
+        (input[listName] as readonly unknown[]).map((value, index) => [acceptPart(only, value, index)]),
     }
   }
   const type = inputType(
@@ -262,12 +264,18 @@ function storedViews({ views }: Entity): readonly StoredView[] {
   return views.flatMap((view) => (view.kind === 'STREAM' ? [] : [view]))
 }
 
+/** Not by `find`, which takes a function for each row. */
+function columnOf({ $columns }: EntityObject, view: FeatureView): ViewColumn | null {
+  for (const column of $columns) if (column.view === view) return column
+  return null
+}
+
 function viewResolver(
   view: FeatureView,
 ): GraphQLFieldResolver<EntityObject, GraphContext, { readonly maxAge?: Micros | null }, ViewRow> {
   return (row, { maxAge = null }, context, info) => {
-    const column = row.$columns.find((candidate) => candidate.view === view)
-    if (!column) throw new TypeError(`view ${view.name} was selected but not read`)
+    const column = columnOf(row, view)
+    if (column === null) throw new TypeError(`view ${view.name} was selected but not read`)
     const answer = column.row(row.$index, maxAge)
     if (answer.$status === 'UNAVAILABLE') context.unavailable.note(view, info.path, column.why(answer))
     return answer

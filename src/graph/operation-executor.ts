@@ -9,6 +9,7 @@ import {
 } from 'graphql'
 import type { CompiledQuery } from 'graphql-jit'
 import { FeaturegraphError, LimitExceeded } from '../errors.ts'
+import type { AnswerRoute } from './answer-route.ts'
 import type { GraphContext } from './context.ts'
 import type { DocumentGate } from './document-gate.ts'
 import { executionError, refusal } from './graphql-error.ts'
@@ -25,6 +26,8 @@ export interface ExecuteOptions {
   readonly maxReadBytes: number
   /** Called when an operation was compiled, could not be, or was answered by graphql-js after all. */
   readonly count: (event: 'compiled' | 'not-compilable' | 'repeated') => void
+  /** Called with what has run an operation, once it may be answered. */
+  readonly countRoute: (route: AnswerRoute) => void
   readonly documents?: Pick<DocumentGate, 'spent'>
 }
 
@@ -51,11 +54,15 @@ export type Execute = (request: OperationRequest, context: GraphContext) => Prom
 
 export interface OperationExecutor {
   readonly execute: Execute
-  /** What was judged, and has its turn. Never rejects with what is a caller's to know. */
+  /**
+   * What was judged, and has its turn; never rejects with what is a caller's to know. `pastApollo`: a result without errors is
+   * not Apollo's to answer, and counts so.
+   */
   readonly runKnown: (
     run: Run,
     operation: KnownOperation,
     compiled: CompiledQuery | null,
+    pastApollo: boolean,
   ) => Promise<ExecutionResult>
   /** What has read, or would answer, more than may be answered here; once its turn has ended. */
   readonly runTooLarge: (run: Run) => Promise<ExecutionResult>
@@ -115,15 +122,21 @@ export function operationExecutor(options: ExecuteOptions, known: KnownOperation
     asks: Run,
     { defaulted }: KnownOperation,
     compiled: CompiledQuery | null,
+    pastApollo = false,
   ): Promise<ExecutionResult | null> {
     const { context, variables } = asks
     const nullForDefault = defaulted.some((name) => variables[name] === null)
+    let route: AnswerRoute = 'compiled'
     let result = compiled && !nullForDefault ? await compiled.query(undefined, context, variables) : null
     if (result === null || result.data === undefined) {
       if (result !== null) options.count('repeated')
+      route = 'interpreted'
       result = await runInterpreted(asks)
     }
-    return context.readBytes.total <= context.readBytes.limit ? answer(result, context) : null
+    if (context.readBytes.total > context.readBytes.limit) return null
+    const answered = answer(result, context)
+    options.countRoute(pastApollo && !answered.errors ? 'direct' : route)
+    return answered
   }
 
   async function runApart({ document, operationName, variables, context }: Run): Promise<ExecutionResult> {
@@ -152,8 +165,8 @@ export function operationExecutor(options: ExecuteOptions, known: KnownOperation
 
   return {
     execute: (request, context) => asRefusal(run(request, context)),
-    runKnown: (asks, operation, compiled) =>
-      asRefusal(runHere(asks, operation, compiled).then((result) => result ?? runTooLarge(asks))),
+    runKnown: (asks, operation, compiled, pastApollo) =>
+      asRefusal(runHere(asks, operation, compiled, pastApollo).then((result) => result ?? runTooLarge(asks))),
     runTooLarge: (asks) => asRefusal(runTooLarge(asks)),
   }
 }

@@ -1,6 +1,7 @@
 import type { GraphQLResolveInfo } from 'graphql'
 import { acceptValue, type EntityKey, type Value } from '../definitions/value.ts'
 import { BadUserInput } from '../errors.ts'
+import type { ComputedRow } from '../on-demand/compute-row.ts'
 import { gatherInputs } from '../online/on-demand.ts'
 import { keyOfRead, readsByKey, type ServiceInputs, type ServicePlan } from '../online/service-row.ts'
 import type { ViewRow } from '../online/view-row.ts'
@@ -96,19 +97,22 @@ export function serviceReader(load: LoadService, { computations }: ServicePlan):
   return async (items, times, context, pathOf) => {
     const { keys, requests, columns } = await load(items, times, context)
     return keys.map((key, index): ServiceInputs => {
-      const rows = columns.map((column) => {
+      const rows: ViewRow[] = []
+      for (const column of columns) {
         const row = column.row(index, null)
-        noteUnavailable(context, column, row, pathOf(index))
-        return row
-      })
+        rows.push(row)
+        if (row.$status === 'UNAVAILABLE')
+          context.unavailable.note(column.view, pathOf(index), column.why(row))
+      }
       const own = requests[index] ?? []
-      const computed = computations.map(({ view, inputs }) => {
+      const computed: ComputedRow[] = []
+      for (const { view, inputs } of computations) {
         const row = context.computeOnDemand(view)(gatherInputs(inputs, rows, own))
+        computed.push(row)
         // Inputs that are unavailable have been noted by their own views.
         if (row.reason === 'NO_FUNCTION')
           context.unavailable.note(view, pathOf(index), unavailability(row.reason, 'ONLINE'))
-        return row
-      })
+      }
       return { key, rows, requests: own, computed }
     })
   }
@@ -124,9 +128,11 @@ export function noteUnavailable(
 }
 
 function acceptRequests(service: FeatureService, item: ServiceInput): readonly (Value | null)[] {
-  return service.requests.map((request) => {
+  const values: (Value | null)[] = []
+  for (const request of service.requests) {
     const outcome = acceptValue(request.type, item[request.graphqlName])
     if (!outcome.ok) throw new BadUserInput(`${request.graphqlName}: expected ${outcome.expected}`)
-    return outcome.value
-  })
+    values.push(outcome.value)
+  }
+  return values
 }

@@ -1,4 +1,5 @@
 import type { Clock, Micros } from '../definitions/timestamp.ts'
+import { isFixedSize } from '../definitions/value-type.ts'
 import type { DeleteEntity } from '../ingest/deletion/delete-entity.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { OnComputeFailure } from '../on-demand/compute-row.ts'
@@ -85,6 +86,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
           fill: () => fills.find(view),
         }),
         counts,
+        largeValues: view.features.filter(({ type }) => !isFixedSize(type)).length,
       },
     ]),
   )

@@ -49,23 +49,30 @@ export async function readNeeds(
   return answers
 }
 
-/**
- * For resolvers that run after all they need was read: what each need was answered, in the order in which they ask. It is theirs
- * whether or not the reading went well, so that nothing is read twice.
- */
+/** For resolvers that run after all they ask for was read, so that nothing is read twice. @throws TypeError for anything else. */
 export function answeredRows(
   needs: readonly Need[],
   columns: readonly (readonly ViewColumn[])[],
 ): Pick<RowLoader, 'load'> {
-  let next = 0
   return {
     async load(need) {
-      const asked = needs[next]
-      const answered = columns[next]
-      if (!asked || !answered || asked.entity !== need.entity || asked.views.length !== need.views.length)
-        throw new TypeError('the resolvers ask for other rows than were read')
-      next += 1
+      const answered = columns[needs.findIndex((read) => isSame(read, need))]
+      if (!answered) throw new TypeError('the resolvers ask for other rows than were read')
       return answered
     },
   }
+}
+
+function isSame(read: Need, need: Need): boolean {
+  return (
+    read.entity === need.entity &&
+    read.keys.length === need.keys.length &&
+    read.views.length === need.views.length &&
+    read.views.every((view, index) => view === need.views[index]) &&
+    JSON.stringify(rowsOf(read)) === JSON.stringify(rowsOf(need))
+  )
+}
+
+function rowsOf({ keys, times }: Need): readonly unknown[] {
+  return keys.map((key, index) => [key, times?.(index)])
 }

@@ -40,6 +40,8 @@ export function statusTally(views: readonly FeatureView[]): StatusTally {
 
 /** What every column of a view shares. */
 export interface ColumnReader extends ViewReader {
+  /** Of a row's values, those that may be large. */
+  readonly largeValues: number
   readonly counts: Record<RowStatus, number>
 }
 

@@ -34,7 +34,7 @@ import type { HoldWorld } from './http-world.ts'
 import type { Metrics } from './metrics.ts'
 import { pushRoute } from './push-route.ts'
 import { type ReadyzOptions, readyz } from './readyz.ts'
-import { requestId } from './request-id.ts'
+import { requestIds } from './request-id.ts'
 import { spinesRoute } from './spines-route.ts'
 import { type TrainingFilesAccess, trainingSetsRoute } from './training-sets-route.ts'
 
@@ -76,6 +76,7 @@ const preflightSeconds = 600
 /** GraphiQL at `/`, GraphQL at `/graphql`, and what an operator needs. Open to all: the pages, `/healthz`, `/readyz`. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const streaming = new WeakSet<Socket>()
+  const requestId = requestIds()
   const app: FastifyInstance = Fastify({
     loggerInstance: options.log,
     logController: new FailuresOnly(),

@@ -18,7 +18,7 @@ function nested(levels: number): SelectionSetNode {
 }
 
 it('a document that outgrows the stack behind validation is refused as nested too deeply, not as a fault', async () => {
-  const options = { maxEntities: 1, maxReadBytes: 1, count: () => {} }
+  const options = { maxEntities: 1, maxReadBytes: 1, count: () => {}, countRoute: () => {} }
   const { execute } = operationExecutor(options, knownOperations(options.count))
   const operation = {
     kind: Kind.OPERATION_DEFINITION as const,

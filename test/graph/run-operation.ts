@@ -124,16 +124,14 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
   const inserted: (readonly FeatureRow[])[] = []
   const online = memoryOnlineStore(() => now)
   const offline = memoryOfflineStore()
-  const notedOnline: OnlineStore = {
-    ...online,
-    readMany: async (keys) => {
-      reads.online.push(keys)
-      if (failures.online) throw failures.online
-      const read = await online.readMany(keys)
-      const rows = read.rows.map((found, index) => foreignBytes.get(keys[index] ?? '') ?? found)
-      return { ...read, rows }
-    },
+  const readNoted: OnlineStore['readMany'] = async (keys) => {
+    reads.online.push(keys)
+    if (failures.online) throw failures.online
+    const read = await online.readMany(keys)
+    const rows = read.rows.map((found, index) => foreignBytes.get(keys[index] ?? '') ?? found)
+    return { ...read, rows }
   }
+  const notedOnline: OnlineStore = { ...online, readMany: readNoted, readWithin: readNoted }
   const notedOffline: OfflineStore = {
     ...offline,
     now: async () => now,
@@ -203,6 +201,7 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     maxReadBytes: 4_194_304,
     logger: console,
     count: (event) => engineEvents.push(event),
+    countRoute: () => {},
     report: (error) => masked.push(error),
     finished: () => {},
   })

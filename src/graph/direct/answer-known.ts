@@ -38,7 +38,7 @@ export type KnownAnswer =
  */
 export type AnswerKnown = (asked: KnownRequest, request: AskingRequest) => Promise<KnownAnswer> | null
 
-interface Parts extends Pick<ExecuteOptions, 'gate' | 'maxEntities'> {
+interface Parts extends Pick<ExecuteOptions, 'gate' | 'maxEntities' | 'countRoute'> {
   readonly contexts: Pick<RequestContexts, 'make' | 'read'>
   readonly known: Pick<KnownOperations, 'find'>
   readonly executor: Pick<OperationExecutor, 'runKnown' | 'runTooLarge'>
@@ -57,6 +57,7 @@ interface Admitted {
 export function knownAnswerer({
   gate = openGate,
   maxEntities,
+  countRoute,
   contexts,
   known,
   executor,
@@ -85,11 +86,15 @@ export function knownAnswerer({
     try {
       if (asked === null) return await resolved(admitted, contexts.make(request))
       const columns = await contexts.read(request, asked.needs)
-      if (asked.write(columns, out)) return { body: out.take(), operationName: operation.seen.operationName }
+      if (asked.write(columns, out)) {
+        countRoute('direct')
+        return { body: out.take(), operationName: operation.seen.operationName }
+      }
       if (!out.isFull() || gate.apart === null)
         return await resolved(admitted, contexts.make(request, answeredRows(asked.needs, columns)))
     } catch (error) {
-      if (!(error instanceof TooManyBytes)) throw error
+      if (!(error instanceof TooManyBytes))
+        return { context: contexts.make(request), running: Promise.reject(error) }
     } finally {
       end()
     }
@@ -98,10 +103,10 @@ export function knownAnswerer({
   }
 
   async function resolved(admitted: Admitted, context: GraphContext): Promise<KnownAnswer> {
-    const { operation, compiled } = admitted
-    const running = executor.runKnown(runOf(admitted, context), operation, compiled)
+    const { operation, compiled, asked } = admitted
+    const running = executor.runKnown(runOf(admitted, context), operation, compiled, asked === null)
     const result = await running
-    if (result.errors || context.reply.apart !== null || admitted.asked !== null) return { context, running }
+    if (result.errors || context.reply.apart !== null || asked !== null) return { context, running }
     return { body: JSON.stringify({ data: result.data }), operationName: operation.seen.operationName }
   }
 
