@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import type pg from 'pg'
 import {
@@ -30,7 +31,8 @@ import { dayMicros, days, makeEvents, start } from './events.ts'
 
 /**
  * The as-of join of a streaming view with windows of an hour, beside that of a plain view, of the same spine: rows in, columns
- * out. The plain answers are checked by the rule that made them, the windows of some rows by a probe each.
+ * out. The plain answers are checked by the rule that made them, the windows of some rows by a probe each. `--keep` leaves the
+ * database there and prints its URL, until it is interrupted; `--url` takes one that has the same world already.
  */
 const { values: options } = parseArgs({
   options: {
@@ -39,6 +41,8 @@ const { values: options } = parseArgs({
     rows: { type: 'string', default: '100000' },
     rounds: { type: 'string', default: '3' },
     checked: { type: 'string', default: '2000' },
+    url: { type: 'string' },
+    keep: { type: 'boolean', default: false },
   },
 })
 const [events, customers, rows, rounds, checked] = [
@@ -136,26 +140,41 @@ async function checkHour(snapshot: AsOfSnapshot, found: AsOfColumns, all: Entity
   return withEvents
 }
 
-/** User and system time of this process, in seconds. */
-function ownCpu(): number {
-  const fields = readFileSync(`/proc/${process.pid}/stat`, 'utf8').split(' ')
+/** User and system time of a process, in seconds. */
+function cpuOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ')
   return (Number(fields[13]) + Number(fields[14])) / 100
 }
 
+/** Of each of the server's sessions. */
+async function sessionsCpu(pool: pg.Pool): Promise<ReadonlyMap<number, number>> {
+  const { rows: found } = await pool.query<{ pid: number }>(
+    `select pid from pg_stat_activity where backend_type = 'client backend'`,
+  )
+  return new Map(found.map(({ pid }) => [pid, cpuOf(pid)]))
+}
+
+function used(after: ReadonlyMap<number, number>, before: ReadonlyMap<number, number>): number {
+  return [...after].reduce((sum, [pid, seconds]) => sum + seconds - (before.get(pid) ?? 0), 0)
+}
+
 async function measure(): Promise<void> {
-  const server = await startDurablePostgres()
-  endWith(server.stop)
+  const server = options.url === undefined ? await startDurablePostgres() : null
+  if (server) endWith(server.stop)
+  const url = options.url ?? server?.url ?? ''
   const view = viewOf('hour')
   if (view.kind !== 'STREAM') throw new TypeError('hour is a streaming view')
-  await makeEvents(server.url, { registry, view, events, customers, hotEvents: 0, hotKey: customers + 1 })
-  const pool = testPool(server.url, 3, null)
+  if (server)
+    await makeEvents(url, { registry, view, events, customers, hotEvents: 0, hotKey: customers + 1 })
+  const pool = testPool(url, 3, null)
   endWith(() => pool.end())
-  await fillDaily(pool)
+  if (server) await fillDaily(pool)
   process.stderr.write(`${events} events and ${customers * days} feature rows are stored\n`)
   const all = spine()
   const snapshots = postgresAsOfSnapshots(pool, { project: 'default', countNonFinite: () => {} })
   const seconds = { hour: [] as number[], daily: [] as number[] }
   const cpu = { hour: [] as number[], daily: [] as number[] }
+  const serverCpu = { hour: [] as number[], daily: [] as number[] }
   let withEvents = 0
   for (let round = 0; round <= rounds; round += 1) {
     const ways: readonly (readonly ['hour' | 'daily', Way])[] = [
@@ -163,23 +182,33 @@ async function measure(): Promise<void> {
       ['hour', 'MERGE'],
     ]
     for (const [name, way] of ways) {
-      const [began, used] = [performance.now(), ownCpu()]
+      const before = await sessionsCpu(pool)
+      const [began, own] = [performance.now(), cpuOf(process.pid)]
       const snapshot = await snapshots.open({ connections: 2, visibleIn: null, files: [] })
       const [found] = await snapshot.asOfColumns({ views: [viewOf(name)], ways: [way], rows: all })
       const took = (performance.now() - began) / 1_000
+      const ownUsed = cpuOf(process.pid) - own
+      const serverUsed = used(await sessionsCpu(pool), before)
       if (found && name === 'daily') checkDaily(found, all)
       if (found && name === 'hour' && round === 0) withEvents = await checkHour(snapshot, found, all)
       await snapshot.close()
       // Round 0 warms and is not counted.
       if (round === 0) continue
       seconds[name].push(took)
-      cpu[name].push(ownCpu() - used)
+      cpu[name].push(ownUsed)
+      serverCpu[name].push(serverUsed)
     }
   }
   const ratio = range(seconds.hour.map((one, round) => one / (seconds.daily[round] ?? Number.NaN)))
+  const shown = (name: 'hour' | 'daily'): string =>
+    `${range(seconds[name]).median.toFixed(2)} s (${range(cpu[name]).median.toFixed(2)} s of our CPU, ${range(serverCpu[name]).median.toFixed(2)} s of Postgres')`
   process.stdout.write(
-    `${all.length} entity rows: plain view ${range(seconds.daily).median.toFixed(2)} s (${range(cpu.daily).median.toFixed(2)} s of our CPU), windows of an hour ${range(seconds.hour).median.toFixed(2)} s (${range(cpu.hour).median.toFixed(2)} s): ${ratio.median.toFixed(2)} times [${ratio.lowest.toFixed(2)}-${ratio.highest.toFixed(2)}]; ${withEvents} of the ${checked} checked rows have events in their hour; medians of ${rounds} rounds\n`,
+    `${all.length} entity rows: plain view ${shown('daily')}, windows of an hour ${shown('hour')}: ${ratio.median.toFixed(2)} times [${ratio.lowest.toFixed(2)}-${ratio.highest.toFixed(2)}]; ${withEvents} of the ${checked} checked rows have events in their hour; medians of ${rounds} rounds, load ${loadavg()[0]?.toFixed(1)}\n`,
   )
+  if (options.keep) {
+    process.stderr.write(`${url}\n`)
+    await new Promise(() => {})
+  }
 }
 
 endOnSignals()

@@ -116,15 +116,15 @@ async function probed({ client, visibleIn }: Reading, view: StreamView, rows: re
 }
 
 async function merged({ client, visibleIn }: Reading, view: StreamView, rows: readonly EntityRow[]) {
-  const answer: AsOfEntry[] = []
-  for (let from = 0; from < rows.length; from += 20_000)
-    answer.push(
-      ...(await mergedWindows(
-        { client, project: 'default', visibleIn },
-        view,
-        rows.slice(from, from + 20_000),
-      )),
-    )
+  const answer: AsOfEntry[] = rows.map(() => null)
+  const columns = {
+    ...{ length: rows.length, keys: [rows.map(({ key }) => key[0] ?? 0)] },
+    ...{ asOf: Float64Array.from(rows, ({ asOf }) => asOf), knownAt: () => null },
+  }
+  const all = { from: 0, to: rows.length }
+  await mergedWindows({ client, project: 'default', visibleIn }, view, columns, all, (place, entry) => {
+    answer[place] = entry
+  })
   return answer
 }
 

@@ -1,4 +1,5 @@
-import { type Config, readConfig, readEnvironment } from '../config.ts'
+import type { Config } from '../config/config.ts'
+import { readConfig, readEnvironment } from '../config/read-config.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import { BadUserInput } from '../errors.ts'
 import { engineTargets } from '../gateway/engine-targets.ts'

@@ -1,4 +1,4 @@
-import { type BatchEngine, batchEngines } from '../config.ts'
+import { type BatchEngine, batchEngines } from '../config/settings.ts'
 import { BadUserInput } from '../errors.ts'
 import type { BatchView, Registry } from '../registry/registry.ts'
 import type { BatchArguments } from './batch-question.ts'

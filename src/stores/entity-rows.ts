@@ -11,11 +11,14 @@ export interface EntityRows {
   readonly knownAt: (row: number) => Micros | null
 }
 
+/** Some of them, by their places; `to` is behind the last. */
+export interface Part {
+  readonly from: number
+  readonly to: number
+}
+
 /** Some of them as they stand in an as-of join. */
-export function entityRows(
-  { keys, asOf, knownAt }: EntityRows,
-  { from, to }: { readonly from: number; readonly to: number },
-): EntityRow[] {
+export function entityRows({ keys, asOf, knownAt }: EntityRows, { from, to }: Part): EntityRow[] {
   const rows: EntityRow[] = []
   for (let row = from; row < to; row += 1) {
     const key: EntityKey = keys.map((column) => column[row] ?? 0)

@@ -21,7 +21,7 @@ export interface Mergeable<State> {
 export function slideWindows<State>(
   { empty, merge }: Mergeable<State>,
   numbers: readonly number[],
-  states: readonly State[],
+  states: readonly (State | undefined)[],
   windows: readonly SpanWindow[],
 ): State[] {
   const suffixes: State[] = []
@@ -54,7 +54,7 @@ export function slideWindows<State>(
  */
 export function slideDistinct(
   numbers: readonly number[],
-  valuesOf: readonly (readonly string[])[],
+  valuesOf: readonly Iterable<string>[],
   windows: readonly SpanWindow[],
 ): number[] {
   const spansWith = new Map<string, number>()

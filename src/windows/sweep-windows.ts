@@ -1,9 +1,9 @@
 import type { Micros } from '../definitions/timestamp.ts'
 import type { ScalarValue } from '../definitions/value.ts'
-import type { ValueType } from '../definitions/value-type.ts'
 import type { WindowedAggregation } from '../definitions/windowed-aggregation.ts'
+import type { EventPlace } from './aggregates/aggregate.ts'
 import { spanAggregate } from './aggregates/aggregates.ts'
-import type { Cells } from './aggregates/span-aggregate.ts'
+import type { SpanState } from './aggregates/span-aggregate.ts'
 import { windowStart } from './hop.ts'
 import { type Mergeable, type SpanWindow, slideWindows } from './sliding-window.ts'
 import { distinctLengths, isOfLength } from './window-lengths.ts'
@@ -12,18 +12,41 @@ import { distinctLengths, isOfLength } from './window-lengths.ts'
 export interface Sweep {
   /** Places of the moments, in ascending order of time. */
   readonly rows: readonly number[]
-  /** Ascending: where any window of any moment begins, and the moments themselves. Spans lie between them. */
-  readonly bounds: readonly Micros[]
+  /** Where the earliest of their windows begins. */
+  readonly first: Micros
+  /** The last of the moments, which no window holds. */
+  readonly until: Micros
+}
+
+/** An event of a sweep's key. */
+export interface SweptEvent {
+  /** Its timestamp is the time that it counts at, which is within the sweep's bounds. */
+  readonly place: EventPlace
+  readonly storedAt: Micros
+  /** Per aggregation the value that it takes of it; null: none, or its conditions do not hold. */
+  readonly values: readonly (ScalarValue | null)[]
 }
 
 /** Events of a span: the newest time that one counts at, and the latest moment that one was stored at. */
-export interface SweptSpan {
+interface SweptSpan {
   /** That of the bound which it begins at. */
   readonly number: number
-  readonly newest: Micros
-  readonly storedAt: Micros
-  /** As `spanAggregate` reads them, of all aggregations. */
-  readonly cells: Cells
+  newest: Micros
+  storedAt: Micros
+  /** Of all aggregations. */
+  readonly states: SpanState[]
+}
+
+/** A sweep whose events are added one by one. */
+export interface SweptSpans {
+  /** Its moments, ascending. */
+  readonly times: readonly Micros[]
+  /** Ascending: where any window of any moment begins, and the moments themselves. Spans lie between them. */
+  readonly bounds: readonly Micros[]
+  /** Floats are added in the order that events come in. */
+  readonly add: (event: SweptEvent) => void
+  /** So far, in ascending order, without those that have no event. */
+  readonly spans: readonly SweptSpan[]
 }
 
 /** What the windows at a moment hold. */
@@ -34,39 +57,28 @@ interface SweptRow {
 }
 
 export interface WindowSweeper {
-  /** The types of a span's cells. */
-  readonly cells: readonly ValueType[]
   /** The beginning of the window that reaches furthest back. */
   readonly earliestStart: (t: Micros) => Micros
   /**
-   * The moments of one key, in any order, as sweeps that share no event: together they read every event of a window once and
-   * no other, so the cost is that of moments and events, never their product.
+   * The moments of one key, which stand at some places of `times` in any order, as sweeps that share no event: together they
+   * read every event of a window once and no other, so the cost is that of moments and events, never their product.
    */
-  readonly plan: (times: readonly Micros[]) => readonly Sweep[]
+  readonly plan: (times: ArrayLike<Micros>, places: readonly number[]) => readonly Sweep[]
+  /** Of a sweep's moments, in their order. */
+  readonly spans: (times: readonly Micros[]) => SweptSpans
   /**
    * The answers of the sweeps' rows, one sweep after the other, each in its order; null where no window holds an event. Each
    * span's state is merged about twice, however many windows hold it (`slideWindows`). Many at once cost less: most are small.
    */
-  readonly answer: (parts: readonly SweptPart[]) => readonly (SweptRow | null)[]
-}
-
-interface SweptPart {
-  readonly sweep: Sweep
-  /** Of its places. */
-  readonly times: readonly Micros[]
-  /** In ascending order, without those that have no event. */
-  readonly spans: readonly SweptSpan[]
+  readonly answer: (parts: readonly SweptSpans[]) => readonly (SweptRow | null)[]
 }
 
 export function windowSweeper(aggregations: readonly WindowedAggregation[]): WindowSweeper {
   const lengths = distinctLengths(aggregations)
-  let cellCount = 0
-  const members = aggregations.map((aggregation) => {
-    const span = spanAggregate(aggregation, false)
-    const offset = cellCount
-    cellCount += span.cells.length
-    return { span, offset, length: lengths.findIndex((length) => isOfLength(aggregation, length)) }
-  })
+  const members = aggregations.map((aggregation) => ({
+    span: spanAggregate(aggregation, false),
+    length: lengths.findIndex((length) => isOfLength(aggregation, length)),
+  }))
 
   function earliestStart(t: Micros): Micros {
     let earliest = t
@@ -75,33 +87,30 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
     return earliest
   }
 
-  function sweepOf(times: readonly Micros[], rows: readonly number[]): Sweep {
-    const all: Micros[] = []
-    for (const place of rows) {
-      const t = times[place] ?? 0
-      all.push(t)
-      for (const { windowMicros, hopMicros } of lengths) all.push(windowStart(t, windowMicros, hopMicros))
+  function boundsOf(times: readonly Micros[]): readonly Micros[] {
+    const bounds: Micros[] = []
+    for (const t of times) {
+      bounds.push(t)
+      for (const { windowMicros, hopMicros } of lengths) bounds.push(windowStart(t, windowMicros, hopMicros))
     }
-    all.sort((left, right) => left - right)
+    bounds.sort((left, right) => left - right)
     let count = 0
-    for (const bound of all) {
-      if (count > 0 && bound === all[count - 1]) continue
-      all[count] = bound
+    for (const bound of bounds) {
+      if (count > 0 && bound === bounds[count - 1]) continue
+      bounds[count] = bound
       count += 1
     }
-    all.length = count
-    return { rows, bounds: all }
+    bounds.length = count
+    return bounds
   }
 
   /** Starts never go back from row to row, nor from sweep to sweep: the bounds of each are numbered behind those before. */
-  function windowsFrom(parts: readonly SweptPart[], startAt: (t: Micros) => Micros): readonly SpanWindow[] {
+  function windowsFrom(parts: readonly SweptSpans[], startAt: (t: Micros) => Micros): readonly SpanWindow[] {
     const windows: SpanWindow[] = []
     let base = 0
-    for (const { sweep, times } of parts) {
-      const { rows, bounds } = sweep
+    for (const { times, bounds } of parts) {
       let [from, to] = [0, 0]
-      for (const place of rows) {
-        const t = times[place] ?? 0
+      for (const t of times) {
         const start = startAt(t)
         while ((bounds[from] ?? start) < start) from += 1
         while ((bounds[to] ?? t) < t) to += 1
@@ -113,46 +122,80 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
   }
 
   return {
-    cells: members.flatMap(({ span }) => span.cells),
     earliestStart,
-    plan(times) {
-      if (times.length === 1) return [sweepOf(times, onlyRow)]
-      const places = times.map((_, place) => place)
-      places.sort((left, right) => (times[left] ?? 0) - (times[right] ?? 0))
+    plan(times, places) {
+      if (places.length === 1) {
+        const t = times[places[0] ?? 0] ?? 0
+        return [{ rows: places, first: earliestStart(t), until: t }]
+      }
       const sweeps: Sweep[] = []
       let rows: number[] = []
-      let until = Number.NEGATIVE_INFINITY
-      for (const place of places) {
+      let [first, until] = [0, Number.NEGATIVE_INFINITY]
+      for (const place of places.toSorted((left, right) => (times[left] ?? 0) - (times[right] ?? 0))) {
         const t = times[place] ?? 0
-        if (rows.length > 0 && earliestStart(t) >= until) {
-          sweeps.push(sweepOf(times, rows))
+        const start = earliestStart(t)
+        if (start >= until) {
+          if (rows.length > 0) sweeps.push({ rows, first, until })
           rows = []
+          first = start
         }
         rows.push(place)
         until = t
       }
-      if (rows.length > 0) sweeps.push(sweepOf(times, rows))
+      if (rows.length > 0) sweeps.push({ rows, first, until })
       return sweeps
+    },
+    spans(times) {
+      const bounds = boundsOf(times)
+      const spans: SweptSpan[] = []
+      /** Events come nearly in the order of their times. */
+      const spanAt = (at: Micros): SweptSpan => {
+        let index = spans.length - 1
+        while (index >= 0 && at < (bounds[spans[index]?.number ?? 0] ?? at)) index -= 1
+        const before = spans[index]
+        if (before && at < (bounds[before.number + 1] ?? at)) return before
+        const first = { newest: at, storedAt: Number.NEGATIVE_INFINITY, states: members.map(() => undefined) }
+        const span: SweptSpan = { number: lastUpTo(bounds, at), ...first }
+        spans.splice(index + 1, 0, span)
+        return span
+      }
+      return {
+        ...{ times, bounds, spans },
+        add({ place, storedAt, values }) {
+          const span = spanAt(place.timestamp)
+          if (place.timestamp > span.newest) span.newest = place.timestamp
+          if (storedAt > span.storedAt) span.storedAt = storedAt
+          const { states } = span
+          for (let member = 0; member < members.length; member += 1) {
+            const value = values[member] ?? null
+            if (value !== null) states[member] = members[member]?.span.add(states[member], value, place)
+          }
+        },
+      }
     },
     answer(parts) {
       const numbers: number[] = []
       const spans: SweptSpan[] = []
       let base = 0
-      for (const { sweep, spans: own } of parts) {
+      for (const { bounds, spans: own } of parts) {
         for (const span of own) {
           numbers.push(base + span.number)
           spans.push(span)
         }
-        base += sweep.bounds.length
+        base += bounds.length
       }
-      const rows = spans.map(({ cells }) => cells)
       const windows = lengths.map(({ windowMicros, hopMicros }) =>
         windowsFrom(parts, (t) => windowStart(t, windowMicros, hopMicros)),
       )
-      const slid = members.map(({ span, offset, length }) =>
-        span.slide(numbers, rows, offset, windows[length] ?? []),
+      const [only, ...others] = windows
+      const all = only && others.length === 0 ? only : windowsFrom(parts, earliestStart)
+      const slid = members.map(({ span, length }, member) =>
+        span.slideStates(
+          numbers,
+          spans.map(({ states }) => states[member]),
+          windows[length] ?? [],
+        ),
       )
-      const all = windowsFrom(parts, earliestStart)
       return slideWindows(newestEvent, numbers, spans, all).map(
         (found, row) =>
           found && {
@@ -165,7 +208,16 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
   }
 }
 
-const onlyRow: readonly number[] = [0]
+/** The place of the last bound up to a moment. */
+function lastUpTo(bounds: readonly Micros[], at: Micros): number {
+  let [low, high] = [0, bounds.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((bounds[middle] ?? at) <= at) low = middle + 1
+    else high = middle
+  }
+  return low - 1
+}
 
 const newestEvent: Mergeable<Pick<SweptSpan, 'newest' | 'storedAt'> | null> = {
   empty: () => null,

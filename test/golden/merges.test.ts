@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { PostgresSource } from '../../src/definitions/data-source.ts'
 import type { StreamedOfflineView } from '../../src/stores/offline-view.ts'
 import { scatteredSql } from '../../src/stores/postgres/features/streamed-scatter.ts'
-import { sweptSpansSql } from '../../src/stores/postgres/windows/merged-windows.ts'
+import { sweptEventsSql } from '../../src/stores/postgres/windows/merged-windows.ts'
 import { at, offlineView } from '../contract/offline-store.ts'
 import { expectGolden, goldenFiles } from './golden-file.ts'
 
@@ -38,21 +38,20 @@ const rides: PostgresSource = {
   ...{ eventTimestamp: 'at', createdTimestamp: 'seen', columns: { driver: 'driver id' } },
 }
 
-const sweep = (key: readonly [string, number], knownAt: number | null) => {
-  const bounds = [t - 60 * minute, t - minute, t]
-  return { key, knownAt, times: [t], places: [0], sweep: { rows: [0], bounds } }
-}
+/** Of one row of each post on line N1. */
+const swept = (...knownAt: readonly (number | null)[]) => ({
+  rows: {
+    ...{ length: knownAt.length, keys: [knownAt.map(() => 'N1'), knownAt.map((_, place) => 4 + place)] },
+    ...{ asOf: new Float64Array(knownAt.length).fill(t), knownAt: (place: number) => knownAt[place] ?? null },
+  },
+  sweeps: knownAt.map((_, place) => ({ rows: [place], first: t - 60 * minute, until: t })),
+})
 const rows = [{ key: ['a'], asOf: t, knownAt: null }]
 const keys = [{ key: ['a'], places: [0] }]
 
 const statements = {
-  'merged-windows': sweptSpansSql('default', boardings, [sweep(['N1', 4], null)], null),
-  'merged-windows-known-and-seen': sweptSpansSql(
-    'default',
-    boardings,
-    [sweep(['N1', 4], t), sweep(['N1', 5], null)],
-    '1:9:',
-  ),
+  'merged-windows': sweptEventsSql('default', boardings, swept(null), null).sql,
+  'merged-windows-known-and-seen': sweptEventsSql('default', boardings, swept(t, null), '1:9:').sql,
   'scattered-managed-view': scatteredSql(
     { project: 'other', visibleIn: '1:9:' },
     { ...offlineView('drivers', { a: 'int64', b: 'string' }, { n: 'int64' }), kind: 'PLAIN', source: null },

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { AggregateName } from '../../src/definitions/aggregation.ts'
 import type { Micros } from '../../src/definitions/timestamp.ts'
 import type { WindowedAggregation } from '../../src/definitions/windowed-aggregation.ts'
-import { type Sweep, type SweptSpan, windowSweeper } from '../../src/windows/sweep-windows.ts'
+import { type Sweep, windowSweeper } from '../../src/windows/sweep-windows.ts'
 import type { TestEvent } from '../oracle/store-events.ts'
 import { isPresent, windowValue } from '../oracle/window-oracle.ts'
 
@@ -31,36 +31,23 @@ const aggregations: readonly WindowedAggregation[] = [
   over('last', 50, 7),
 ]
 const sweeper = windowSweeper(aggregations)
+const planned = (times: readonly Micros[]) => sweeper.plan(times, [...times.keys()])
 
-/** What Postgres computes of a span's events, which stand in their total order. */
-function cellsOf({ aggregate, where }: WindowedAggregation, events: readonly TestEvent[]) {
-  const inside = events.filter(({ fields }) => where.every((one) => fields[one.field.name] === one.value))
-  const values = inside.flatMap(({ fields }) => (typeof fields['n'] === 'number' ? [fields['n']] : []))
-  switch (aggregate) {
-    case 'count':
-      return inside.length
-    case 'sum':
-      return values.length === 0 ? null : String(values.reduce((sum, value) => sum + value, 0))
-    case 'countDistinct':
-      return values.length === 0 ? null : [...new Set(values)]
-    case 'first':
-      return values[0] ?? null
-    case 'last':
-      return values.at(-1) ?? null
-    default:
-      return values.length === 0 ? null : Math[aggregate === 'min' ? 'min' : 'max'](...values)
+/** The sweep with those of the events that lie between its bounds, in the order given. */
+function sweptBy({ rows, first, until }: Sweep, times: readonly Micros[], events: readonly TestEvent[]) {
+  const swept = sweeper.spans(rows.map((place) => times[place] ?? 0))
+  for (const [offset, { at, fields }] of events.entries()) {
+    if (at < first || at >= until) continue
+    const values = aggregations.map(({ field, where }) => {
+      if (!where.every((one) => fields[one.field.name] === one.value)) return null
+      return field === null ? true : (fields[field.name] ?? null)
+    })
+    swept.add({
+      place: { timestamp: at, topic: '', partition: 0, offset },
+      ...{ storedAt: Number(fields['stored']), values },
+    })
   }
-}
-
-function spansOf({ bounds }: Sweep, events: readonly TestEvent[]): readonly SweptSpan[] {
-  return bounds.flatMap((bound, number) => {
-    const until = bounds[number + 1] ?? Number.NEGATIVE_INFINITY
-    const inside = events.filter(({ at }) => at >= bound && at < until)
-    if (inside.length === 0) return []
-    const newest = Math.max(...inside.map(({ at }) => at))
-    const storedAt = Math.max(...inside.map(({ fields }) => Number(fields['stored'])))
-    return [{ number, newest, storedAt, cells: aggregations.map((one) => cellsOf(one, inside)) }]
-  })
+  return swept
 }
 
 const arbitraryEvents = fc
@@ -88,13 +75,12 @@ describe('a sweep over the events of a key', () => {
     fc.assert(
       fc.property(arbitraryEvents, arbitraryTimes, fc.boolean(), (events, times, isTogether) => {
         const answers = new Map<number, unknown>()
-        const parts = sweeper.plan(times).map((sweep) => ({ sweep, times, spans: spansOf(sweep, events) }))
+        const sweeps = planned(times)
+        const parts = sweeps.map((sweep) => sweptBy(sweep, times, events))
         // Together, or each alone.
         const found = isTogether ? sweeper.answer(parts) : parts.flatMap((part) => sweeper.answer([part]))
         expect(found).toHaveLength(times.length)
-        parts
-          .flatMap(({ sweep }) => sweep.rows)
-          .forEach((place, index) => void answers.set(place, found[index]))
+        sweeps.flatMap(({ rows }) => rows).forEach((place, index) => void answers.set(place, found[index]))
         times.forEach((t, place) => {
           const reach = events.filter(({ at }) => at >= sweeper.earliestStart(t) && at < t)
           const isThere = isPresent(aggregations, events, t)
@@ -118,11 +104,12 @@ describe('a sweep over the events of a key', () => {
   it('reads the events of all windows once and no others, by bounds that are few to each moment', () => {
     fc.assert(
       fc.property(arbitraryTimes, (times) => {
-        const sweeps = sweeper.plan(times)
+        const sweeps = planned(times)
         const covered = new Set<number>()
-        for (const { rows, bounds } of sweeps) {
-          const [first = 0, last = 0] = [bounds[0], bounds.at(-1)]
-          for (let at = first; at < last; at += 1) {
+        for (const { rows, first, until } of sweeps) {
+          const { bounds } = sweeper.spans(rows.map((place) => times[place] ?? 0))
+          expect([bounds[0], bounds.at(-1)]).toEqual([first, until])
+          for (let at = first; at < until; at += 1) {
             expect(covered.has(at)).toBe(false)
             covered.add(at)
           }

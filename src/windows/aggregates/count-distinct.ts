@@ -33,6 +33,13 @@ function distinctSpans(type: ScalarType): SpanAggregate {
       const slid = slideDistinct(numbers, values, windows)
       return (window) => exactly(slid[window] ?? 0)
     },
+    add: (state, value, place) =>
+      countDistinct.add((state ?? countDistinct.empty()) as Set<string>, value, place),
+    slideStates(numbers, states, windows) {
+      const values = states.map((state) => (state ?? []) as Iterable<string>)
+      const slid = slideDistinct(numbers, values, windows)
+      return (window) => exactly(slid[window] ?? 0)
+    },
   }
 }
 

@@ -67,7 +67,23 @@ function endAggregate(
     ofEvents: (field) => coded(events, optional(placedCodec(valueCodec(field)))),
     ofSpans(field) {
       const { type, read } = valueCell(field)
-      return merged([type], { empty: () => null, merge: mergeSpans }, read, exactly)
+      const spans = merged(
+        [type],
+        { empty: () => null, merge: mergeSpans, add: (_, value) => value },
+        read,
+        exactly,
+      )
+      return {
+        ...spans,
+        // Within a span events may come in any order.
+        add: (state, value, place) => events.add((state ?? null) as PlacedValue | null, value, place),
+        slideStates: (numbers, states, windows) =>
+          spans.slideStates(
+            numbers,
+            states.map((state) => (state as PlacedValue | undefined)?.value),
+            windows,
+          ),
+      }
     },
   }
 }

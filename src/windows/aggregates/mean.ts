@@ -3,7 +3,7 @@ import { type Aggregate, type AggregateDefinition, exactResult, isNumberType } f
 import { decimalMean, momentsOfEvents, momentsOfSpans } from './decimal-moments.ts'
 import { coded, type EventAggregate } from './event-aggregate.ts'
 import { exactly, finite, merged, numberAt } from './span-aggregate.ts'
-import { type ScaledSum, sumScale } from './sum.ts'
+import { type ScaledSum, scaled, sumScale } from './sum.ts'
 
 interface MeanState {
   readonly sum: number
@@ -19,7 +19,7 @@ export const mean: Aggregate<MeanState> = {
 }
 
 interface ScaledMean extends ScaledSum {
-  readonly count: number
+  count: number
 }
 
 /** Cells: the scaled sum, the scaled Σ|x|, how many values. */
@@ -27,6 +27,14 @@ const meanSpans = merged<ScaledMean>(
   ['float64', 'float64', 'int64'],
   {
     empty: () => ({ sum: 0, magnitude: 0, count: 0 }),
+    add(state, value) {
+      if (value === null) return state
+      const more = scaled(value)
+      state.sum += more
+      state.magnitude += Math.abs(more)
+      state.count += 1
+      return state
+    },
     merge: (left, right) => ({
       sum: left.sum + right.sum,
       magnitude: left.magnitude + right.magnitude,

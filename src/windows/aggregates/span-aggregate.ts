@@ -2,6 +2,7 @@ import { decimalOf, scaledOf } from '../../definitions/decimal.ts'
 import type { ScalarValue, Value } from '../../definitions/value.ts'
 import { decimalDigits, isDecimal, type ScalarType, type ValueType } from '../../definitions/value-type.ts'
 import { type Mergeable, type SpanWindow, slideWindows } from '../sliding-window.ts'
+import type { Aggregate, EventPlace } from './aggregate.ts'
 
 /** An aggregation's value for one window, and how exact it is. */
 export interface WindowValue {
@@ -15,9 +16,12 @@ export interface WindowValue {
 /** What a span has of one aggregation, from its first cell on. */
 export type Cells = readonly (Value | null)[]
 
+/** The value of each window, by its position among them. */
+type SlidWindows = (window: number) => WindowValue
+
 /**
- * What Postgres computes of the events of one span, and how windows are made of spans. Spans are apart in time, so first
- * and last need no places.
+ * What is computed of the events of one span, by Postgres as cells or here event by event, and how windows are made of spans.
+ * Spans are apart in time, so first and last need no places between them.
  */
 export interface SpanAggregate {
   /** The types of the cells that a span has for it. */
@@ -31,22 +35,44 @@ export interface SpanAggregate {
     rows: readonly Cells[],
     offset: number,
     windows: readonly SpanWindow[],
-  ) => (window: number) => WindowValue
+  ) => SlidWindows
+  /** The state of a span with one event more, which may be the one given. Of a float it depends on the order, to the last bits. */
+  readonly add: (state: SpanState, value: ScalarValue, place: EventPlace) => SpanState
+  /** As `slide`, of such states. */
+  readonly slideStates: (
+    numbers: readonly number[],
+    states: readonly SpanState[],
+    windows: readonly SpanWindow[],
+  ) => SlidWindows
 }
+
+/** Undefined: of no event. What else only the aggregate knows whose it is. */
+export type SpanState = unknown
+
+/** What a span's states are; `add` may change the state that it is given. */
+export type SpanStates<State> = Mergeable<State> & Pick<Aggregate<State>, 'add'>
 
 export function merged<State>(
   cells: readonly ValueType[],
-  aggregate: Mergeable<State>,
+  aggregate: SpanStates<State>,
   read: (cells: Cells, at: number) => State,
   finish: (state: State) => WindowValue,
 ): SpanAggregate {
+  const { empty, add } = aggregate
+  const slideStates: SpanAggregate['slideStates'] = (numbers, states, windows) => {
+    const slid = slideWindows(aggregate, numbers, states as readonly (State | undefined)[], windows)
+    return (window) => finish(slid[window] ?? empty())
+  }
   return {
     cells,
-    slide(numbers, rows, offset, windows) {
-      const states = rows.map((row) => read(row, offset))
-      const slid = slideWindows(aggregate, numbers, states, windows)
-      return (window) => finish(slid[window] ?? aggregate.empty())
-    },
+    slide: (numbers, rows, offset, windows) =>
+      slideStates(
+        numbers,
+        rows.map((row) => read(row, offset)),
+        windows,
+      ),
+    add: (state, value, place) => add(state === undefined ? empty() : (state as State), value, place),
+    slideStates,
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Int64 } from '../../definitions/value.ts'
+import type { Int64, ScalarValue } from '../../definitions/value.ts'
 import { isDecimal, type ScalarType, type ValueType } from '../../definitions/value-type.ts'
 import {
   type Aggregate,
@@ -38,9 +38,15 @@ export const sumScale = 2 ** -64
 export const smallestScaled = 1e-280
 
 export interface ScaledSum {
-  readonly sum: number
+  sum: number
   /** Σ|x|: what rounding is measured by. */
-  readonly magnitude: number
+  magnitude: number
+}
+
+/** A value as Postgres scales it. */
+export function scaled(value: ScalarValue): number {
+  const number = Number(value)
+  return Math.abs(number) > smallestScaled ? number * sumScale : 0 * number
 }
 
 /** One cell: Postgres' exact sum as text. */
@@ -59,6 +65,13 @@ const floatSpans = merged<ScaledSum>(
   ['float64', 'float64'],
   {
     empty: () => ({ sum: 0, magnitude: 0 }),
+    add(state, value) {
+      if (value === null) return state
+      const more = scaled(value)
+      state.sum += more
+      state.magnitude += Math.abs(more)
+      return state
+    },
     merge: (left, right) => ({ sum: left.sum + right.sum, magnitude: left.magnitude + right.magnitude }),
   },
   (cells, at) => ({ sum: numberAt(cells, at), magnitude: numberAt(cells, at + 1) }),

@@ -105,7 +105,7 @@ describe('the export of feature rows', () => {
       `from rows where day <> (event_timestamp at time zone 'UTC')::DATE::VARCHAR`,
     )
     expect(misfiled).toEqual([])
-  }, 30_000)
+  })
 
   it('appends what has arrived since, also late rows, and leaves the files of before', async () => {
     const view = await viewOf('growing', { n: 'int64' })

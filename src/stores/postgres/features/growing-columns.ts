@@ -19,19 +19,25 @@ export function noRows({ features }: OfflineView, rows: number): GrowingColumns 
 
 /** What an as-of join answered for the entity rows from `first` on. */
 export function putEntries(target: GrowingColumns, first: number, entries: readonly AsOfEntry[]): void {
-  entries.forEach((entry, index) => {
-    if (entry === null) return
-    const place = first + index
-    if ('storedSince' in entry || 'notComputed' in entry) {
-      target.exceptions.set(place, entry)
-      return
-    }
-    if ('lacking' in entry) target.exceptions.set(place, { lacking: entry.lacking })
-    const row = 'lacking' in entry ? entry.row : entry
-    if (row === null || row.closing) return
-    target.eventTimestamps[place] = row.eventTimestamp
-    target.columns.forEach((column, at) => {
-      column.set(place, row.values[at] ?? null)
-    })
-  })
+  for (const [index, entry] of entries.entries()) putEntry(target, first + index, entry)
+}
+
+/** In the place of what was put there before. */
+export function putEntry(
+  { eventTimestamps, columns, exceptions }: GrowingColumns,
+  place: number,
+  entry: AsOfEntry,
+): void {
+  if (entry === null) return
+  if ('storedSince' in entry || 'notComputed' in entry) {
+    exceptions.set(place, entry)
+    eventTimestamps[place] = Number.NaN
+    for (const column of columns) column.set(place, null)
+    return
+  }
+  if ('lacking' in entry) exceptions.set(place, { lacking: entry.lacking })
+  const row = 'lacking' in entry ? entry.row : entry
+  if (row === null || row.closing) return
+  eventTimestamps[place] = row.eventTimestamp
+  for (let at = 0; at < columns.length; at += 1) columns[at]?.set(place, row.values[at] ?? null)
 }

@@ -1,26 +1,26 @@
 import type pg from 'pg'
 import type { ColumnJoin } from '../../as-of-snapshot.ts'
-import { type EntityRows, entityRows } from '../../entity-rows.ts'
+import { type EntityRows, entityRows, type Part } from '../../entity-rows.ts'
 import type { OfflineView, StoredOfflineView, StreamedOfflineView } from '../../offline-view.ts'
 import { copyOutEach } from '../sql/binary-row.ts'
 import { mergedWindows } from '../windows/merged-windows.ts'
 import { asOfJoinSql } from './as-of-join.ts'
 import { entityTable, fillEntityTable } from './entity-table.ts'
-import { type GrowingColumns, putEntries } from './growing-columns.ts'
+import { type GrowingColumns, putEntries, putEntry } from './growing-columns.ts'
 import { readAnswer } from './offline-store.ts'
 import { storedColumnsSql, storedRowWriter } from './stored-columns.ts'
 import { type ScatteredView, streamedScatter } from './streamed-scatter.ts'
 
 /** Where a table cannot be made: what one statement takes as arrays. */
 const largestArrays = 20_000
-/** Some of a join's rows, by their places; `to` is behind the last. */
-export interface Part {
-  readonly from: number
-  readonly to: number
-}
+/** Windows that are merged together: what a month has of them is read by one statement. */
+const mergedRows = 50_000
 
 /** What one statement takes of the rows from `start` on. */
-const upTo = (start: number, to: number): Part => ({ from: start, to: Math.min(to, start + largestArrays) })
+const upTo = (start: number, to: number, rows = largestArrays): Part => ({
+  from: start,
+  to: Math.min(to, start + rows),
+})
 
 export interface WayOptions {
   readonly project: string
@@ -71,11 +71,12 @@ export function joinWays({ project, visibleIn, visible, countNonFinite }: WayOpt
     { from, to }: Part,
     target: GrowingColumns | undefined,
   ): Promise<void> {
-    for (let start = from; start < to; start += largestArrays) {
-      const some = entityRows(rows, upTo(start, to))
-      const entries = await mergedWindows({ client, project, visibleIn: visible }, view, some)
-      if (target) putEntries(target, start, entries)
-    }
+    if (!target) return
+    const options = { client, project, visibleIn: visible }
+    for (let start = from; start < to; start += mergedRows)
+      await mergedWindows(options, view, rows, upTo(start, to, mergedRows), (place, entry) =>
+        putEntry(target, place, entry),
+      )
   }
 
   async function byScatter(

@@ -53,11 +53,6 @@ export function mappableTypes(type: ValueType): readonly string[] {
     : scalars[element].mappable.map((name) => `${name}[]`)
 }
 
-/** Types whose values have one small size: they may stand in a covering index without breaking its row limit. */
-export function isFixedSize(type: ValueType): boolean {
-  return elementType(type) === null && type !== 'string' && type !== 'bytes'
-}
-
 /**
  * Whole microseconds since the epoch of a timestamptz expression; exact, since extract answers numeric. Null for the
  * infinite ones that a mapped table may hold.

@@ -29,6 +29,7 @@ export function inline({ text, values }: Sql): string {
 
 function literal(value: unknown): string {
   if (!Array.isArray(value)) return quoted(String(value))
+  if (value.every((item) => typeof item === 'number')) return `'{${value.join(',')}}'`
   const items = value.map((item) =>
     typeof item === 'number' ? String(item) : `"${String(item).replace(/["\\]/g, '\\$&')}"`,
   )

@@ -1,25 +1,28 @@
 import type pg from 'pg'
 import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
-import type { EntityKey } from '../../../definitions/value.ts'
+import type { ScalarValue } from '../../../definitions/value.ts'
 import type { ValueType } from '../../../definitions/value-type.ts'
 import {
   type Sweep,
-  type SweptSpan,
+  type SweptEvent,
+  type SweptSpans,
   type WindowSweeper,
   windowSweeper,
 } from '../../../windows/sweep-windows.ts'
-import type { AsOfEntry, EntityRow } from '../../as-of-reader.ts'
+import type { AsOfEntry } from '../../as-of-reader.ts'
+import type { EntityRows, Part } from '../../entity-rows.ts'
 import type { StreamedOfflineView } from '../../offline-view.ts'
-import { countedAt, counts, furthestAhead } from '../events/counted-events.ts'
+import { allowedAheadMicros, countedAt, counts, furthestAhead } from '../events/counted-events.ts'
 import { readStoredSince } from '../events/event-retention.ts'
+import { type BinaryRow, copyOutEach } from '../sql/binary-row.ts'
 import { sqlType } from '../sql/column-type.ts'
-import { copyOut } from '../sql/copy-out.ts'
+import { microsFrom1970To2000 } from '../sql/copy-binary.ts'
 import { quoteIdentifier } from '../sql/identifier.ts'
 import { storeFailed } from '../sql/pool.ts'
 import type { Sql } from '../sql/statement.ts'
 import { snapshotParameter, visibleSql } from '../sql/visible-in.ts'
 import { eventTable } from '../tables/event-table.ts'
-import { spanCells, whereConditions } from './span-cells.ts'
+import { whereConditions } from './span-cells.ts'
 
 export interface MergeOptions {
   /** In a transaction, whose snapshot is read. */
@@ -29,216 +32,294 @@ export interface MergeOptions {
   readonly visibleIn: string | null
 }
 
-/** Rows of one key and one `knownAt`, with the reading that answers them. */
-interface KeySweep {
-  readonly key: EntityKey
-  readonly knownAt: Micros | null
-  /** Of the sweep's places. */
-  readonly times: readonly Micros[]
-  /** Where the rows of the sweep's places stand among all. */
-  readonly places: readonly number[]
-  readonly sweep: Sweep
-}
-
-interface ReadSweep extends KeySweep {
-  readonly spans: SweptSpan[]
-}
-
 /** Spans that are slid over together: most keys have few. */
 const answeredSpans = 2_000
 
+/** Called with what a row's windows hold, with nothing where they hold no event, and once more where they are not stored any more. */
+type ReceiveEntry = (place: number, entry: AsOfEntry) => void
+
 /**
- * What `asOfJoin` answers of a streaming view, one entry per row, in order: the events of each key's overlapping windows are
- * read and aggregated once, by the spans between the rows' own bounds, and the spans are slid over. Cost: one index probe per
- * sweep, the events of the windows once each, and one line of cells per span that has any. Rows of a key need to stand side by
- * side. Rows that differ in `knownAt` see different events and share no reading: each is then what the lateral probe is.
- * Holds some thousand spans and those of one sweep, of `countDistinct` its different values.
+ * What `asOfJoin` answers of a streaming view for some of the rows, in no order: the events of each key's overlapping windows
+ * are read once and aggregated here as they come, by the spans between the rows' own bounds, and the spans are slid over. Cost:
+ * a statement for each month that has many of the sweeps, one index probe per sweep, and the events of the windows once each.
+ * Rows of a key need to stand side by side. Rows that differ in `knownAt` see different events and share no reading: each is
+ * then what the lateral probe is.
+ * Holds some thousand spans and those of one sweep, of `countDistinct` its different values, and no events.
  * Floats are added in another order than the probe adds them (design section 3.5).
  */
 export async function mergedWindows(
   { client, project, visibleIn }: MergeOptions,
   view: StreamedOfflineView,
-  rows: readonly EntityRow[],
-): Promise<readonly AsOfEntry[]> {
+  rows: EntityRows,
+  part: Part,
+  receive: ReceiveEntry,
+): Promise<void> {
   const sweeper = windowSweeper(view.aggregations)
-  const answer: AsOfEntry[] = rows.map(() => null)
-  if (rows.length === 0) return answer
-  const sweeps = keySweeps(sweeper, rows)
-  let parts: ReadSweep[] = []
-  let waiting = 0
-  const finish = (): void => {
-    const found = sweeper.answer(parts).values()
-    for (const { sweep, places } of parts)
-      for (const row of sweep.rows) {
-        const swept = found.next().value ?? null
-        if (swept !== null) answer[places[row] ?? 0] = { ...swept, closing: false }
-      }
-    parts = []
-    waiting = 0
-  }
-  let current = 0
   try {
-    const sql = sweptSpansSql(project, view, sweeps, visibleIn)
-    for await (const batch of copyOut(client, sql, [...sweptTypes, ...sweeper.cells])) {
-      for (const [place, number, newest, storedAt, ...cells] of batch) {
-        if (place !== current) {
-          if (waiting >= answeredSpans) finish()
-          current = Number(place)
-          const sweep = sweeps[current - 1]
-          if (sweep) parts.push({ ...sweep, spans: [] })
-        }
-        waiting += 1
-        parts
-          .at(-1)
-          ?.spans.push({ number: Number(number), newest: Number(newest), storedAt: Number(storedAt), cells })
-      }
+    for (const sweeps of byMonths(keySweeps(sweeper, rows, part))) {
+      const { sql, types, read } = sweptEventsSql(project, view, { rows, sweeps }, visibleIn)
+      const answering = answeringSweeps(sweeper, rows, sweeps, receive)
+      await copyOutEach(client, sql, types, (row) => answering.add(row.integer(0), read(row)))
+      answering.end()
     }
-    finish()
     // After the events: what was missing there had been announced before.
     const storedSince = await readStoredSince(client, project, view.events.name)
-    if (storedSince !== null)
-      rows.forEach(({ asOf }, place) => {
-        if (storedSince > sweeper.earliestStart(asOf)) answer[place] = { storedSince }
-      })
+    if (storedSince === null) return
+    for (let place = part.from; place < part.to; place += 1)
+      if (storedSince > sweeper.earliestStart(rows.asOf[place] ?? 0)) receive(place, { storedSince })
   } catch (error) {
     return storeFailed(`merging the windows of ${view.name}`)(error)
   }
-  return answer
 }
 
-function keySweeps({ plan }: WindowSweeper, rows: readonly EntityRow[]): readonly KeySweep[] {
-  const sweeps: KeySweep[] = []
-  for (let start = 0; start < rows.length; ) {
-    const { key = [] } = rows[start] ?? {}
-    const byKnown = new Map<Micros | null, number[]>()
-    let end = start
-    for (let row = rows[end]; row !== undefined && areEqual(row.key, key); row = rows[end]) {
-      const places = byKnown.get(row.knownAt)
-      if (places) places.push(end)
-      else byKnown.set(row.knownAt, [end])
-      end += 1
+/** Events come sweep by sweep, by its number from 1. */
+function answeringSweeps(
+  sweeper: WindowSweeper,
+  { asOf }: EntityRows,
+  sweeps: readonly Sweep[],
+  receive: ReceiveEntry,
+) {
+  let parts: SweptSpans[] = []
+  let places: number[] = []
+  let waiting = 0
+  let current = 0
+  let swept: SweptSpans | null = null
+  const end = (): void => {
+    sweeper.answer(parts).forEach((found, index) => {
+      if (found !== null) receive(places[index] ?? 0, { ...found, closing: false })
+    })
+    parts = []
+    places = []
+    waiting = 0
+  }
+  return {
+    add(number: number, event: SweptEvent): void {
+      if (swept === null || number !== current) {
+        waiting += swept?.spans.length ?? 0
+        if (waiting >= answeredSpans) end()
+        const sweep = sweeps[number - 1]
+        if (!sweep || number < current) throw new TypeError(`sweep ${number} came behind sweep ${current}`)
+        current = number
+        swept = sweeper.spans(sweep.rows.map((place) => asOf[place] ?? 0))
+        parts.push(swept)
+        places.push(...sweep.rows)
+      }
+      swept.add(event)
+    },
+    end,
+  }
+}
+
+/** Of rows of one key and one `knownAt` each. */
+function keySweeps(
+  { plan }: WindowSweeper,
+  { keys, asOf, knownAt }: EntityRows,
+  { from, to }: Part,
+): readonly Sweep[] {
+  const sweeps: Sweep[] = []
+  const isOfKey = (place: number, first: number): boolean =>
+    keys.every((column) => column[place] === column[first])
+  for (let start = from; start < to; ) {
+    const first = start
+    const known = knownAt(first)
+    const places: number[] = []
+    let others: Map<Micros | null, number[]> | null = null
+    for (; start < to && isOfKey(start, first); start += 1) {
+      const own = knownAt(start)
+      if (own === known) places.push(start)
+      else {
+        others ??= new Map()
+        const there = others.get(own)
+        if (there) there.push(start)
+        else others.set(own, [start])
+      }
     }
-    for (const [knownAt, places] of byKnown) {
-      const times = places.map((place) => rows[place]?.asOf ?? 0)
-      for (const sweep of plan(times)) sweeps.push({ key, knownAt, times, places, sweep })
-    }
-    start = end
+    sweeps.push(...plan(asOf, places))
+    if (others !== null) for (const some of others.values()) sweeps.push(...plan(asOf, some))
   }
   return sweeps
 }
 
-function areEqual(left: EntityKey, right: EntityKey): boolean {
-  for (let index = 0; index < left.length; index += 1) if (left[index] !== right[index]) return false
-  return true
-}
-
-const sweptTypes: readonly ValueType[] = ['int64', 'int32', 'timestamp', 'timestamp']
+/** Fewer are not worth a statement of their own. */
+const leastOfMonth = 500
 
 /**
- * One row per sweep (by its place from 1) and span that has an event, in their order: the span's number, the newest time that
- * one of its events counts at, the latest that one was stored at, and the cells of each aggregation.
+ * The sweeps whose events stand in one month, for each month that has many, and the others: a statement over one month reads no
+ * other, where one over many finds the month of every sweep anew, and walks through all of them.
  */
-export function sweptSpansSql(
+function byMonths(sweeps: readonly Sweep[]): readonly (readonly Sweep[])[] {
+  const months = new Map<number, Sweep[]>()
+  const others: Sweep[] = []
+  for (const sweep of sweeps) {
+    const month = monthOf(sweep.first)
+    const own = months.get(month)
+    if (monthOf(sweep.until + allowedAheadMicros) !== month) others.push(sweep)
+    else if (own) own.push(sweep)
+    else months.set(month, [sweep])
+  }
+  const large = [...months.values()].filter(({ length }) => length >= leastOfMonth)
+  const small = [...months.values()].filter(({ length }) => length < leastOfMonth)
+  return [...large, [...small.flat(), ...others]].filter(({ length }) => length > 0)
+}
+
+/** As events are partitioned. */
+function monthOf(micros: Micros): number {
+  const date = new Date(micros / 1_000)
+  return date.getUTCFullYear() * 12 + date.getUTCMonth()
+}
+
+/** A statement for the events of sweeps, and how its binary rows are read. */
+interface SweptEventsSql {
+  readonly sql: Sql
+  readonly types: readonly ValueType[]
+  /** The event, which holds until it is called again. */
+  readonly read: (row: BinaryRow) => SweptEvent
+}
+
+/** The columns of every row, and those that say where the event stood, for first and last. */
+const timeTypes: readonly ValueType[] = ['int32', 'timestamp', 'timestamp']
+const positionTypes: readonly ValueType[] = ['string', 'int32', 'int64']
+
+/**
+ * One row per event of a sweep, by the sweep's place from 1, then in an order of the events that is always the same: their
+ * times, where they stood if that matters, their fields that are aggregated and whether the conditions of aggregations hold.
+ */
+export function sweptEventsSql(
   project: string,
   { events, entity, aggregations }: StreamedOfflineView,
-  sweeps: readonly KeySweep[],
+  { rows, sweeps }: { readonly rows: EntityRows; readonly sweeps: readonly Sweep[] },
   visibleIn: string | null,
-): Sql {
+): SweptEventsSql {
   const values: unknown[] = []
   const visible = snapshotParameter(visibleIn, values)
   const parameter = (value: unknown, type: string): string => `$${values.push(value)}::${type}`
-  const [{ knownAt = null } = {}] = sweeps
-  const isKnownAtOnce = sweeps.every((one) => one.knownAt === knownAt)
+  const places = sweeps.map((sweep) => sweep.rows[0] ?? 0)
+  const knownAt = rows.knownAt(places[0] ?? 0)
+  const isKnownAtOnce = places.every((place) => rows.knownAt(place) === knownAt)
   const known = (at: Micros | null): string => (at === null ? 'infinity' : formatTimestamp(at))
+  const [firsts, untils] = [sweeps.map(({ first }) => first), sweeps.map(({ until }) => until)]
   const arrays = [
     ...entity.joinKeys.map(({ type }, index) =>
       parameter(
-        sweeps.map(({ key }) => key[index]),
+        places.map((place) => rows.keys[index]?.[place]),
         `${sqlType(type)}[]`,
       ),
     ),
-    parameter(
-      sweeps.map(({ sweep }) => `{${sweep.bounds.map(formatTimestamp).join(',')}}`),
-      'text[]',
-    ),
+    parameter(firsts, 'bigint[]'),
+    parameter(untils, 'bigint[]'),
     ...(isKnownAtOnce
       ? []
       : [
           parameter(
-            sweeps.map((one) => known(one.knownAt)),
+            places.map((place) => known(rows.knownAt(place))),
             'timestamptz[]',
           ),
         ]),
   ]
   const keys = entity.joinKeys.map((_, index) => `key_${index}`)
-  const needsPlace = aggregations.some(({ aggregate }) => aggregate === 'first' || aggregate === 'last')
-  const read = new Set(
-    aggregations.flatMap(({ field, where }) => [
-      ...(field === null ? [] : [field.name]),
-      ...where.map((one) => one.field.name),
-    ]),
+  const ofEach = isKnownAtOnce ? [] : ['known_at']
+  const needsPosition = aggregations.some(({ aggregate }) => aggregate === 'first' || aggregate === 'last')
+  const taken = aggregations.map(({ field, where }) => ({
+    field,
+    condition: whereConditions(where, values, 'x').join(' and '),
+  }))
+  const fields = new Map(
+    taken.flatMap(({ field }) => (field === null ? [] : [[field.name, field.type] as const])),
   )
+  const conditions = [...new Set(taken.flatMap(({ condition }) => (condition === '' ? [] : [condition])))]
   const outputs = [
-    `width_bucket(${countedAt}, g.bounds) - 1 as span`,
-    `${countedAt} as event_timestamp`,
+    'x.event_timestamp',
     'x.ingested_at',
-    ...(needsPlace ? ['t.topic', 'x.partition', 'x."offset"'] : []),
-    ...[...read].map((name) => `x.${quoteIdentifier(name)}`),
+    ...(needsPosition ? ['t.topic', 'x.partition', 'x."offset"'] : []),
+    ...[...fields.keys()].map((name) => `x.${quoteIdentifier(name)}`),
+    ...conditions.map((condition, index) => `(${condition}) is true as condition_${index}`),
   ]
-  let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  for (const { bounds } of sweeps.map(({ sweep }) => sweep)) {
-    least = Math.min(least, bounds[0] ?? least)
-    most = Math.max(most, bounds.at(-1) ?? most)
-  }
-  const conditions = [
+  const moment = (at: Micros): string => parameter(formatTimestamp(at), 'timestamptz')
+  const filters = [
     ...entity.joinKeys.map(({ name }, place) => `x.${quoteIdentifier(name)} = g.key_${place}`),
-    `x.event_timestamp >= g.first and x.event_timestamp < g.until + ${furthestAhead}`,
-    // Months that no sweep reads are left out of the plan.
-    `x.event_timestamp >= ${parameter(formatTimestamp(least), 'timestamptz')}`,
-    `x.event_timestamp < ${parameter(formatTimestamp(most), 'timestamptz')} + ${furthestAhead}`,
+    'x.event_timestamp >= g.first and x.event_timestamp < g.ahead',
+    // Months that no sweep reads are left out of the plan, which takes moments as they stand.
+    `x.event_timestamp >= ${moment(least(firsts))}`,
+    `x.event_timestamp < ${moment(-least(untils.map((until) => -until)) + allowedAheadMicros)}`,
     `${countedAt} >= g.first and ${countedAt} < g.until`,
     ...(isKnownAtOnce && knownAt === null
       ? []
-      : [`x.ingested_at <= ${isKnownAtOnce ? parameter(known(knownAt), 'timestamptz') : 'g.known_at'}`]),
+      : [`x.ingested_at <= ${isKnownAtOnce && knownAt !== null ? moment(knownAt) : 'g.known_at'}`]),
     counts,
     ...visibleSql('x.ingested_xid', visible),
   ]
-  const cells = aggregations.flatMap((aggregation) =>
-    spanCells(aggregation, {
-      conditions: whereConditions(aggregation.where, values),
-      order: ['event_timestamp', 'topic', 'partition', '"offset"'],
-      isSingle: false,
-    }),
-  )
-  const topics = needsPlace ? ' join featuregraph.event_topics as t on t.id = x.topic_id' : ''
-  const ofEach = isKnownAtOnce ? [] : ['known_at']
-  const columns = [...keys, 'bounds', ...ofEach, 'place']
-  const names = [...keys, ...ofEach, 'place']
+  const micros = (column: string): string => `timestamptz 'epoch' + g.${column} * interval '1 microsecond'`
+  const columns = [...keys, 'first', 'until', ...ofEach, 'place']
   const text = [
-    // Materialized, so that the bounds are not parsed for every event.
-    'with g as materialized (',
-    `  select ${names.join(', ')}, bounds, bounds[1] as first, bounds[array_length(bounds, 1)] as until`,
-    '  from (',
-    `    select ${names.join(', ')}, bounds::timestamptz[] as bounds`,
-    `    from unnest(${arrays.join(', ')}) with ordinality as g(${columns.join(', ')})`,
-    '    offset 0',
-    '  ) as g',
-    ')',
     'select g.place, s.*',
-    'from g cross join lateral (',
-    `  select ${['e.span', 'max(e.event_timestamp)', 'max(e.ingested_at)', ...cells].join(',\n    ')}`,
-    '  from (',
-    `    select ${outputs.join(', ')}`,
-    `    from ${eventTable(project, events)} as x${topics}`,
-    `    where ${conditions.join('\n      and ')}`,
-    // As in the probe: the same sums of floats once more, to the last bit.
-    ...(visible === null ? [] : ['    order by 1, x.event_timestamp, x.topic_id, x.partition, x."offset"']),
-    '  ) as e',
-    '  group by e.span',
+    'from (',
+    `  select ${[...keys, ...ofEach].map((name) => `g.${name}`).join(', ')}, g.place::integer,`,
+    `    ${micros('first')} as first, ${micros('until')} as until, ${micros('until')} + ${furthestAhead} as ahead`,
+    `  from unnest(${arrays.join(', ')}) with ordinality as g(${columns.join(', ')})`,
+    // Computed once, and not for every event.
+    '  offset 0',
+    ') as g cross join lateral (',
+    `  select ${outputs.join(', ')}`,
+    `  from ${eventTable(project, events)} as x${needsPosition ? ' join featuregraph.event_topics as t on t.id = x.topic_id' : ''}`,
+    `  where ${filters.join('\n    and ')}`,
+    // Sums of floats depend on the order, and what is read again must be the same to the last bit. It also keeps the planner
+    // from joining the other way round: sweeps come one after the other.
+    '  order by x.event_timestamp, x.topic_id, x.partition, x."offset"',
     ') as s',
-    'order by 1, 2',
   ]
-  return { text: text.join('\n'), values }
+  const types = [...timeTypes, ...(needsPosition ? positionTypes : [])]
+  const names = [...fields.keys()]
+  const conditionsAt = types.length + names.length
+  const members = taken.map(({ field, condition }): Member => {
+    return {
+      valueAt: field === null ? null : types.length + names.indexOf(field.name),
+      conditionAt: condition === '' ? null : conditionsAt + conditions.indexOf(condition),
+    }
+  })
+  return {
+    sql: { text: text.join('\n'), values },
+    types: [...types, ...fields.values(), ...conditions.map(() => 'bool' as const)],
+    read: eventReader(members, needsPosition),
+  }
+}
+
+/** The columns that an aggregation's value stands in, and whether its conditions hold; null: every event counts. */
+interface Member {
+  readonly valueAt: number | null
+  readonly conditionAt: number | null
+}
+
+/** Into one object, since there are many events; what first and last keep of it is made anew. */
+function eventReader(members: readonly Member[], needsPosition: boolean): SweptEventsSql['read'] {
+  const values: (ScalarValue | null)[] = members.map(() => null)
+  const event = { place: { timestamp: 0, topic: '', partition: 0, offset: 0 }, storedAt: 0, values }
+  return (row) => {
+    event.storedAt = momentOf(row, 2)
+    const timestamp = Math.min(momentOf(row, 1), event.storedAt)
+    if (needsPosition)
+      event.place = {
+        timestamp,
+        ...{ topic: String(row.value(3)), partition: row.integer(4), offset: row.safeInteger(5) },
+      }
+    else event.place.timestamp = timestamp
+    for (let index = 0; index < members.length; index += 1) {
+      const { valueAt = null, conditionAt = null } = members[index] ?? {}
+      if (conditionAt !== null && row.value(conditionAt) !== true) values[index] = null
+      else values[index] = valueAt === null ? true : (row.value(valueAt) as ScalarValue | null)
+    }
+    return event
+  }
+}
+
+function momentOf(row: BinaryRow, column: number): Micros {
+  const near = row.safeInteger(column) + microsFrom1970To2000
+  return Number.isNaN(near) ? Number(row.value(column)) : near
+}
+
+function least(moments: readonly Micros[]): Micros {
+  let found = Number.POSITIVE_INFINITY
+  for (const moment of moments) if (moment < found) found = moment
+  return found
 }
 
 /** The statement, for a reader. */
@@ -246,7 +327,8 @@ export function mergedWindowsStatement(
   { project, visibleIn }: Pick<MergeOptions, 'project' | 'visibleIn'>,
   view: StreamedOfflineView,
 ): string {
-  const row = { key: view.entity.joinKeys.map(() => 0), asOf: 0, knownAt: null }
-  const sweeps = keySweeps(windowSweeper(view.aggregations), [row])
-  return sweptSpansSql(project, view, sweeps, visibleIn).text
+  const keys = view.entity.joinKeys.map(() => [0])
+  const rows = { length: 1, keys, asOf: Float64Array.of(0), knownAt: () => null }
+  const sweeps = keySweeps(windowSweeper(view.aggregations), rows, { from: 0, to: 1 })
+  return sweptEventsSql(project, view, { rows, sweeps }, visibleIn).sql.text
 }

@@ -14,10 +14,14 @@ export interface SpanCellsOptions {
   readonly isSingle: boolean
 }
 
-/** The events that an aggregation's `where` lets count, among events `e` with their fields' names. */
-export function whereConditions(where: WindowedAggregation['where'], values: unknown[]): string[] {
+/** The events that an aggregation's `where` lets count, among events `e` (or so called) with their fields' names. */
+export function whereConditions(
+  where: WindowedAggregation['where'],
+  values: unknown[],
+  events = 'e',
+): string[] {
   return where.map((one) => {
-    const name = `e.${quoteIdentifier(one.field.name)}`
+    const name = `${events}.${quoteIdentifier(one.field.name)}`
     if (one.value === null) return `${name} is null`
     return `${name} = $${values.push(String(one.value))}::${sqlType(one.field.type)}`
   })

@@ -21,7 +21,8 @@ import { formatTimestamp, type Micros } from '../../../../src/definitions/timest
 import type { EntityKey, ScalarValue } from '../../../../src/definitions/value.ts'
 import { buildRegistry } from '../../../../src/registry/build-registry.ts'
 import type { EventSource, StreamView } from '../../../../src/registry/registry.ts'
-import type { AsOfRow, EntityRow } from '../../../../src/stores/as-of-reader.ts'
+import type { AsOfEntry, AsOfRow, EntityRow } from '../../../../src/stores/as-of-reader.ts'
+import type { EntityRows } from '../../../../src/stores/entity-rows.ts'
 import type { EventStore } from '../../../../src/stores/event-store.ts'
 import type { OfflineStore } from '../../../../src/stores/offline-store.ts'
 import type { OfflineView, StreamedOfflineView } from '../../../../src/stores/offline-view.ts'
@@ -193,12 +194,8 @@ async function merged(
   )
   const client = await pool.connect()
   try {
-    const entries = await mergedWindows(
-      { client, project: 'default', visibleIn },
-      view,
-      places.map((place) => rows[place] ?? { key: [], asOf: 0, knownAt: null }),
-    )
-    expect(entries).toHaveLength(rows.length)
+    const sorted = places.map((place) => rows[place] ?? { key: [], asOf: 0, knownAt: null })
+    const entries = await mergedEntries({ client, project: 'default', visibleIn }, view, sorted)
     return rows.map((_, place) => {
       const entry = entries[places.indexOf(place)] ?? null
       if (entry === null || 'eventTimestamp' in entry) return entry
@@ -207,6 +204,24 @@ async function merged(
   } finally {
     client.release()
   }
+}
+
+async function mergedEntries(
+  options: Parameters<typeof mergedWindows>[0],
+  view: StreamedOfflineView,
+  rows: readonly EntityRow[],
+): Promise<readonly AsOfEntry[]> {
+  const entries: AsOfEntry[] = rows.map(() => null)
+  const columns: EntityRows = {
+    length: rows.length,
+    keys: view.entity.joinKeys.map((_, index) => rows.map(({ key }) => key[index] ?? 0)),
+    asOf: Float64Array.from(rows, ({ asOf }) => asOf),
+    knownAt: (place) => rows[place]?.knownAt ?? null,
+  }
+  await mergedWindows(options, view, columns, { from: 0, to: rows.length }, (place, entry) => {
+    entries[place] = entry
+  })
+  return entries
 }
 
 async function askOne(view: OfflineView, key: EntityKey, asOf: Micros, knownAt: Micros | null = null) {
@@ -632,7 +647,7 @@ describe('an as-of join of streaming views', () => {
       return { key: ['x', 'y'], asOf, knownAt: null }
     })
     const client = await pool.connect()
-    const answer = await mergedWindows({ client, project: 'default', visibleIn: null }, cards, rows)
+    const answer = await mergedEntries({ client, project: 'default', visibleIn: null }, cards, rows)
     client.release()
     expect(answer).toEqual(
       (await offline.asOfJoin({ views: [cards], rows, visibleIn: null }, neverAborted))[0],
