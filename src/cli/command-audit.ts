@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { appliedBy } from '../gateway/applied-by.ts'
 import { openAudit } from '../gateway/open-audit.ts'
 import type { AuditAction, AuditStore } from '../stores/audit-store.ts'

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { successFile } from '../ingest/export/manifest.ts'
 import type { EngineTargets } from '../ingest/snapshots/compute-by-engine.ts'
 import { openFolderSnapshots } from '../ingest/snapshots/folder-snapshots.ts'
