@@ -10,6 +10,7 @@ import { startRedis } from '../../test/services/redis.ts'
 import { type BurstResult, type KnownAnswers, runBurst } from '../online/burst.ts'
 import { residentBytes } from '../online/process-usage.ts'
 import { type BenchServer, compilePrograms, ensureBuilt, root, startServer } from '../online/servers.ts'
+import { residentQuarters } from '../resident-quarters.ts'
 import type { CallersOrder, CallersReport } from './callers.ts'
 import { noteLine, onlineBody, spendLines, wideLines } from './world.ts'
 
@@ -18,7 +19,7 @@ const usage = `npm run bench:isolation -- [options]
   --seconds 8        length of each part
   --connections 32   of the online load, each with one request at a time
   --callers 20       of 1,000-row spines, side by side
-  --soak 10          minutes of mixed load instead, and what the gateway holds in memory
+  --soak 10          minutes of mixed load instead; ends with 1 where what the gateway holds in memory has grown
   --gateway <folder> another checkout`
 
 const { values: given } = parseArgs({
@@ -146,7 +147,7 @@ async function runCallers(program: string, order: CallersOrder): Promise<Callers
 }
 
 function onlineLoad({ gateway, online }: World, seconds: number): Promise<BurstResult> {
-  return runBurst(online, { port: gateway.port, connections: options.connections, seconds })
+  return runBurst(online, { ports: [gateway.port], connections: options.connections, seconds })
 }
 
 const rate = ({ rows, seconds }: CallersReport): number => rows / seconds
@@ -192,6 +193,8 @@ async function isolation(world: World): Promise<void> {
   }
 }
 
+const mostGrowth = 1.1
+
 /** Mixed load for minutes; the first fifth warms. */
 async function soak(world: World, minutes: number): Promise<void> {
   const { callers, keys, gateway } = world
@@ -200,13 +203,14 @@ async function soak(world: World, minutes: number): Promise<void> {
   let isOver = false
   const watching = (async () => {
     while (!isOver) {
-      resident.push((residentBytes(gateway.pid) ?? 0) / 1_048_576)
+      resident.push(residentBytes(gateway.pid) ?? 0)
       await sleep(1_000)
     }
   })()
   const part = (index: number): readonly string[] => keys.slice(index * 3, index * 3 + 3)
   const loads = [
     ['online', part(0)],
+    ['online100', part(6)],
     ['spine', part(1)],
     ['wide', part(2).slice(0, 1)],
     ['largeNote', part(3).slice(0, 1)],
@@ -220,13 +224,15 @@ async function soak(world: World, minutes: number): Promise<void> {
     const report = reports[index]
     if (report) say(`${kind}: ${shown(report)}`)
   })
-  const warm = resident.slice(Math.floor(resident.length / 5))
-  const fifth = Math.floor(warm.length / 4)
-  const mean = (some: readonly number[]): number => some.reduce((sum, one) => sum + one, 0) / some.length
-  const quarters = [0, 1, 2, 3].map((quarter) => mean(warm.slice(quarter * fifth, (quarter + 1) * fifth)))
-  say(
-    `resident after warm-up, by quarter: ${quarters.map((one) => `${one.toFixed(0)} MB`).join(', ')}; most ${Math.max(...warm).toFixed(0)} MB; the last is ${((quarters[3] ?? 0) / (quarters[0] ?? 1)).toFixed(2)} of the first (goal: within 1.10)`,
+  const { line, grew } = residentQuarters(resident)
+  const isLevel = grew <= mostGrowth
+  say(`${line}: ${isLevel ? 'reached' : 'NOT reached'}`)
+  const failed = loads.filter(
+    ([kind], index) =>
+      kind.startsWith('online') && Object.keys(reports[index]?.answers ?? {}).join() !== '200 ok',
   )
+  for (const [kind] of failed) say(`NOT every answer of ${kind} was whole`)
+  if (!isLevel || failed.length > 0) process.exitCode = 1
 }
 
 if (given.help || !Object.values(options).every((value) => !Number.isNaN(value))) {

@@ -292,6 +292,20 @@ describe('a training set', () => {
     }
   })
 
+  it('has in a CSV the texts as they are, formulas of spreadsheets too, each one cell', async () => {
+    const texts = ['=1+1', `@SUM(A1)`, '+1,-1', `=cmd|' /C calc'!A0`, '-"2"', '\t=1']
+    const path = join(folder, 'formulas.csv')
+    const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`
+    await writeFile(
+      path,
+      `shop_id,event_timestamp,rain,note\n${texts.map((text) => `a,${formatTimestamp(now)},1,${quoted(text)}\n`).join('')}`,
+    )
+    const out = join(folder, 'formulas-train.csv')
+    await make(path, out, { format: 'csv' })
+    const made = await query(`select note from read_csv('${out}', all_varchar = true)`)
+    expect(made).toEqual(texts.map((note) => ({ note })))
+  })
+
   it('is known at the time of each row, or at one moment, where that is asked for', async () => {
     const rows = spine.filter(({ shop, at }) => shop === 'a' && at !== null)
     const path = await writeSpine('known.parquet', rows)

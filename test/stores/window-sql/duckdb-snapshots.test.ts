@@ -30,9 +30,9 @@ async function run(world: WindowWorld): Promise<void> {
   try {
     await connection.run(`set timezone = 'Asia/Kolkata'`)
     await writeEvents(connection, events ?? '', world.events)
-    const { view, times, previous } = world
+    const { view, events: _events, ...request } = world
     await connection.run(
-      snapshotsSql(view, { times, previous, events: events ?? '', output: output ?? '' }, 'duckdb'),
+      snapshotsSql(view, { ...request, events: events ?? '', output: output ?? '' }, 'duckdb'),
     )
     const keys = view.entity.joinKeys.map(({ name }) => name)
     expectSnapshots(world, await readRows(connection, output ?? '', keys))
