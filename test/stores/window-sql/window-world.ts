@@ -32,6 +32,8 @@ export interface PlacedEvent {
 }
 
 export interface WindowWorld {
+  /** The entity, the source and, last, the view, as they are written. */
+  readonly definitions: readonly unknown[]
   readonly view: BatchView
   readonly times: readonly Micros[]
   readonly previous: Micros | null
@@ -67,19 +69,18 @@ function viewOf(
   of: typeof customer | typeof terminal,
   every: string,
   features: Features,
-): BatchView {
+): Pick<WindowWorld, 'definitions' | 'view'> {
   const view = windowedView(name, {
     entity: of,
     source: sales,
     compute: batch({ every }),
     features: features as Readonly<Record<string, ReturnType<typeof count>>>,
   })
-  const registry = buildRegistry(
-    [of, sales, view].map((value, index) => ({ path: `definition ${index}`, value })),
-  )
+  const definitions = [of, sales, view]
+  const registry = buildRegistry(definitions.map((value, index) => ({ path: `definition ${index}`, value })))
   const [built] = registry.views
   if (built?.kind !== 'BATCH') throw new Error('no batch view')
-  return built
+  return { definitions, view: built }
 }
 
 /** All that could end a literal, a statement or a script. */
@@ -145,17 +146,17 @@ function range(from: Micros, step: Micros, length: number): readonly Micros[] {
 /** What the golden files are of. */
 export const goldenCases: Readonly<Record<string, Omit<WindowWorld, 'events'>>> = {
   'five-features': {
-    view: viewOf('customer_sales', customer, '1d', fiveFeatures),
+    ...viewOf('customer_sales', customer, '1d', fiveFeatures),
     times: range(monday + 30 * day, day, 100),
     previous: null,
   },
   'every-kind': {
-    view: viewOf('every_kind', customer, '1h', everyKind),
+    ...viewOf('every_kind', customer, '1h', everyKind),
     times: range(monday + 2 * day, 7 * hour, 30),
     previous: monday + 2 * day - 7 * hour,
   },
   'times-with-gaps': {
-    view: viewOf('till_sales', terminal, '30m', {
+    ...viewOf('till_sales', terminal, '30m', {
       n: count('1h'),
       spread: variance('amount', '1d'),
       shops: countDistinct('shop', '1d'),
@@ -172,7 +173,7 @@ export const goldenCases: Readonly<Record<string, Omit<WindowWorld, 'events'>>> 
     previous: monday + day - 30 * minute,
   },
   'one-time-before-1970': {
-    view: viewOf('early_sales', terminal, '1h', {
+    ...viewOf('early_sales', terminal, '1h', {
       n: count('1h'),
       amount_sum: sum('amount', '1d'),
       latest: last('points', '1d'),
@@ -230,7 +231,7 @@ const randomView = fc
     const named = Object.fromEntries(features.map((one, index) => [`feature_${index}`, one]))
     const [previous = null, ...rest] = all
     return {
-      view: viewOf('random', of, text, named),
+      ...viewOf('random', of, text, named),
       ...(hasPrevious && rest.length > 0 ? { previous, times: rest } : { previous: null, times: all }),
     }
   })
