@@ -6,7 +6,7 @@ import { parseArgs, promisify } from 'node:util'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { duckDbEngine } from '../../src/stores/duckdb/duckdb-engine.ts'
 import { duckDbFileJoins } from '../../src/stores/duckdb/joins/file-joins.ts'
-import { findRowsBy } from '../../src/stores/duckdb/joins/find-rows.ts'
+import { findingStatements, findRowsBy } from '../../src/stores/duckdb/joins/find-rows.ts'
 import { readS3Access } from '../../src/stores/lake-access.ts'
 import { sparkEngine } from '../../src/stores/spark/spark-engine.ts'
 import { sparkSubmit } from '../../test/services/spark.ts'
@@ -107,6 +107,7 @@ async function trainingSets(folder: string): Promise<readonly string[]> {
     const joins = duckDbFileJoins({
       ...{ memoryLimit, threads: cpus().length, lake: null },
       findRows: findRowsBy(async () => null),
+      statements: async (_, join, times) => findingStatements(join, times),
     })
     const files = {
       ours: `${folder}/ours.parquet`,

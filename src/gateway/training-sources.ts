@@ -56,8 +56,8 @@ async function trainingEngines(
   }: { readonly log: Pick<Logger, 'info'>; readonly files: Parameters<typeof routedSnapshots>[1] },
 ): Promise<TrainingEngines> {
   const { duckDbFileJoins } = await import('../stores/duckdb/joins/file-joins.ts')
-  const { findRowsBy } = await import('../stores/duckdb/joins/find-rows.ts')
-  const { findRowsByJob } = await import('../stores/duckdb/joins/find-rows-by-job.ts')
+  const { findingStatements, findRowsBy } = await import('../stores/duckdb/joins/find-rows.ts')
+  const { findRowsByJob, jobScript } = await import('../stores/duckdb/joins/find-rows-by-job.ts')
   const { duckDbPartFiles } = await import('../stores/duckdb/part-files.ts')
   const { sparkEngine } = await import('../stores/spark/spark-engine.ts')
   const byJob = findRowsByJob({
@@ -76,8 +76,17 @@ async function trainingEngines(
       openFolder: localExportFolder,
     }),
     joins: {
-      duckdb: duckDbFileJoins({ ...files, findRows: findRowsBy(files.deletions) }),
-      spark: duckDbFileJoins({ ...files, findRows: byJob }),
+      duckdb: duckDbFileJoins({
+        ...{ ...files, findRows: findRowsBy(files.deletions) },
+        statements: async (_, join, times) => findingStatements(join, times),
+      }),
+      spark: duckDbFileJoins({
+        ...{ ...files, findRows: byJob },
+        statements: async (connection, join, times) => ({
+          kind: 'SCRIPT',
+          sql: await jobScript(connection, join, { spine: 'spine.parquet', output: 'found', times }),
+        }),
+      }),
     },
     hasExports: filesFolder !== null,
     // One in a process of its own has no more memory than DuckDB has.

@@ -40,10 +40,8 @@ export function findRowsByJob({ engine, exchange, onLog, deletions }: JobFinding
     try {
       await mkdir(place, { recursive: true })
       await connection.run(`copy spine to ${literalText(spine)} (format parquet)`)
-      const columns: FileColumns[] = []
-      for (const read of join.reads) columns.push(await timeColumns(connection, read))
-      const span = { from: earliestStart(join.reads, times.from), to: times.to }
-      const sql = sparkJoinScript(join, { spine, output, columns, span })
+      refuseEmpty(join)
+      const sql = await jobScript(connection, join, { spine, output, times })
       const inputs = [spine, ...join.reads.map((read) => read.files.path)]
       await engine.run(
         { name: `featuregraph training set ${path.basename(join.out)}`, sql, inputs, output },
@@ -68,11 +66,29 @@ export function findRowsByJob({ engine, exchange, onLog, deletions }: JobFinding
   }
 }
 
+/** What `findRowsByJob` has the engine run. */
+export async function jobScript(
+  connection: DuckDBConnection,
+  join: Pick<FileJoin, 'reads' | 'knownAt'>,
+  { spine, output, times }: { readonly spine: string; readonly output: string; readonly times: SpineTimes },
+): Promise<string> {
+  const columns: FileColumns[] = []
+  for (const read of join.reads) columns.push(await timeColumns(connection, read))
+  const span = { from: earliestStart(join.reads, times.from), to: times.to }
+  return sparkJoinScript(join, { spine, output, columns, span })
+}
+
 /** Spark writes what it has; lists and timestamps come back as DuckDB has them. */
 function ofType(column: string, index: number, { features }: JoinedRead): string {
   const feature = /^f(\d+)$/.exec(column)?.[1]
   const type = feature === undefined ? null : features[Number(feature)]?.type
   return type ? `${column}_${index}::${duckDb.typeOf(type)}` : `${column}_${index}`
+}
+
+/** @throws BadUserInput for what only DuckDB reads. */
+function refuseEmpty({ reads }: FileJoin): void {
+  const empty = reads.find(({ files }) => files.files.length === 0)
+  if (empty) throw new BadUserInput(`${empty.files.path} has no Parquet files; expected some for Spark`)
 }
 
 function earliestStart(reads: readonly JoinedRead[], from: number): number {
@@ -86,11 +102,10 @@ function earliestStart(reads: readonly JoinedRead[], from: number): number {
   )
 }
 
-/** @throws BadUserInput for what only DuckDB reads. */
+/** Of no files, as before their first export: nothing is known of a column, and exports hold instants. */
 async function timeColumns(connection: DuckDBConnection, read: JoinedRead): Promise<FileColumns> {
   const [first] = read.files.files
-  if (first === undefined)
-    throw new BadUserInput(`${read.files.path} has no Parquet files; expected some for Spark`)
+  if (first === undefined) return new Map()
   const reader = await connection.runAndReadAll(
     `describe select * from read_parquet(${literalText(first.path.replace(/[*?[]/g, '[$&]'))}, hive_partitioning = false)`,
   )
