@@ -24,7 +24,7 @@ import { ValueColumn } from '../../src/stores/value-column.ts'
 import { testPool } from '../../test/services/test-pool.ts'
 import { startDurablePostgres } from '../ingest/durable-postgres.ts'
 import { range } from '../online/cells.ts'
-import { endAll, endOnSignals, endWith } from '../started.ts'
+import { endWith, runBench, wholeNumbers } from '../run-bench.ts'
 import { mix } from '../stream/world.ts'
 import { dayMicros, days, makeEvents, start } from './events.ts'
 
@@ -32,13 +32,23 @@ import { dayMicros, days, makeEvents, start } from './events.ts'
  * The as-of join of a streaming view with windows of an hour, beside that of a plain view, of the same spine: rows in, columns
  * out. The plain answers are checked by the rule that made them, the windows of some rows by a probe each.
  */
-const { values: options } = parseArgs({
+const usage = `tsx bench/historical/streaming.ts [options]
+  --events 20000000
+  --customers 100000
+  --rows 100000             of the spine
+  --rounds 3
+  --checked 2000            rows whose windows are checked by a probe each`
+
+const {
+  values: { help: _, ...options },
+} = parseArgs({
   options: {
     events: { type: 'string', default: '20000000' },
     customers: { type: 'string', default: '100000' },
     rows: { type: 'string', default: '100000' },
     rounds: { type: 'string', default: '3' },
     checked: { type: 'string', default: '2000' },
+    help: { type: 'boolean', default: false },
   },
 })
 const [events, customers, rows, rounds, checked] = [
@@ -182,10 +192,4 @@ async function measure(): Promise<void> {
   )
 }
 
-endOnSignals()
-await measure()
-  .catch((error: unknown) => {
-    process.exitCode = 1
-    process.stderr.write(`${String(error)}\n`)
-  })
-  .finally(endAll)
+await runBench(usage, () => wholeNumbers(options), measure)

@@ -4,10 +4,10 @@ import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { startPostgres } from '../../test/services/postgres.ts'
 import { startRedis } from '../../test/services/redis.ts'
-import { endAll, endOnSignals, endWith } from '../started.ts'
+import { endWith, runBench, say } from '../run-bench.ts'
 import { coresOfOthers, type Measurement } from './cells.ts'
 import type { Target } from './load.ts'
-import { type LoadProcess, startLoad, WrongAnswer } from './load-process.ts'
+import { type LoadProcess, startLoad } from './load-process.ts'
 import { loadWorld } from './load-world.ts'
 import { cpuMicros, machineMicros, residentBytes } from './process-usage.ts'
 import { type RowOf, resultTable, serverNames, verdicts } from './report.ts'
@@ -36,12 +36,11 @@ function readOptions(): Options | null {
       seconds: { type: 'string' },
       quick: { type: 'boolean', default: false },
       also: { type: 'string', multiple: true, default: [] },
-      help: { type: 'boolean', default: false },
     },
   })
   const rounds = Number(values.rounds ?? (values.quick ? 2 : 5))
   const seconds = Number(values.seconds ?? (values.quick ? 0.3 : 1))
-  if (values.help || !(Number.isInteger(rounds) && rounds > 0 && seconds > 0)) return null
+  if (!(Number.isInteger(rounds) && rounds > 0 && seconds > 0)) return null
   return { rounds, seconds, also: values.also.map((folder) => path.resolve(folder)) }
 }
 
@@ -195,26 +194,4 @@ function since(before: number | null, after: number | null): number | null {
   return before === null || after === null ? null : after - before
 }
 
-function say(line: string): void {
-  process.stderr.write(`${line}\n`)
-}
-
-async function main(): Promise<void> {
-  const options = readOptions()
-  if (options === null) {
-    say(usage)
-    process.exitCode = 1
-    return
-  }
-  endOnSignals()
-  try {
-    await measure(await setUp(options), options)
-  } catch (error) {
-    process.exitCode = 1
-    say(error instanceof WrongAnswer ? `WRONG ANSWER: ${error.message}` : String(error))
-  } finally {
-    await endAll()
-  }
-}
-
-await main()
+await runBench(usage, readOptions, async (options) => measure(await setUp(options), options))
