@@ -40,7 +40,7 @@ export function findRowsByJob({ engine, exchange, onLog, deletions }: JobFinding
     try {
       await mkdir(place, { recursive: true })
       await connection.run(`copy spine to ${literalText(spine)} (format parquet)`)
-      refuseEmpty(join)
+      for (const read of join.reads) await refuseUnfit(connection, read)
       const sql = await jobScript(connection, join, { spine, output, times })
       const inputs = [spine, ...join.reads.map((read) => read.files.path)]
       await engine.run(
@@ -85,10 +85,25 @@ function ofType(column: string, index: number, { features }: JoinedRead): string
   return type ? `${column}_${index}::${duckDb.typeOf(type)}` : `${column}_${index}`
 }
 
-/** @throws BadUserInput for what only DuckDB reads. */
-function refuseEmpty({ reads }: FileJoin): void {
-  const empty = reads.find(({ files }) => files.files.length === 0)
-  if (empty) throw new BadUserInput(`${empty.files.path} has no Parquet files; expected some for Spark`)
+/**
+ * Spark reads one type a column, where DuckDB takes what holds both: said before a job is submitted, which would end in a stack.
+ * @throws BadUserInput for what only DuckDB reads.
+ */
+async function refuseUnfit(connection: DuckDBConnection, { files }: JoinedRead): Promise<void> {
+  if (files.files.length === 0)
+    throw new BadUserInput(`${files.path} has no Parquet files; expected some for Spark`)
+  const type = `concat_ws(' ', type, coalesce(logical_type, converted_type))`
+  const reader = await connection.runAndReadAll(
+    `select name, min(${type}) as one, arg_min(file_name, ${type}), max(${type}) as other, arg_max(file_name, ${type})
+     from parquet_schema([${files.files.map(({ path }) => literalText(path)).join(', ')}])
+     where type is not null group by name having one <> other order by name limit 1`,
+  )
+  const [differing] = reader.getRows().map((row) => row.map(String))
+  if (differing === undefined) return
+  const [name, one, file, other, otherFile] = differing
+  throw new BadUserInput(
+    `column "${name}" is ${one} in ${file} and ${other} in ${otherFile}; Spark reads one type a column: write one of them again, or take DuckDB as the engine`,
+  )
 }
 
 function earliestStart(reads: readonly JoinedRead[], from: number): number {
