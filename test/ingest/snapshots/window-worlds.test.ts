@@ -1,53 +1,20 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Decimal, scaledOf } from '../../../src/definitions/decimal.ts'
-import type { EntityKey, KeyValue, ScalarValue } from '../../../src/definitions/value.ts'
-import { decimalDigits, isDecimal } from '../../../src/definitions/value-type.ts'
+import type { EntityKey, KeyValue } from '../../../src/definitions/value.ts'
 import type { BatchView } from '../../../src/registry/registry.ts'
-import { postgresEventStore } from '../../../src/stores/postgres/events/event-store.ts'
-import { eventTable } from '../../../src/stores/postgres/tables/event-table.ts'
 import { managedTable } from '../../../src/stores/postgres/tables/feature-table.ts'
 import { asOfJoin } from '../../contract/offline-store.ts'
-import { expectSnapshots } from '../../stores/window-sql/compare-snapshots.ts'
+import { expectSnapshots, inFileForm } from '../../stores/window-sql/compare-snapshots.ts'
 import type { WrittenRow } from '../../stores/window-sql/exported-files.ts'
-import {
-  goldenCases,
-  type PlacedEvent,
-  randomWorld,
-  type WindowWorld,
-  worldOf,
-} from '../../stores/window-sql/window-world.ts'
-import { judged } from '../../world/judged.ts'
-import { type BatchBench, type BatchWorld, openBatchBench } from './batch-world.ts'
+import { storePlacedEvents } from '../../stores/window-sql/store-events.ts'
+import { goldenCases, randomWorld, type WindowWorld, worldOf } from '../../stores/window-sql/window-world.ts'
+import { type BatchBench, openBatchBench } from './batch-world.ts'
 
 let bench: BatchBench
 beforeAll(async () => {
   bench = await openBatchBench()
 })
 afterAll(() => bench?.close())
-
-/** As acceptance leaves them: what is no finite number is null. */
-function storedValue(value: ScalarValue | null): ScalarValue | null {
-  return typeof value === 'number' && !Number.isFinite(value) ? null : value
-}
-
-async function store({ source }: BatchWorld, events: readonly PlacedEvent[]): Promise<void> {
-  const log = postgresEventStore(bench.pool, 'default')
-  for (const topic of new Set(events.map((event) => event.topic))) {
-    const messages = events
-      .filter((event) => event.topic === topic)
-      .map(({ at, partition, offset, fields }) => ({
-        ...{ partition, offset, eventTimestamp: at, eventId: null },
-        values: source.fields.map(({ name }) => storedValue(fields[name] ?? null)),
-      }))
-    await log.storeMessages(source, topic, judged(messages), await log.now())
-  }
-  const uncounted = events.filter(({ counts }) => !counts).map(({ offset }) => offset)
-  await bench.pool.query(
-    `update ${eventTable('default', source)} set counts = false where "offset" = any($1::bigint[])`,
-    [uncounted],
-  )
-}
 
 /** What the snapshots of the given times answer, in the form in which the rows of files are compared. */
 async function snapshotsOf({ view, times, events }: WindowWorld): Promise<readonly WrittenRow[]> {
@@ -83,13 +50,7 @@ async function snapshotsOf({ view, times, events }: WindowWorld): Promise<readon
 
 function namedValues({ features }: BatchView, values: readonly unknown[]): WrittenRow['values'] {
   return Object.fromEntries(
-    features.map(({ name, type }, index) => {
-      const value = values[index] ?? null
-      return [
-        name,
-        value !== null && isDecimal(type) ? scaledOf(value as Decimal, decimalDigits(type)) : value,
-      ]
-    }),
+    features.map(({ name, type }, index) => [name, inFileForm(values[index] ?? null, type)]),
   )
 }
 
@@ -105,11 +66,11 @@ describe('snapshots by Postgres are those of the oracle, whatever was late, and 
     const { times, previous, events } = world
     const all = [...(previous === null ? [] : [previous]), ...times]
     const inTime = Math.round((events.length * early) / 4)
-    await store(own, events.slice(0, inTime))
+    await storePlacedEvents(bench.pool, own.source, events.slice(0, inTime))
     // The last ones first: what a history closes must not depend on the order.
     const first = all.toReversed().slice(0, Math.round((all.length * computed) / 4))
     if (first.length > 0) await own.at(...first)
-    await store(own, events.slice(inTime))
+    await storePlacedEvents(bench.pool, own.source, events.slice(inTime))
     await own.at(...all)
     await own.compute({ kind: 'STALE', since: null })
     expectSnapshots(world, await snapshotsOf(world), { hasTolerances: false })

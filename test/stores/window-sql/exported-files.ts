@@ -22,13 +22,13 @@ export async function writeEvents(
   ]
   await connection.run(`create or replace temp table exported (${columns.join(', ')})`)
   const appender = await connection.createAppender('exported')
-  for (const { at, topic, partition, offset, counts, fields: values } of written) {
-    const time = new DuckDBTimestampTZValue(BigInt(at))
+  for (const { at, storedAt = at, topic, partition, offset, counts, fields: values } of written) {
     for (const [name, type] of events) {
       const column = duckDbColumn(type)
       appender.appendValue(column.value((values[name] ?? null) as Value | null), column.type)
     }
-    for (let times = 0; times < 3; times += 1) appender.appendValue(time, TIMESTAMPTZ)
+    for (const time of [at, at, storedAt])
+      appender.appendValue(new DuckDBTimestampTZValue(BigInt(time)), TIMESTAMPTZ)
     appender.appendVarchar(topic)
     appender.appendInteger(partition)
     appender.appendBigInt(BigInt(offset))
