@@ -77,7 +77,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   'ingest (shared)': [...pure, 'registry', ...ports],
   'ingest/accept': [...ingest, 'zod'],
-  'ingest/snapshots': [...ingest, 'ingest/accept', 'stores/window-sql'],
+  'ingest/snapshots': [...ingest, 'ingest/accept', 'stores/window-sql', 'zod'],
   'ingest/materialize': ingest,
   'ingest/tiles': [...ingest, 'lru-cache', 'zod'],
   'ingest/files': [...ingest, 'ingest/accept'],
@@ -106,7 +106,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
       'ingest/accept',
       'ingest/push',
     ],
-    ...['registry', 'definitions', 'stores (ports)', 'errors.ts', 'config.ts'],
+    ...['registry', 'definitions', 'stores (ports)', 'errors.ts', 'config'],
     ...['fastify', '@apollo/server', '@as-integrations/fastify', '@fastify/cors', 'prom-client', 'lru-cache'],
     // The page is bundled for the browser; only it uses these.
     ...['react', 'react-dom', 'graphiql', '@graphiql/toolkit', 'esbuild'],
@@ -125,7 +125,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
   // With the definitions and the test of a new project, which name the package as their user does.
   init: ['definitions', 'registry', 'errors.ts', 'zod', 'featuregraph'],
-  'config.ts': ['definitions', 'registry', 'stores (ports)', 'errors.ts', 'zod'],
+  config: ['definitions', 'registry', 'stores (ports)', 'errors.ts', 'zod'],
   embedded: ['errors.ts', 'pg', 'zod'],
   demo: [
     ...[...pure, ...ports, 'registry', 'online', 'ingest (shared)', 'pg', 'pino', 'zod'],

@@ -169,7 +169,10 @@ async function measure(): Promise<void> {
     body: await readFile(spine),
   })
   const { id } = (await uploaded.json()) as { id: string }
-  const target: Target = { server: 'gateway', port, operation: 'features', entities }
+  const target: Target = {
+    ...{ server: 'gateway', protocol: 'graphql', ports: [port] },
+    ...{ operation: 'features', entities },
+  }
   const burst = async (
     more: { requestsPerSecond?: number },
     forSeconds = seconds,
@@ -182,7 +185,7 @@ async function measure(): Promise<void> {
     if (report.kind !== 'burst') throw new TypeError(`a burst was answered by ${report.kind}`)
     return report.burst
   }
-  await load.obey({ kind: 'check', target, base })
+  await load.obey({ kind: 'check', target, base, customers: customerCount, bodies: 300 })
   await burst({}, 1)
   const saturated = await burst({})
   const quarter = { requestsPerSecond: saturated.requests / saturated.seconds / 4 }

@@ -10,6 +10,7 @@ import { startRedis } from '../../test/services/redis.ts'
 import { type BurstResult, type KnownAnswers, runBurst } from '../online/burst.ts'
 import { residentBytes } from '../online/process-usage.ts'
 import { type BenchServer, compilePrograms, ensureBuilt, root, startServer } from '../online/servers.ts'
+import { residentQuarters } from '../resident-quarters.ts'
 import { endWith, runBench, say, wholeNumbers } from '../run-bench.ts'
 import type { CallersOrder, CallersReport } from './callers.ts'
 import { noteLine, onlineBody, spendLines, wideLines } from './world.ts'
@@ -146,7 +147,7 @@ async function runCallers(program: string, order: CallersOrder): Promise<Callers
 }
 
 function onlineLoad({ gateway, online }: World, seconds: number): Promise<BurstResult> {
-  return runBurst(online, { port: gateway.port, connections: options.connections, seconds })
+  return runBurst(online, { ports: [gateway.port], connections: options.connections, seconds })
 }
 
 const rate = ({ rows, seconds }: CallersReport): number => rows / seconds
@@ -200,7 +201,7 @@ async function soak(world: World, minutes: number): Promise<void> {
   let isOver = false
   const watching = (async () => {
     while (!isOver) {
-      resident.push((residentBytes(gateway.pid) ?? 0) / 1_048_576)
+      resident.push(residentBytes(gateway.pid) ?? 0)
       await sleep(1_000)
     }
   })()
@@ -220,13 +221,7 @@ async function soak(world: World, minutes: number): Promise<void> {
     const report = reports[index]
     if (report) print(`${kind}: ${shown(report)}`)
   })
-  const warm = resident.slice(Math.floor(resident.length / 5))
-  const fifth = Math.floor(warm.length / 4)
-  const mean = (some: readonly number[]): number => some.reduce((sum, one) => sum + one, 0) / some.length
-  const quarters = [0, 1, 2, 3].map((quarter) => mean(warm.slice(quarter * fifth, (quarter + 1) * fifth)))
-  print(
-    `resident after warm-up, by quarter: ${quarters.map((one) => `${one.toFixed(0)} MB`).join(', ')}; most ${Math.max(...warm).toFixed(0)} MB; the last is ${((quarters[3] ?? 0) / (quarters[0] ?? 1)).toFixed(2)} of the first (goal: within 1.10)`,
-  )
+  print(residentQuarters(resident).line)
 }
 
 await runBench(

@@ -4,10 +4,13 @@ import { connect, type Socket } from 'node:net'
 export interface KnownAnswers {
   readonly requests: readonly Buffer[]
   readonly answers: readonly Buffer[]
+  /** Makes of a request the one that is sent; default: it is sent as it is. */
+  readonly renew?: (request: Buffer) => Buffer
 }
 
 export interface BurstOptions {
-  readonly port: number
+  /** Connections take them in turn. */
+  readonly ports: readonly number[]
   readonly connections: number
   readonly seconds: number
   /** Of all connections, where they are not to ask as fast as they can; a late answer counts from when its request was due. */
@@ -22,7 +25,8 @@ export interface BurstResult {
   readonly p99Ms: number
 }
 
-const patienceMs = 10_000
+/** A hundred answers of half a megabyte take their time on a busy machine. */
+const patienceMs = 60_000
 
 /**
  * A closed loop over raw sockets: each connection has one request outstanding, for `seconds`, then all answers are
@@ -33,7 +37,9 @@ export async function runBurst(known: KnownAnswers, options: BurstOptions): Prom
   const latencies: number[] = []
   let turn = 0
   const clients = await Promise.all(
-    Array.from({ length: options.connections }, () => openClient(known, options.port)),
+    Array.from({ length: options.connections }, (_, index) =>
+      openClient(known, options.ports[index % options.ports.length] ?? 0),
+    ),
   )
   const started = performance.now()
   const until = started + options.seconds * 1_000
@@ -123,7 +129,8 @@ async function openClient(known: KnownAnswers, port: number): Promise<Client> {
     ask(index) {
       answer = known.answers[index] ?? answer
       received = -1
-      socket.write(known.requests[index] ?? '')
+      const request = known.requests[index] ?? Buffer.alloc(0)
+      socket.write(known.renew?.(request) ?? request)
     },
     close: () => socket.destroy(),
   }

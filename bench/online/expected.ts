@@ -1,21 +1,49 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type BenchView, eventTimestamp, views } from './world.ts'
+import { type BenchView, eventTimestamp, views, wideService, wideView } from './world.ts'
 
-/** What a body asks of each view beside its features. */
-export type Operation = 'features' | 'freshness'
+/**
+ * What is asked for: 8 features of 2 views, the same with their freshness, the same by a text that was never sent before,
+ * or the vectors of 100 features by column.
+ */
+export type Operation = 'features' | 'freshness' | 'unknown' | 'vectors'
 
-const freshness = { features: '', freshness: ' freshness { status eventTimestamp }' }
+const freshness = ' freshness { status eventTimestamp }'
 
-/** The query's text: 8 features of 2 views. Without ageSeconds, which moves: an answer's bytes stay the same. */
-export function queryOf(operation: Operation): string {
+/** Without ageSeconds, which moves: an answer's bytes stay the same. */
+function customersField(ids: string, operation: Operation): string {
   const selections = views.map(
-    ({ field, features }) => `${field} { ${features.join(' ')}${freshness[operation]} }`,
+    ({ field, features }) =>
+      `${field} { ${features.join(' ')}${operation === 'freshness' ? freshness : ''} }`,
   )
-  return `query Features($ids: [Int64!]!) { customers(customerIds: $ids) { customerId ${selections.join(' ')} } }`
+  return `customers(customerIds: ${ids}) { customerId ${selections.join(' ')} }`
+}
+
+/** Stands in a request whose text is to be new each time. */
+export const textNumber = '#000000000000'
+
+/** The body of a GraphQL request. */
+export function bodyOf(operation: Operation, ids: readonly number[]): unknown {
+  switch (operation) {
+    case 'features':
+    case 'freshness':
+      return {
+        query: `query Features($ids: [Int64!]!) { ${customersField('$ids', operation)} }`,
+        variables: { ids },
+      }
+    case 'unknown':
+      // As of a caller who writes values into its texts.
+      return { query: `${textNumber}\nquery Features { ${customersField(`[${ids.join()}]`, operation)} }` }
+    case 'vectors':
+      return {
+        query: `query Vectors($keys: [${wideService.key}!]!) { ${wideService.field}(keys: $keys) { names vectors } }`,
+        variables: { keys: ids.map((customerId) => ({ customerId })) },
+      }
+  }
 }
 
 /** The whole answer to a body, by the world's rules. */
 export function expectedAnswer(operation: Operation, ids: readonly number[], base: number): unknown {
+  if (operation === 'vectors') return { data: { [wideService.field]: expectedColumns(ids) } }
   return {
     data: {
       customers: ids.map((id) => ({
@@ -26,12 +54,23 @@ export function expectedAnswer(operation: Operation, ids: readonly number[], bas
   }
 }
 
+/** Null and no row are 0, the default of a number. */
+function expectedColumns(ids: readonly number[]): unknown {
+  return {
+    names: wideView.features.map((_, index) => `wide_${index}`),
+    vectors: ids.map((id) => {
+      const values = wideView.values(id) ?? wideView.emptyValues
+      return values.map((value) => value ?? 0)
+    }),
+  }
+}
+
 function expectedView(view: BenchView, operation: Operation, id: number, base: number): unknown {
   const values = view.values(id)
   const features = view.features.map(
     (name, index) => [name, (values ?? view.emptyValues)[index] ?? null] as const,
   )
-  if (operation === 'features') return Object.fromEntries(features)
+  if (operation !== 'freshness') return Object.fromEntries(features)
   return {
     ...Object.fromEntries(features),
     freshness: {

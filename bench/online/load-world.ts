@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { pino } from 'pino'
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/read-config.ts'
 import type { Value } from '../../src/definitions/value.ts'
 import { openStores } from '../../src/gateway/open-stores.ts'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
@@ -11,7 +11,15 @@ import type { OnlineWrite } from '../../src/stores/online-store.ts'
 import { onlineKeySuffix } from '../../src/stores/online-value/online-key.ts'
 import { rowPacker } from '../../src/stores/online-value/packed-row.ts'
 import { physicalExpiry } from '../../src/stores/online-value/physical-expiry.ts'
-import { type BenchView, customerCount, eventTimestamp, textKey, views } from './world.ts'
+import {
+  type BenchView,
+  customerCount,
+  eventTimestamp,
+  textKey,
+  views,
+  wideCount,
+  wideView,
+} from './world.ts'
 
 const slice = 5_000
 
@@ -19,13 +27,14 @@ const slice = 5_000
 export type KeyPrefixes = readonly string[]
 
 /**
- * Writes every customer twice: packed rows by the gateway's own code under the gateway's own keys, and text hashes for
- * the default Apollo server. `environment` is the gateway's. Two rows and two hashes a customer.
+ * Writes the first customers twice: packed rows by the gateway's own code under the gateway's own keys, and text hashes for
+ * the default Apollo server; the wide view has no hashes. `environment` is the gateway's. Two rows and two hashes a customer.
  */
 export async function loadWorld(
   environment: Readonly<Record<string, string>>,
   redisUrl: string,
   base: number,
+  customers = customerCount,
 ): Promise<KeyPrefixes> {
   const config = readConfig(environment)
   const registry = await loadRegistry(config.schemaFolder)
@@ -37,14 +46,15 @@ export async function loadWorld(
   const redis = new Redis(redisUrl)
   try {
     const layouts = await openRowLayouts(config.project, registry, stores.registry, stores.guardRecord)
-    for (const view of views) {
+    for (const view of [...views, wideView]) {
       const registered = registeredView(registry.views, view)
       const pack = rowPacker(layouts.layout(registered))
       const prefix = layouts.keyPrefix(registered, 0)
-      for (let first = 1; first <= customerCount; first += slice) {
+      const last = view === wideView ? wideCount : customers
+      for (let first = 1; first <= last; first += slice) {
         const writes: OnlineWrite[] = []
         const pipeline = redis.pipeline()
-        for (let id = first; id < first + slice && id <= customerCount; id += 1) {
+        for (let id = first; id < first + slice && id <= last; id += 1) {
           const values = view.values(id)
           if (values === null) continue
           const row = pack({
@@ -58,7 +68,7 @@ export async function loadWorld(
             const value = values[index] ?? null
             return value === null ? [] : [name, String(value)]
           })
-          if (texts.length > 0) pipeline.hset(textKey(view, id), ...texts)
+          if (texts.length > 0 && view !== wideView) pipeline.hset(textKey(view, id), ...texts)
         }
         await onceConnected(() => stores.online.writeMany(writes, physicalExpiry(registered.ttlMicros)))
         await pipeline.exec()

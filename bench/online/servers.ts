@@ -17,25 +17,27 @@ export interface BenchServer {
 
 export interface ServerStart {
   readonly name: string
+  /** Default: this Node. */
+  readonly program?: string
   readonly script: string
   readonly args?: readonly string[]
   readonly environment: Readonly<Record<string, string>>
   /** An address that answers 200 when the server is ready; without one, any HTTP answer will do. */
   readonly readyPath?: string
+  /** Default 30 seconds. */
+  readonly startMs?: number
   /** Where it runs and logs. */
   readonly folder: string
 }
 
 export const root = fileURLToPath(new URL('../..', import.meta.url))
-const startMs = 30_000
-
-/** Starts a Node process on a free port and waits until it answers. Throws with its log when it does not. */
+/** Starts a process that listens at PORT, a free port, and waits until it answers. Throws with its log when it does not. */
 export async function startServer(start: ServerStart): Promise<BenchServer> {
   const port = await freePort()
   const logPath = path.join(start.folder, `${start.name.replaceAll(/\W+/g, '-')}.log`)
   const log = await open(logPath, 'a')
   try {
-    const child = await spawnTied(process.execPath, [start.script, ...(start.args ?? [])], {
+    const child = await spawnTied(start.program ?? process.execPath, [start.script, ...(start.args ?? [])], {
       cwd: start.folder,
       env: {
         PATH: process.env['PATH'] ?? '/usr/bin:/bin',
@@ -56,7 +58,11 @@ export async function startServer(start: ServerStart): Promise<BenchServer> {
   }
 }
 
-async function becomesReady(child: TiedProcess, url: string, { readyPath }: ServerStart): Promise<boolean> {
+async function becomesReady(
+  child: TiedProcess,
+  url: string,
+  { readyPath, startMs = 30_000 }: ServerStart,
+): Promise<boolean> {
   let ended = false
   void child.exited.then(() => {
     ended = true

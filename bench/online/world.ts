@@ -15,7 +15,7 @@ export interface BenchView {
 /** The project whose online keys hold the rows. */
 export const project = 'bench_online'
 
-/** Ids from 1 to this one are loaded; the bodies ask for some beyond it. */
+/** Ids from 1 to this one have rows; a quick run loads fewer of them, and asks for no others. */
 export const customerCount = 100_000
 
 /** A well mixed 32-bit number for each id and salt (the finalizer of MurmurHash3). */
@@ -71,6 +71,28 @@ const realtimeView: BenchView = {
 
 export const views = [transactionView, realtimeView] as const
 
+/** Ids from 1 to this one have a row of the wide view. */
+export const wideCount = 5_000
+
+/** 100 features: a third each of counts, of cents and of any numbers. */
+export const wideView: BenchView = {
+  name: 'customer_wide_features',
+  field: 'customerWideFeatures',
+  features: Array.from({ length: 100 }, (_, index) => `wide${index}`),
+  emptyValues: Array.from({ length: 100 }, () => null),
+  values(id) {
+    if (id > wideCount || oneIn(id, 11, 50)) return null
+    const values = Array.from({ length: 100 }, (_, index) => {
+      const drawn = mix(id, 100 + index)
+      return [drawn % 10_000, (drawn % 1_000_000) / 100, drawn / 2 ** 32][index % 3] ?? 0
+    })
+    return withNulls(id, 300, values)
+  },
+}
+
+/** The service that has all of them. */
+export const wideService = { name: 'wide', field: 'wideColumns', key: 'WideKey' } as const
+
 const spreadMicros = 600_000_000
 
 /** Within ten minutes before `base`: no row leaves its view's ttl (1 h) while the bench runs. */
@@ -83,12 +105,13 @@ export function textKey(view: BenchView, customerId: number): string {
   return `${view.name}:${customerId}`
 }
 
-/** `count` lists of `size` ids; about one id in 50 belongs to nobody. */
-export function idLists(size: number, count: number): readonly (readonly number[])[] {
+/** `count` lists of `size` ids, of the first `customers` and, one in 50, of nobody. */
+export function idLists(size: number, count: number, customers: number): readonly (readonly number[])[] {
   return Array.from({ length: count }, (_, list) =>
     Array.from({ length: size }, (_, place) => {
       const draw = mix(list * 1_009 + place, 1_000 + size)
-      return 1 + (draw % Math.round(customerCount * 1.02))
+      const id = 1 + (draw % Math.round(customers * 1.02))
+      return id <= customers ? id : customerCount + id - customers
     }),
   )
 }

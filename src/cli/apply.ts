@@ -1,4 +1,4 @@
-import { readConfig, readEnvironment } from '../config.ts'
+import { readConfig, readEnvironment } from '../config/read-config.ts'
 import { InvalidDefinitions } from '../errors.ts'
 import { buildRegistry } from '../registry/build-registry.ts'
 import { loadDefinitions } from '../registry/load.ts'

@@ -1,4 +1,4 @@
-import { type BatchEngine, batchEngines } from '../config.ts'
+import { type BatchEngine, batchEngines } from '../config/settings.ts'
 import { BadUserInput } from '../errors.ts'
 import type { BatchView, Registry } from '../registry/registry.ts'
 import type { BatchArguments } from './batch-question.ts'
@@ -20,7 +20,7 @@ export type BatchWay =
 
 /** @throws BadUserInput for arguments that do not go together. */
 export function readWay(options: BatchArguments, usual: BatchEngine): BatchWay {
-  const { fromFiles, events, out, stale, replacePushed, createdAfter } = options
+  const { fromFiles, events, out, stale, replacePushed } = options
   const engine = readEngine(options.engine) ?? usual
   if (fromFiles !== undefined) {
     refuseBeside('--from-files', 'the files say what was computed', {
@@ -39,10 +39,9 @@ export function readWay(options: BatchArguments, usual: BatchEngine): BatchWay {
     return { kind: 'POSTGRES' }
   }
   if (out !== undefined)
-    refuseBeside('--out', 'what is stored is neither read nor written', {
+    refuseBeside('--out', 'a folder has no pushed rows and knows of no later events', {
       '--stale': stale,
       '--replace-pushed': replacePushed,
-      '--created-after': createdAfter,
     })
   return { kind: 'ENGINE', engine, events: events ?? null, out: out ?? null }
 }

@@ -1,4 +1,4 @@
-import { readConfig, readEnvironment } from '../config.ts'
+import { readConfig, readEnvironment } from '../config/read-config.ts'
 import type { Micros } from '../definitions/timestamp.ts'
 import type { EntityKey } from '../definitions/value.ts'
 import type { Stores } from '../gateway/open-stores.ts'

@@ -1,4 +1,4 @@
-import { readConfig, readEnvironment } from '../config.ts'
+import { readConfig, readEnvironment } from '../config/read-config.ts'
 import { InvalidDefinitions } from '../errors.ts'
 import { buildSchema } from '../graph/build-schema.ts'
 import { loadRegistry } from '../registry/load.ts'

@@ -10,7 +10,7 @@ import { withStores } from './with-stores.ts'
 
 /** `featuregraph delete-entity <entity> <key…>`: prints what was deleted where, and what is out of reach. */
 export async function deleteOne(name: string, texts: readonly string[]): Promise<void> {
-  await withStores('WRITTEN', async ({ registry, stores, layouts, checkTables }) => {
+  await withStores('WRITTEN', async ({ registry, stores, layouts, audit, checkTables }) => {
     const entity = named('entity', registry.entities, name)
     const key = argumentKey(entity, texts)
     await checkTables()
@@ -20,6 +20,7 @@ export async function deleteOne(name: string, texts: readonly string[]): Promise
       waitMs: null,
       onWait: () => process.stderr.write('waiting for the end of what began to write before\n'),
     })
+    audit.done('DELETE_ENTITY', entity.name)
     process.stdout.write(receiptText(receipt))
   })
 }

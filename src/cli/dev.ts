@@ -1,4 +1,4 @@
-import { readConfig, readEnvironment } from '../config.ts'
+import { readConfig, readEnvironment } from '../config/read-config.ts'
 import { InvalidDefinitions } from '../errors.ts'
 import type { Gateway } from '../gateway/start-gateway.ts'
 import { runShown } from './run-apart.ts'

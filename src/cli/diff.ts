@@ -1,4 +1,4 @@
-import { readConfig, readEnvironment } from '../config.ts'
+import { readConfig, readEnvironment } from '../config/read-config.ts'
 import { BadUserInput } from '../errors.ts'
 import { currentVersion } from '../registry/versions/apply.ts'
 import { nextContent } from '../registry/versions/resolve-identities.ts'

@@ -34,7 +34,7 @@ export async function importFiles(
     throw new BadUserInput(
       `--format expects one of ${fileFormats.join(', ')}; got ${JSON.stringify(rest.format)}`,
     )
-  await withStores('UNUSED', async ({ registry, stores, checkTables }) => {
+  await withStores('UNUSED', async ({ registry, stores, audit, checkTables }) => {
     const source = { name: sourceName, targets: importTargets(registry, sourceName) }
     const found = await Promise.all(
       patterns.map(async (pattern) => filesToImport(pattern, await stores.files.find(pattern), format)),
@@ -59,6 +59,8 @@ export async function importFiles(
           onProgress: (_, rows, done) => progress.update(rows, done),
         }).finally(progress.stop)
         const seconds = (performance.now() - startedAt) / 1_000
+        const stored = dryRun ? 0 : imported.reduce((sum, one) => sum + one.stored, 0)
+        if (stored > 0) audit.done('IMPORT', sourceName, stored)
         for (const one of imported) process.stdout.write(`${summary(file, one, seconds, dryRun)}\n`)
       } catch (error) {
         // A file by itself: the one behind it may be good. What is wrong with a store is wrong with them all.

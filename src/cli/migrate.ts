@@ -1,4 +1,4 @@
-import { readConfig, readEnvironment } from '../config.ts'
+import { readConfig, readEnvironment } from '../config/read-config.ts'
 import { openPostgres } from '../gateway/open-postgres.ts'
 import { commandLog } from './command-log.ts'
 import { refuseMemory } from './refuse-memory.ts'

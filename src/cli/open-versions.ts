@@ -1,4 +1,4 @@
-import { readConfig, readEnvironment } from '../config.ts'
+import { readConfig, readEnvironment } from '../config/read-config.ts'
 import { openPostgres } from '../gateway/open-postgres.ts'
 import { systemClock } from '../gateway/system-clock.ts'
 import type { EstimateStores } from '../registry/versions/estimate.ts'

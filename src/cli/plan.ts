@@ -1,4 +1,4 @@
-import { readConfig, readEnvironment } from '../config.ts'
+import { readConfig, readEnvironment } from '../config/read-config.ts'
 import { InvalidDefinitions } from '../errors.ts'
 import { definitionProblems, problemsText } from './definition-problems.ts'
 import { jsonText } from './json-text.ts'

@@ -50,7 +50,7 @@ export async function listQuarantine(
 /** `featuregraph quarantine retry`: what fits by today's definitions is stored, and why the others stay. */
 export async function retryQuarantined(name: string | undefined, asked: QuarantineArguments): Promise<void> {
   await withStores('UNUSED', async (world) => {
-    const { registry, stores, checkTables } = world
+    const { registry, stores, audit, checkTables } = world
     const { filter, names } = await quarantineFilter(world, name, asked)
     await checkTables()
     for (const one of name === undefined ? names : [name]) {
@@ -60,6 +60,7 @@ export async function retryQuarantined(name: string | undefined, asked: Quaranti
         continue
       }
       const { accepted, dropped, staying } = await retryQuarantine(stores, target, filter.cameBy)
+      if (accepted > 0) audit.done('RETRY_QUARANTINE', one, accepted)
       const stay = [...staying.values()].reduce((sum, count) => sum + count, 0)
       process.stdout.write(`${one}: ${accepted} accepted, ${dropped} dropped, ${stay} stay\n`)
       for (const [reason, count] of staying) process.stdout.write(`  ${count}: ${shownText(reason)}\n`)

@@ -1,4 +1,4 @@
-import { readConfig, readEnvironment } from '../config.ts'
+import { readConfig, readEnvironment } from '../config/read-config.ts'
 import { buildSchema, printSdl } from '../graph/build-schema.ts'
 import { loadRegistry } from '../registry/load.ts'
 

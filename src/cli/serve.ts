@@ -1,4 +1,5 @@
-import { type Config, readConfig, readEnvironment } from '../config.ts'
+import type { Config } from '../config/config.ts'
+import { readConfig, readEnvironment } from '../config/read-config.ts'
 import { thingsToTry } from '../demo/things-to-try.ts'
 import { type Gateway, startGateway } from '../gateway/start-gateway.ts'
 import { systemClock } from '../gateway/system-clock.ts'

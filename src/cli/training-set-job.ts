@@ -1,5 +1,5 @@
 import { setPriority } from 'node:os'
-import { readConfig, readEnvironment } from '../config.ts'
+import { readConfig, readEnvironment } from '../config/read-config.ts'
 import { makeTrainingJob } from '../gateway/training-job.ts'
 import { commandLog } from './command-log.ts'
 import { onStop } from './stop-signal.ts'

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
-import { type Config, readConfig, readEnvironment } from '../config.ts'
+import type { Config } from '../config/config.ts'
+import { readConfig, readEnvironment } from '../config/read-config.ts'
 import { appliedBy } from '../gateway/applied-by.ts'
-import { openAudit } from '../gateway/open-audit.ts'
 import { openPostgres } from '../gateway/open-postgres.ts'
 import { parquetRows } from '../gateway/parquet-rows.ts'
 import { programVersion } from '../gateway/program-version.ts'
@@ -12,6 +12,7 @@ import { postgresApplyLease } from '../stores/postgres/system/apply-lease.ts'
 import { postgresAuditStore } from '../stores/postgres/system/audit-store.ts'
 import { postgresVersionStore } from '../stores/postgres/system/version-store.ts'
 import { postgresTableChanges } from '../stores/postgres/tables/table-changes.ts'
+import { commandAudit } from './command-audit.ts'
 import { commandLog } from './command-log.ts'
 
 export interface RegistryWorld {
@@ -29,16 +30,12 @@ export async function withRegistry(work: (world: RegistryWorld) => Promise<void>
   const config = readConfig(readEnvironment())
   const log = commandLog(config.logLevel)
   const { system, close } = await openPostgres(config, log)
-  const audit = openAudit(config.audit, postgresAuditStore(system, config.project), log)
+  const audit = commandAudit(config, postgresAuditStore(system, config.project), log)
   const parquet = parquetRows({ config, database: noDatabase, countNonFinite: () => {} })
   try {
     await work({
       ...{ config, log },
-      audit: (action, version) =>
-        audit.record({
-          ...{ who: appliedBy(config), address: null, requestId: null },
-          ...{ action, subject: `version ${version}`, outcome: 'DONE', count: 1 },
-        }),
+      audit: (action, version) => audit.done(action, `version ${version}`),
       targets: {
         versions: postgresVersionStore(system, config.project),
         applies: postgresApplyLease(system, config.project),

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { type Config, readConfig, readEnvironment } from '../config.ts'
+import type { Config } from '../config/config.ts'
+import { readConfig, readEnvironment } from '../config/read-config.ts'
 import { NotApplied } from '../errors.ts'
 import { checkTables } from '../gateway/check-tables.ts'
 import { openStores, refuseUnsuitable, type Stores } from '../gateway/open-stores.ts'
@@ -10,6 +11,7 @@ import { openRowLayouts, type RowLayouts } from '../online/row-layouts.ts'
 import type { Registry } from '../registry/registry.ts'
 import { currentVersion } from '../registry/versions/apply.ts'
 import type { ServedVersion } from '../registry/versions/served-version.ts'
+import { type CommandAudit, commandAudit } from './command-audit.ts'
 import { commandLog } from './command-log.ts'
 import { refuseMemory } from './refuse-memory.ts'
 
@@ -22,6 +24,7 @@ export interface CommandWorld {
   readonly registry: Registry
   readonly stores: Stores
   readonly layouts: RowLayouts
+  readonly audit: Pick<CommandAudit, 'done'>
   /** To be called by a command that needs the tables, once it has found its arguments good. @throws TablesDiffer */
   readonly checkTables: () => Promise<void>
 }
@@ -58,6 +61,7 @@ export async function withStores(
     { ...config, onlineTimeoutMs },
     { log, clock: systemClock, countNonFinite: () => {} },
   )
+  const audit = commandAudit(config, stores.audit, log)
   try {
     if (onlineUse === 'WRITTEN') await refuseUnsuitable(stores.onlineCheck)
     if (onlineUse === 'READ') await stores.onlineCheck
@@ -74,10 +78,11 @@ export async function withStores(
     const { registry } = served
     const layouts = await openRowLayouts(config.project, registry, stores.registry, stores.guardRecord)
     await work({
-      ...{ config, log, served, registry, stores, layouts },
+      ...{ config, log, served, registry, stores, layouts, audit },
       checkTables: () => checkTables(stores.offline, registry, log),
     })
   } finally {
+    await audit.close()
     await stores.close()
   }
 }

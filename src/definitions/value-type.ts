@@ -62,6 +62,11 @@ export function elementType(type: ValueType): ListableType | null {
   return elementTypes.get(type) ?? null
 }
 
+/** Types whose values have one small size each. */
+export function isFixedSize(type: ValueType): boolean {
+  return elementType(type) === null && type !== 'string' && type !== 'bytes'
+}
+
 const digitsByType: ReadonlyMap<string, number> = new Map(decimalTypes.map((type, digits) => [type, digits]))
 
 export function isDecimal(type: ValueType): type is DecimalType {

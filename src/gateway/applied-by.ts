@@ -1,5 +1,5 @@
 import { hostname, userInfo } from 'node:os'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 
 /** Who changes the registry: by the setting, else the user and the host, as `ann@laptop`. */
 export function appliedBy({ appliedBy: setting }: Pick<Config, 'appliedBy'>): string {

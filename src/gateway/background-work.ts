@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { followedSources } from '../ingest/tiles/followed-sources.ts'
 import { tasksOf } from '../ingest/worker/due-runs.ts'
 import { expires } from '../ingest/worker/expire-events.ts'

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { DocumentGateOptions } from '../graph/document-gate.ts'
 import { timeBudget } from '../graph/time-budget.ts'
 

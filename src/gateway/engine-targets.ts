@@ -1,6 +1,6 @@
 import path from 'node:path'
 import type { Logger } from 'pino'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Clock } from '../definitions/timestamp.ts'
 import { NotAvailable } from '../errors.ts'
 import type { EngineTargets } from '../ingest/snapshots/compute-by-engine.ts'

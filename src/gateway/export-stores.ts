@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Clock } from '../definitions/timestamp.ts'
 import type { ExportStores } from '../ingest/export/export-subject.ts'
 import { duckDbPartFiles } from '../stores/duckdb/part-files.ts'

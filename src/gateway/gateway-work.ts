@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Clock } from '../definitions/timestamp.ts'
 import { type DemoProgress, demoWorld } from '../demo/demo-world.ts'
 import { noGuardHold } from '../ingest/refill/hold-guard.ts'

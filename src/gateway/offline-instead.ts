@@ -1,6 +1,11 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { OfflineInstead } from '../graph/row-sources.ts'
 import type { EndTurn } from '../graph/work.ts'
+
+/** Of the main thread, which counts for all threads. */
+export interface CountedInstead extends OfflineInstead {
+  readonly takeTurn: (payer: string) => EndTurn | null
+}
 
 /**
  * What the settings say of answering from the offline store what the online store does not have. It is as-of work: `enterAsOf`
@@ -9,7 +14,7 @@ import type { EndTurn } from '../graph/work.ts'
 export function offlineInstead(
   config: Pick<Config, 'onlineFallback' | 'onlineVerifyMisses' | 'onlineFallbackConcurrency'>,
   enterAsOf: (payer: string) => EndTurn | null,
-): OfflineInstead {
+): CountedInstead {
   const { onlineFallback, onlineVerifyMisses, onlineFallbackConcurrency } = config
   let running = 0
   return {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { RecordAudit } from '../server/audit.ts'
 import type { AuditEntry, AuditStore } from '../stores/audit-store.ts'
 

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { duckDbEngine } from '../stores/duckdb/duckdb-engine.ts'
 import type { JobEngine } from '../stores/job-engine.ts'
 import { sparkEngine } from '../stores/spark/spark-engine.ts'

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { startEmbeddedPostgres } from '../embedded/embedded-postgres.ts'
 import { atMostEvery } from '../rate-limit.ts'
 import { checkSessions } from '../stores/postgres/sql/check-sessions.ts'

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { FeatureRows } from '../stores/feature-rows.ts'
 import type { ParquetRows } from '../stores/parquet-rows.ts'
 

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { StoreUnsuitable } from '../errors.ts'
 import { fillProgress } from '../ingest/refill/fill-progress.ts'
 import type { GuardReport } from '../online/guard.ts'

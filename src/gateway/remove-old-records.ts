@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { RecordRetention } from '../stores/record-retention.ts'
 
 /** Soon after the start, then each hour. */

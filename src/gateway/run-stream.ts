@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Clock } from '../definitions/timestamp.ts'
 import { consumeEvents } from '../ingest/stream/consume-events.ts'
 import { deadLetterPublisher } from '../ingest/stream/publish-dead-letters.ts'

@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import type { GraphQLSchema } from 'graphql'
 import type { Logger } from 'pino'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Clock } from '../definitions/timestamp.ts'
 import { answerWhole } from '../graph/answer-whole.ts'
-import { apolloServer } from '../graph/apollo-server.ts'
+import { graphqlServer } from '../graph/apollo-server.ts'
 import { buildSchema } from '../graph/build-schema.ts'
 import type { AuditedDeed } from '../graph/context.ts'
 import type { DocumentGate } from '../graph/document-gate.ts'
@@ -124,7 +124,8 @@ export async function servedWorld(served: ServedVersion, parts: WorldParts): Pro
     maxReadBytes: parts.maxReadBytes,
   })
   const known = knownOperations(metrics.countEngine)
-  const apollo = apolloServer(schema, {
+  const graphql = graphqlServer(schema, {
+    contexts,
     documents,
     introspection: config.introspection,
     suggestions: config.suggestions,
@@ -134,23 +135,31 @@ export async function servedWorld(served: ServedVersion, parts: WorldParts): Pro
     known,
     logger: log,
     count: metrics.countEngine,
+    countRoute: metrics.countRoute,
     report: (error, requestId) =>
       log.error({ err: error, reqId: requestId }, 'an error was masked from a caller'),
-    finished(context, name, codes) {
-      metrics.observeOperation(name, codes[0] ?? 'ok', (performance.now() - context.startedMs) / 1_000)
-      if (codes[0] !== undefined) context.audit({ refused: codes[0] })
+    finished({ startedMs, audit: record }, name, codes) {
+      metrics.observeOperation(name, codes[0] ?? 'ok', (performance.now() - startedMs) / 1_000)
+      if (codes[0] !== undefined) record({ refused: codes[0] })
     },
   })
+  const { apollo } = graphql
   await apollo.start()
   const closers: (() => unknown)[] = [() => apollo.stop()]
   return {
     ...{ served, registry, layouts, guard, fills, known, push, trainingSets: sets },
-    answerGraphql: graphqlHandler({ apollo, makeContext: contexts.make, documents, audit }),
+    answerGraphql: graphqlHandler({
+      graphql,
+      begin: contexts.begin,
+      makeContext: contexts.make,
+      documents,
+      audit,
+    }),
     async answerApart({ requestId, caller, payer, now, ...request }, signal) {
       const whole = { ...caller, rights: new Set(caller.rights) }
       const deeds: AuditedDeed[] = []
       const record = (deed: AuditedDeed): void => void deeds.push(deed)
-      const context = contexts.make(requestId, whole, payer, () => signal, record, now)
+      const context = contexts.make(contexts.begin(requestId, whole, payer, () => signal, record, now))
       return { ...(await answerWhole(apollo, request, context, config.maxAnswerBytes)), deeds }
     },
     pushEvents: eventPusher({

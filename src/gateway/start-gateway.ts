@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import { type Logger, pino } from 'pino'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { Clock } from '../definitions/timestamp.ts'
 import { markDemo } from '../demo/demo-mark.ts'
 import { type DemoProgress, hasDemoView } from '../demo/demo-world.ts'
@@ -27,7 +27,6 @@ import { currentWorld } from './current-world.ts'
 import { documentRules } from './document-rules.ts'
 import { followVersions } from './follow-versions.ts'
 import { gatewayWork } from './gateway-work.ts'
-import { offlineInstead } from './offline-instead.ts'
 import { openAudit } from './open-audit.ts'
 import { openStores, refuseUnsuitable, type Stores } from './open-stores.ts'
 import { probeAddress, refuseAddress } from './probe-address.ts'
@@ -104,17 +103,22 @@ export async function startGateway(settings: Config, options: StartOptions = {})
     const mark = async (registry: Registry): Promise<void> => {
       if (isDemo(registry)) await markDemo(stores.system, settings.project, clock())
     }
-    const start = { folder: settings.schemaFolder, log, by: appliedBy(settings), beforeFirst: mark }
+    const by = appliedBy(settings)
+    const applied = (version: number): void =>
+      recording.record({
+        ...{ who: by, address: null, requestId: null },
+        ...{ action: 'APPLY', subject: `version ${version}`, outcome: 'DONE', count: 1 },
+      })
+    const start = { folder: settings.schemaFolder, log, by, applied, beforeFirst: mark }
     const first = await versionAtStart(stores, start)
     await mark(first.registry)
     const config = { ...settings, demo: isDemo(first.registry) }
     const gates = openWorkGates(config, { stores, metrics, log })
     closers.push(gates.close)
     const { admission, rates } = gates
-    const enterAsOf = (payer: string) => admission.tryEnter('asOf', payer)
     const parts = {
       ...{ config, stores, metrics, clock, log, gate: gates.gate, maxReadBytes: gates.maxReadBytes },
-      ...{ belief: guardBelief(), instead: offlineInstead(config, enterAsOf) },
+      ...{ belief: guardBelief(), instead: gates.instead },
       functions: functionsIn(config.schemaFolder),
       audit: auditing,
       documents: documentGate({ ...documentRules(config), trusted: trusted.texts }),

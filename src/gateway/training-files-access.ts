@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { filesFolder } from '../historical/jobs/files-folder.ts'
 import { spineReceiver } from '../historical/jobs/receive-spine.ts'
 import type { TrainingFilesAccess } from '../server/training-sets-route.ts'

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { NotAvailable } from '../errors.ts'
 import { filesFolder } from '../historical/jobs/files-folder.ts'
 import type { JobSources } from '../historical/jobs/job-sources.ts'

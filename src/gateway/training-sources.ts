@@ -2,14 +2,12 @@ import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import type pg from 'pg'
 import type { Logger } from 'pino'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import type { EngineSources, TrainingEngines } from '../historical/training/make-by-engine.ts'
-import { localExportFolder } from '../stores/files/local-folder.ts'
 import { deletionCheck } from '../stores/postgres/deletion/deletion-check.ts'
-import { postgresLaterChanges } from '../stores/postgres/deletion/later-changes.ts'
-import { postgresRowsToExport } from '../stores/postgres/export/rows-to-export.ts'
 import { postgresAsOfSnapshots } from '../stores/postgres/features/as-of-snapshot.ts'
 import { postgresRunStore } from '../stores/postgres/system/run-store.ts'
+import { exportStores } from './export-stores.ts'
 import { routedSnapshots } from './routed-snapshots.ts'
 import { systemClock } from './system-clock.ts'
 import { viewFiles } from './view-files.ts'
@@ -53,12 +51,11 @@ async function trainingEngines(
   {
     log,
     files,
-  }: { readonly log: Pick<Logger, 'info'>; readonly files: Parameters<typeof routedSnapshots>[1] },
+  }: { readonly log: Pick<Logger, 'warn' | 'info'>; readonly files: Parameters<typeof routedSnapshots>[1] },
 ): Promise<TrainingEngines> {
   const { duckDbFileJoins } = await import('../stores/duckdb/joins/file-joins.ts')
   const { findingStatements, findRowsBy } = await import('../stores/duckdb/joins/find-rows.ts')
   const { findRowsByJob, jobScript } = await import('../stores/duckdb/joins/find-rows-by-job.ts')
-  const { duckDbPartFiles } = await import('../stores/duckdb/part-files.ts')
   const { sparkEngine } = await import('../stores/spark/spark-engine.ts')
   const byJob = findRowsByJob({
     engine: sparkEngine({ submit: sparkSubmit }),
@@ -68,12 +65,11 @@ async function trainingEngines(
   })
   return {
     viewFiles: viewFiles({
-      ...{ project, pool: system, lake, folder: filesFolder, clock: systemClock },
-      changes: postgresLaterChanges(system, project),
-      runs: postgresRunStore(system, project),
-      rowsToExport: postgresRowsToExport(system, { project, countNonFinite: files.countNonFinite }),
-      partFiles: duckDbPartFiles(lake),
-      openFolder: localExportFolder,
+      ...{ project, pool: system, lake, folder: filesFolder },
+      exports: exportStores({
+        ...{ config: { project, lake }, clock: systemClock, log },
+        stores: { system, runs: postgresRunStore(system, project) },
+      }),
     }),
     joins: {
       duckdb: duckDbFileJoins({

@@ -18,6 +18,8 @@ interface StartOptions {
   readonly log: Logger
   /** Who starts it. */
   readonly by: string
+  /** Called with the version that was made of the first definitions here. */
+  readonly applied: (version: number) => void
   /** Called before anything is made of the first definitions; what it throws refuses them. */
   readonly beforeFirst: (registry: Registry) => Promise<void>
 }
@@ -30,7 +32,7 @@ type RegistryStores = Pick<Stores, 'versions' | 'applies' | 'tables'>
  */
 export async function versionAtStart(
   stores: RegistryStores,
-  { folder, log, by, beforeFirst }: StartOptions,
+  { folder, log, by, applied, beforeFirst }: StartOptions,
 ): Promise<ServedVersion> {
   const current = await currentVersion(stores.versions)
   if (current !== null) {
@@ -41,7 +43,7 @@ export async function versionAtStart(
   const registry = buildRegistry(definitions, unloaded)
   buildSchema(registry)
   await beforeFirst(registry)
-  const first = await applyFirst(stores, definitions, by)
+  const first = await applyFirst(stores, definitions, { by, applied })
   log.info(`the definitions in ${folder} are version ${first.version} of the registry`)
   return first
 }
@@ -53,16 +55,18 @@ const waits = 60
 async function applyFirst(
   stores: RegistryStores,
   definitions: readonly Definition[],
-  by: string,
+  { by, applied }: Pick<StartOptions, 'by' | 'applied'>,
 ): Promise<ServedVersion> {
   const options = { by, message: 'first start', program: programVersion(), onlyFirst: true }
   for (let waited = 0; ; waited += 1) {
     try {
-      return await applyDefinitions(stores, definitions, options)
+      const first = await applyDefinitions(stores, definitions, options)
+      applied(first.version)
+      return first
     } catch (error) {
       if (!(error instanceof ApplyRefused) || waited >= waits) throw error
-      const applied = await currentVersion(stores.versions)
-      if (applied !== null) return applied
+      const theirs = await currentVersion(stores.versions)
+      if (theirs !== null) return theirs
       await sleep(waitMs)
     }
   }

@@ -7,31 +7,28 @@ import type { FeatureView } from '../registry/registry.ts'
 import { listReadFiles, sameFiles } from '../stores/duckdb/joins/list-read-files.ts'
 import { connectDuckDb } from '../stores/duckdb/open-duckdb.ts'
 import type { NotKnown } from '../stores/file-join.ts'
-import { localExportFolder } from '../stores/files/local-folder.ts'
 import type { LakeAccess } from '../stores/lake-access.ts'
-import type { LaterChanges } from '../stores/later-changes.ts'
 import { isParquet } from '../stores/offline-view.ts'
 import { batchHistory } from '../stores/postgres/windows/batch-history.ts'
 import type { ReadFiles } from '../stores/read-files.ts'
 import type { ExportSubject } from '../stores/rows-to-export.ts'
 import type { ViewFiles, ViewInFiles } from '../stores/view-files.ts'
 
-interface ViewFilesOptions
-  extends Pick<ExportStores, 'runs' | 'rowsToExport' | 'partFiles' | 'openFolder' | 'clock'> {
+interface ViewFilesOptions {
   readonly project: string
   readonly pool: pg.Pool
-  readonly changes: LaterChanges
   readonly lake: LakeAccess | null
+  readonly exports: ExportStores
   /** Exports stand in folders below it, which later training sets go on with; null: nothing is exported. */
   readonly folder: string | null
 }
 
 /** Views with files of their own, and those of Postgres by what is exported of them. */
 export function viewFiles(options: ViewFilesOptions): ViewFiles<FeatureView> {
-  const { project, pool, changes, lake, folder } = options
+  const { project, pool, lake, folder, exports } = options
 
   /** Of an event source or a view, below the folder. */
-  const exportFolder = (id: string): string => path.join(folder ?? '', project, 'exports', id)
+  const exportedPlace = (id: string): string => path.join(folder ?? '', project, 'exports', id)
 
   async function listed(of: string, place: string, earlier: ReadFiles | undefined): Promise<ReadFiles> {
     const { connection, close } = await connectDuckDb({ paths: [place], ...(lake && { lake }) })
@@ -46,22 +43,19 @@ export function viewFiles(options: ViewFilesOptions): ViewFiles<FeatureView> {
     const subject = subjectOf(view)
     const id = exportedId(view)
     const earlier = bound.find(({ of }) => of === id)
-    const place = exportFolder(id)
+    const place = exportedPlace(id)
     if (earlier === undefined)
-      await exportSubject(
-        { ...options, changes },
-        {
-          ...{ project, subject, path: place, rebuild: false, from: undefined, to: undefined },
-          definition: view.kind === 'BATCH' ? view.definition : null,
-          ...{ onWait: () => {}, onProgress: () => {} },
-        },
-      )
+      await exportSubject(exports, {
+        ...{ project, subject, path: place, rebuild: false, from: undefined, to: undefined },
+        definition: view.kind === 'BATCH' ? view.definition : null,
+        ...{ onWait: () => {}, onProgress: () => {} },
+      })
     return await listed(id, place, earlier)
   }
 
   async function notKnown(view: FeatureView): Promise<NotKnown> {
     if (view.kind === 'STREAM') {
-      const since = (await changes.storedSince([view.events.name])).get(view.events.name)
+      const since = (await exports.changes.storedSince([view.events.name])).get(view.events.name)
       return since === undefined ? { kind: 'NONE' } : { kind: 'HISTORY', storedSince: since }
     }
     if (view.kind !== 'BATCH') return { kind: 'NONE' }
@@ -89,15 +83,15 @@ export function viewFiles(options: ViewFilesOptions): ViewFiles<FeatureView> {
       if (isParquet(view)) return 0
       if (view.source !== null) return rows
       const id = exportedId(view)
-      const manifest = await readManifest(localExportFolder(exportFolder(id))).catch(() => null)
+      const manifest = await readManifest(exports.openFolder(exportedPlace(id))).catch(() => null)
       const there = manifest?.parts.reduce((sum, part) => sum + part.rows, 0) ?? 0
       return Math.max(0, rows - there)
     },
     async filesThere(view) {
       if (isParquet(view)) return ownFiles(view, await listed(view.id, view.source.path, undefined))
       const id = exportedId(view)
-      const place = exportFolder(id)
-      const isThere = await readManifest(localExportFolder(place)).catch(() => null)
+      const place = exportedPlace(id)
+      const isThere = await readManifest(exports.openFolder(place)).catch(() => null)
       return await inExport(
         view,
         isThere ? await listed(id, place, undefined) : { of: id, path: place, files: [] },

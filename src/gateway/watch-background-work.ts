@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { formatTimestamp } from '../definitions/timestamp.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { BackgroundWork, RunningProcess } from '../stores/process-registry.ts'

@@ -24,6 +24,11 @@ export function addReadBytes(read: ReadBytes, bytes: number): void {
     throw new TooManyBytes(`${read.total} bytes were read, the limit is ${read.limit}`)
 }
 
+/** Of stored rows that may still be read, each once. */
+export function bytesLeft({ limit, total, repeats }: ReadBytes): number {
+  return Math.floor((limit - total) / repeats)
+}
+
 /**
  * In how many places of the answer one stored value may stand: the most aliases of one field below one root field, a fragment
  * counted once for each path on which it is spread.

@@ -6,17 +6,21 @@ import {
 import type { GatewayExecutor, GatewayInterface } from '@apollo/server-gateway-interface'
 import type { ExecutionResult, GraphQLSchema } from 'graphql'
 import { catalogueNesting } from './catalogue-nesting.ts'
-import type { GraphContext } from './context.ts'
+import type { AskingRequest, GraphContext } from './context.ts'
+import { type AnswerKnown, type KnownAnswer, knownAnswerer } from './direct/answer-known.ts'
 import type { DocumentGate } from './document-gate.ts'
 import { formatError, maxDocumentErrors, maxSelections } from './graphql-error.ts'
-import type { KnownOperations } from './known-operations.ts'
+import { type KnownOperations, knownOperations } from './known-operations.ts'
 import { type Execute, type ExecuteOptions, operationExecutor } from './operation-executor.ts'
+import type { RequestContexts } from './request-context.ts'
 
 type DocumentCosts = Pick<DocumentGate, 'spent' | 'isValid'>
 
 export interface ApolloOptions extends ExecuteOptions {
   /** Those of the schema; without it none yet. */
   readonly known?: KnownOperations
+  /** What reads for requests that are answered past Apollo; without it none is. */
+  readonly contexts?: Pick<RequestContexts, 'make' | 'read'>
   /** Default: true, as for what follows. */
   readonly introspection?: boolean
   /** Whether messages say what a wrong name may have meant. */
@@ -29,7 +33,7 @@ export interface ApolloOptions extends ExecuteOptions {
   readonly report: (error: unknown, requestId: string) => void
   /** Called with how an operation ended: its name as the document gives it, and the codes of its errors. */
   readonly finished: (
-    context: GraphContext,
+    request: Pick<AskingRequest, 'startedMs' | 'audit'>,
     operationName: string | null,
     errorCodes: readonly string[],
   ) => void
@@ -42,14 +46,16 @@ export interface ApolloOptions extends ExecuteOptions {
  * own. Batches of operations are off.
  * The cache-control plugin is off: it hooks every field and costs 2.7 times all the rest at 100 entities.
  */
-export function apolloServer(schema: GraphQLSchema, options: ApolloOptions): ApolloServer<GraphContext> {
+export function graphqlServer(schema: GraphQLSchema, options: ApolloOptions): GraphqlServer {
   // Errors are formatted before the request is known; what was masked waits here until it is.
   const masked = new WeakMap<object, unknown>()
-  const execute = operationExecutor(options, options.known)
+  const { documents, contexts, known = knownOperations(options.count) } = options
+  const executor = operationExecutor(options, known)
   const runs: Runs = new WeakMap()
-  const { documents } = options
-  return new ApolloServer<GraphContext>({
-    gateway: compiledGateway(schema, execute, runs),
+  const execute: Execute = (request, context) => runs.get(context.reply) ?? executor.execute(request, context)
+  const answerKnown = contexts ? knownAnswerer({ ...options, contexts, known, executor }) : () => null
+  const apollo = new ApolloServer<GraphContext>({
+    gateway: compiledGateway(schema, execute),
     logger: options.logger,
     introspection: options.introspection ?? true,
     // Documents are cached by their text; registering them by hash would only add a store that callers can fill.
@@ -96,7 +102,7 @@ export function apolloServer(schema: GraphQLSchema, options: ApolloOptions): Apo
               const running = execute(request, request.contextValue)
               const result = await running.catch(() => null)
               if (result && !result.errors) return plainResponse(result)
-              runs.set(request.contextValue, running)
+              runs.set(request.contextValue.reply, running)
               return null
             },
             async willSendResponse({ response, contextValue, operationName }) {
@@ -119,10 +125,34 @@ export function apolloServer(schema: GraphQLSchema, options: ApolloOptions): Apo
       },
     ],
   })
+  return {
+    apollo,
+    answerKnown(asked, request) {
+      const answering = answerKnown(asked, request)
+      return answering === null ? null : noted(answering, request)
+    },
+  }
+
+  async function noted(answering: Promise<KnownAnswer>, request: AskingRequest): Promise<KnownAnswer> {
+    const answer = await answering
+    if ('body' in answer) options.finished(request, answer.operationName, [])
+    else {
+      // Apollo asks for it later.
+      answer.running.catch(() => {})
+      runs.set(answer.context.reply, answer.running)
+    }
+    return answer
+  }
 }
 
-/** Executions that are to be answered by the gateway's executor. */
-type Runs = WeakMap<GraphContext, Promise<ExecutionResult>>
+export interface GraphqlServer {
+  readonly apollo: ApolloServer<GraphContext>
+  /** See `answer-known.ts`. What it hands over is to be asked of Apollo with the context that it gives. */
+  readonly answerKnown: AnswerKnown
+}
+
+/** Executions that have begun before Apollo asks for them, by what its copies of a context share. */
+type Runs = WeakMap<GraphContext['reply'], Promise<ExecutionResult>>
 
 /**
  * An answer without errors goes back by a plugin's hook, which is cheaper than by the executor: for that Apollo makes an
@@ -140,10 +170,10 @@ const noHeaders = new HeaderMap()
  * Apollo takes a custom executor, and a schema that can be swapped, through its gateway interface only. Here it gets
  * what ended with errors or failed, to be worded, counted and given its HTTP status.
  */
-function compiledGateway(schema: GraphQLSchema, execute: Execute, runs: Runs): GatewayInterface {
+function compiledGateway(schema: GraphQLSchema, execute: Execute): GatewayInterface {
   const executor: GatewayExecutor = async (request) => {
     const context = request.context as unknown as GraphContext
-    const result = await (runs.get(context) ?? execute(request, context))
+    const result = await execute(request, context)
     return result as Awaited<ReturnType<GatewayExecutor>>
   }
   return {

@@ -5,6 +5,7 @@ import { declareCatalogue } from './catalogue-types.ts'
 import { mutationRoots, queryRoots, type RootDeclaration, type TypeClass } from './declare.ts'
 import { declareDeletions } from './deletion-types.ts'
 import { describeSchema } from './descriptions.ts'
+import { setWriter } from './direct/root-writer.ts'
 import { declareEntity, keyArguments, resolveViews } from './entity-types.ts'
 import { setWork } from './operation-work.ts'
 import { declarePageInfo } from './pages.ts'
@@ -45,9 +46,10 @@ export function buildSchema(registry: Registry): GraphQLSchema {
   const schema = buildSchemaSync({ resolvers, validate: false })
   // type-graphql has no way to give one.
   schema.description = describeSchema(registry)
-  for (const [name, { resolve, workClass = 'catalogue' }] of Object.entries(roots)) {
+  for (const [name, { resolve, workClass = 'catalogue', writer }] of Object.entries(roots)) {
     setResolver(schema, 'Query', name, resolve)
     setWork(schema, 'Query', name, workClass)
+    if (writer) setWriter(schema, name, writer)
   }
   for (const [name, { resolve, workClass = 'ingestion' }] of Object.entries(mutations)) {
     setResolver(schema, 'Mutation', name, resolve)

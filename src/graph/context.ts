@@ -29,8 +29,8 @@ export type AuditedDeed =
   | { readonly action: AuditAction; readonly subject: string | null; readonly count: number }
   | { readonly refused: string }
 
-/** What one request shares among its resolvers. */
-export interface GraphContext {
+/** A request, before anything of it is executed. */
+export interface AskingRequest {
   readonly requestId: string
   readonly caller: Caller
   /** Who is charged: the caller's API key, or its address where it has none. */
@@ -42,9 +42,15 @@ export interface GraphContext {
   /** Aborts when the caller goes away; made when it is first asked for. */
   readonly signal: () => AbortSignal
   readonly readBytes: ReadBytes
+  /** Records what the caller changed, or was refused. */
+  readonly audit: (deed: AuditedDeed) => void
+}
+
+/** What one request shares among its resolvers. */
+export interface GraphContext extends AskingRequest {
   /** The answer, where another thread has written it. */
   readonly reply: { apart: ApartAnswer | null }
-  readonly rows: RowLoader
+  readonly rows: Pick<RowLoader, 'load'>
   readonly history: HistoryLoader
   readonly push: PushRows
   readonly deleteEntity: DeleteEntity
@@ -57,8 +63,6 @@ export interface GraphContext {
   /** In which version of the registry a definition last changed, as `feature view orders`; 0: it was never applied. */
   readonly changedIn: (place: string) => number
   readonly trainingSets: TrainingSets
-  /** Records what the caller changed, or was refused. */
-  readonly audit: (deed: AuditedDeed) => void
   readonly unavailable: UnavailableViews
   readonly computeOnDemand: (view: OnDemandView) => ComputeOnDemand
 }

@@ -2,6 +2,7 @@ import 'reflect-metadata'
 import { type GraphQLFieldResolver, GraphQLString } from 'graphql'
 import { Arg, Field, InputType, Mutation, ObjectType, Query, Resolver, registerEnumType } from 'type-graphql'
 import type { GraphContext } from './context.ts'
+import type { CompileRoot } from './direct/root-writer.ts'
 import type { WorkClass } from './work.ts'
 
 /** A class made at run time; type-graphql knows types by their class. */
@@ -34,6 +35,8 @@ export interface RootDeclaration extends FieldDeclaration {
   readonly resolve: RootResolve
   /** Without arguments for times and selections that make it dearer. Default: a query is of the catalogue, a mutation ingestion. */
   readonly workClass?: WorkClass
+  /** Of a query whose answers can be written past its resolvers. */
+  readonly writer?: CompileRoot
 }
 
 /** Text, as a field or an argument. */

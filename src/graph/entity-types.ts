@@ -1,7 +1,7 @@
 import type { GraphQLFieldResolver, GraphQLResolveInfo, GraphQLSchema } from 'graphql'
 import { plural } from '../definitions/graphql-name.ts'
 import type { Micros } from '../definitions/timestamp.ts'
-import { acceptKeyValue, type EntityKey } from '../definitions/value.ts'
+import { acceptKeyValue, type EntityKey, type KeyValue } from '../definitions/value.ts'
 import { BadUserInput } from '../errors.ts'
 import { inputViews } from '../online/on-demand.ts'
 import type { ViewRow } from '../online/view-row.ts'
@@ -17,6 +17,7 @@ import {
   type TypeClass,
 } from './declare.ts'
 import { describeEntity, describeFeature, describeView } from './descriptions.ts'
+import { entityWriter } from './direct/write-entity.ts'
 import { declareHistory, historyField, historyResolver } from './history-types.ts'
 import { declareOnDemandView, onDemandResolver } from './on-demand-types.ts'
 import { setWork } from './operation-work.ts'
@@ -77,12 +78,16 @@ export function acceptKey(
   input: Readonly<Record<string, unknown>>,
   index: number | null = null,
 ): EntityKey {
-  return joinKeys.map((joinKey) => {
-    const outcome = acceptKeyValue(joinKey.type, input[joinKey.graphqlName])
-    if (outcome.ok) return outcome.value
-    const place = index === null ? '' : `key ${index} (the first is 0): `
-    throw new BadUserInput(`${place}${joinKey.graphqlName}: expected ${outcome.expected}`)
-  })
+  const key: KeyValue[] = []
+  for (const joinKey of joinKeys) key.push(acceptPart(joinKey, input[joinKey.graphqlName], index))
+  return key
+}
+
+function acceptPart(joinKey: JoinKey, value: unknown, index: number | null): KeyValue {
+  const outcome = acceptKeyValue(joinKey.type, value)
+  if (outcome.ok) return outcome.value
+  const place = index === null ? '' : `key ${index} (the first is 0): `
+  throw new BadUserInput(`${place}${joinKey.graphqlName}: expected ${outcome.expected}`)
 }
 
 export function keyFields(joinKeys: readonly JoinKey[]): Record<string, FieldDeclaration> {
@@ -129,9 +134,11 @@ export function declareEntity(
     knownAt: optional(timestampScalar),
   })
   const load = entityLoader(entity)
+  const timesOf = (input: object, at: Micros): NeedTimes => sharedTimes(input as TimeValues, at)
   return {
     [entity.graphqlName]: {
       type,
+      writer: entityWriter({ entity, isList: false, keysOf: (input) => [readOne(input)], timesOf }),
       arguments: { ...one, ...timeArguments },
       description: `One ${entity.name}.`,
       workClass: 'online',
@@ -143,6 +150,7 @@ export function declareEntity(
     },
     [entity.pluralName]: {
       type: [type],
+      writer: entityWriter({ entity, isList: true, keysOf: readList, timesOf }),
       arguments: { ...list, ...timeArguments },
       description: 'One per key, in order, duplicates kept.',
       workClass: 'online',
@@ -154,19 +162,30 @@ export function declareEntity(
       arguments: { rows: { type: [spineRow] } },
       description: 'A spine: every row at its own time. One per row, in order.',
       workClass: 'asOf',
-      resolve: (_root, input, context, info) => {
-        const rows = input['rows'] as readonly (Readonly<Record<string, unknown>> & SpineTimes)[]
-        const keys = rows.map((row, index) => acceptKey(entity.joinKeys, row, index))
-        const times = rows.map(({ asOf, knownAt = null }) => ({ asOf, knownAt }))
-        return load(keys, (index) => times[index] ?? { asOf: context.now, knownAt: null }, context, info)
-      },
+      writer: entityWriter({
+        ...{ entity, isList: true, timesOf: spineTimes },
+        keysOf: (input) => spineKeys(entity, input),
+      }),
+      resolve: (_root, input, context, info) =>
+        load(spineKeys(entity, input), spineTimes(input, context.now), context, info),
     },
   }
 }
 
-interface SpineTimes {
+type SpineRow = Readonly<Record<string, unknown>> & {
   readonly asOf: Micros
   readonly knownAt?: Micros | null
+}
+
+type Input = Readonly<Record<string, unknown>>
+
+function spineKeys({ joinKeys }: Entity, input: Input): readonly EntityKey[] {
+  return (input['rows'] as readonly SpineRow[]).map((row, index) => acceptKey(joinKeys, row, index))
+}
+
+function spineTimes(input: Input, now: Micros): NeedTimes {
+  const times = (input['rows'] as readonly SpineRow[]).map(({ asOf, knownAt = null }) => ({ asOf, knownAt }))
+  return (index) => times[index] ?? { asOf: now, knownAt: null }
 }
 
 export interface KeyArguments {
@@ -188,9 +207,7 @@ export function keyArguments(entity: Entity): KeyArguments {
       list: { [listName]: { type: [type] } },
       readOne: (input) => acceptKey(joinKeys, input),
       readList: (input) =>
-        (input[listName] as readonly unknown[]).map((value, index) =>
-          acceptKey(joinKeys, { [only.graphqlName]: value }, index),
-        ),
+        (input[listName] as readonly unknown[]).map((value, index) => [acceptPart(only, value, index)]),
     }
   }
   const type = inputType(
@@ -247,12 +264,18 @@ function storedViews({ views }: Entity): readonly StoredView[] {
   return views.flatMap((view) => (view.kind === 'STREAM' ? [] : [view]))
 }
 
+/** Not by `find`, which takes a function for each row. */
+function columnOf({ $columns }: EntityObject, view: FeatureView): ViewColumn | null {
+  for (const column of $columns) if (column.view === view) return column
+  return null
+}
+
 function viewResolver(
   view: FeatureView,
 ): GraphQLFieldResolver<EntityObject, GraphContext, { readonly maxAge?: Micros | null }, ViewRow> {
   return (row, { maxAge = null }, context, info) => {
-    const column = row.$columns.find((candidate) => candidate.view === view)
-    if (!column) throw new TypeError(`view ${view.name} was selected but not read`)
+    const column = columnOf(row, view)
+    if (column === null) throw new TypeError(`view ${view.name} was selected but not read`)
     const answer = column.row(row.$index, maxAge)
     if (answer.$status === 'UNAVAILABLE') context.unavailable.note(view, info.path, column.why(answer))
     return answer

@@ -12,6 +12,7 @@ import { LRUCache } from 'lru-cache'
 import { countRepeats } from './answer-size.ts'
 import { catalogueNesting } from './catalogue-nesting.ts'
 import { compileOperation, defaultedVariables } from './compile-operation.ts'
+import { type OperationWriter, operationWriter } from './direct/operation-writer.ts'
 import { type CountEntities, entityCounter } from './entity-count.ts'
 import { type ClassifyWork, workClassifier } from './operation-work.ts'
 import { countSelections } from './selection-count.ts'
@@ -30,10 +31,23 @@ export interface KnownOperation {
   readonly use: () => CompiledQuery | null
 }
 
+/** One that Apollo has answered without an error, so that its text passed all that stands before execution. */
+export interface AnsweredOperation extends KnownOperation {
+  readonly seen: SeenOperation
+  /** What answers it past Apollo. Null: nothing but graphql-js does. */
+  readonly direct: () => DirectAnswering | null
+}
+
+interface DirectAnswering {
+  readonly writer: OperationWriter | null
+  readonly compiled: CompiledQuery | null
+}
+
 interface SeenOperation {
   readonly schema: GraphQLSchema
   readonly document: DocumentNode
   readonly operation: OperationDefinitionNode
+  /** As Apollo names it, which is the operation's own. */
   readonly operationName: string | null
 }
 
@@ -48,6 +62,10 @@ interface OperationText {
 /** The operations of one schema, those that were used last. */
 export interface KnownOperations {
   readonly recall: (seen: SeenOperation, queryHash: string) => KnownOperation
+  /** To be called when Apollo's answer has no error; `name` is the caller's own. */
+  readonly answered: (operation: KnownOperation, name: string | null) => void
+  /** Found by the text itself, without Apollo's digest of it. */
+  readonly find: (text: string, name: string | null) => AnsweredOperation | null
   /** Those that are compiled, the last used first. */
   readonly compiled: () => readonly OperationText[]
   /** Compiles what is valid in the schema, ahead of its first use. */
@@ -55,20 +73,33 @@ export interface KnownOperations {
 }
 
 const maxKnownOperations = 1_000
+/** Of their texts, at two bytes a character. What is made of them takes some fifty times as much. */
+const maxTextBytes = 4 * 1_048_576
 const compileAtUse = 2
+/** Operations of one text. */
+const maxNames = 50
 
-interface Entry extends KnownOperation {
+interface Entry extends AnsweredOperation {
   /** Null: not compiled. */
   readonly text: () => OperationText | null
   readonly compile: () => void
 }
 
 export function knownOperations(count: (event: 'compiled' | 'not-compilable') => void): KnownOperations {
-  const known = new LRUCache<string, Entry>({ max: maxKnownOperations })
+  const byText = new LRUCache<string, Map<string | null, Entry>>({
+    ...{ max: maxKnownOperations, maxSize: maxTextBytes },
+    sizeCalculation: (_, text) => 2 * text.length + 64,
+  })
+  const known = new LRUCache<string, Entry>({
+    ...{ max: maxKnownOperations, maxSize: maxTextBytes },
+    sizeCalculation: ({ seen }) => 2 * (seen.document.loc?.source.body.length ?? 0) + 64,
+  })
 
-  function entry({ schema, document, operation, operationName }: SeenOperation, queryHash: string): Entry {
+  function entry(seen: SeenOperation, queryHash: string): Entry {
+    const { schema, document, operation, operationName } = seen
     let uses = 0
     let compiled: CompiledQuery | null = null
+    let direct: DirectAnswering | null | undefined
     const compile = (): void => {
       uses = compileAtUse
       compiled = compileOperation(schema, document, operation)
@@ -80,10 +111,18 @@ export function knownOperations(count: (event: 'compiled' | 'not-compilable') =>
       classify: workClassifier(schema, document, operation),
       repeats: countRepeats(document, operation),
       defaulted: defaultedVariables(operation),
+      seen,
       use() {
         uses += 1
         if (uses === compileAtUse) compile()
         return compiled
+      },
+      direct() {
+        if (direct !== undefined) return direct
+        if (uses < compileAtUse || operation.operation !== 'query') return null
+        const writer = operationWriter(schema, document, operation)
+        direct = writer === null && compiled === null ? null : { writer, compiled }
+        return direct
       },
       text() {
         const text = document.loc?.source.body
@@ -104,6 +143,16 @@ export function knownOperations(count: (event: 'compiled' | 'not-compilable') =>
 
   return {
     recall,
+    answered(operation, name) {
+      const { seen, direct } = operation as Entry
+      const text = seen.document.loc?.source.body
+      if (text === undefined || direct() === null) return
+      const named = byText.get(text) ?? new Map<string | null, Entry>()
+      if (named.get(name) === operation) return
+      if (named.size < maxNames) named.set(name, operation as Entry)
+      byText.set(text, named)
+    },
+    find: (text, name) => byText.get(text)?.get(name) ?? null,
     compiled: () => [...known.values()].flatMap((one) => one.text() ?? []),
     prepare(schema, { text, operationName, queryHash }) {
       const document = parse(text)

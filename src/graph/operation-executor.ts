@@ -7,11 +7,13 @@ import {
   getVariableValues,
   type OperationDefinitionNode,
 } from 'graphql'
+import type { CompiledQuery } from 'graphql-jit'
 import { FeaturegraphError, LimitExceeded } from '../errors.ts'
+import type { AnswerRoute } from './answer-route.ts'
 import type { GraphContext } from './context.ts'
 import type { DocumentGate } from './document-gate.ts'
 import { executionError, refusal } from './graphql-error.ts'
-import { type KnownOperation, type KnownOperations, knownOperations } from './known-operations.ts'
+import type { KnownOperation, KnownOperations } from './known-operations.ts'
 import { isLarge, type Work } from './work.ts'
 import { type ApartRequest, openGate, type WorkGate } from './work-gate.ts'
 
@@ -24,11 +26,13 @@ export interface ExecuteOptions {
   readonly maxReadBytes: number
   /** Called when an operation was compiled, could not be, or was answered by graphql-js after all. */
   readonly count: (event: 'compiled' | 'not-compilable' | 'repeated') => void
+  /** Called with what has run an operation, once it may be answered. */
+  readonly countRoute: (route: AnswerRoute) => void
   readonly documents?: Pick<DocumentGate, 'spent'>
 }
 
 /** Entities times selected fields: some hundred MB of answer, which aliases could otherwise ask for in a small query. */
-const maxValues = 1_000_000
+export const maxValues = 1_000_000
 /** A known operation takes some microseconds; counting or compiling one takes longer. */
 const chargedFromMs = 1
 /** As many as graphql-js reports by itself when it executes. */
@@ -48,7 +52,19 @@ interface OperationRequest {
 
 export type Execute = (request: OperationRequest, context: GraphContext) => Promise<ExecutionResult>
 
-interface Run {
+export interface OperationExecutor {
+  readonly execute: Execute
+  /** What was judged, and has its turn. Never rejects with what is a caller's to know. */
+  readonly runKnown: (
+    run: Run,
+    operation: KnownOperation,
+    compiled: CompiledQuery | null,
+  ) => Promise<ExecutionResult>
+  /** What has read, or would answer, more than may be answered here; once its turn has ended. */
+  readonly runTooLarge: (run: Run) => Promise<ExecutionResult>
+}
+
+export interface Run {
   readonly schema: GraphQLSchema
   readonly document: DocumentNode
   readonly operation: OperationDefinitionNode
@@ -62,10 +78,7 @@ interface Run {
  * it is, and again whenever a compiled run ends without `data` (no resolver has run then): its wording and AST nodes
  * are what Apollo knows as the caller's mistakes. `known`: those of its schema.
  */
-export function operationExecutor(
-  options: ExecuteOptions,
-  known: KnownOperations = knownOperations(options.count),
-): Execute {
+export function operationExecutor(options: ExecuteOptions, known: KnownOperations): OperationExecutor {
   const { gate = openGate } = options
   const run: Execute = async (asked, context) => {
     const { schema, document, operation: node, operationName = null, queryHash, request } = asked
@@ -87,20 +100,37 @@ export function operationExecutor(
     if (took > chargedFromMs) options.documents?.spent(context.payer, took)
     const entered = gate.enter(work, context)
     const end = entered instanceof Promise ? await entered : entered
+    let result: ExecutionResult | null
     try {
       if (isApart) return await runApart(asks)
       context.readBytes.repeats = operation.repeats
-      const nullForDefault = operation.defaulted.some((name) => variables[name] === null)
-      let result = compiled && !nullForDefault ? await compiled.query(undefined, context, variables) : null
-      if (result === null || result.data === undefined) {
-        if (result !== null) options.count('repeated')
-        result = await runInterpreted(asks)
-      }
-      if (context.readBytes.total <= context.readBytes.limit) return answer(result, context)
+      result = await runHere(asks, operation, compiled)
     } finally {
       end()
     }
-    return await runTooLarge(asks)
+    if (result === null) return await runTooLarge(asks)
+    if (!result.errors) known.answered(operation, request.operationName ?? null)
+    return result
+  }
+
+  /** Null: it has read too much. */
+  async function runHere(
+    asks: Run,
+    { defaulted }: KnownOperation,
+    compiled: CompiledQuery | null,
+  ): Promise<ExecutionResult | null> {
+    const { context, variables } = asks
+    const nullForDefault = defaulted.some((name) => variables[name] === null)
+    let route: AnswerRoute = 'compiled'
+    let result = compiled && !nullForDefault ? await compiled.query(undefined, context, variables) : null
+    if (result === null || result.data === undefined) {
+      if (result !== null) options.count('repeated')
+      route = 'interpreted'
+      result = await runInterpreted(asks)
+    }
+    if (context.readBytes.total > context.readBytes.limit) return null
+    options.countRoute(route)
+    return answer(result, context)
   }
 
   async function runApart({ document, operationName, variables, context }: Run): Promise<ExecutionResult> {
@@ -127,15 +157,23 @@ export function operationExecutor(
     }
   }
 
-  return async (request, context) => {
-    try {
-      return await run(request, context)
-    } catch (error) {
-      if (error instanceof FeaturegraphError) return { errors: [refusal(error)] }
-      if (error instanceof RangeError && error.message.startsWith('Maximum call stack'))
-        return nestedTooDeeply()
-      throw error
-    }
+  return {
+    execute: (request, context) => asRefusal(run(request, context)),
+    runKnown: (asks, operation, compiled) =>
+      asRefusal(runHere(asks, operation, compiled).then((result) => result ?? runTooLarge(asks))),
+    runTooLarge: (asks) => asRefusal(runTooLarge(asks)),
+  }
+}
+
+/** What is the caller's to know, as the result that Apollo words. */
+export async function asRefusal(running: Promise<ExecutionResult>): Promise<ExecutionResult> {
+  try {
+    return await running
+  } catch (error) {
+    if (error instanceof FeaturegraphError) return { errors: [refusal(error)] }
+    if (error instanceof RangeError && error.message.startsWith('Maximum call stack'))
+      return nestedTooDeeply()
+    throw error
   }
 }
 
@@ -155,7 +193,7 @@ function runInterpreted(run: Omit<Run, 'operation'>): Promise<ExecutionResult> |
   })
 }
 
-function workOf({ countEntities, selections, classify }: KnownOperation, variables: Variables): Work {
+export function workOf({ countEntities, selections, classify }: KnownOperation, variables: Variables): Work {
   const entities = countEntities(variables)
   const work = { workClass: classify(variables), entities, values: entities * selections }
   return work.workClass === 'online' && isLarge(work) ? { ...work, workClass: 'large' } : work

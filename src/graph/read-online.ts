@@ -1,10 +1,11 @@
 import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
 import { StoreFailed } from '../errors.ts'
+import { maxValueBytes } from '../ingest/accept/value-bytes.ts'
 import type { OnlinePlace } from '../online/guard.ts'
 import { planRead, type ReadPlan } from '../online/read-plan.ts'
 import type { Entity } from '../registry/registry.ts'
 import { onlineKeySuffix } from '../stores/online-value/online-key.ts'
-import { addReadBytes } from './answer-size.ts'
+import { addReadBytes, bytesLeft, TooManyBytes } from './answer-size.ts'
 import { readOffline } from './read-offline.ts'
 import {
   type LoadingRequest,
@@ -88,7 +89,14 @@ async function readOnline(
   const observed = observeRead(sources, request, 'online', plan.keys.length)
   let bytes = 0
   try {
-    const read = await sources.online.readMany(plan.keys)
+    const read = mayBeLarge(sources, placed)
+      ? await sources.online.readWithin(plan.keys, bytesLeft(request.readBytes))
+      : await sources.online.readMany(plan.keys)
+    if ('bytesStored' in read) {
+      observed()
+      addReadBytes(request.readBytes, read.bytesStored)
+      return null
+    }
     const cells = read.rows
     if (cells.length !== plan.keys.length) {
       throw new StoreFailed(
@@ -117,12 +125,23 @@ async function readOnline(
       else missed.push({ wanted, column, indices })
     })
   } catch (error) {
+    if (error instanceof TooManyBytes) throw error
     observed(error)
     const reason = reasonOf(error)
     for (const wanted of placed) refused.push({ wanted, reason })
   }
   addReadBytes(request.readBytes, bytes)
   return { refused, missed }
+}
+
+/** What is read without being counted on the way, at most. */
+const uncountedBytes = 16 * maxValueBytes
+
+/** Whether the rows may take more than that. */
+function mayBeLarge({ reader }: RowSources, placed: readonly WantedOnline[]): boolean {
+  let values = 0
+  for (const { need, view } of placed) values += need.keys.length * reader(view).largeValues
+  return values * maxValueBytes > uncountedBytes
 }
 
 /** Each row as often as it is asked for. */
@@ -185,7 +204,7 @@ async function answerRefused(
   const { forUnavailable, takeTurn } = sources.instead
   // What is stored offline is of the other definition too.
   const answerable = forUnavailable ? refused.filter(({ reason }) => reason !== 'RECOMPUTING') : []
-  const endTurn = answerable.length > 0 ? takeTurn(request.payer) : null
+  const endTurn = answerable.length > 0 ? await takeTurn(request.payer) : null
   for (const { wanted, reason } of refused) {
     if (endTurn === null || reason === 'RECOMPUTING') refuse(sources, request, wanted, reason)
   }
@@ -207,7 +226,7 @@ async function checkMisses(
   request: LoadingRequest,
   missed: readonly Missed[],
 ): Promise<void> {
-  const endTurn = sources.instead.takeTurn(request.payer)
+  const endTurn = await sources.instead.takeTurn(request.payer)
   const checks = missed.map(({ wanted, column, indices }): Wanted => {
     const { need, view } = wanted
     const keys = indices.map((index) => need.keys[index] ?? [])
@@ -227,13 +246,13 @@ async function checkMisses(
 
 function mixed(online: ViewColumn, checked: ViewColumn, indices: readonly number[]): ViewColumn {
   const positions = new Map(indices.map((index, position) => [index, position]))
+  const { view, counts } = online
   return {
-    view: online.view,
+    view,
+    counts,
     why: (row) => (row.$source === 'OFFLINE' ? checked : online).why(row),
-    row(index, maxAge) {
-      const position = positions.get(index)
-      return position === undefined ? online.row(index, maxAge) : checked.row(position, maxAge)
-    },
+    row: (index, maxAge) => of(index).row(placeOf(index), maxAge),
+    peek: (index, maxAge) => of(index).peek(placeOf(index), maxAge),
     numbers(wanted) {
       const [ofOnline, ofChecked] = [online.numbers(wanted), checked.numbers(wanted)]
       return (index, vectors, from) => {
@@ -241,6 +260,21 @@ function mixed(online: ViewColumn, checked: ViewColumn, indices: readonly number
         return position === undefined ? ofOnline(index, vectors, from) : ofChecked(position, vectors, from)
       }
     },
+    json(selected) {
+      const [ofOnline, ofChecked] = [online.json(selected), checked.json(selected)]
+      return (index, maxAge, out) => {
+        const position = positions.get(index)
+        return position === undefined ? ofOnline(index, maxAge, out) : ofChecked(position, maxAge, out)
+      }
+    },
+  }
+
+  function of(index: number): ViewColumn {
+    return positions.has(index) ? checked : online
+  }
+
+  function placeOf(index: number): number {
+    return positions.get(index) ?? index
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Clock, Micros } from '../definitions/timestamp.ts'
+import { isFixedSize } from '../definitions/value-type.ts'
 import type { DeleteEntity } from '../ingest/deletion/delete-entity.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
 import type { OnComputeFailure } from '../on-demand/compute-row.ts'
@@ -16,12 +17,12 @@ import type { ProcessRegistry } from '../stores/process-registry.ts'
 import type { RunStore } from '../stores/run-store.ts'
 import type { StoredRows } from '../stores/stored-rows.ts'
 import type { ViolationStore } from '../stores/violation-store.ts'
-import type { Caller, GraphContext } from './context.ts'
+import type { AskingRequest, Caller, GraphContext } from './context.ts'
 import { historyLoader } from './history-loader.ts'
-import { rowLoader } from './row-loader.ts'
-import type { OfflineInstead, RowObserver, RowSources } from './row-sources.ts'
+import { readNeeds, rowLoader } from './row-loader.ts'
+import type { Need, OfflineInstead, RowObserver, RowSources } from './row-sources.ts'
 import { unavailableViews } from './unavailable-views.ts'
-import { type ColumnReader, type StatusTally, statusTally } from './view-column.ts'
+import { type ColumnReader, type StatusTally, statusTally, type ViewColumn } from './view-column.ts'
 
 export interface RequestContextOptions {
   readonly registry: Registry
@@ -51,17 +52,24 @@ export interface RequestContextOptions {
 }
 
 /** `signal` is asked for only when the offline store is read, or the request waits for its turn. */
-export type MakeContext = (
+export type BeginRequest = (
   requestId: string,
   caller: Caller,
   payer: string,
   signal: () => AbortSignal,
   audit: GraphContext['audit'],
   now?: Micros,
-) => GraphContext
+) => AskingRequest
 
 export interface RequestContexts {
-  readonly make: MakeContext
+  readonly begin: BeginRequest
+  /** `rows`: where all that its resolvers need was read before. */
+  readonly make: (request: AskingRequest, rows?: GraphContext['rows']) => GraphContext
+  /** Without a context: what a loader answers for the needs of one tick. @throws TooManyBytes */
+  readonly read: (
+    request: AskingRequest,
+    needs: readonly Need[],
+  ) => Promise<readonly (readonly ViewColumn[])[]>
   readonly tally: StatusTally
 }
 
@@ -78,6 +86,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
           fill: () => fills.find(view),
         }),
         counts,
+        largeValues: view.features.filter(({ type }) => !isFixedSize(type)).length,
       },
     ]),
   )
@@ -104,21 +113,19 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
   }
   return {
     tally,
-    make(requestId, caller, payer, signal, audit, now = clock()) {
+    begin(requestId, caller, payer, signal, audit, now = clock()) {
       const readBytes = { limit: options.maxReadBytes, repeats: 1, total: 0 }
-      const request = { requestId, now, signal, payer, readBytes }
+      const startedMs = performance.now()
+      return { requestId, caller, payer, signal, audit, now, startedMs, readBytes }
+    },
+    make(request, rows = rowLoader(sources, request)) {
+      const { requestId, caller, payer, signal, audit, now, startedMs, readBytes } = request
       return {
-        requestId,
-        caller,
-        payer,
-        now,
-        startedMs: performance.now(),
-        signal,
-        readBytes,
+        ...{ requestId, caller, payer, signal, audit, now, startedMs, readBytes },
         reply: { apart: null },
         push,
         deleteEntity,
-        rows: rowLoader(sources, request),
+        rows,
         history: historyLoader(sources, request),
         runs: stores.runs,
         processes: stores.processes,
@@ -127,11 +134,11 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
         versions: stores.versions,
         changedIn: options.changedIn,
         trainingSets: options.trainingSets,
-        audit,
         unavailable: unavailableViews(),
         computeOnDemand,
       }
     },
+    read: (request, needs) => readNeeds(sources, request, needs),
   }
 }
 

@@ -10,6 +10,7 @@ import type { AsOfReader } from '../stores/as-of-reader.ts'
 import type { OnlineStore } from '../stores/online-store.ts'
 import type { ReadBytes } from './answer-size.ts'
 import type { ColumnReader, ViewColumn } from './view-column.ts'
+import type { EndTurn } from './work.ts'
 
 /** Null: now, online. Else the moment of each row. */
 export type NeedTimes = null | ((index: number) => { readonly asOf: Micros; readonly knownAt: Micros | null })
@@ -47,7 +48,7 @@ export interface OfflineInstead {
   /** Keys without a row: the store may have evicted it. */
   readonly forMisses: boolean
   /** How to end the turn of this caller; null: as many as may run at once do. */
-  readonly takeTurn: (payer: string) => (() => void) | null
+  readonly takeTurn: (payer: string) => EndTurn | null | Promise<EndTurn | null>
 }
 
 /** Called after every read of a store; `error` when it failed. */

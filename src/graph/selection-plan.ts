@@ -13,6 +13,11 @@ interface Selected {
 type Variables = GraphQLResolveInfo['variableValues']
 type Fragments = GraphQLResolveInfo['fragments']
 
+/** A root field of an operation: the operation, and the field's name in the answer. */
+type RootPlace = Pick<GraphQLResolveInfo, 'operation' | 'fragments'> & {
+  readonly path: Pick<GraphQLResolveInfo['path'], 'key'>
+}
+
 /** The views that a root field's selection asks for, per request, since @include and @skip may depend on variables. */
 export type SelectionPlan = (variables: Variables) => readonly FeatureView[]
 
@@ -21,7 +26,7 @@ export type SelectionPlan = (variables: Variables) => readonly FeatureView[]
  * every run. (`info.fieldNodes` would not do: graphql-jit keeps what it passes to resolvers under the response path joined
  * by _, where aliases can meet.)
  */
-export function selectionPlans(entity: Entity): (info: GraphQLResolveInfo) => SelectionPlan {
+export function selectionPlans(entity: Entity): (info: RootPlace) => SelectionPlan {
   const plans = new WeakMap<OperationDefinitionNode, ReadonlyMap<string | number, SelectionPlan>>()
   return ({ operation, fragments, path }) => {
     let byRoot = plans.get(operation)

@@ -1,11 +1,11 @@
 import { GraphQLFloat, type GraphQLResolveInfo, GraphQLString, type OperationDefinitionNode } from 'graphql'
 import type { PlacedFeature } from '../online/packed-numbers.ts'
-import { compileServiceColumns, type ServiceVectors } from '../online/service-columns.ts'
+import type { MakeColumns, ServiceVectors } from '../online/service-columns.ts'
 import { type ServicePlan, vectorNumber } from '../online/service-row.ts'
-import { rowValue } from '../online/view-row.ts'
+import { rowValue, type ViewRow } from '../online/view-row.ts'
 import type { FeatureService, VectorEntry } from '../registry/registry.ts'
-import type { GraphContext } from './context.ts'
 import { type FieldDeclaration, objectType, type RootDeclaration } from './declare.ts'
+import type { CompileRoot } from './direct/root-writer.ts'
 import {
   type LoadedService,
   type LoadService,
@@ -16,11 +16,15 @@ import {
 import type { SharedTypes } from './shared-types.ts'
 import { sharedTimes, type TimeValues } from './time-arguments.ts'
 import { graphqlTypeOf } from './value-types.ts'
+import type { ViewColumn } from './view-column.ts'
 import { visitSelections } from './visit-selections.ts'
 
 interface ColumnParts {
   readonly plan: ServicePlan
+  readonly makeVectors: MakeVectors
+  readonly makeColumns: MakeColumns
   readonly arguments: NonNullable<RootDeclaration['arguments']>
+  readonly writer: CompileRoot
   readonly load: LoadService
   readonly read: ReadService
   readonly shared: SharedTypes
@@ -36,7 +40,7 @@ interface ColumnParts {
  */
 export function declareServiceColumns(
   service: FeatureService,
-  { plan, load, read, shared, entryFields, ...parts }: ColumnParts,
+  { plan, makeVectors, makeColumns, load, read, shared, entryFields, ...parts }: ColumnParts,
 ): RootDeclaration {
   const statuses = objectType(
     `${service.typeName}Statuses`,
@@ -56,11 +60,10 @@ export function declareServiceColumns(
     ...entryFields((entry) => ({ type: [graphqlTypeOf(entry.type)], nullable: 'items' })),
     statuses: { type: statuses },
   })
-  const makeColumns = compileServiceColumns(service, plan)
-  const makeVectors = compileVectors(service, plan)
   const isVectorsOnly = vectorsOnly(service)
   return {
     arguments: parts.arguments,
+    writer: parts.writer,
     type,
     description: 'The same by column: for hundreds of keys, without an object per key.',
     resolve: async (_root, input, context, info) => {
@@ -68,7 +71,11 @@ export function declareServiceColumns(
       const times = sharedTimes(input as TimeValues, context.now)
       if (plan.computations.length > 0 || !isVectorsOnly(info))
         return makeColumns(await read(items, times, context, () => info.path))
-      return makeColumns(makeVectors(await load(items, times, context), context, info.path))
+      const vectors = makeVectors(await load(items, times, context), (column, row) => {
+        column.counts[row === null ? 'PRESENT' : row.$status] += 1
+        if (row !== null) noteUnavailable(context, column, row, info.path)
+      })
+      return makeColumns(vectors)
     },
   }
 }
@@ -104,13 +111,13 @@ function vectorsOnly({ joinKeys }: FeatureService): (info: GraphQLResolveInfo) =
   }
 }
 
-type MakeVectors = (
-  loaded: LoadedService,
-  context: GraphContext,
-  path: GraphQLResolveInfo['path'],
-) => ServiceVectors
+/** Called for every row of every column that goes into vectors; null: its numbers came straight from its bytes, it is PRESENT. */
+type OnRow = (column: ViewColumn, row: ViewRow | null) => void
 
-function compileVectors({ vector }: FeatureService, { entries, reads }: ServicePlan): MakeVectors {
+export type MakeVectors = (loaded: LoadedService, onRow: OnRow) => ServiceVectors
+
+/** Not for a service that a function computes a number of. */
+export function compileVectors({ vector }: FeatureService, { entries, reads }: ServicePlan): MakeVectors {
   const defaults = Float64Array.from(vector, (entry) => entry.default)
   const requested = entries.flatMap(({ entry, place: from }, place) =>
     entry.kind === 'request' ? [{ entry, from, place }] : [],
@@ -120,7 +127,7 @@ function compileVectors({ vector }: FeatureService, { entries, reads }: ServiceP
       entry.kind === 'feature' && from === read ? [{ feature: entry.feature, place }] : [],
     ),
   )
-  return ({ keys, requests, columns }, context, path) => {
+  return ({ keys, requests, columns }, onRow) => {
     const width = vector.length
     const numbers = new Float64Array(keys.length * width)
     for (let row = 0; row < keys.length; row += 1) {
@@ -133,8 +140,8 @@ function compileVectors({ vector }: FeatureService, { entries, reads }: ServiceP
       const fill = column.numbers(wanted)
       for (let row = 0; row < keys.length; row += 1) {
         const other = fill(row, numbers, row * width)
+        onRow(column, other)
         if (other === null) continue
-        noteUnavailable(context, column, other, path)
         for (const { feature, place } of wanted) {
           const value = rowValue(other, feature.graphqlName)
           if (value !== null) numbers[row * width + place] = Number(value)

@@ -1,4 +1,5 @@
 import { GraphQLFloat, GraphQLString } from 'graphql'
+import { compileServiceColumns } from '../online/service-columns.ts'
 import { compileServiceRow, planService } from '../online/service-row.ts'
 import type { FeatureService, VectorEntry } from '../registry/registry.ts'
 import type { GraphContext } from './context.ts'
@@ -10,10 +11,12 @@ import {
   type TypeClass,
 } from './declare.ts'
 import { describeFeature, describeService, describeServiceKey } from './descriptions.ts'
-import { type ServiceInput, serviceLoader, serviceReader } from './read-service.ts'
+import { serviceWriter } from './direct/write-service.ts'
+import { serviceColumnsWriter } from './direct/write-service-columns.ts'
+import { type ServiceInput, serviceLoader, serviceReader, serviceReads } from './read-service.ts'
 import type { NeedTimes } from './row-sources.ts'
 import { declareServiceAsOf } from './service-as-of.ts'
-import { declareServiceColumns } from './service-columns.ts'
+import { compileVectors, declareServiceColumns } from './service-columns.ts'
 import type { SharedTypes } from './shared-types.ts'
 import { sharedTimes, type TimeValues, timeArguments } from './time-arguments.ts'
 import { graphqlTypeOf } from './value-types.ts'
@@ -65,7 +68,11 @@ export function declareService(
   })
   const plan = planService(service)
   const makeRow = compileServiceRow(service, plan)
-  const load = serviceLoader(service, plan)
+  const makeColumns = compileServiceColumns(service, plan)
+  const makeVectors = compileVectors(service, plan)
+  const reads = serviceReads(service, plan)
+  const load = serviceLoader(reads)
+  const writing = { service, plan, reads, makeRow, makeVectors, makeColumns }
   const read = serviceReader(load, plan)
   const isOnline = plan.reads.every(({ view }) => view.online)
   const shape = {
@@ -77,6 +84,7 @@ export function declareService(
       ...shape,
       type: [rowType],
       description: describeService(service),
+      writer: serviceWriter(writing),
       resolve: async (_root, input, context, info) => {
         const pathOf = (key: number) => ({ key, prev: info.path, typename: undefined })
         const inputs = await read(...atOneTime(input, context), context, pathOf)
@@ -85,8 +93,9 @@ export function declareService(
     },
     ...declareServiceAsOf(service, { inputFields, rowType, pageInfo, read, makeRow }),
     [`${service.graphqlName}Columns`]: declareServiceColumns(service, {
-      ...{ ...shape, plan, load, read, shared },
+      ...{ ...shape, plan, makeVectors, makeColumns, load, read, shared },
       entryFields: (declare) => entryFields(service, declare),
+      writer: serviceColumnsWriter(writing),
     }),
   }
 }

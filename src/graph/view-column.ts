@@ -2,6 +2,8 @@ import { formatDuration } from '../definitions/duration.ts'
 import type { RowStatus } from '../definitions/row-status.ts'
 import { formatTimestamp, type Micros } from '../definitions/timestamp.ts'
 import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
+import type { JsonBytes } from '../online/json/json-bytes.ts'
+import type { SelectedRow } from '../online/json/selected-row.ts'
 import type { PlacedFeature } from '../online/packed-numbers.ts'
 import type { ViewReader } from '../online/view-reader.ts'
 import type { FreshnessSource, ViewRow } from '../online/view-row.ts'
@@ -13,14 +15,21 @@ import { type Unavailability, unavailability } from './unavailable-views.ts'
 /** One view's answers for the rows of one need: raw until a resolver asks, since `maxAge` is an argument of the field. */
 export interface ViewColumn {
   readonly view: FeatureView
-  readonly row: (index: number, maxAge: Micros | null) => ViewRow
-  /** The row's numbers into vectors; see `ViewReader.readNumbers`. The row itself where they are not written. */
+  readonly row: ReadRow
+  /** The same, and is not counted: whoever answers it does so in `counts`, once it is known to be answered. */
+  readonly peek: ReadRow
+  /** The row's numbers into vectors, not counted; see `ViewReader.readNumbers`. The row itself where they are not written. */
   readonly numbers: (wanted: readonly PlacedFeature[]) => NumbersOfRow
+  /** What is selected of the row into an answer, not counted; see `ViewReader.writeJson`. */
+  readonly json: (selected: SelectedRow) => JsonOfRow
+  readonly counts: Record<RowStatus, number>
   /** What the view's error says of an UNAVAILABLE row of the column. */
   readonly why: (row: ViewRow) => Unavailability
 }
 
+type ReadRow = (index: number, maxAge: Micros | null) => ViewRow
 type NumbersOfRow = (index: number, vectors: Float64Array, from: number) => ViewRow | null
+type JsonOfRow = (index: number, maxAge: Micros | null, out: JsonBytes) => ViewRow | null
 
 /** Counts the statuses that were answered; shared by all requests and read by metrics. */
 export type StatusTally = ReadonlyMap<FeatureView, Record<RowStatus, number>>
@@ -31,6 +40,8 @@ export function statusTally(views: readonly FeatureView[]): StatusTally {
 
 /** What every column of a view shares. */
 export interface ColumnReader extends ViewReader {
+  /** Of a row's values, those that may be large. */
+  readonly largeValues: number
   readonly counts: Record<RowStatus, number>
 }
 
@@ -43,22 +54,36 @@ export function onlineColumn(
   placeOf: PlaceOf,
   at: Micros,
 ): ViewColumn {
+  const peek: ReadRow = (index, maxAge) => reader.readPacked(cells[placeOf(index)] ?? null, at, maxAge)
   return {
-    view: reader.view,
-    why: whyOf,
-    row(index, maxAge) {
-      const row = reader.readPacked(cells[placeOf(index)] ?? null, at, maxAge)
-      reader.counts[row.$status] += 1
-      return row
-    },
+    ...{ view: reader.view, counts: reader.counts, why: whyOf },
+    ...{ row: counted(reader, peek), peek },
     numbers(wanted) {
       const read = reader.readNumbers(wanted)
-      return (index, vectors, from) => {
-        const row = read(cells[placeOf(index)] ?? null, at, vectors, from)
-        reader.counts[row === null ? 'PRESENT' : row.$status] += 1
-        return row
-      }
+      return (index, vectors, from) => read(cells[placeOf(index)] ?? null, at, vectors, from)
     },
+    json(selected) {
+      const write = reader.writeJson(selected)
+      return (index, maxAge, out) => write(cells[placeOf(index)] ?? null, at, maxAge, out)
+    },
+  }
+}
+
+function counted({ counts }: ColumnReader, peek: ReadRow): ReadRow {
+  return (index, maxAge) => {
+    const row = peek(index, maxAge)
+    counts[row.$status] += 1
+    return row
+  }
+}
+
+/** Of rows that stand nowhere in bytes. */
+function readColumn(reader: ColumnReader, peek: ReadRow, why: ViewColumn['why']): ViewColumn {
+  return {
+    ...{ view: reader.view, counts: reader.counts, why },
+    ...{ row: counted(reader, peek), peek },
+    numbers: () => (index) => peek(index, null),
+    json: () => peek,
   }
 }
 
@@ -69,23 +94,16 @@ export function offlineColumn(
   placeOf: PlaceOf,
   times: (index: number) => Micros,
 ): ViewColumn {
-  return {
-    view: reader.view,
-    why(row) {
+  return readColumn(
+    reader,
+    (index, maxAge) => reader.readOffline(rows[placeOf(index)] ?? null, times(index), maxAge),
+    (row) => {
       const expired = rows.find((one) => one !== null && 'storedSince' in one)
       return row.$reason === 'HISTORY_EXPIRED' && expired && 'storedSince' in expired
         ? historyExpired(reader.view, expired)
         : whyOf(row)
     },
-    row: rowOf,
-    numbers: () => (index) => rowOf(index, null),
-  }
-
-  function rowOf(index: number, maxAge: Micros | null): ViewRow {
-    const row = reader.readOffline(rows[placeOf(index)] ?? null, times(index), maxAge)
-    reader.counts[row.$status] += 1
-    return row
-  }
+  )
 }
 
 export function unavailableColumn(
@@ -94,17 +112,7 @@ export function unavailableColumn(
   times: (index: number) => Micros,
   reason: UnavailableReason,
 ): ViewColumn {
-  return {
-    view: reader.view,
-    why: whyOf,
-    row: rowOf,
-    numbers: () => rowOf,
-  }
-
-  function rowOf(index: number): ViewRow {
-    reader.counts.UNAVAILABLE += 1
-    return reader.unavailable(source, times(index), reason)
-  }
+  return readColumn(reader, (index) => reader.unavailable(source, times(index), reason), whyOf)
 }
 
 function whyOf({ $reason, $source }: ViewRow): Unavailability {

@@ -1,4 +1,4 @@
-import type { GraphContext } from './context.ts'
+import type { AskingRequest, GraphContext } from './context.ts'
 import type { EndTurn, Work, WorkClass } from './work.ts'
 
 /** A query as its caller sent it. */
@@ -18,9 +18,9 @@ export interface ApartAnswer {
 /** What lets requests run, and where. */
 export interface WorkGate {
   /** @throws Overloaded; RateLimited. Answers at once where it may run now. */
-  readonly enter: (work: Work, context: GraphContext) => EndTurn | Promise<EndTurn>
+  readonly enter: (work: Work, request: AskingRequest) => EndTurn | Promise<EndTurn>
   /** The same for a request that has turned out to be of a dearer class; it has counted in its caller's rates. */
-  readonly enterAgain: (workClass: WorkClass, context: GraphContext) => EndTurn | Promise<EndTurn>
+  readonly enterAgain: (workClass: WorkClass, request: AskingRequest) => EndTurn | Promise<EndTurn>
   /** Answers off the main thread what is large; null: nothing is. @throws ThreadEnded; StoreFailed. */
   readonly apart: {
     readonly answer: (request: ApartRequest, context: GraphContext) => Promise<ApartAnswer>

@@ -28,11 +28,10 @@ interface ServedColumn {
   readonly statuses: readonly FeatureStatus[]
 }
 
+export type MakeColumns = (answered: readonly ServiceInputs[] | ServiceVectors) => ServiceColumns
+
 /** One class per service, as for its rows: of whole inputs, or of nothing but vectors. */
-export function compileServiceColumns(
-  service: FeatureService,
-  { entries }: ServicePlan,
-): (answered: readonly ServiceInputs[] | ServiceVectors) => ServiceColumns {
+export function compileServiceColumns(service: FeatureService, { entries }: ServicePlan): MakeColumns {
   const names = service.vector.map((entry) => entry.name)
   const width = names.length
 

@@ -15,6 +15,9 @@ import {
 } from '../stores/online-value/packed-row.ts'
 import type { KnownLayout } from '../stores/registry-store.ts'
 import { compileDecoder, compileRowClass, type PackedDecoder } from './compile-view-row.ts'
+import type { JsonBytes } from './json/json-bytes.ts'
+import { compilePackedJson, type PackedJson } from './json/packed-json.ts'
+import type { SelectedRow } from './json/selected-row.ts'
 import type { LayoutHistory } from './layout-history.ts'
 import { compileNumbers, type PackedNumbers, type PlacedFeature } from './packed-numbers.ts'
 import { isReadableAs } from './read-as.ts'
@@ -39,6 +42,11 @@ export interface ViewReader {
    */
   readonly readNumbers: (wanted: readonly PlacedFeature[]) => ReadNumbers
   /**
+   * Writes what is selected of a row, where it is PRESENT and of today's layout, and returns null; any other is returned as
+   * `readPacked` reads it, and nothing is written. One writer per selection.
+   */
+  readonly writeJson: (selected: SelectedRow) => WriteJson
+  /**
    * The fingerprint of bytes whose layout is not known yet: to be learnt (`layout-history.ts`) before they are read. Null:
    * there is nothing to learn.
    */
@@ -49,6 +57,7 @@ export interface ViewReader {
 }
 
 type ReadNumbers = (row: Buffer | null, at: Micros, vectors: Float64Array, from: number) => ViewRow | null
+type WriteJson = (row: Buffer | null, at: Micros, maxAge: Micros | null, out: JsonBytes) => ViewRow | null
 
 /** Whether a key that has no row online has none at all, as far as it is known. */
 export interface OnlineFill {
@@ -87,6 +96,7 @@ export function viewReader(
   const today = compileDecoder(view, layout, Row)
   const older = new Map<number, OlderRows | 'RECOMPUTING'>()
   const numbers = new WeakMap<readonly PlacedFeature[], ReadNumbers>()
+  const writers = new WeakMap<SelectedRow, WriteJson>()
   const readTiles = view.kind === 'STREAM' ? tileReader(view, layout.fingerprint) : null
   const noValues = view.features.map(() => null)
   const { emptyValues } = view
@@ -221,21 +231,40 @@ export function viewReader(
     return kind === 'ABSENT' ? notFound('ONLINE', at) : decode(today, row, at, maxAge)
   }
 
+  /** Of a view that is not streamed. */
+  function isToday(row: Buffer, fixedEnd: number, at: Micros, maxAge: Micros | null): boolean {
+    return (
+      row.length >= fixedEnd &&
+      row[0] === packedFormat &&
+      packedRowKind(row) === 'ROW' &&
+      row.readUInt32LE(4) === layout.fingerprint &&
+      foundRowStatus(row.readDoubleLE(8), at, ttlMicros, maxAge) === 'PRESENT'
+    )
+  }
+
   function numbersOf(packed: PackedNumbers | null): ReadNumbers {
     if (packed === null || readTiles !== null) return (row, at) => readPacked(row, at, null)
     const { fixedEnd, fill } = packed
     return (row, at, vectors, from) => {
-      if (
-        row === null ||
-        row.length < fixedEnd ||
-        row[0] !== packedFormat ||
-        packedRowKind(row) !== 'ROW' ||
-        row.readUInt32LE(4) !== layout.fingerprint ||
-        foundRowStatus(row.readDoubleLE(8), at, ttlMicros, null) !== 'PRESENT'
-      )
-        return readPacked(row, at, null)
+      if (row === null || !isToday(row, fixedEnd, at, null)) return readPacked(row, at, null)
       fill(row, vectors, from)
       return null
+    }
+  }
+
+  function writerOf(packed: PackedJson | null): WriteJson {
+    if (packed === null || readTiles !== null) return readPacked
+    const { fixedEnd, write } = packed
+    return (row, at, maxAge, out) => {
+      if (row === null || !isToday(row, fixedEnd, at, maxAge)) return readPacked(row, at, maxAge)
+      const begin = out.at
+      try {
+        if (write(out, row, at)) return null
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error
+      }
+      out.at = begin
+      return readPacked(row, at, maxAge)
     }
   }
 
@@ -248,6 +277,13 @@ export function viewReader(
       if (known) return known
       const made = numbersOf(compileNumbers(layout, wanted))
       numbers.set(wanted, made)
+      return made
+    },
+    writeJson(selected) {
+      const known = writers.get(selected)
+      if (known) return known
+      const made = writerOf(compilePackedJson(view, layout, selected))
+      writers.set(selected, made)
       return made
     },
     unknownLayout(row) {

@@ -1,5 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { type ApiKey, type Config, isLoopback } from '../config.ts'
+import type { Config } from '../config/config.ts'
+import type { ApiKey } from '../config/json-settings.ts'
+import { isLoopback } from '../config/loopback.ts'
 import { Forbidden, Unauthenticated } from '../errors.ts'
 import type { Caller, Right } from '../graph/context.ts'
 import { payerOfAddress } from './payer-of-address.ts'

@@ -34,7 +34,7 @@ import type { HoldWorld } from './http-world.ts'
 import type { Metrics } from './metrics.ts'
 import { pushRoute } from './push-route.ts'
 import { type ReadyzOptions, readyz } from './readyz.ts'
-import { requestId } from './request-id.ts'
+import { requestIds } from './request-id.ts'
 import { spinesRoute } from './spines-route.ts'
 import { type TrainingFilesAccess, trainingSetsRoute } from './training-sets-route.ts'
 
@@ -76,6 +76,7 @@ const preflightSeconds = 600
 /** GraphiQL at `/`, GraphQL at `/graphql`, and what an operator needs. Open to all: the pages, `/healthz`, `/readyz`. */
 export async function createHttpServer(options: HttpServerOptions): Promise<FastifyInstance> {
   const streaming = new WeakSet<Socket>()
+  const requestId = requestIds()
   const app: FastifyInstance = Fastify({
     loggerInstance: options.log,
     logController: new FailuresOnly(),
@@ -205,7 +206,7 @@ function checked(check: (request: FastifyRequest) => void): onRequestHookHandler
 }
 
 function graphqlHandler({ hold, graphiqlFolder }: HttpServerOptions) {
-  return async function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
+  return function (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply) {
     // Somebody has opened the address in a browser, and asks nothing yet.
     const wantsPage = request.headers.accept?.includes('text/html') === true
     if (graphiqlFolder !== null && request.method === 'GET' && request.url === '/graphql' && wantsPage)
@@ -213,10 +214,25 @@ function graphqlHandler({ hold, graphiqlFolder }: HttpServerOptions) {
     if (isForgeable(request))
       return refuse(reply, { status: 400, code: 'BAD_REQUEST', message: forgeableMessage })
     const { world, release } = hold()
-    const answer = world.answerGraphql.call(this, request, reply)
-    const body: unknown = await Promise.resolve(answer).finally(release)
-    const refusedEarly = reply.statusCode >= 400 && typeof body === 'string' && !body.includes('"requestId":')
-    return refusedEarly ? withRequestId(body, request.id) : body
+    let answering: Promise<unknown>
+    try {
+      answering = world.answerGraphql.call(this, request, reply)
+    } catch (error) {
+      release()
+      throw error
+    }
+    return answering.then(
+      (body) => {
+        release()
+        const refusedEarly =
+          reply.statusCode >= 400 && typeof body === 'string' && !body.includes('"requestId":')
+        return refusedEarly ? withRequestId(body, request.id) : body
+      },
+      (error) => {
+        release()
+        throw error
+      },
+    )
   }
 }
 

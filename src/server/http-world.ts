@@ -1,9 +1,10 @@
-import type { ApolloServer } from '@apollo/server'
 import { fastifyApolloHandler } from '@as-integrations/fastify'
-import type { FastifyReply, FastifyRequest, RouteHandlerMethod } from 'fastify'
-import type { AuditedDeed, GraphContext } from '../graph/context.ts'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { GraphqlServer } from '../graph/apollo-server.ts'
+import type { AskingRequest, AuditedDeed, GraphContext } from '../graph/context.ts'
+import type { KnownRequest } from '../graph/direct/answer-known.ts'
 import type { DocumentGate } from '../graph/document-gate.ts'
-import type { MakeContext } from '../graph/request-context.ts'
+import type { BeginRequest, RequestContexts } from '../graph/request-context.ts'
 import type { TrainingSets } from '../historical/jobs/training-sets.ts'
 import type { PushEvents } from '../ingest/push/push-events.ts'
 import type { PushRows } from '../ingest/push/push-rows.ts'
@@ -21,7 +22,11 @@ declare module 'fastify' {
 /** What answers requests: everything of one version of the registry. */
 export interface HttpWorld {
   readonly registry: Registry
-  readonly answerGraphql: RouteHandlerMethod
+  readonly answerGraphql: (
+    this: FastifyInstance,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ) => Promise<unknown>
   readonly push: PushRows
   readonly pushEvents: PushEvents
   readonly trainingSets: TrainingSets
@@ -31,38 +36,47 @@ export interface HttpWorld {
 export type HoldWorld = () => { readonly world: HttpWorld; readonly release: () => void }
 
 export interface GraphqlHandlerOptions {
-  readonly apollo: ApolloServer<GraphContext>
-  readonly makeContext: MakeContext
+  readonly graphql: GraphqlServer
+  readonly begin: BeginRequest
+  readonly makeContext: RequestContexts['make']
   readonly documents: Pick<DocumentGate, 'admit'>
   readonly audit: Audit
 }
 
+const jsonType = 'application/json; charset=utf-8'
+
 /**
- * Requests to a started Apollo Server; the caller is known already.
+ * Requests to a started Apollo Server, past it where the text is known; the caller is known already.
  * @throws LimitExceeded, RateLimited for a document that is not even parsed.
  */
 export function graphqlHandler({
-  apollo,
+  graphql,
+  begin,
   makeContext,
   documents,
   audit,
-}: GraphqlHandlerOptions): RouteHandlerMethod {
-  const handler = fastifyApolloHandler(apollo, {
+}: GraphqlHandlerOptions): HttpWorld['answerGraphql'] {
+  const byApollo = fastifyApolloHandler(graphql.apollo, {
     async context(request: FastifyRequest, reply: FastifyReply) {
-      const caller = requireCaller(request)
-      const record = (deed: AuditedDeed): void => {
-        if ('refused' in deed) audit.refused(auditedCaller(request), deed.refused)
-        else audit.done(auditedCaller(request), { ...deed, outcome: 'DONE' })
-      }
-      const context = makeContext(request.id, caller, request.payer, () => closedEarly(reply), record)
-      request.graphContext = context
-      return context
+      request.graphContext ??= makeContext(asking(request, reply))
+      return request.graphContext
     },
-  })
-  return async function (request, reply) {
-    const text = documentOf(request)
-    if (text !== null) documents.admit(text, request.payer)
-    const body = await handler.call(this, request, reply)
+  }) as HttpWorld['answerGraphql']
+
+  function asking(request: FastifyRequest, reply: FastifyReply): AskingRequest {
+    const record = (deed: AuditedDeed): void => {
+      if ('refused' in deed) audit.refused(auditedCaller(request), deed.refused)
+      else audit.done(auditedCaller(request), { ...deed, outcome: 'DONE' })
+    }
+    return begin(request.id, requireCaller(request), request.payer, () => closedEarly(reply), record)
+  }
+
+  async function throughApollo(
+    app: FastifyInstance,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<unknown> {
+    const body = await byApollo.call(app, request, reply)
     const apart = request.graphContext?.reply.apart ?? null
     // What of the request was refused for its head is refused still.
     if (apart === null || reply.statusCode !== 200) return body
@@ -70,6 +84,41 @@ export function graphqlHandler({
     const { buffer, byteOffset, byteLength } = apart.body
     return Buffer.from(buffer, byteOffset, byteLength)
   }
+
+  return function (request, reply) {
+    const asked = knownRequest(request)
+    const answering = asked && graphql.answerKnown(asked, asking(request, reply))
+    if (answering === null) {
+      const text = documentOf(request)
+      if (text !== null) documents.admit(text, request.payer)
+      return throughApollo(this, request, reply)
+    }
+    return answering.then((answer) => {
+      if ('body' in answer) {
+        reply.header('content-type', jsonType)
+        return answer.body
+      }
+      request.graphContext = answer.context
+      return throughApollo(this, request, reply)
+    })
+  }
+}
+
+/** Null: anything unusual, which Apollo is to judge. */
+function knownRequest({ method, body, headers: { accept } }: FastifyRequest): KnownRequest | null {
+  if (method !== 'POST' || !isPlainObject(body)) return null
+  if (accept !== undefined && accept !== '*/*' && accept !== 'application/json') return null
+  const { query, operationName = null, variables = null, extensions } = body
+  if (typeof query !== 'string' || extensions !== undefined) return null
+  if (operationName !== null && typeof operationName !== 'string') return null
+  if (variables !== null && !isPlainObject(variables)) return null
+  return { text: query, operationName, variables: variables ?? noVariables }
+}
+
+const noVariables = {}
+
+function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** Null: none that Apollo would read. */

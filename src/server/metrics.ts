@@ -1,6 +1,7 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { RowStatus } from '../definitions/row-status.ts'
 import type { Clock } from '../definitions/timestamp.ts'
+import { type AnswerRoute, answerRoutes } from '../graph/answer-route.ts'
 import type { RowObserver } from '../graph/row-sources.ts'
 import type { StatusTally } from '../graph/view-column.ts'
 import type { StreamObserver } from '../ingest/stream-observer.ts'
@@ -8,6 +9,7 @@ import type { ComputeFailure } from '../on-demand/compute-row.ts'
 import type { GuardReport } from '../online/guard.ts'
 import type { Admission } from './admission/admission.ts'
 import { operationNames } from './operation-names.ts'
+import { type PlainHistogram, plainHistogram, type Series } from './plain-histogram.ts'
 import { streamMetrics } from './stream-metrics.ts'
 import { type VersionNumbers, versionMetrics } from './version-metrics.ts'
 import { workMetrics } from './work-metrics.ts'
@@ -16,6 +18,7 @@ import { workMetrics } from './work-metrics.ts'
 export interface Metrics {
   readonly observeRead: RowObserver
   readonly observeOperation: (name: string | null, outcome: string, seconds: number) => void
+  readonly countRoute: (route: AnswerRoute) => void
   readonly countEngine: (event: string) => void
   readonly countNonFinite: (view: string) => void
   readonly countComputeFailure: (failure: Pick<ComputeFailure, 'view' | 'kind'>) => void
@@ -47,25 +50,24 @@ export function createMetrics(clock: Clock, trusted: readonly string[] = []): Me
   const registers = [register]
   const counter = (name: string, label: string, help: string) =>
     new Counter({ name: `featuregraph_${name}`, help, labelNames: [label], registers })
-  const histogram = (name: string, labelNames: string[], buckets: number[], help: string) =>
-    new Histogram({ name: `featuregraph_${name}`, help, labelNames, buckets, registers })
-  const operations = histogram(
-    'operation_seconds',
-    ['operation', 'outcome'],
-    secondsBuckets,
-    'GraphQL operations by name and outcome (ok, or the code of the first error)',
+  const operations = plainHistogram<'operation' | 'outcome'>(register, {
+    name: 'featuregraph_operation_seconds',
+    help: 'GraphQL operations by name and outcome (ok, or the code of the first error)',
+    buckets: secondsBuckets,
+  })
+  const storeSeconds = byStore(
+    plainHistogram(register, {
+      name: 'featuregraph_store_read_seconds',
+      help: 'Reads of a store, one per tick of a request and entity type',
+      buckets: secondsBuckets,
+    }),
   )
-  const storeSeconds = histogram(
-    'store_read_seconds',
-    ['store'],
-    secondsBuckets,
-    'Reads of a store, one per tick of a request and entity type',
-  )
-  const batchRows = histogram(
-    'store_read_rows',
-    ['store'],
-    [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000],
-    'Rows asked for by one read of a store',
+  const batchRows = byStore(
+    plainHistogram(register, {
+      name: 'featuregraph_store_read_rows',
+      help: 'Rows asked for by one read of a store',
+      buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000],
+    }),
   )
   const storeErrors = counter('store_errors_total', 'store', 'Reads that a store did not answer')
   const engine = counter(
@@ -73,6 +75,17 @@ export function createMetrics(clock: Clock, trusted: readonly string[] = []): Me
     'event',
     'Operations compiled, not compilable, or repeated by graphql-js after a compiled run without data',
   )
+  const routes: Record<AnswerRoute, number> = { direct: 0, compiled: 0, interpreted: 0 }
+  new Counter({
+    name: 'featuregraph_operations_total',
+    help: 'GraphQL operations that were executed, by what wrote their answer: direct (from the rows as they are stored), compiled (graphql-jit), interpreted (graphql-js)',
+    labelNames: ['route'],
+    registers,
+    collect() {
+      this.reset()
+      for (const route of answerRoutes) this.inc({ route }, routes[route])
+    },
+  })
   const nonFinite = counter(
     'non_finite_values_total',
     'view',
@@ -113,31 +126,40 @@ export function createMetrics(clock: Clock, trusted: readonly string[] = []): Me
   let reportOnline: () => GuardReport = () => ({ refused: null, views: new Map() })
   const tallies = new Set<StatusTally>()
   const ended: StatusTotals = new Map()
-  const outcomes = new Map<string, Set<string>>()
+  const outcomes = new Map<string, Map<string, Series>>()
   const { label } = operationNames({
     trusted,
     max: maxOperationNames,
     onEvict(operation) {
-      for (const outcome of outcomes.get(operation) ?? []) operations.remove({ operation, outcome })
+      for (const series of outcomes.get(operation)?.values() ?? []) operations.remove(series)
       outcomes.delete(operation)
     },
   })
 
-  function observeOperation(name: string | null, outcome: string, seconds: number): void {
-    const operation = label(name)
-    const known = outcomes.get(operation)
-    if (known) known.add(outcome)
-    else outcomes.set(operation, new Set([outcome]))
-    operations.observe({ operation, outcome }, seconds)
+  function seriesOf(operation: string, outcome: string): Series {
+    let known = outcomes.get(operation)
+    if (known === undefined) {
+      known = new Map()
+      outcomes.set(operation, known)
+    }
+    let series = known.get(outcome)
+    if (series === undefined) {
+      series = operations.series({ operation, outcome })
+      known.set(outcome, series)
+    }
+    return series
   }
 
   return {
     observeRead({ store, rows: asked, seconds, error }) {
-      storeSeconds.observe({ store }, seconds)
-      batchRows.observe({ store }, asked)
+      storeSeconds[store].observe(seconds)
+      batchRows[store].observe(asked)
       if (error !== undefined) storeErrors.inc({ store })
     },
-    observeOperation,
+    observeOperation: (name, outcome, seconds) => seriesOf(label(name), outcome).observe(seconds),
+    countRoute(route) {
+      routes[route] += 1
+    },
     countEngine: (event) => engine.inc({ event }),
     countNonFinite: (view) => nonFinite.inc({ view }),
     countComputeFailure: ({ view, kind }) => computeFailures.inc({ view, kind: kind.toLowerCase() }),
@@ -160,6 +182,10 @@ export function createMetrics(clock: Clock, trusted: readonly string[] = []): Me
     contentType: register.contentType,
     text: () => register.metrics(),
   }
+}
+
+function byStore(histogram: PlainHistogram<'store'>): Readonly<Record<'online' | 'offline', Series>> {
+  return { online: histogram.series({ store: 'online' }), offline: histogram.series({ store: 'offline' }) }
 }
 
 /** By the views' names, since those of every version of the registry are objects of their own. */

@@ -6,6 +6,8 @@ export type AuditAction =
   | 'CANCEL_TRAINING_SET'
   | 'DELETE_TRAINING_SET'
   | 'UPLOAD_SPINE'
+  | 'IMPORT'
+  | 'RETRY_QUARANTINE'
   | 'APPLY'
   | 'ROLLBACK'
   | 'PRUNE'

@@ -10,13 +10,13 @@ export interface DatabaseIdentity {
   readonly id: string
 }
 
-/** Entities of one kind that were deleted, each with rows that were there. */
-export interface ErasedEntities {
+/** Entities of one kind. */
+export interface DeletedEntities {
   readonly entity: string
   readonly joinKeys: EventKeys
   readonly count: number
   /** Of a key in the order of the join keys. */
-  readonly isErased: (key: readonly (KeyValue | null)[]) => boolean
+  readonly isDeleted: (key: readonly (KeyValue | null)[]) => boolean
 }
 
 /**
@@ -32,5 +32,7 @@ export interface LaterChanges {
   /** Events of the sources whose times were set to the present, when a clock that had been ahead came back. */
   readonly corrected: (visible: string, sources: readonly string[]) => Promise<number>
   /** By kind; erased behind the snapshot, whenever the deletion was asked for. */
-  readonly erased: (visible: string) => Promise<readonly ErasedEntities[]>
+  readonly erased: (visible: string) => Promise<readonly DeletedEntities[]>
+  /** Also those whose deletion was asked for behind the snapshot, erased or not. */
+  readonly deleted: (visible: string) => Promise<readonly DeletedEntities[]>
 }

@@ -20,6 +20,12 @@ export interface OnlineRead extends GuardReading {
   readonly rows: readonly (Buffer | null)[]
 }
 
+/** The rows are larger than may be. */
+export interface TooManyBytesStored {
+  /** That they take together, at least. */
+  readonly bytesStored: number
+}
+
 /** OLDER: the store holds a row of this key that is newer by (event timestamp, created timestamp, row id). */
 export type OnlineWriteOutcome = 'WRITTEN' | 'OLDER'
 
@@ -48,6 +54,15 @@ export interface OnlineStore extends OnlineMarkers {
    * One command for all keys and the guard; reads of concurrent callers may be joined. Bounded in time by the backend's read timeout.
    */
   readonly readMany: (keys: readonly string[]) => Promise<OnlineRead>
+
+  /**
+   * As `readMany` where the rows take at most `mostBytes` together; else nothing of them reaches this process. For rows that may
+   * be large: dearer than `readMany`, and joined with no other read.
+   */
+  readonly readWithin: (
+    keys: readonly string[],
+    mostBytes: number,
+  ) => Promise<OnlineRead | TooManyBytesStored>
 
   /**
    * One outcome per write, in order. Each row replaces the stored one unless that is newer by the total order (an

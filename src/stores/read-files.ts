@@ -12,5 +12,7 @@ export interface ReadFiles {
   readonly of: string
   /** Where they were looked for. */
   readonly path: string
+  /** Of a Delta table which one of its versions; absent: it is none. */
+  readonly version?: number | undefined
   readonly files: readonly ReadFile[]
 }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -108,7 +108,7 @@ describe('featuregraph batch', () => {
     await applyFolder(own)
     const events = Array.from({ length: 400 }, (_, index) => ({
       ts: new Date(Date.UTC(2026, 0, 1) + index * 72 * 60_000).toISOString(),
-      ...{ customer_id: 1 + (index % 40), amount: index / 7, shop: `s${index % 13}` },
+      ...{ customer_id: 1 + (index % 40), amount: index / 3, shop: `s${index % 13}` },
     }))
     const file = join(folder, `${own.PROJECT}.ndjson`)
     await writeFile(file, events.map((event) => `${JSON.stringify(event)}\n`).join(''))
@@ -135,12 +135,25 @@ describe('featuregraph batch', () => {
     const alone = { ...own, OFFLINE_URL: 'postgres://nobody@127.0.0.1:1/none' }
     const given = ['batch', 'spending', '--engine', 'duckdb', '--events', events, '--out', out]
     expect(await run(alone, ...given, ...range)).toMatchObject({ code: 0 })
-    expect((await run(alone, ...given, ...range)).stderr).toMatch(/holds the rows of a finished run/)
     const taken = await run(own, 'batch', 'spending', '--from-files', out)
     expect(taken).toMatchObject({ code: 0, stderr: '' })
     expect(taken.stdout).toMatch(/^spending: 11 snapshots from .* of .*, \d{3} rows read, 0 rows written\n$/)
     const chosen = await run(own, 'batch', 'spending', '--from-files', out, '--as-of', '2026-01-03T12:00:00Z')
     expect(chosen.stdout).toContain('the snapshot of 2026-01-03T00:00:00.000000Z of')
+    // Again into the folder, which has those rows: nothing, and then what is new.
+    const again = await run(alone, ...given, ...range)
+    expect(again.stdout).toMatch(
+      /^spending: 11 snapshots from .* on duckdb, \d{3} rows computed, 0 rows written in /,
+    )
+    const more = await run(alone, ...given, '--as-of', '2026-01-20T00:00:00Z', '--created-after', '1h')
+    expect(more.stdout).toMatch(/on duckdb, (\d+) rows computed, \1 rows written in /)
+    expect(more.stderr).toMatch(
+      /^spending: computing 1 snapshot on duckdb\nspending: \d+ values outside of what is expected; first: total: /,
+    )
+    expect(await filesIn(out)).toEqual(['_SUCCESS', '_snapshots.json', 'data', 'snapshots'])
+    expect((await run(alone, ...given.slice(0, -1), events, ...range)).stderr).toMatch(
+      /is an export, whose next run removes/,
+    )
   })
 
   it('ends a run on an engine with the engine, and records it as cancelled', async () => {
@@ -188,7 +201,7 @@ describe('featuregraph batch', () => {
       [['--out', 'rows'], /--out cannot stand beside Postgres as the engine/],
       [
         ['--engine', 'duckdb', '--out', 'rows', '--stale'],
-        /--stale cannot stand beside --out: what is stored is neither read nor written/,
+        /--stale cannot stand beside --out: a folder has no pushed rows and knows of no later events/,
       ],
       [
         ['--engine', 'duckdb'],
@@ -240,6 +253,12 @@ describe('featuregraph batch', () => {
     },
   )
 })
+
+/** The names up to what differs from run to run, each once. */
+async function filesIn(place: string): Promise<readonly string[]> {
+  const names = (await readdir(place)).map((name) => /^(?:_.*|[a-z]+)/.exec(name)?.[0] ?? name)
+  return [...new Set(names)].sort()
+}
 
 /** Kills the command a moment after the query has found something; it may have ended by itself. */
 async function killWhen({ child, ended }: Running, query: string, pauseMs: number): Promise<void> {

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { buildSchema, parse, print, printSchema } from 'graphql'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { freePort } from '../../src/embedded/free-port.ts'
-import { newProject, worldFolder } from '../server/start-test-gateway.ts'
+import { newProject } from '../server/start-test-gateway.ts'
 import { applyFolder } from '../services/apply-folder.ts'
+import { worldFolder } from '../services/plain-definitions.ts'
 import { execute } from '../services/postgres.ts'
 import { postgresUrl } from '../services/postgres-url.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
@@ -42,7 +43,7 @@ describe.concurrent('sdl', () => {
   })
 
   it('prints what parses and prints as itself', async () => {
-    const { code, stdout } = await run(['sdl'], { SCHEMA: worldFolder })
+    const { code, stdout } = await run(['sdl'], { SCHEMA: worldFolder() })
     expect(code).toBe(0)
     expect(`${printSchema(buildSchema(stdout))}\n`).toBe(stdout)
     expect(print(parse(stdout)).length).toBeGreaterThan(1_000)

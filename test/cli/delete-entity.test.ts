@@ -2,8 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
-import { newProject, worldFolder } from '../server/start-test-gateway.ts'
+import { newProject } from '../server/start-test-gateway.ts'
 import { applyFolder } from '../services/apply-folder.ts'
+import { audited } from '../services/audited.ts'
+import { worldFolder } from '../services/plain-definitions.ts'
 import { execute } from '../services/postgres.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { type Outcome, startCommand } from './start-command.ts'
@@ -31,8 +33,10 @@ it('delete-entity prints what it deleted and what it cannot reach, and refuses w
     OFFLINE_URL: database.url,
     ONLINE_URL: inject('redisUrl'),
     PROJECT: newProject(),
-    SCHEMA: worldFolder,
+    SCHEMA: worldFolder(),
     LOG_LEVEL: 'error',
+    AUDIT: 'table',
+    APPLIED_BY: 'ann@ci',
   }
   const run = (...args: readonly string[]): Promise<Outcome> =>
     startCommand(['delete-entity', ...args], settings, folder).ended
@@ -61,6 +65,11 @@ it('delete-entity prints what it deleted and what it cannot reach, and refuses w
   )
   expect(customer?.stdout).not.toContain('1001')
   expect(device?.stdout).toMatch(new RegExp(`\n${features}\\.device_risk +1\n`))
+  // As the gateway records a deletion; what was refused has deleted nothing.
+  expect([...(await audited(database.url))].sort()).toEqual([
+    'ann@ci DELETE_ENTITY customer DONE 1',
+    'ann@ci DELETE_ENTITY merchant_device DONE 1',
+  ])
   const reported = [
     /^featuregraph: there is no entity "custumer"; did you mean "customer"\?\n$/,
     /^featuregraph: the key of entity "merchant_device" is merchant_id \(string\), device_id \(int32\): expected 2 value\(s\), 1 came\n$/,

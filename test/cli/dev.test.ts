@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { newProject } from '../server/start-test-gateway.ts'
+import { audited } from '../services/audited.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { waitUntil } from '../services/wait-until.ts'
 import { startCommand } from './start-command.ts'
@@ -37,6 +38,7 @@ it('featuregraph dev waits for definitions that can be served, applies each save
   const settings = {
     ...{ OFFLINE_URL: database.url, ONLINE_URL: inject('redisUrl'), PROJECT: newProject() },
     ...{ SCHEMA: join(folder, 'schema'), PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'warn' },
+    ...{ AUDIT: 'table', APPLIED_BY: 'ann@laptop' },
   }
   const { child, output, ended } = startCommand(['dev'], settings, folder)
   const printed = (text: string | RegExp): Promise<void> =>
@@ -77,6 +79,10 @@ it('featuregraph dev waits for definitions that can be served, applies each save
     expect(child.exitCode).toBeNull()
     child.kill('SIGTERM')
     expect((await ended).code).toBe(0)
+    expect(await audited(database.url)).toEqual([
+      'ann@laptop APPLY version 1 DONE 1',
+      'ann@laptop APPLY version 2 DONE 1',
+    ])
   } finally {
     child.kill('SIGKILL')
     await ended

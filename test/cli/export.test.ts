@@ -121,7 +121,7 @@ describe('featuregraph export', () => {
       { view: 'daily', state: 'SUCCEEDED' },
       { view: 'orders', state: 'SUCCEEDED', rowsWritten: 3 },
     ])
-  }, 30_000)
+  })
 
   it('puts a training set with its card into an object store, and nothing where it fails', async () => {
     const spine = 's3://lake/in/spine/labels.csv'

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
 import { newProject } from '../server/start-test-gateway.ts'
 import { applyFolder } from '../services/apply-folder.ts'
+import { audited } from '../services/audited.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
 import { startCommand } from './start-command.ts'
 
@@ -40,6 +41,8 @@ it('the example of docs/import.md works as it is written', async () => {
     PROJECT: newProject(),
     SCHEMA: join(folder, 'schema'),
     LOG_LEVEL: 'error',
+    AUDIT: 'table',
+    APPLIED_BY: 'ann@ci',
   }
   await applyFolder(settings)
   const printed: string[] = []
@@ -54,5 +57,8 @@ it('the example of docs/import.md works as it is written', async () => {
   const [dry = '', imported = '', again = ''] = printed.map(timeless)
   expect(imported).toBe(timeless(block('text')))
   expect(dry).toBe(imported.replace('sales.csv: ', 'sales.csv: dry run, nothing written: '))
+  // Rows that came in by a command are in the audit as pushed ones are, once.
+  const [, stored = ''] = / (\d+) stored/.exec(imported) ?? []
+  expect(await audited(database.url)).toEqual([`ann@ci IMPORT sales DONE ${stored}`])
   expect(again).toBe('sales: data/country=DE/sales.csv: already imported\n')
 })

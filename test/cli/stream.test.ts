@@ -186,14 +186,11 @@ else {
       await withStream(own, async ({ output }) => {
         const letters: string[] = []
         await expect
-          .poll(
-            async () => {
-              for (const { value } of await deadLetters.poll({ maxMessages: 10, waitMs: 200 }))
-                letters.push(value.toString())
-              return letters.length
-            },
-            { timeout: 60_000 },
-          )
+          .poll(async () => {
+            for (const { value } of await deadLetters.poll({ maxMessages: 10, waitMs: 200 }))
+              letters.push(value.toString())
+            return letters.length
+          })
           .toBe(2)
         expect(letters.sort()).toEqual(['\u001b[31mno json', expect.stringContaining('"amount":500')].sort())
         await withGateway(own, async (ask) => {

@@ -82,6 +82,23 @@ export function onlineStoreContract(name: string, makeHarness: () => Promise<Onl
       ])
     })
 
+    it('reads rows whole or, where they take more bytes than may be, says so instead', async () => {
+      const [small, large, missing] = [newKey(), newKey(), newKey()]
+      const text = 'l'.repeat(1_000)
+      await store.writeMany([write(small, [1, 1, 1], 's'), write(large, [1, 1, 1], text)], null)
+      const keys = [large, missing, small, large]
+      const whole = await store.readMany(keys)
+      const bytes = whole.rows.reduce((sum, row) => sum + (row?.length ?? 0), 0)
+      expect(bytes).toBeGreaterThan(2_000)
+      // The guard counts for nothing.
+      expect(await store.readWithin(keys, bytes)).toEqual(whole)
+      expect(await store.readWithin(keys, bytes - 1)).toEqual({ bytesStored: bytes })
+      expect(await store.readWithin([], 0)).toEqual(await store.readMany([]))
+      expect(await store.readWithin([missing, ...Array<string>(50).fill(large)], 10_000)).toEqual({
+        bytesStored: expect.toSatisfy((stored: number) => stored > 10_000),
+      })
+    })
+
     it('reads the guard with every read, as it stands with the rows', async () => {
       const guardOf = async () => (await store.readMany([newKey()])).guard
       await store.writeMarker(store.guardName, '1:5')

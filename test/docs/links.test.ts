@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it } from 'vitest'
@@ -41,4 +41,13 @@ it.each(pages.map((page) => relative(root, page)))('every link of %s leads somew
     }
   }
   expect(broken).toEqual([])
+})
+
+it('every file and folder that the tour of the code names is there', () => {
+  const tour = readFileSync(join(root, 'docs/tour.md'), 'utf8')
+  const named = [...tour.matchAll(/`([\w.-]+\/[\w./-]*|[\w-]+\.ts)`/g)].map(([, path = '']) => path)
+  expect(named.length).toBeGreaterThan(100)
+  expect(
+    named.filter((path) => !existsSync(join(root, 'src', path)) && !existsSync(join(root, path))),
+  ).toEqual([])
 })

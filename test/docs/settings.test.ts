@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { readConfig, settingNames } from '../../src/config.ts'
+import { readConfig } from '../../src/config/read-config.ts'
+import { settingNames } from '../../src/config/settings.ts'
 
 const page = readFileSync(new URL('../../docs/settings.md', import.meta.url), 'utf8')
 const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| (.+?) \| (.+) \| `(.+)` \|$/gm)].map(

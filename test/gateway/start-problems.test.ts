@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/read-config.ts'
 import { makeWritable } from '../../src/embedded/writable-folder.ts'
 import { StoreFailed } from '../../src/errors.ts'
 import { serverOf, withSetting } from '../../src/gateway/server-of.ts'
 import { startGateway } from '../../src/gateway/start-gateway.ts'
-import { worldFolder } from '../server/start-test-gateway.ts'
+import { worldFolder } from '../services/plain-definitions.ts'
 
 const secret = 'hunter2-hunter2'
 
@@ -26,7 +26,7 @@ it('a port that is taken is reported before any store is opened, with what to se
   const port = typeof address === 'object' && address !== null ? address.port : 0
   const config = readConfig({
     FEATUREGRAPH_PORT: String(port),
-    FEATUREGRAPH_SCHEMA: worldFolder,
+    FEATUREGRAPH_SCHEMA: worldFolder(),
     // Nothing listens there: a start that came so far would report that.
     FEATUREGRAPH_OFFLINE_URL: 'postgres://nobody@127.0.0.1:1/none',
   })

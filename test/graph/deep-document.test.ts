@@ -1,6 +1,7 @@
 import { buildSchema, type FieldNode, Kind, OperationTypeNode, type SelectionSetNode } from 'graphql'
 import { expect, it } from 'vitest'
 import type { GraphContext } from '../../src/graph/context.ts'
+import { knownOperations } from '../../src/graph/known-operations.ts'
 import { operationExecutor } from '../../src/graph/operation-executor.ts'
 
 function nested(levels: number): SelectionSetNode {
@@ -17,7 +18,8 @@ function nested(levels: number): SelectionSetNode {
 }
 
 it('a document that outgrows the stack behind validation is refused as nested too deeply, not as a fault', async () => {
-  const execute = operationExecutor({ maxEntities: 1, maxReadBytes: 1, count: () => {} })
+  const options = { maxEntities: 1, maxReadBytes: 1, count: () => {}, countRoute: () => {} }
+  const { execute } = operationExecutor(options, knownOperations(options.count))
   const operation = {
     kind: Kind.OPERATION_DEFINITION as const,
     operation: OperationTypeNode.QUERY,

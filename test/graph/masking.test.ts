@@ -22,7 +22,8 @@ const failingRows = (error: unknown): RowLoader =>
             throw error
           }
           const why = () => ({ code: 'UNAVAILABLE', reason: 'STORE_FAILED', message: '' }) as const
-          return { view, why, row, numbers: () => row }
+          const counts = { PRESENT: 0, NOT_FOUND: 0, OUTSIDE_TTL: 0, UNAVAILABLE: 0 }
+          return { view, why, row, peek: row, counts, numbers: () => row, json: () => row }
         }),
       ),
     { cache: false },

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict'
-import { execute, type GraphQLFormattedError, type GraphQLSchema, parse, validate } from 'graphql'
+import {
+  execute,
+  type FormattedExecutionResult,
+  type GraphQLFormattedError,
+  type GraphQLSchema,
+  parse,
+  validate,
+} from 'graphql'
 import { type Micros, parseTimestamp } from '../../src/definitions/timestamp.ts'
 import type { FeatureRow } from '../../src/definitions/value.ts'
 import { StoreFailed } from '../../src/errors.ts'
-import { apolloServer } from '../../src/graph/apollo-server.ts'
+import { graphqlServer } from '../../src/graph/apollo-server.ts'
 import { buildSchema } from '../../src/graph/build-schema.ts'
-import type { GraphContext } from '../../src/graph/context.ts'
+import type { AskingRequest, GraphContext } from '../../src/graph/context.ts'
 import { requestContexts } from '../../src/graph/request-context.ts'
 import { acceptRow, type OfferedRow } from '../../src/ingest/accept/accept-row.ts'
 import { deleteEntity } from '../../src/ingest/deletion/delete-entity.ts'
@@ -57,7 +64,15 @@ export interface Answer {
   readonly errors?: readonly GraphQLFormattedError[]
 }
 
+export interface Served {
+  /** Past Apollo; by Apollo; by Apollo of what was read past it. */
+  readonly route: 'DIRECT' | 'APOLLO' | 'HANDED_OVER'
+  readonly text: string
+}
+
 export interface World {
+  /** How often each status was answered, by view. */
+  readonly statuses: () => Readonly<Record<string, Readonly<Record<string, number>>>>
   readonly registry: Registry
   readonly schema: GraphQLSchema
   readonly layouts: RowLayouts
@@ -83,6 +98,8 @@ export interface World {
   readonly makeContext: () => GraphContext
   /** As Apollo answers it, as JSON. A new request each time; `context` replaces parts of the request's own. */
   readonly run: (operation: Operation, context?: Partial<GraphContext>) => Promise<Answer>
+  /** The answer's own text, past Apollo where the gateway would answer it so. */
+  readonly runServed: (operation: Operation) => Promise<Served>
   /** The same by graphql-js alone, without Apollo and without the executor. */
   readonly runPlain: (operation: Operation, context?: Partial<GraphContext>) => Promise<Answer>
 }
@@ -107,16 +124,14 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
   const inserted: (readonly FeatureRow[])[] = []
   const online = memoryOnlineStore(() => now)
   const offline = memoryOfflineStore()
-  const notedOnline: OnlineStore = {
-    ...online,
-    readMany: async (keys) => {
-      reads.online.push(keys)
-      if (failures.online) throw failures.online
-      const read = await online.readMany(keys)
-      const rows = read.rows.map((found, index) => foreignBytes.get(keys[index] ?? '') ?? found)
-      return { ...read, rows }
-    },
+  const readNoted: OnlineStore['readMany'] = async (keys) => {
+    reads.online.push(keys)
+    if (failures.online) throw failures.online
+    const read = await online.readMany(keys)
+    const rows = read.rows.map((found, index) => foreignBytes.get(keys[index] ?? '') ?? found)
+    return { ...read, rows }
   }
+  const notedOnline: OnlineStore = { ...online, readMany: readNoted, readWithin: readNoted }
   const notedOffline: OfflineStore = {
     ...offline,
     now: async () => now,
@@ -180,23 +195,33 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
   })
   const engineEvents: string[] = []
   const masked: unknown[] = []
-  const apollo = apolloServer(schema, {
+  const { apollo, answerKnown } = graphqlServer(schema, {
+    contexts,
     maxEntities: options.maxEntities ?? 1_000,
     maxReadBytes: 4_194_304,
     logger: console,
     count: (event) => engineEvents.push(event),
+    countRoute: () => {},
     report: (error) => masked.push(error),
     finished: () => {},
   })
   await apollo.start()
-  const makeContext = (): GraphContext =>
-    contexts.make(
+  const begin = (): AskingRequest =>
+    contexts.begin(
       'request-1',
       { name: 'test', rights: new Set(['read']) },
       'key test',
       () => new AbortController().signal,
       () => {},
     )
+  const makeContext = (): GraphContext => contexts.make(begin())
+
+  async function byApollo({ query, variables = {}, operationName }: Operation, contextValue: GraphContext) {
+    const request = { query, variables, ...(operationName === undefined ? {} : { operationName }) }
+    const { body } = await apollo.executeOperation(request, { contextValue })
+    assert(body.kind === 'single')
+    return body.singleResult
+  }
 
   return {
     registry,
@@ -209,6 +234,8 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
     masked,
     computeFailures,
     makeContext,
+    statuses: () =>
+      Object.fromEntries([...contexts.tally].map(([view, counts]) => [view.name, { ...counts }])),
     forget() {
       for (const list of [reads.online, reads.offline, historyReads, engineEvents, masked, computeFailures])
         list.length = 0
@@ -227,13 +254,15 @@ export async function makeWorld(definitions: readonly unknown[], options: WorldO
       const accepted = rows.map((row) => acceptRow(found, row))
       await writeRows({ offline, online, ...layouts, clock: () => now }, found, accepted)
     },
-    async run({ query, variables = {}, operationName }, context = {}) {
-      const request = { query, variables, ...(operationName === undefined ? {} : { operationName }) }
-      const { body } = await apollo.executeOperation(request, {
-        contextValue: { ...makeContext(), ...context },
-      })
-      assert(body.kind === 'single')
-      return asJson(body.singleResult)
+    async run(operation, context = {}) {
+      return asJson(await byApollo(operation, { ...makeContext(), ...context }))
+    },
+    async runServed(operation) {
+      const { query, variables = {}, operationName = null } = operation
+      const known = await answerKnown({ text: query, operationName, variables }, begin())
+      if (known === null) return { route: 'APOLLO', text: asText(await byApollo(operation, makeContext())) }
+      if ('body' in known) return { route: 'DIRECT', text: known.body.toString() }
+      return { route: 'HANDED_OVER', text: asText(await byApollo(operation, known.context)) }
     },
     async runPlain({ query, variables = {}, operationName }, replaced = {}) {
       const document = parse(query)
@@ -275,6 +304,14 @@ export function row(
   createdTimestamp: Micros | null = eventTimestamp,
 ): OfferedRow {
   return { key, eventTimestamp, createdTimestamp, values }
+}
+
+/** As Apollo writes it. */
+function asText({ errors, data }: Pick<FormattedExecutionResult, 'errors' | 'data'>): string {
+  return JSON.stringify({
+    ...(errors === undefined ? {} : { errors }),
+    ...(data === undefined ? {} : { data }),
+  })
 }
 
 /** What a caller gets to see: no null prototypes, no getters. */

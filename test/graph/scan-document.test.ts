@@ -73,7 +73,7 @@ it('stops at the limit, whatever stands behind it', () => {
 
 it('lets the introspection of GraphiQL and of code generators pass under the default limits', async () => {
   const { getIntrospectionQuery, introspectionFromSchema } = await import('graphql')
-  const { readConfig } = await import('../../src/config.ts')
+  const { readConfig } = await import('../../src/config/read-config.ts')
   const every = {
     descriptions: true,
     specifiedByUrl: true,

@@ -23,8 +23,7 @@ async function opened() {
     },
   })
   isOpen = false
-  const started = async (count: number) =>
-    await expect.poll(() => readings.length, { timeout: 9_000 }).toBe(count)
+  const started = async (count: number) => await expect.poll(() => readings.length).toBe(count)
   return { recorded, readings, started, history }
 }
 

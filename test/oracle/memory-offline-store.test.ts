@@ -1,4 +1,4 @@
-import { deletionStoreContract } from '../contract/deletion-store.ts'
+import { deletionStoreContract, writtenViews } from '../contract/deletion-store.ts'
 import { insertedRows, offlineRowsContract } from '../contract/offline-rows.ts'
 import { offlineStoreContract } from '../contract/offline-store.ts'
 import { memoryOfflineStore } from './memory-offline-store.ts'
@@ -15,5 +15,5 @@ offlineRowsContract('memory', async () => {
 
 deletionStoreContract('memory', async () => {
   const store = memoryOfflineStore()
-  return { store, deletions: store.deletions, close: store.close }
+  return { ...writtenViews(store), deletions: store.deletions, close: store.close }
 })

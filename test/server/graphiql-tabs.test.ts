@@ -22,7 +22,7 @@ import { exampleTabs } from '../../src/server/graphiql/example-tabs.ts'
 import { editorWidth } from '../../src/server/graphiql/query-text.ts'
 import { restoreTabs } from '../../src/server/graphiql/restore-tabs.ts'
 import type { ExampleKeys } from '../../src/stores/example-keys.ts'
-import { worldFolder } from './start-test-gateway.ts'
+import { worldFolder } from '../services/plain-definitions.ts'
 
 const at = (text: string): Micros => parseTimestamp(text) ?? Number.NaN
 const now = at('2026-01-31T23:59:59.999Z')
@@ -86,7 +86,7 @@ const byName = (tabs: readonly ExampleTab[], name: string): ExampleTab => {
 describe('the example tabs', () => {
   const domains: Readonly<Record<string, () => Registry | Promise<Registry>>> = {
     'the demo': () => loadRegistry('schema'),
-    'the world of the tests': () => loadRegistry(worldFolder),
+    'the world of the tests': () => loadRegistry(worldFolder()),
     'two entities, a composite key, a long name': () =>
       registryOf(bed, soil, readings, climate, daily, gardener, load, skills, watering),
     'one entity in two roles': () => registryOf(gardener, load, helping),

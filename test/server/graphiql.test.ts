@@ -155,9 +155,7 @@ describe('the built page', () => {
       // The editor starts its workers in its own time; the checks below are to see their requests too.
       for (const worker of ['editor', 'json', 'graphql']) {
         await expect
-          .poll(() => opened.requestedUrls.some((each) => each.includes(`/${worker}.worker-`)), {
-            timeout: 30_000,
-          })
+          .poll(() => opened.requestedUrls.some((each) => each.includes(`/${worker}.worker-`)))
           .toBe(true)
       }
       expect(opened.pageErrors).toEqual([])

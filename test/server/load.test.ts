@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
+import { readdirSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { getPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { formatTimestamp } from '../../src/definitions/timestamp.ts'
 import { systemClock } from '../../src/gateway/system-clock.ts'
@@ -138,6 +140,42 @@ it('has another thread write a value that is asked for often, and refuses more b
   const aliased = `{ merchant(merchantId: "m") { merchantProfile { ${Array.from({ length: 300 }, (_, n) => `a${n}: aString`).join(' ')} } } }`
   expect((await ask('a', aliased)).errors).toMatchObject([{ extensions: { code: 'LIMIT_EXCEEDED' } }])
   expect(await inClass('total', 'large')).toBe(before + 1)
+})
+
+it('has the store send nothing of rows that are together more than an answer may have', async () => {
+  const keys = Array.from({ length: 20 }, (_, n) => `large-${n}`)
+  const values = { a_string: 'x'.repeat(textBytes) }
+  await gateway.write(
+    'merchant_profile',
+    keys.map((key) => ({ key: { merchant_id: key }, values, at: start - 1_000_000 })),
+  )
+  const sent = async () => {
+    const [, bytes = ''] = /total_net_output_bytes:(\d+)/.exec(await client.info('stats')) ?? []
+    return Number(bytes)
+  }
+  const client = new Redis(redis.url)
+  try {
+    const before = await sent()
+    expect((await ask('a', text, { ids: keys })).errors).toMatchObject([
+      {
+        message: expect.stringContaining(`at most ${maxAnswerBytes} bytes`),
+        extensions: { code: 'LIMIT_EXCEEDED' },
+      },
+    ])
+    expect((await sent()) - before).toBeLessThan(textBytes)
+    // Few enough, they are answered.
+    expect((await ask('a', text, { ids: keys.slice(0, 12) })).data.merchants).toHaveLength(12)
+  } finally {
+    client.disconnect()
+  }
+})
+
+it.runIf(process.platform === 'linux')('has helpers and other threads give way to the main one', async () => {
+  await ask('a', manyFields, { ids: Array.from({ length: 1_000 }, (_, n) => n) })
+  const threads = readdirSync('/proc/self/task').map(Number)
+  const giving = threads.filter((thread) => getPriority(thread) > getPriority(process.pid))
+  // V8 has some, and one has answered.
+  expect(giving.length).toBeGreaterThan(4)
 })
 
 it('answers a long spine as its parts', async () => {

@@ -94,6 +94,26 @@ it('counts what a store did not answer, and the statuses that came of it', async
   expect(growth('featuregraph_operation_seconds_count{operation="Gone",outcome="UNAVAILABLE"}')).toBe(1)
 })
 
+it('counts executed operations by what wrote their answer, and none that was refused before', async () => {
+  const routes = (growth: (name: string) => number): number[] =>
+    ['interpreted', 'compiled', 'direct'].map((route) =>
+      growth(`featuregraph_operations_total{route="${route}"}`),
+    )
+  const thrice = await grown(async () => {
+    for (const id of [1, 2, 3])
+      await gateway.ask(
+        'query Thrice($id: Int64!) { customer(customerId: $id) { customerId customerSegment { segment } } }',
+        { id },
+      )
+  })
+  expect(routes(thrice)).toEqual([1, 1, 1])
+  const refused = await grown(async () => {
+    await gateway.ask('query Refused { noSuchField }')
+    await gateway.ask('query Refused {')
+  })
+  expect(routes(refused)).toEqual([0, 0, 0])
+})
+
 it('shows the process: event loop delay, memory, and how operations were run', async () => {
   const growth = await grown(async () => {
     for (let use = 0; use < 3; use += 1) await gateway.ask('query Compiled { featureViews { name } }')

@@ -1,17 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
-import { readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config/read-config.ts'
 import type { Clock, Micros } from '../../src/definitions/timestamp.ts'
 import { type Gateway, type StartOptions, startGateway } from '../../src/gateway/start-gateway.ts'
 import { systemClock } from '../../src/gateway/system-clock.ts'
 import { acceptRow } from '../../src/ingest/accept/accept-row.ts'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
 import { type WrittenRows, writeRows } from '../ingest/push/write-rows.ts'
+import { worldFolder } from '../services/plain-definitions.ts'
 import { execute } from '../services/postgres.ts'
 import { untilWorks } from '../services/wait-until.ts'
-
-export const worldFolder = fileURLToPath(new URL('../world', import.meta.url))
 
 /** The tables that the world's mapped views read. */
 const mappedTables = `
@@ -87,7 +85,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     HOST: '127.0.0.1',
     PORT: '0',
     DEMO: 'false',
-    SCHEMA: worldFolder,
+    SCHEMA: worldFolder(),
     PROJECT: newProject(),
     OFFLINE_URL: options.offlineUrl,
     ONLINE_URL: options.onlineUrl,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterAll } from 'vitest'
 import { java } from './java.ts'
 import {
   brokerPorts,
@@ -35,17 +36,32 @@ export interface KafkaServer {
 export const kafkaUser: KafkaUser = { name: 'someone', password: 'p@ss:w/rd' }
 
 let shared: Promise<KafkaServer> | null = null
+let ending: NodeJS.Timeout | undefined
+
+/** A broker that nothing asks takes a thirtieth of a processor for the rest of the run; the next file begins within it. */
+const idleMs = 5_000
 
 /**
- * The broker of this process, since a start takes eight seconds of CPU: test files of one process run one after another and
- * share it, so a file that kills it starts it again. Null where none can be had (no Java 17 or no jars), with the reason
- * reported; under CI=true that is an error. For a test file that skips itself then: `const kafka = await kafkaOrSkip()`,
- * at its top.
+ * The broker of this process, since a start takes five seconds of CPU: test files of one process run one after another and
+ * share it, so a file that kills it starts it again. It ends when the next file does not ask for it. Null where none can be
+ * had (no Java 17 or no jars), with the reason reported; under CI=true that is an error. For a test file that skips itself
+ * then: `const kafka = await kafkaOrSkip()`, at its top.
  */
 export async function kafkaOrSkip(): Promise<KafkaServer | null> {
   if (!(await canRunKafka())) return null
+  clearTimeout(ending)
   shared ??= startKafka()
+  afterAll(endUnlessAsked)
   return await shared
+}
+
+function endUnlessAsked(): void {
+  ending = setTimeout(() => {
+    const idle = shared
+    shared = null
+    // What did not start has failed its file.
+    idle?.then((broker) => broker.stop()).catch(() => {})
+  }, idleMs)
 }
 
 /** False where no broker can be had, with the reason reported; under CI=true that is an error. */

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { access, mkdir, rename } from 'node:fs/promises'
+import { access, mkdir, rename, rm } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -23,7 +23,9 @@ export async function pythonWith(name: string, requirements: readonly string[]):
   if (folder === null) return null
   return async (args, cwd, { PYTHONPATH: first, ...more } = {}) => {
     const path = first === undefined ? folder : `${first}${delimiter}${folder}`
-    const env = { ...process.env, PYTHONDONTWRITEBYTECODE: '1', ...more, PYTHONPATH: path }
+    // What is compiled on import is kept beside the packages, and out of the folders that are tested.
+    const bytecode = { PYTHONDONTWRITEBYTECODE: '', PYTHONPYCACHEPREFIX: `${folder}-bytecode` }
+    const env = { ...process.env, ...bytecode, ...more, PYTHONPATH: path }
     const { stdout } = await run('python3', args, { env, cwd, maxBuffer: 256 * 1_048_576 })
     return stdout
   }
@@ -52,12 +54,18 @@ export async function packageFolder(
     // Under another name until it is whole.
     const making = `${folder}-${process.pid}`
     await mkdir(making, { recursive: true })
+    // Not compiled: of what stands in these packages most is never imported, and compiling all of it is most of the work.
     const options = [
-      ...['--quiet', '--disable-pip-version-check', '--only-binary', ':all:', '--target', making],
+      ...['--quiet', '--disable-pip-version-check', '--no-compile', '--only-binary', ':all:'],
+      ...['--target', making],
       ...fromSource.flatMap((one) => ['--no-binary', one]),
     ]
     await run('python3', ['-m', 'pip', 'install', ...options, ...requirements])
-    await rename(making, folder)
+    await rename(making, folder).catch(async (error: unknown) => {
+      // The file beside has fetched the same meanwhile.
+      await rm(making, { recursive: true, force: true })
+      await access(folder).catch(() => Promise.reject(error))
+    })
   }
   return folder
 }

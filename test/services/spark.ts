@@ -18,6 +18,7 @@ export async function sparkSubmit(master = 'local[2]'): Promise<string | null> {
   ]
   return [
     ...['env', `PYTHONPATH=${folder}`, `SPARK_HOME=${folder}/pyspark`, ...home],
+    ...['PYTHONDONTWRITEBYTECODE=', `PYTHONPYCACHEPREFIX=${folder}-bytecode`],
     ...[`${folder}/pyspark/bin/spark-submit`, '--master', master, '--driver-memory', '2g'],
     ...settings.flatMap((one) => ['--conf', one]),
   ].join(' ')

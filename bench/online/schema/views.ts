@@ -4,6 +4,7 @@ import {
   countDistinct,
   entity,
   eventSource,
+  featureService,
   featureView,
   max,
   mean,
@@ -42,3 +43,17 @@ export const customerRealtimeFeatures = featureView('customer_realtime_features'
     failed_transactions_last_hour: 'int64',
   },
 })
+
+/** What one asks for by column: 100 features, a third each of counts, of cents and of any numbers. */
+const wideTypes = ['int64', 'float64', 'float64'] as const
+const wideFeatures = Object.fromEntries(
+  Array.from({ length: 100 }, (_, index) => [`wide_${index}`, wideTypes[index % 3] ?? 'float64'] as const),
+)
+
+export const customerWideFeatures = featureView('customer_wide_features', {
+  entity: customer,
+  ttl: '1h',
+  features: wideFeatures,
+})
+
+export const wide = featureService('wide', [customerWideFeatures.pick(...Object.keys(wideFeatures))])

@@ -1,12 +1,15 @@
 import type { Worker } from 'node:worker_threads'
 import type { Logger } from 'pino'
 import { errorCode, NotAvailable, ThreadEnded } from '../../errors.ts'
+import type { EndTurn } from '../../graph/work.ts'
 import type { FromThread, Measures, ThreadAnswer, ThreadRequest, ToThread } from './thread-messages.ts'
 
 export interface AnswerPoolOptions {
   readonly threads: number
   readonly spawn: () => Worker
   readonly onMeasures: (measures: Measures) => void
+  /** For what a thread reads in the place of a lost online store; null: there is no turn now. */
+  readonly takeTurn: (payer: string) => EndTurn | null
   readonly log: Logger
 }
 
@@ -23,6 +26,8 @@ export interface AnswerPool {
 interface Thread {
   readonly worker: Worker
   readonly waiting: Map<number, Waiting>
+  /** That it holds, by its numbers. */
+  readonly turns: Map<number, EndTurn>
 }
 
 interface Waiting {
@@ -32,14 +37,20 @@ interface Waiting {
 }
 
 /** Threads that answer whole requests; started by the first request, and replaced by the next after one has ended. */
-export function answerPool({ threads: most, spawn, onMeasures, log }: AnswerPoolOptions): AnswerPool {
+export function answerPool({
+  threads: most,
+  spawn,
+  onMeasures,
+  takeTurn,
+  log,
+}: AnswerPoolOptions): AnswerPool {
   const threads = new Set<Thread>()
   let lastId = 0
   let isClosing = false
 
   function start(): Thread {
     const worker = spawn()
-    const thread: Thread = { worker, waiting: new Map() }
+    const thread: Thread = { worker, waiting: new Map(), turns: new Map() }
     threads.add(thread)
     let cause: unknown = null
     // Requests keep the process alive, threads do not.
@@ -53,25 +64,49 @@ export function answerPool({ threads: most, spawn, onMeasures, log }: AnswerPool
       if (!isClosing) log.error({ err: cause, code }, 'a thread that answers large requests has ended')
       for (const { reject } of thread.waiting.values()) reject(ended(cause))
       thread.waiting.clear()
+      for (const end of thread.turns.values()) end()
     })
     return thread
   }
 
   function receive(thread: Thread, message: FromThread): void {
-    if (message.kind === 'measured') onMeasures(message.measures)
-    else if (message.kind === 'logged') logLine(log, message.line)
-    else {
-      const waiting = thread.waiting.get(message.id)
-      thread.waiting.delete(message.id)
-      if (message.kind === 'answered') waiting?.resolve(message.answer)
-      else {
-        const { message: reason } = message
-        log.warn({ reason, reqId: waiting?.requestId }, 'a thread could not answer a large request')
-        waiting?.reject(
-          new NotAvailable('large requests cannot be answered at present; ask for less at once, or later'),
-        )
+    switch (message.kind) {
+      case 'measured':
+        onMeasures(message.measures)
+        break
+      case 'logged':
+        logLine(log, message.line)
+        break
+      case 'turnAsked': {
+        const { turn, payer } = message
+        const end = takeTurn(payer)
+        if (end !== null) thread.turns.set(turn, end)
+        tell(thread, { kind: 'turn', turn, isGiven: end !== null })
+        break
       }
+      case 'turnEnded':
+        thread.turns.get(message.turn)?.()
+        thread.turns.delete(message.turn)
+        break
+      case 'answered':
+        settle(thread, message.id)?.resolve(message.answer)
+        break
+      case 'failed':
+        refuse(settle(thread, message.id), message.message)
     }
+  }
+
+  function refuse(waiting: Waiting | undefined, reason: string): void {
+    log.warn({ reason, reqId: waiting?.requestId }, 'a thread could not answer a large request')
+    waiting?.reject(
+      new NotAvailable('large requests cannot be answered at present; ask for less at once, or later'),
+    )
+  }
+
+  function settle({ waiting }: Thread, id: number): Waiting | undefined {
+    const found = waiting.get(id)
+    waiting.delete(id)
+    return found
   }
 
   function idlest(): Thread {
@@ -82,14 +117,13 @@ export function answerPool({ threads: most, spawn, onMeasures, log }: AnswerPool
 
   return {
     answer(request, signal) {
-      const { worker, waiting } = idlest()
+      const thread = idlest()
       lastId += 1
       const id = lastId
-      const tell = (message: ToThread): void => worker.postMessage(message)
-      const gone = (): void => tell({ kind: 'gone', id })
+      const gone = (): void => tell(thread, { kind: 'gone', id })
       return new Promise<ThreadAnswer>((resolve, reject) => {
-        waiting.set(id, { resolve, reject, requestId: request.requestId })
-        tell({ kind: 'answer', id, request })
+        thread.waiting.set(id, { resolve, reject, requestId: request.requestId })
+        tell(thread, { kind: 'answer', id, request })
         signal.addEventListener('abort', gone, { once: true })
         if (signal.aborted) gone()
       }).finally(() => signal.removeEventListener('abort', gone))
@@ -99,6 +133,10 @@ export function answerPool({ threads: most, spawn, onMeasures, log }: AnswerPool
       await Promise.all([...threads].map(({ worker }) => worker.terminate()))
     },
   }
+}
+
+function tell({ worker }: Thread, message: ToThread): void {
+  worker.postMessage(message)
 }
 
 function ended(cause: unknown): ThreadEnded {

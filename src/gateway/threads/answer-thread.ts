@@ -1,5 +1,3 @@
-import { readlinkSync } from 'node:fs'
-import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { pino } from 'pino'
 import { messageOf, RegistryUnreadable } from '../../errors.ts'
@@ -7,22 +5,21 @@ import { openGate } from '../../graph/work-gate.ts'
 import { functionsIn } from '../../on-demand/functions.ts'
 import { guardBelief } from '../../online/guard-belief.ts'
 import { servedVersion } from '../../registry/versions/served-version.ts'
-import { offlineInstead } from '../offline-instead.ts'
 import { attachPostgres } from '../open-postgres.ts'
 import { storesOn } from '../open-stores.ts'
 import { type ServedWorld, servedWorld } from '../served-world.ts'
 import { systemClock } from '../system-clock.ts'
 import { untilReadable } from '../watch-guard.ts'
+import { giveWay } from './main-thread-first.ts'
 import { measureCollector } from './thread-measures.ts'
 import type { FromThread, ThreadRequest, ThreadStart, ToThread } from './thread-messages.ts'
+import { threadTurns } from './thread-turns.ts'
 import { threadWorlds } from './thread-worlds.ts'
 
 /** A thread of the gateway that answers what is large, with connections and worlds of its own; ended from outside. */
 const readableMs = 5_000
 /** A large answer may hold its own thread up for longer than an online read may take. */
 const leastOnlineTimeoutMs = 2_000
-/** A third of the main thread's weight, where both want a processor. */
-const niceness = 5
 
 const port = parentPort
 if (port === null) throw new TypeError('a thread of the gateway was not started by it')
@@ -32,15 +29,20 @@ const send = (message: FromThread, transfer: readonly ArrayBuffer[] = []): void 
 const { config: given } = workerData as ThreadStart
 const config = { ...given, onlineTimeoutMs: Math.max(given.onlineTimeoutMs, leastOnlineTimeoutMs) }
 const log = pino({ level: config.logLevel }, { write: (line: string) => send({ kind: 'logged', line }) })
-yieldToMainThread()
+giveWay()
 const measures = measureCollector()
+const turns = threadTurns(send)
 const { countNonFinite } = measures.metrics
 const postgres = attachPostgres(config.offlineUrl ?? '', log)
 const stores = await storesOn(postgres, config, { log, clock: systemClock, countNonFinite })
 const shared = {
   ...{ config, stores, log, gate: () => openGate, maxReadBytes: config.maxAnswerBytes },
   ...{ belief: guardBelief(), functions: functionsIn(config.schemaFolder), clock: systemClock },
-  instead: offlineInstead(config, () => () => {}),
+  instead: {
+    forUnavailable: config.onlineFallback,
+    forMisses: config.onlineVerifyMisses,
+    takeTurn: turns.take,
+  },
   audit: { done: () => {}, refused: () => {} },
   // What comes here was parsed and valid in the main thread.
   documents: { admit: () => {}, spent: () => {}, isValid: () => {} },
@@ -86,15 +88,6 @@ async function answer(id: number, request: ThreadRequest): Promise<void> {
 
 port.on('message', (message: ToThread) => {
   if (message.kind === 'answer') void answer(message.id, message.request)
+  else if (message.kind === 'turn') turns.answered(message.turn, message.isGiven)
   else callers.get(message.id)?.abort()
 })
-
-/** Where processors are few, online reads come first. Linux knows threads as processes; elsewhere they share alike. */
-function yieldToMainThread(): void {
-  try {
-    const [, thread] = /\/task\/(\d+)$/.exec(readlinkSync('/proc/thread-self')) ?? []
-    if (thread !== undefined) setPriority(Number(thread), niceness)
-  } catch {
-    // As it was.
-  }
-}

@@ -6,7 +6,7 @@ import type { Measures } from './thread-messages.ts'
 /** The part of `Metrics` that answers of requests need. */
 export type AnswerMetrics = Pick<
   Metrics,
-  'observeRead' | 'observeOperation' | 'countEngine' | 'countNonFinite' | 'countComputeFailure'
+  'observeRead' | 'observeOperation' | 'countRoute' | 'countEngine' | 'countNonFinite' | 'countComputeFailure'
 >
 
 type Collected = { -readonly [Name in keyof Omit<Measures, 'statuses'>]: Measures[Name][number][] }
@@ -31,6 +31,7 @@ export function measureCollector(): MeasureCollector {
       observeOperation(name, outcome, seconds) {
         collected.operations.push({ name, outcome, seconds })
       },
+      countRoute: (route) => collected.routes.push(route),
       countEngine: (event) => collected.engine.push(event),
       countNonFinite: (view) => collected.nonFinite.push(view),
       countComputeFailure: ({ view, kind }) => collected.computeFailures.push({ view, kind }),
@@ -48,7 +49,7 @@ export function measureCollector(): MeasureCollector {
 }
 
 function nothing(): Collected {
-  return { reads: [], operations: [], engine: [], nonFinite: [], computeFailures: [] }
+  return { reads: [], operations: [], routes: [], engine: [], nonFinite: [], computeFailures: [] }
 }
 
 /** And begins to count from 0 again. */
@@ -70,11 +71,12 @@ function takeStatuses(tallies: Iterable<StatusTally>): Measures['statuses'] {
 /** In the main thread: counts what a thread has measured. */
 export function countMeasures(
   metrics: AnswerMetrics & Pick<Metrics, 'addStatuses'>,
-  { reads, operations, engine, nonFinite, computeFailures, statuses }: Measures,
+  { reads, operations, routes, engine, nonFinite, computeFailures, statuses }: Measures,
 ): void {
   for (const { failed, ...read } of reads)
     metrics.observeRead(failed ? { ...read, error: 'reported by its thread' } : read)
   for (const { name, outcome, seconds } of operations) metrics.observeOperation(name, outcome, seconds)
+  for (const route of routes) metrics.countRoute(route)
   for (const event of engine) metrics.countEngine(event)
   for (const view of nonFinite) metrics.countNonFinite(view)
   for (const failure of computeFailures) metrics.countComputeFailure(failure)

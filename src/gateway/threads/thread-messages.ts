@@ -1,6 +1,7 @@
-import type { Config } from '../../config.ts'
+import type { Config } from '../../config/config.ts'
 import type { RowStatus } from '../../definitions/row-status.ts'
 import type { Micros } from '../../definitions/timestamp.ts'
+import type { AnswerRoute } from '../../graph/answer-route.ts'
 import type { AuditedDeed, Right } from '../../graph/context.ts'
 import type { ApartAnswer, ApartRequest } from '../../graph/work-gate.ts'
 import type { ComputeFailure } from '../../on-demand/compute-row.ts'
@@ -26,6 +27,8 @@ export type ToThread =
   | { readonly kind: 'answer'; readonly id: number; readonly request: ThreadRequest }
   /** Its caller went away. */
   | { readonly kind: 'gone'; readonly id: number }
+  /** Whether the turn that was asked for is there now. */
+  | { readonly kind: 'turn'; readonly turn: number; readonly isGiven: boolean }
 
 /** What the metrics of a request count, for the registry of the main thread. */
 export interface Measures {
@@ -41,6 +44,7 @@ export interface Measures {
     readonly outcome: string
     readonly seconds: number
   }[]
+  readonly routes: readonly AnswerRoute[]
   readonly engine: readonly string[]
   readonly nonFinite: readonly string[]
   readonly computeFailures: readonly Pick<ComputeFailure, 'view' | 'kind'>[]
@@ -58,5 +62,8 @@ export type FromThread =
   /** It could not be executed; the message is for the log. */
   | { readonly kind: 'failed'; readonly id: number; readonly message: string }
   | { readonly kind: 'measured'; readonly measures: Measures }
+  /** Of work that counts for all threads together: `turn` is the thread's own number for it. */
+  | { readonly kind: 'turnAsked'; readonly turn: number; readonly payer: string }
+  | { readonly kind: 'turnEnded'; readonly turn: number }
   /** A line of the log, as JSON. */
   | { readonly kind: 'logged'; readonly line: string }

@@ -2,7 +2,7 @@ import { concernsEntity } from '../../definitions/concerns-entity.ts'
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
 import { planService, readsByKey } from '../../online/service-row.ts'
 import type { FeatureService, StreamView } from '../../registry/registry.ts'
-import type { ErasedEntities, LaterChanges } from '../../stores/later-changes.ts'
+import type { DeletedEntities, LaterChanges } from '../../stores/later-changes.ts'
 import { windowStart } from '../../windows/hop.ts'
 import type { SpineRows } from '../spine/read-spine.ts'
 import { streamViews } from './carded-training-set.ts'
@@ -63,7 +63,7 @@ export async function countRemoved(
 
 function ofErased(
   service: FeatureService,
-  { entity, joinKeys, isErased }: ErasedEntities,
+  { entity, joinKeys, isDeleted }: DeletedEntities,
 ): readonly RowCount[] {
   return readsByKey(planService(service)).flatMap((group) => {
     const own = group.entity.joinKeys
@@ -73,7 +73,7 @@ function ofErased(
     )
     return [
       {
-        isAffected: (keys, row) => isErased(places.map((place) => keys[place]?.at(row) ?? null)),
+        isAffected: (keys, row) => isDeleted(places.map((place) => keys[place]?.at(row) ?? null)),
         say: (rows) => `${counted(rows, 'row')} of the spine: "${entity}" of that key was deleted`,
       } satisfies RowCount,
     ]
@@ -102,7 +102,7 @@ function ofDropped(
 }
 
 /** Events of the view's keys may name such an entity too: deleting one changes windows of keys that it does not name. */
-function isOfOthers({ events, entity }: StreamView, { joinKeys }: ErasedEntities): boolean {
+function isOfOthers({ events, entity }: StreamView, { joinKeys }: DeletedEntities): boolean {
   return concernsEntity(events.fields, joinKeys) && !concernsEntity(entity.joinKeys, joinKeys)
 }
 

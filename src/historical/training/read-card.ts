@@ -50,7 +50,7 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected the 64 hex digits of
 
 /** Where rows of a view, or events of a source, were read from. */
 const readFiles = z.object({
-  ...{ of: z.string(), path: z.string() },
+  ...{ of: z.string(), path: z.string(), version: z.int().min(0).optional() },
   files: z.array(z.object({ path: z.string(), bytes: z.number(), checksum: z.string() })),
 })
 

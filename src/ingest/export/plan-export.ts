@@ -99,19 +99,19 @@ async function changedDays(
   return { steps, gone: (day) => day < firstDay || (erased.has(day) && !kept.has(day)) }
 }
 
-/** Days with rows of entities that were deleted since. Reads the keys of every part where there are any. */
+/** Days with rows of entities that were deleted since, whether they are erased yet or not. Reads the keys of every part where there are any. */
 async function erasedDays(
   { changes, partFiles, folder, request }: PlanSources,
   { parts }: Manifest,
   since: string,
 ): Promise<ReadonlySet<number>> {
   const keys = keysOf(request.subject)
-  const erased = (await changes.erased(since)).filter(({ joinKeys }) => concernsEntity(keys, joinKeys))
+  const erased = (await changes.deleted(since)).filter(({ joinKeys }) => concernsEntity(keys, joinKeys))
   const days = new Set<number>()
-  for (const { joinKeys, isErased } of erased) {
+  for (const { joinKeys, isDeleted } of erased) {
     const columns = joinKeys.map(({ name }) => name)
     for (const { file, day } of parts)
-      if (!days.has(day) && (await partFiles.someKey(`${folder.path}/${file}`, columns, isErased)))
+      if (!days.has(day) && (await partFiles.someKey(`${folder.path}/${file}`, columns, isDeleted)))
         days.add(day)
   }
   return days

@@ -2,13 +2,14 @@ import type { Micros } from '../../definitions/timestamp.ts'
 import type { BatchView } from '../../registry/registry.ts'
 import type { EventForm } from '../../stores/event-files.ts'
 import type { JobEngine } from '../../stores/job-engine.ts'
+import type { RunStore } from '../../stores/run-store.ts'
 import type { OpenedSnapshots, SnapshotFiles } from '../../stores/snapshot-files.ts'
 import type { SnapshotStore } from '../../stores/snapshot-store.ts'
 import { snapshotsSql } from '../../stores/window-sql/snapshots-sql.ts'
-import { type BatchComputed, type BatchTargets, batchRun } from './compute-snapshots.ts'
+import { type BatchComputed, batchRun } from './compute-snapshots.ts'
 import { type EngineEvents, eventsFolder, firstEventOf } from './engine-events.ts'
 import { type BatchScope, type PlannedRun, planRun } from './plan-run.ts'
-import { columnsOf, type TakeOptions, takeOpened } from './take-snapshots.ts'
+import { columnsOf, type IntakeTargets, type TakeOptions, takeOpened } from './take-snapshots.ts'
 
 /** Where an engine's results stand until they are taken. */
 interface ResultFolders {
@@ -17,7 +18,9 @@ interface ResultFolders {
   readonly remove: (folder: string) => Promise<void>
 }
 
-export interface EngineTargets extends BatchTargets {
+export interface EngineTargets extends IntakeTargets {
+  readonly snapshots: Pick<SnapshotStore, 'recorded' | 'storedSince' | 'arrivals' | 'take'>
+  readonly runs: Pick<RunStore, 'withRun'>
   readonly files: SnapshotFiles
   readonly engine: JobEngine
   readonly events: EngineEvents

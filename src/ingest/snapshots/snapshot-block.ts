@@ -29,7 +29,7 @@ export interface SnapshotBlock {
   /** Of the row counts, once all is folded. @throws RowCountRefused */
   readonly conclude: () => readonly Violation[]
   /** Rethrows; what undid the snapshots is reported all the same. */
-  readonly reportRefused: (violations: ViolationStore) => (error: unknown) => Promise<never>
+  readonly reportRefused: (violations: Pick<ViolationStore, 'record'>) => (error: unknown) => Promise<never>
 }
 
 export function snapshotBlock(

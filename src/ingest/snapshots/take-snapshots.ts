@@ -1,10 +1,11 @@
 import { formatDuration } from '../../definitions/duration.ts'
-import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
+import { type Clock, formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
 import { BadUserInput } from '../../errors.ts'
 import type { BatchView } from '../../registry/registry.ts'
 import { snapshotAt } from '../../registry/snapshot-at.ts'
 import type { OpenedSnapshots, SnapshotFiles } from '../../stores/snapshot-files.ts'
-import type { ArrivalPoint, RecordedSnapshot } from '../../stores/snapshot-store.ts'
+import type { ArrivalPoint, RecordedSnapshot, SnapshotStore } from '../../stores/snapshot-store.ts'
+import type { ViolationStore } from '../../stores/violation-store.ts'
 import { reachOf } from '../../windows/reach-of.ts'
 import { type BatchOptions, type BatchTargets, batchRun } from './compute-snapshots.ts'
 import { foldComputed } from './fold-computed.ts'
@@ -80,9 +81,16 @@ interface OpenedIntake {
   readonly eventsSince?: Micros
 }
 
+/** Where snapshots that were computed elsewhere go. */
+export interface IntakeTargets {
+  readonly snapshots: Pick<SnapshotStore, 'take'>
+  readonly violations: Pick<ViolationStore, 'record'>
+  readonly clock: Clock
+}
+
 /** Within a run of the view. */
 export async function takeOpened(
-  { snapshots, violations, clock }: BatchTargets,
+  { snapshots, violations, clock }: IntakeTargets,
   view: BatchView,
   { folder, opened, times, recorded, eventsReadAt, eventsSince }: OpenedIntake,
   options: TakeOptions,

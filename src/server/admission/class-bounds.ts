@@ -1,4 +1,4 @@
-import type { Config } from '../../config.ts'
+import type { Config } from '../../config/config.ts'
 import type { WorkClass } from '../../graph/work.ts'
 import type { ClassBounds } from './admission.ts'
 

@@ -1,5 +1,5 @@
 import type { Clock, Micros } from '../../definitions/timestamp.ts'
-import type { OnlineStore, OnlineWriteOutcome } from '../online-store.ts'
+import type { OnlineRead, OnlineStore, OnlineWriteOutcome } from '../online-store.ts'
 import { guardMarkerName } from '../online-value/online-key.ts'
 import { compareRowOrder, readRowOrder } from '../online-value/packed-row.ts'
 import { mergeSection } from '../online-value/tile-sections.ts'
@@ -15,16 +15,21 @@ export function memoryOnlineStore(clock: Clock, project = 'default'): OnlineStor
     return stored && stored.expiresAt > clock() ? stored.row : null
   }
 
+  function read(keys: readonly string[]): OnlineRead {
+    return { rows: keys.map(current), guard: markers.get(guardName) ?? null, connection: 0 }
+  }
+
   return {
     name: 'memory',
     guardName,
     losesTail: false,
     writeConnection: () => 0,
-    readMany: async (keys) => ({
-      rows: keys.map(current),
-      guard: markers.get(guardName) ?? null,
-      connection: 0,
-    }),
+    readMany: async (keys) => read(keys),
+    async readWithin(keys, mostBytes) {
+      const whole = read(keys)
+      const bytes = whole.rows.reduce((sum, row) => sum + (row?.length ?? 0), 0)
+      return bytes > mostBytes ? { bytesStored: bytes } : whole
+    },
     writeMany: async (writes, expireAfterMicros) =>
       writes.map(({ key, row }): OnlineWriteOutcome => {
         const order = readRowOrder(row) ?? [0, 0, 0]

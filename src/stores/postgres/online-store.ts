@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { formatTimestamp, type Micros } from '../../definitions/timestamp.ts'
-import type { OnlineStore, OnlineWrite, OnlineWriteOutcome } from '../online-store.ts'
+import type { OnlineRead, OnlineStore, OnlineWrite, OnlineWriteOutcome } from '../online-store.ts'
 import { guardMarkerName, markerKey, markersFront } from '../online-value/online-key.ts'
 import { readRowOrder } from '../online-value/packed-row.ts'
 import { mergeSection } from '../online-value/tile-sections.ts'
@@ -16,6 +16,19 @@ const readSql = {
 from unnest($1::text[]) with ordinality as k(key, place)
 left join featuregraph.online_rows as o on o.key = k.key collate "C" and (o.expires_at is null or o.expires_at > now())
 order by k.place`,
+}
+
+/** Without the rows where they take more than `$2` bytes together; their sizes are known without reading them. */
+const readWithinSql = {
+  name: 'featuregraph_online_read_within',
+  text: `select case when bytes <= $2 or key = $3 then packed_row end as packed_row, bytes::float8
+from (
+  select k.key, k.place, o.packed_row,
+    coalesce(sum(octet_length(o.packed_row)) filter (where k.key <> $3) over (), 0) as bytes
+  from unnest($1::text[]) with ordinality as k(key, place)
+  left join featuregraph.online_rows as o on o.key = k.key collate "C" and (o.expires_at is null or o.expires_at > now())
+) as rows
+order by place`,
 }
 
 /** Answers the keys that won. */
@@ -63,9 +76,19 @@ export function postgresOnlineStore(pool: pg.Pool, project = 'default'): OnlineS
       const result = await pool
         .query<[Buffer | null]>({ ...readSql, values: [[...keys, guardKey]], rowMode: 'array' })
         .catch(storeFailed('an online read'))
-      const rows = result.rows.map(([row]) => row)
-      const guard = rows.pop()?.toString('utf8') ?? null
-      return { rows, guard, connection: 0 }
+      return guarded(result.rows.map(([row]) => row))
+    },
+    async readWithin(keys, mostBytes) {
+      const result = await pool
+        .query<[Buffer | null, number]>({
+          ...readWithinSql,
+          values: [[...keys, guardKey], mostBytes, guardKey],
+          rowMode: 'array',
+        })
+        .catch(storeFailed('an online read'))
+      const bytesStored = result.rows[0]?.[1] ?? 0
+      if (bytesStored > mostBytes) return { bytesStored }
+      return guarded(result.rows.map(([row]) => row))
     },
     async writeMany(writes, expireAfterMicros) {
       const outcomes: OnlineWriteOutcome[] = []
@@ -122,6 +145,12 @@ export function postgresOnlineStore(pool: pg.Pool, project = 'default'): OnlineS
       await pool.end()
     },
   }
+}
+
+/** The guard comes last. */
+function guarded(rows: (Buffer | null)[]): OnlineRead {
+  const guard = rows.pop()?.toString('utf8') ?? null
+  return { rows, guard, connection: 0 }
 }
 
 /** Makes the rows that are missing, empty, so that there is one to lock; in key order against deadlocks. */

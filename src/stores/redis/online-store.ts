@@ -6,6 +6,8 @@ import { writeChunks } from '../online-value/write-chunks.ts'
 import { answeredInTime, timedOut } from './answered-in-time.ts'
 import { compareAndSetBatch, compareAndSetLua } from './compare-and-set.ts'
 import { joinReads } from './joined-reads.ts'
+import { MgetCommand } from './mget-command.ts'
+import { readWithinLua } from './read-within.ts'
 import { refusalOf } from './refusals.ts'
 import { rowArguments } from './row-arguments.ts'
 import { watchServer } from './watch-server.ts'
@@ -100,6 +102,13 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): RedisOnlineS
     }
   }
 
+  reader.defineCommand('readWithin', { lua: readWithinLua })
+  const reads = reader as unknown as {
+    readonly readWithinBuffer: (
+      keyCount: number,
+      ...keysAndMost: (string | number)[]
+    ) => Promise<number | (Buffer | null)[]>
+  }
   writer.defineCommand('compareAndSet', { lua: compareAndSetLua })
   writer.defineCommand('writeSections', { lua: writeSectionsLua })
   writer.defineCommand('moveMarker', { lua: moveMarkerLua, numberOfKeys: 1 })
@@ -133,6 +142,8 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): RedisOnlineS
 
   const guardName = guardMarkerName(options.project ?? 'default')
   const guardKey = markerKey(guardName)
+  /** Of an address that has one; the client puts it before the keys of its own commands. */
+  const { keyPrefix = '' } = reader.options
   const connections = { reader: 0, writer: 0 }
   reader.on('ready', () => {
     connections.reader += 1
@@ -143,7 +154,14 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): RedisOnlineS
 
   /** What is in flight when a connection breaks is rejected: an answer is of the connection that it was asked over. */
   async function readGuarded(keys: readonly string[]): Promise<OnlineRead> {
-    const rows = await answeredInTime(reader.mgetBuffer([...keys, guardKey]), options.readTimeoutMs)
+    const asked = [...keys, guardKey]
+    const command = new MgetCommand(keyPrefix === '' ? asked : asked.map((key) => keyPrefix + key))
+    const read = reader.sendCommand(command) as Promise<(Buffer | null)[]>
+    const rows = await answeredInTime(read, options.readTimeoutMs)
+    return guarded(rows)
+  }
+
+  function guarded(rows: (Buffer | null)[]): OnlineRead {
     const guard = rows.pop()?.toString('latin1') ?? null
     return { rows, guard, connection: connections.reader }
   }
@@ -157,6 +175,17 @@ export function redisOnlineStore(options: RedisOnlineStoreOptions): RedisOnlineS
     async readMany(keys) {
       try {
         return await readJoined(keys)
+      } catch (cause) {
+        return failed('answer a read')(cause)
+      }
+    },
+    async readWithin(keys, mostBytes) {
+      try {
+        const answer = await answeredInTime(
+          reads.readWithinBuffer(keys.length + 1, ...keys, guardKey, mostBytes),
+          options.readTimeoutMs,
+        )
+        return typeof answer === 'number' ? { bytesStored: answer } : guarded(answer)
       } catch (cause) {
         return failed('answer a read')(cause)
       }

@@ -1,7 +1,14 @@
 import type { Aggregated, Column } from './aggregate-sql.ts'
 import { duckDbDialect as sql } from './duckdb-dialect.ts'
 import { timeOf } from './indexed-times.ts'
-import { type ComputedView, planTiles, type SnapshotsRequest, select, type TilePlan } from './tile-plan.ts'
+import {
+  type ComputedView,
+  knownColumns,
+  planTiles,
+  type SnapshotsRequest,
+  select,
+  type TilePlan,
+} from './tile-plan.ts'
 
 /**
  * Tiles and snapshots of a key stand in one order of time, and a window is a frame in it, whose bounds go by the row: DuckDB
@@ -59,6 +66,11 @@ export function duckDbSnapshots(view: ComputedView, request: SnapshotsRequest): 
       : [`until_now as (partition by ${keyList} order by moment range unbounded preceding)`]),
   ]
   const written = features.flatMap((feature) => feature.written)
+  const closedAt = timeOf(sql, indexed, '(until_index + 1)')
+  const closed = [
+    ...knownColumns(sql, request, closedAt).map((column) => column.sql),
+    ...written.map(({ empty }) => empty),
+  ]
   const keyColumns = view.entity.joinKeys
     .map(({ name }, index) => `k${index} as ${sql.quote(name)}`)
     .join(', ')
@@ -102,11 +114,11 @@ ${timeline.join('\n  union all\n')}
   from parts where is_snapshot
 )
 select ${keyColumns}, ${sql.fromMicros('moment')} as event_timestamp, false as closing,
-  ${select(written)}
+  ${select([...knownColumns(sql, request, 'moment'), ...written])}
 from finished
 union all
-select ${keyList}, ${sql.fromMicros(timeOf(sql, indexed, '(until_index + 1)'))}, true,
-  ${written.map(({ empty }) => empty).join(', ')}
+select ${keyList}, ${sql.fromMicros(closedAt)}, true,
+  ${closed.join(', ')}
 from runs where closes
 ) to ${sql.text(request.output)} (format parquet, compression zstd, per_thread_output true)`,
   ].join(';\n')};\n`

@@ -1,6 +1,6 @@
 import { timeOf } from './indexed-times.ts'
 import { sparkDialect as sql } from './spark-dialect.ts'
-import { type ComputedView, planTiles, type SnapshotsRequest, select } from './tile-plan.ts'
+import { type ComputedView, knownColumns, planTiles, type SnapshotsRequest, select } from './tile-plan.ts'
 
 /** Without a catalogue on disk, times as microseconds in UTC, errors instead of silent nulls. */
 const sparkSettings = [
@@ -58,7 +58,10 @@ from (
     `insert overwrite directory ${sql.text(request.output)} using parquet
 select ${view.entity.joinKeys.map(({ name }, index) => `k${index} as ${sql.quote(name)}`).join(', ')},
   ${sql.fromMicros(time)} as event_timestamp, closing,
-  ${select(written.map(({ name, sql: value, empty }) => ({ name, sql: `if(closing, ${empty}, ${value})` })))}
+  ${select([
+    ...knownColumns(sql, request, time),
+    ...written.map(({ name, sql: value, empty }) => ({ name, sql: `if(closing, ${empty}, ${value})` })),
+  ])}
 from fg_rows where closing or snapshot_index >= ${sql.int(firstWritten)}`,
   ].join(';\n')};\n`
 }

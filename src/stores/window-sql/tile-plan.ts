@@ -34,6 +34,15 @@ export interface SnapshotsRequest {
   readonly form?: EventForm
   /** The folder that the rows are written to. */
   readonly output: string
+  /** Absent: rows say nothing of it. */
+  readonly known?: RowsKnown
+}
+
+/** Since when the rows are known, which they say by `created_timestamp`, with an empty `row_id` beside it. */
+export interface RowsKnown {
+  readonly now: Micros
+  /** So long after the snapshot's time, but not later than now; null: now. */
+  readonly afterMicros: Micros | null
 }
 
 interface PlannedFeature {
@@ -195,6 +204,21 @@ export function toleranceColumn(feature: string): string {
 
 function earliestStart(windows: readonly WindowLength[], time: Micros): Micros {
   return Math.min(...windows.map(({ windowMicros, hopMicros }) => windowStart(time, windowMicros, hopMicros)))
+}
+
+/** Columns of a row of a snapshot time in microseconds. */
+export function knownColumns(
+  { int, fromMicros, types }: Dialect,
+  { known }: SnapshotsRequest,
+  micros: string,
+): readonly Column[] {
+  if (known === undefined) return []
+  const now = int(known.now)
+  const created = known.afterMicros === null ? now : `least(${micros} + ${int(known.afterMicros)}, ${now})`
+  return [
+    { name: 'created_timestamp', sql: fromMicros(created) },
+    { name: 'row_id', sql: `cast(null as ${types.int64})` },
+  ]
 }
 
 /** What is no finite number is null; -0 is 0, so that both are one value. */

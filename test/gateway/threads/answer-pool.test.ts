@@ -8,12 +8,20 @@ import type { Measures, ThreadRequest } from '../../../src/gateway/threads/threa
 /** A thread that does what the query says: its answer is the id of the thread. */
 const program = `
 const { parentPort, threadId } = require('node:worker_threads')
-parentPort.on('message', ({ kind, id, request }) => {
-  const answered = (text) => {
+let lastId = 0
+parentPort.on('message', ({ kind, id, request, isGiven }) => {
+  const answered = (text, to = id) => {
     const body = new TextEncoder().encode(text)
-    parentPort.postMessage({ kind: 'answered', id, answer: { status: 200, body, deeds: [] } }, [body.buffer])
+    parentPort.postMessage({ kind: 'answered', id: to, answer: { status: 200, body, deeds: [] } }, [body.buffer])
   }
-  if (kind === 'gone') answered('gone')
+  lastId = id ?? lastId
+  if (kind === 'turn') answered(isGiven ? 'given' : 'refused', lastId)
+  else if (kind === 'gone') answered('gone')
+  else if (request.query === 'take a turn') parentPort.postMessage({ kind: 'turnAsked', turn: 1, payer: request.payer })
+  else if (request.query === 'end it') {
+    parentPort.postMessage({ kind: 'turnEnded', turn: 1 })
+    answered('ended')
+  }
   else if (request.query === 'answer') answered(String(threadId))
   else if (request.query === 'refuse') parentPort.postMessage({ kind: 'failed', id, message: 'secret host' })
   else if (request.query === 'exit') process.exit(1)
@@ -24,6 +32,8 @@ let pool: AnswerPool | null = null
 afterEach(async () => await pool?.close())
 
 const lines: string[] = []
+/** Payers of the one turn that there is. */
+const turns: string[] = []
 
 function open(threads: number): AnswerPool {
   const log = pino({ level: 'trace' }, { write: (line: string) => lines.push(line) })
@@ -31,6 +41,11 @@ function open(threads: number): AnswerPool {
     threads,
     spawn: () => new Worker(program, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 32 } }),
     onMeasures: (_measures: Measures) => {},
+    takeTurn(payer) {
+      if (turns.length > 0) return null
+      turns.push(payer)
+      return () => turns.pop()
+    },
     log,
   })
   return pool
@@ -76,4 +91,22 @@ it('shows nothing of why a thread could not answer, which is logged', async () =
   expect(failure).toBeInstanceOf(NotAvailable)
   expect(String(failure)).not.toContain('secret')
   expect(lines.join('')).toContain('secret host')
+})
+
+it('gives the threads turns of one bound, and has those back of a thread that has ended', async () => {
+  const two = open(2)
+  const [holds, other] = [new AbortController(), new AbortController()]
+  // One request each, so that both threads are there.
+  const held = [ask(two, 'wait', holds.signal), ask(two, 'wait', other.signal)]
+  expect(await ask(two, 'take a turn')).toBe('given')
+  expect(turns).toEqual(['key n'])
+  expect(await ask(two, 'take a turn')).toBe('refused')
+  expect(await ask(two, 'end it')).toBe('ended')
+  expect(turns).toEqual([])
+  expect(await ask(two, 'take a turn')).toBe('given')
+  await expect(ask(two, 'exit')).rejects.toBeInstanceOf(ThreadEnded)
+  expect(turns).toEqual([])
+  holds.abort()
+  other.abort()
+  await Promise.allSettled(held)
 })

@@ -159,6 +159,19 @@ describe('the export of stored events', () => {
     expect(await world.read(path, 'select distinct customer from rows order by 1')).toEqual([['2'], ['3']])
   })
 
+  it('leaves out the events of an entity whose deletion is recorded and not erased yet', async () => {
+    const source = await sourceOf('pending')
+    await store(source, noon + 9 * day, [
+      { customer: 61, at: noon },
+      { customer: 2, at: noon },
+    ])
+    const keyFields = [{ name: 'customer' }]
+    await world.recordDeletion({ customer: 'int64' }, [61], { sources: [{ ...source, keyFields }] })
+    const path = world.newFolder()
+    await world.exportTo(path, { kind: 'EVENTS', source })
+    expect(await world.read(path, 'select customer from rows')).toEqual([['2']])
+  })
+
   it('loses the months that retention has dropped, and leaves out what comes of them later', async () => {
     const source = await sourceOf('expired')
     await store(source, noon, [{ at: at('2026-09-20T00:00:00Z') }, { at: noon - 1 }])

@@ -43,13 +43,17 @@ export interface ExportWorld {
   readonly read: (path: string, query?: string) => Promise<readonly (readonly unknown[])[]>
   /** Of all files below a folder, sorted. */
   readonly files: (path: string) => Promise<readonly string[]>
-  readonly erase: (
-    joinKeys: Readonly<Record<string, 'int64' | 'string'>>,
-    key: readonly (number | string)[],
-    concerned: { readonly views?: readonly DeletionView[]; readonly sources?: readonly DeletionSource[] },
-  ) => Promise<void>
+  readonly erase: (...entity: DeletedEntity) => Promise<void>
+  /** Records the deletion alone; what it resolves with erases. */
+  readonly recordDeletion: (...entity: DeletedEntity) => Promise<() => Promise<void>>
   readonly close: () => Promise<void>
 }
+
+type DeletedEntity = readonly [
+  joinKeys: Readonly<Record<string, 'int64' | 'string'>>,
+  key: readonly (number | string)[],
+  concerned: { readonly views?: readonly DeletionView[]; readonly sources?: readonly DeletionSource[] },
+]
 
 /** A database, a folder, and what an export needs. */
 export async function exportWorld(): Promise<ExportWorld> {
@@ -72,7 +76,17 @@ export async function exportWorld(): Promise<ExportWorld> {
     clock: systemClock,
   }
   let folders = 0
+  const recordDeletion: ExportWorld['recordDeletion'] = async (joinKeys, key, concerned) => {
+    const { views = [], sources = [] } = concerned
+    const keys = Object.entries(joinKeys).map(([name, type]) => ({ name, type }))
+    const deletion = { entity: { id: 'thing', name: 'thing', joinKeys: keys }, key, views, sources }
+    const { deletedAt } = await deletions.record(deletion, systemClock())
+    return async () => {
+      await deletions.erase(deletion, deletedAt)
+    }
+  }
   return {
+    recordDeletion,
     ...{ pool, offline, stores, events: postgresEventStore(pool, 'default') },
     newFolder() {
       folders += 1
@@ -98,11 +112,8 @@ export async function exportWorld(): Promise<ExportWorld> {
         .map((entry) => join(entry.parentPath, entry.name).slice(path.length + 1))
         .toSorted()
     },
-    async erase(joinKeys, key, { views = [], sources = [] }) {
-      const keys = Object.entries(joinKeys).map(([name, type]) => ({ name, type }))
-      const deletion = { entity: { id: 'thing', name: 'thing', joinKeys: keys }, key, views, sources }
-      const { deletedAt } = await deletions.record(deletion, systemClock())
-      await deletions.erase(deletion, deletedAt)
+    async erase(...entity) {
+      await (await recordDeletion(...entity))()
     },
     async close() {
       connection.disconnectSync()

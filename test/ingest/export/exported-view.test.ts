@@ -1,11 +1,10 @@
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parquetSource } from '../../../src/definitions/parquet-source.ts'
 import type { FeatureRow } from '../../../src/definitions/value.ts'
 import { duckDbParquetRows } from '../../../src/stores/duckdb/lake/parquet-rows.ts'
-import { connectDuckDb } from '../../../src/stores/duckdb/open-duckdb.ts'
 import { duckDbPartFiles } from '../../../src/stores/duckdb/part-files.ts'
 import type { LakeAccess } from '../../../src/stores/lake-access.ts'
 import type { ParquetOfflineView } from '../../../src/stores/offline-view.ts'
@@ -13,6 +12,7 @@ import type { ParquetRows } from '../../../src/stores/parquet-rows.ts'
 import { objectExportFolder } from '../../../src/stores/s3/export-folder.ts'
 import { type ObjectStore, openObjectStore } from '../../../src/stores/s3/object-store.ts'
 import { asOfJoin, at, offlineView } from '../../contract/offline-store.ts'
+import { newDeltaTable } from '../../services/delta-table.ts'
 import { duckDbExtension } from '../../services/duckdb-extensions.ts'
 import { startObjectStore, type TestObjectStore } from '../../services/object-store.ts'
 import { type ExportWorld, exportWorld } from './export-world.ts'
@@ -124,7 +124,6 @@ describe.skipIf(delta === null || httpfs === null)('a Delta table', () => {
     const folder = await mkdtemp(join(tmpdir(), 'featuregraph-delta-'))
     const extensions = join(folder, 'extensions')
     const table = join(folder, 'table')
-    await mkdir(join(table, '_delta_log'), { recursive: true })
     await makeDelta(table)
     for (const file of [
       'a.parquet',
@@ -158,38 +157,28 @@ describe.skipIf(delta === null || httpfs === null)('a Delta table', () => {
 })
 
 /** Two files of the table, and one that its second version has removed. */
-async function makeDelta(table: string): Promise<void> {
-  const { connection, close } = await connectDuckDb()
-  const add = async (file: string, n: number, hours: number): Promise<object> => {
-    await connection.run(
-      `copy (select 1::BIGINT as id, 'a' as shop, ${n}::BIGINT as n, 0.5::FLOAT as rate, [chr(96 + ${n})] as tags,
-         make_timestamptz(${noon + hours * hour}) as event_timestamp, null::TIMESTAMPTZ as created_timestamp, ${n}::BIGINT as row_id,
-         false as closing) to '${join(table, file)}' (format parquet)`,
-    )
-    const { size } = await stat(join(table, file))
-    return { add: { path: file, partitionValues: {}, size, modificationTime: 1, dataChange: true } }
-  }
-  const field = (name: string, type: unknown) => ({ name, type, nullable: true, metadata: {} })
-  const fields = [
-    ...[field('id', 'long'), field('shop', 'string'), field('n', 'long'), field('rate', 'float')],
-    field('tags', { type: 'array', elementType: 'string', containsNull: true }),
-    ...[field('event_timestamp', 'timestamp'), field('created_timestamp', 'timestamp')],
-    ...[field('row_id', 'long'), field('closing', 'boolean')],
-  ]
-  const metaData = {
-    ...{ id: 'table', format: { provider: 'parquet', options: {} }, partitionColumns: [], configuration: {} },
-    ...{ schemaString: JSON.stringify({ type: 'struct', fields }), createdTime: 1 },
-  }
-  const first = [
-    ...[{ protocol: { minReaderVersion: 1, minWriterVersion: 2 } }, { metaData }],
-    ...[await add('a.parquet', 1, 0), await add('b.parquet', 2, 1), await add('gone.parquet', 3, 2)],
-  ]
-  const remove = { remove: { path: 'gone.parquet', deletionTimestamp: 1, dataChange: true } }
-  const log = join(table, '_delta_log')
-  await writeFile(
-    join(log, '00000000000000000000.json'),
-    first.map((line) => JSON.stringify(line)).join('\n'),
-  )
-  await writeFile(join(log, '00000000000000000001.json'), JSON.stringify(remove))
-  close()
+async function makeDelta(folder: string): Promise<void> {
+  const table = await newDeltaTable(folder, [
+    ...[
+      { name: 'id', type: 'long' },
+      { name: 'shop', type: 'string' },
+      { name: 'n', type: 'long' },
+    ],
+    { name: 'rate', type: 'float' },
+    { name: 'tags', type: { type: 'array', elementType: 'string', containsNull: true } },
+    ...[
+      { name: 'event_timestamp', type: 'timestamp' },
+      { name: 'created_timestamp', type: 'timestamp' },
+    ],
+    ...[
+      { name: 'row_id', type: 'long' },
+      { name: 'closing', type: 'boolean' },
+    ],
+  ])
+  const row = (n: number, hours: number): string =>
+    `select 1::BIGINT as id, 'a' as shop, ${n}::BIGINT as n, 0.5::FLOAT as rate, [chr(96 + ${n})] as tags,
+       make_timestamptz(${noon + hours * hour}) as event_timestamp, null::TIMESTAMPTZ as created_timestamp, ${n}::BIGINT as row_id,
+       false as closing`
+  await table.commit({ 'a.parquet': row(1, 0), 'b.parquet': row(2, 1), 'gone.parquet': row(3, 2) })
+  await table.commit({}, ['gone.parquet'])
 }

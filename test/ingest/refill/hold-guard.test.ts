@@ -1,7 +1,7 @@
 import { entity, featureView } from 'featuregraph'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
-import { readConfig } from '../../../src/config.ts'
+import { readConfig } from '../../../src/config/read-config.ts'
 import { openStores, type Stores } from '../../../src/gateway/open-stores.ts'
 import { systemClock } from '../../../src/gateway/system-clock.ts'
 import { holdGuard } from '../../../src/ingest/refill/hold-guard.ts'

@@ -47,17 +47,17 @@ function run(kafka: KafkaCluster): void {
     const reading = readAll(watchedConsumer(stream, { group: topic, topics: [topic] }))
     const load = publishAll(stream, topic)
     try {
-      await expect.poll(() => reading.counts.size, { timeout: 10_000 }).toBeGreaterThan(50)
+      await expect.poll(() => reading.counts.size).toBeGreaterThan(50)
       await disturb(load)
       await load.stop()
       const unread = () => load.acknowledged.filter((text) => !reading.counts.has(text))
-      await expect.poll(unread, { timeout: 10_000 }).toEqual([])
+      await expect.poll(unread).toEqual([])
       expect(load.acknowledged.filter((text) => reading.counts.get(text) !== 1)).toEqual([])
       // The group has a coordinator, which takes what is committed.
       const [described] = await stream.describe([topic])
       const ends = described?.partitions.map(({ endOffset }) => endOffset) ?? []
       const { isAtEnd } = consumerGroup(kafka.bootstrap, topic, topic)
-      await expect.poll(() => isAtEnd(ends), { timeout: 10_000 }).toBe(true)
+      await expect.poll(() => isAtEnd(ends)).toBe(true)
     } finally {
       await load.stop()
       await reading.stop()
@@ -80,7 +80,7 @@ function run(kafka: KafkaCluster): void {
       expect(moved.map((partition) => leaders[partition])).not.toContain(2)
     })
     expect(load.refused()).toBe(0)
-  }, 60_000)
+  })
 
   it('the event stream goes on when the broker that coordinates the group is killed: every acknowledged message is read once, and offsets are committed', async () => {
     const topic = await newTopic((partition) => [0, 1, 2].map((nth) => 1 + ((partition + nth) % 3)))
@@ -92,7 +92,7 @@ function run(kafka: KafkaCluster): void {
       expect(await kafka.coordinatorOf(topic)).not.toBe(dead)
     })
     expect(load.refused()).toBeLessThanOrEqual(1)
-  }, 60_000)
+  })
 }
 
 /** Polls and commits until it is stopped: how often each text came. */
@@ -145,7 +145,7 @@ function publishAll(stream: EventStream, topic: string) {
     /** Until so many more were acknowledged. */
     more: async (count: number) => {
       const enough = acknowledged.length + count
-      await expect.poll(() => acknowledged.length, { timeout: 20_000 }).toBeGreaterThan(enough)
+      await expect.poll(() => acknowledged.length).toBeGreaterThan(enough)
     },
     stop: async () => {
       isStopping = true

@@ -205,7 +205,7 @@ else {
         await consumer.poll({ maxMessages: 10, waitMs: 0 })
         return await isAtEnd(ends)
       }
-      await expect.poll(isCommitted, { timeout: 10_000 }).toBe(true)
+      await expect.poll(isCommitted).toBe(true)
       expect(consumer.revoked).toEqual([])
       expect(consumer.assigned).toHaveLength(2)
     })

@@ -98,6 +98,29 @@ describe('the commands of the Redis online store', () => {
     expect(await commandsOf(() => store.readMany(keys(100)))).toEqual([['mget', ...keys(100), guard]])
   })
 
+  it('reads keys of any characters, alone and among others', async () => {
+    const named = ['k:{plain}', 'k:{é}', 'k:{\u{1f600}}', 'k:{日本}', 'k:{}']
+    await store.writeMany(
+      named.map((key) => ({ key, row: packedRow([1, 1, 1], key) })),
+      null,
+    )
+    for (const asked of [...named.map((key) => [key]), named, [...named, 'none:{ä}']]) {
+      const { rows } = await store.readMany(asked)
+      expect(rows).toEqual(asked.map((key) => (named.includes(key) ? packedRow([1, 1, 1], key) : null)))
+    }
+  })
+
+  it('reads under the prefix of an address that has one', async () => {
+    const prefixed = await answering(open(`${server.url}?keyPrefix=own:`))
+    await prefixed.writeMany([{ key: 'k:{prefixed}', row: packedRow([1, 1, 1]) }], null)
+    const [theirs, others] = [
+      await prefixed.readMany(['k:{prefixed}']),
+      await store.readMany(['own:k:{prefixed}']),
+    ]
+    await prefixed.close()
+    expect([theirs.rows, others.rows]).toEqual([[packedRow([1, 1, 1])], [packedRow([1, 1, 1])]])
+  })
+
   it('joins the reads of one turn of the event loop into one MGET, each caller getting its own rows', async () => {
     await store.writeMany(
       keys(6).map((key) => ({ key, row: packedRow([1, 1, 1], key) })),
@@ -126,6 +149,15 @@ describe('the commands of the Redis online store', () => {
       Promise.all([2, 256, 3, 1_000].map((size, index) => store.readMany(keys(size, `a${index}`)))),
     )
     expect(commands.map((command) => command.length - 2).sort((a, b) => a - b)).toEqual([5, 256, 1_000])
+  })
+
+  it('stops reading rows that may be large soon after they are too large, however many are asked for', async () => {
+    const [key = ''] = keys(1, 'large')
+    const row = packedRow([1, 1, 1], 'x'.repeat(1_000))
+    await store.writeMany([{ key, row }], null)
+    const answer = await store.readWithin(Array<string>(1_000).fill(key), 10_000)
+    if (!('bytesStored' in answer)) throw new Error('1 MB was read')
+    expect(answer.bytesStored).toBeLessThan(10_000 + 16 * row.length)
   })
 
   it('joins nothing across turns', async () => {

@@ -22,9 +22,15 @@ export function expectSnapshots(
     `${row.key} ${formatTimestamp(row.time)}${row.closing ? ' closing' : ''}`
   expect(written.map(name).toSorted()).toEqual(expected.map(name).toSorted())
   const byName = new Map(written.map((row) => [name(row), row.values]))
+  const { known } = world
   const { features } = world.view
   for (const row of expected) {
     const values = byName.get(name(row)) ?? {}
+    if (known !== undefined) {
+      const created = Math.min(row.time + (known.afterMicros ?? Number.POSITIVE_INFINITY), known.now)
+      expect(textOf(values['created_timestamp'])).toBe(String(created))
+      expect(values).toHaveProperty('row_id', null)
+    }
     for (const [index, feature] of features.entries()) {
       const expectedOne = row.values[index] ?? { value: null, tolerance: null }
       const { value, tolerance } = expectedOne

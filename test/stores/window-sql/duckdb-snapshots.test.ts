@@ -33,9 +33,9 @@ async function run(
   try {
     await connection.run(`set timezone = 'Asia/Kolkata'`)
     const world = await write(connection, events ?? '', drawn)
-    const { view, times, previous } = world
+    const { view, events: _events, definitions: _definitions, ...request } = world
     await connection.run(
-      snapshotsSql(view, { times, previous, events: events ?? '', output: output ?? '' }, 'duckdb'),
+      snapshotsSql(view, { ...request, events: events ?? '', output: output ?? '' }, 'duckdb'),
     )
     const keys = view.entity.joinKeys.map(({ name }) => name)
     expectSnapshots(world, await readRows(connection, output ?? '', keys))

@@ -19,6 +19,7 @@ import type { Micros } from '../../../src/definitions/timestamp.ts'
 import type { KeyValue, ScalarValue } from '../../../src/definitions/value.ts'
 import { buildRegistry } from '../../../src/registry/build-registry.ts'
 import type { BatchView } from '../../../src/registry/registry.ts'
+import type { RowsKnown } from '../../../src/stores/window-sql/tile-plan.ts'
 import { at } from '../../contract/offline-store.ts'
 
 /** An event as it is exported, with its position. */
@@ -40,6 +41,7 @@ export interface WindowWorld {
   readonly times: readonly Micros[]
   readonly previous: Micros | null
   readonly events: readonly PlacedEvent[]
+  readonly known?: RowsKnown
 }
 
 const minute = 60_000_000
@@ -182,6 +184,13 @@ export const goldenCases: Readonly<Record<string, Omit<WindowWorld, 'events'>>> 
     }),
     times: [at('1899-12-31T23:00:00Z')],
     previous: null,
+  },
+  'known-since': {
+    ...viewOf('known_sales', customer, '1h', { n: count('2h'), total: sum('amount', '2h') }),
+    times: [...range(monday + day, hour, 6), monday + day + 9 * hour],
+    previous: monday + day - hour,
+    // Of the last times half an hour has not passed.
+    known: { now: monday + day + 4 * hour + 10 * minute, afterMicros: 30 * minute },
   },
 }
 

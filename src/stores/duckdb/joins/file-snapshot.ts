@@ -9,7 +9,7 @@ import type { ReadFiles } from '../../read-files.ts'
 import type { TableEstimate } from '../../table-estimate.ts'
 import { connectDuckDb } from '../open-duckdb.ts'
 import { estimateFiles, type JoinedStores, joinFileView, statementText } from './join-file-view.ts'
-import { listReadFiles, sameFiles } from './list-read-files.ts'
+import { listDeltaFiles, listReadFiles, sameFiles } from './list-read-files.ts'
 
 export interface FileSnapshotOptions extends JoinedStores {
   /** As `2GB`. */
@@ -55,12 +55,12 @@ export async function openFileSnapshot(
   }
 
   async function list(view: ParquetOfflineView): Promise<ReadFiles> {
-    if (view.source.format === 'delta') return { of: view.id, path: view.source.path, files: [] }
+    const listing = view.source.format === 'delta' ? listDeltaFiles : listReadFiles
     const connection = await connectionFor(view)
     const earlier = files.find(({ of }) => of === view.id)
     const found = earlier
       ? await sameFiles(connection, earlier)
-      : await listReadFiles(connection, view.id, view.source.path)
+      : await listing(connection, view.id, view.source.path)
     known.set(view.id, found)
     return found
   }

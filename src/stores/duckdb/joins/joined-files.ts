@@ -6,7 +6,7 @@ import { duckDb } from '../../join-sql/sql-dialect.ts'
 import type { ParquetOfflineView } from '../../offline-view.ts'
 import type { ReadFiles } from '../../read-files.ts'
 import { fileColumnsReader } from '../lake/file-columns.ts'
-import { openFileset } from '../lake/fileset.ts'
+import { deltaGroups } from '../lake/fileset.ts'
 import { UnfitFiles } from '../lake/unfit-files.ts'
 import { groupFiles, viewRowsSql } from '../lake/view-rows.ts'
 
@@ -19,13 +19,13 @@ import { groupFiles, viewRowsSql } from '../lake/view-rows.ts'
 export async function joinedRowsSql(
   connection: DuckDBConnection,
   view: ParquetOfflineView,
-  { files }: ReadFiles,
+  { files, version }: ReadFiles,
   { knownAt, features }: { readonly knownAt: JoinedKnownAt; readonly features: 'TYPED' | 'STORED' },
 ): Promise<string> {
   const columns = fileColumnsReader()
   const listed = files.map(({ path, bytes }) => ({ path, size: bytes, modified: '' }))
   const rows = await (view.source.format === 'delta'
-    ? openFileset(connection, columns, view).then(({ rowsSql }) => rowsSql(() => true))
+    ? deltaGroups(connection, view, version).then((groups) => viewRowsSql(view, groups))
     : columns.columnsOf(connection, listed).then((found) => viewRowsSql(view, groupFiles(listed, found)))
   ).catch((error: unknown) => {
     throw error instanceof UnfitFiles

@@ -17,9 +17,59 @@ export async function listReadFiles(
   return { of, path, files: await withChecksums(connection, found) }
 }
 
+/**
+ * As `listReadFiles`, of the newest version of a Delta table: later versions change nothing of it.
+ * @throws BadUserInput where the path is no Delta table.
+ */
+export async function listDeltaFiles(
+  connection: DuckDBConnection,
+  of: string,
+  path: string,
+): Promise<ReadFiles> {
+  const version = await newestVersion(connection, path)
+  const paths = await deltaFiles(connection, path, version).catch((error: unknown) => {
+    throw new BadUserInput(`the Delta table ${path} cannot be read: ${firstLineOf(error)}`)
+  })
+  const sizes = await sizesOf(connection, paths)
+  const found = paths.map((file) => ({ path: file, size: sizes.get(file) ?? 0 }))
+  return { of, path, version, files: await withChecksums(connection, found) }
+}
+
+async function newestVersion(connection: DuckDBConnection, path: string): Promise<number> {
+  const log = `${path.replace(/\/+$/, '')}/_delta_log`
+  const reader = await connection
+    .runAndReadAll('select file from glob($1)', [`${literally(log)}/*`])
+    .catch((error: unknown) => {
+      throw new BadUserInput(`the Delta table ${path} cannot be read: ${firstLineOf(error)}`)
+    })
+  const versions = reader
+    .getRows()
+    .flatMap(([file]) => /\/(\d{20})\.(?:json|checkpoint\.(?:.*\.)?parquet)$/.exec(String(file))?.[1] ?? [])
+    .map(Number)
+  if (versions.length > 0) return Math.max(...versions)
+  throw new BadUserInput(`${path} is no Delta table: it has no version in _delta_log`)
+}
+
+async function deltaFiles(
+  connection: DuckDBConnection,
+  path: string,
+  version: number,
+): Promise<readonly string[]> {
+  const text = `select data_file from delta_list_files('${path.replaceAll("'", "''")}', version => ${version})`
+  const reader = await connection.runAndReadAll(text)
+  return reader
+    .getRows()
+    .map(([file]) => String(file))
+    .sort()
+}
+
 /** Those of an earlier listing, if they are what they were. @throws FilesChanged naming the first that is not. */
 export async function sameFiles(connection: DuckDBConnection, earlier: ReadFiles): Promise<ReadFiles> {
-  const sizes = await sizesOf(connection, earlier)
+  if (earlier.version !== undefined) await checkVersion(connection, earlier, earlier.version)
+  const sizes = await sizesOf(
+    connection,
+    earlier.files.map(({ path }) => path),
+  )
   const there = earlier.files.filter(({ path }) => sizes.has(path))
   const gone = earlier.files.find(({ path }) => !sizes.has(path))
   if (gone !== undefined) throw changed(earlier, gone, 'is not there any more')
@@ -39,7 +89,28 @@ export async function sameFiles(connection: DuckDBConnection, earlier: ReadFiles
   return earlier
 }
 
-function changed({ of }: ReadFiles, { path }: ReadFile, how: string): FilesChanged {
+/** Its log may be gone, or the table made anew. */
+async function checkVersion(
+  connection: DuckDBConnection,
+  earlier: ReadFiles,
+  version: number,
+): Promise<void> {
+  const { path, files } = earlier
+  const listed = await deltaFiles(connection, path, version).catch((error: unknown) => {
+    throw changed(earlier, { path }, `has no version ${version} any more (${firstLineOf(error)})`)
+  })
+  const known = new Set(listed)
+  const other = files.find((file) => !known.has(file.path))
+  if (other !== undefined) throw changed(earlier, other, `is not of version ${version} of ${path} any more`)
+  if (listed.length !== files.length)
+    throw changed(
+      earlier,
+      { path },
+      `has ${listed.length} files in version ${version}, where ${files.length} are expected`,
+    )
+}
+
+function changed({ of }: ReadFiles, { path }: Pick<ReadFile, 'path'>, how: string): FilesChanged {
   return new FilesChanged(
     `"${of}" was read from files that are not all the same any more: ${path} ${how}; the same training set cannot be made`,
   )
@@ -47,11 +118,10 @@ function changed({ of }: ReadFiles, { path }: ReadFile, how: string): FilesChang
 
 async function sizesOf(
   connection: DuckDBConnection,
-  { files }: ReadFiles,
+  paths: readonly string[],
 ): Promise<ReadonlyMap<string, number>> {
-  if (files.length === 0) return new Map()
   const found = new Map<string, number>()
-  for (const { path } of files) {
+  for (const path of paths) {
     // Of one file at a time: a pattern that finds nothing is an error. Contents are not read where they are not selected.
     const reader = await connection
       .runAndReadAll('select filename, size from read_blob($1)', [literally(path)])

@@ -18,13 +18,14 @@ export async function checkFiles(
   const problems: FileProblem[] = []
   for (const view of views) {
     const place = `feature view ${view.name}, source ${view.source.name}`
-    const found = await problemsOf(reader, view)
+    const found = await fileProblems(reader, view)
     problems.push(...found.map((one) => ({ ...one, path: `${place}, ${one.path}` })))
   }
   return problems
 }
 
-async function problemsOf(
+/** Of one view, by file. */
+export async function fileProblems(
   { instanceFor, columns }: LakeReader,
   view: ParquetOfflineView,
 ): Promise<readonly FileProblem[]> {

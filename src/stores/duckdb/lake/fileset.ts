@@ -51,20 +51,28 @@ export async function openFileset(
 
 /** One version of the table, which is read whole: DuckDB passes over the files that the log rules out. */
 async function openDelta(connection: DuckDBConnection, view: ParquetOfflineView): Promise<Fileset> {
-  const { path } = view.source
-  const from = `delta_scan(${quoteText(path)})`
-  const reader = await connection.runAndReadAll(`describe select * from ${from}`)
-  const columns: FileColumns = {
-    types: new Map(reader.getRows().map(([name, type]) => [String(name), String(type)])),
-    int96: new Set(),
-  }
-  const groups = [{ from, path, columns }]
+  const groups = await deltaGroups(connection, view)
   // It is taken whole or not at all, as one file would be.
-  const table: LakeFile = { path, size: 0, modified: '' }
+  const table: LakeFile = { path: view.source.path, size: 0, modified: '' }
   return {
     files: [],
     rowsSql: async (which) => viewRowsSql(view, which(table) ? groups : []),
     within: () => () => true,
     groups: async () => groups,
   }
+}
+
+/** What a Delta table's rows are read from: of the version, or of the newest one. */
+export async function deltaGroups(
+  connection: DuckDBConnection,
+  { source: { path } }: ParquetOfflineView,
+  version?: number | undefined,
+): Promise<readonly FileGroup[]> {
+  const from = `delta_scan(${quoteText(path)}${version === undefined ? '' : `, version => ${version}`})`
+  const reader = await connection.runAndReadAll(`describe select * from ${from}`)
+  const columns: FileColumns = {
+    types: new Map(reader.getRows().map(([name, type]) => [String(name), String(type)])),
+    int96: new Set(),
+  }
+  return [{ from, path, columns }]
 }

@@ -1,6 +1,4 @@
-import { DuckDBBlobValue, DuckDBListValue, type DuckDBValue } from '@duckdb/node-api'
-import { acceptDecimal } from '../../../definitions/decimal.ts'
-import type { ScalarValue, Value } from '../../../definitions/value.ts'
+import { DuckDBBlobValue, DuckDBListValue } from '@duckdb/node-api'
 import {
   decimalDigits,
   elementType,
@@ -9,6 +7,7 @@ import {
   type ScalarType,
   type ValueType,
 } from '../../../definitions/value-type.ts'
+import { type ReadStoredValue, storedValueReader } from '../../stored-value.ts'
 import { quoteText } from '../sql-text.ts'
 
 /** A column of a file as it stands there. */
@@ -111,57 +110,8 @@ function bareType(stored: string): string {
   return stored.replace(/\(.*\)$/s, '')
 }
 
-/**
- * What DuckDB answered for `mappedValue` → the value; NaN and ±Infinity become null and are counted, and so are numbers that a
- * decimal cannot hold exactly.
- */
-export function fromDuckDb(type: ValueType, raw: DuckDBValue, countNonFinite: () => void): Value | null {
-  if (raw === null) return null
-  const element = elementType(type)
-  if (element === null) return scalarFromDuckDb(type as ScalarType, raw, countNonFinite)
-  if (!(raw instanceof DuckDBListValue)) return null
-  const items: ScalarValue[] = []
-  for (const item of raw.items) {
-    const value = item === null ? null : scalarFromDuckDb(element, item, countNonFinite)
-    // A list holds values only; one hole makes the whole list unknown.
-    if (value === null) return null
-    items.push(value)
-  }
-  return items
-}
-
-function scalarFromDuckDb(
-  type: ScalarType,
-  raw: DuckDBValue,
-  countNonFinite: () => void,
-): ScalarValue | null {
-  switch (type) {
-    case 'int32':
-    case 'int64':
-    case 'timestamp': {
-      const number = Number(raw)
-      return Number.isSafeInteger(number) ? number : String(raw)
-    }
-    case 'float32':
-    case 'float64': {
-      const number = type === 'float32' ? Math.fround(Number(raw)) : Number(raw)
-      if (Number.isFinite(number)) return number
-      countNonFinite()
-      return null
-    }
-    case 'bool':
-      return raw === true
-    case 'string':
-      return String(raw)
-    case 'uuid':
-      return String(raw).toLowerCase()
-    case 'bytes':
-      return raw instanceof DuckDBBlobValue ? Buffer.from(raw.bytes) : null
-    default: {
-      const outcome = acceptDecimal(decimalDigits(type), String(raw))
-      if (outcome.ok) return outcome.value
-      countNonFinite()
-      return null
-    }
-  }
-}
+/** Of what DuckDB answered for `mappedValue`. */
+export const fromDuckDb: ReadStoredValue = storedValueReader({
+  itemsOf: (raw) => (raw instanceof DuckDBListValue ? raw.items : null),
+  bytesOf: (raw) => (raw instanceof DuckDBBlobValue ? Buffer.from(raw.bytes) : null),
+})

@@ -21,9 +21,10 @@ const selectWriters = `select l.pid || '/' || l.transactionid as writer
 from pg_locks as l join pg_stat_activity as a on a.pid = l.pid
 where l.locktype = 'transactionid' and l.mode = 'ExclusiveLock' and l.granted and a.datname = current_database()`
 
-const insertDeletion = `insert into featuregraph.deletions (project, digest, entity, deleted_at)
-values ($1, decode($2, 'hex'), $3, $4)
-on conflict (project, digest, entity) do update set deleted_at = greatest(deletions.deleted_at, excluded.deleted_at)
+const insertDeletion = `insert into featuregraph.deletions (project, digest, entity, deleted_at, recorded_xid)
+values ($1, decode($2, 'hex'), $3, $4, pg_current_xact_id())
+on conflict (project, digest, entity) do update
+set deleted_at = greatest(deletions.deleted_at, excluded.deleted_at), recorded_xid = excluded.recorded_xid
 returning ${microsOf('deleted_at')} as deleted_at`
 
 const markErased = `update featuregraph.deletions set erased_xid = pg_current_xact_id()

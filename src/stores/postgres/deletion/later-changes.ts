@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { z } from 'zod'
 import type { KeyValue } from '../../../definitions/value.ts'
 import { joinKeyType } from '../../../definitions/value-type.ts'
-import type { ErasedEntities, LaterChanges } from '../../later-changes.ts'
+import type { DeletedEntities, LaterChanges } from '../../later-changes.ts'
 import { microsOf } from '../sql/column-type.ts'
 import { storeFailed } from '../sql/pool.ts'
 import { systemIdentifier } from '../sql/system-identifier.ts'
@@ -12,13 +12,18 @@ import { deletionDigest, deletionText } from './deletion-digest.ts'
 const behind = (xid: string, snapshot: string): string =>
   `${xid} is not null and not (${visibleSql(xid, `${snapshot}::pg_snapshot`).join('')})`
 
-const erasedSql = `select k.entity, k.join_keys, s.secret, array_agg(encode(d.digest, 'hex')) as digests
+const deletedSql = (
+  isMeant: string,
+): string => `select k.entity, k.join_keys, s.secret, array_agg(encode(d.digest, 'hex')) as digests
 from featuregraph.deletions as d
 join featuregraph.deleted_kinds as k on k.project = d.project and k.entity = d.entity
 join featuregraph.deletion_secrets as s on s.project = d.project
-where d.project = $1 and ${behind('d.erased_xid', '$2')}
+where d.project = $1 and (${isMeant})
 group by k.entity, k.join_keys, s.secret
 order by k.entity`
+
+const isErased = behind('d.erased_xid', '$2')
+const isRecorded = behind('d.recorded_xid', '$2')
 
 const correctedSql = `select coalesce(sum(events), 0) as events from featuregraph.clock_corrections
 where project = $1 and source = any ($3::text[]) and ${behind('recorded_xid', '$2')}`
@@ -58,24 +63,27 @@ export function postgresLaterChanges(pool: pg.Pool, project: string): LaterChang
         .catch(failed)
       return Number(rows[0]?.events)
     },
-    async erased(visible) {
-      const { rows } = await pool
-        .query<{ entity: string; join_keys: unknown; secret: Buffer; digests: readonly string[] }>(
-          erasedSql,
-          [project, visible],
-        )
-        .catch(failed)
-      return rows.map(({ entity, join_keys, secret, digests }): ErasedEntities => {
-        const joinKeys = storedKeys.parse(join_keys)
-        const all = new Set(digests)
-        return {
-          ...{ entity, joinKeys, count: all.size },
-          isErased(key: readonly (KeyValue | null)[]) {
-            const text = deletionText(joinKeys, key)
-            return text !== null && all.has(deletionDigest(secret, text))
-          },
-        }
-      })
-    },
+    erased: (visible) => entities(visible, isErased),
+    deleted: (visible) => entities(visible, `${isErased} or ${isRecorded}`),
+  }
+
+  async function entities(visible: string, isMeant: string): Promise<readonly DeletedEntities[]> {
+    const { rows } = await pool
+      .query<{ entity: string; join_keys: unknown; secret: Buffer; digests: readonly string[] }>(
+        deletedSql(isMeant),
+        [project, visible],
+      )
+      .catch(failed)
+    return rows.map(({ entity, join_keys, secret, digests }): DeletedEntities => {
+      const joinKeys = storedKeys.parse(join_keys)
+      const all = new Set(digests)
+      return {
+        ...{ entity, joinKeys, count: all.size },
+        isDeleted(key: readonly (KeyValue | null)[]) {
+          const text = deletionText(joinKeys, key)
+          return text !== null && all.has(deletionDigest(secret, text))
+        },
+      }
+    })
   }
 }

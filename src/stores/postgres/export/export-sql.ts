@@ -22,7 +22,7 @@ export interface ExportScope {
   readonly visibleIn: string | null
   /** Events before it are not all there. RFC 3339. */
   readonly storedSince: string | null
-  /** Kinds of deleted entities that rows of a mapped table are held against. */
+  /** Kinds of deleted entities that rows are held against: one that was deleted may not have been erased yet. */
   readonly deleted: readonly DeletedKind[]
 }
 
@@ -139,10 +139,13 @@ function featureRowsSql(scope: ExportScope, view: StoredOfflineView): Sql {
   return { text: text.join('\n'), values }
 }
 
+/** Earlier than any deletion, and later than -infinity, which stands for none. */
+const knownAlways = '4714-11-24 00:00:00+00 BC'
+
 function rowsOf({ project, subject, part, ...scope }: ExportScope, values: unknown[]): Rows {
   const time = (micros: number): string => `$${values.push(formatTimestamp(micros))}::timestamptz`
   const isStored = subject.kind === 'EVENTS' && subject.source.table === null
-  const { from, event, own, mapped } = tableOf(project, subject)
+  const { from, event, known, own, mapped } = tableOf(project, subject)
   const day = isStored ? countedAt : event
   const conditions = [
     ...(part.from === null ? [] : [`${day} >= ${time(part.from)}`]),
@@ -152,17 +155,18 @@ function rowsOf({ project, subject, part, ...scope }: ExportScope, values: unkno
   // The months that such events can stand in.
   if (isStored && part.from !== null) conditions.push(`${event} >= ${time(part.from)}`)
   if (isStored && part.to !== null) conditions.push(`${event} < ${time(part.to)} + ${furthestAhead}`)
+  const column = ({ column: name, type }: { readonly column: string; readonly type: ScalarType }): string =>
+    `${name}::${sqlType(type)}`
+  const notDeleted = notDeletedSql(project, scope.deleted, {
+    // What was known by then is erased too, whatever time it is of.
+    event: known === null ? event : `least(${event}, coalesce(${known}, '${knownAlways}'))`,
+    column: (name) => column(own.find((one) => one.name === name) ?? { column: 'null', type: 'string' }),
+    value: (parameter) => `$${values.push(parameter)}`,
+  })
   if (mapped) {
-    const column = ({ column: name, type }: { readonly column: string; readonly type: ScalarType }): string =>
-      `${name}::${sqlType(type)}`
     conditions.push(
       `isfinite(${event})`,
       ...(subject.kind === 'ROWS' ? own.map(({ column: name }) => `${name} is not null`) : []),
-      ...notDeletedSql(project, scope.deleted, {
-        event,
-        column: (name) => column(own.find((one) => one.name === name) ?? { column: 'null', type: 'string' }),
-        value: (parameter) => `$${values.push(parameter)}`,
-      }),
     )
   } else {
     const snapshot = (text: string): string => `$${values.push(text)}::pg_snapshot`
@@ -176,6 +180,7 @@ function rowsOf({ project, subject, part, ...scope }: ExportScope, values: unkno
       )
     }
   }
+  conditions.push(...notDeleted)
   return { from, time: day, conditions: conditions.length === 0 ? ['true'] : conditions }
 }
 
@@ -183,6 +188,8 @@ interface ReadTable {
   readonly from: string
   readonly event: string
   readonly mapped: boolean
+  /** Since when a row of a table of ours is known; null of a mapped one. */
+  readonly known: string | null
   /** Columns that name entities. */
   readonly own: readonly { readonly name: string; readonly column: string; readonly type: ScalarType }[]
 }
@@ -195,6 +202,7 @@ function tableOf(project: string, subject: ExportSubject): ReadTable {
       from: `${source.table === null ? eventTable(project, source) : quoteTable(source.table)} as x`,
       event: eventTimeOf(source),
       mapped: isMapped,
+      known: isMapped ? null : 'x.ingested_at',
       own: source.fields.map(({ name, type, column }) => ({
         ...{ name, type },
         column: `x.${quoteIdentifier(isMapped ? column : name)}`,
@@ -207,6 +215,7 @@ function tableOf(project: string, subject: ExportSubject): ReadTable {
     from: `${table.from} as x`,
     event: `x.${table.eventTimestamp}`,
     mapped: view.source !== null,
+    known: view.source === null ? `x.${table.createdTimestamp}` : null,
     own: view.entity.joinKeys.map(({ name, type }) => ({ name, type, column: `x.${table.column(name)}` })),
   }
 }

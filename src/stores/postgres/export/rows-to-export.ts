@@ -5,7 +5,6 @@ import {
   type ExportReading,
   type ExportSubject,
   exportColumns,
-  knowsArrivals,
   type RowsToExport,
 } from '../../rows-to-export.ts'
 import { deletedKinds } from '../deletion/deletion-check.ts'
@@ -47,7 +46,7 @@ export function postgresRowsToExport(
         const scope = {
           ...{ project, subject, visibleIn },
           storedSince: storedSince === null ? null : formatTimestamp(storedSince),
-          deleted: knowsArrivals(subject) ? [] : await deletedKinds(client, project, exportColumns(subject)),
+          deleted: await deletedKinds(client, project, exportColumns(subject)),
         }
         const reader = rowReader(subject, () => countNonFinite(nameOf(subject)))
         return {

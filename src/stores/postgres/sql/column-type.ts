@@ -1,4 +1,3 @@
-import { acceptDecimal } from '../../../definitions/decimal.ts'
 import { formatTimestamp } from '../../../definitions/timestamp.ts'
 import type { ScalarValue, Value } from '../../../definitions/value.ts'
 import {
@@ -9,6 +8,7 @@ import {
   type ScalarType,
   type ValueType,
 } from '../../../definitions/value-type.ts'
+import { type ReadStoredValue, storedValueReader } from '../../stored-value.ts'
 
 interface ScalarColumn {
   /** The type of a managed table's column, as `format_type` prints it. */
@@ -53,11 +53,6 @@ export function mappableTypes(type: ValueType): readonly string[] {
     : scalars[element].mappable.map((name) => `${name}[]`)
 }
 
-/** Types whose values have one small size: they may stand in a covering index without breaking its row limit. */
-export function isFixedSize(type: ValueType): boolean {
-  return elementType(type) === null && type !== 'string' && type !== 'bytes'
-}
-
 /**
  * Whole microseconds since the epoch of a timestamptz expression; exact, since extract answers numeric. Null for the
  * infinite ones that a mapped table may hold.
@@ -93,61 +88,11 @@ function readType(type: ValueType): string {
   return sqlType(type === 'float32[]' ? 'float64[]' : type)
 }
 
-/**
- * What the driver answered for `selectExpression` → the value; NaN and ±Infinity become null and are counted, and so are
- * numbers that a decimal cannot hold exactly, and those of a wider column that are out of the type's range.
- */
-export function fromSql(type: ValueType, raw: unknown, countNonFinite: () => void): Value | null {
-  if (raw === null || raw === undefined) return null
-  const element = elementType(type)
-  if (element === null) return scalarFromSql(type as ScalarType, raw, countNonFinite)
-  const items: ScalarValue[] = []
-  for (const item of raw as readonly unknown[]) {
-    const value = item === null ? null : scalarFromSql(element, item, countNonFinite)
-    // A list holds values only; one hole makes the whole list unknown.
-    if (value === null) return null
-    items.push(value)
-  }
-  return items
-}
-
-function scalarFromSql(type: ScalarType, raw: unknown, countNonFinite: () => void): ScalarValue | null {
-  switch (type) {
-    case 'int64':
-    case 'timestamp': {
-      const number = Number(raw)
-      return Number.isSafeInteger(number) ? number : String(raw)
-    }
-    case 'int32': {
-      const number = Number(raw)
-      // Of a column that is wider: see `selectFeature`.
-      if ((number | 0) === number) return number
-      countNonFinite()
-      return null
-    }
-    case 'float32':
-    case 'float64': {
-      const number = type === 'float32' ? Math.fround(Number(raw)) : Number(raw)
-      if (Number.isFinite(number)) return number
-      countNonFinite()
-      return null
-    }
-    case 'bool':
-      return raw === true
-    case 'string':
-      return String(raw)
-    case 'bytes':
-      return raw as Buffer
-    case 'uuid':
-      return String(raw)
-    default: {
-      const outcome = acceptDecimal(decimalDigits(type), String(raw))
-      if (outcome.ok) return outcome.value
-      countNonFinite()
-      return null
-    }
-  }
-}
+/** Of what the driver answered for `selectExpression`. */
+export const fromSql: ReadStoredValue = storedValueReader({
+  itemsOf: (raw) => raw as readonly unknown[],
+  bytesOf: (raw) => raw as Buffer,
+})
 
 /** How a column's values travel as one array parameter, and the expression that makes the column's value of an item. */
 interface ArrayParameter {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { ValueType } from '../../../definitions/value-type.ts'
+import { isFixedSize, type ValueType } from '../../../definitions/value-type.ts'
 import type { OfflineFeature, StoredOfflineView } from '../../offline-view.ts'
-import { isFixedSize, selectExpression, selectedType, sqlType } from '../sql/column-type.ts'
+import { selectExpression, selectedType, sqlType } from '../sql/column-type.ts'
 import { quoteIdentifier, quoteTable } from '../sql/identifier.ts'
 import { type ManagedColumn, managedColumn } from './managed-column.ts'
 

@@ -3,6 +3,7 @@ import { formatTimestamp, type Micros } from '../../../definitions/timestamp.ts'
 import type { ValueType } from '../../../definitions/value-type.ts'
 import { HistoryExpired } from '../../../errors.ts'
 import { spanAggregate } from '../../../windows/aggregates/aggregates.ts'
+import { keyTimelines, readComputed, readSpan } from '../../key-timelines.ts'
 import type {
   IntakeCounts,
   SnapshotComputation,
@@ -16,7 +17,6 @@ import { copyOut } from '../sql/copy-out.ts'
 import { storeFailed } from '../sql/pool.ts'
 import { systemIdentifier } from '../sql/system-identifier.ts'
 import { recordViolations } from '../system/violation-store.ts'
-import { keyTimelines, readComputed, readSpan } from './key-timelines.ts'
 import { notDeleted } from './not-deleted.ts'
 import { overridesSql, readOverride } from './overrides.ts'
 import { recordedSql, recordSnapshots } from './recorded-snapshots.ts'

@@ -6,7 +6,7 @@ import type { OfflineStore } from '../../../../src/stores/offline-store.ts'
 import type { StoredOfflineView } from '../../../../src/stores/offline-view.ts'
 import { postgresDeletionStore } from '../../../../src/stores/postgres/deletion/deletion-store.ts'
 import { asOfJoinSql } from '../../../../src/stores/postgres/features/as-of-join.ts'
-import { deletionStoreContract } from '../../../contract/deletion-store.ts'
+import { deletionStoreContract, writtenViews } from '../../../contract/deletion-store.ts'
 import { insertedRows, offlineRowsContract } from '../../../contract/offline-rows.ts'
 import {
   asOfJoin,
@@ -77,7 +77,7 @@ describe.each(['default', 'other'])('project %s', (project) => {
     const pool = testPool(database.url, 2, null)
     const store = testOfflineStore(database.url, { project })
     return {
-      store,
+      ...writtenViews(store),
       deletions: postgresDeletionStore(pool, project),
       close: async () => {
         await Promise.all([store.close(), pool.end()])

@@ -1,8 +1,8 @@
-import type { Micros } from '../../../definitions/timestamp.ts'
-import type { EntityKey, KeyValue, Value } from '../../../definitions/value.ts'
-import { StoreFailed } from '../../../errors.ts'
-import type { ComputedRow, Span, StoredSnapshotRow, Timeline } from '../../snapshot-store.ts'
-import type { EventKeys } from '../../stored-event-source.ts'
+import type { Micros } from '../definitions/timestamp.ts'
+import type { EntityKey, KeyValue, Value } from '../definitions/value.ts'
+import { StoreFailed } from '../errors.ts'
+import type { ComputedRow, Span, StoredSnapshotRow, Timeline } from './snapshot-store.ts'
+import type { EventKeys } from './stored-event-source.ts'
 
 type Row = readonly (Value | null)[]
 

@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { readConfig, readEnvironment } from '../src/config.ts'
-import { InvalidConfig, type Problem } from '../src/errors.ts'
+import { readConfig, readEnvironment } from '../../src/config/read-config.ts'
+import { InvalidConfig, type Problem } from '../../src/errors.ts'
 
 const secret = 'hunter2-hunter2'
 let folder: string
