@@ -21,7 +21,7 @@ export type TrainingSettings = Pick<
 export async function trainingSources(
   config: TrainingSettings,
   system: pg.Pool,
-  log: Pick<Logger, 'warn' | 'info'>,
+  log: Pick<Logger, 'warn' | 'debug'>,
 ): Promise<EngineSources> {
   const { project, schemaFolder, lake, duckDbMemory } = config
   const { duckDbTrainingFiles: trainingFiles } = await import('../stores/duckdb/training-file.ts')
@@ -51,7 +51,7 @@ async function trainingEngines(
   {
     log,
     files,
-  }: { readonly log: Pick<Logger, 'warn' | 'info'>; readonly files: Parameters<typeof routedSnapshots>[1] },
+  }: { readonly log: Pick<Logger, 'warn' | 'debug'>; readonly files: Parameters<typeof routedSnapshots>[1] },
 ): Promise<TrainingEngines> {
   const { duckDbFileJoins } = await import('../stores/duckdb/joins/file-joins.ts')
   const { findingStatements, findRowsBy } = await import('../stores/duckdb/joins/find-rows.ts')
@@ -60,7 +60,8 @@ async function trainingEngines(
   const byJob = findRowsByJob({
     engine: sparkEngine({ submit: sparkSubmit }),
     exchange: filesFolder === null ? null : path.join(filesFolder, project, 'engines'),
-    onLog: (line) => log.info(line),
+    // As the log of a batch on an engine: what matters of it is in the error of a job that fails.
+    onLog: (line) => log.debug(`spark: ${line}`),
     deletions: files.deletions,
   })
   return {
