@@ -1,8 +1,7 @@
-import { endAll, endOnSignals } from '../started.ts'
+import { runBench, say } from '../run-bench.ts'
 import { coresOfOthers, type Measurement } from './cells.ts'
 import type { Operation } from './expected.ts'
 import { goals, unknownEntities, vectorConnections, vectorRows } from './goals.ts'
-import { WrongAnswer } from './load-process.ts'
 import { type Options, readOptions, usage } from './options.ts'
 import { cpuMicros, machineMicros } from './process-usage.ts'
 import { loadTable, type RowOf, resultTable, serverNames } from './report.ts'
@@ -125,28 +124,8 @@ function since(before: number | null, after: number | null): number | null {
   return before === null || after === null ? null : after - before
 }
 
-function say(line: string): void {
-  process.stderr.write(`${line}\n`)
-}
-
-async function main(): Promise<void> {
-  const options = readOptions()
-  if (options === null) {
-    say(usage)
-    process.exitCode = 1
-    return
-  }
-  endOnSignals()
-  try {
-    const bench = await setUp(options, say)
-    if (options.soakMinutes === null) await measure(bench, options)
-    else process.stdout.write(`${await soak(bench, options.soakMinutes)}\n`)
-  } catch (error) {
-    process.exitCode = 1
-    say(error instanceof WrongAnswer ? `WRONG ANSWER: ${error.message}` : String(error))
-  } finally {
-    await endAll()
-  }
-}
-
-await main()
+await runBench(usage, readOptions, async (options) => {
+  const bench = await setUp(options, say)
+  if (options.soakMinutes === null) await measure(bench, options)
+  else process.stdout.write(`${await soak(bench, options.soakMinutes)}\n`)
+})
