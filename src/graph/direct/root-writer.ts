@@ -10,7 +10,7 @@ import type { AnsweredField, AnsweredFields } from './selected-fields.ts'
 export type Values = Readonly<Record<string, unknown>>
 
 /** A root field of an operation, with what is selected below it. */
-export interface RootSelection {
+interface RootSelection {
   readonly schema: GraphQLSchema
   readonly document: DocumentNode
   readonly operation: OperationDefinitionNode
@@ -21,7 +21,7 @@ export interface RootSelection {
 }
 
 /** What one root field asks for in one request, and how it is answered. */
-export interface AskedRoot {
+interface AskedRoot {
   readonly needs: readonly Need[]
   /**
    * `columns`: those of each need. False where the answer holds an error or a value without a text: it is to be made by the

@@ -13,7 +13,7 @@ export type SelectedFreshness =
   | Constant
 
 /** The same in every row, as `__typename`. */
-export interface Constant {
+interface Constant {
   readonly kind: 'constant'
   readonly name: string
   readonly json: string
