@@ -75,7 +75,8 @@ async function readOnline(
   for (const wanted of all) {
     const place = guard.placeOf(wanted.view)
     if (typeof place === 'string') refused.push({ wanted, reason: place })
-    else placed.push({ ...wanted, place })
+    // Not by a spread, which takes half a microsecond of every request.
+    else placed.push({ need: wanted.need, view: wanted.view, fill: wanted.fill, place })
   }
   if (placed.length === 0) return { refused, missed }
   const suffixes = new Map<Need, readonly string[]>()

@@ -445,7 +445,7 @@ describe('a training set', () => {
     ).finally(opened.close)
     expect(text).toMatch(/^by postgres: no other engine is set up\n1,200 rows of the spine/)
     expect(text).toMatch(/\nprofile: (LATERAL|SCATTER), .*\n {2}1,200 different entity rows/)
-    expect(text).toMatch(/\nrecent: MERGE, .*\n.*\n {2}with g as/)
+    expect(text).toMatch(/\nrecent: MERGE, .*\n.*\n {2}select g.place, s\.\*/)
   })
 
   it('is refused before it reads more stored rows than it may', async () => {
