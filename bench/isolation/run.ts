@@ -19,7 +19,7 @@ const usage = `npm run bench:isolation -- [options]
   --seconds 8        length of each part
   --connections 32   of the online load, each with one request at a time
   --callers 20       of 1,000-row spines, side by side
-  --soak 10          minutes of mixed load instead, and what the gateway holds in memory
+  --soak 10          minutes of mixed load instead; ends with 1 where what the gateway holds in memory has grown
   --gateway <folder> another checkout`
 
 const { values: given } = parseArgs({
@@ -193,6 +193,8 @@ async function isolation(world: World): Promise<void> {
   }
 }
 
+const mostGrowth = 1.1
+
 /** Mixed load for minutes; the first fifth warms. */
 async function soak(world: World, minutes: number): Promise<void> {
   const { callers, keys, gateway } = world
@@ -208,6 +210,7 @@ async function soak(world: World, minutes: number): Promise<void> {
   const part = (index: number): readonly string[] => keys.slice(index * 3, index * 3 + 3)
   const loads = [
     ['online', part(0)],
+    ['online100', part(6)],
     ['spine', part(1)],
     ['wide', part(2).slice(0, 1)],
     ['largeNote', part(3).slice(0, 1)],
@@ -221,7 +224,15 @@ async function soak(world: World, minutes: number): Promise<void> {
     const report = reports[index]
     if (report) say(`${kind}: ${shown(report)}`)
   })
-  say(residentQuarters(resident))
+  const { line, grew } = residentQuarters(resident)
+  const isLevel = grew <= mostGrowth
+  say(`${line}: ${isLevel ? 'reached' : 'NOT reached'}`)
+  const failed = loads.filter(
+    ([kind], index) =>
+      kind.startsWith('online') && Object.keys(reports[index]?.answers ?? {}).join() !== '200 ok',
+  )
+  for (const [kind] of failed) say(`NOT every answer of ${kind} was whole`)
+  if (!isLevel || failed.length > 0) process.exitCode = 1
 }
 
 if (given.help || !Object.values(options).every((value) => !Number.isNaN(value))) {

@@ -32,5 +32,5 @@ export async function soak({ contenders, load, world }: Bench, minutes: number):
     if (bytes !== null) resident.push(bytes)
   }
   if (resident.length === 0) return 'not measured: resident memory (this system has no /proc)'
-  return `${requests.toLocaleString('en')} answers of ${entities} entities; ${residentQuarters(resident)}`
+  return `${requests.toLocaleString('en')} answers of ${entities} entities; ${residentQuarters(resident).line}`
 }

@@ -7,6 +7,7 @@ import { givenEvents } from '../gateway/given-events.ts'
 import { openEngine } from '../gateway/open-engine.ts'
 import { folderTargets, holdsSnapshots, reachedFolder } from '../gateway/snapshot-folder.ts'
 import { systemClock } from '../gateway/system-clock.ts'
+import { successFile } from '../ingest/export/manifest.ts'
 import { computeByEngine, type EngineTargets } from '../ingest/snapshots/compute-by-engine.ts'
 import { type EngineEvents, eventsFolder, firstEventOf } from '../ingest/snapshots/engine-events.ts'
 import { writeComputedTimes } from '../ingest/snapshots/folder-manifest.ts'
@@ -99,7 +100,7 @@ async function writeSnapshots(
   const before = (times[0] ?? 0) - view.everyMicros
   const previous = lacks(events, view, before) ? null : before
   const found = await eventsFolder(events, view, previous === null ? times : [previous, ...times], onStep)
-  if (found === null) throw new BadUserInput(`no event of source "${view.events.name}" is stored`)
+  if (found === null) return await writeNothing(view, times, world)
   onStep(`computing ${shown(times)} on ${engine.name}`)
   const known = { now: systemClock(), afterMicros: createdAfterMicros }
   const sql = snapshotsSql(
@@ -114,6 +115,32 @@ async function writeSnapshots(
   if (folder !== null) await writeComputedTimes(folder, view, times)
   await folder?.close()
   return `${view.name}: ${shown(times)} on ${engine.name}${rows === null ? ',' : `, ${rows} rows`}`
+}
+
+/** Without an event no key has a row. */
+async function writeNothing(
+  view: BatchView,
+  times: readonly Micros[],
+  {
+    engine,
+    events,
+    folder,
+    output,
+  }: Pick<OutWorld, 'engine' | 'events'> & { readonly folder: ExportFolder | null; readonly output: string },
+): Promise<string> {
+  if (events.kind === 'STORED' || folder === null)
+    throw new BadUserInput(
+      `no event of source "${view.events.name}" is ${events.kind === 'STORED' ? 'stored' : `in ${events.folder}`}`,
+    )
+  const [other] = await folder.list()
+  if (other !== undefined)
+    throw new BadUserInput(
+      `${output} holds ${other}, which no run left; expected a folder that is empty or not there yet`,
+    )
+  await writeComputedTimes(folder, view, times)
+  await folder.write(successFile, '')
+  await folder.close()
+  return `${view.name}: ${shown(times)} on ${engine.name}, 0 rows`
 }
 
 /** To those of the folder, by the comparison of snapshots that are stored. */

@@ -1,6 +1,6 @@
 import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
+import { maxValueBytes } from '../definitions/value-bytes.ts'
 import { StoreFailed } from '../errors.ts'
-import { maxValueBytes } from '../ingest/accept/value-bytes.ts'
 import type { OnlinePlace } from '../online/guard.ts'
 import { planRead, type ReadPlan } from '../online/read-plan.ts'
 import type { Entity } from '../registry/registry.ts'

@@ -1,8 +1,9 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { exportFiles } from '../../src/cli/export.ts'
+import { connectDuckDb } from '../../src/stores/duckdb/open-duckdb.ts'
 import { type ObjectStore, openObjectStore } from '../../src/stores/s3/object-store.ts'
 import { applyFolder } from '../services/apply-folder.ts'
 import { duckDbExtension } from '../services/duckdb-extensions.ts'
@@ -16,11 +17,15 @@ const definitions = `
   export const orders = { kind: 'event-source', name: 'orders', eventTimestamp: 'at',
     fields: { customer_id: 'int64', amount: 'float64' } }
   const over = (mode) => ({ kind: 'windowed-view', entity: 'customer', source: 'orders', compute: mode,
-    features: { n: { aggregate: 'count', window: '1h' } } })
+    features: { n: { aggregate: 'count', window: '1d' } } })
   export const recent = { ...over({ mode: 'stream' }), name: 'recent', online: false }
-  export const daily = { ...over({ mode: 'batch', every: '1d' }), name: 'daily', online: false }`
+  export const daily = { ...over({ mode: 'batch', every: '1d' }), name: 'daily', online: false }
+  export const lake_daily = { kind: 'feature-view', name: 'lake_daily', entity: 'customer', online: false, features: { n: 'int64' },
+    source: { kind: 'parquet', name: 'snapshots', path: 's3://lake/snapshots', eventTimestamp: 'event_timestamp',
+      createdTimestamp: 'created_timestamp', rowId: 'row_id', closing: 'closing' } }`
 
 let folder: string
+let work: string
 let database: TestDatabase
 let server: TestObjectStore
 let objects: ObjectStore
@@ -57,8 +62,9 @@ async function run(...args: readonly string[]): Promise<string> {
 }
 
 beforeAll(async () => {
-  ;[folder, database, server] = await Promise.all([
+  ;[folder, work, database, server] = await Promise.all([
     mkdtemp(join(tmpdir(), 'featuregraph-export-')),
+    mkdtemp(join(tmpdir(), 'featuregraph-export-work-')),
     createTestDatabase(),
     startObjectStore(),
   ])
@@ -70,6 +76,7 @@ beforeAll(async () => {
       FEATUREGRAPH_OFFLINE_URL: database.url,
       FEATUREGRAPH_SCHEMA: folder,
       FEATUREGRAPH_LOG_LEVEL: 'warn',
+      FEATUREGRAPH_FILES: work,
     },
     ...(httpfs === null ? {} : { FEATUREGRAPH_DUCKDB_EXTENSIONS: httpfs }),
     ...server.environment,
@@ -77,7 +84,7 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await Promise.all([
-    folder && rm(folder, { recursive: true, force: true }),
+    ...[folder, work].map((one) => one && rm(one, { recursive: true, force: true })),
     database?.drop(),
     server?.stop(),
   ])
@@ -130,6 +137,85 @@ describe('featuregraph export', () => {
     const request = ['training-set', '--features', 'recent:n', '--spine', spine, '--out']
     expect(await run(...request, out)).toMatch(/^s3:\/\/lake\/sets\/train\.parquet: 1 rows/)
     expect(await objects.list('s3://lake/sets/')).toEqual([out, `${out}.card.json`])
+  })
+
+  // Settings are those of the commands before: the orders are imported, and one snapshot is stored.
+  it.skipIf(httpfs === null)(
+    'gives batch its events, whose snapshots go into an object store, are added to, taken, and joined to a training set by DuckDB',
+    async () => {
+      await run('export', 'orders', 's3://lake/orders')
+      const over = ['batch', 'daily', '--engine', 'duckdb', '--events', 's3://lake/orders', '--out']
+      const [day, range] = [
+        ['--as-of', '2026-10-02T00:00:00Z'],
+        ['--from', '2026-10-02T00:00:00Z', '--to', '2026-10-03T00:00:00Z'],
+      ]
+      expect(await run(...over, 's3://lake/snapshots', ...day)).toBe(
+        'daily: the snapshot of 2026-10-02T00:00:00.000000Z on duckdb, 1 rows in s3://lake/snapshots\n',
+      )
+      const added = /^daily: 2 snapshots from .* on duckdb, 3 rows computed, (\d) rows written in .*\n$/
+      for (const written of ['2', '0'])
+        expect((await run(...over, 's3://lake/snapshots', ...range)).replace(added, '$1')).toBe(written)
+      const names = (await objects.list('s3://lake/snapshots/')).map((url) => url.split('/').at(-1) ?? '')
+      expect(names.map((name) => /^(?:_.*|[a-z]+)/.exec(name)?.[0])).toEqual([
+        ...['_SUCCESS', '_snapshots.json', 'data', 'snapshots'],
+      ])
+      await run(...over, 's3://lake/once', ...range)
+      expect(await run('batch', 'daily', '--from-files', 's3://lake/once')).toMatch(
+        /of s3:\/\/lake\/once, 3 rows read, 2 rows written$/m,
+      )
+      const { connection, close } = await connectDuckDb()
+      const [spine, out] = ['labels.parquet', 'train.parquet'].map((name) => join(work, name))
+      await connection.run(
+        `copy (select * from (values (1::BIGINT, timestamptz '2026-10-02 01:00:00+00'), (2, '2026-10-03 01:00:00+00'), (2, '2026-10-02 01:00:00+00'))
+           as s(customer_id, event_timestamp)) to '${spine}' (format parquet)`,
+      )
+      await run(
+        'training-set',
+        '--features',
+        'lake_daily:n',
+        '--spine',
+        spine ?? '',
+        '--out',
+        out ?? '',
+        '--engine',
+        'duckdb',
+      )
+      const made = await connection.runAndReadAll(
+        `select customer_id, n from '${out}' order by n nulls last, 1`,
+      )
+      expect(made.getRowsJson()).toEqual([
+        ['1', '1'],
+        ['2', '1'],
+        ['2', null],
+      ])
+      close()
+      const card = JSON.parse(await readFile(`${out}.card.json`, 'utf8'))
+      expect(card).toMatchObject({
+        engine: 'duckdb',
+        files: [{ of: 'lake_daily', path: 's3://lake/snapshots' }],
+      })
+    },
+  )
+
+  it('of a time without events gives batch a source that is empty', async () => {
+    const from = ['--from', '2026-01-01T00:00:00Z', '--to', '2026-01-02T00:00:00Z']
+    await run('export', 'orders', 's3://lake/none', ...from)
+    const over = [
+      'batch',
+      'daily',
+      '--engine',
+      'duckdb',
+      '--events',
+      's3://lake/none',
+      '--out',
+      's3://lake/empty',
+    ]
+    expect(await run(...over, '--as-of', '2026-01-02T00:00:00Z')).toBe(
+      'daily: the snapshot of 2026-01-02T00:00:00.000000Z on duckdb, 0 rows in s3://lake/empty\n',
+    )
+    expect(await objects.list('s3://lake/empty/')).toEqual([
+      ...['s3://lake/empty/_SUCCESS', 's3://lake/empty/_snapshots.json'],
+    ])
   })
 
   it('says what is wrong with its arguments', async () => {

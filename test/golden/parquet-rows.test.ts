@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { parquetSourceDefinition } from '../../src/definitions/parquet-source.ts'
 import { asOfJoinSql } from '../../src/stores/duckdb/lake/as-of-join.ts'
+import { heldRowsSql } from '../../src/stores/duckdb/lake/held-snapshots.ts'
 import { newestRowsSql } from '../../src/stores/duckdb/lake/newest-rows.ts'
 import { storedRowsSql } from '../../src/stores/duckdb/lake/stored-rows.ts'
 import { groupFiles, viewRowsSql } from '../../src/stores/duckdb/lake/view-rows.ts'
@@ -98,6 +99,7 @@ const cases: Readonly<Record<string, () => string>> = {
       ],
       { first: 10, now: t },
     ).text,
+  'held-snapshots.sql': () => heldRowsSql(view, 'select * from visits', [t - 5, t]),
   'newest-rows.sql': () => newestRowsSql(view, 'select * from visits'),
 }
 

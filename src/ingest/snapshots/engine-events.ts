@@ -20,6 +20,8 @@ export interface GivenEvents {
   readonly kind: 'FOLDER'
   readonly folder: string
   readonly form: EventForm
+  /** It says of itself that it has none, and so has no file. */
+  readonly isEmpty: boolean
   /** Which of the stored events are among them; null: not known. */
   readonly readAt: ArrivalPoint | null
   /** It has all events from a time on and before another; null: without that bound, or not known. */
@@ -44,13 +46,13 @@ export async function eventsFolder(
     const exported = await events.export(view.events, since)
     return exported === null ? null : { folder: exported, form: 'EXPORTED' }
   }
-  const { folder, form, from, to } = events
+  const { folder, form, isEmpty, from, to } = events
   const until = Math.max(...times)
   if ((from !== null && from > since) || (to !== null && to < until))
     throw new BadUserInput(
       `these snapshots of feature view "${view.name}" need events from ${formatTimestamp(since)} to ${formatTimestamp(until)}; ${folder} was exported ${from === null ? '' : `from ${formatTimestamp(from)} `}${to === null ? '' : `to ${formatTimestamp(to)}`}`.trimEnd(),
     )
-  return { folder, form }
+  return isEmpty ? null : { folder, form }
 }
 
 /** The first event that a window of these snapshots may hold. */

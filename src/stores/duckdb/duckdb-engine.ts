@@ -68,9 +68,10 @@ async function runScript(
       onLog(`statement ${index + 1} of ${statements.count} done`)
     }
     if (isLocal(output)) await finishOutput(output)
+    // Of nothing DuckDB makes no object.
     else
       await connection.run(
-        `copy (select 1 where false) to ${quoteText(`${output}/${successFile}`)} (format csv, header false)`,
+        `copy (select '') to ${quoteText(`${output}/${successFile}`)} (format csv, header false)`,
       )
     return { rows }
   } catch (error) {

@@ -364,6 +364,14 @@ describe('events of a folder', () => {
     expect(await world.compute(stale)).toMatchObject({ times: [monday + day], written: 1 })
   })
 
+  it('that featuregraph exported without any are none: every key closes', async () => {
+    await world.at(monday + 2 * day)
+    await exportSales(exported, monday - 20 * day, monday - 10 * day)
+    const none = { ...(await given(exported)), from: null, to: null }
+    expect(none).toMatchObject({ isEmpty: true })
+    expect(await compute(at(2), { targets: { events: none } })).toMatchObject({ read: 0, written: 2 })
+  })
+
   it('of any Parquet count at their timestamps', async () => {
     const place = await plain(
       `select 7::BIGINT as customer_id, make_timestamptz(${monday + hour}) as event_timestamp, 2.5::FLOAT as amount, 'x' as other`,

@@ -27,6 +27,7 @@ import { eventTable } from '../../../src/stores/postgres/tables/event-table.ts'
 import { snapshotsSql } from '../../../src/stores/window-sql/snapshots-sql.ts'
 import { neverAborted } from '../../contract/offline-store.ts'
 import type { TestEvent } from '../../oracle/store-events.ts'
+import { isLong } from '../../services/long-run.ts'
 import { openParquetFiles, openParquetRows, type ParquetFiles } from '../../services/parquet-files.ts'
 import {
   type BatchBench,
@@ -232,9 +233,9 @@ describe('snapshots in a folder', () => {
           expect(found).toEqual(stored)
         },
       ),
-      { numRuns: 3 },
+      { numRuns: isLong ? 20 : 2 },
     )
-  })
+  }, 600_000)
 
   it('of a run that fails or is killed are not there, and those of the run after it are', async () => {
     const [place, exported] = [newPlace(), newPlace()]

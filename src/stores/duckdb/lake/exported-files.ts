@@ -37,8 +37,9 @@ async function exportedFiles(
   path: string,
 ): Promise<ReadonlySet<string> | null> {
   const folder = path.replace(/\/+$/, '')
+  // A pattern: an object that is named, and is not there, is an error.
   const found = await connection.runAndReadAll('select content from read_text($1)', [
-    `${folder.replace(/[*?[]/g, '[$&]')}/_export.json`,
+    `${folder.replace(/[*?[]/g, '[$&]')}/_export.jso[n]`,
   ])
   const [content] = found.getRows()[0] ?? []
   if (content === undefined) return null
