@@ -105,7 +105,7 @@ async function measure({ contenders, redisPid, load, world }: Bench, options: Op
     resultTable(rows, find),
     goals(find, before).join('\n'),
     loadTable(rows, find),
-    `The gateway's answers by what wrote them: ${routes.map(([route, count]) => `${route} ${count}`).join(', ')}.`,
+    `The gateway's answers by their way: ${routes.map(([route, count]) => `${route} ${count}`).join(', ')}.`,
     ...(others === null ? [] : [`Processes of others used ${others.toFixed(2)} cores in the median burst.`]),
     remarks,
   ]

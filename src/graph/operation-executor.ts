@@ -26,7 +26,7 @@ export interface ExecuteOptions {
   readonly maxReadBytes: number
   /** Called when an operation was compiled, could not be, or was answered by graphql-js after all. */
   readonly count: (event: 'compiled' | 'not-compilable' | 'repeated') => void
-  /** Called with what has run an operation, once it may be answered. */
+  /** Called with the way of an operation that was executed, once it may be answered. */
   readonly countRoute: (route: AnswerRoute) => void
   readonly documents?: Pick<DocumentGate, 'spent'>
 }

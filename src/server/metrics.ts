@@ -78,7 +78,7 @@ export function createMetrics(clock: Clock, trusted: readonly string[] = []): Me
   const routes: Record<AnswerRoute, number> = { direct: 0, compiled: 0, interpreted: 0 }
   new Counter({
     name: 'featuregraph_operations_total',
-    help: 'GraphQL operations that were executed, by what wrote their answer: direct (from the rows as they are stored), compiled (graphql-jit), interpreted (graphql-js)',
+    help: 'GraphQL operations that were executed, by the way to their answer: direct (past Apollo), compiled (graphql-jit), interpreted (graphql-js)',
     labelNames: ['route'],
     registers,
     collect() {

@@ -94,7 +94,7 @@ it('counts what a store did not answer, and the statuses that came of it', async
   expect(growth('featuregraph_operation_seconds_count{operation="Gone",outcome="UNAVAILABLE"}')).toBe(1)
 })
 
-it('counts executed operations by what wrote their answer, and none that was refused before', async () => {
+it('counts executed operations by the way to their answer, and none that was refused before', async () => {
   const routes = (growth: (name: string) => number): number[] =>
     ['interpreted', 'compiled', 'direct'].map((route) =>
       growth(`featuregraph_operations_total{route="${route}"}`),
