@@ -1,4 +1,4 @@
-/** One line of how much a process held, sampled at equal times: the first fifth warms up and does not count. */
+/** How much a process held, sampled at equal times: the first fifth warms up and does not count. */
 export function residentQuarters(bytes: readonly number[]): { readonly line: string; readonly grew: number } {
   const warm = bytes.slice(Math.floor(bytes.length / 5))
   const length = Math.floor(warm.length / 4)

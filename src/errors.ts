@@ -37,6 +37,7 @@ export type ErrorCode =
   | 'NOT_REPRODUCED'
   | 'FILES_CHANGED'
   | 'ENGINE_FAILED'
+  | 'ENGINE_UNSUITABLE'
   | 'CANCELLED'
 
 /**
@@ -274,3 +275,6 @@ export function ifMissing<Fallback>(fallback: Fallback): (error: unknown) => Fal
 
 /** An engine that computes over files could not be started or failed; the message ends with the last lines of its log. */
 export class EngineFailed extends errorOf('ENGINE_FAILED') {}
+
+/** An engine was asked for by name that cannot make the training set; nothing was made. */
+export class EngineUnsuitable extends errorOf('ENGINE_UNSUITABLE') {}

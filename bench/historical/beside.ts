@@ -13,18 +13,27 @@ import { type LoadProcess, startLoad } from '../online/load-process.ts'
 import { loadWorld } from '../online/load-world.ts'
 import { compilePrograms, ensureBuilt, root, startServer } from '../online/servers.ts'
 import { customerCount, project } from '../online/world.ts'
-import { endAll, endOnSignals, endWith } from '../started.ts'
+import { endWith, runBench, wholeNumbers } from '../run-bench.ts'
 
 /**
  * Online answers beside a job: at a quarter of what the gateway can answer, without a job and while it makes a training set,
  * and how long the job takes with and without them. Online answers are compared byte by byte; the job's files are the same.
  */
-const { values: options } = parseArgs({
+const usage = `tsx bench/historical/beside.ts [options]
+  --rows 400000             of the spine
+  --feature-rows 2000000
+  --rounds 3
+  --seconds 4               of a burst of online load`
+
+const {
+  values: { help: _, ...options },
+} = parseArgs({
   options: {
     rows: { type: 'string', default: '400000' },
     'feature-rows': { type: 'string', default: '2000000' },
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '4' },
+    help: { type: 'boolean', default: false },
   },
 })
 const [rows, featureRows, rounds, seconds] = [
@@ -216,10 +225,4 @@ job ${median(found.jobAlone).toFixed(1)} s alone, ${median(found.jobBeside).toFi
   )
 }
 
-endOnSignals()
-await measure()
-  .catch((error: unknown) => {
-    process.exitCode = 1
-    process.stderr.write(`${String(error)}\n`)
-  })
-  .finally(endAll)
+await runBench(usage, () => wholeNumbers(options), measure)

@@ -1,7 +1,7 @@
 import { execFile, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { cpus, loadavg, tmpdir } from 'node:os'
+import { cpus, tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
@@ -10,7 +10,7 @@ import { startDurablePostgres } from '../ingest/durable-postgres.ts'
 import { pythonPackages } from '../ingest/python.ts'
 import { range } from '../online/cells.ts'
 import { compilePrograms } from '../online/servers.ts'
-import { endAll, endOnSignals, endWith } from '../started.ts'
+import { endWith, loads, runBench, say, wholeNumbers } from '../run-bench.ts'
 import { differingRows, joinByDuckDb } from './duckdb-asof.ts'
 import type { Done, Order, Report } from './ours.ts'
 import { makeSpine, makeTables, type Tables } from './tables.ts'
@@ -45,24 +45,17 @@ function readOptions(): Options | null {
       rounds: { type: 'string', default: '3' },
       feast: { type: 'string', default: '10000,100000' },
       'cpu-prof': { type: 'string' },
-      help: { type: 'boolean', default: false },
     },
   })
   const list = (text: string): number[] => (text === 'none' ? [] : text.split(',').map(Number))
-  const [customers = 0, days = 0, momentary = 0, rounds = 0] = [
-    values.customers,
-    values.days,
-    values.momentary,
-    values.rounds,
-  ].map(Number)
+  const { customers, days, momentary, rounds } = values
+  const sizes = wholeNumbers({ customers, days, momentary, rounds })
   const [spines, feast] = [list(values.rows), list(values.feast)]
-  const whole = [customers, days, momentary, rounds, ...spines, ...feast].every(
-    (one) => Number.isSafeInteger(one) && one > 0,
-  )
-  if (values.help || !whole) return null
+  if (sizes === null || ![...spines, ...feast].every((one) => Number.isSafeInteger(one) && one > 0))
+    return null
   const folder = values['cpu-prof']
   const profileFolder = folder === undefined ? null : path.resolve(folder)
-  return { customers, days, momentary, spines, rounds, feast, profileFolder }
+  return { ...sizes, spines, feast, profileFolder }
 }
 
 async function ours(script: string, order: Order, profileFolder: string | null): Promise<Done> {
@@ -178,45 +171,27 @@ function table(measured: readonly Measured[]): string {
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
 
-function say(line: string): void {
-  process.stderr.write(`${line}\n`)
+async function bench(options: Options): Promise<void> {
+  const before = loads()
+  const folder = await mkdtemp(path.join(tmpdir(), 'featuregraph-bench-'))
+  endWith(() => rm(folder, { recursive: true, force: true }))
+  if (options.profileFolder !== null) await mkdir(options.profileFolder, { recursive: true })
+  const programs = await compilePrograms(['../historical/ours'])
+  const postgres = await startDurablePostgres()
+  endWith(postgres.stop)
+  const instance = await DuckDBInstance.create(':memory:', { threads: '2' })
+  const duckdb = await instance.connect()
+  endWith(() => instance.closeSync())
+  const world = openWorld()
+  const tables = await makeTables(duckdb, { url: postgres.url, folder, sizes: options, world })
+  say('the tables are filled')
+  const parts = { url: postgres.url, folder, script: path.join(programs, 'ours.mjs'), tables }
+  const measured: Measured[] = []
+  for (const rows of options.spines) measured.push(await measure(duckdb, parts, options, rows))
+  const { customers, days, momentary, rounds } = options
+  process.stdout.write(
+    `\n${table(measured)}\n\n${(customers * days).toLocaleString('en')} + ${(customers * momentary).toLocaleString('en')} feature rows of ${customers.toLocaleString('en')} customers; ${rounds} rounds, medians; ${cpus().length} cores, Postgres ${postgres.version}, load average ${before} before, ${loads()} after. From the spine's Parquet file to the finished one; every row of ours was compared with DuckDB's, and with Feast's where it ran.\n`,
+  )
 }
 
-async function main(): Promise<void> {
-  const options = readOptions()
-  if (options === null) {
-    say(usage)
-    process.exitCode = 1
-    return
-  }
-  endOnSignals()
-  const before = loadavg()[0]?.toFixed(1)
-  try {
-    const folder = await mkdtemp(path.join(tmpdir(), 'featuregraph-bench-'))
-    endWith(() => rm(folder, { recursive: true, force: true }))
-    if (options.profileFolder !== null) await mkdir(options.profileFolder, { recursive: true })
-    const programs = await compilePrograms(['../historical/ours'])
-    const postgres = await startDurablePostgres()
-    endWith(postgres.stop)
-    const instance = await DuckDBInstance.create(':memory:', { threads: '2' })
-    const duckdb = await instance.connect()
-    endWith(() => instance.closeSync())
-    const world = openWorld()
-    const tables = await makeTables(duckdb, { url: postgres.url, folder, sizes: options, world })
-    say('the tables are filled')
-    const parts = { url: postgres.url, folder, script: path.join(programs, 'ours.mjs'), tables }
-    const measured: Measured[] = []
-    for (const rows of options.spines) measured.push(await measure(duckdb, parts, options, rows))
-    const { customers, days, momentary, rounds } = options
-    process.stdout.write(
-      `\n${table(measured)}\n\n${(customers * days).toLocaleString('en')} + ${(customers * momentary).toLocaleString('en')} feature rows of ${customers.toLocaleString('en')} customers; ${rounds} rounds, medians; ${cpus().length} cores, Postgres ${postgres.version}, load ${before} before, ${loadavg()[0]?.toFixed(1)} after. From the spine's Parquet file to the finished one; every row of ours was compared with DuckDB's, and with Feast's where it ran.\n`,
-    )
-  } catch (error) {
-    process.exitCode = 1
-    say(String(error))
-  } finally {
-    await endAll()
-  }
-}
-
-await main()
+await runBench(usage, readOptions, bench)

@@ -25,7 +25,7 @@ import { ValueColumn } from '../../src/stores/value-column.ts'
 import { testPool } from '../../test/services/test-pool.ts'
 import { startDurablePostgres } from '../ingest/durable-postgres.ts'
 import { range } from '../online/cells.ts'
-import { endAll, endOnSignals, endWith } from '../started.ts'
+import { endWith, runBench, wholeNumbers } from '../run-bench.ts'
 import { mix } from '../stream/world.ts'
 import { dayMicros, days, makeEvents, start } from './events.ts'
 
@@ -34,7 +34,18 @@ import { dayMicros, days, makeEvents, start } from './events.ts'
  * out. The plain answers are checked by the rule that made them, the windows of some rows by a probe each. `--keep` leaves the
  * database there and prints its URL, until it is interrupted; `--url` takes one that has the same world already.
  */
-const { values: options } = parseArgs({
+const usage = `tsx bench/historical/streaming.ts [options]
+  --events 20000000
+  --customers 100000
+  --rows 100000             of the spine
+  --rounds 3
+  --checked 2000            rows whose windows are checked by a probe each
+  --keep                    leave the database there and print its URL, until interrupted
+  --url <url>               of one that has the same world already`
+
+const {
+  values: { help: _, ...options },
+} = parseArgs({
   options: {
     events: { type: 'string', default: '20000000' },
     customers: { type: 'string', default: '100000' },
@@ -43,6 +54,7 @@ const { values: options } = parseArgs({
     checked: { type: 'string', default: '2000' },
     url: { type: 'string' },
     keep: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 })
 const [events, customers, rows, rounds, checked] = [
@@ -211,10 +223,11 @@ async function measure(): Promise<void> {
   }
 }
 
-endOnSignals()
-await measure()
-  .catch((error: unknown) => {
-    process.exitCode = 1
-    process.stderr.write(`${String(error)}\n`)
-  })
-  .finally(endAll)
+await runBench(
+  usage,
+  () => {
+    const { url: _url, keep: _keep, ...numbers } = options
+    return wholeNumbers(numbers)
+  },
+  measure,
+)

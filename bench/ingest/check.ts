@@ -1,21 +1,17 @@
+import { WrongAnswers } from '../run-bench.ts'
 import type { FeatureValues } from './database.ts'
 
-/** The rows are not those that they must be: nothing measured about them is worth showing. */
-export class WrongRows extends Error {
-  override readonly name = 'WrongRows'
-}
-
-/** @throws WrongRows */
+/** @throws WrongAnswers */
 export function checkEqual(what: string, came: unknown, expected: unknown): void {
   const [left, right] = [JSON.stringify(came), JSON.stringify(expected)]
-  if (left !== right) throw new WrongRows(`${what}: expected ${right}, got ${left}`)
+  if (left !== right) throw new WrongAnswers(`${what}: expected ${right}, got ${left}`)
 }
 
 const tolerance = 1e-6
 
 /**
  * The same customers, each with the same values up to a millionth: floating sums depend on their order.
- * @throws WrongRows
+ * @throws WrongAnswers
  */
 export function checkFeatures(
   what: string,
@@ -27,7 +23,7 @@ export function checkFeatures(
   for (const [id, values] of expected) {
     const ours = came.get(id) ?? []
     if (ours.length === values.length && values.every((value, place) => isClose(ours[place], value))) continue
-    throw new WrongRows(
+    throw new WrongAnswers(
       `${what}: customer ${id}: expected ${JSON.stringify(values)}, got ${JSON.stringify(ours)}`,
     )
   }

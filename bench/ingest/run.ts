@@ -1,14 +1,13 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { cpus, loadavg, tmpdir, totalmem } from 'node:os'
+import { cpus, tmpdir, totalmem } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { Redis } from 'ioredis'
 import { startRedis } from '../../test/services/redis.ts'
 import { compilePrograms } from '../online/servers.ts'
-import { endAll, endOnSignals, endWith } from '../started.ts'
+import { endWith, loads, runBench, say, wholeNumbers } from '../run-bench.ts'
 import { measureBackfill } from './backfill.ts'
 import type { Bench, Findings } from './bench.ts'
-import { WrongRows } from './check.ts'
 import { makeDatabase } from './database.ts'
 import { type DurablePostgres, postgresSettings, startDurablePostgres } from './durable-postgres.ts'
 import { importTransactions, measureImport } from './import.ts'
@@ -45,22 +44,16 @@ function readOptions(): Options | null {
       rounds: { type: 'string', default: '2' },
       only: { type: 'string', default: parts.join(',') },
       'cpu-prof': { type: 'string' },
-      help: { type: 'boolean', default: false },
     },
   })
-  const [events = 0, customers = 0, days = 0, rounds = 0] = [
-    values.events,
-    values.customers,
-    values.days,
-    values.rounds,
-  ].map(Number)
+  const { events, customers, days, rounds } = values
+  const sizes = wholeNumbers({ events, customers, days, rounds })
   const named = values.only.split(',')
   const only = parts.filter((part) => named.includes(part))
-  const whole = [events, customers, days, rounds].every((one) => Number.isSafeInteger(one) && one > 0)
-  if (values.help || !whole || events % days !== 0 || only.length < named.length) return null
+  if (sizes === null || sizes.events % sizes.days !== 0 || only.length < named.length) return null
   const folder = values['cpu-prof']
   return {
-    ...{ events, customers, days, rounds, only },
+    ...{ ...sizes, only },
     profileFolder: folder === undefined ? null : path.resolve(folder),
   }
 }
@@ -119,40 +112,17 @@ run the tables are emptied and a checkpoint is made; before snapshots the events
 snapshot and of materialize a first round is not counted. pandas reads only the columns that it needs and writes nothing.
 All counts, sums and samples above were checked.`
 
-function say(line: string): void {
-  process.stderr.write(`${line}\n`)
-}
-
-const loads = (): string =>
-  loadavg()
-    .map((load) => load.toFixed(1))
-    .join(' ')
-
-async function main(): Promise<void> {
-  const options = readOptions()
-  if (options === null) {
-    say(usage)
-    process.exitCode = 1
-    return
-  }
-  endOnSignals()
+async function run(options: Options): Promise<void> {
   const loadBefore = loads()
-  try {
-    const bench = await setUp(options)
-    const findings = await measure(bench, options)
-    const paragraphs = [
-      comparisonTable(findings),
-      ...findings.growths.map(growthLine),
-      `${await machineLine(bench.postgres, bench.redisUrl)}; load average ${loadBefore} before, ${loads()} after; ${bench.rounds} rounds, ${bench.shortRounds} of a snapshot and of materialize.`,
-      remarks,
-    ]
-    process.stdout.write(`\n${paragraphs.join('\n\n')}\n`)
-  } catch (error) {
-    process.exitCode = 1
-    say(error instanceof WrongRows ? `WRONG ROWS: ${error.message}` : String(error))
-  } finally {
-    await endAll()
-  }
+  const bench = await setUp(options)
+  const findings = await measure(bench, options)
+  const paragraphs = [
+    comparisonTable(findings),
+    ...findings.growths.map(growthLine),
+    `${await machineLine(bench.postgres, bench.redisUrl)}; load average ${loadBefore} before, ${loads()} after; ${bench.rounds} rounds, ${bench.shortRounds} of a snapshot and of materialize.`,
+    remarks,
+  ]
+  process.stdout.write(`\n${paragraphs.join('\n\n')}\n`)
 }
 
-await main()
+await runBench(usage, readOptions, run)

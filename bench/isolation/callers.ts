@@ -1,7 +1,7 @@
 import { type Body, noteBody, onlineBody, spineBody, wideBody } from './world.ts'
 
 /** Callers in a process of their own, each with one request at a time, so that what they do costs the others no time. */
-export type CallerKind = 'spine' | 'wide' | 'note' | 'largeNote' | 'online' | 'health'
+export type CallerKind = 'spine' | 'wide' | 'note' | 'largeNote' | 'online' | 'online100' | 'health'
 
 export interface CallersOrder {
   readonly kind: CallerKind
@@ -32,6 +32,7 @@ const bodies: Readonly<
   note: () => [noteBody(300), 0],
   largeNote: () => [noteBody(30), 30],
   online: (turn) => [onlineBody(turn, 10), 10],
+  online100: (turn) => [onlineBody(turn, 100), 100],
 }
 
 async function call(

@@ -11,6 +11,7 @@ import { type BurstResult, type KnownAnswers, runBurst } from '../online/burst.t
 import { residentBytes } from '../online/process-usage.ts'
 import { type BenchServer, compilePrograms, ensureBuilt, root, startServer } from '../online/servers.ts'
 import { residentQuarters } from '../resident-quarters.ts'
+import { endWith, runBench, say, wholeNumbers } from '../run-bench.ts'
 import type { CallersOrder, CallersReport } from './callers.ts'
 import { noteLine, onlineBody, spendLines, wideLines } from './world.ts'
 
@@ -19,7 +20,7 @@ const usage = `npm run bench:isolation -- [options]
   --seconds 8        length of each part
   --connections 32   of the online load, each with one request at a time
   --callers 20       of 1,000-row spines, side by side
-  --soak 10          minutes of mixed load instead, and what the gateway holds in memory
+  --soak 10          minutes of mixed load instead; ends with 1 where what the gateway holds in memory has grown
   --gateway <folder> another checkout`
 
 const { values: given } = parseArgs({
@@ -44,8 +45,7 @@ const options = {
 const entities = 10
 const bodyCount = 100
 
-const closers: (() => unknown)[] = []
-const say = (line: string): void => void process.stdout.write(`${line}\n`)
+const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
 interface World {
   readonly gateway: BenchServer
@@ -57,10 +57,10 @@ interface World {
 async function setUp(): Promise<World> {
   say(`gateway of ${options.checkout}: ${await ensureBuilt(options.checkout)}`)
   const folder = await mkdtemp(path.join(tmpdir(), 'featuregraph-isolation-'))
-  closers.push(() => rm(folder, { recursive: true, force: true }))
+  endWith(() => rm(folder, { recursive: true, force: true }))
   const programs = await compilePrograms(['../isolation/callers'])
   const [redis, postgres] = await Promise.all([startRedis(), startPostgres()])
-  closers.push(redis.stop, postgres.stop)
+  endWith(redis.stop, postgres.stop)
   const names = ['online', 'writer', ...Array.from({ length: options.callers }, (_, n) => `caller_${n}`)]
   const entry = (name: string) => ({
     ...{ name, sha256: createHash('sha256').update(name).digest('hex') },
@@ -83,7 +83,7 @@ async function setUp(): Promise<World> {
     readyPath: '/readyz',
     folder,
   })
-  closers.push(gateway.stop)
+  endWith(gateway.stop)
   const base = Date.now()
   for (const [view, lines] of [
     ['customer_spend', spendLines(base)],
@@ -107,7 +107,7 @@ async function push(port: number, view: string, lines: Iterable<string>): Promis
     body: [...lines].join(''),
   })
   const [last = ''] = (await response.text()).trimEnd().split('\n').slice(-1)
-  say(`${view}: ${last.slice(0, 200)}`)
+  print(`${view}: ${last.slice(0, 200)}`)
   if (!last.includes('"rejected":0')) throw new Error(`rows of ${view} were refused`)
 }
 
@@ -174,24 +174,26 @@ async function isolation(world: World): Promise<void> {
     ratios.push(beside.p99Ms / alone.p99Ms)
     shares.push(rate(many) / rate(one))
     const perSecond = ({ requests, seconds: took }: BurstResult): string => (requests / took).toFixed(0)
-    say(
+    print(
       `round ${round}: online alone ${perSecond(alone)}/s p50 ${alone.p50Ms.toFixed(1)} p99 ${alone.p99Ms.toFixed(1)} ms; beside ${keys.length} spine callers ${perSecond(beside)}/s p50 ${beside.p50Ms.toFixed(1)} p99 ${beside.p99Ms.toFixed(1)} ms (${(beside.p99Ms / alone.p99Ms).toFixed(2)} times); spines ${rate(one).toFixed(0)} rows/s of one caller alone, ${rate(many).toFixed(0)} of all together (${(rate(many) / rate(one)).toFixed(2)}); ${shown(many)}`,
     )
   }
-  say(
+  print(
     `online p99 beside spines: ${median(ratios).toFixed(2)} times that without (goal: at most 3); every online answer was whole`,
   )
-  say(`rows of all spine callers: ${median(shares).toFixed(2)} of one caller's alone (goal: at least 0.70)`)
+  print(`rows of all spine callers: ${median(shares).toFixed(2)} of one caller's alone (goal: at least 0.70)`)
   for (const kind of ['note', 'largeNote', 'wide', 'spine'] as const) {
     const [health, other] = await Promise.all([
       callers({ kind: 'health', keys: [only], seconds }),
       callers({ kind, keys: keys.slice(0, 4), seconds }),
     ])
-    say(
+    print(
       `/healthz beside 4 callers of ${kind}: worst ${health.worstMs.toFixed(0)} ms, p99 ${health.p99Ms.toFixed(0)} ms (goal: under 100); theirs: ${shown(other)}`,
     )
   }
 }
+
+const mostGrowth = 1.1
 
 /** Mixed load for minutes; the first fifth warms. */
 async function soak(world: World, minutes: number): Promise<void> {
@@ -208,6 +210,7 @@ async function soak(world: World, minutes: number): Promise<void> {
   const part = (index: number): readonly string[] => keys.slice(index * 3, index * 3 + 3)
   const loads = [
     ['online', part(0)],
+    ['online100', part(6)],
     ['spine', part(1)],
     ['wide', part(2).slice(0, 1)],
     ['largeNote', part(3).slice(0, 1)],
@@ -219,19 +222,28 @@ async function soak(world: World, minutes: number): Promise<void> {
   await watching
   loads.forEach(([kind], index) => {
     const report = reports[index]
-    if (report) say(`${kind}: ${shown(report)}`)
+    if (report) print(`${kind}: ${shown(report)}`)
   })
-  say(residentQuarters(resident).line)
+  const { line, grew } = residentQuarters(resident)
+  const isLevel = grew <= mostGrowth
+  print(`${line}: ${isLevel ? 'reached' : 'NOT reached'}`)
+  const failed = loads.filter(
+    ([kind], index) =>
+      kind.startsWith('online') && Object.keys(reports[index]?.answers ?? {}).join() !== '200 ok',
+  )
+  for (const [kind] of failed) print(`NOT every answer of ${kind} was whole`)
+  if (!isLevel || failed.length > 0) process.exitCode = 1
 }
 
-if (given.help || !Object.values(options).every((value) => !Number.isNaN(value))) {
-  say(usage)
-} else {
-  try {
+await runBench(
+  usage,
+  () => {
+    const { rounds, seconds, connections, callers, soak: minutes = '1' } = given
+    return wholeNumbers({ rounds, seconds, connections, callers, minutes })
+  },
+  async () => {
     const world = await setUp()
     if (options.soakMinutes === null) await isolation(world)
     else await soak(world, options.soakMinutes)
-  } finally {
-    for (const close of closers.splice(0).reverse()) await close()
-  }
-}
+  },
+)

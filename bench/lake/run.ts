@@ -1,20 +1,22 @@
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { cpus, loadavg, tmpdir } from 'node:os'
+import { cpus, tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { DuckDBInstance } from '@duckdb/node-api'
 import { duckDbEngine } from '../../src/stores/duckdb/duckdb-engine.ts'
 import { duckDbFileJoins } from '../../src/stores/duckdb/joins/file-joins.ts'
-import { findRowsBy } from '../../src/stores/duckdb/joins/find-rows.ts'
+import { findingStatements, findRowsBy } from '../../src/stores/duckdb/joins/find-rows.ts'
 import { readS3Access } from '../../src/stores/lake-access.ts'
 import { sparkEngine } from '../../src/stores/spark/spark-engine.ts'
 import { sparkSubmit } from '../../test/services/spark.ts'
 import { pythonPackages } from '../ingest/python.ts'
 import { range } from '../online/cells.ts'
+import { endedChildrenMicros } from '../online/process-usage.ts'
+import { endWith, loads, runBench, say, WrongAnswers, wholeNumbers } from '../run-bench.ts'
 import { bareAsOf, differingRows } from './bare-asof.ts'
 import { differingSnapshots, makeEvents, snapshotsByEngine, snapshotsByHand } from './snapshots.ts'
-import { joinOf, makeWorld } from './world.ts'
+import { joinOf, makeWorld, type Sizes } from './world.ts'
 
 const usage = `npm run bench:lake -- [options]
   --customers 100000   each with --days daily feature rows and --momentary at any time, as Parquet
@@ -26,27 +28,51 @@ const usage = `npm run bench:lake -- [options]
   --rounds 3           ours and the peers by turns, so often
   --memory 2GB         of each DuckDB, ours and the peers'
   --polars             the join by polars too, where there is Python
-  --spark              2,000,000 events of 20,000 customers by a Spark of this machine, once`
+  --spark              snapshots by a Spark of this machine with one core, once
+  --spark-events 2000000
+  --spark-customers 20000`
 
 const run = promisify(execFile)
 
-const { values } = parseArgs({
-  options: {
-    customers: { type: 'string', default: '100000' },
-    days: { type: 'string', default: '100' },
-    momentary: { type: 'string', default: '50' },
-    rows: { type: 'string', default: '1000000' },
-    events: { type: 'string', default: '10000000' },
-    snapshots: { type: 'string', default: '100' },
-    rounds: { type: 'string', default: '3' },
-    memory: { type: 'string', default: '2GB' },
-    polars: { type: 'boolean', default: false },
-    spark: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
-})
-const memoryLimit = values.memory
-const rounds = Number(values.rounds)
+interface Options {
+  readonly sizes: Sizes
+  readonly snapshots: { readonly events: number; readonly customers: number; readonly count: number }
+  readonly spark: { readonly events: number; readonly customers: number } | null
+  readonly rounds: number
+  readonly memoryLimit: string
+  readonly hasPolars: boolean
+}
+
+function readOptions(): Options | null {
+  const { values } = parseArgs({
+    options: {
+      customers: { type: 'string', default: '100000' },
+      days: { type: 'string', default: '100' },
+      momentary: { type: 'string', default: '50' },
+      rows: { type: 'string', default: '1000000' },
+      events: { type: 'string', default: '10000000' },
+      snapshots: { type: 'string', default: '100' },
+      rounds: { type: 'string', default: '3' },
+      memory: { type: 'string', default: '2GB' },
+      polars: { type: 'boolean', default: false },
+      spark: { type: 'boolean', default: false },
+      'spark-events': { type: 'string', default: '2000000' },
+      'spark-customers': { type: 'string', default: '20000' },
+    },
+  })
+  const { customers, days, momentary, rows, rounds, snapshots } = values
+  const sizes = wholeNumbers({ customers, days, momentary, rows })
+  const others = wholeNumbers({ rounds, count: snapshots })
+  const spark = wholeNumbers({ events: values['spark-events'], customers: values['spark-customers'] })
+  const events = Number(values.events)
+  if (sizes === null || others === null || spark === null || !Number.isSafeInteger(events)) return null
+  return {
+    ...{ sizes, rounds: others.rounds, memoryLimit: values.memory, hasPolars: values.polars },
+    snapshots: { events, customers: Math.ceil(sizes.customers / 5), count: others.count },
+    spark: values.spark ? spark : null,
+  }
+}
+
 const from = Date.UTC(2026, 0, 1) * 1_000
 
 interface Measured {
@@ -62,10 +88,6 @@ async function measured(work: () => Promise<unknown>): Promise<Measured> {
   return { seconds: (performance.now() - started) / 1_000, cpuSeconds: (user + system) / 1e6 }
 }
 
-function say(line: string): void {
-  process.stderr.write(`${line}\n`)
-}
-
 /** A row of the table: ours beside a peer's, by rounds. */
 function line(what: string, ours: readonly Measured[], theirs: readonly Measured[]): string {
   const of = (some: readonly Measured[], key: keyof Measured): string =>
@@ -79,7 +101,7 @@ function line(what: string, ours: readonly Measured[], theirs: readonly Measured
   return `| ${[what, of(ours, 'seconds'), of(ours, 'cpuSeconds'), of(theirs, 'seconds'), of(theirs, 'cpuSeconds'), ratio('seconds'), ratio('cpuSeconds')].join(' | ')} |`
 }
 
-async function peer(folder: string) {
+async function peer(folder: string, memoryLimit: string) {
   const instance = await DuckDBInstance.create(':memory:', {
     ...{ threads: String(cpus().length), memory_limit: memoryLimit, temp_directory: folder },
   })
@@ -88,25 +110,18 @@ async function peer(folder: string) {
   return { connection, close: () => instance.closeSync() }
 }
 
-async function trainingSets(folder: string): Promise<readonly string[]> {
-  const [customers, days, momentary, rows] = [
-    values.customers,
-    values.days,
-    values.momentary,
-    values.rows,
-  ].map(Number)
-  const { connection, close } = await peer(folder)
+async function trainingSets(
+  folder: string,
+  { sizes, rounds, memoryLimit, hasPolars }: Options,
+): Promise<readonly string[]> {
+  const { connection, close } = await peer(folder, memoryLimit)
   try {
-    await makeWorld(connection, folder, {
-      customers: customers ?? 0,
-      days: days ?? 0,
-      momentary: momentary ?? 0,
-      rows: rows ?? 0,
-    })
+    await makeWorld(connection, folder, sizes)
     say('the views and the spine are written')
     const joins = duckDbFileJoins({
       ...{ memoryLimit, threads: cpus().length, lake: null },
       findRows: findRowsBy(async () => null),
+      statements: async (_, join, times) => findingStatements(join, times),
     })
     const files = {
       ours: `${folder}/ours.parquet`,
@@ -114,7 +129,7 @@ async function trainingSets(folder: string): Promise<readonly string[]> {
       polars: `${folder}/polars.parquet`,
     }
     const found = { ours: [] as Measured[], bare: [] as Measured[], polars: [] as Measured[] }
-    const packages = values.polars ? await pythonPackages('polars-1', ['polars'], { alone: false }) : null
+    const packages = hasPolars ? await pythonPackages('polars-1', ['polars'], { alone: false }) : null
     for (let round = 0; round < rounds; round += 1) {
       const join = joinOf(folder, files.ours)
       found.ours.push(
@@ -132,13 +147,13 @@ async function trainingSets(folder: string): Promise<readonly string[]> {
       for (const theirs of [files.bare, ...(packages === null ? [] : [files.polars])]) {
         const differing = await differingRows(connection, files.ours, theirs)
         if (differing > 0)
-          throw new Error(`WRONG ROWS: ${differing} of ${rows} differ from ${path.basename(theirs)}`)
+          throw new WrongAnswers(`${differing} of ${sizes.rows} rows differ from ${path.basename(theirs)}`)
       }
       say(
         `training set, round ${round + 1}: ours ${found.ours.at(-1)?.seconds.toFixed(2)} s, bare ASOF JOIN ${found.bare.at(-1)?.seconds.toFixed(2)} s`,
       )
     }
-    const shown = `training set of ${rows?.toLocaleString('en')} rows`
+    const shown = `training set of ${sizes.rows.toLocaleString('en')} rows`
     return [
       line(`${shown}, beside a bare ASOF JOIN`, found.ours, found.bare),
       ...(packages === null ? [] : [line(`${shown}, beside polars' join_asof`, found.ours, found.polars)]),
@@ -148,16 +163,20 @@ async function trainingSets(folder: string): Promise<readonly string[]> {
   }
 }
 
-async function snapshots(folder: string): Promise<readonly string[]> {
-  const [events, count] = [Number(values.events), Number(values.snapshots)]
+const openDuckDbEngine = (memoryLimit: string) =>
+  duckDbEngine({ memoryLimit, lake: { extensionsFolder: null, s3: readS3Access({}) } })
+
+async function snapshots(
+  folder: string,
+  { snapshots: { events, customers, count }, rounds, memoryLimit }: Options,
+): Promise<readonly string[]> {
   if (events === 0) return []
   const place = path.join(folder, 'events')
   await mkdir(place)
-  const { connection, close } = await peer(folder)
+  const { connection, close } = await peer(folder, memoryLimit)
   try {
-    const customers = Math.ceil(Number(values.customers) / 5)
     await makeEvents(connection, place, { events, customers, days: count })
-    const engine = duckDbEngine({ memoryLimit, lake: { extensionsFolder: null, s3: readS3Access({}) } })
+    const engine = openDuckDbEngine(memoryLimit)
     const [ours, theirs] = [path.join(folder, 'snapshots'), path.join(folder, 'by-hand.parquet')]
     const found = { ours: [] as Measured[], byHand: [] as Measured[] }
     for (let round = 0; round < rounds; round += 1) {
@@ -172,7 +191,7 @@ async function snapshots(folder: string): Promise<readonly string[]> {
         ),
       )
       const differing = await differingSnapshots(connection, ours, theirs)
-      if (differing > 0) throw new Error(`WRONG ROWS: ${differing} snapshots differ from those by hand`)
+      if (differing > 0) throw new WrongAnswers(`${differing} snapshots differ from those by hand`)
       say(
         `snapshots, round ${round + 1}: ours ${found.ours.at(-1)?.seconds.toFixed(2)} s, by hand ${found.byHand.at(-1)?.seconds.toFixed(2)} s`,
       )
@@ -189,54 +208,64 @@ async function snapshots(folder: string): Promise<readonly string[]> {
   }
 }
 
-/** In CPU seconds of its process, which has ended by then. */
-async function bySpark(folder: string): Promise<string | null> {
-  const submit = values.spark ? await sparkSubmit() : null
-  if (submit === null) return null
+/** With one core, so that its CPU seconds do not hide waiting. */
+async function bySpark(
+  folder: string,
+  { spark, snapshots: { count }, memoryLimit }: Options,
+): Promise<readonly string[]> {
+  const submit = spark === null ? null : await sparkSubmit('local[1]')
+  if (spark === null || submit === null) return []
   const [place, output] = [path.join(folder, 'spark-events'), path.join(folder, 'spark-rows')]
   await mkdir(place)
-  const { connection, close } = await peer(folder)
+  const { connection, close } = await peer(folder, memoryLimit)
   try {
-    await makeEvents(connection, place, { events: 2_000_000, customers: 20_000, days: 100 })
+    await makeEvents(connection, place, { ...spark, days: count })
+    const before = endedChildrenMicros()
     const { seconds } = await measured(() =>
-      snapshotsByEngine(sparkEngine({ submit }), { events: place, output, snapshots: 100, from }),
+      snapshotsByEngine(sparkEngine({ submit }), { events: place, output, snapshots: count, from }),
     )
-    const byHand = path.join(folder, 'spark-by-hand.parquet')
-    await snapshotsByHand(connection, { events: place, output: byHand, snapshots: 100, from })
-    const differing = await differingSnapshots(connection, output, byHand)
-    if (differing > 0)
-      throw new Error(`WRONG ROWS: ${differing} of Spark's snapshots differ from those by hand`)
-    return `Spark, 2,000,000 events of 20,000 customers, 100 snapshots: ${seconds.toFixed(0)} s with its start`
+    const after = endedChildrenMicros()
+    const byDuckDb = path.join(folder, 'duckdb-rows')
+    const theirs = await measured(() =>
+      snapshotsByEngine(openDuckDbEngine(memoryLimit), {
+        ...{ events: place, output: byDuckDb, snapshots: count, from },
+      }),
+    )
+    const open = path.join(folder, 'duckdb-rows.parquet')
+    await connection.run(
+      `copy (select * from read_parquet('${byDuckDb}/*.parquet') where not closing) to '${open}' (format parquet)`,
+    )
+    const differing = await differingSnapshots(connection, output, open)
+    if (differing > 0) throw new WrongAnswers(`${differing} of Spark's snapshots differ from DuckDB's`)
+    const isKnown = before !== null && after !== null
+    const ours = { seconds, cpuSeconds: isKnown ? (after - before) / 1e6 : Number.NaN }
+    const what = `${count} snapshots of ${spark.events.toLocaleString('en')} events of ${spark.customers.toLocaleString('en')} customers by Spark with its start, beside our DuckDB`
+    return [line(what, [ours], [theirs])]
   } finally {
     close()
   }
 }
 
-async function main(): Promise<void> {
-  if (values.help) return say(usage)
+async function bench(options: Options): Promise<void> {
   const folder = await mkdtemp(path.join(tmpdir(), 'featuregraph-lake-bench-'))
-  const before = loadavg()[0]?.toFixed(1)
-  try {
-    const lines = [...(await trainingSets(folder)), ...(await snapshots(folder))]
-    const spark = await bySpark(folder)
-    const head = ['', 'ours s', 'our CPU s', 'theirs s', 'their CPU s', 'ours / theirs', 'of CPU']
-    process.stdout.write(
-      [
-        `| ${head.join(' | ')} |`,
-        `| ${head.map(() => '---').join(' | ')} |`,
-        ...lines,
-        '',
-        ...(spark === null ? [] : [spark]),
-        `${cpus().length} cores, load ${before} before, ${loadavg()[0]?.toFixed(1)} after; ${rounds} rounds, medians; ${memoryLimit} for each DuckDB. All answers were compared.`,
-        '',
-      ].join('\n'),
-    )
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+  endWith(() => rm(folder, { recursive: true, force: true }))
+  const before = loads()
+  const lines = [
+    ...(await trainingSets(folder, options)),
+    ...(await snapshots(folder, options)),
+    ...(await bySpark(folder, options)),
+  ]
+  const head = ['', 'ours s', 'our CPU s', 'theirs s', 'their CPU s', 'ours / theirs', 'of CPU']
+  process.stdout.write(
+    [
+      `| ${head.join(' | ')} |`,
+      `| ${head.map(() => '---').join(' | ')} |`,
+      ...lines,
+      '',
+      `${cpus().length} cores, load average ${before} before, ${loads()} after; ${options.rounds} rounds, medians, Spark once; ${options.memoryLimit} for each DuckDB. All answers were compared.`,
+      '',
+    ].join('\n'),
+  )
 }
 
-await main().catch((error: unknown) => {
-  say(error instanceof Error ? (error.stack ?? error.message) : String(error))
-  process.exitCode = 1
-})
+await runBench(usage, readOptions, bench)

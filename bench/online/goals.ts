@@ -12,7 +12,6 @@ const freshnessShare = 0.85
 const oneConnectionShare = 0.85
 const timesApollo = 6
 const vectorsTimes = 3
-const residentLimit = 250e6
 
 export const unknownEntities = 10
 export const vectorRows = 500
@@ -22,10 +21,7 @@ export const vectorConnections = [1, 100] as const
 const busyEnough = 0.9
 
 /** One line a goal whose servers were measured: what was asked for, what came, and whether the median met it. */
-export function goals(
-  find: FindCell,
-  { before, resident }: { readonly before: readonly string[]; readonly resident: number | null },
-): readonly string[] {
+export function goals(find: FindCell, before: readonly string[]): readonly string[] {
   const { gateway, floor, apollo } = serverNames
   const at = (
     server: string,
@@ -55,16 +51,6 @@ export function goals(
     }
     const [ours, theirs] = [gateway, other].map((server) => at(server, unknownEntities, 32, 'unknown'))
     lines.push(...judged(`new texts no slower than by the ${other}`, ours ?? [], theirs ?? [], 1))
-  }
-  if (resident !== null) {
-    const outcome = resident < residentLimit ? 'met' : 'NOT MET'
-    lines.push(
-      line(
-        outcome,
-        'gateway under 250 MB resident, highest after any burst',
-        `${(resident / 1e6).toFixed(0)} MB`,
-      ),
-    )
   }
   return lines
 }

@@ -1,15 +1,12 @@
 import { fork } from 'node:child_process'
+import { WrongAnswers } from '../run-bench.ts'
 import type { LoadOrder, LoadReport } from './load.ts'
 
 /** The load generator's process, which obeys one order at a time. */
 export interface LoadProcess {
-  /** @throws WrongAnswer when an answer was wrong or did not come. */
+  /** @throws WrongAnswers when an answer was wrong or did not come. */
   readonly obey: (order: LoadOrder) => Promise<Exclude<LoadReport, { kind: 'failed' }>>
   readonly stop: () => void
-}
-
-export class WrongAnswer extends Error {
-  override readonly name = 'WrongAnswer'
 }
 
 /** `script` is `load.ts`, compiled. The process ends when this one does: the channel between them closes. */
@@ -23,7 +20,7 @@ export function startLoad(script: string): LoadProcess {
         child.once('message', (message) => {
           child.off('exit', onExit)
           const report = message as LoadReport
-          if (report.kind === 'failed') reject(new WrongAnswer(report.message))
+          if (report.kind === 'failed') reject(new WrongAnswers(report.message))
           else resolve(report)
         })
         child.send(order)

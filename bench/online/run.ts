@@ -1,10 +1,9 @@
-import { endAll, endOnSignals } from '../started.ts'
+import { runBench, say } from '../run-bench.ts'
 import { coresOfOthers, type Measurement } from './cells.ts'
 import type { Operation } from './expected.ts'
 import { goals, unknownEntities, vectorConnections, vectorRows } from './goals.ts'
-import { WrongAnswer } from './load-process.ts'
 import { type Options, readOptions, usage } from './options.ts'
-import { cpuMicros, machineMicros, residentBytes } from './process-usage.ts'
+import { cpuMicros, machineMicros } from './process-usage.ts'
 import { loadTable, type RowOf, resultTable, serverNames } from './report.ts'
 import { routesOf } from './routes.ts'
 import { type Bench, type Contender, setUp } from './set-up.ts'
@@ -53,7 +52,6 @@ async function measure({ contenders, redisPid, load, world }: Bench, options: Op
   const keyOf = (row: RowOf): string => `${row.server} ${row.operation} ${row.entities} ${row.connections}`
   const cases = casesOf(contenders, options.operations)
   const gateway = contenders.find(({ name }) => name === serverNames.gateway)?.processes[0]
-  let resident: number | null = null
 
   const targetOf = ({ contender, operation, entities }: Case) => ({
     ...{ server: contender.name, protocol: contender.protocol, operation, entities },
@@ -77,8 +75,6 @@ async function measure({ contenders, redisPid, load, world }: Bench, options: Op
     }
     const key = keyOf(rowOf(one))
     if (round > 0) cells.set(key, [...(cells.get(key) ?? []), measurement])
-    const bytes = gateway ? residentBytes(gateway.pid) : null
-    if (bytes !== null) resident = Math.max(resident ?? 0, bytes)
   }
 
   const checked = new Set<string>()
@@ -107,7 +103,7 @@ async function measure({ contenders, redisPid, load, world }: Bench, options: Op
   const others = coresOfOthers([...cells.values()].flat())
   const paragraphs = [
     resultTable(rows, find),
-    goals(find, { before, resident }).join('\n'),
+    goals(find, before).join('\n'),
     loadTable(rows, find),
     `The gateway's answers by what wrote them: ${routes.map(([route, count]) => `${route} ${count}`).join(', ')}.`,
     ...(others === null ? [] : [`Processes of others used ${others.toFixed(2)} cores in the median burst.`]),
@@ -122,34 +118,14 @@ fastest, loses most by it. Then "of the floor by CPU" (the floor's CPU a request
 garbage collector included) is the honest figure, and a goal that is met by requests a second is reported as unsure.
 The floor answers features alone: what is asked with freshness or by a new text is compared with that.
 The floor and default Apollo run with NODE_ENV=production, the gateway as npm start runs it.
-Off Linux, CPU and memory are not measured.`
+Off Linux, CPU is not measured. Memory is what --soak measures.`
 
 function since(before: number | null, after: number | null): number | null {
   return before === null || after === null ? null : after - before
 }
 
-function say(line: string): void {
-  process.stderr.write(`${line}\n`)
-}
-
-async function main(): Promise<void> {
-  const options = readOptions()
-  if (options === null) {
-    say(usage)
-    process.exitCode = 1
-    return
-  }
-  endOnSignals()
-  try {
-    const bench = await setUp(options, say)
-    if (options.soakMinutes === null) await measure(bench, options)
-    else process.stdout.write(`${await soak(bench, options.soakMinutes)}\n`)
-  } catch (error) {
-    process.exitCode = 1
-    say(error instanceof WrongAnswer ? `WRONG ANSWER: ${error.message}` : String(error))
-  } finally {
-    await endAll()
-  }
-}
-
-await main()
+await runBench(usage, readOptions, async (options) => {
+  const bench = await setUp(options, say)
+  if (options.soakMinutes === null) await measure(bench, options)
+  else process.stdout.write(`${await soak(bench, options.soakMinutes)}\n`)
+})

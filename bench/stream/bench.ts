@@ -48,8 +48,3 @@ export interface Finding {
 export type Peer =
   | { readonly kind: 'RUN'; readonly name: string; readonly rate: Range; readonly ratio: Range }
   | { readonly kind: 'ABSENT'; readonly name: string; readonly reason: string }
-
-/** An answer is not what it must be: nothing measured about it is worth showing. */
-export class WrongAnswers extends Error {
-  override readonly name = 'WrongAnswers'
-}

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { range } from '../online/cells.ts'
-import { type Bench, type Finding, type Peer, WrongAnswers } from './bench.ts'
+import { WrongAnswers } from '../run-bench.ts'
+import type { Bench, Finding, Peer } from './bench.ts'
 import { type Oracle, openOracle } from './oracle.ts'
 import { openOurs, untilRight } from './ours.ts'
 import { produce } from './produce.ts'

@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { cpus, loadavg, tmpdir, totalmem } from 'node:os'
+import { cpus, tmpdir, totalmem } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { Redis } from 'ioredis'
@@ -10,8 +10,8 @@ import { startRedis } from '../../test/services/redis.ts'
 import { testPool } from '../../test/services/test-pool.ts'
 import { type DurablePostgres, postgresSettings, startDurablePostgres } from '../ingest/durable-postgres.ts'
 import { ensureBuilt, root } from '../online/servers.ts'
-import { endAll, endOnSignals, endWith } from '../started.ts'
-import { type Bench, type Finding, WrongAnswers } from './bench.ts'
+import { endWith, loads, runBench, say, wholeNumbers } from '../run-bench.ts'
+import type { Bench, Finding } from './bench.ts'
 import { measureLatency } from './latency.ts'
 import { measureMemory } from './memory.ts'
 import { measureRate } from './rate.ts'
@@ -51,27 +51,18 @@ function readOptions(): Options | null {
       only: { type: 'string', default: parts.join(',') },
       ids: { type: 'boolean', default: false },
       'cpu-prof': { type: 'string' },
-      help: { type: 'boolean', default: false },
     },
   })
-  const [events = 0, most = 0, customers = 0, rounds = 0, seconds = 0, rate = 0] = [
-    values.events,
-    values['peer-events'],
-    values.customers,
-    values.rounds,
-    values.seconds,
-    values.pace,
-  ].map(Number)
+  const { events, customers, rounds, seconds, pace } = values
+  const sizes = wholeNumbers({ events, customers, rounds, seconds, pace, most: values['peer-events'] })
   const named = values.only.split(',')
   const only = parts.filter((part) => named.includes(part))
-  const whole = [events, most, customers, rounds, seconds, rate].every(
-    (one) => Number.isSafeInteger(one) && one > 0,
-  )
-  if (values.help || !whole || only.length < named.length) return null
+  if (sizes === null || only.length < named.length) return null
   const folder = values['cpu-prof']
   return {
-    ...{ events, peerEvents: Math.min(most, events), customers, rounds, only },
-    latency: { seconds, rate },
+    ...{ events: sizes.events, customers: sizes.customers, rounds: sizes.rounds, only },
+    peerEvents: Math.min(sizes.most, sizes.events),
+    latency: { seconds: sizes.seconds, rate: sizes.pace },
     hasIds: values.ids,
     profileFolder: folder === undefined ? null : path.resolve(folder),
   }
@@ -132,39 +123,16 @@ answers are right, the peer's from its first message to its last pipeline; the p
 never shrink. Kafka, Postgres, Redis, the gateway and the bench share the machine's cores with what is measured. All
 answers about all customers were checked against the events as they were sent.`
 
-function say(line: string): void {
-  process.stderr.write(`${line}\n`)
-}
-
-const loads = (): string =>
-  loadavg()
-    .map((load) => load.toFixed(1))
-    .join(' ')
-
-async function main(): Promise<void> {
-  const options = readOptions()
-  if (options === null) {
-    say(usage)
-    process.exitCode = 1
-    return
-  }
-  endOnSignals()
+async function run(options: Options): Promise<void> {
   const loadBefore = loads()
-  try {
-    const ready = await setUp(options)
-    const findings = await measure(ready.bench, options)
-    const paragraphs = [
-      findingTable(findings),
-      `${await machineLine(ready)}; load average ${loadBefore} before, ${loads()} after; ${options.events} events, ${options.customers} customers, ${options.rounds} rounds.`,
-      remarks,
-    ]
-    process.stdout.write(`\n${paragraphs.join('\n\n')}\n`)
-  } catch (error) {
-    process.exitCode = 1
-    say(error instanceof WrongAnswers ? `WRONG ANSWERS: ${error.message}` : String(error))
-  } finally {
-    await endAll()
-  }
+  const ready = await setUp(options)
+  const findings = await measure(ready.bench, options)
+  const paragraphs = [
+    findingTable(findings),
+    `${await machineLine(ready)}; load average ${loadBefore} before, ${loads()} after; ${options.events} events, ${options.customers} customers, ${options.rounds} rounds.`,
+    remarks,
+  ]
+  process.stdout.write(`\n${paragraphs.join('\n\n')}\n`)
 }
 
-await main()
+await runBench(usage, readOptions, run)

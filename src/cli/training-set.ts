@@ -61,10 +61,11 @@ export async function trainingSet({
     const service = selectedFeatures(world.registry, training.selection, training.fullNames)
     const sources = await sourcesOf(world)
     const limit = readLimit(acceptMaxReads(maxReads), '--max-reads <number> raises it')
+    const asked = { engine: engine ?? world.config.trainingEngine, isBinding: engine !== null }
     if (explain) {
       const text = explained(sources, {
         ...{ service, options: training, spine: spine.path, limit },
-        engine: engine ?? world.config.trainingEngine,
+        ...asked,
       })
       process.stdout.write(await text.finally(spine.close).finally(output.close))
       return
@@ -80,7 +81,7 @@ export async function trainingSet({
       card === null
         ? await makeCardedTrainingSet(sources, {
             ...{ ...request, options: training, again: null },
-            engine: engine ?? world.config.trainingEngine,
+            ...asked,
           })
         : await remakeTrainingSet(sources, { ...request, card, allowDeletions: allowDeletions ?? false })
     try {
@@ -121,9 +122,8 @@ async function explained(
     service,
     options,
     spine,
-    limit,
-    engine,
-  }: Pick<CardedRequest, 'service' | 'options' | 'spine' | 'limit' | 'engine'>,
+    ...asked
+  }: Pick<CardedRequest, 'service' | 'options' | 'spine' | 'limit' | 'engine' | 'isBinding'>,
 ): Promise<string> {
   const opened = await files.open(spine, options.spineFormat)
   try {
@@ -131,7 +131,7 @@ async function explained(
       { snapshots, engines },
       {
         ...options,
-        ...{ service, limit, engine, rows: null, visibleIn: null, files: [] },
+        ...{ service, ...asked, rows: null, visibleIn: null, files: [] },
         spine: { ...options, path: spine, opened },
       },
     )
@@ -167,7 +167,11 @@ function difference(card: TrainingCard, { isSame, removed }: RemadeTrainingSet):
   return [`the file is another than the card's${by}`, ...removed.map((line) => `  ${line}`)]
 }
 
-function summary(out: string, { spine, bytes, takenAt, engine }: EngineMade, seconds: number): string {
+function summary(
+  out: string,
+  { spine, bytes, takenAt, engine, because }: EngineMade,
+  seconds: number,
+): string {
   const rate = Math.round(spine.rows / seconds)
   const missing = [
     ...(spine.missingKeys > 0 ? [`${spine.missingKeys} without a join key`] : []),
@@ -175,7 +179,7 @@ function summary(out: string, { spine, bytes, takenAt, engine }: EngineMade, sec
     ...(spine.ahead > 0 ? [`${spine.ahead} later than now`] : []),
   ]
   const of = missing.length === 0 ? '' : ` (${missing.join(', ')})`
-  return `${out}: ${spine.rows} rows${of}, ${bytes} bytes, by ${engine}, as of ${formatTimestamp(takenAt)}, in ${seconds.toFixed(1)} s, ${rate} rows a second; ${out}.card.json says what it was made of`
+  return `${out}: ${spine.rows} rows${of}, ${bytes} bytes, by ${engine} (${because}), as of ${formatTimestamp(takenAt)}, in ${seconds.toFixed(1)} s, ${rate} rows a second; ${out}.card.json says what it was made of`
 }
 
 function warnings({ features, spine }: EngineMade): readonly string[] {

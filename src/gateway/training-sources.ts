@@ -21,7 +21,7 @@ export type TrainingSettings = Pick<
 export async function trainingSources(
   config: TrainingSettings,
   system: pg.Pool,
-  log: Pick<Logger, 'warn' | 'info'>,
+  log: Pick<Logger, 'warn' | 'debug'>,
 ): Promise<EngineSources> {
   const { project, schemaFolder, lake, duckDbMemory } = config
   const { duckDbTrainingFiles: trainingFiles } = await import('../stores/duckdb/training-file.ts')
@@ -51,16 +51,17 @@ async function trainingEngines(
   {
     log,
     files,
-  }: { readonly log: Pick<Logger, 'warn' | 'info'>; readonly files: Parameters<typeof routedSnapshots>[1] },
+  }: { readonly log: Pick<Logger, 'warn' | 'debug'>; readonly files: Parameters<typeof routedSnapshots>[1] },
 ): Promise<TrainingEngines> {
   const { duckDbFileJoins } = await import('../stores/duckdb/joins/file-joins.ts')
-  const { findRowsBy } = await import('../stores/duckdb/joins/find-rows.ts')
-  const { findRowsByJob } = await import('../stores/duckdb/joins/find-rows-by-job.ts')
+  const { findingStatements, findRowsBy } = await import('../stores/duckdb/joins/find-rows.ts')
+  const { findRowsByJob, jobScript } = await import('../stores/duckdb/joins/find-rows-by-job.ts')
   const { sparkEngine } = await import('../stores/spark/spark-engine.ts')
   const byJob = findRowsByJob({
     engine: sparkEngine({ submit: sparkSubmit }),
     exchange: filesFolder === null ? null : path.join(filesFolder, project, 'engines'),
-    onLog: (line) => log.info(line),
+    // As the log of a batch on an engine: what matters of it is in the error of a job that fails.
+    onLog: (line) => log.debug(`spark: ${line}`),
     deletions: files.deletions,
   })
   return {
@@ -72,8 +73,17 @@ async function trainingEngines(
       }),
     }),
     joins: {
-      duckdb: duckDbFileJoins({ ...files, findRows: findRowsBy(files.deletions) }),
-      spark: duckDbFileJoins({ ...files, findRows: byJob }),
+      duckdb: duckDbFileJoins({
+        ...{ ...files, findRows: findRowsBy(files.deletions) },
+        statements: async (_, join, times) => findingStatements(join, times),
+      }),
+      spark: duckDbFileJoins({
+        ...{ ...files, findRows: byJob },
+        statements: async (connection, join, times) => ({
+          kind: 'SCRIPT',
+          sql: await jobScript(connection, join, { spine: 'spine.parquet', output: 'found', times }),
+        }),
+      }),
     },
     hasExports: filesFolder !== null,
     // One in a process of its own has no more memory than DuckDB has.

@@ -12,7 +12,7 @@ import { isParquet } from '../stores/offline-view.ts'
 import { batchHistory } from '../stores/postgres/windows/batch-history.ts'
 import type { ReadFiles } from '../stores/read-files.ts'
 import type { ExportSubject } from '../stores/rows-to-export.ts'
-import type { ViewFiles } from '../stores/view-files.ts'
+import type { ViewFiles, ViewInFiles } from '../stores/view-files.ts'
 
 interface ViewFilesOptions {
   readonly project: string
@@ -41,7 +41,7 @@ export function viewFiles(options: ViewFilesOptions): ViewFiles<FeatureView> {
 
   async function exportedFiles(view: FeatureView, bound: readonly ReadFiles[]): Promise<ReadFiles> {
     const subject = subjectOf(view)
-    const id = subject.kind === 'EVENTS' ? subject.source.name : view.id
+    const id = exportedId(view)
     const earlier = bound.find(({ of }) => of === id)
     const place = exportedPlace(id)
     if (earlier === undefined)
@@ -63,6 +63,12 @@ export function viewFiles(options: ViewFilesOptions): ViewFiles<FeatureView> {
     return eventsSince === null ? { kind: 'NONE' } : { kind: 'NEVER_FILLED', firstSnapshot, eventsSince }
   }
 
+  const inExport = async (view: FeatureView, files: ReadFiles): Promise<ViewInFiles> => ({
+    files,
+    source: view.kind === 'STREAM' ? null : exportedSource(view.name, files.path),
+    notKnown: await notKnown(view),
+  })
+
   return {
     async unfitFor(view) {
       if (view.kind === 'PLAIN' && view.source?.kind === 'parquet' && view.source.format === 'delta')
@@ -76,31 +82,42 @@ export function viewFiles(options: ViewFilesOptions): ViewFiles<FeatureView> {
     async toExport(view, rows) {
       if (isParquet(view)) return 0
       if (view.source !== null) return rows
-      const id = view.kind === 'STREAM' ? view.events.name : view.id
+      const id = exportedId(view)
       const manifest = await readManifest(exports.openFolder(exportedPlace(id))).catch(() => null)
       const there = manifest?.parts.reduce((sum, part) => sum + part.rows, 0) ?? 0
       return Math.max(0, rows - there)
     },
+    async filesThere(view) {
+      if (isParquet(view)) return ownFiles(view, await listed(view.id, view.source.path, undefined))
+      const id = exportedId(view)
+      const place = exportedPlace(id)
+      const isThere = await readManifest(exports.openFolder(place)).catch(() => null)
+      return await inExport(
+        view,
+        isThere ? await listed(id, place, undefined) : { of: id, path: place, files: [] },
+      )
+    },
     async filesOf(view, { files }) {
       if (isParquet(view)) {
         const earlier = files.find(({ of }) => of === view.id)
-        return {
-          files: await listed(view.id, view.source.path, earlier),
-          ...{ source: view.source, notKnown: { kind: 'NONE' } },
-        }
+        return ownFiles(view, await listed(view.id, view.source.path, earlier))
       }
-      const found = await exportedFiles(view, files)
-      return {
-        files: found,
-        source: view.kind === 'STREAM' ? null : exportedSource(view.name, found.path),
-        notKnown: await notKnown(view),
-      }
+      return await inExport(view, await exportedFiles(view, files))
     },
   }
 }
 
 function subjectOf(view: FeatureView): ExportSubject {
   return view.kind === 'STREAM' ? { kind: 'EVENTS', source: view.events } : { kind: 'ROWS', view }
+}
+
+/** What is exported of it, by the name of its folder. */
+function exportedId(view: FeatureView): string {
+  return view.kind === 'STREAM' ? view.events.name : view.id
+}
+
+function ownFiles({ source }: { readonly source: ParquetSource }, files: ReadFiles): ViewInFiles {
+  return { files, source, notKnown: { kind: 'NONE' } }
 }
 
 /** As `featuregraph export` writes feature rows. */

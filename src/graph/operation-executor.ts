@@ -54,11 +54,15 @@ export type Execute = (request: OperationRequest, context: GraphContext) => Prom
 
 export interface OperationExecutor {
   readonly execute: Execute
-  /** What was judged, and has its turn. Never rejects with what is a caller's to know. */
+  /**
+   * What was judged, and has its turn; never rejects with what is a caller's to know. `pastApollo`: a result without errors is
+   * not Apollo's to answer, and counts so.
+   */
   readonly runKnown: (
     run: Run,
     operation: KnownOperation,
     compiled: CompiledQuery | null,
+    pastApollo: boolean,
   ) => Promise<ExecutionResult>
   /** What has read, or would answer, more than may be answered here; once its turn has ended. */
   readonly runTooLarge: (run: Run) => Promise<ExecutionResult>
@@ -118,6 +122,7 @@ export function operationExecutor(options: ExecuteOptions, known: KnownOperation
     asks: Run,
     { defaulted }: KnownOperation,
     compiled: CompiledQuery | null,
+    pastApollo = false,
   ): Promise<ExecutionResult | null> {
     const { context, variables } = asks
     const nullForDefault = defaulted.some((name) => variables[name] === null)
@@ -129,8 +134,9 @@ export function operationExecutor(options: ExecuteOptions, known: KnownOperation
       result = await runInterpreted(asks)
     }
     if (context.readBytes.total > context.readBytes.limit) return null
-    options.countRoute(route)
-    return answer(result, context)
+    const answered = answer(result, context)
+    options.countRoute(pastApollo && !answered.errors ? 'direct' : route)
+    return answered
   }
 
   async function runApart({ document, operationName, variables, context }: Run): Promise<ExecutionResult> {
@@ -159,8 +165,8 @@ export function operationExecutor(options: ExecuteOptions, known: KnownOperation
 
   return {
     execute: (request, context) => asRefusal(run(request, context)),
-    runKnown: (asks, operation, compiled) =>
-      asRefusal(runHere(asks, operation, compiled).then((result) => result ?? runTooLarge(asks))),
+    runKnown: (asks, operation, compiled, pastApollo) =>
+      asRefusal(runHere(asks, operation, compiled, pastApollo).then((result) => result ?? runTooLarge(asks))),
     runTooLarge: (asks) => asRefusal(runTooLarge(asks)),
   }
 }

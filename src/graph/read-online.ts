@@ -1,6 +1,6 @@
 import type { UnavailableReason } from '../definitions/unavailable-reason.ts'
+import { maxValueBytes } from '../definitions/value-bytes.ts'
 import { StoreFailed } from '../errors.ts'
-import { maxValueBytes } from '../ingest/accept/value-bytes.ts'
 import type { OnlinePlace } from '../online/guard.ts'
 import { planRead, type ReadPlan } from '../online/read-plan.ts'
 import type { Entity } from '../registry/registry.ts'
@@ -75,7 +75,8 @@ async function readOnline(
   for (const wanted of all) {
     const place = guard.placeOf(wanted.view)
     if (typeof place === 'string') refused.push({ wanted, reason: place })
-    else placed.push({ ...wanted, place })
+    // Not by a spread, which takes half a microsecond of every request.
+    else placed.push({ need: wanted.need, view: wanted.view, fill: wanted.fill, place })
   }
   if (placed.length === 0) return { refused, missed }
   const suffixes = new Map<Need, readonly string[]>()

@@ -121,7 +121,14 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
     make(request, rows = rowLoader(sources, request)) {
       const { requestId, caller, payer, signal, audit, now, startedMs, readBytes } = request
       return {
-        ...{ requestId, caller, payer, signal, audit, now, startedMs, readBytes },
+        requestId,
+        caller,
+        payer,
+        signal,
+        audit,
+        now,
+        startedMs,
+        readBytes,
         reply: { apart: null },
         push,
         deleteEntity,

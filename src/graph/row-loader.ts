@@ -29,10 +29,13 @@ export async function readNeeds(
         columns[index] = column
       }
       const wanted = { need, view, fill }
+      if (need.times === null && view.online) {
+        online.push(wanted)
+        return
+      }
       const where = `${need.entity.id} ${isParquet(view)}`
       const group = offline.get(where)
-      if (need.times === null && view.online) online.push(wanted)
-      else if (group) group.push(wanted)
+      if (group) group.push(wanted)
       else offline.set(where, [wanted])
     })
     return columns

@@ -94,6 +94,6 @@ export function observeRead(
   const started = performance.now()
   return (error) => {
     const seconds = (performance.now() - started) / 1_000
-    sources.observe({ store, rows, seconds, requestId, ...(error === undefined ? {} : { error }) })
+    sources.observe({ store, rows, seconds, requestId, error })
   }
 }

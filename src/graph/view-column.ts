@@ -56,8 +56,11 @@ export function onlineColumn(
 ): ViewColumn {
   const peek: ReadRow = (index, maxAge) => reader.readPacked(cells[placeOf(index)] ?? null, at, maxAge)
   return {
-    ...{ view: reader.view, counts: reader.counts, why: whyOf },
-    ...{ row: counted(reader, peek), peek },
+    view: reader.view,
+    counts: reader.counts,
+    why: whyOf,
+    row: counted(reader, peek),
+    peek,
     numbers(wanted) {
       const read = reader.readNumbers(wanted)
       return (index, vectors, from) => read(cells[placeOf(index)] ?? null, at, vectors, from)
@@ -80,8 +83,11 @@ function counted({ counts }: ColumnReader, peek: ReadRow): ReadRow {
 /** Of rows that stand nowhere in bytes. */
 function readColumn(reader: ColumnReader, peek: ReadRow, why: ViewColumn['why']): ViewColumn {
   return {
-    ...{ view: reader.view, counts: reader.counts, why },
-    ...{ row: counted(reader, peek), peek },
+    view: reader.view,
+    counts: reader.counts,
+    why,
+    row: counted(reader, peek),
+    peek,
     numbers: () => (index) => peek(index, null),
     json: () => peek,
   }

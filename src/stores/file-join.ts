@@ -117,6 +117,19 @@ export interface MadeJoin {
   readonly summaries: readonly ColumnSummary[]
 }
 
+export type ExplainedJoin = Pick<FileJoin, 'spine' | 'reads' | 'knownAt' | 'takenAt'>
+
+export interface JoinExplanation {
+  readonly spine: SpineCounts
+  /**
+   * What the rows would be found by, for a reader: one script for all reads, or statements for each, in which `files_<read>` or
+   * `rows_<read>` stand for what is in its files.
+   */
+  readonly statements:
+    | { readonly kind: 'SCRIPT'; readonly sql: string }
+    | { readonly kind: 'BY_READ'; readonly sql: readonly string[] }
+}
+
 interface FileJoinOptions {
   readonly onProgress: (done: number, rows: number) => void
   readonly signal: AbortSignal
@@ -131,4 +144,6 @@ export interface FileJoins {
    * @throws BadUserInput, EngineFailed; the signal's reason. No file stands under the name of `out` then that was not there before.
    */
   readonly make: (join: FileJoin, options: FileJoinOptions) => Promise<MadeJoin>
+  /** The spine is read and counted, files are looked at, nothing is written. @throws BadUserInput */
+  readonly explain: (join: ExplainedJoin) => Promise<JoinExplanation>
 }

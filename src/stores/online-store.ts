@@ -21,7 +21,7 @@ export interface OnlineRead extends GuardReading {
 }
 
 /** The rows are larger than may be. */
-export interface TooManyBytesStored {
+interface TooManyBytesStored {
   /** That they take together, at least. */
   readonly bytesStored: number
 }

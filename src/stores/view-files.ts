@@ -24,6 +24,8 @@ export interface ViewFiles<View extends OfflineView = OfflineView> {
   readonly unfitFor: (view: View) => Promise<string | null>
   /** Whether its files would have to be exported first, and how many rows are not there yet, as it is estimated. */
   readonly toExport: (view: View, rows: number) => Promise<number>
+  /** Its files as they are now: what would be exported first is not among them. @throws as `filesOf`. */
+  readonly filesThere: (view: View) => Promise<ViewInFiles>
   /** @throws FilesChanged; BadUserInput for files that cannot be read; StoreFailed. */
   readonly filesOf: (view: View, request: ViewFilesRequest) => Promise<ViewInFiles>
 }

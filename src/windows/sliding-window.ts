@@ -24,27 +24,30 @@ export function slideWindows<State>(
   states: readonly (State | undefined)[],
   windows: readonly SpanWindow[],
 ): State[] {
-  const suffixes: State[] = []
+  const suffixes: (State | undefined)[] = []
   let low = 0
   let turn = 0
   let high = 0
-  let recent = empty()
+  let recent: State | undefined
+  // Most windows of a training set have one span: nothing is merged with nothing.
+  const both = (left: State | undefined, right: State | undefined): State | undefined =>
+    left === undefined ? right : right === undefined ? left : merge(left, right)
   return windows.map(({ from, to }) => {
     while (high < numbers.length && (numbers[high] ?? 0) < to) {
-      recent = merge(recent, states[high] ?? empty())
+      recent = both(recent, states[high])
       high += 1
     }
     while (low < high && (numbers[low] ?? 0) < from) low += 1
     if (low >= turn) {
-      let suffix = empty()
+      let suffix: State | undefined
       for (let index = high - 1; index >= low; index -= 1) {
-        suffix = merge(states[index] ?? empty(), suffix)
+        suffix = both(states[index], suffix)
         suffixes[index] = suffix
       }
       turn = high
-      recent = empty()
+      recent = undefined
     }
-    return low < turn ? merge(suffixes[low] ?? empty(), recent) : recent
+    return (low < turn ? both(suffixes[low], recent) : recent) ?? empty()
   })
 }
 

@@ -43,10 +43,8 @@ export interface SweptSpans {
   readonly times: readonly Micros[]
   /** Ascending: where any window of any moment begins, and the moments themselves. Spans lie between them. */
   readonly bounds: readonly Micros[]
-  /** Floats are added in the order that events come in. */
-  readonly add: (event: SweptEvent) => void
   /** So far, in ascending order, without those that have no event. */
-  readonly spans: readonly SweptSpan[]
+  readonly spans: SweptSpan[]
 }
 
 /** What the windows at a moment hold. */
@@ -66,6 +64,8 @@ export interface WindowSweeper {
   readonly plan: (times: ArrayLike<Micros>, places: readonly number[]) => readonly Sweep[]
   /** Of a sweep's moments, in their order. */
   readonly spans: (times: readonly Micros[]) => SweptSpans
+  /** An event more of a sweep. Floats are added in the order that events come in. */
+  readonly add: (part: SweptSpans, event: SweptEvent) => void
   /**
    * The answers of the sweeps' rows, one sweep after the other, each in its order; null where no window holds an event. Each
    * span's state is merged about twice, however many windows hold it (`slideWindows`). Many at once cost less: most are small.
@@ -90,9 +90,10 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
   function boundsOf(times: readonly Micros[]): readonly Micros[] {
     const bounds: Micros[] = []
     for (const t of times) {
-      bounds.push(t)
       for (const { windowMicros, hopMicros } of lengths) bounds.push(windowStart(t, windowMicros, hopMicros))
+      bounds.push(t)
     }
+    if (bounds.length === 2) return bounds
     bounds.sort((left, right) => left - right)
     let count = 0
     for (const bound of bounds) {
@@ -102,6 +103,18 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
     }
     bounds.length = count
     return bounds
+  }
+
+  /** Events come nearly in the order of their times. */
+  function spanAt({ bounds, spans }: SweptSpans, at: Micros): SweptSpan {
+    let index = spans.length - 1
+    while (index >= 0 && at < (bounds[spans[index]?.number ?? 0] ?? at)) index -= 1
+    const before = spans[index]
+    if (before && at < (bounds[before.number + 1] ?? at)) return before
+    const states = new Array<SpanState>(members.length).fill(undefined)
+    const span = { number: lastUpTo(bounds, at), newest: at, storedAt: Number.NEGATIVE_INFINITY, states }
+    spans.splice(index + 1, 0, span)
+    return span
   }
 
   /** Starts never go back from row to row, nor from sweep to sweep: the bounds of each are numbered behind those before. */
@@ -145,32 +158,15 @@ export function windowSweeper(aggregations: readonly WindowedAggregation[]): Win
       if (rows.length > 0) sweeps.push({ rows, first, until })
       return sweeps
     },
-    spans(times) {
-      const bounds = boundsOf(times)
-      const spans: SweptSpan[] = []
-      /** Events come nearly in the order of their times. */
-      const spanAt = (at: Micros): SweptSpan => {
-        let index = spans.length - 1
-        while (index >= 0 && at < (bounds[spans[index]?.number ?? 0] ?? at)) index -= 1
-        const before = spans[index]
-        if (before && at < (bounds[before.number + 1] ?? at)) return before
-        const first = { newest: at, storedAt: Number.NEGATIVE_INFINITY, states: members.map(() => undefined) }
-        const span: SweptSpan = { number: lastUpTo(bounds, at), ...first }
-        spans.splice(index + 1, 0, span)
-        return span
-      }
-      return {
-        ...{ times, bounds, spans },
-        add({ place, storedAt, values }) {
-          const span = spanAt(place.timestamp)
-          if (place.timestamp > span.newest) span.newest = place.timestamp
-          if (storedAt > span.storedAt) span.storedAt = storedAt
-          const { states } = span
-          for (let member = 0; member < members.length; member += 1) {
-            const value = values[member] ?? null
-            if (value !== null) states[member] = members[member]?.span.add(states[member], value, place)
-          }
-        },
+    spans: (times) => ({ times, bounds: boundsOf(times), spans: [] }),
+    add(part, { place, storedAt, values }) {
+      const span = spanAt(part, place.timestamp)
+      if (place.timestamp > span.newest) span.newest = place.timestamp
+      if (storedAt > span.storedAt) span.storedAt = storedAt
+      const { states } = span
+      for (let member = 0; member < members.length; member += 1) {
+        const value = values[member] ?? null
+        if (value !== null) states[member] = members[member]?.span.add(states[member], value, place)
       }
     },
     answer(parts) {

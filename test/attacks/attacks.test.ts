@@ -4,6 +4,7 @@ import { callerAttacks } from './callers.ts'
 import { documentAttacks } from './documents.ts'
 import { requestAttacks } from './requests.ts'
 import { scannerChecks } from './scanners.ts'
+import { wayAttacks } from './ways.ts'
 
 let started: Attacked | undefined
 const attacked = (): Attacked => {
@@ -20,4 +21,5 @@ afterAll(() => started?.close())
 documentAttacks(attacked)
 requestAttacks(attacked)
 callerAttacks(attacked)
+wayAttacks(attacked)
 scannerChecks(attacked)

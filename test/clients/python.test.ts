@@ -67,7 +67,12 @@ afterAll(async () => {
   await Promise.all([database?.drop(), folder && rm(folder, { recursive: true, force: true })])
 })
 
-it('the Python client, installed from its folder, keeps its promises against a gateway', async (context) => {
+// What it fetches, installs and starts is long beside other load.
+const timeout = 1_800_000
+
+it('the Python client, installed from its folder, keeps its promises against a gateway', {
+  timeout,
+}, async (context) => {
   const python = await pythonOrSkip(context, 'python-client-2', packages)
   const site = join(folder, 'site')
   const options = ['--quiet', '--disable-pip-version-check', '--no-deps', '--no-build-isolation']
@@ -83,7 +88,7 @@ it('the Python client, installed from its folder, keeps its promises against a g
 })
 
 // What its users meet is held by the test above.
-it.runIf(isLong)('the Python client is typed throughout and formatted', async (context) => {
+it.runIf(isLong)('the Python client is typed throughout and formatted', { timeout }, async (context) => {
   const python = await pythonOrSkip(context, 'python-client-types-1', [...packages, ...typing])
   const cache = ['--cache-dir', join(folder, 'cache')]
   const shownOf = (args: readonly string[]) =>

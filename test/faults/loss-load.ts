@@ -16,6 +16,8 @@ interface LossCounts {
 /** Writers and readers of many customers, at several gateways, until they are stopped. */
 export interface LossLoad {
   readonly counts: LossCounts
+  /** Rejects as soon as a read or a write fails otherwise than by being refused. */
+  readonly failed: Promise<never>
   /** How long after `since` (as `performance.now()`) reads were answered in full again; null: not yet. */
   readonly answeredAfterMs: (since: number) => number | null
   /** Ends the load; resolves when every view is answered, and equals what the offline store says of now. */
@@ -116,7 +118,8 @@ export function startLossLoad(
     const ids = Array.from({ length: keysAtOnce }, () => between(random, 1, customers))
     // Before the question: what is acknowledged later may or may not be in the answer.
     const least = ids.map((id) => ({ score: seenOf(id).score, n: seenOf(id).n }))
-    const { data } = await gateway.ask(query, { ids })
+    const { data, text } = await gateway.ask(query, { ids })
+    if (data === null) throw new Error(`expected rows, each with a status; got ${text}`)
     let isInFull = true
     ;(data.customers as readonly ReadCustomer[]).forEach(({ customerId, profile, recent }, index) => {
       const isAnswered = [
@@ -145,8 +148,13 @@ export function startLossLoad(
     repeatedly(() => send(between(random, 1, customers))),
   ])
 
+  const failed = running.then(() => new Promise<never>(() => {}))
+  // Nobody may be waiting for it at the time.
+  failed.catch(() => {})
+
   return {
     counts,
+    failed,
     answeredAfterMs: (since) =>
       lastInFull > since && lastInFull > lastRefused ? Math.max(0, firstInFull - since) : null,
     async settle() {

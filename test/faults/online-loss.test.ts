@@ -102,14 +102,15 @@ describe('an online store that loses what it held, under load', () => {
         for (let round = 0; round < count; round += 1) {
           await bring(project)
           const since = performance.now()
-          await waitUntil(
+          const answered = waitUntil(
             () => project.load.answeredAfterMs(since) !== null,
             () =>
               `reads are answered in full again; refused were ${JSON.stringify([...project.load.counts.reasons])}`,
           )
+          await Promise.race([answered, project.load.failed])
           line.backMs.push(project.load.answeredAfterMs(since) ?? 0)
-          const { answered } = project.load.counts
-          await waitUntil(() => project.load.counts.answered > answered + 1_000, 'readers are answered')
+          const before = project.load.counts.answered
+          await waitUntil(() => project.load.counts.answered > before + 1_000, 'readers are answered')
         }
         await project.load.settle()
         const { answered, refused, wrong } = project.load.counts

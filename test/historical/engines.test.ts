@@ -1,4 +1,4 @@
-import { access, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
@@ -6,7 +6,7 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/config/read-config.ts'
 import { formatTimestamp } from '../../src/definitions/timestamp.ts'
-import { FilesChanged } from '../../src/errors.ts'
+import { EngineUnsuitable, FilesChanged } from '../../src/errors.ts'
 import { systemClock } from '../../src/gateway/system-clock.ts'
 import { trainingSources } from '../../src/gateway/training-sources.ts'
 import type { AskedEngine } from '../../src/historical/plan/choose-engine.ts'
@@ -15,6 +15,10 @@ import {
   type CardedSources,
   makeCardedTrainingSet,
 } from '../../src/historical/training/carded-training-set.ts'
+import {
+  type ExplainRequest,
+  explainTrainingSet,
+} from '../../src/historical/training/explain-training-set.ts'
 import { parseKnownAt } from '../../src/historical/training/known-at.ts'
 import {
   type EngineMade,
@@ -28,6 +32,7 @@ import type { TrainingOptions } from '../../src/historical/training/training-opt
 import { computeSnapshots } from '../../src/ingest/snapshots/compute-snapshots.ts'
 import { postgresLaterChanges } from '../../src/stores/postgres/deletion/later-changes.ts'
 import type { ReadFiles } from '../../src/stores/read-files.ts'
+import { startCommand } from '../cli/start-command.ts'
 import { newProject, startTestGateway, type TestGateway } from '../server/start-test-gateway.ts'
 import { isLong } from '../services/long-run.ts'
 import { sparkSubmit } from '../services/spark.ts'
@@ -85,6 +90,8 @@ beforeAll(async () => {
        taken: { aggregate: 'count', window: '3h', hop: '7m' } } }
      export const hourly = { kind: 'windowed-view', name: 'hourly', entity: 'shop', source: 'sales', compute: { mode: 'batch', every: '1h' }, ttl: '3h',
        features: { sold_hour: { aggregate: 'count', window: '1h' }, heaviest: { aggregate: 'max', field: 'weight', window: '2h' } } }
+     export const warmth = { kind: 'on-demand-view', name: 'warmth', inputs: [{ kind: 'pick', view: 'stock', features: [{ name: 'flour' }] }],
+       features: { warm: 'bool' }, compute: ({ flour }) => ({ warm: flour === null ? null : flour > 70 }) }
      const role = { name: 'rival', keys: { shop_id: 'rival_id' } }
      export const rivalry = { kind: 'feature-service', name: 'rivalry_v1', features: [
        { kind: 'pick', view: 'profile', features: [{ name: 'seats' }, { name: 'rating' }, { name: 'open' }] },
@@ -233,28 +240,41 @@ interface Making {
   readonly features?: readonly string[]
   readonly knownAt?: string
   readonly engine?: AskedEngine
+  readonly isBinding?: boolean
+  readonly spine?: string
   readonly files?: readonly ReadFiles[]
 }
 
 const allFeatures = ['profile', 'stock', 'recent', 'by_shelf', 'hourly']
 
-async function make(
-  out: string,
-  { features, knownAt, engine = 'duckdb', files = [] }: Making = {},
-): Promise<EngineMade> {
+async function make(out: string, making: Making = {}): Promise<EngineMade> {
+  return await asked(making, (request) =>
+    makeByEngine(sources, {
+      ...{ ...request, format: 'parquet', out: join(folder, out), onProgress: () => {} },
+      signal: new AbortController().signal,
+    }),
+  )
+}
+
+async function explain(making: Making): Promise<string> {
+  return await asked(making, (request) => explainTrainingSet(sources, request))
+}
+
+async function asked<Result>(
+  { features, knownAt, engine = 'duckdb', isBinding = false, files = [], spine = 'labels.parquet' }: Making,
+  answer: (request: ExplainRequest) => Promise<Result>,
+): Promise<Result> {
   const { stores, registry } = gateway.gateway
-  const path = join(folder, 'labels.parquet')
-  const opened = await stores.files.open(path, 'parquet')
+  const path = join(folder, spine)
+  const opened = await stores.files.open(path, spine.endsWith('.csv') ? 'csv' : 'parquet')
   try {
     const selection = features ? { features } : { service: 'rivalry_v1' }
-    return await makeByEngine(sources, {
+    return await answer({
       service: selectedFeatures(registry, selection, false),
       spine: { path, opened, map: new Map(), time: null, timezone: null, timeUnit: null },
       knownAt: knownAt === undefined ? { kind: 'ALL' } : parseKnownAt(knownAt),
       ...{ rows: null, visibleIn: null, files, vector: features === undefined, statuses: true },
-      ...{ format: 'parquet', out: join(folder, out), engine, limit: readLimit(usualReadLimit, '') },
-      onProgress: () => {},
-      signal: new AbortController().signal,
+      ...{ engine, isBinding, limit: readLimit(usualReadLimit, '') },
     })
   } finally {
     await opened.close()
@@ -410,5 +430,124 @@ describe('training sets over files', () => {
     await writeWeather([{ shop: 'b', at: now, made: now, degrees: 77, n: 2_000 }], 'later still')
     const again = await remakeTrainingSet(carded, { ...request, card, allowDeletions: false })
     expect(again.isSame).toBe(true)
+  })
+})
+
+/** As a shell has it. */
+async function trainingSet(out: string, args: readonly string[], settings = {}) {
+  const own = {
+    ...{ OFFLINE_URL: database.url, PROJECT: project, SCHEMA: join(folder, 'schema'), LOG_LEVEL: 'error' },
+    ...{ FILES: join(folder, 'files'), ...settings },
+  }
+  const asked = ['--spine', join(folder, 'labels.parquet'), '--statuses', '--out', join(folder, out)]
+  return await startCommand(['training-set', ...asked, ...args], own, folder).ended
+}
+
+describe('featuregraph training-set --engine', () => {
+  // Without sums of floats, whose last digits may differ.
+  const exact = ['--features', 'profile,stock,recent:sold,recent:last_baker,by_shelf,hourly:sold_hour']
+
+  it('makes equal files by each engine, says which did and why, and has it in the card', async () => {
+    const outs = ['by-postgres.parquet', 'by-duckdb.parquet', 'by-auto.parquet']
+    const outcomes = await Promise.all(
+      ['postgres', 'duckdb', 'auto'].map((engine, index) =>
+        trainingSet(outs[index] ?? '', [...exact, '--engine', engine]),
+      ),
+    )
+    expect(outcomes.map(({ code }) => code)).toEqual([0, 0, 0])
+    expect(outcomes.map(({ stdout }) => / by (\w+) \((.*?)\), as of/.exec(stdout)?.slice(1))).toEqual([
+      ['postgres', 'it was asked for'],
+      ['duckdb', 'it was asked for'],
+      ['postgres', 'an index finds at most 10,000 rows soonest'],
+    ])
+    const contents = await Promise.all(outs.map((out) => rowsOf(`from read_parquet('${join(folder, out)}')`)))
+    expect(contents[0]).toHaveLength(700)
+    expect(contents[1]).toEqual(contents[0])
+    expect(contents[2]).toEqual(contents[0])
+    const cards = await Promise.all(
+      outs.map(async (out) => readCard(out, await readFile(join(folder, `${out}.card.json`), 'utf8'))),
+    )
+    expect(cards.map(({ engine }) => engine)).toEqual(['postgres', 'duckdb', 'postgres'])
+  })
+
+  it('--explain prints what the engine would run and what would be exported first, and makes nothing', async () => {
+    const nowhere = join(folder, 'no-exports-yet')
+    const { code, stdout } = await trainingSet(
+      'explained.parquet',
+      [...exact, '--engine', 'duckdb', '--explain'],
+      {
+        FILES: nowhere,
+      },
+    )
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/^by duckdb: it was asked for\n700 rows of the spine\n/)
+    const exports = join(nowhere, project, 'exports')
+    expect(stdout).toMatch(
+      `\nprofile: the newest row at the time of each, of the rows in ${exports}/profile\n  about 120 rows, of which about 120 are exported first\n  create temp view asked_0 as`,
+    )
+    expect(stdout).toMatch(/ asof join \(select k0, e from rows_0\) as x /)
+    expect(stdout).toContain(`recent: the windows of each row, of the events in ${exports}/sales\n`)
+    expect(stdout).toMatch(/\n {2}from files_\d\n {2}where counts and /)
+    expect(stdout).not.toMatch(/lateral/i)
+    await expect(access(nowhere)).rejects.toThrow('ENOENT')
+    await expect(access(join(folder, 'explained.parquet'))).rejects.toThrow('ENOENT')
+  })
+
+  it('refuses an engine that there is not, and one that cannot, with a code, and writes nothing', async () => {
+    const cases = [
+      [
+        ['--features', 'profile'],
+        'flink',
+        /^featuregraph: --engine expects one of postgres, duckdb, spark, auto; got "flink"\n$/,
+      ],
+      [
+        ['--features', 'warmth'],
+        'duckdb',
+        /^featuregraph: duckdb cannot make this training set: the function of the on-demand view "warmth" runs in this process; leave the engine out, or ask for auto \(ENGINE_UNSUITABLE\)\n$/,
+      ],
+    ] as const
+    const before = await readdir(folder)
+    for (const [args, engine, said] of cases) {
+      const { code, stdout, stderr } = await trainingSet('refused.parquet', [...args, '--engine', engine])
+      expect([code, stdout]).toEqual([1, ''])
+      expect(stderr).toMatch(said)
+    }
+    expect(await readdir(folder)).toEqual(before)
+  })
+})
+
+describe('the engine of a training set', () => {
+  it('is explained with its reason: by auto, and by Spark as one script', async () => {
+    expect(await explain({ engine: 'auto' })).toMatch(
+      /^by postgres: an index finds at most 10,000 rows soonest\n700 rows of the spine, at most .*\n\nprofile: (LATERAL|SCATTER), /,
+    )
+    expect(await explain({ engine: 'auto', features: ['weather'] })).toMatch(
+      /^by duckdb: "weather" stands in files\n700 rows of the spine\n\nweather: .*\n {2}about \d+ rows\n/,
+    )
+    const bySpark = await explain({ engine: 'spark' })
+    expect(bySpark).toMatch(/^by spark: it was asked for\n/)
+    expect(bySpark).toMatch(/\nprofile as rival: the newest row at the time of each, /)
+    expect(bySpark.split('\none script for all:\n')[1]).toMatch(
+      /^ {2}set spark\.sql\.session\.timeZone=UTC;\n.*insert overwrite directory 'found' using parquet\n/s,
+    )
+  })
+
+  it('is Postgres where the setting names one that cannot, and is refused where that was asked for by name', async () => {
+    await writeFile(join(folder, 'labels.csv'), 'shop_id,event_timestamp\na,2026-11-01T00:00:00Z\n')
+    const reasons = [
+      [{ features: ['warmth'] }, /the on-demand view "warmth"/],
+      [{ features: ['profile'], spine: 'labels.csv' }, /the values of a text spine are read one by one/],
+    ] as const
+    for (const [making, reason] of reasons) {
+      expect(await make('instead.parquet', making)).toMatchObject({
+        engine: 'postgres',
+        because: expect.stringMatching(reason),
+      })
+      expect(await explain(making)).toMatch(reason)
+      const refused = make('never.parquet', { ...making, isBinding: true })
+      await expect(refused).rejects.toThrow(EngineUnsuitable)
+      await expect(refused).rejects.toThrow(reason)
+    }
+    await expect(access(join(folder, 'never.parquet'))).rejects.toThrow('ENOENT')
   })
 })

@@ -292,6 +292,20 @@ describe('a training set', () => {
     }
   })
 
+  it('has in a CSV the texts as they are, formulas of spreadsheets too, each one cell', async () => {
+    const texts = ['=1+1', `@SUM(A1)`, '+1,-1', `=cmd|' /C calc'!A0`, '-"2"', '\t=1']
+    const path = join(folder, 'formulas.csv')
+    const quoted = (text: string): string => `"${text.replaceAll('"', '""')}"`
+    await writeFile(
+      path,
+      `shop_id,event_timestamp,rain,note\n${texts.map((text) => `a,${formatTimestamp(now)},1,${quoted(text)}\n`).join('')}`,
+    )
+    const out = join(folder, 'formulas-train.csv')
+    await make(path, out, { format: 'csv' })
+    const made = await query(`select note from read_csv('${out}', all_varchar = true)`)
+    expect(made).toEqual(texts.map((note) => ({ note })))
+  })
+
   it('is known at the time of each row, or at one moment, where that is asked for', async () => {
     const rows = spine.filter(({ shop, at }) => shop === 'a' && at !== null)
     const path = await writeSpine('known.parquet', rows)
@@ -431,7 +445,7 @@ describe('a training set', () => {
     ).finally(opened.close)
     expect(text).toMatch(/^by postgres: no other engine is set up\n1,200 rows of the spine/)
     expect(text).toMatch(/\nprofile: (LATERAL|SCATTER), .*\n {2}1,200 different entity rows/)
-    expect(text).toMatch(/\nrecent: MERGE, .*\n.*\n {2}with g as/)
+    expect(text).toMatch(/\nrecent: MERGE, .*\n.*\n {2}select g.place, s\.\*/)
   })
 
   it('is refused before it reads more stored rows than it may', async () => {
@@ -528,7 +542,7 @@ describe('a training set', () => {
     const { code, stdout, stderr } = await startCommand(wordsOf(command), own, folder).ended
     expect([code, stderr]).toEqual([0, ''])
     expect(stdout).toMatch(
-      /carded\.parquet: 8 rows \(1 without a join key, 1 without a time.*\), \d+ bytes, by postgres, as of /,
+      /carded\.parquet: 8 rows \(1 without a join key, 1 without a time.*\), \d+ bytes, by postgres \(an index finds at most 10,000 rows soonest\), as of /,
     )
     const card = JSON.parse(await readFile(`${out}.card.json`, 'utf8'))
     expect(card).toMatchObject({

@@ -94,8 +94,11 @@ it('answers more values than the main thread takes as it answers parts of them, 
   const present = await rows('PRESENT')
   const missing = await rows('NOT_FOUND')
   const large = await inClass('total', 'large')
+  const interpreted = await metric('featuregraph_operations_total{route="interpreted"}')
   const whole = await ask('a', manyFields, { ids })
   expect(whole.errors).toBeUndefined()
+  // Once, by the thread that has run it.
+  expect(await metric('featuregraph_operations_total{route="interpreted"}')).toBe(interpreted + 1)
   expect([await rows('PRESENT'), await rows('NOT_FOUND')]).toEqual([present + 17 * 300, missing + 17 * 700])
   expect(await inClass('total', 'large')).toBe(large + 1)
   const parts = [

@@ -5,6 +5,7 @@ import { formatTimestamp, type Micros } from '../../src/definitions/timestamp.ts
 import { systemClock } from '../../src/gateway/system-clock.ts'
 import { writeOnline } from '../../src/ingest/materialize/write-online.ts'
 import { openRowLayouts } from '../../src/online/row-layouts.ts'
+import { blocksOf } from '../docs/doc-blocks.ts'
 import { execute } from '../services/postgres.ts'
 import { type RedisServer, startRedis } from '../services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../services/test-database.ts'
@@ -740,6 +741,42 @@ describe('the two clocks', () => {
     expect(past.customers[0].customerOrders.freshness.status).toBe('NOT_FOUND')
     expect(past.customers[0].customerProfile.freshness.source).toBe('OFFLINE')
   })
+})
+
+describe('a text that is sent again', () => {
+  const asked: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+    [blocksOf('README.md', 'graphql')[0] ?? '']: { id: 1 },
+    [blocksOf('README.md', 'graphql').find((text) => text.includes('fraudDetectionV1')) ?? '']: {},
+    'query($ids: [Int64!]!) { customers(customerIds: $ids) { customerId customerProfile { score isVerified } } }':
+      {
+        ids: [1, 2, '9007199254740993'],
+      },
+    '{ fraudDetectionV1Columns(keys: [{ customerId: 1, transactionAmount: 1 }]) { names vectors vectorsBase64 } }':
+      {},
+    '{ featureServices { name } }': {},
+  }
+
+  it.each(Object.entries(asked))(
+    'has the same status, headers and bytes, past Apollo: %s',
+    async (query, variables) => {
+      const once = async () => {
+        const response = await fetch(`${gateway.url}/graphql`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', 'x-request-id': 'the-same' },
+          body: JSON.stringify({ query, variables }),
+        })
+        const headers = Object.fromEntries([...response.headers].filter(([name]) => name !== 'date'))
+        return { status: response.status, headers, text: await response.text() }
+      }
+      const first = await once()
+      expect(JSON.parse(first.text).errors).toBeUndefined()
+      expect(await once()).toEqual(first)
+      const before = await gateway.metrics()
+      expect(await once()).toEqual(first)
+      const direct = 'featuregraph_operations_total{route="direct"}'
+      expect((await gateway.metrics()).get(direct)).toBe((before.get(direct) ?? 0) + 1)
+    },
+  )
 })
 
 describe('what is read', () => {

@@ -6,7 +6,7 @@ import { packageFolder } from './python-packages.ts'
  * The command that submits to a Spark of its own, in one process, or null where there is no Python. PySpark comes from PyPI
  * into `.cache/`, once: 317 MB. @throws Error where there is no Java 17.
  */
-export async function sparkSubmit(): Promise<string | null> {
+export async function sparkSubmit(master = 'local[2]'): Promise<string | null> {
   const folder = await packageFolder('pyspark', ['pyspark==3.5.9'], ['pyspark'])
   if (folder === null) return null
   const program = await java()
@@ -19,7 +19,7 @@ export async function sparkSubmit(): Promise<string | null> {
   return [
     ...['env', `PYTHONPATH=${folder}`, `SPARK_HOME=${folder}/pyspark`, ...home],
     ...['PYTHONDONTWRITEBYTECODE=', `PYTHONPYCACHEPREFIX=${folder}-bytecode`],
-    ...[`${folder}/pyspark/bin/spark-submit`, '--master', 'local[2]', '--driver-memory', '2g'],
+    ...[`${folder}/pyspark/bin/spark-submit`, '--master', master, '--driver-memory', '2g'],
     ...settings.flatMap((one) => ['--conf', one]),
   ].join(' ')
 }

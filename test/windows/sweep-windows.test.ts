@@ -42,7 +42,7 @@ function sweptBy({ rows, first, until }: Sweep, times: readonly Micros[], events
       if (!where.every((one) => fields[one.field.name] === one.value)) return null
       return field === null ? true : (fields[field.name] ?? null)
     })
-    swept.add({
+    sweeper.add(swept, {
       place: { timestamp: at, topic: '', partition: 0, offset },
       ...{ storedAt: Number(fields['stored']), values },
     })

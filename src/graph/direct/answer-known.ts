@@ -93,7 +93,8 @@ export function knownAnswerer({
       if (!out.isFull() || gate.apart === null)
         return await resolved(admitted, contexts.make(request, answeredRows(asked.needs, columns)))
     } catch (error) {
-      if (!(error instanceof TooManyBytes)) throw error
+      if (!(error instanceof TooManyBytes))
+        return { context: contexts.make(request), running: Promise.reject(error) }
     } finally {
       end()
     }
@@ -102,10 +103,10 @@ export function knownAnswerer({
   }
 
   async function resolved(admitted: Admitted, context: GraphContext): Promise<KnownAnswer> {
-    const { operation, compiled } = admitted
-    const running = executor.runKnown(runOf(admitted, context), operation, compiled)
+    const { operation, compiled, asked } = admitted
+    const running = executor.runKnown(runOf(admitted, context), operation, compiled, asked === null)
     const result = await running
-    if (result.errors || context.reply.apart !== null || admitted.asked !== null) return { context, running }
+    if (result.errors || context.reply.apart !== null || asked !== null) return { context, running }
     return { body: JSON.stringify({ data: result.data }), operationName: operation.seen.operationName }
   }
 

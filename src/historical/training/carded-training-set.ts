@@ -35,8 +35,9 @@ export interface CardedRequest extends Pick<TrainingRequest, 'out' | 'limit' | '
     readonly takenAt: Micros
     readonly name: string
   } | null
-  /** The engine that is asked for. */
+  /** The engine that is asked for, and whether another in its place is refused; see `EngineRequest`. */
   readonly engine: AskedEngine
+  readonly isBinding?: boolean
 }
 
 export interface CardedTrainingSet {
@@ -50,7 +51,18 @@ export interface CardedTrainingSet {
 /** A training set of a whole spine, and its card. @throws what `makeTrainingSet` throws. */
 export async function makeCardedTrainingSet(
   { files, changes, world, ...sources }: CardedSources,
-  { service, options, spine, spineSql = null, again, engine, out, limit, onProgress, signal }: CardedRequest,
+  {
+    service,
+    options,
+    spine,
+    spineSql = null,
+    again,
+    out,
+    limit,
+    onProgress,
+    signal,
+    ...asked
+  }: CardedRequest,
 ): Promise<CardedTrainingSet> {
   // Before the snapshot: what is dropped in between is then no change behind the card's back.
   const storedSince = await changes.storedSince(streamViews(service).map(({ events }) => events.name))
@@ -58,7 +70,7 @@ export async function makeCardedTrainingSet(
   try {
     const { map, time, timezone, timeUnit, knownAt, vector, statuses, format } = options
     const { takenAt, ...rest } = await makeByEngine(sources, {
-      ...{ service, engine, knownAt, vector, statuses, format, out, limit, onProgress, signal },
+      ...{ service, ...asked, knownAt, vector, statuses, format, out, limit, onProgress, signal },
       spine: { path: spine, opened, map, time, timezone, timeUnit },
       ...{ rows: null, visibleIn: again?.visible ?? null, files: again?.files ?? [] },
     })

@@ -1,11 +1,10 @@
-import { planService } from '../../online/service-row.ts'
 import type { Way } from '../../stores/as-of-snapshot.ts'
 import type { OfflineView } from '../../stores/offline-view.ts'
 import type { ChosenWay } from '../plan/choose-way.ts'
 import { readSpine } from '../spine/read-spine.ts'
-import { planSpine } from '../spine/spine-plan.ts'
-import { planAnswers, planJoins } from './answer-columns.ts'
-import { madeColumns } from './made-columns.ts'
+import { planJoins } from './answer-columns.ts'
+import { explainJoinedSet } from './explain-joined-set.ts'
+import { planSet, type SetPlan } from './joined-training-set.ts'
 import { type EngineRequest, type EngineSources, engineFor } from './make-by-engine.ts'
 import { batchRows } from './make-training-set.ts'
 import { tableEstimates } from './table-estimates.ts'
@@ -19,6 +18,7 @@ export type ExplainRequest = Pick<
   | 'visibleIn'
   | 'files'
   | 'engine'
+  | 'isBinding'
   | 'vector'
   | 'statuses'
   | 'limit'
@@ -35,20 +35,29 @@ interface ReadInWay {
 }
 
 /**
- * How a training set would be made, as text: for each view the way that its rows are found, what is estimated of it, and the
- * statement. The spine is read and checked, nothing else is. @throws what `makeTrainingSet` throws before it writes.
+ * How a training set would be made, as text: by which engine and why, for each view the way that its rows are found, what is
+ * estimated of it, and the engine's statements. The spine is read and checked, no row of a view is. @throws what `makeByEngine`
+ * throws before it writes.
  */
 export async function explainTrainingSet(
   { snapshots, engines }: Pick<EngineSources, 'snapshots' | 'engines'>,
-  { service, spine, rows, knownAt, visibleIn, files, engine, limit, ...made }: ExplainRequest,
+  request: ExplainRequest,
 ): Promise<string> {
-  const plan = planService(service)
-  const names = madeColumns(plan, made).map(({ name }) => name)
-  const spinePlan = planSpine(spine.opened, service, names, spine)
-  const answers = planAnswers(plan)
+  const set = planSet(request)
+  const { engine, because } = await engineFor({ snapshots, engines }, request, set)
+  if (engine === 'postgres' || engines === null) return await explainStored(snapshots, because, request, set)
+  const { viewFiles } = engines
+  const joined = { snapshots, viewFiles, joins: engines.joins[engine] }
+  return await explainJoinedSet(joined, { engine, because }, request, set)
+}
+
+async function explainStored(
+  snapshots: EngineSources['snapshots'],
+  because: string,
+  { spine, rows, knownAt, visibleIn, files, limit }: ExplainRequest,
+  { answers, spinePlan }: SetPlan,
+): Promise<string> {
   const size = batchRows(answers)
-  const set = { answers, spinePlan }
-  const chosen = await engineFor({ snapshots, engines }, { engine, spine, rows, visibleIn, files }, set)
   const snapshot = await snapshots.open({ connections: 1, visibleIn, files })
   try {
     const estimates = await tableEstimates(answers, snapshot)
@@ -70,7 +79,7 @@ export async function explainTrainingSet(
       }
     }
     const lines = [
-      `by ${chosen.engine}: ${chosen.because}`,
+      `by postgres: ${because}`,
       `${read.toLocaleString('en')} rows of the spine, at most ${size.toLocaleString('en')} at once`,
     ]
     for (const { view, way, because, table, rows: asked, reads } of found.values())

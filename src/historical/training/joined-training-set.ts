@@ -68,7 +68,7 @@ export async function makeJoinedTrainingSet(
     const join: FileJoin = {
       ...{ knownAt, vector, statuses, takenAt, out, format },
       spine: joinedSpine(request, spinePlan),
-      reads: answers.reads.map((read) => joinedRead(read, found.get(read.read.view.id))),
+      reads: joinedReads(answers, found),
       entries: answers.plan.entries.map(({ entry, place }) =>
         joinedEntry(entry, place, answers, request, spinePlan),
       ),
@@ -82,6 +82,14 @@ export async function makeJoinedTrainingSet(
   } finally {
     await snapshot.close()
   }
+}
+
+/** In the order of the answers' reads; `found` by the views' ids. */
+export function joinedReads(
+  { reads }: AnswerPlan,
+  found: ReadonlyMap<string, ViewInFiles>,
+): readonly JoinedRead[] {
+  return reads.map((read) => joinedRead(read, found.get(read.read.view.id)))
 }
 
 function joinedRead(

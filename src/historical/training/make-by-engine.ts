@@ -1,3 +1,4 @@
+import { EngineUnsuitable } from '../../errors.ts'
 import type { FeatureView } from '../../registry/registry.ts'
 import type { FileJoins } from '../../stores/file-join.ts'
 import type { ViewFiles } from '../../stores/view-files.ts'
@@ -34,11 +35,13 @@ export interface EngineSources extends TrainingSources {
 
 export interface EngineRequest extends TrainingRequest {
   readonly engine: AskedEngine
+  /** Whether it is refused if that engine cannot; else Postgres takes its place. */
+  readonly isBinding?: boolean
 }
 
 export interface EngineMade extends MadeTrainingSet, ChosenEngine {}
 
-/** A training set by the engine that was asked for or that its size asks for; the answers are the same. @throws what the engines throw. */
+/** A training set by the engine that was asked for or that its size asks for; the answers are the same. @throws what the engines throw; EngineUnsuitable. */
 export async function makeByEngine(sources: EngineSources, request: EngineRequest): Promise<EngineMade> {
   const set = planSet(request)
   const chosen = await engineFor(sources, request, set)
@@ -56,10 +59,26 @@ export async function makeByEngine(sources: EngineSources, request: EngineReques
 /** Of so few nothing more is looked at. */
 const fewRows = 10_000
 
-/** Reads no row of a view: the spine's columns are looked at, and what the stores know of their size. */
+type EngineQuestion = Pick<EngineRequest, 'engine' | 'isBinding' | 'spine' | 'rows' | 'visibleIn' | 'files'>
+
+/** Reads no row of a view: the spine's columns are looked at, and what the stores know of their size. @throws EngineUnsuitable */
 export async function engineFor(
+  sources: Pick<EngineSources, 'engines' | 'snapshots'>,
+  request: EngineQuestion,
+  set: SetPlan,
+): Promise<ChosenEngine> {
+  const { engine: asked, isBinding = false } = request
+  const chosen = await suitableEngine(sources, request, set)
+  if (isBinding && asked !== 'auto' && chosen.engine !== asked)
+    throw new EngineUnsuitable(
+      `${asked} cannot make this training set: ${chosen.because}; leave the engine out, or ask for auto (ENGINE_UNSUITABLE)`,
+    )
+  return chosen
+}
+
+async function suitableEngine(
   { engines, snapshots }: Pick<EngineSources, 'engines' | 'snapshots'>,
-  request: Pick<EngineRequest, 'engine' | 'spine' | 'rows' | 'visibleIn' | 'files'>,
+  request: EngineQuestion,
   { answers, spinePlan }: SetPlan,
 ): Promise<ChosenEngine> {
   const { engine: asked, spine, visibleIn, files } = request

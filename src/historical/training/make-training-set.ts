@@ -90,18 +90,22 @@ export async function makeTrainingSet(
   const plan = planService(service)
   const columns = madeColumns(plan, request)
   const names = columns.map(({ name }) => name)
+  const answers = planAnswers(plan)
   const spinePlan = planSpine(spine.opened, service, names, spine)
   const { form } = spine.opened
+  const reading = begun(readSpine(spine.opened, spinePlan, { ...spine, rows }, batchRows(answers)))
   const [file, snapshot] = await bothOpened(
     trainingFiles.open({
       spine: { path: spine.opened.parquet ?? spine.path, form, columns: spineColumns(spinePlan, form), rows },
       ...{ columns, out, format },
     }),
     snapshots.open({ connections, visibleIn, files }),
-  )
+  ).catch(async (error: unknown) => {
+    await reading.return()
+    throw error
+  })
   try {
     const tally = tallyOf(plan, snapshot.takenAt)
-    const answers = planAnswers(plan)
     const thread = openComputeThread({ ...onDemand, views: plan.computations.map(({ view }) => view) })
     const estimates = await tableEstimates(answers, snapshot)
     const { takenAt, visible, systemIdentifier } = snapshot
@@ -114,7 +118,7 @@ export async function makeTrainingSet(
       request.onProgress(answeredRows.done, tally.spine().rows)
     }
     try {
-      for await (const read of readSpine(spine.opened, spinePlan, { ...spine, rows }, batchRows(answers))) {
+      for await (const read of reading) {
         signal.throwIfAborted()
         // The database answers these while those before are written.
         const joins = planJoins(read, answers, { knownAt, estimates })
@@ -139,7 +143,28 @@ export async function makeTrainingSet(
     const counts = { spine: tally.spine(), features: tally.features() }
     return { ...{ takenAt, visible, systemIdentifier, bytes, summaries }, ...counts, files: snapshot.files() }
   } finally {
-    await snapshot.close().finally(file.close)
+    await reading.return().finally(() => snapshot.close().finally(file.close))
+  }
+}
+
+/** Its first item is on its way before it is asked for; `return` waits until nothing is read any more. */
+function begun<Item>(
+  items: AsyncGenerator<Item, void>,
+): AsyncIterable<Item> & { return: () => Promise<void> } {
+  const first = items.next()
+  // It is asked for later, or not at all.
+  first.catch(() => {})
+  return {
+    async *[Symbol.asyncIterator]() {
+      const { done, value } = await first
+      if (done) return
+      yield value
+      yield* items
+    },
+    async return() {
+      await first.catch(() => {})
+      await items.return()
+    },
   }
 }
 

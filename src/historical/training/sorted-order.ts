@@ -3,13 +3,21 @@ import type { KeyValue } from '../../definitions/value.ts'
 /** An entry a row; numbers are safe integers. */
 export type SortColumn = Float64Array | readonly KeyValue[]
 
+/** Of fewer rows the passes cost more than comparing, before they are compiled. */
+const usualComparedRows = 50_000
+
 /**
- * The rows' places, by the columns in their order and then by place. Integers take some passes over the rows, by 11 binary digits
- * each from the lowest on, which costs a tenth of comparing; text is compared.
+ * The rows' places, by the columns in their order and then by place. Integers of many rows take some passes over them, by 11 binary
+ * digits each from the lowest on, which costs a tenth of comparing a million; others are compared.
  */
-export function sortedOrder(rows: number, columns: readonly SortColumn[]): Uint32Array {
+export function sortedOrder(
+  rows: number,
+  columns: readonly SortColumn[],
+  comparedRows = usualComparedRows,
+): Uint32Array {
   let order = new Uint32Array(rows)
   for (let row = 0; row < rows; row += 1) order[row] = row
+  if (rows <= comparedRows) return order.sort(comparison(columns))
   const spread = columns.map((column) => (column instanceof Float64Array ? digitsOf(column) : null))
   if (spread.some((one) => one === null)) return order.sort(comparison(columns))
   let other = new Uint32Array(rows)

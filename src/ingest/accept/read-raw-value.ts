@@ -1,10 +1,10 @@
 import type { SourceReading } from '../../definitions/source-reading.ts'
 import { acceptKeyValue, acceptValue, int64Range, type Value } from '../../definitions/value.ts'
+import { maxValueBytes, valueBytes } from '../../definitions/value-bytes.ts'
 import { elementType, isDecimal, joinKeyType, type ValueType } from '../../definitions/value-type.ts'
 import type { FileForm } from '../../stores/file-reader.ts'
 import { type ReadTimeOptions, timestampReader } from './read-timestamp.ts'
 import { Unfit } from './unfit.ts'
-import { maxValueBytes, valueBytes } from './value-bytes.ts'
 
 /** A file's value → the form that every store keeps; null and undefined are null. */
 export type ReadValue = (raw: unknown) => Value | null | Unfit

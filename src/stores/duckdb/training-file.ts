@@ -58,6 +58,8 @@ export const duckDbTrainingFiles: TrainingFiles = {
       temporary: folder,
     })
     const [connection, beside] = [await instance.connect(), await instance.connect()]
+    // What would be written when it is closed is removed at once.
+    await connection.run('pragma disable_checkpoint_on_shutdown')
     const close = async (): Promise<void> => {
       connection.disconnectSync()
       beside.disconnectSync()

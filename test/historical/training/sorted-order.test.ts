@@ -27,6 +27,7 @@ describe('the order of entity rows', () => {
         const compare = comparison(given)
         const expected = Array.from({ length: rows }, (_, row) => row).sort(compare)
         expect([...sortedOrder(rows, given)]).toEqual(expected)
+        expect([...sortedOrder(rows, given, 0)]).toEqual(expected)
       }),
       { numRuns: 300 },
     )

@@ -74,7 +74,7 @@ async function makeWorld(
   if (view?.kind !== 'BATCH') throw new Error('no batch view')
   await pool.query('drop schema if exists features, events, event_partitions cascade')
   await pool.query(
-    'truncate featuregraph.views, featuregraph.event_arrivals, featuregraph.event_retention cascade',
+    'truncate featuregraph.views, featuregraph.event_arrivals, featuregraph.event_positions, featuregraph.event_retention cascade',
   )
   await postgresRegistryStore(pool, 'default').ensureViews(registry.views.map(({ name }) => name))
   await offline.ensureTables(registry.views, registry.eventSources)

@@ -1,35 +1,16 @@
-import fc from 'fast-check'
-import {
-  batch,
-  count,
-  countDistinct,
-  entity,
-  eventSource,
-  first,
-  last,
-  max,
-  mean,
-  min,
-  stddev,
-  sum,
-  variance,
-  windowedView,
-} from 'featuregraph'
+import { batch, count, entity, eventSource, last, stddev, sum, variance, windowedView } from 'featuregraph'
 import type pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { formatTimestamp, type Micros } from '../../../src/definitions/timestamp.ts'
-import type { EntityKey, ScalarValue, Value } from '../../../src/definitions/value.ts'
+import { formatTimestamp } from '../../../src/definitions/timestamp.ts'
+import type { EntityKey } from '../../../src/definitions/value.ts'
 import { HistoryExpired, RowCountRefused } from '../../../src/errors.ts'
 import { computeSnapshots } from '../../../src/ingest/snapshots/compute-snapshots.ts'
 import { buildRegistry } from '../../../src/registry/build-registry.ts'
-import type { BatchView } from '../../../src/registry/registry.ts'
-import type { AsOfRow } from '../../../src/stores/as-of-reader.ts'
 import { postgresEventRetention } from '../../../src/stores/postgres/events/event-retention.ts'
 import { eventTable } from '../../../src/stores/postgres/tables/event-table.ts'
 import { postgresSnapshotStore } from '../../../src/stores/postgres/windows/snapshot-store.ts'
 import { asOfJoin } from '../../contract/offline-store.ts'
-import { storeEvents, type TestEvent } from '../../oracle/store-events.ts'
-import { isPresent, windowValue } from '../../oracle/window-oracle.ts'
+import { storeEvents } from '../../oracle/store-events.ts'
 import {
   type BatchBench,
   type BatchWorld,
@@ -55,29 +36,6 @@ const sales = eventSource('sales', {
     paid: 'bool',
   },
 })
-const everything = windowedView('everything', {
-  entity: customer,
-  source: sales,
-  compute: batch({ every: '1h' }),
-  features: {
-    n: count('3h', { hop: '1h' }),
-    n_short: count('10m'),
-    unpaid: count('3h', { hop: '1h', where: { paid: false } }),
-    unknown: count('3h', { hop: '1h', where: { paid: null, shop: 'a' } }),
-    total: sum('amount', '3h', { hop: '1h' }),
-    total_short: sum('amount', '90m', { hop: '30m' }),
-    items: sum('items', '3h', { hop: '1h' }),
-    average: mean('amount', '3h', { hop: '1h' }),
-    least: min('amount', '1h'),
-    most: max('items', '3h', { hop: '1h' }),
-    heaviest: max('weight', '2h', { hop: '1h', where: { paid: true } }),
-    spread: variance('amount', '3h', { hop: '1h' }),
-    deviation: stddev('items', '2h', { hop: '1h' }),
-    shops: countDistinct('shop', '3h', { hop: '1h' }),
-    first_shop: first('shop', '3h', { hop: '1h' }),
-    last_amount: last('amount', '2h', { hop: '1h' }),
-  },
-})
 const daily = windowedView('daily', {
   entity: customer,
   source: sales,
@@ -95,63 +53,6 @@ beforeAll(async () => {
 afterAll(() => bench?.close())
 
 const makeWorld = (...definitions: readonly unknown[]): Promise<BatchWorld> => bench.makeWorld(...definitions)
-
-describe('batch snapshots', () => {
-  const value = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { freq: 4 })
-  const event = fc
-    .record({
-      customer_id: fc.integer({ min: 1, max: 3 }),
-      shop: value(fc.constantFrom('a', 'b', 'c', '😀', '\uffee')),
-      till: fc.constant(1),
-      amount: value(fc.integer({ min: -500, max: 500 }).map((cents) => cents / 100)),
-      items: value(fc.integer({ min: -5, max: 9 })),
-      weight: value(fc.float({ min: 0, max: 10, noNaN: true }).map(Math.fround)),
-      paid: value(fc.boolean()),
-    })
-    .chain((fields) =>
-      fc
-        .oneof(
-          // On a boundary, a microsecond beside it, or anywhere.
-          fc.integer({ min: 0, max: 48 }).map((halves) => halves * 30 * minute),
-          fc.integer({ min: 0, max: 24 }).map((hours) => hours * hour - 1),
-          fc.integer({ min: 0, max: day }),
-        )
-        .map((offset): TestEvent => ({ at: monday + offset, fields })),
-    )
-
-  it('hold what the definition of their windows says, however they are computed together, and the same again writes nothing', async () => {
-    const world = await makeWorld(customer, sales, everything)
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(event, { maxLength: 60 }),
-        fc.uniqueArray(fc.integer({ min: 1, max: 26 }), { minLength: 1, maxLength: 12 }),
-        fc.integer({ min: 0, max: 60 }),
-        async (events, hours, late) => {
-          await pool.query(
-            `truncate featuregraph.snapshots, featuregraph.event_arrivals, features.everything, ${eventTable('default', world.source)}`,
-          )
-          const times = hours.map((number) => monday + number * hour)
-          // The rest arrives after the first half of the snapshots.
-          if (late > 0) await world.keep(...events.slice(0, late))
-          await world.at(...times.slice(0, hours.length >> 1))
-          if (events.length > late) await world.keep(...events.slice(late))
-          await world.at(...times)
-          await world.compute({ kind: 'STALE', since: null })
-          const ordered = inOrder(events)
-          for (const time of [...times, monday + 40 * hour]) {
-            const s = Math.max(...times.filter((one) => one <= time))
-            for (const id of [1, 2, 3]) {
-              const own = ordered.filter(({ fields }) => fields['customer_id'] === id)
-              expectRow(world.view, await world.asOf([id], time), own, s)
-            }
-          }
-          expect(await world.at(...times)).toMatchObject({ written: 0 })
-        },
-      ),
-      { numRuns: 20 },
-    )
-  })
-})
 
 describe('a snapshot', () => {
   let world: BatchWorld
@@ -602,27 +503,3 @@ describe('events of a source', () => {
     expect(await world.at(monday + day)).toMatchObject({ written: 0 })
   })
 })
-
-/** By time, then as they were stored. */
-function inOrder(events: readonly TestEvent[]): readonly TestEvent[] {
-  return [...events].sort((left, right) => left.at - right.at)
-}
-
-function expectRow(view: BatchView, row: AsOfRow | null, events: readonly TestEvent[], s: Micros): void {
-  if (!isPresent(view.aggregations, events, s)) {
-    if (row !== null) expect(row).toMatchObject({ closing: true, values: view.emptyValues })
-    return
-  }
-  expect(row).toMatchObject({ eventTimestamp: s, closing: false })
-  view.aggregations.forEach((aggregation, index) => {
-    expectClose(row?.values[index] ?? null, windowValue(aggregation, events, s), view.features[index]?.name)
-  })
-}
-
-function expectClose(found: Value | null, wanted: ScalarValue | null, name = ''): void {
-  if (typeof found === 'number' && typeof wanted === 'number' && !Number.isInteger(wanted))
-    expect(found, name).toBeCloseTo(wanted, 8)
-  else if (typeof found === 'number' && typeof wanted === 'number')
-    expect(Math.abs(found - wanted), name).toBeLessThan(1e-8)
-  else expect(found, name).toEqual(wanted)
-}

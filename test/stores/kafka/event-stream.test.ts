@@ -19,6 +19,7 @@ import {
   pollFor,
   textMessages,
   textOf,
+  type WatchedConsumer,
   watchedConsumer,
 } from '../../contract/event-stream.ts'
 import { consumerGroup } from '../../faults/consumer-group.ts'
@@ -189,7 +190,7 @@ else {
       await expect(stream.publish(topic, textMessages(['lost']))).rejects.toBeInstanceOf(StoreFailed)
       await expect(stream.ping()).rejects.toBeInstanceOf(StoreFailed)
       expect(await consumer.poll({ maxMessages: 10, waitMs: 1_200 })).toEqual([])
-      expect(consumer.errors.length).toBeGreaterThan(0)
+      await expect.poll(() => errorsAfterAPoll(consumer)).toBeGreaterThan(0)
       expect(consumer.errors.length).toBeLessThan(8)
 
       await kafka.restart()
@@ -216,11 +217,16 @@ else {
     await expect(stream.ping()).rejects.toBeInstanceOf(StoreFailed)
     await expect(stream.describe(['t'])).rejects.toBeInstanceOf(StoreFailed)
     const consumer = watchedConsumer(stream, { group: 'g', topics: ['t'] })
-    expect(await consumer.poll({ maxMessages: 1, waitMs: 200 })).toEqual([])
-    expect(consumer.errors.length).toBeGreaterThan(0)
+    await expect.poll(() => errorsAfterAPoll(consumer)).toBeGreaterThan(0)
     await consumer.close()
     await stream.close()
   })
+}
+
+/** How many failures have been reported once another poll has brought nothing: on a busy machine they come after it. */
+async function errorsAfterAPoll(consumer: WatchedConsumer): Promise<number> {
+  expect(await consumer.poll({ maxMessages: 10, waitMs: 200 })).toEqual([])
+  return consumer.errors.length
 }
 
 describe('the URL of a Kafka', () => {

@@ -3,18 +3,42 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
+import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findRowsBy } from '../../../src/stores/duckdb/joins/find-rows.ts'
 import type { JoinedRead } from '../../../src/stores/file-join.ts'
-import { foundColumns } from '../../../src/stores/join-sql/spark-script.ts'
+import { foundColumns, sparkJoinScript } from '../../../src/stores/join-sql/spark-script.ts'
 import { duckDb } from '../../../src/stores/join-sql/sql-dialect.ts'
 import { sparkEngine } from '../../../src/stores/spark/spark-engine.ts'
+import { windowStart } from '../../../src/windows/hop.ts'
 import { isLong } from '../../services/long-run.ts'
 import { sparkSubmit } from '../../services/spark.ts'
+import { answersOf, expectAnswers } from '../join-sql/compare-answers.ts'
 import { caseTimes, eventFields, joinCases } from '../join-sql/join-cases.ts'
+import { type JoinWorld, joinWorld, writeJoinWorld } from '../join-sql/join-world.ts'
 
 const verified = new URL('../../golden/joins-verified-on-spark.json', import.meta.url)
 const { from, to } = caseTimes
+
+const joinWorlds = 8
+
+type JoinedWorld = Awaited<ReturnType<typeof writeJoinWorld>>
+
+function worldScript({ spine }: JoinWorld, place: string, join: JoinedWorld): string {
+  const times = spine.map(({ t }) => t)
+  const starts = join.reads.flatMap((read) =>
+    read.kind === 'ROWS'
+      ? []
+      : read.aggregations.map(({ windowMicros, hopMicros }) =>
+          windowStart(Math.min(...times), windowMicros, hopMicros),
+        ),
+  )
+  return sparkJoinScript(join, {
+    ...{ spine: `${place}/spine.parquet`, output: `${place}/found` },
+    columns: join.reads.map(() => new Map()),
+    span: { from: Math.min(...starts), to: Math.max(...times) },
+  })
+}
 
 /** Rows, events and a spine of few keys and moments, so that ties and exact hits are common. */
 async function writeWorld(connection: DuckDBConnection, folder: string, reads: readonly JoinedRead[]) {
@@ -53,7 +77,7 @@ async function writeWorld(connection: DuckDBConnection, folder: string, reads: r
   )
 }
 
-/** The suite holds the same promise of DuckDB against Postgres (`test/historical/engines.test.ts`). */
+/** The suite holds the same promises of DuckDB and Postgres (`test/stores/join-sql/`, `test/historical/engines.test.ts`). */
 describe('the joins of training sets by Spark', () => {
   let folder: string
   let instance: DuckDBInstance
@@ -67,7 +91,7 @@ describe('the joins of training sets by Spark', () => {
   })
 
   it.runIf(isLong)(
-    'find what DuckDB finds, by the committed scripts',
+    'find what DuckDB finds, by the committed scripts, and what the oracle has, in any world',
     async () => {
       const submit = await sparkSubmit()
       if (submit === null) throw new Error('no Python 3.10 or later to run Spark by')
@@ -75,6 +99,13 @@ describe('the joins of training sets by Spark', () => {
       await connection.run(`set timezone = 'UTC'`)
       const digests: Record<string, string> = {}
       const scripts: string[] = []
+      const worlds: { readonly world: JoinWorld; readonly place: string; readonly join: JoinedWorld }[] = []
+      for (const [index, world] of fc.sample(joinWorld, joinWorlds).entries()) {
+        const place = path.join(folder, `world-${index}`)
+        const join = await writeJoinWorld(connection, place, world)
+        worlds.push({ world, place, join })
+        scripts.push(worldScript(world, place, join))
+      }
       for (const [name, { reads }] of Object.entries(joinCases)) {
         const place = path.join(folder, name)
         await mkdir(place, { recursive: true })
@@ -125,6 +156,20 @@ describe('the joins of training sets by Spark', () => {
         }
         one.disconnectSync()
       }
+      let present = 0
+      for (const { world, place, join } of worlds) {
+        const answers = join.reads.map(({ features }, index) => {
+          const values = features.map((_, at) => `, f${at}_${index}`).join('')
+          const files = `read_parquet('${place}/found/*.parquet')`
+          return answersOf(
+            connection,
+            world,
+            `select place, e_${index}${values} from ${files} where e_${index} is not null`,
+          )
+        })
+        present += expectAnswers(world, await Promise.all(answers))
+      }
+      expect(present).toBeGreaterThan(10 * joinWorlds)
       connection.disconnectSync()
       await writeFile(verified, `${JSON.stringify(digests, null, 2)}\n`)
     },

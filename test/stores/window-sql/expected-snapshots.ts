@@ -23,18 +23,9 @@ export interface ExpectedValue {
 /** The rows of a world by the windows' oracle: key by key, time by time, event by event. */
 export function expectedSnapshots({ view, times, previous, events }: WindowWorld): readonly ExpectedRow[] {
   const keys = new Map<string, PlacedEvent[]>()
-  const ordered = events
-    .filter(({ counts }) => counts)
-    .toSorted((left, right) => compareEventPlaces(placeOf(left), placeOf(right)))
-  for (const event of ordered) {
+  for (const event of countedEvents(events)) {
     const key = JSON.stringify(view.entity.joinKeys.map(({ name }) => String(event.fields[name])))
-    const finite = Object.fromEntries(
-      Object.entries(event.fields).map(([name, value]) => [
-        name,
-        typeof value === 'number' && !Number.isFinite(value) ? null : value,
-      ]),
-    )
-    keys.set(key, [...(keys.get(key) ?? []), { ...event, fields: finite }])
+    keys.set(key, [...(keys.get(key) ?? []), event])
   }
   const rows: ExpectedRow[] = []
   for (const [key, own] of keys) {
@@ -54,12 +45,28 @@ export function expectedSnapshots({ view, times, previous, events }: WindowWorld
   return rows
 }
 
+/** Those that count, in their total order; what is no finite number is null. */
+export function countedEvents(events: readonly PlacedEvent[]): readonly PlacedEvent[] {
+  return events
+    .filter(({ counts }) => counts)
+    .toSorted((left, right) => compareEventPlaces(placeOf(left), placeOf(right)))
+    .map((event) => ({
+      ...event,
+      fields: Object.fromEntries(
+        Object.entries(event.fields).map(([name, value]) => [
+          name,
+          typeof value === 'number' && !Number.isFinite(value) ? null : value,
+        ]),
+      ),
+    }))
+}
+
 function placeOf({ at, topic, partition, offset }: PlacedEvent) {
   return { timestamp: at, topic, partition, offset }
 }
 
 /** The oracle's value; where its numbers would round, exactly. */
-function expectedValue(
+export function expectedValue(
   aggregation: WindowedAggregation,
   events: readonly PlacedEvent[],
   time: Micros,

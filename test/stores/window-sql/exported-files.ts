@@ -5,7 +5,7 @@ import type { Micros } from '../../../src/definitions/timestamp.ts'
 import type { Value } from '../../../src/definitions/value.ts'
 import type { ScalarType } from '../../../src/definitions/value-type.ts'
 import { duckDbColumn } from '../../../src/stores/duckdb/duckdb-type.ts'
-import { fields, type PlacedEvent } from './window-world.ts'
+import { fields, type PlacedEvent, type WindowWorld } from './window-world.ts'
 
 const events = Object.entries(fields) as readonly (readonly [string, ScalarType])[]
 
@@ -22,13 +22,13 @@ export async function writeEvents(
   ]
   await connection.run(`create or replace temp table exported (${columns.join(', ')})`)
   const appender = await connection.createAppender('exported')
-  for (const { at, topic, partition, offset, counts, fields: values } of written) {
-    const time = new DuckDBTimestampTZValue(BigInt(at))
+  for (const { at, storedAt = at, topic, partition, offset, counts, fields: values } of written) {
     for (const [name, type] of events) {
       const column = duckDbColumn(type)
       appender.appendValue(column.value((values[name] ?? null) as Value | null), column.type)
     }
-    for (let times = 0; times < 3; times += 1) appender.appendValue(time, TIMESTAMPTZ)
+    for (const time of [at, at, storedAt])
+      appender.appendValue(new DuckDBTimestampTZValue(BigInt(time)), TIMESTAMPTZ)
     appender.appendVarchar(topic)
     appender.appendInteger(partition)
     appender.appendBigInt(BigInt(offset))
@@ -41,6 +41,28 @@ export async function writeEvents(
     `copy (select *, strftime(_counted_at at time zone 'UTC', '%Y-%m-%d') as day from exported)
      to '${folder}' (format parquet, partition_by (day), overwrite_or_ignore)`,
   )
+}
+
+/**
+ * A world whose older files were written before two of its fields were there: half of its events. What is then read of them.
+ */
+export async function writeDriftedEvents(
+  connection: DuckDBConnection,
+  folder: string,
+  world: WindowWorld,
+): Promise<WindowWorld> {
+  const half = Math.ceil(world.events.length / 2)
+  const [older, newer] = [world.events.slice(0, half), world.events.slice(half)]
+  const whole = `${folder}-whole`
+  await writeEvents(connection, whole, older)
+  await writeEvents(connection, path.join(folder, 'newer'), newer)
+  await mkdir(path.join(folder, 'older'))
+  await connection.run(
+    `copy (select * exclude (paid, price) from read_parquet('${whole}/**/*.parquet', hive_partitioning = false))
+     to '${folder}/older/0.parquet'`,
+  )
+  const lacking = older.map((event) => ({ ...event, fields: { ...event.fields, paid: null, price: null } }))
+  return { ...world, events: [...lacking, ...newer] }
 }
 
 /** How a value of a result stands in the tests: bigint and decimals as text of digits, bytes as hex. */

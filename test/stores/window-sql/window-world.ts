@@ -29,10 +29,14 @@ export interface PlacedEvent {
   readonly partition: number
   readonly offset: number
   readonly counts: boolean
+  /** When it became known; without it at its own time. */
+  readonly storedAt?: Micros
   readonly fields: Readonly<Record<string, ScalarValue | null>>
 }
 
 export interface WindowWorld {
+  /** The entity, the source and, last, the view, as they are written. */
+  readonly definitions: readonly unknown[]
   readonly view: BatchView
   readonly times: readonly Micros[]
   readonly previous: Micros | null
@@ -45,8 +49,8 @@ const hour = 60 * minute
 const day = 24 * hour
 const monday = at('2026-06-01T00:00:00Z')
 
-const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
-const terminal = entity('terminal', { joinKeys: { shop: 'string', till: 'uuid' } })
+export const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
+export const terminal = entity('terminal', { joinKeys: { shop: 'string', till: 'uuid' } })
 export const fields = {
   customer_id: 'int64',
   shop: 'string',
@@ -60,7 +64,7 @@ export const fields = {
   seen: 'timestamp',
   code: 'bytes',
 } as const
-const sales = eventSource('sales', { eventTimestamp: 'sold_at', fields })
+export const sales = eventSource('sales', { eventTimestamp: 'sold_at', fields })
 
 type Features = Parameters<typeof windowedView>[1]['features']
 
@@ -69,19 +73,18 @@ function viewOf(
   of: typeof customer | typeof terminal,
   every: string,
   features: Features,
-): BatchView {
+): Pick<WindowWorld, 'definitions' | 'view'> {
   const view = windowedView(name, {
     entity: of,
     source: sales,
     compute: batch({ every }),
     features: features as Readonly<Record<string, ReturnType<typeof count>>>,
   })
-  const registry = buildRegistry(
-    [of, sales, view].map((value, index) => ({ path: `definition ${index}`, value })),
-  )
+  const definitions = [of, sales, view]
+  const registry = buildRegistry(definitions.map((value, index) => ({ path: `definition ${index}`, value })))
   const [built] = registry.views
   if (built?.kind !== 'BATCH') throw new Error('no batch view')
-  return built
+  return { definitions, view: built }
 }
 
 /** All that could end a literal, a statement or a script. */
@@ -147,17 +150,17 @@ function range(from: Micros, step: Micros, length: number): readonly Micros[] {
 /** What the golden files are of. */
 export const goldenCases: Readonly<Record<string, Omit<WindowWorld, 'events'>>> = {
   'five-features': {
-    view: viewOf('customer_sales', customer, '1d', fiveFeatures),
+    ...viewOf('customer_sales', customer, '1d', fiveFeatures),
     times: range(monday + 30 * day, day, 100),
     previous: null,
   },
   'every-kind': {
-    view: viewOf('every_kind', customer, '1h', everyKind),
+    ...viewOf('every_kind', customer, '1h', everyKind),
     times: range(monday + 2 * day, 7 * hour, 30),
     previous: monday + 2 * day - 7 * hour,
   },
   'times-with-gaps': {
-    view: viewOf('till_sales', terminal, '30m', {
+    ...viewOf('till_sales', terminal, '30m', {
       n: count('1h'),
       spread: variance('amount', '1d'),
       shops: countDistinct('shop', '1d'),
@@ -174,7 +177,7 @@ export const goldenCases: Readonly<Record<string, Omit<WindowWorld, 'events'>>> 
     previous: monday + day - 30 * minute,
   },
   'one-time-before-1970': {
-    view: viewOf('early_sales', terminal, '1h', {
+    ...viewOf('early_sales', terminal, '1h', {
       n: count('1h'),
       amount_sum: sum('amount', '1d'),
       latest: last('points', '1d'),
@@ -183,7 +186,7 @@ export const goldenCases: Readonly<Record<string, Omit<WindowWorld, 'events'>>> 
     previous: null,
   },
   'known-since': {
-    view: viewOf('known_sales', customer, '1h', { n: count('2h'), total: sum('amount', '2h') }),
+    ...viewOf('known_sales', customer, '1h', { n: count('2h'), total: sum('amount', '2h') }),
     times: [...range(monday + day, hour, 6), monday + day + 9 * hour],
     previous: monday + day - hour,
     // Of the last times half an hour has not passed.
@@ -202,7 +205,8 @@ const windows = [
 const ofField = { sum, mean, min, max, variance, stddev, countDistinct, first, last } as const
 const numbers = ['amount', 'weight', 'items', 'points', 'price'] as const
 
-const feature = fc
+/** An aggregation of any kind over any field that it takes. */
+export const arbitraryAggregation = fc
   .record({
     window: fc.constantFrom(...windows),
     kind: fc.constantFrom('count', ...(Object.keys(ofField) as (keyof typeof ofField)[])),
@@ -226,7 +230,7 @@ const every = fc.constantFrom(
 /** Lists of times as runs ask for: ranges, ranges with holes, single ones. */
 const randomView = fc
   .record({
-    features: fc.array(feature, { minLength: 1, maxLength: 6 }),
+    features: fc.array(arbitraryAggregation, { minLength: 1, maxLength: 6 }),
     every,
     of: fc.constantFrom(customer, terminal),
     start: fc.constantFrom(monday, at('1969-12-30T12:00:00Z')),
@@ -239,7 +243,7 @@ const randomView = fc
     const named = Object.fromEntries(features.map((one, index) => [`feature_${index}`, one]))
     const [previous = null, ...rest] = all
     return {
-      view: viewOf('random', of, text, named),
+      ...viewOf('random', of, text, named),
       ...(hasPrevious && rest.length > 0 ? { previous, times: rest } : { previous: null, times: all }),
     }
   })
@@ -251,19 +255,17 @@ const decimals = fc.oneof(
   fc.constantFrom('9000000000000000.01', '-9000000000000000.01'),
 )
 const float = fc.integer({ min: -5_000, max: 5_000 }).map((cents) => cents / 100)
-/** Seconds apart, at bounds of hops and snapshots, and just beside them. */
 const offset = fc.oneof(
   fc.double({ min: -0.7, max: 1, noNaN: true }),
   fc.integer({ min: -20, max: 40 }).map((part) => part / 40),
 )
 
-const drawn = {
-  since: offset,
-  beside: fc.constantFrom(0, 0, 0, -1, 1),
-  floor: fc.constantFrom(1, minute, 5 * minute, hour, day),
+/** What is drawn of an event, beside its time. */
+export const drawnEvent = {
   topic: fc.constantFrom('sales', 'file:ab'),
   partition: fc.integer({ min: 0, max: 2 }),
   counts: fc.integer({ min: 0, max: 9 }).map((one) => one > 0),
+
   customer_id: fc.constantFrom<KeyValue>(1, 2, '9007199254740993'),
   shop: fc.constantFrom('a', 'b', '', oddShop),
   till: fc.constantFrom(...tills),
@@ -281,20 +283,29 @@ const drawn = {
   code: fc.option(fc.constantFrom('', '00', 'ff00').map((hex) => Buffer.from(hex, 'hex'))),
 }
 
+/** Of a span and beside it, at bounds of hops and snapshots, and just beside them. */
+const drawnTime = {
+  since: offset,
+  beside: fc.constantFrom(0, 0, 0, -1, 1),
+  floor: fc.constantFrom(1, minute, 5 * minute, hour, day),
+}
+
 /** Events around the times of a view, many of them of equal times. */
 function eventsFor({ times, previous }: Omit<WindowWorld, 'events'>, maxLength: number) {
   const all = [...times, ...(previous === null ? [] : [previous])]
   const [from, to] = [Math.min(...all), Math.max(...all)]
   const span = Math.max(to - from, 2 * day)
-  return fc.array(fc.record(drawn), { minLength: 1, maxLength, size: 'max' }).map((events) =>
-    events.map(({ since, beside, floor, topic, partition, counts, ...values }, index): PlacedEvent => {
-      const time = from + Math.round(since * span)
-      return {
-        at: Math.floor(time / floor) * floor + beside,
-        ...{ topic, partition, offset: index, counts, fields: values },
-      }
-    }),
-  )
+  return fc
+    .array(fc.record({ ...drawnTime, ...drawnEvent }), { minLength: 1, maxLength, size: 'max' })
+    .map((events) =>
+      events.map(({ since, beside, floor, topic, partition, counts, ...values }, index): PlacedEvent => {
+        const time = from + Math.round(since * span)
+        return {
+          at: Math.floor(time / floor) * floor + beside,
+          ...{ topic, partition, offset: index, counts, fields: values },
+        }
+      }),
+    )
 }
 
 export function worldOf(given: Omit<WindowWorld, 'events'>, maxLength: number): fc.Arbitrary<WindowWorld> {

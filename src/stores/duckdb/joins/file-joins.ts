@@ -3,7 +3,14 @@ import path from 'node:path'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { type FeatureStatus, featureStatuses } from '../../../definitions/row-status.ts'
 import { BadUserInput, errorCode, messageOf } from '../../../errors.ts'
-import type { FileJoin, FileJoins, JoinedSpine, MadeJoin } from '../../file-join.ts'
+import type {
+  ExplainedJoin,
+  FileJoin,
+  FileJoins,
+  JoinExplanation,
+  JoinedSpine,
+  MadeJoin,
+} from '../../file-join.ts'
 import { answersSelect, countsSelect, madeColumnsSql, summarizedColumns } from '../../join-sql/answers-sql.ts'
 import { duckDb, literalText } from '../../join-sql/sql-dialect.ts'
 import type { LakeAccess } from '../../lake-access.ts'
@@ -26,6 +33,12 @@ export interface FileJoinsOptions {
     join: FileJoin,
     around: { readonly times: SpineTimes; readonly folder: string; readonly signal: AbortSignal },
   ) => Promise<readonly string[]>
+  /** What `findRows` would run. */
+  readonly statements: (
+    connection: DuckDBConnection,
+    join: ExplainedJoin,
+    times: SpineTimes,
+  ) => Promise<JoinExplanation['statements']>
 }
 
 const copyOptions: Readonly<Record<Exclude<TrainingFormat, 'arrow'>, string>> = {
@@ -37,6 +50,25 @@ const copyOptions: Readonly<Record<Exclude<TrainingFormat, 'arrow'>, string>> = 
 /** The spine is read, the answers are put together and the file is written by DuckDB, by which engine the rows are found. */
 export function duckDbFileJoins(options: FileJoinsOptions): FileJoins {
   return {
+    explain: async (join) => {
+      const { memoryLimit, threads, lake } = options
+      const paths = join.reads.flatMap(({ files }) => files.files.map((file) => file.path))
+      const { connection, close } = await connectDuckDb({
+        memoryLimit,
+        threads,
+        paths,
+        ...(lake && { lake }),
+      })
+      try {
+        await makeSpine(connection, join.spine)
+        const spine = await countSpine(connection, join)
+        return { spine, statements: await options.statements(connection, join, timesOf(spine)) }
+      } catch (error) {
+        throw asRefusal(error, join.spine.path)
+      } finally {
+        close()
+      }
+    },
     inspect: async (spine) => {
       const { connection, close } = await connectDuckDb({ memoryLimit: options.memoryLimit })
       try {
@@ -66,7 +98,7 @@ export function duckDbFileJoins(options: FileJoinsOptions): FileJoins {
           return await made(connection, join, { folder, findRows: options.findRows, onProgress, signal })
         } catch (error) {
           signal.throwIfAborted()
-          throw asRefusal(error, join)
+          throw asRefusal(error, join.out)
         } finally {
           signal.removeEventListener('abort', interrupt)
           close()
@@ -89,13 +121,10 @@ async function made(
   join: FileJoin,
   { folder, findRows, onProgress, signal }: Making,
 ): Promise<MadeJoin> {
-  const taken = await takeSpine(connection, join.spine)
-  if ('unfit' in taken) throw new TypeError(`the spine's ${taken.unfit}`)
-  await connection.run(`create temp table spine as ${taken.select}`)
+  await makeSpine(connection, join.spine)
   const spine = await countSpine(connection, join)
   onProgress(0.05, spine.rows)
-  const times = { from: spine.from ?? 0, to: spine.to ?? 0 }
-  const found = await findRows(connection, join, { times, folder, signal })
+  const found = await findRows(connection, join, { times: timesOf(spine), folder, signal })
   onProgress(0.7, spine.rows)
   await connection.run(`create temp table answers as ${answersSelect(join, { spine: 'spine', found })}`)
   const features = await countAnswers(connection, join)
@@ -114,9 +143,20 @@ async function made(
   return { bytes: size, spine, features, summaries }
 }
 
+/** The table `spine`. */
+async function makeSpine(connection: DuckDBConnection, spine: JoinedSpine): Promise<void> {
+  const taken = await takeSpine(connection, spine)
+  if ('unfit' in taken) throw new TypeError(`the spine's ${taken.unfit}`)
+  await connection.run(`create temp table spine as ${taken.select}`)
+}
+
+function timesOf({ from, to }: SpineCounts): SpineTimes {
+  return { from: from ?? 0, to: to ?? 0 }
+}
+
 async function countSpine(
   connection: DuckDBConnection,
-  { spine: { keys }, takenAt }: FileJoin,
+  { spine: { keys }, takenAt }: Pick<FileJoin, 'spine' | 'takenAt'>,
 ): Promise<SpineCounts> {
   const missing = keys.map((_, index) => `key_${index} is null`).join(' or ')
   const [rows, missingKeys, missingTimes, ahead, from, to] = await numbers(
@@ -173,7 +213,7 @@ async function firstUnmet(
 }
 
 /** A damaged file, a full disk and what stands in the file's place are the caller's; the rest is not. */
-function asRefusal(error: unknown, { out }: FileJoin): unknown {
+function asRefusal(error: unknown, out: string): unknown {
   if (error instanceof BadUserInput || error instanceof TypeError) return error
   const message = messageOf(error)
   if (/no space left|could not write/i.test(message) || /^E[A-Z]+$/.test(errorCode(error)))

@@ -40,10 +40,8 @@ export function findRowsByJob({ engine, exchange, onLog, deletions }: JobFinding
     try {
       await mkdir(place, { recursive: true })
       await connection.run(`copy spine to ${literalText(spine)} (format parquet)`)
-      const columns: FileColumns[] = []
-      for (const read of join.reads) columns.push(await timeColumns(connection, read))
-      const span = { from: earliestStart(join.reads, times.from), to: times.to }
-      const sql = sparkJoinScript(join, { spine, output, columns, span })
+      for (const read of join.reads) await refuseUnfit(connection, read)
+      const sql = await jobScript(connection, join, { spine, output, times })
       const inputs = [spine, ...join.reads.map((read) => read.files.path)]
       await engine.run(
         { name: `featuregraph training set ${path.basename(join.out)}`, sql, inputs, output },
@@ -68,11 +66,44 @@ export function findRowsByJob({ engine, exchange, onLog, deletions }: JobFinding
   }
 }
 
+/** What `findRowsByJob` has the engine run. */
+export async function jobScript(
+  connection: DuckDBConnection,
+  join: Pick<FileJoin, 'reads' | 'knownAt'>,
+  { spine, output, times }: { readonly spine: string; readonly output: string; readonly times: SpineTimes },
+): Promise<string> {
+  const columns: FileColumns[] = []
+  for (const read of join.reads) columns.push(await timeColumns(connection, read))
+  const span = { from: earliestStart(join.reads, times.from), to: times.to }
+  return sparkJoinScript(join, { spine, output, columns, span })
+}
+
 /** Spark writes what it has; lists and timestamps come back as DuckDB has them. */
 function ofType(column: string, index: number, { features }: JoinedRead): string {
   const feature = /^f(\d+)$/.exec(column)?.[1]
   const type = feature === undefined ? null : features[Number(feature)]?.type
   return type ? `${column}_${index}::${duckDb.typeOf(type)}` : `${column}_${index}`
+}
+
+/**
+ * Spark reads one type a column, where DuckDB takes what holds both: said before a job is submitted, which would end in a stack.
+ * @throws BadUserInput for what only DuckDB reads.
+ */
+async function refuseUnfit(connection: DuckDBConnection, { files }: JoinedRead): Promise<void> {
+  if (files.files.length === 0)
+    throw new BadUserInput(`${files.path} has no Parquet files; expected some for Spark`)
+  const type = `concat_ws(' ', type, coalesce(logical_type, converted_type))`
+  const reader = await connection.runAndReadAll(
+    `select name, min(${type}) as one, arg_min(file_name, ${type}), max(${type}) as other, arg_max(file_name, ${type})
+     from parquet_schema([${files.files.map(({ path }) => literalText(path)).join(', ')}])
+     where type is not null group by name having one <> other order by name limit 1`,
+  )
+  const [differing] = reader.getRows().map((row) => row.map(String))
+  if (differing === undefined) return
+  const [name, one, file, other, otherFile] = differing
+  throw new BadUserInput(
+    `column "${name}" is ${one} in ${file} and ${other} in ${otherFile}; Spark reads one type a column: write one of them again, or take DuckDB as the engine`,
+  )
 }
 
 function earliestStart(reads: readonly JoinedRead[], from: number): number {
@@ -86,11 +117,10 @@ function earliestStart(reads: readonly JoinedRead[], from: number): number {
   )
 }
 
-/** @throws BadUserInput for what only DuckDB reads. */
+/** Of no files, as before their first export: nothing is known of a column, and exports hold instants. */
 async function timeColumns(connection: DuckDBConnection, read: JoinedRead): Promise<FileColumns> {
   const [first] = read.files.files
-  if (first === undefined)
-    throw new BadUserInput(`${read.files.path} has no Parquet files; expected some for Spark`)
+  if (first === undefined) return new Map()
   const reader = await connection.runAndReadAll(
     `describe select * from read_parquet(${literalText(first.path.replace(/[*?[]/g, '[$&]'))}, hive_partitioning = false)`,
   )

@@ -1,7 +1,14 @@
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { windowStart } from '../../../windows/hop.ts'
-import type { FileJoin, JoinedRead } from '../../file-join.ts'
-import { newestRowStatements } from '../../join-sql/newest-row-sql.ts'
+import type {
+  FileJoin,
+  JoinExplanation,
+  JoinedKnownAt,
+  JoinedRead,
+  RowRead,
+  WindowRead,
+} from '../../file-join.ts'
+import { newestRowStatements, type ReadRelations } from '../../join-sql/newest-row-sql.ts'
 import { askedSql } from '../../join-sql/spark-script.ts'
 import { duckDb } from '../../join-sql/sql-dialect.ts'
 import { eventFilesSql, windowsSelect } from '../../join-sql/windows-sql.ts'
@@ -36,30 +43,69 @@ export function findRowsBy(deletions: RowDeletions) {
   }
 }
 
+/** What `findRowsBy` runs for each read, for a reader, who is spared the names of all files. */
+export function findingStatements(
+  { reads, knownAt }: Pick<FileJoin, 'reads' | 'knownAt'>,
+  times: SpineTimes,
+): JoinExplanation['statements'] {
+  const sql = reads.map((read, index) => {
+    const relations = relationsOf(index)
+    const statements =
+      read.kind === 'ROWS'
+        ? rowStatements(read, relations, knownAt)
+        : windowStatements(read, relations, { from: `files_${index}`, times, knownAt })
+    return statements.map((statement) => `${statement};\n`).join('')
+  })
+  return { kind: 'BY_READ', sql }
+}
+
+function relationsOf(index: number): ReadRelations {
+  return { rows: `rows_${index}`, asked: `asked_${index}`, found: `found_${index}` }
+}
+
+function askedView(read: JoinedRead, { asked }: ReadRelations): string {
+  return `create temp view ${asked} as ${askedSql(read, 'spine')}`
+}
+
+/** Behind a view of the files' rows. */
+function rowStatements(read: RowRead, relations: ReadRelations, knownAt: JoinedKnownAt): readonly string[] {
+  return [askedView(read, relations), ...newestRowStatements(read, relations, knownAt)]
+}
+
+function windowStatements(
+  read: WindowRead,
+  relations: ReadRelations,
+  {
+    from,
+    times,
+    knownAt,
+  }: { readonly from: string; readonly times: SpineTimes; readonly knownAt: JoinedKnownAt },
+): readonly string[] {
+  const starts = read.aggregations.map(({ windowMicros, hopMicros }) =>
+    windowStart(times.from, windowMicros, hopMicros),
+  )
+  const span = { from: Math.min(...starts), to: times.to }
+  return [
+    `create temp view ${relations.rows} as ${eventFilesSql(read, { from, span, knownAt }, duckDb)}`,
+    askedView(read, relations),
+    `create temp table ${relations.found} as\n${windowsSelect(read, relations, knownAt, duckDb)}`,
+  ]
+}
+
 async function readStatements(
   connection: DuckDBConnection,
   { knownAt }: Pick<FileJoin, 'knownAt'>,
   { read, index, times }: { readonly read: JoinedRead; readonly index: number; readonly times: SpineTimes },
 ): Promise<readonly string[]> {
-  const relations = { rows: `rows_${index}`, asked: `asked_${index}`, found: `found_${index}` }
-  const asked = `create temp view ${relations.asked} as ${askedSql(read, 'spine')}`
+  const relations = relationsOf(index)
   if (read.files.files.length === 0) return [`create temp table ${relations.found} as ${nothingFound(read)}`]
   if (read.kind === 'WINDOWS') {
-    const starts = read.aggregations.map(({ windowMicros, hopMicros }) =>
-      windowStart(times.from, windowMicros, hopMicros),
-    )
-    const span = { from: Math.min(...starts), to: times.to }
     const from = await joinedEventsRelation(connection, read)
-    return [
-      `create temp view ${relations.rows} as ${eventFilesSql(read, { from, span, knownAt }, duckDb)}`,
-      asked,
-      `create temp table ${relations.found} as\n${windowsSelect(read, relations, knownAt, duckDb)}`,
-    ]
+    return windowStatements(read, relations, { from, times, knownAt })
   }
   return [
     `create temp view ${relations.rows} as ${await joinedRowsSql(connection, read.view, read.files, { knownAt, features: 'TYPED' })}`,
-    asked,
-    ...newestRowStatements(read, relations, knownAt),
+    ...rowStatements(read, relations, knownAt),
   ]
 }
 

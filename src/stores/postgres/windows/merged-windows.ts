@@ -104,7 +104,7 @@ function answeringSweeps(
         parts.push(swept)
         places.push(...sweep.rows)
       }
-      swept.add(event)
+      sweeper.add(swept, event)
     },
     end,
   }
@@ -272,25 +272,39 @@ export function sweptEventsSql(
   const conditionsAt = types.length + names.length
   const members = taken.map(({ field, condition }): Member => {
     return {
-      valueAt: field === null ? null : types.length + names.indexOf(field.name),
+      field: field === null ? null : names.indexOf(field.name),
       conditionAt: condition === '' ? null : conditionsAt + conditions.indexOf(condition),
     }
   })
+  const readers = [...fields.values()].map((type, index) => fieldReader(type, types.length + index))
   return {
     sql: { text: text.join('\n'), values },
     types: [...types, ...fields.values(), ...conditions.map(() => 'bool' as const)],
-    read: eventReader(members, needsPosition),
+    read: eventReader(readers, members, needsPosition),
   }
 }
 
-/** The columns that an aggregation's value stands in, and whether its conditions hold; null: every event counts. */
 interface Member {
-  readonly valueAt: number | null
+  /** Which of the fields it aggregates; null: it counts events. */
+  readonly field: number | null
+  /** The column that says whether its conditions hold; null: it has none. */
   readonly conditionAt: number | null
 }
 
+type ReadField = (row: BinaryRow) => ScalarValue | null
+
+function fieldReader(type: ValueType, at: number): ReadField {
+  if (type === 'float64') return (row) => (row.isNull(at) ? null : row.float64(at))
+  return (row) => row.value(at) as ScalarValue | null
+}
+
 /** Into one object, since there are many events; what first and last keep of it is made anew. */
-function eventReader(members: readonly Member[], needsPosition: boolean): SweptEventsSql['read'] {
+function eventReader(
+  readers: readonly ReadField[],
+  members: readonly Member[],
+  needsPosition: boolean,
+): SweptEventsSql['read'] {
+  const fields: (ScalarValue | null)[] = readers.map(() => null)
   const values: (ScalarValue | null)[] = members.map(() => null)
   const event = { place: { timestamp: 0, topic: '', partition: 0, offset: 0 }, storedAt: 0, values }
   return (row) => {
@@ -302,10 +316,11 @@ function eventReader(members: readonly Member[], needsPosition: boolean): SweptE
         ...{ topic: String(row.value(3)), partition: row.integer(4), offset: row.safeInteger(5) },
       }
     else event.place.timestamp = timestamp
+    for (let index = 0; index < readers.length; index += 1) fields[index] = readers[index]?.(row) ?? null
     for (let index = 0; index < members.length; index += 1) {
-      const { valueAt = null, conditionAt = null } = members[index] ?? {}
+      const { field = null, conditionAt = null } = members[index] ?? {}
       if (conditionAt !== null && row.value(conditionAt) !== true) values[index] = null
-      else values[index] = valueAt === null ? true : (row.value(valueAt) as ScalarValue | null)
+      else values[index] = field === null ? true : (fields[field] ?? null)
     }
     return event
   }
