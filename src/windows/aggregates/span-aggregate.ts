@@ -50,7 +50,7 @@ export interface SpanAggregate {
 export type SpanState = unknown
 
 /** What a span's states are; `add` may change the state that it is given. */
-export type SpanStates<State> = Mergeable<State> & Pick<Aggregate<State>, 'add'>
+type SpanStates<State> = Mergeable<State> & Pick<Aggregate<State>, 'add'>
 
 export function merged<State>(
   cells: readonly ValueType[],
