@@ -482,8 +482,12 @@ describe('featuregraph training-set --engine', () => {
     expect(code).toBe(0)
     expect(stdout).toMatch(/^by duckdb: it was asked for\n700 rows of the spine\n/)
     const exports = join(nowhere, project, 'exports')
+    expect(stdout).toContain(
+      `\nprofile: the newest row at the time of each, of the rows in ${exports}/profile\n`,
+    )
+    // How many is estimated; nothing is exported yet.
     expect(stdout).toMatch(
-      `\nprofile: the newest row at the time of each, of the rows in ${exports}/profile\n  about 120 rows, of which about 120 are exported first\n  create temp view asked_0 as`,
+      /\n {2}about (\d+) rows, of which about \1 are exported first\n {2}create temp view asked_0 as/,
     )
     expect(stdout).toMatch(/ asof join \(select k0, e from rows_0\) as x /)
     expect(stdout).toContain(`recent: the windows of each row, of the events in ${exports}/sales\n`)
