@@ -1,7 +1,6 @@
-import type { Micros } from '../definitions/timestamp.ts'
 import type { EntityKey, KeyValue, Value } from '../definitions/value.ts'
 import { StoreFailed } from '../errors.ts'
-import type { ComputedRow, Span, StoredSnapshotRow, Timeline } from './snapshot-store.ts'
+import type { ComputedRow, Span, StoredTime, Timeline } from './snapshot-store.ts'
 import type { EventKeys } from './stored-event-source.ts'
 
 type Row = readonly (Value | null)[]
@@ -31,7 +30,7 @@ export async function* keyTimelines<Found>(
     batch.push({
       key,
       found: order <= 0 && foundGroup ? foundGroup.rows.map((row) => read(row, width)) : [],
-      ...readStored(order >= 0 && storedGroup ? storedGroup.rows : [], width),
+      stored: readStored(order >= 0 && storedGroup ? storedGroup.rows : [], width),
     })
     if (order <= 0) foundGroup = await found.next()
     if (order >= 0) storedGroup = await stored.next()
@@ -65,21 +64,18 @@ export function readComputed(features: number): ReadFound<ComputedRow> {
 }
 
 /** Newest first → oldest first, of one time the newest computed row, and whether a pushed one stands over it. */
-function readStored(rows: readonly Row[], width: number): Pick<Timeline<unknown>, 'stored' | 'overrides'> {
-  const stored: StoredSnapshotRow[] = []
-  const overrides = new Map<Micros, Micros>()
-  let newest: Micros | null = null
+function readStored(rows: readonly Row[], width: number): readonly StoredTime[] {
+  const stored: StoredTime[] = []
   for (const row of rows) {
     const eventTimestamp = Number(row[width])
     const [closing, created, pushed] = row.slice(-3)
-    if (pushed === true) {
-      if (eventTimestamp !== newest) overrides.set(eventTimestamp, Number(created))
-    } else if (stored.at(-1)?.eventTimestamp !== eventTimestamp) {
-      stored.push({ eventTimestamp, values: row.slice(width + 1, -3), closing: closing === true })
-    }
-    newest = eventTimestamp
+    const computed = pushed === true ? null : { values: row.slice(width + 1, -3), closing: closing === true }
+    const newer = stored.at(-1)
+    if (newer?.eventTimestamp !== eventTimestamp)
+      stored.push({ eventTimestamp, computed, pushedAt: pushed === true ? Number(created) : null })
+    else if (newer.computed === null) stored[stored.length - 1] = { ...newer, computed }
   }
-  return { stored: stored.reverse(), overrides }
+  return stored.reverse()
 }
 
 interface KeyGroup {

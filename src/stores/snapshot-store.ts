@@ -25,9 +25,17 @@ export interface Span {
 }
 
 export interface StoredSnapshotRow {
-  readonly eventTimestamp: Micros
   readonly values: readonly (Value | null)[]
   readonly closing: boolean
+}
+
+/** What stands at one time of a key. */
+export interface StoredTime {
+  readonly eventTimestamp: Micros
+  /** The newest computed row; null: none, or not read. */
+  readonly computed: StoredSnapshotRow | null
+  /** When the pushed row that is newer than every computed one became known; null: there is none. */
+  readonly pushedAt: Micros | null
 }
 
 /** What is known of one key, to make its snapshots of: what was found of it, and what is stored. */
@@ -35,10 +43,8 @@ export interface Timeline<Found> {
   readonly key: EntityKey
   /** Its spans by their numbers, or its computed rows, oldest first. */
   readonly found: readonly Found[]
-  /** Computed rows, oldest first: the newest before the first snapshot, then those from the first to the last one, one a time. */
-  readonly stored: readonly StoredSnapshotRow[]
-  /** The times from the first to the last snapshot at which a pushed row is the newest, with when that became known. */
-  readonly overrides: ReadonlyMap<Micros, Micros>
+  /** Oldest first: the newest time before the first snapshot, by its newest row alone, then those from the first to the last. */
+  readonly stored: readonly StoredTime[]
 }
 
 /** One key's row of a snapshot that was computed elsewhere. */

@@ -4,7 +4,7 @@ import type { EntityKey, Value } from '../../definitions/value.ts'
 import { decimalDigits, isDecimal } from '../../definitions/value-type.ts'
 import { checkRow } from '../../quality/check-row.ts'
 import type { BatchView, Feature } from '../../registry/registry.ts'
-import type { SnapshotRow, StoredSnapshotRow, Timeline } from '../../stores/snapshot-store.ts'
+import type { SnapshotRow, StoredSnapshotRow, StoredTime, Timeline } from '../../stores/snapshot-store.ts'
 import type { QuarantinedRow, Violation } from '../../stores/violation-store.ts'
 
 export interface SnapshotTimes {
@@ -38,23 +38,23 @@ export interface GrowingFold {
 
 /**
  * One key's rows that are missing: one where a snapshot has values and the store has no row or another one, and
- * a closing one where a key had a row and has no event any more. Nothing is written for what is equal, floats within
- * their tolerance, nor where a row was pushed, unless that is replaced. A row that breaks an expectation is reported, and kept out
- * where that says so; where a row of another definition stands at its time, one of nulls takes the place of both.
+ * a closing one where a key had a row, computed or pushed, and has no event any more. Nothing is written for what is equal,
+ * floats within their tolerance, nor where a row was pushed, unless that is replaced. A row that breaks an expectation is
+ * reported, and kept out where that says so; where a row of another definition stands at its time, one of nulls takes the place of both.
  * A snapshot that stays has no event of a key that it has no row for: a key that opens before it closes there.
  */
 export function foldKey(
   view: BatchView,
   snapshots: readonly Micros[],
   times: SnapshotTimes,
-  { key, stored, overrides }: Omit<Timeline<unknown>, 'found'>,
+  { key, stored }: Omit<Timeline<unknown>, 'found'>,
   /** Null: no event in the longest window. */
   valuesAt: (snapshot: number) => readonly SnapshotValue[] | null,
   folded: GrowingFold,
 ): void {
   let next = 0
   let open = false
-  /** By the stored rows alone. */
+  /** By what is stored alone. */
   let wasOpen = false
   const close = (eventTimestamp: Micros, createdTimestamp: Micros): void => {
     folded.rows.push({ key, eventTimestamp, createdTimestamp, values: view.emptyValues, closing: true })
@@ -63,26 +63,28 @@ export function foldKey(
   snapshots.forEach((time, snapshot) => {
     // Rows of times that are not computed now.
     for (; next < stored.length && (stored[next]?.eventTimestamp ?? 0) < time; next += 1)
-      wasOpen = open = stored[next]?.closing === false
-    const found = stored[next]?.eventTimestamp === time ? stored[next] : undefined
-    if (found) {
-      next += 1
-      wasOpen = !found.closing
-    }
-    const pushedAt = overrides.get(time)
-    if (times.stays(time)) {
-      if (found) open = !found.closing
-      else if (open && !wasOpen && pushedAt === undefined) close(time, times.createdTimestamp(time))
+      wasOpen = open = isOpenAt(stored[next])
+    const standing = stored[next]?.eventTimestamp === time ? stored[next] : undefined
+    if (standing) next += 1
+    const { computed: found = null, pushedAt = null } = standing ?? {}
+    const stays = times.stays(time)
+    const values = stays ? null : valuesAt(snapshot)
+    if (values !== null) times.countRow(snapshot)
+    const isReplaced = pushedAt !== null && !stays && times.replaces(time, key)
+    if (pushedAt !== null && !isReplaced) {
+      // What was computed beneath it is not stored: whether the key has a row must not depend on that.
+      wasOpen = open = true
       return
     }
-    const isReplaced = pushedAt !== undefined && times.replaces(time, key)
+    if (found) wasOpen = !found.closing
+    if (stays) {
+      if (found) open = !found.closing
+      else if (open && !wasOpen) close(time, times.createdTimestamp(time))
+      return
+    }
     // Known from now on, and newer than what it replaces whatever the clocks say.
     const createdTimestamp = isReplaced ? Math.max(times.now, pushedAt) : times.createdTimestamp(time)
-    const values = valuesAt(snapshot)
-    if (values !== null) times.countRow(snapshot)
-    if (pushedAt !== undefined && !isReplaced) {
-      open = values !== null || (found ? !found.closing : open)
-    } else if (values !== null) {
+    if (values !== null) {
       const row = {
         key,
         eventTimestamp: time,
@@ -96,12 +98,17 @@ export function foldKey(
       else if (times.isRedefined(time) && (found || isReplaced)) {
         folded.rows.push({ ...row, values: view.features.map(() => null) })
         open = true
-      } else if (found) open = !found.closing
+      } else if (isReplaced) open = true
+      else if (found) open = !found.closing
     } else {
       if (isReplaced || (found ? !found.closing : open)) close(time, createdTimestamp)
       open = false
     }
   })
+}
+
+function isOpenAt(standing: StoredTime | undefined): boolean {
+  return standing !== undefined && (standing.pushedAt !== null || standing.computed?.closing === false)
 }
 
 function isEqual({ values: stored, closing }: StoredSnapshotRow, values: readonly SnapshotValue[]): boolean {

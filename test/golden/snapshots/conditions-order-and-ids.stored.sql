@@ -13,6 +13,6 @@ cross join lateral (
     order by x.event_timestamp desc, x.created_timestamp desc nulls last, x.row_id desc)
   union all
   (select x.event_timestamp, x."failed", x."without_shop", x."items", x."spread", x."first_amount", x."last_amount", coalesce(x.closing, false) as closing, x.created_timestamp, coalesce(x.pushed, false) as pushed from "features"."terminal_sales" as x
-    where x."shop" = k.k0 and x."till" = k.k1 and x.event_timestamp < $1::timestamptz and not coalesce(x.pushed, false)
+    where x."shop" = k.k0 and x."till" = k.k1 and x.event_timestamp < $1::timestamptz
     order by x.event_timestamp desc, x.created_timestamp desc nulls last, x.row_id desc limit 1)
 ) as r

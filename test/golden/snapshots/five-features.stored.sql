@@ -13,6 +13,6 @@ cross join lateral (
     order by x.event_timestamp desc, x.created_timestamp desc nulls last, x.row_id desc)
   union all
   (select x.event_timestamp, x."total_30d", x."average_30d", x."largest_30d", x."count_7d", x."shops_30d", coalesce(x.closing, false) as closing, x.created_timestamp, coalesce(x.pushed, false) as pushed from "features"."customer_transactions" as x
-    where x."customer_id" = k.k0 and x.event_timestamp < $1::timestamptz and not coalesce(x.pushed, false)
+    where x."customer_id" = k.k0 and x.event_timestamp < $1::timestamptz
     order by x.event_timestamp desc, x.created_timestamp desc nulls last, x.row_id desc limit 1)
 ) as r

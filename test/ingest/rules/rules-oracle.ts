@@ -35,9 +35,6 @@ interface StoredRow extends RulesRow {
   readonly isPushed: boolean
 }
 
-/** What the windows of a key held when a snapshot was computed last; `null`: nothing any more. */
-type Computed = readonly number[] | null
-
 interface RulesViews {
   readonly profile: { readonly ttlMicros: Micros | null }
   readonly hourly: BatchView
@@ -56,8 +53,6 @@ export function rulesOracle({ profile, hourly, recent }: RulesViews) {
   let storedSince: Micros = Number.NEGATIVE_INFINITY
   let rows: Record<'profile' | 'hourly', StoredRow[]> = { profile: [], hourly: [] }
   const snapshots = new Set<Micros>()
-  /** By key and snapshot time. */
-  const computed = new Map<number, Map<Micros, Computed>>()
 
   const isDeleted = ({ key, at }: { readonly key: number; readonly at: Micros }): boolean =>
     at <= (deletions.get(key) ?? Number.NEGATIVE_INFINITY)
@@ -108,21 +103,16 @@ export function rulesOracle({ profile, hourly, recent }: RulesViews) {
     return { status: 'PRESENT', values: row.values }
   }
 
-  /** A row where there are events; once a closing one where there were. A pushed row stands above both. */
+  /** A row where there are events; else once a closing one behind any row. A pushed row stands above both. */
   function computeKey(key: number, time: Micros, now: Micros, replaces: boolean): void {
-    const states = computed.get(key) ?? new Map<Micros, Computed>()
-    computed.set(key, states)
-    const before = [...states].filter(([other]) => other < time).sort(([left], [right]) => left - right)
     const windows = windowsOf(hourly, key, time, Number.POSITIVE_INFINITY)
-    const isClosing = !windows.isPresent && (states.has(time) || (before.at(-1)?.[1] ?? null) !== null)
-    if (windows.isPresent) states.set(time, windows.values.map(Number))
-    else if (isClosing) states.set(time, null)
     const found = newest('hourly', key, time, Number.POSITIVE_INFINITY)
     const stands = found?.at === time ? found : undefined
     if (stands?.isPushed && !replaces) return
-    if (!windows.isPresent && !isClosing && !stands?.isPushed) return
     const values = windows.values.map(Number)
     const closing = !windows.isPresent
+    // Nothing that would go on to answer.
+    if (closing && (found === undefined || found.closing)) return
     const isEqual =
       stands !== undefined && stands.closing === closing && String(stands.values) === String(values)
     if (isEqual && !stands.isPushed) return
@@ -152,7 +142,6 @@ export function rulesOracle({ profile, hourly, recent }: RulesViews) {
       events = events.filter((event) => event.key !== key)
       const others = (own: StoredRow[]): StoredRow[] => own.filter((row) => row.key !== key)
       rows = { profile: others(rows.profile), hourly: others(rows.hourly) }
-      computed.delete(key)
     },
     isDeleted,
     /** Events from before are gone, and their ids are free again. Whether that changes what can be answered. */
@@ -182,17 +171,31 @@ export function rulesOracle({ profile, hourly, recent }: RulesViews) {
           .map(({ at }) => at),
       ),
     ],
-    /** Computes the snapshots, and those recorded that follow one; pushed rows of `replaced` (null: of nobody) end. */
+    /** Computes the snapshots, and those recorded that follow one; pushed rows of keys that are `replaced` end. */
     compute(times: readonly Micros[], now: Micros, replaced: (key: number) => boolean): void {
       const recorded = oracle.snapshots()
       const all = new Set(times)
       for (const time of times)
         for (const next of recorded.filter((other) => other > time).slice(0, 1)) all.add(next)
       for (const time of [...all].sort((left, right) => left - right)) {
-        const keys = new Set([...[...events, ...rows.hourly].map(({ key }) => key), ...computed.keys()])
+        const keys = new Set([...events, ...rows.hourly].map(({ key }) => key))
         for (const key of keys) computeKey(key, time, now, replaced(key))
         snapshots.add(time)
       }
+    },
+    /**
+     * Computes again what may have to be. Of snapshots that were not among the stale ones nothing changes, but that a row
+     * pushed before them since goes on to answer there.
+     */
+    computeStale(stale: readonly Micros[], now: Micros): void {
+      const stays = (key: number, time: Micros): boolean => {
+        const found = newest('hourly', key, time, Number.POSITIVE_INFINITY)
+        const isIdle = !windowsOf(hourly, key, time, Number.POSITIVE_INFINITY).isPresent
+        return isIdle && found?.isPushed === true && !stale.includes(time)
+      }
+      const keys = new Set([...events, ...rows.hourly].map(({ key }) => key))
+      for (const time of oracle.snapshots().filter((one) => one >= oracle.firstSnapshot()))
+        for (const key of keys) if (!stays(key, time)) computeKey(key, time, now, false)
     },
     /** What each view answers at a time by what was known then. */
     answers(key: number, t: Micros, knownAt: Micros = Number.POSITIVE_INFINITY) {

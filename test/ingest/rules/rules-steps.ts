@@ -349,13 +349,8 @@ async function computeMissing(run: RulesRun): Promise<void> {
 }
 
 async function computeStale({ world, oracle }: RulesRun): Promise<void> {
-  await world.compute({ kind: 'STALE', since: null })
-  // Those that are not stale stay as they are.
-  oracle.compute(
-    oracle.snapshots().filter((time) => time >= oracle.firstSnapshot()),
-    world.clock(),
-    () => false,
-  )
+  const { times } = await world.compute({ kind: 'STALE', since: null })
+  oracle.computeStale(times, world.clock())
 }
 
 async function replacePushed(run: RulesRun): Promise<void> {

@@ -178,7 +178,7 @@ describe('a pushed correction to a batch view', () => {
   }
   const stale = { kind: 'STALE', since: null } as const
 
-  it('survives late events of another key and of its own, and so does a row of a key without events', async () => {
+  it('survives late events of another key and of its own, also of a key without events, until the next snapshot', async () => {
     const { world, counts, overridden } = await corrected()
     await world.keep(sale(2, today + 2 * hour))
     await world.compute(stale)
@@ -191,11 +191,55 @@ describe('a pushed correction to a batch view', () => {
       [1, true],
       [3, true],
     ])
-    // What it corrects is one snapshot: the next is computed again, with the closing row of a key that lost its events.
+    // What it corrects is one snapshot: the next ones go by the events, and close a key that has none.
     world.time.now = first + 3 * day
     await world.at(first + day, first + 2 * day)
-    expect(await counts(first + day)).toEqual([2, 2, 73])
-    expect(await counts(first + 2 * day)).toEqual([0, 0, 73])
+    expect(await counts(first + day)).toEqual([2, 2, 0])
+    expect(await counts(first + 2 * day)).toEqual([0, 0, 0])
+  })
+
+  it('is closed by the next snapshot without events, in how many runs the snapshots are computed and whatever is beneath it', async () => {
+    const [second, third, fourth] = [first + day, first + 2 * day, first + 3 * day]
+    // Events of 1 come behind the pushed row, and leave the windows; 2 had a row before; 3 never has an event.
+    const answers = async (runs: readonly (readonly Micros[])[]) => {
+      const { world, materializeNow, both, targets } = await clocks()
+      await world.keep(sale(2, today + hour))
+      world.time.now = first + hour
+      await world.at(first)
+      const pushed = [1, 2, 3].map((id) =>
+        acceptRow(world.view, {
+          key: { customer_id: id },
+          values: { n: 70 + id },
+          eventTimestamp: id === 2 ? third : first,
+          createdTimestamp: world.time.now,
+        }),
+      )
+      await writeRows(targets, world.view, pushed)
+      await world.keep(sale(1, today + 2 * hour))
+      await world.compute(stale)
+      world.time.now = fourth + hour
+      for (const times of runs) await world.at(...times)
+      expect(await world.at(...runs.flat())).toMatchObject({ written: 0 })
+      await materializeNow()
+      return await Promise.all(
+        [1, 2, 3].map(async (id) => {
+          const [now, then] = await both(id, world.time.now)
+          expect(now).toEqual(then)
+          const times = [first, second, third, fourth]
+          const counts = times.map(async (t) => (await world.asOf([id], t))?.values[0])
+          return [now?.$status, ...(await Promise.all(counts))]
+        }),
+      )
+    }
+    const closed = [
+      ['NOT_FOUND', 71, 1, 0, 0],
+      ['NOT_FOUND', 1, 1, 72, 0],
+      ['NOT_FOUND', 73, 0, 0, 0],
+    ]
+    expect(await answers([[second, third, fourth]])).toEqual(closed)
+    expect(await answers([[second], [third], [fourth]])).toEqual(closed)
+    // The snapshots in between are not there: what was pushed answers until the one that is.
+    expect((await answers([[fourth]])).map(([status]) => status)).toEqual(closed.map(([status]) => status))
   })
 
   it('ends where a computation replaces it, of one key or of all, however late its clock is', async () => {

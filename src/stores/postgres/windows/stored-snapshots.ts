@@ -14,7 +14,7 @@ export function storedSnapshotTypes({ features }: StoredQuestion['view']): reado
 
 /**
  * Per key, in the order of the keys (strings by their bytes), newest first: every row from the first to the last
- * snapshot, then the newest one before that was not pushed. Columns: the join keys, the event timestamp, the features,
+ * snapshot, then the newest one before. Columns: the join keys, the event timestamp, the features,
  * whether it closes, the created timestamp, whether it was pushed.
  *
  * Keys are found by stepping through the as-of index, one probe a key, so that the cost goes by keys and asked snapshots,
@@ -62,7 +62,7 @@ export function storedSnapshotsSql(project: string, { view, times }: StoredQuest
     `    order by ${newestFirst})`,
     '  union all',
     `  (select ${row.join(', ')} from ${table} as x`,
-    `    where ${ofKey} and x.event_timestamp < $1::timestamptz and not coalesce(x.${pushedColumn}, false)`,
+    `    where ${ofKey} and x.event_timestamp < $1::timestamptz`,
     `    order by ${newestFirst} limit 1)`,
     ') as r',
   ]
