@@ -4,12 +4,13 @@ import { inTransaction, storeFailed } from '../sql/pool.ts'
 import { addVersion, readBegun } from './version-store.ts'
 
 const leaseEnd = `clock_timestamp() + interval '${applyLeaseMs} milliseconds'`
-const newest = 'select coalesce(max(version), 0) from featuregraph.registry_versions where project = $1'
+const newestSql =
+  'select coalesce(max(version), 0) as newest from featuregraph.registry_versions where project = $1'
 
 /** A begun change to the same content keeps when it was begun, what it has done, and why, unless that is said anew. */
 const beginSql = `insert into featuregraph.begun_applies as a
   (project, kind, base, digest, format, content, begun_by, message, begun_at, holder, expires_at)
-select $1, $2, $3, $4, $5, $6, $7, $8, featuregraph.moment(), $9, ${leaseEnd} where (${newest}) = $3
+values ($1, $2, $3, $4, $5, $6, $7, $8, featuregraph.moment(), $9, ${leaseEnd})
 on conflict (project) do update set
   (kind, base, digest, format, content, begun_by, message, begun_at, done, holder, expires_at) = (
     select excluded.kind, excluded.base, excluded.digest, excluded.format, excluded.content, excluded.begun_by,
@@ -25,7 +26,12 @@ export function postgresApplyLease(pool: pg.Pool, project: string): ApplyLease {
   return {
     async begin(apply, holder) {
       for (;;) {
-        const outcome = await begin(pool, project, apply, holder).catch(storeFailed('beginning an apply'))
+        const outcome = await inTransaction(pool, (client) => begin(client, project, apply, holder)).catch(
+          (error: unknown): BeginOutcome => {
+            if (error instanceof BaseMoved) return { status: 'MOVED' }
+            return storeFailed('beginning an apply')(error)
+          },
+        )
         if (outcome !== null) return outcome
       }
     },
@@ -75,21 +81,23 @@ export function postgresApplyLease(pool: pg.Pool, project: string): ApplyLease {
 }
 
 class NumberTaken extends Error {}
+class BaseMoved extends Error {}
 
-/** Null: the other one has ended meanwhile. */
+/** On the connection's transaction, which is undone with what is thrown. Null: the other one has ended meanwhile. @throws BaseMoved */
 async function begin(
-  pool: pg.Pool,
+  client: pg.PoolClient,
   project: string,
   { kind, base, digest, format, content, by, message }: NewApply,
   holder: string,
 ): Promise<BeginOutcome | null> {
-  const began = await pool.query<{ message: string | null }>(beginSql, [
+  const began = await client.query<{ message: string | null }>(beginSql, [
     ...[project, kind, base, digest, format, content, by, message, holder],
   ])
+  // A statement of its own: the one above may have waited for the end of a change that made a version, which it does not see.
+  const { rows } = await client.query<{ newest: number }>(newestSql, [project])
+  if (rows[0]?.newest !== base) throw new BaseMoved()
   const [ours] = began.rows
   if (ours) return { status: 'BEGUN', message: ours.message }
-  const { rows } = await pool.query<{ newest: number }>(`select (${newest}) as newest`, [project])
-  if (rows[0]?.newest !== base) return { status: 'MOVED' }
-  const begun = await readBegun(pool, project)
+  const begun = await readBegun(client, project)
   return begun?.isHeld ? { status: 'BUSY', begun } : null
 }

@@ -2,10 +2,11 @@ import type pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { NewApply } from '../../../../src/stores/apply-lease.ts'
 import { postgresApplyLease } from '../../../../src/stores/postgres/system/apply-lease.ts'
-import { postgresVersionStore } from '../../../../src/stores/postgres/system/version-store.ts'
+import { addVersion, postgresVersionStore } from '../../../../src/stores/postgres/system/version-store.ts'
 import type { NewVersion } from '../../../../src/stores/version-store.ts'
 import { createTestDatabase, type TestDatabase } from '../../../services/test-database.ts'
 import { testPool } from '../../../services/test-pool.ts'
+import { waitUntil } from '../../../services/wait-until.ts'
 
 describe('the lease of an apply', () => {
   let database: TestDatabase
@@ -74,6 +75,30 @@ describe('the lease of an apply', () => {
     expect(await versions.begun()).toBeNull()
     expect((await versions.read(1))?.digest).toBe('other')
     expect(await lease.begin(apply, 'c')).toEqual({ status: 'MOVED' })
+  })
+
+  it('is not taken from a version that another process moved on while it was waited for', async () => {
+    const { lease, versions } = opened('waited')
+    const waiting = async () => {
+      const { rows } = await pool.query<{ count: number }>(
+        `select count(*)::integer from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+      )
+      return rows[0]?.count ?? 0
+    }
+    await lease.begin(apply, 'a')
+    // Its number keeps the end of the change open, until it is given up.
+    const other = await pool.connect()
+    await other.query('begin')
+    await addVersion(other, 'waited', newVersion(1, 'never'))
+    const finished = lease.finish('a', newVersion(1, 'one'))
+    await waitUntil(async () => (await waiting()) === 1, 'the end of the change is held open')
+    const begun = lease.begin({ ...apply, digest: 'other' }, 'b')
+    await waitUntil(async () => (await waiting()) === 2, 'the next one waits for it')
+    await other.query('rollback')
+    other.release()
+    expect([await finished, await begun]).toEqual([true, { status: 'MOVED' }])
+    expect([await versions.newest(), await versions.begun()]).toEqual([1, null])
+    expect(await lease.begin({ ...apply, base: 1, digest: 'other' }, 'b')).toMatchObject({ status: 'BEGUN' })
   })
 
   it('stays recorded when it is released and something was done, and only then', async () => {
