@@ -109,7 +109,7 @@ async function readOnline(
     const isMoved = ({ view, place }: WantedOnline): boolean => guard.placeOf(view) !== place
     const isNews = typeof epoch === 'number' && (guard.isNews(epoch) || placed.some(isMoved))
     if (isNews && news === 'ONCE_MORE') return null
-    bytes = bytesOf(placed, cells, plan)
+    bytes = bytesOf(sources, placed, cells, plan)
     const unknown = unknownLayouts(sources, placed, cells, plan)
     if (unknown.size > 0) await sources.layouts.learn(unknown, request.signal())
     placed.forEach((wanted, index) => {
@@ -137,25 +137,44 @@ async function readOnline(
 
 /** What is read without being counted on the way, at most. */
 const uncountedBytes = 16 * maxValueBytes
+/** A row may be so many times as large as the largest of its view that was read before. */
+const growth = 4
 
-/** Whether the rows may take more than that. */
+/**
+ * Whether the rows may take more than that. Texts rarely are as large as they may be: what they take is known from the rows
+ * that were read before, and a view whose rows have grown all at once surprises once.
+ */
 function mayBeLarge({ reader }: RowSources, placed: readonly WantedOnline[]): boolean {
-  let values = 0
-  for (const { need, view } of placed) values += need.keys.length * reader(view).largeValues
-  return values * maxValueBytes > uncountedBytes
+  let most = 0
+  for (const { need, view } of placed) {
+    const { largeValues, seen } = reader(view)
+    const mostOfRow = largeValues * maxValueBytes
+    most += need.keys.length * Math.min(mostOfRow, growth * (seen.largestRow ?? mostOfRow))
+  }
+  return most > uncountedBytes
 }
 
 /** Each row as often as it is asked for. */
 function bytesOf(
+  { reader }: RowSources,
   placed: readonly WantedOnline[],
   cells: readonly (Buffer | null)[],
   { placeOf }: ReadPlan,
 ): number {
   let bytes = 0
   for (let index = 0; index < placed.length; index += 1) {
-    const rows = placed[index]?.need.keys.length ?? 0
+    const wanted = placed[index]
+    if (!wanted) continue
+    const rows = wanted.need.keys.length
     const place = placeOf[index] ?? nowhere
-    for (let row = 0; row < rows; row += 1) bytes += cells[place(row)]?.length ?? 0
+    const { seen } = reader(wanted.view)
+    let largest = seen.largestRow ?? 0
+    for (let row = 0; row < rows; row += 1) {
+      const length = cells[place(row)]?.length ?? 0
+      bytes += length
+      if (length > largest) largest = length
+    }
+    if (largest > 0) seen.largestRow = largest
   }
   return bytes
 }

@@ -87,6 +87,7 @@ export function requestContexts(options: RequestContextOptions): RequestContexts
         }),
         counts,
         largeValues: view.features.filter(({ type }) => !isFixedSize(type)).length,
+        seen: { largestRow: null },
       },
     ]),
   )

@@ -42,6 +42,8 @@ export function statusTally(views: readonly FeatureView[]): StatusTally {
 export interface ColumnReader extends ViewReader {
   /** Of a row's values, those that may be large. */
   readonly largeValues: number
+  /** Of all that were read online: the bytes of the largest row; null: none was. */
+  readonly seen: { largestRow: number | null }
   readonly counts: Record<RowStatus, number>
 }
 

@@ -41,5 +41,6 @@ export function planRead(columns: readonly KeyedColumn[]): ReadPlan {
 }
 
 function isOneDistinctList(columns: readonly KeyedColumn[], suffixes: readonly string[]): boolean {
-  return columns.every((column) => column.suffixes === suffixes) && new Set(suffixes).size === suffixes.length
+  if (!columns.every((column) => column.suffixes === suffixes)) return false
+  return suffixes.length === 1 || new Set(suffixes).size === suffixes.length
 }

@@ -10,12 +10,25 @@ export function readGraphqlBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error')
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     if (!isUtf8(body)) return done(refused('FST_ERR_CTP_NOT_UTF8'))
-    parse(request, body.toString('utf8'), (error, parsed) => {
-      if (error) return done(error)
-      if (isTooDeepJson(parsed)) return done(refused('FST_ERR_CTP_DEEP_JSON'))
-      done(null, parsed)
-    })
+    const read = (error: Error | null, parsed?: unknown): void => {
+      if (error) done(error)
+      else if (isTooDeepJson(parsed)) done(refused('FST_ERR_CTP_DEEP_JSON'))
+      else done(null, parsed)
+    }
+    const text = body.toString('utf8')
+    const parsed = mayPoison(text) ? undefined : parsedOrNull(text)
+    // Its own words for what is no JSON.
+    if (typeof parsed !== 'object' || parsed === null) parse(request, text, read)
+    else read(null, parsed)
   })
+}
+
+/**
+ * Whether the text may hold a name that changes an object's prototype, which Fastify's parser refuses: it looks by expressions
+ * that take longer than reading a small request.
+ */
+function mayPoison(text: string): boolean {
+  return text.includes('__proto__') || text.includes('constructor') || text.includes('\\u')
 }
 
 /** The same of what a GET has in its address. */

@@ -17,28 +17,34 @@ const longest: Readonly<Record<string, number>> = {
   range: 256,
 }
 const bounds = Object.entries(longest)
+/** Headers that have no more characters together, repeated ones joined by two, are all short enough. */
+const shortest = Math.min(...bounds.map(([, limit]) => limit))
 
 /**
  * Why a request is refused before anything parses its headers, and before it is asked who calls, as `http-error.ts` answers
  * it; undefined: it is not.
  */
 export function headerFault({ headers, raw }: Pick<FastifyRequest, 'headers' | 'raw'>): Error | undefined {
+  // Names and values in turn.
+  const { rawHeaders } = raw
+  let hosts = 0
+  let characters = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] ?? ''
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1
+    characters += (rawHeaders[at + 1] ?? '').length + 2
+  }
+  // Node takes the first; what stands before the gateway may have taken the second.
+  if (hosts > 1) return refused('FST_ERR_TWO_HOSTS', 400)
+  return characters > shortest ? longHeader(headers) : undefined
+}
+
+function longHeader(headers: FastifyRequest['headers']): Error | undefined {
   for (const [name, limit] of bounds) {
     const value = headers[name]
     if (typeof value === 'string' && value.length > limit) return tooLong(name, limit)
   }
-  // Node takes the first; what stands before the gateway may have taken the second.
-  return isRepeated(raw.rawHeaders, 'host') ? refused('FST_ERR_TWO_HOSTS', 400) : undefined
-}
-
-/** `rawHeaders`: names and values in turn. */
-function isRepeated(rawHeaders: readonly string[], name: string): boolean {
-  let count = 0
-  for (let at = 0; at < rawHeaders.length; at += 2) {
-    const one = rawHeaders[at] ?? ''
-    if (one.length === name.length && one.toLowerCase() === name) count += 1
-  }
-  return count > 1
+  return undefined
 }
 
 function tooLong(name: string, limit: number): Error {

@@ -35,6 +35,7 @@ import type { Metrics } from './metrics.ts'
 import { pushRoute } from './push-route.ts'
 import { type ReadyzOptions, readyz } from './readyz.ts'
 import { requestIds } from './request-id.ts'
+import { RequestLog } from './request-log.ts'
 import { spinesRoute } from './spines-route.ts'
 import { type TrainingFilesAccess, trainingSetsRoute } from './training-sets-route.ts'
 
@@ -80,6 +81,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<Fast
   const app: FastifyInstance = Fastify({
     loggerInstance: options.log,
     logController: new FailuresOnly(),
+    childLoggerFactory: (log, bindings) => new RequestLog(log, bindings) as unknown as FastifyBaseLogger,
     bodyLimit: options.maxBodyBytes,
     requestTimeout: 30_000,
     // A connection that finishes its answer is closed at shutdown; one that works is waited for.

@@ -11,6 +11,8 @@ import {
   valueFromAST,
 } from 'graphql'
 
+import { int64Scalar } from '../scalars.ts'
+
 type Variables = Readonly<Record<string, unknown>>
 
 /** Null: graphql-js would refuse them, and is to say why. */
@@ -65,7 +67,9 @@ function coercion(type: GraphQLInputType): Coerce {
     const items: unknown[] = []
     for (const one of value) {
       if (one === null || one === undefined) throw new Refused()
-      items.push(parsed(item.parseValue(one)))
+      // What its parser answers for keys as they mostly are, without the object that says so.
+      const isPlain = item === int64Scalar && typeof one === 'number' && Number.isSafeInteger(one)
+      items.push(isPlain ? one + 0 : parsed(item.parseValue(one)))
     }
     return items
   }

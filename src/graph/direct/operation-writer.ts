@@ -6,7 +6,7 @@ import type { Need } from '../row-sources.ts'
 import type { ViewColumn } from '../view-column.ts'
 import { variableCoercion } from './coerce-variables.ts'
 import { compileArguments } from './read-arguments.ts'
-import { type RootWriter, type Tally, type Values, writerOf } from './root-writer.ts'
+import { type AskedRoot, type RootWriter, type Tally, type Values, writerOf } from './root-writer.ts'
 import { answeredFields, type Conditions, conditionVariables } from './selected-fields.ts'
 
 /** An operation's answer before anything is read. */
@@ -30,7 +30,11 @@ export interface OperationWriter {
 /** What differs with @include and @skip is compiled for each of their values: of more than so many variables it is not. */
 const maxConditions = 4
 
-type Compiled = readonly { readonly key: string; readonly writer: RootWriter }[]
+interface Compiled {
+  readonly roots: readonly { readonly key: string; readonly writer: RootWriter }[]
+  /** Of the longest. */
+  readonly rowBytes: number
+}
 
 /** Null: its root fields are not those that can be written, whatever its variables. */
 export function operationWriter(
@@ -63,26 +67,36 @@ export function operationWriter(
   return {
     ask(given, entities, now) {
       const variables = coerce(given)
-      const roots = variables === null ? null : compiledFor(variables)
-      if (variables === null || roots === null) return null
+      const found = variables === null ? null : compiledFor(variables)
+      if (variables === null || found === null) return null
+      const asked: AskedField[] = []
+      let needs: readonly Need[] = []
       try {
-        const asked = roots.map(({ key, writer }) => ({ key, root: writer.ask(variables, now) }))
-        const rowBytes = Math.max(0, ...roots.map(({ writer }) => writer.rowBytes))
-        return {
-          needs: asked.flatMap(({ root }) => root.needs),
-          bytes: entities * rowBytes,
-          write: (columns, out) => writeAnswer(asked, columns, out),
+        for (const { key, writer } of found.roots) {
+          const root = writer.ask(variables, now)
+          asked.push({ key, root })
+          needs = needs.length === 0 ? root.needs : [...needs, ...root.needs]
         }
       } catch {
         // What is wrong with it is worded by the resolvers, of which none has run.
         return null
       }
+      return {
+        needs,
+        bytes: entities * found.rowBytes,
+        write: (columns, out) => writeAnswer(asked, columns, out),
+      }
     },
   }
 }
 
+interface AskedField {
+  readonly key: string
+  readonly root: AskedRoot
+}
+
 function writeAnswer(
-  asked: readonly { readonly key: string; readonly root: ReturnType<RootWriter['ask']> }[],
+  asked: readonly AskedField[],
   columns: readonly (readonly ViewColumn[])[],
   out: JsonBytes,
 ): boolean {
@@ -93,7 +107,8 @@ function writeAnswer(
   for (const { key, root } of asked) {
     out.raw(key)
     const { length } = root.needs
-    if (!root.write(columns.slice(from, from + length), out, tallies)) return false
+    const own = length === columns.length ? columns : columns.slice(from, from + length)
+    if (!root.write(own, out, tallies)) return false
     from += length
   }
   out.raw('}}')
@@ -110,7 +125,7 @@ function compileRoots(
 ): Compiled | null {
   const declared = schema.getQueryType()?.getFields() ?? {}
   const fieldsOf = answeredFields(document, conditions)
-  const compiled: { readonly key: string; readonly writer: RootWriter }[] = []
+  const roots: { readonly key: string; readonly writer: RootWriter }[] = []
   for (const field of fieldsOf([operation.selectionSet])) {
     const name = field.node.name.value
     const root = declared[name]
@@ -119,7 +134,7 @@ function compileRoots(
     const argumentsOf = compileArguments(root, field.node)
     const writer = compile({ schema, document, operation, field, fieldsOf, argumentsOf })
     if (writer === null) return null
-    compiled.push({ key: keyText(field.name, compiled.length), writer })
+    roots.push({ key: keyText(field.name, roots.length), writer })
   }
-  return compiled
+  return { roots, rowBytes: Math.max(0, ...roots.map(({ writer }) => writer.rowBytes)) }
 }

@@ -30,9 +30,17 @@ export function compileArguments(
     } else if (holdsVariable(value)) return byGraphqlJs(field, node)
     else fixed[name] = valueFromAST(value, type)
   }
+  const fixedNames = Object.keys(fixed)
+  if (
+    fixedNames.length === 0 &&
+    variable.length === 0 &&
+    field.args.every(({ type }) => !isNonNullType(type))
+  )
+    return () => none
   const demanded = field.args.flatMap(({ name, type }) => (isNonNullType(type) ? [name] : []))
   return (variables) => {
-    const values: Record<string, unknown> = { ...fixed }
+    const values: Record<string, unknown> = {}
+    for (const name of fixedNames) values[name] = fixed[name]
     for (const { name, from, fallback } of variable) {
       const value = variables[from]
       if (value !== undefined) values[name] = value
@@ -44,6 +52,8 @@ export function compileArguments(
     return values
   }
 }
+
+const none: Values = {}
 
 function byGraphqlJs(field: GraphQLField<unknown, unknown>, node: FieldNode): (variables: Values) => Values {
   return (variables) => getArgumentValues(field, node, variables)

@@ -21,7 +21,7 @@ interface RootSelection {
 }
 
 /** What one root field asks for in one request, and how it is answered. */
-interface AskedRoot {
+export interface AskedRoot {
   readonly needs: readonly Need[]
   /**
    * `columns`: those of each need. False where the answer holds an error or a value without a text: it is to be made by the

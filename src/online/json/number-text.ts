@@ -25,13 +25,19 @@ export function writeInteger(bytes: Uint8Array, at: number, value: number): numb
 }
 
 function writeSmall(bytes: Uint8Array, at: number, value: number): number {
-  if (value < 10) {
-    bytes[at] = zero + value
+  const small = value | 0
+  if (small < 10) {
+    bytes[at] = zero + small
     return at + 1
   }
-  let digits = 2
-  for (let bound = 100; value >= bound; bound *= 10) digits += 1
-  return writePadded(bytes, at, value, digits)
+  return writePadded(bytes, at, small, digitsOf(small))
+}
+
+/** From 10 to 999,999,999. */
+function digitsOf(value: number): number {
+  if (value < 10_000) return value < 100 ? 2 : value < 1_000 ? 3 : 4
+  if (value < 1_000_000) return value < 100_000 ? 5 : 6
+  return value < 10_000_000 ? 7 : value < 100_000_000 ? 8 : 9
 }
 
 /** Of at most nine digits, zeros in front. */
@@ -51,7 +57,7 @@ export function writeScaled(bytes: Uint8Array, at: number, scaled: number, digit
     bytes[at] = minus
     return writeScaled(bytes, at + 1, -scaled, digits)
   }
-  const power = 10 ** digits
+  const power = powers[digits] ?? 1
   const whole = Math.floor(scaled / power)
   const end = writeInteger(bytes, at, whole)
   const fraction = scaled - whole * power
@@ -62,6 +68,8 @@ export function writeScaled(bytes: Uint8Array, at: number, scaled: number, digit
   return last
 }
 
+const powers = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000]
+
 /** What `writeScaled` takes. */
 export const mostScaled = { magnitude: 1e15, digits: 6 } as const
 
@@ -71,10 +79,27 @@ export function writeDouble(bytes: Uint8Array, at: number, value: number): numbe
   // Also -0, which JSON writes as 0.
   if (small === value) return writeInteger(bytes, at, small)
   const cents = Math.round(value * 100)
-  if (cents / 100 === value && Math.abs(cents) < mostScaled.magnitude) return writeScaled(bytes, at, cents, 2)
+  if (cents / 100 === value) {
+    if (cents > 0 && cents < 1_000_000_000) return writeCents(bytes, at, cents)
+    if (Math.abs(cents) < mostScaled.magnitude) return writeScaled(bytes, at, cents, 2)
+  }
   const text = String(value)
   for (let index = 0; index < text.length; index += 1) bytes[at + index] = text.charCodeAt(index)
   return at + text.length
+}
+
+/** Of fewer than ten digits, and not whole. */
+function writeCents(bytes: Uint8Array, at: number, value: number): number {
+  const cents = value | 0
+  const whole = (cents / 100) | 0
+  const end = writeSmall(bytes, at, whole)
+  const fraction = cents - whole * 100
+  const tenths = (fraction / 10) | 0
+  bytes[end] = dot
+  bytes[end + 1] = zero + tenths
+  if (fraction === tenths * 10) return end + 2
+  bytes[end + 2] = zero + fraction - tenths * 10
+  return end + 3
 }
 
 let lastDay = Number.NaN

@@ -28,7 +28,9 @@ export function joinReads(readBatch: ReadBatch, maxKeys: number): ReadBatch {
       readBatch(only.keys).then(only.resolve, only.reject)
       return
     }
-    readBatch(group.flatMap((read) => read.keys)).then(
+    const keys: string[] = []
+    for (const read of group) for (const key of read.keys) keys.push(key)
+    readBatch(keys).then(
       ({ rows, guard, connection }) => {
         let start = 0
         for (const read of group) {
