@@ -30,6 +30,13 @@ function operationsOf({ registry }: World): fc.Arbitrary<Operation> {
   )
 }
 
+/** An answer whose errors stand by their paths: the engines go through fields under conditions in other orders. */
+function byPath({ text }: Served): unknown {
+  const { errors = [], ...rest } = JSON.parse(text)
+  const path = (error: { readonly path?: unknown }): string => JSON.stringify(error.path ?? null)
+  return { ...rest, errors: errors.toSorted((a: object, b: object) => (path(a) < path(b) ? -1 : 1)) }
+}
+
 const hasErrors = ({ text }: Served): boolean => 'errors' in JSON.parse(text)
 
 describe('the third use of a text', () => {
@@ -61,7 +68,7 @@ describe('the third use of a text', () => {
           for (const world of [known, fresh]) world.breakStore(store)
           const [handed, first] = [await use(known, operation), await use(fresh, operation)]
           for (const world of [known, fresh]) world.mendStore(store)
-          expect(JSON.parse(handed.text)).toEqual(JSON.parse(first.text))
+          expect(byPath(handed)).toEqual(byPath(first))
           expect(handed.seen).toEqual(first.seen)
         },
       ),

@@ -9,6 +9,9 @@ import type { AnsweredField, AnsweredFields } from './selected-fields.ts'
 
 export type Values = Readonly<Record<string, unknown>>
 
+/** A value in an answer takes so many bytes, about. */
+export const valueBytes = 8
+
 /** A root field of an operation, with what is selected below it. */
 interface RootSelection {
   readonly schema: GraphQLSchema

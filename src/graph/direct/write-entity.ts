@@ -11,7 +11,7 @@ import type { NeedTimes } from '../row-sources.ts'
 import { selectionPlans } from '../selection-plan.ts'
 import type { ViewColumn } from '../view-column.ts'
 import { compileArguments } from './read-arguments.ts'
-import { type CompileRoot, type RootWriter, Tally, type Values } from './root-writer.ts'
+import { type CompileRoot, type RootWriter, Tally, type Values, valueBytes } from './root-writer.ts'
 import { selectedRow } from './selected-view.ts'
 import { writeKey } from './write-key.ts'
 
@@ -32,9 +32,6 @@ interface SelectedView {
 
 type WriteView = (index: number, out: JsonBytes) => boolean
 type WriteRow = (out: JsonBytes, index: number, key: EntityKey, views: readonly WriteView[]) => boolean
-
-/** A number or a text takes so many bytes, about. */
-const valueBytes = 8
 
 /** Rows of an entity: its join keys and its views. What functions compute and histories are answered by resolvers. */
 export function entityWriter({ entity, isList, keysOf, timesOf }: EntityRoot): CompileRoot {

@@ -3,7 +3,7 @@ import type { JsonBytes } from '../../online/json/json-bytes.ts'
 import { keyText } from '../../online/json/selected-row.ts'
 import type { ServiceColumns } from '../../online/service-columns.ts'
 import type { FeatureService } from '../../registry/registry.ts'
-import type { CompileRoot } from './root-writer.ts'
+import { type CompileRoot, valueBytes } from './root-writer.ts'
 import type { AnsweredField, AnsweredFields } from './selected-fields.ts'
 import { askService, inputsOf, vectorsOf } from './service-inputs.ts'
 import type { ServiceParts } from './write-service.ts'
@@ -20,9 +20,6 @@ interface ColumnField {
   readonly isOfVectors: boolean
   readonly write: (written: Written, out: JsonBytes) => void
 }
-
-/** A value in an answer, about. */
-const valueBytes = 8
 
 /** A service by column; one that takes from functions is answered by its resolver. */
 export function serviceColumnsWriter({

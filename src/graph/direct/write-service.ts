@@ -6,7 +6,7 @@ import type { ServiceInputs, ServicePlan, ServiceRow } from '../../online/servic
 import type { FeatureService } from '../../registry/registry.ts'
 import type { ServiceReads } from '../read-service.ts'
 import type { MakeVectors } from '../service-columns.ts'
-import type { CompileRoot } from './root-writer.ts'
+import { type CompileRoot, valueBytes } from './root-writer.ts'
 import type { AnsweredField, AnsweredFields } from './selected-fields.ts'
 import { askService, inputsOf, vectorsOf } from './service-inputs.ts'
 import { propertyOf, writeKeyValue, writeNumbers, writeTexts } from './write-values.ts'
@@ -36,9 +36,6 @@ interface RowField {
   readonly isOfVector: boolean
   readonly write: (written: WrittenRow, out: JsonBytes) => void
 }
-
-/** A value in an answer, about. */
-const valueBytes = 8
 
 /** Rows of a service; one that takes from functions is answered by its resolver. */
 export function serviceWriter({ service, plan, reads, makeRow, makeVectors }: ServiceParts): CompileRoot {
