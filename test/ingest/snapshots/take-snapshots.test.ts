@@ -16,6 +16,7 @@ import { connectDuckDb } from '../../../src/stores/duckdb/open-duckdb.ts'
 import { duckDbSnapshotFiles } from '../../../src/stores/duckdb/snapshot-files.ts'
 import { postgresDeletionStore } from '../../../src/stores/postgres/deletion/deletion-store.ts'
 import type { SnapshotFiles } from '../../../src/stores/snapshot-files.ts'
+import { int96File } from '../../services/int96-file.ts'
 import { type BatchBench, type BatchWorld, day, hour, monday, openBatchBench, sale } from './batch-world.ts'
 
 const customer = entity('customer', { joinKeys: { customer_id: 'int64' } })
@@ -30,9 +31,6 @@ const daily = windowedView('daily', {
   compute: batch({ every: '1d' }),
   features,
 })
-/** Written by pyarrow: customer 1 with n 1 and total 2 at the first of these days, the time as INT96. */
-const int96File =
-  'UEFSMRUAFRwVHCwVAhUAFQYVBhwAAAACAAAAAgEBAAAAAAAAABUAFSQVJCwVAhUAFQYVBhwAAAACAAAAAgEAAAAAAAAAALKOJQAVABUcFRwsFQIVABUGFQYcAAAAAgAAAAIBAQAAAAAAAAAVABUcFRwsFQIVABUGFQYcAAAAAgAAAAIBAAAAAAAAAEAVBBlcNQAYBnNjaGVtYRUIABUEJQIYC2N1c3RvbWVyX2lkABUGJQIYD2V2ZW50X3RpbWVzdGFtcAAVBCUCGAFuABUKJQIYBXRvdGFsABYCGRwZTCYAHBUEGSUGABkYC2N1c3RvbWVyX2lkFQAWAhZCFkImCEkcFQAVABUCADwpBhkmAAIAAAAmABwVBhklBgAZGA9ldmVudF90aW1lc3RhbXAVABYCFkoWSiZKSRwVABUAFQIAPCkGGSYAAgAAACYAHBUEGSUGABkYAW4VABYCFkIWQiaUAUkcFQAVABUCADwpBhkmAAIAAAAmABwVChklBgAZGAV0b3RhbBUAFgIWQhZCJtYBSRwVABUAFQIAPCkGGSYAAgAAABaQAhYCJggWkAIAKCBwYXJxdWV0LWNwcC1hcnJvdyB2ZXJzaW9uIDI2LjAuMRlMHAAAHAAAHAAAHAAAAFUBAABQQVIx'
 
 let bench: BatchBench
 let folder: string

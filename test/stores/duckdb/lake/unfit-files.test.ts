@@ -7,6 +7,7 @@ import { StoreFailed } from '../../../../src/errors.ts'
 import type { ParquetOfflineView } from '../../../../src/stores/offline-view.ts'
 import type { ParquetRows } from '../../../../src/stores/parquet-rows.ts'
 import { asOfJoin, at, neverAborted } from '../../../contract/offline-store.ts'
+import { int96File } from '../../../services/int96-file.ts'
 import { openParquetFiles, openParquetRows, type ParquetFiles } from '../../../services/parquet-files.ts'
 
 const t = at('2026-11-20T12:00:00Z')
@@ -49,6 +50,20 @@ const valuesAt = async (view: ParquetOfflineView, keys: readonly EntityKey[], as
   })
   return answer.map((row) => row?.values ?? null)
 }
+
+it('a file with INT96 times is read as of UTC, which its writers mean', async () => {
+  const view = newView(
+    { n: 'int64', total: 'float64' },
+    { eventTimestamp: 'event_timestamp' },
+    { customer_id: 'int64' },
+  )
+  await mkdir(view.source.path, { recursive: true })
+  await writeFile(path.join(view.source.path, 'a.parquet'), Buffer.from(int96File, 'base64'))
+  expect(await rows.checkViews([view])).toEqual([])
+  const written = at('2026-11-17T00:00:00Z')
+  expect(await valuesAt(view, [[1]], written - 1)).toEqual([null])
+  expect(await valuesAt(view, [[1]], written)).toEqual([[1, 2]])
+})
 
 describe('files of different columns', () => {
   it('give nulls for a column that one of them lacks, and one type where they differ without loss', async () => {
