@@ -233,7 +233,7 @@ describe('snapshots in a folder', () => {
           expect(found).toEqual(stored)
         },
       ),
-      { numRuns: isLong ? 20 : 2 },
+      { numRuns: isLong ? 20 : 1 },
     )
   }, 600_000)
 
