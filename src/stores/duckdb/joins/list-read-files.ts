@@ -89,7 +89,7 @@ export async function sameFiles(connection: DuckDBConnection, earlier: ReadFiles
   return earlier
 }
 
-/** Its log may be gone, or the table made anew. */
+/** Its log may be gone, or the table created again. */
 async function checkVersion(
   connection: DuckDBConnection,
   earlier: ReadFiles,

@@ -298,7 +298,7 @@ function fieldReader(type: ValueType, at: number): ReadField {
   return (row) => row.value(at) as ScalarValue | null
 }
 
-/** Into one object, since there are many events; what first and last keep of it is made anew. */
+/** Into one object, since there are many events; what first and last keep of it is a new object. */
 function eventReader(
   readers: readonly ReadField[],
   members: readonly Member[],

@@ -74,7 +74,7 @@ describe.skipIf(delta === null)('the files of a Delta table in a training set', 
     expect(await read(place, made.files)).toEqual(made)
   })
 
-  it('are refused where one was written again, is gone, or the table was made anew', async () => {
+  it('are refused where one was written again, is gone, or the table was created again', async () => {
     const place = path.join(folder, 'changed')
     const table = await newTable(place)
     await table.commit({ 'a.parquet': row(1, 0), 'b.parquet': row(2, 1) })
